@@ -1,0 +1,4 @@
+//! CLIP itself: the configuration and the towers, over candle tensors.
+
+pub(crate) mod config;
+pub(crate) mod vision;
