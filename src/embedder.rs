@@ -1,0 +1,359 @@
+//! The synchronous façade: a loaded model with its preprocessing, and the loader that makes it.
+//!
+//! Everything below this line of the house is plain synchronous code; everything above it (`native.rs`, `wasm.rs`, the
+//! command line) only calls what is here.
+
+use crate::clip::config::{ClipConfig, VisionConfig};
+use crate::clip::vision::{VisionNames, VisionTower};
+use crate::error::{Error, ErrorKind, Result};
+use crate::image::Image;
+use crate::preprocess::PreprocessConfig;
+use crate::weights::WeightsReader;
+use candle_core::{Device, Tensor};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::mpsc::{Receiver, channel};
+
+/// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
+const BATCH: usize = 8;
+/// Bytes of a weights file read at a time.
+const PIECE: usize = 1 << 20;
+
+/// The arithmetic of the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Precision {
+    /// Single precision: embeddings equal to Python's.
+    #[default]
+    F32,
+}
+
+impl Precision {
+    /// The name that the command line and the npm package use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+        }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    /// Reads `"f32"`.
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "f32" => Ok(Self::F32),
+            _ => {
+                let what = format!("unknown precision {name:?}: this build has \"f32\"");
+                Err(Error::new(ErrorKind::InvalidArgument, what))
+            }
+        }
+    }
+}
+
+/// How a model is loaded.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The arithmetic. Default [`Precision::F32`].
+    pub precision: Precision,
+    /// Where it runs. Default the CPU; see [`device_from_name`](crate::device_from_name).
+    pub device: Device,
+    /// Whether embeddings are divided by their L2 norm, so that a dot product is the cosine. Default true.
+    pub normalize: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { precision: Precision::default(), device: Device::Cpu, normalize: true }
+    }
+}
+
+/// The files of a model, in memory.
+#[derive(Clone, Debug, Default)]
+pub struct ModelFiles {
+    /// `config.json`.
+    pub config: Vec<u8>,
+    /// `preprocessor_config.json`; without it CLIP's own preprocessing, at the model's image size.
+    pub preprocessor: Option<Vec<u8>>,
+    /// `model.safetensors`: f32, f16 or bf16; the vision tower alone or the whole CLIP.
+    pub weights: Vec<u8>,
+}
+
+/// A CLIP vision model with its preprocessing: images in, embeddings out.
+///
+/// Shared freely between threads: embedding takes `&self`.
+///
+/// ```no_run
+/// use clip_vision::{ClipVision, Image, Options};
+/// let clip = ClipVision::from_dir("models/clip-vit-base-patch32", Options::default())?;
+/// let embedding = clip.embed(Image::from_path("cat.jpg"))?;
+/// assert_eq!(embedding.len(), clip.dimension());
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
+pub struct ClipVision {
+    tower: VisionTower,
+    preprocess: PreprocessConfig,
+    options: Options,
+    num_parameters: usize,
+}
+
+impl std::fmt::Debug for ClipVision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClipVision").field("config", self.tower.config()).field("options", &self.options).finish()
+    }
+}
+
+impl ClipVision {
+    /// Loads a Hugging Face CLIP directory: `config.json`, `model.safetensors` and, where there is one,
+    /// `preprocessor_config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Fetch`]: a file is not there or not readable. [`ErrorKind::Config`], [`ErrorKind::Weights`]: a file
+    /// is wrong; the message says what and where. [`ErrorKind::OutOfMemory`].
+    pub fn from_dir(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let dir = path.as_ref();
+        let (config, preprocessor) = read_configs(dir)?;
+        let weights = dir.join("model.safetensors");
+        let in_dir = |error: Error| error.within(dir.display());
+        let mut loader = Loader::new(&config, preprocessor.as_deref(), options).map_err(in_dir)?;
+        let mut file = File::open(&weights).map_err(|error| unreadable(&weights, error))?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let len = file.read(&mut piece).map_err(|error| unreadable(&weights, error))?;
+            if len == 0 {
+                break;
+            }
+            loader.push(piece.get(..len).unwrap_or_default()).map_err(|error| error.within(weights.display()))?;
+        }
+        loader.finish().map_err(|error| error.within(weights.display()))
+    }
+
+    /// Loads a model of files in memory.
+    ///
+    /// # Errors
+    /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
+    pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
+        let mut loader = Loader::new(&files.config, files.preprocessor.as_deref(), options)?;
+        loader.push(&files.weights)?;
+        loader.finish()
+    }
+
+    /// The embedding of an image: [`dimension`](Self::dimension) values, of length 1 unless
+    /// [`Options::normalize`] is off.
+    ///
+    /// The model's own preprocessing follows the operations that the image brings along; an image that its caller has
+    /// normalised already is taken as it is.
+    ///
+    /// # Errors
+    /// Those of [`Image::to_tensor_sync`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
+    /// another size than [`image_size`](Self::image_size).
+    pub fn embed(&self, image: Image) -> Result<Vec<f32>> {
+        self.embed_tensor(&self.pixel_tensor(image)?)
+    }
+
+    /// The embeddings of many images, each with an error of its own: a bad image spoils no other, an empty batch is an
+    /// empty answer.
+    pub fn embed_batch(&self, images: Vec<Image>) -> Vec<Result<Vec<f32>>> {
+        let mut results = Vec::with_capacity(images.len());
+        let mut images = images.into_iter();
+        loop {
+            let tensors: Vec<_> = images.by_ref().take(BATCH).map(|image| self.pixel_tensor(image)).collect();
+            if tensors.is_empty() {
+                return results;
+            }
+            let good: Vec<&Tensor> = tensors.iter().filter_map(|tensor| tensor.as_ref().ok()).collect();
+            // Should the batch as a whole fail (memory, say), each image is tried by itself and has its own error.
+            let mut embeddings = self.embed_tensors(&good).ok().map(Vec::into_iter);
+            results.extend(tensors.into_iter().map(|tensor| {
+                let tensor = tensor?;
+                match embeddings.as_mut().and_then(Iterator::next) {
+                    Some(embedding) => Ok(embedding),
+                    None => self.embed_tensor(&tensor),
+                }
+            }));
+        }
+    }
+
+    /// The pixel tensor that the model sees of an image: f32 (3, image_size, image_size), on the model's device.
+    ///
+    /// # Errors
+    /// As [`embed`](Self::embed).
+    pub fn pixel_tensor(&self, image: Image) -> Result<Tensor> {
+        let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
+        let tensor = image.to_tensor_sync(&self.options.device)?;
+        let size = self.image_size();
+        if tensor.dims() != [3, size, size] {
+            let what = format!("the image becomes a pixel tensor of shape {:?}, not [3, {size}, {size}]", tensor.dims());
+            return Err(Error::new(ErrorKind::InvalidArgument, what));
+        }
+        Ok(tensor)
+    }
+
+    /// The embedding of a pixel tensor, f32 (3, image_size, image_size).
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for another shape.
+    pub fn embed_tensor(&self, pixels: &Tensor) -> Result<Vec<f32>> {
+        let embedding = self.embed_tensors(&[pixels])?.pop();
+        embedding.ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
+    }
+
+    fn embed_tensors(&self, pixels: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
+        if pixels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut embeddings = self.tower.forward(&Tensor::stack(pixels, 0)?)?.to_vec2::<f32>()?;
+        if self.options.normalize {
+            embeddings.iter_mut().for_each(|embedding| normalize(embedding));
+        }
+        Ok(embeddings)
+    }
+
+    /// Length of an embedding.
+    pub fn dimension(&self) -> usize {
+        self.config().embedding_dim()
+    }
+
+    /// Height and width, in pixels, of what the model sees.
+    pub fn image_size(&self) -> usize {
+        self.config().image_size
+    }
+
+    /// The shape of the vision tower.
+    pub fn config(&self) -> &VisionConfig {
+        self.tower.config()
+    }
+
+    /// The vision tower, for its parts: unnormalised embeddings, activations.
+    pub fn vision_tower(&self) -> &VisionTower {
+        &self.tower
+    }
+
+    /// How the model was loaded.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Bytes that the weights take in memory.
+    pub fn weight_bytes(&self) -> usize {
+        self.num_parameters * size_of::<f32>()
+    }
+}
+
+/// Divides by the L2 norm; a zero embedding stays zero.
+fn normalize(embedding: &mut [f32]) {
+    let norm = embedding.iter().map(|x| x * x).sum::<f32>().sqrt();
+    if norm > 0.0 {
+        embedding.iter_mut().for_each(|x| *x /= norm);
+    }
+}
+
+/// Length of the embeddings of the model in a directory, from its `config.json` alone.
+#[cfg(feature = "tokio")]
+pub(crate) fn dimension_of_dir(dir: &Path) -> Result<usize> {
+    let (config, _) = read_configs(dir)?;
+    Ok(ClipConfig::from_json(&config)?.vision.embedding_dim())
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Fetch, format!("cannot read {}", path.display())).with_source(error)
+}
+
+/// `config.json` and, where it is there, `preprocessor_config.json`.
+fn read_configs(dir: &Path) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
+    let read = |name: &str| {
+        let path = dir.join(name);
+        std::fs::read(&path).map_err(|error| (error.kind(), unreadable(&path, error)))
+    };
+    let config = read("config.json").map_err(|(_, error)| error)?;
+    let preprocessor = match read("preprocessor_config.json") {
+        Ok(json) => Some(json),
+        Err((std::io::ErrorKind::NotFound, _)) => None,
+        Err((_, error)) => return Err(error),
+    };
+    Ok((config, preprocessor))
+}
+
+/// Makes a [`ClipVision`] of weights that arrive in pieces: from a disk, or from a network.
+///
+/// ```no_run
+/// # fn next_piece() -> Option<Vec<u8>> { None }
+/// use clip_vision::{Loader, Options};
+/// let config = std::fs::read("config.json").unwrap();
+/// let mut loader = Loader::new(&config, None, Options::default())?;
+/// while let Some(piece) = next_piece() {
+///     loader.push(&piece)?;
+/// }
+/// let clip = loader.finish()?;
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
+pub struct Loader {
+    reader: WeightsReader,
+    /// Where the tensors are named, once the header has said so.
+    names: Receiver<(VisionNames, usize)>,
+    config: VisionConfig,
+    preprocess: PreprocessConfig,
+    options: Options,
+}
+
+impl std::fmt::Debug for Loader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader").field("config", &self.config).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// Reads the configuration: the bytes of `config.json` and `preprocessor_config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub fn new(config: &[u8], preprocessor: Option<&[u8]>, options: Options) -> Result<Self> {
+        let config = ClipConfig::from_json(config)?.vision;
+        let preprocess = match preprocessor {
+            Some(json) => PreprocessConfig::from_json(json)?,
+            None => PreprocessConfig::clip(config.image_size),
+        };
+        let size = config.image_size;
+        if let Some((height, width)) = preprocess.output_size().filter(|made| *made != (size, size)) {
+            let what = format!(
+                "preprocessor_config.json makes images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
+            );
+            return Err(Error::new(ErrorKind::Config, what));
+        }
+        let (sender, names) = channel();
+        let shape = config.clone();
+        let reader = WeightsReader::new(move |header| {
+            let names = VisionNames::find(header);
+            let specs = names.specs(&shape, header)?;
+            let num_parameters = specs.iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
+            // The receiver lives in the same Loader as the reader.
+            let _ = sender.send((names, num_parameters));
+            Ok(specs)
+        });
+        Ok(Self { reader, names, config, preprocess, options })
+    }
+
+    /// Takes the next piece of `model.safetensors`, of any length.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`], as soon as the file is seen to be wrong: a tensor that is missing, of another shape or
+    /// type, or not finite; a file that is no safetensors. [`ErrorKind::OutOfMemory`].
+    pub fn push(&mut self, piece: &[u8]) -> Result<()> {
+        self.reader.push(piece)
+    }
+
+    /// The model, once all pieces are there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where the file is cut short.
+    pub fn finish(self) -> Result<ClipVision> {
+        let mut weights = self.reader.finish()?;
+        let header_missing = || Error::new(ErrorKind::Weights, "the weights have no header");
+        let (names, num_parameters) = self.names.try_recv().map_err(|_| header_missing())?;
+        let tower = names.build(self.config, &mut weights, &self.options.device)?;
+        Ok(ClipVision { tower, preprocess: self.preprocess, options: self.options, num_parameters })
+    }
+}
