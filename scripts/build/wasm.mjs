@@ -1,0 +1,58 @@
+// One flavour of the wasm file: cargo, then wasm-bindgen (the JavaScript around it), then wasm-opt. The result appears
+// under dist/wasm/<flavour>/ in one move, so that nobody ever sees half of it.
+
+import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { note, seconds, step } from "../lib/log.mjs";
+import { inRoot } from "../lib/paths.mjs";
+import { ask, run } from "../lib/run.mjs";
+import { filesUnder, forget, hashOf, isDone, markDone } from "../lib/stamp.mjs";
+
+const NAME = "clip_vision";
+
+/** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
+const RUST_BASELINE = [
+  "--enable-bulk-memory",
+  "--enable-bulk-memory-opt",
+  "--enable-mutable-globals",
+  "--enable-nontrapping-float-to-int",
+  "--enable-sign-ext",
+  "--enable-reference-types",
+  "--enable-multivalue",
+];
+
+const isRust = (file) => file.endsWith(".rs") || path.basename(file) === "Cargo.toml" || path.basename(file) === "Cargo.lock";
+
+/** Builds a flavour unless it is there already; `rust` is the environment from the set-up. */
+export async function buildWasm(flavour, rust) {
+  const inputs = filesUnder(["Cargo.toml", "Cargo.lock", "src"], isRust);
+  const compiler = ask("rustc", ["-vV"], { env: rust });
+  const hash = hashOf([...inputs, inRoot("package-lock.json")], flavour.cargoArgs, flavour.env, flavour.wasmOpt, compiler);
+  const outputs = [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`].map((file) => path.join(flavour.outDir, file));
+  const stamp = `wasm-${flavour.name}`;
+  if (isDone(stamp, hash, outputs)) return;
+
+  step(`Building wasm, flavour ${flavour.name}`, "the Rust core for browsers (minutes the first time, seconds later)");
+  const begin = Date.now();
+  forget(stamp);
+  await run("cargo", ["build", "--release", "--lib", ...flavour.cargoArgs], { env: { ...rust, ...flavour.env } });
+
+  const fresh = `${flavour.outDir}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true });
+  const built = path.join(flavour.targetDir, "wasm32-unknown-unknown", "release", `${NAME}.wasm`);
+  // Without a default module path the glue holds no URL of its own: the worker passes one, which bundlers can see.
+  await run("wasm-bindgen", [built, "--target", "web", "--omit-default-module-path", "--out-dir", fresh], { env: rust });
+
+  const wasm = path.join(fresh, `${NAME}_bg.wasm`);
+  const wasmOpt = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
+  await run(process.execPath, [wasmOpt, wasm, "-o", wasm, "-O3", ...RUST_BASELINE, ...flavour.wasmOpt]);
+
+  rmSync(flavour.outDir, { recursive: true, force: true });
+  renameSync(fresh, flavour.outDir);
+  markDone(stamp, hash);
+  const bytes = readFileSync(path.join(flavour.outDir, `${NAME}_bg.wasm`));
+  const kB = (n) => `${(n / 1000).toFixed(0)} kB`;
+  note(`${NAME}_bg.wasm: ${kB(bytes.length)}, ${kB(gzipSync(bytes, { level: 9 }).length)} gzipped (${seconds(begin)})`);
+}

@@ -1,0 +1,34 @@
+// Node itself and the npm packages of package-lock.json.
+
+import path from "node:path";
+import { Stop, note, seconds, step } from "../lib/log.mjs";
+import { inRoot } from "../lib/paths.mjs";
+import { run } from "../lib/run.mjs";
+import { forget, hashOf, isDone, markDone } from "../lib/stamp.mjs";
+
+const OLDEST_NODE = 20;
+
+export function requireNode() {
+  const major = Number(process.versions.node.split(".")[0]);
+  if (major >= OLDEST_NODE) return;
+  throw new Stop(
+    `Node ${process.versions.node} is too old: this project needs ${OLDEST_NODE} or newer.`,
+    "nvm install --lts   # or from your system's packages",
+  );
+}
+
+/** node_modules as package-lock.json has it. npm's own record inside it shows when somebody else changed it. */
+export async function ensureNpmPackages() {
+  const hash = hashOf([inRoot("package.json"), inRoot("package-lock.json")], process.versions.modules, process.platform);
+  if (isDone("npm", hash, [inRoot("node_modules", ".package-lock.json")])) return;
+  step("Installing npm packages", "TypeScript, Vite, wasm-opt and the test runners, as package-lock.json names them");
+  const begin = Date.now();
+  forget("npm");
+  // Through this Node's own npm where npm started us, so that no other version rewrites the lockfile.
+  const npm = process.env.npm_execpath;
+  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+  if (npm && /\.c?js$/.test(npm)) await run(process.execPath, [path.resolve(npm), ...args]);
+  else await run("npm", args);
+  markDone("npm", hash);
+  note(`installed (${seconds(begin)})`);
+}
