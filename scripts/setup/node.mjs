@@ -1,5 +1,6 @@
 // Node itself and the npm packages of package-lock.json.
 
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Stop, note, seconds, step } from "../lib/log.mjs";
 import { inRoot } from "../lib/paths.mjs";
@@ -17,9 +18,10 @@ export function requireNode() {
   );
 }
 
-/** node_modules as package-lock.json has it. npm's own record inside it shows when somebody else changed it. */
+/** node_modules as package-lock.json has it. */
 export async function ensureNpmPackages() {
-  const hash = hashOf([inRoot("package.json"), inRoot("package-lock.json")], process.versions.modules, process.platform);
+  const { devDependencies } = JSON.parse(readFileSync(inRoot("package.json"), "utf8"));
+  const hash = hashOf([inRoot("package-lock.json")], devDependencies, process.versions.modules, process.platform);
   if (isDone("npm", hash, [inRoot("node_modules", ".package-lock.json")])) return;
   step("Installing npm packages", "TypeScript, Vite, wasm-opt and the test runners, as package-lock.json names them");
   const begin = Date.now();
