@@ -1,0 +1,277 @@
+//! Where a picture comes from, down to its encoded bytes.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::limits::Limits;
+use super::pixels::Pixels;
+use crate::{Error, ErrorKind, Result};
+
+/// What an image is made from. Cloning shares the bytes.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Path(PathBuf),
+    Bytes(Arc<Vec<u8>>),
+    Base64(Arc<str>),
+    Url(Arc<str>),
+    /// Raw pixels that turned out not to be pixels; the error is told when the image is used.
+    Invalid(Arc<str>),
+    Pixels(Arc<Pixels>),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "Path({})", path.display()),
+            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::Base64(text) => write!(f, "Base64({} characters)", text.len()),
+            Self::Url(url) => write!(f, "Url({})", shortened(url)),
+            Self::Invalid(why) => write!(f, "Invalid({why})"),
+            Self::Pixels(pixels) => write!(f, "Pixels({}x{})", pixels.width(), pixels.height()),
+        }
+    }
+}
+
+/// Base64 as it is met in the wild: padded or not, and with bits left over at the end.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+
+/// The encoded bytes behind `path`, at most `limits.max_bytes` of them.
+pub(crate) fn read_path(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| Error::new(ErrorKind::Fetch, path.display().to_string()).with_source(error);
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(Error::new(ErrorKind::Fetch, format!("{} is a directory, not a picture", path.display())));
+    }
+    check_bytes(metadata.len(), limits).map_err(|error| error.within(path.display()))?;
+    read_within(file, metadata.len(), limits).map_err(|error| error.within(path.display()))
+}
+
+/// All of `reader`, at most `limits.max_bytes`; `expected` bytes are made room for.
+fn read_within(reader: impl Read, expected: u64, limits: &Limits) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve(usize::try_from(expected.min(limits.max_bytes)).unwrap_or(usize::MAX)).map_err(|error| {
+        Error::new(ErrorKind::OutOfMemory, format!("no memory for {expected} bytes")).with_source(error)
+    })?;
+    reader
+        .take(limits.max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| Error::new(ErrorKind::Fetch, "reading failed").with_source(error))?;
+    check_bytes(bytes.len() as u64, limits)?;
+    Ok(bytes)
+}
+
+/// An error where `bytes` encoded bytes are over the limit.
+pub(crate) fn check_bytes(bytes: u64, limits: &Limits) -> Result<()> {
+    if bytes <= limits.max_bytes {
+        return Ok(());
+    }
+    let context = format!("{bytes} encoded bytes are over the limit of {}", limits.max_bytes);
+    Err(Error::new(ErrorKind::TooLarge, context))
+}
+
+/// The encoded bytes of base64 `text`: bare or a data URL, of either alphabet, with or without padding and white
+/// space.
+pub(crate) fn read_base64(text: &str, limits: &Limits) -> Result<Vec<u8>> {
+    let text = text.trim_start();
+    if is_scheme(text, "data:") { read_data_url(text, limits) } else { decode_base64(text, limits) }
+}
+
+fn decode_base64(text: &str, limits: &Limits) -> Result<Vec<u8>> {
+    check_bytes(text.len() as u64 / 4 * 3, limits)?;
+    let mut clean = Vec::new();
+    clean
+        .try_reserve_exact(text.len())
+        .map_err(|error| Error::new(ErrorKind::OutOfMemory, "no memory for base64 text").with_source(error))?;
+    clean.extend(text.bytes().filter(|byte| !byte.is_ascii_whitespace()).map(|byte| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    }));
+    STANDARD.decode(clean).map_err(|error| Error::new(ErrorKind::Decode, "no valid base64").with_source(error))
+}
+
+/// A data URL (RFC 2397): base64 or percent-encoded.
+fn read_data_url(url: &str, limits: &Limits) -> Result<Vec<u8>> {
+    let Some((header, data)) = url.split_once(',') else {
+        return Err(Error::new(ErrorKind::Decode, "a data URL without a comma"));
+    };
+    let data = data.split_once('#').map_or(data, |(data, _)| data);
+    let data = percent_decoded(data);
+    let base64 = header.rsplit(';').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("base64"));
+    if !base64 {
+        check_bytes(data.len() as u64, limits)?;
+        return Ok(data.into_owned());
+    }
+    match std::str::from_utf8(&data) {
+        Ok(text) => decode_base64(text, limits),
+        Err(error) => Err(Error::new(ErrorKind::Decode, "no valid base64").with_source(error)),
+    }
+}
+
+/// The encoded bytes behind a data:, file: or, with feature `http`, http(s): URL.
+pub(crate) fn read_url(url: &str, limits: &Limits) -> Result<Vec<u8>> {
+    let url = url.trim();
+    if is_scheme(url, "data:") {
+        read_data_url(url, limits)
+    } else if is_scheme(url, "file:") {
+        read_path(&file_path(url)?, limits)
+    } else if is_scheme(url, "http:") || is_scheme(url, "https:") {
+        read_http(url, limits)
+    } else {
+        let context = format!("{} is no data:, file:, http: or https: URL", shortened(url));
+        Err(Error::new(ErrorKind::InvalidArgument, context))
+    }
+}
+
+fn is_scheme(text: &str, scheme: &str) -> bool {
+    text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+/// The path that a file: URL names (RFC 8089): `file:///a/b`, `file://localhost/a/b` or `file:/a/b`.
+fn file_path(url: &str) -> Result<PathBuf> {
+    let rest = &url["file:".len()..];
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let path = match rest.strip_prefix("//") {
+        Some(after) => {
+            let (host, path) = after.split_at(after.find('/').unwrap_or(after.len()));
+            if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
+                let context = format!("{url} names another host's file ({host})");
+                return Err(Error::new(ErrorKind::InvalidArgument, context));
+            }
+            path
+        }
+        None => rest,
+    };
+    if path.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidArgument, format!("{url} names no file")));
+    }
+    native_path(percent_decoded(path).into_owned(), url)
+}
+
+#[cfg(unix)]
+fn native_path(path: Vec<u8>, _url: &str) -> Result<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    Ok(std::ffi::OsString::from_vec(path).into())
+}
+
+#[cfg(not(unix))]
+fn native_path(path: Vec<u8>, url: &str) -> Result<PathBuf> {
+    let path = String::from_utf8(path).map_err(|error| {
+        Error::new(ErrorKind::InvalidArgument, format!("{url} names a file that is not UTF-8")).with_source(error)
+    })?;
+    // `/C:/pictures` is a drive's path with a slash before it.
+    let drive = path.as_bytes().get(2) == Some(&b':') && path.starts_with('/');
+    Ok(if drive { path[1..].into() } else { path.into() })
+}
+
+/// `text` with every `%xx` replaced by the byte; a percent sign that starts no escape stays.
+fn percent_decoded(text: &str) -> Cow<'_, [u8]> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text.as_bytes());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = |digit: u8| (digit as char).to_digit(16);
+        match (byte, after) {
+            (b'%', [high, low, after @ ..]) if hex(*high).is_some() && hex(*low).is_some() => {
+                bytes.push((hex(*high).unwrap_or_default() * 16 + hex(*low).unwrap_or_default()) as u8);
+                rest = after;
+            }
+            _ => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    Cow::Owned(bytes)
+}
+
+#[cfg(feature = "http")]
+fn read_http(url: &str, limits: &Limits) -> Result<Vec<u8>> {
+    let failed = |error: ureq::Error| Error::new(ErrorKind::Fetch, shortened(url)).with_source(error);
+    let response = ureq::get(url).call().map_err(failed)?;
+    let body = response.into_body();
+    let length = body.content_length().unwrap_or(0);
+    check_bytes(length, limits).map_err(|error| error.within(shortened(url)))?;
+    read_within(body.into_reader(), length, limits).map_err(|error| error.within(shortened(url)))
+}
+
+#[cfg(not(feature = "http"))]
+fn read_http(url: &str, _limits: &Limits) -> Result<Vec<u8>> {
+    let context = format!("{}: http(s) URLs need the crate's feature `http`", shortened(url));
+    Err(Error::new(ErrorKind::Fetch, context))
+}
+
+/// An address as it is fit for a message.
+fn shortened(url: &str) -> String {
+    const MOST: usize = 200;
+    match url.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &url[..end]),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_in_every_form() {
+        let bytes: Vec<u8> = vec![0xfb, 0xff, 0xbf, 0x00];
+        let forms = [
+            "+/+/AA==",
+            "+/+/AA",
+            "-_-_AA==",
+            "-_-_AA",
+            " +/+/\r\nAA= =\n",
+            "data:image/png;base64,+/+/AA==",
+            "DATA:;base64,-_-_AA",
+            "data:image/png;name=a.png;base64,%2B%2F%2B/AA%3D%3D",
+            "data:,%fb%ff%bf%00",
+        ];
+        for form in forms {
+            assert_eq!(read_base64(form, &Limits::default()).unwrap(), bytes, "{form}");
+        }
+        for broken in ["+/+/A", "+/+*AA==", "data:image/png;base64", "data:;base64,%ff%fe"] {
+            assert_eq!(read_base64(broken, &Limits::default()).unwrap_err().kind(), ErrorKind::Decode, "{broken}");
+        }
+    }
+
+    #[test]
+    fn file_urls_name_paths() {
+        let cases = [
+            ("file:///a/b%20c.png", "/a/b c.png"),
+            ("FILE://localhost/a", "/a"),
+            ("file:/a/100%.png", "/a/100%.png"),
+            ("file:///a?b#c", "/a"),
+        ];
+        for (url, path) in cases {
+            assert_eq!(file_path(url).unwrap(), PathBuf::from(path), "{url}");
+        }
+        for url in ["file://elsewhere/a", "file:", "file://"] {
+            assert_eq!(file_path(url).unwrap_err().kind(), ErrorKind::InvalidArgument, "{url}");
+        }
+    }
+
+    #[test]
+    fn limits_hold_for_every_source() {
+        let limits = Limits { max_bytes: 3, ..Limits::default() };
+        let too_large = |result: Result<Vec<u8>>| assert_eq!(result.unwrap_err().kind(), ErrorKind::TooLarge);
+        too_large(read_base64("AAAAAAAA", &limits));
+        too_large(read_base64("data:,abcd", &limits));
+        too_large(read_path(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")), &limits));
+        too_large(read_within(std::io::repeat(0), 0, &limits));
+    }
+}
