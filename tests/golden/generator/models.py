@@ -109,8 +109,8 @@ SPECS = [
     ),
     # bf16, the tanh GELU, resized to a square without a crop, values in [-1, 1].
     ModelSpec(
-        "tanh-bf16", 904, image=56, patch=8, hidden=40, heads=5, intermediate=100, layers=2, projection=40,
-        activation="gelu_pytorch_tanh", storage="bfloat16", config_style="vision",
+        "tanh-bf16", 304, image=56, patch=8, hidden=40, heads=5, intermediate=100, layers=2, projection=40,
+        activation="gelu_pytorch_tanh", storage="bfloat16", config_style="vision", mean_kept=0.5,
         preprocessor=processor(
             {"height": 56, "width": 56}, {"height": 56, "width": 56}, resample=1, do_center_crop=False,
             rescale_factor=0.00784313725490196, image_mean=[1.0, 1.0, 1.0], image_std=[1.0, 1.0, 1.0],
@@ -118,15 +118,16 @@ SPECS = [
     ),
     # Today's config.json of a whole CLIP in f16; nearest neighbour, no normalisation; head size 64.
     ModelSpec(
-        "nearest-f16", 305, image=48, patch=16, hidden=64, heads=1, intermediate=72, layers=2, projection=33,
+        "nearest-f16", 1905, image=48, patch=16, hidden=64, heads=1, intermediate=72, layers=2, projection=33,
         activation="gelu", storage="float16", config_style="new",
         preprocessor=processor({"shortest_edge": 48}, 48, resample=0, do_normalize=False),
-        text=TextSpec(eos=319), patch_gain=8.0, mean_kept=0.05,
+        text=TextSpec(eos=319), patch_gain=8.0, mean_kept=0.1,
     ),
     # No resize: crops large pictures, pads small ones; 37 px are not whole patches of 5; a large epsilon.
     ModelSpec(
-        "crop-only", 606, image=37, patch=5, hidden=24, heads=4, intermediate=60, layers=2, projection=20,
+        "crop-only", 906, image=37, patch=5, hidden=24, heads=4, intermediate=60, layers=2, projection=20,
         activation="gelu_pytorch_tanh", storage="float32", config_style="vision-old", eps=1e-2, stream=0.2,
+        patch_gain=8.0, mean_kept=0.5,
         preprocessor=processor(37, 37, do_resize=False),
     ),
     # The token count of L/14 (257), and no preprocessor_config.json: CLIP's defaults.
