@@ -11,7 +11,8 @@ export const vite = (...args) => run(process.execPath, [inRoot("node_modules", "
 
 export async function buildDemo() {
   const inDist = (file) => file.startsWith(demoDist);
-  const inputs = [...filesUnder(["www"], (file) => !inDist(file)), ...filesUnder(["dist"])];
+  // www/, the package that it imports by name, and the small model that its Vite configuration copies.
+  const inputs = filesUnder(["www", "dist", "tests/golden/models"], (file) => !inDist(file));
   const hash = hashOf([...inputs, inRoot("package-lock.json")]);
   if (isDone("demo", hash, [inRoot("www", "dist", "index.html")])) return;
   step("Building the demo", "www/ becomes www/dist, which the server offers");
