@@ -34,22 +34,27 @@ enum Target {
 const EDGE: usize = 224;
 const RESCALE_FACTOR: f64 = 1.0 / 255.0;
 /// <https://github.com/openai/CLIP/blob/main/clip/clip.py>
-const MEAN: [f32; 3] = [0.48145466, 0.4578275, 0.40821073];
-const STD: [f32; 3] = [0.26862954, 0.26130258, 0.27577711];
+const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
+const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 
 impl Default for PreprocessConfig {
     fn default() -> Self {
-        Self {
-            resize: Some(Target::ShortestEdge(EDGE)),
-            filter: ResizeFilter::CatmullRom,
-            crop: Some((EDGE, EDGE)),
-            rescale: Some(RESCALE_FACTOR),
-            normalize: Some((MEAN, STD)),
-        }
+        Self::clip(EDGE)
     }
 }
 
 impl PreprocessConfig {
+    /// CLIP's own preprocessing for a model whose images are `image_size` pixels high and wide.
+    pub fn clip(image_size: usize) -> Self {
+        Self {
+            resize: Some(Target::ShortestEdge(image_size)),
+            filter: ResizeFilter::CatmullRom,
+            crop: Some((image_size, image_size)),
+            rescale: Some(RESCALE_FACTOR),
+            normalize: Some((MEAN.map(|mean| mean as f32), STD.map(|std| std as f32))),
+        }
+    }
+
     /// Reads a `preprocessor_config.json`.
     ///
     /// Keys that are not known are passed over; `null` is as good as absent.
@@ -92,8 +97,8 @@ impl PreprocessConfig {
         if !(factor as f32).is_finite() {
             return Err(keys.error("rescale_factor", "is not finite"));
         }
-        let mean = keys.channels("image_mean")?.unwrap_or(MEAN);
-        let std = keys.channels("image_std")?.unwrap_or(STD);
+        let mean = keys.channels("image_mean")?.unwrap_or(MEAN.map(|mean| mean as f32));
+        let std = keys.channels("image_std")?.unwrap_or(STD.map(|std| std as f32));
         if std.contains(&0.0) {
             return Err(keys.error("image_std", "has a zero"));
         }

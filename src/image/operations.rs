@@ -58,6 +58,11 @@ impl Operation {
         matches!(self, Self::Resize { .. } | Self::ResizeShortestEdge { .. } | Self::CenterCrop { .. })
     }
 
+    /// Whether it turns values into others, and leaves the image's size.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        !self.is_geometry()
+    }
+
     fn check_parameters(&self) -> Result<()> {
         let wrong = |what: String| Err(self.error(&what));
         match *self {

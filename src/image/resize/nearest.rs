@@ -54,10 +54,9 @@ fn positions(inputs: usize, outputs: usize, kept: Range<usize>) -> Result<Vec<us
     let mut found = memory::filled(kept.len(), 1, 1, usize::MAX)?;
     let mut position = scale * 0.5;
     for output in 0..kept.end {
-        if let Some(slot) = output.checked_sub(kept.start).and_then(|slot| found.get_mut(slot)) {
-            if position >= 0.0 && (position as usize) < inputs {
-                *slot = position as usize;
-            }
+        let slot = output.checked_sub(kept.start).and_then(|slot| found.get_mut(slot));
+        if let (Some(slot), true) = (slot, (position as usize) < inputs) {
+            *slot = position as usize;
         }
         position += scale;
     }

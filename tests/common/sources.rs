@@ -1,0 +1,110 @@
+//! The pictures that golden tests make themselves, and the hash of what comes out: tests/golden/README.md defines
+//! both. Golden files are read from `tests/golden`, shared pictures from `../shared/images`.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use clip_vision::{Image, ResizeFilter};
+use serde_json::Value;
+
+pub fn golden_json(name: &str) -> Value {
+    serde_json::from_slice(&golden_bytes(name)).unwrap()
+}
+
+pub fn golden_bytes(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)).unwrap()
+}
+
+/// Every file under `../shared/images/<folder>`, or nothing where that folder is not.
+pub fn shared_images(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/images").join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        println!("skipped: there is no ../shared/images/{folder}");
+    }
+    files
+}
+
+/// A row's number.
+pub fn number(row: &Value, key: &str) -> usize {
+    usize::try_from(row[key].as_u64().unwrap_or_else(|| panic!("{key} of {row}"))).unwrap()
+}
+
+/// A row's Pillow filter.
+pub fn filter(row: &Value) -> ResizeFilter {
+    match row["filter"].as_str().unwrap() {
+        "nearest" => ResizeFilter::Nearest,
+        "bilinear" => ResizeFilter::Triangle,
+        "bicubic" => ResizeFilter::CatmullRom,
+        "lanczos" => ResizeFilter::Lanczos3,
+        other => panic!("no filter {other}"),
+    }
+}
+
+/// The picture that a row's `source`, `seed`, `width` and `height` describe.
+pub fn source(row: &Value) -> Image {
+    let (width, height) = (number(row, "width"), number(row, "height"));
+    Image::from_rgb8(width, height, pixels(row["source"].as_str().unwrap(), number(row, "seed"), width, height))
+}
+
+/// The same picture's RGB rows.
+pub fn pixels(source: &str, seed: usize, width: usize, height: usize) -> Vec<u8> {
+    let word = |index: usize| mix32((seed as u32).wrapping_add((index as u32).wrapping_mul(0x9E37_79B9)));
+    let by_position = |value: &dyn Fn(usize, usize, usize) -> u8| {
+        let mut out = Vec::with_capacity(width * height * 3);
+        for y in 0..height {
+            for x in 0..width {
+                out.extend((0..3).map(|channel| value(x, y, channel)));
+            }
+        }
+        out
+    };
+    match source {
+        "noise" => (0..width * height * 3).map(|index| (word(index) >> 24) as u8).collect(),
+        "bits" => by_position(&|x, y, _| if word(y * width + x) >> 31 == 1 { 255 } else { 0 }),
+        "stripes" => by_position(&|x, y, channel| {
+            if (((x / 3) ^ (y / 5)) as u64 + (x * channel) as u64 + seed as u64) % 7 < 3 { 255 } else { 0 }
+        }),
+        "gradient" => by_position(&|x, y, channel| match channel {
+            0 => (x * 255 / (width - 1).max(1)) as u8,
+            1 => (y * 255 / (height - 1).max(1)) as u8,
+            _ => ((x + y + seed) % 256) as u8,
+        }),
+        other => panic!("no source {other}"),
+    }
+}
+
+fn mix32(mut value: u32) -> u32 {
+    value ^= value >> 16;
+    value = value.wrapping_mul(0x85EB_CA6B);
+    value ^= value >> 13;
+    value = value.wrapping_mul(0xC2B2_AE35);
+    value ^ (value >> 16)
+}
+
+/// FNV-1a, 64 bits.
+pub fn fnv1a64(bytes: impl IntoIterator<Item = u8>) -> String {
+    let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    format!("{:016x}", bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, step))
+}
+
+/// An un-normalised image's RGB rows, and its (height, width).
+pub fn rgb8(image: Image) -> (Vec<u8>, (usize, usize)) {
+    let tensor = image.to_tensor_sync(&Device::Cpu).unwrap();
+    let (_, height, width) = tensor.dims3().unwrap();
+    let bytes = tensor.permute((1, 2, 0)).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+    (bytes.into_iter().map(|value| value as u8).collect(), (height, width))
+}
+
+/// A tensor's values in order.
+pub fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
