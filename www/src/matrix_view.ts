@@ -1,0 +1,94 @@
+/** The similarity of every pair as a table: a photo each row and column, coloured by value. */
+
+import { make, must, setText } from "./dom.ts";
+import { shortName, similarity } from "./format.ts";
+import type { Photo, Session } from "./session.ts";
+import { extremes, matrixOf, scaleStart, shade } from "./similarity.ts";
+import type { Thumbnails } from "./thumbnails.ts";
+
+/** A table of more is neither readable nor quick. */
+const MOST = 100;
+/** Up to here the table grows photo by photo; beyond, it waits for the end of the batch. */
+const LIVE = 24;
+/** From this shade on a cell's text takes the light colour; the style sheet's two hues are chosen to suit. */
+const DEEP = 0.7;
+
+type Embedded = { photo: Photo; embedding: Float32Array };
+
+export function startMatrixView(session: Session, thumbnails: Thumbnails): void {
+  let scheduled = false;
+  session.onChange(() => {
+    if (scheduled) return;
+    scheduled = true;
+    requestAnimationFrame(() => {
+      scheduled = false;
+      if (session.batch === null || session.photos.length <= LIVE) update(session, thumbnails);
+    });
+  });
+}
+
+let drawn: readonly Embedded[] = [];
+
+function update(session: Session, thumbnails: Thumbnails): void {
+  must("#similarity-warning", HTMLElement).hidden = session.model?.source.kind !== "bundled";
+  const all = session.photos.flatMap((photo): Embedded[] =>
+    photo.state.kind === "done" ? [{ photo, embedding: photo.state.details.embedding }] : [],
+  );
+  const shown = all.slice(0, MOST);
+  if (shown.length === drawn.length && shown.every(({ embedding }, i) => embedding === drawn[i]?.embedding)) return;
+  drawn = shown;
+  must("#similarity", HTMLElement).hidden = shown.length < 2;
+  const table = must("#matrix", HTMLTableElement);
+  const matrix = matrixOf(shown.map(({ embedding }) => embedding));
+  const found = extremes(matrix);
+  if (!found) return table.replaceChildren();
+
+  const name = (i: number): string => shortName(shown[i]?.photo.name ?? "");
+  const { most, least } = found;
+  const finding = [`Most alike are ${name(most.first)} and ${name(most.second)}, at ${similarity(most.value)}.`];
+  if (shown.length > 2) {
+    finding.push(`Least alike are ${name(least.first)} and ${name(least.second)}, at ${similarity(least.value)}.`);
+  }
+  if (all.length > shown.length) finding.push(`The table has the first ${MOST} of ${all.length} photos.`);
+  setText(must("#similarity-finding", HTMLElement), finding.join(" "));
+
+  const start = scaleStart(least.value);
+  setText(must("#legend-low", HTMLElement), similarity(start));
+  table.replaceChildren(
+    make("caption", { class: "visually-hidden" }, "Cosine similarity of every pair of photos"),
+    make("thead", {}, make("tr", {}, make("td"), ...shown.map(({ photo }) => heading(photo, "col", thumbnails)))),
+    make(
+      "tbody",
+      {},
+      ...matrix.map((row, i) =>
+        make(
+          "tr",
+          {},
+          heading((shown[i] as Embedded).photo, "row", thumbnails),
+          ...row.map((value, j) => cell(value, i === j, shade(value, start), `${name(i)} and ${name(j)}`)),
+        ),
+      ),
+    ),
+  );
+}
+
+function heading(photo: Photo, scope: "row" | "col", thumbnails: Thumbnails): HTMLElement {
+  const image = new Image(40, 40);
+  image.alt = "";
+  image.hidden = true;
+  void thumbnails.of(photo).then((url) => {
+    if (url === null) return;
+    image.src = url;
+    image.hidden = false;
+  });
+  const name = make("span", { class: "matrix-name" }, shortName(photo.name, 20));
+  return make("th", { scope, title: photo.name }, make("div", {}, image, name));
+}
+
+function cell(value: number, isSelf: boolean, depth: number, pair: string): HTMLElement {
+  const text = similarity(value);
+  const element = make("td", { title: `${pair}: ${text}` }, text);
+  element.className = isSelf ? "is-self" : depth >= DEEP ? "is-deep" : "";
+  element.style.setProperty("--shade", `${(depth * 100).toFixed(1)}%`);
+  return element;
+}

@@ -1,0 +1,52 @@
+/** Errors as sentences that a person can act on; the package's own message stays available as the detail. */
+
+import { ClipVisionError, type ClipVisionErrorCode } from "clip-vision";
+
+/** A sentence for everybody, and the exact message for who wants to know. */
+export interface Complaint {
+  sentence: string;
+  detail: string;
+}
+
+const READABLE = "JPEG, PNG, WebP, GIF, BMP and TIFF can be read";
+
+const BROKEN_ENGINE = "The engine stopped unexpectedly. The next photo starts a new one";
+
+type Sentences = Partial<Record<ClipVisionErrorCode, string>>;
+
+const PHOTO: Sentences = {
+  "decode": "This picture is damaged or cut short, so it can't be decoded.",
+  "unsupported-format": `This is not a picture that can be read here. ${READABLE}.`,
+  "too-large": "This picture is larger than the page accepts.",
+  "fetch": "This file could not be read from the disk. It may have been moved or changed since it was chosen.",
+  "out-of-memory": "There was not enough memory for this picture. Closing other tabs may help.",
+  "worker-crashed": `${BROKEN_ENGINE}.`,
+  "closed": "The model was closed before this photo's turn came.",
+  "compute": "The model could not compute an embedding of this picture.",
+};
+
+const MODEL: Sentences = {
+  "fetch": "could not be downloaded. Check its name and the connection.",
+  "integrity": "arrived with different content than was asked for.",
+  "config": "is not a CLIP model that can be run here: its configuration was not understood.",
+  "weights": "can't be used: its weights are damaged, incomplete or of another model.",
+  "too-large": "is larger than the page accepts.",
+  "out-of-memory": "does not fit into this browser's memory. Closing other tabs may help.",
+  "worker-crashed": "could not be loaded: the engine stopped unexpectedly. Trying again starts a new one.",
+  "unsupported-browser": "can't run in this browser, which lacks WebAssembly SIMD or module workers.",
+  "invalid-argument": "is not the name or the address of a model.",
+};
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What to say about a photo that could not be embedded; its name stands beside it. */
+export function photoComplaint(error: unknown): Complaint {
+  const known = error instanceof ClipVisionError ? PHOTO[error.code] : undefined;
+  return { sentence: known ?? "This picture could not be embedded.", detail: messageOf(error) };
+}
+
+/** What to say about a model that could not be loaded. */
+export function modelComplaint(error: unknown, model: string): Complaint {
+  const known = error instanceof ClipVisionError ? MODEL[error.code] : undefined;
+  return { sentence: `\u201c${model}\u201d ${known ?? "could not be loaded."}`, detail: messageOf(error) };
+}

@@ -1,0 +1,58 @@
+/** Cosine similarity of every pair, and what is worth saying about it. */
+
+/** The cosine of the angle between two embeddings; 0 where one of them has no direction. */
+export function cosine(a: Float32Array, b: Float32Array): number {
+  let dot = 0;
+  let aa = 0;
+  let bb = 0;
+  for (let i = 0; i < a.length; i++) {
+    const x = a[i] ?? 0;
+    const y = b[i] ?? 0;
+    dot += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  const norms = Math.sqrt(aa * bb);
+  return norms === 0 ? 0 : Math.max(-1, Math.min(1, dot / norms));
+}
+
+export interface Pair {
+  first: number;
+  second: number;
+  value: number;
+}
+
+/** The cosine of every pair: row by row, symmetric, 1 on the diagonal. */
+export function matrixOf(embeddings: readonly Float32Array[]): number[][] {
+  const rows = embeddings.map(() => new Array<number>(embeddings.length).fill(1));
+  embeddings.forEach((a, i) => {
+    embeddings.slice(0, i).forEach((b, j) => {
+      const value = cosine(a, b);
+      (rows[i] as number[])[j] = value;
+      (rows[j] as number[])[i] = value;
+    });
+  });
+  return rows;
+}
+
+/** The pairs of the highest and of the lowest similarity; null with fewer than two photos. */
+export function extremes(matrix: readonly (readonly number[])[]): { most: Pair; least: Pair } | null {
+  let most: Pair | null = null;
+  let least: Pair | null = null;
+  matrix.forEach((row, first) => {
+    row.slice(0, first).forEach((value, second) => {
+      if (most === null || value > most.value) most = { first: second, second: first, value };
+      if (least === null || value < least.value) least = { first: second, second: first, value };
+    });
+  });
+  return most && least ? { most, least } : null;
+}
+
+/**
+ * Where the colours begin: CLIP's photos are all somewhat alike, so a scale from 0 would show one shade. The lowest
+ * value, rounded down to a tenth, and at most 0.9 so that the scale never vanishes.
+ */
+export const scaleStart = (lowest: number): number => Math.min(0.9, Math.floor(lowest * 10 + 1e-9) / 10);
+
+/** A similarity's place on the scale from `start` to 1, from 0 to 1. */
+export const shade = (value: number, start: number): number => Math.max(0, Math.min(1, (value - start) / (1 - start)));

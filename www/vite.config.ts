@@ -1,0 +1,69 @@
+// The demo: www/ -> www/dist, static files only. The page imports the package by its name, as any user would: Node's
+// self-reference leads "clip-vision" to ../dist through the exports of ../package.json.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Plugin, defineConfig } from "vite";
+
+/** The bundled model lives once in the repository, where the tests take it from, and is copied from there. */
+const BUNDLED = fileURLToPath(new URL("../tests/golden/models/b32-tiny/", import.meta.url));
+const BUNDLED_FILES = ["config.json", "preprocessor_config.json", "model.safetensors"];
+
+function bundledModel(): Plugin {
+  const place = (file: string): string => `models/tiny/${file}`;
+  return {
+    name: "bundled-model",
+    configureServer(server) {
+      for (const file of BUNDLED_FILES) {
+        server.middlewares.use(`/${place(file)}`, (_request, response) => response.end(readFileSync(BUNDLED + file)));
+      }
+    },
+    generateBundle() {
+      for (const file of BUNDLED_FILES) {
+        this.emitFile({ type: "asset", fileName: place(file), source: readFileSync(BUNDLED + file) });
+      }
+    },
+  };
+}
+
+/** What the built page may do: nothing but its own scripts, wasm, and downloads of models from where one asks. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' blob:",
+  "connect-src 'self' blob: https: http://localhost:* http://127.0.0.1:*",
+  "base-uri 'none'",
+  "form-action 'none'",
+].join("; ");
+
+/** Only the built page has a policy: Vite's development server writes styles into the page, which it would forbid. */
+function contentSecurityPolicy(): Plugin {
+  return {
+    name: "content-security-policy",
+    apply: "build",
+    transformIndexHtml: () => [
+      { tag: "meta", attrs: { "http-equiv": "Content-Security-Policy", content: POLICY }, injectTo: "head-prepend" },
+    ],
+  };
+}
+
+const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+export default defineConfig({
+  base: "./", // works from any folder of any server
+  plugins: [bundledModel(), contentSecurityPolicy()],
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0, // a data: URL would need a wider policy
+    modulePreload: { polyfill: false },
+    sourcemap: true,
+  },
+  worker: { format: "es" },
+  server: { headers: isolation, fs: { allow: [fileURLToPath(new URL("..", import.meta.url))] } },
+  preview: { headers: isolation },
+});
