@@ -1,0 +1,262 @@
+/**
+ * The page's half of the conversation: owns the worker, knows what it owes to whom, and settles every promise whatever
+ * becomes of the worker.
+ *
+ * A worker with one model in it is a {@link Session}. It ends when its engine crashes, when its script fails, or with
+ * `close()`; all of its pending calls are rejected then, and, unless it was closed, the next call opens another session
+ * with the same model. A call that was taken back (`signal`) is forgotten at once; what the worker still says of it is
+ * dropped.
+ */
+
+import { ClipVisionError, fromWireError } from "./errors.js";
+import type { Fetch } from "./files.js";
+import { FetchService } from "./page_fetch.js";
+import type {
+  CallName,
+  Calls,
+  LoadedModel,
+  LoadProgress,
+  ProtocolVersion,
+  Request,
+  Response,
+  WireLoad,
+} from "./protocol.js";
+
+/** The part of `Worker` that is used: tests have workers of their own. */
+export interface WorkerLike {
+  postMessage(message: Request, transfer: Transferable[]): void;
+  terminate(): void;
+  onmessage: ((event: MessageEvent) => void) | null;
+  onmessageerror: ((event: MessageEvent) => void) | null;
+  onerror: ((event: ErrorEvent) => void) | null;
+}
+
+/** What a client is made with. */
+export interface ClientOptions {
+  /** Starts a worker; may throw. */
+  createWorker: () => WorkerLike;
+  /** The model, loaded into each worker anew. */
+  load: WireLoad;
+  /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
+  fetch?: Fetch;
+}
+
+interface Pending {
+  resolve(result: never): void;
+  reject(error: unknown): void;
+  onProgress: ((progress: LoadProgress) => void) | undefined;
+}
+
+type ResultOf<Name extends CallName> = Calls[Name]["result"];
+
+const VERSION: ProtocolVersion = 1;
+
+const crash = (message: string, cause?: unknown): ClipVisionError =>
+  new ClipVisionError("worker-crashed", message, { cause });
+
+/** The caller's promise ends with the signal, whatever the awaited work does. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason as Error);
+    if (signal.aborted) return giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
+}
+
+/** One worker with its pending calls. */
+class Session {
+  readonly ready: Promise<LoadedModel>;
+  readonly #worker: WorkerLike;
+  readonly #fetches: FetchService | undefined;
+  readonly #pending = new Map<number, Pending>();
+  readonly #onEnd: (session: Session) => void;
+  #ids = 0;
+  #ended: ClipVisionError | undefined;
+  #heard = false;
+
+  constructor(
+    { createWorker, load, fetch }: ClientOptions,
+    onProgress: ((progress: LoadProgress) => void) | undefined,
+    onEnd: (session: Session) => void,
+  ) {
+    this.#onEnd = onEnd;
+    this.#worker = createWorker();
+    this.#worker.onmessage = (event) => this.#receive(event.data as Response);
+    this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
+    this.#worker.onerror = (event) => this.#scriptFailed(event);
+    this.#fetches = fetch && new FetchService(fetch, (message, transfer) => this.#post(message, transfer));
+    this.ready = this.call("load", load, [], undefined, onProgress);
+    // A model that does not load leaves a worker without a purpose.
+    this.ready.catch((error: unknown) => {
+      const message = `The model was not loaded: ${error instanceof Error ? error.message : String(error)}`;
+      this.end(crash(message, error));
+    });
+  }
+
+  /** Whether the worker is gone. */
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Sends a call; settles with its answer, with the signal, or with the end of the session. */
+  call<Name extends CallName>(
+    type: Name,
+    argument: Calls[Name]["argument"],
+    transfer: Transferable[],
+    signal?: AbortSignal,
+    onProgress?: (progress: LoadProgress) => void,
+  ): Promise<ResultOf<Name>> {
+    if (this.#ended) return Promise.reject(this.#ended);
+    const id = (this.#ids += 1);
+    const answer = new Promise<ResultOf<Name>>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, onProgress });
+      try {
+        this.#post({ type, id, argument } as Request, transfer);
+      } catch (cause) {
+        this.#pending.delete(id);
+        reject(postFailure(cause));
+      }
+    });
+    if (!signal) return answer;
+    const cancel = () => {
+      if (this.#pending.delete(id)) this.#post({ type: "cancel", id }, []);
+    };
+    signal.addEventListener("abort", cancel, { once: true });
+    return untilAborted(answer, signal).finally(() => signal.removeEventListener("abort", cancel));
+  }
+
+  /** Terminates the worker and rejects what is pending: the call `culprit` with the cause, the others with `error`. */
+  end(error: ClipVisionError, culprit?: number): void {
+    if (this.#ended) return;
+    this.#ended = error;
+    this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
+    this.#worker.terminate();
+    this.#fetches?.abortAll();
+    this.#onEnd(this);
+    for (const [id, { reject }] of this.#pending) reject(id === culprit ? error.cause : error);
+    this.#pending.clear();
+  }
+
+  #post(message: Request, transfer: Transferable[]): void {
+    if (!this.#ended) this.#worker.postMessage(message, transfer);
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #receive(message: Response): void {
+    switch (message.type) {
+      case "hello":
+        this.#heard = true;
+        if (message.version === VERSION) return;
+        return this.end(crash("The worker's script is of another release than the page's: check workerUrl"));
+      case "done":
+        return this.#take(message.id)?.resolve(message.result as never);
+      case "failed":
+        return this.#take(message.id)?.reject(fromWireError(message.error));
+      case "progress":
+        return this.#pending.get(message.id)?.onProgress?.(message.progress);
+      case "crashed": {
+        const error = fromWireError(message.error);
+        return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
+      }
+      case "fetch":
+        return void this.#fetches?.answer(message.ticket, message.url);
+      case "fetch-abort":
+        return this.#fetches?.abort(message.ticket);
+    }
+  }
+
+  #scriptFailed(event: ErrorEvent): void {
+    event.preventDefault?.();
+    const cause: unknown = event.error ?? event;
+    if (this.#heard) return this.end(crash(`The worker failed: ${event.message}`, cause));
+    const reasons = "its file is missing or no JavaScript module, or a Content Security Policy (worker-src) blocks it";
+    const detail = event.message ? `: ${event.message}` : "";
+    this.end(crash(`The worker's script could not be started (${reasons})${detail}`, cause));
+  }
+}
+
+function postFailure(cause: unknown): ClipVisionError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (/origin/i.test(text)) {
+    const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
+    return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });
+  }
+  return new ClipVisionError("invalid-argument", `The photo can't be handed to the worker: ${text}`, { cause });
+}
+
+/** Calls into a worker that is started when it is needed. */
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #closing = new AbortController();
+  #session: Session | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the worker and loads the model. An abort ends the worker. */
+  async start(signal?: AbortSignal, onProgress?: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    signal?.throwIfAborted();
+    try {
+      return await untilAborted(this.#open(onProgress).ready, signal);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Aborted by {@link close}, with the error that every call rejects with from then on. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** One call; after a crash it starts another worker first. The transferred objects are gone once it has been sent. */
+  async call<Name extends Exclude<CallName, "load">>(
+    type: Name,
+    argument: Calls[Name]["argument"],
+    transfer: Transferable[],
+    signal?: AbortSignal,
+  ): Promise<ResultOf<Name>> {
+    for (;;) {
+      signal?.throwIfAborted();
+      this.closed.throwIfAborted();
+      const session = this.#session ?? this.#open();
+      try {
+        await untilAborted(session.ready, signal);
+      } catch (error) {
+        this.closed.throwIfAborted();
+        throw error;
+      }
+      // It may have crashed, or been closed, between its answer and now: nothing has been sent yet, so try again.
+      if (!session.ended) return session.call(type, argument, transfer, signal);
+    }
+  }
+
+  /** Terminates the worker and rejects what is pending; every later call rejects as well. */
+  close(): void {
+    if (this.closed.aborted) return;
+    const error = new ClipVisionError("closed", "This ClipVision was closed");
+    this.#closing.abort(error);
+    this.#session?.end(error);
+  }
+
+  #open(onProgress?: (progress: LoadProgress) => void): Session {
+    try {
+      this.#session = new Session(this.#options, onProgress, (ended) => {
+        if (this.#session === ended) this.#session = undefined;
+      });
+      return this.#session;
+    } catch (cause) {
+      if (cause instanceof ClipVisionError) throw cause;
+      const text = cause instanceof Error ? cause.message : String(cause);
+      throw new ClipVisionError("worker-crashed", `The worker could not be started: ${text}`, { cause });
+    }
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * The worker's half of the conversation: takes requests, answers each once. It knows no worker, no wasm and no browser
+ * decoder: all of these are handed in as a {@link Host}, so the tests run it with ones of their own.
+ *
+ * Photos are read ahead, a few at a time, while the engine computes one after the other. The engine never waits inside a
+ * computation, so between two of them the worker listens to its messages once: a `cancel` overtakes what is queued.
+ */
+
+import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto } from "./engine.js";
+import { ClipVisionError, isCoded, toWireError } from "./errors.js";
+import { openFile, readAll, type Fetch, type OpenFile } from "./files.js";
+import { PageFetch } from "./page_fetch.js";
+import type {
+  CallRequest,
+  EmbeddingDetails,
+  LoadedModel,
+  LoadProgress,
+  PixelTensor,
+  Request,
+  Response,
+  WireLoad,
+  WirePhoto,
+  WirePixels,
+} from "./protocol.js";
+import { Semaphore } from "./semaphore.js";
+
+/** What the dispatcher needs of the world around it. */
+export interface Host {
+  /** Sends a message to the page. */
+  post(message: Response, transfer?: Transferable[]): void;
+  /** Starts the engine, from the given wasm file or the package's own. */
+  startEngine(wasmUrl: string | undefined, fetch: Fetch, signal: AbortSignal): Promise<Engine>;
+  /** Reads addresses. */
+  fetch: Fetch;
+  /** Reads the pixels of a picture of the browser's, and closes it. */
+  readPixels(source: ImageBitmap | VideoFrame): WirePixels;
+  /** Decodes a file with the browser; `undefined` if it can't. */
+  decodeInBrowser(bytes: Uint8Array, type: string): Promise<WirePixels | undefined>;
+  /** Resolves after the messages that have arrived by now have been handled. */
+  nextTurn(): Promise<void>;
+  /** Milliseconds from any fixed point. */
+  now(): number;
+}
+
+/** Photos that are read or held in memory before their turn; more would only cost memory. */
+const READ_AHEAD = 4;
+/** Milliseconds between two reports of progress. */
+const REPORT_EVERY = 50;
+
+/** A photo that has been read: a file, pixels, or a picture that only the browser can read. */
+type ReadPhoto =
+  | { kind: "encoded"; bytes: Uint8Array; type: string }
+  | WirePixels
+  | Extract<WirePhoto, { kind: "bitmap" | "frame" }>;
+
+/** An answer, and the buffers that move with it. */
+type Answer = [result: LoadedModel | EmbeddingDetails | PixelTensor, transfer: Transferable[]];
+
+/** Answers requests; made once in a worker, for one model. */
+export class Dispatcher {
+  readonly #host: Host;
+  readonly #pageFetch: PageFetch;
+  readonly #calls = new Map<number, AbortController>();
+  readonly #readAhead = new Semaphore(READ_AHEAD);
+  readonly #turn = new Semaphore(1);
+  #fetch: Fetch;
+  #loaded: { engine: Engine; model: EngineModel } | undefined;
+  #crashed = false;
+
+  constructor(host: Host) {
+    this.#host = host;
+    this.#fetch = host.fetch;
+    this.#pageFetch = new PageFetch((message) => host.post(message));
+  }
+
+  /** Takes a message from the page. Never throws. */
+  handle(request: Request): void {
+    if (this.#crashed) return; // the page has been told, and ends this worker
+    switch (request.type) {
+      case "cancel":
+        return this.#calls.get(request.id)?.abort();
+      case "fetched":
+      case "fetch-failed":
+        return this.#pageFetch.settle(request);
+      default:
+        void this.#call(request);
+    }
+  }
+
+  async #call(request: CallRequest): Promise<void> {
+    const { id } = request;
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#calls.set(id, controller);
+    try {
+      const [result, transfer] = await this.#run(request, signal);
+      if (!signal.aborted && !this.#crashed) this.#host.post({ type: "done", id, result }, transfer);
+    } catch (error) {
+      if (error instanceof EngineCrash) this.#crash(id, error.cause);
+      else if (!signal.aborted && !this.#crashed) this.#host.post({ type: "failed", id, error: toWireError(error) });
+    } finally {
+      this.#calls.delete(id);
+    }
+  }
+
+  #crash(id: number, error: ClipVisionError): void {
+    if (this.#crashed) return;
+    this.#crashed = true;
+    this.#host.post({ type: "crashed", id, error: toWireError(error) });
+    for (const controller of this.#calls.values()) controller.abort();
+  }
+
+  async #run(request: CallRequest, signal: AbortSignal): Promise<Answer> {
+    if (request.type === "load") return [await this.#load(request.id, request.argument, signal), []];
+    const photo = request.argument;
+    try {
+      await this.#readAhead.enter(signal);
+      try {
+        const read = await this.#read(photo, signal);
+        await this.#turn.enter(signal);
+        try {
+          return request.type === "embed" ? await this.#embed(read) : await this.#tensor(read);
+        } finally {
+          void this.#host.nextTurn().then(() => this.#turn.leave());
+        }
+      } finally {
+        this.#readAhead.leave();
+      }
+    } finally {
+      if (photo.kind === "bitmap") photo.bitmap.close();
+      if (photo.kind === "frame") photo.frame.close();
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------- the model
+
+  async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
+    if (load.fetchOnPage) this.#fetch = this.#pageFetch.fetch;
+    // One failure stops the others; `signal` itself stays what tells an abort from a failure.
+    const stop = new AbortController();
+    const forward = () => stop.abort(signal.reason);
+    signal.addEventListener("abort", forward);
+    try {
+      const report = this.#reporter(id);
+      const [engine, config, preprocessor] = await Promise.all([
+        this.#startEngine(load.wasmUrl, report, stop.signal),
+        this.#open(load.model.config, stop.signal).then((file) => this.#readWhole(file, report)),
+        load.model.preprocessor
+          ? this.#open(load.model.preprocessor, stop.signal).then((file) => file && this.#readWhole(file, report))
+          : undefined,
+      ]);
+      if (config === undefined) throw new ClipVisionError("config", "There is no config.json");
+      const model = await this.#loadWeights(engine, { load, config, preprocessor, report, signal: stop.signal });
+      this.#loaded = { engine, model };
+      const info = guarded(engine, () => model.info());
+      return {
+        dimension: info.dimension,
+        imageSize: info.imageSize,
+        precision: info.precision as LoadedModel["precision"],
+        simd: info.simd,
+        threads: 1,
+        bytes: info.modelBytes,
+      };
+    } finally {
+      signal.removeEventListener("abort", forward);
+      stop.abort();
+    }
+  }
+
+  #open(file: WireLoad["model"]["config"], signal: AbortSignal): Promise<OpenFile | undefined> {
+    return openFile(file, this.#fetch, signal);
+  }
+
+  async #readWhole(file: OpenFile | undefined, report: Reporter): Promise<Uint8Array | undefined> {
+    if (file === undefined) return undefined;
+    const bytes = await readAll(file);
+    report({ stage: "config", file: file.name, loaded: bytes.byteLength, total: bytes.byteLength });
+    return bytes;
+  }
+
+  async #startEngine(wasmUrl: string | undefined, report: Reporter, signal: AbortSignal): Promise<Engine> {
+    report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
+    return this.#host.startEngine(wasmUrl, this.#host.fetch, signal);
+  }
+
+  async #loadWeights(
+    engine: Engine,
+    given: {
+      load: WireLoad;
+      config: Uint8Array;
+      preprocessor: Uint8Array | undefined;
+      report: Reporter;
+      signal: AbortSignal;
+    },
+  ): Promise<EngineModel> {
+    const { precision, normalize, maxPixels, model } = given.load;
+    const options = {
+      config: given.config,
+      ...(given.preprocessor && { preprocessor: given.preprocessor }),
+      ...(precision !== undefined && { precision }),
+      ...(normalize !== undefined && { normalize }),
+      ...(maxPixels !== undefined && { maxPixels }),
+    };
+    const loader = guarded(engine, () => new engine.ModelLoader(options));
+    const weights = await this.#open(model.weights, given.signal);
+    if (weights === undefined) throw new ClipVisionError("weights", "There are no weights");
+    const progress = (loaded: number): LoadProgress => {
+      const known = weights.total !== undefined && loaded <= weights.total;
+      return { stage: "weights", file: weights.name, loaded, ...(known && { total: weights.total as number }) };
+    };
+    let loaded = 0;
+    given.report(progress(loaded));
+    for await (const piece of weights.pieces()) {
+      guarded(engine, () => loader.push(piece));
+      loaded += piece.byteLength;
+      given.report(progress(loaded));
+    }
+    const loadedModel = guarded(engine, () => loader.finish());
+    given.report(progress(loaded), true);
+    return loadedModel;
+  }
+
+  #reporter(id: number): Reporter {
+    let last = { at: -Infinity, file: "" };
+    return (progress, always = false) => {
+      const at = this.#host.now();
+      const complete = progress.loaded === progress.total;
+      if (!always && !complete && progress.file === last.file && at - last.at < REPORT_EVERY) return;
+      last = { at, file: progress.file };
+      this.#host.post({ type: "progress", id, progress });
+    };
+  }
+
+  // --------------------------------------------------------------------------------------------------- the photos
+
+  async #read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
+    switch (photo.kind) {
+      case "url": {
+        const file = await openFile({ url: photo.url }, this.#fetch, signal);
+        return { kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: "" };
+      }
+      case "blob": {
+        const { blob } = photo;
+        const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
+        const file = await openFile({ blob, name }, this.#fetch, signal);
+        return { kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: blob.type };
+      }
+      case "encoded":
+        return { ...photo, type: "" };
+      default:
+        return photo;
+    }
+  }
+
+  async #embed(photo: ReadPhoto): Promise<Answer> {
+    const [result, how] = await this.#inRust(photo, (model, given) => model.embed(given));
+    const { embedding, timings, width, height } = result;
+    const decoder = how.browser ? "browser" : result.decoder;
+    const decode = timings.decode + how.decode;
+    const answer: EmbeddingDetails = { embedding, timings: { ...timings, decode }, decoder, width, height };
+    return [answer, [embedding.buffer]];
+  }
+
+  async #tensor(photo: ReadPhoto): Promise<Answer> {
+    const [{ data, shape }] = await this.#inRust(photo, (model, given) => model.tensor(given));
+    return [{ data, shape }, [data.buffer]];
+  }
+
+  /** Hands a photo to Rust; the browser decodes what Rust can't. */
+  async #inRust<T>(
+    photo: ReadPhoto,
+    work: (model: EngineModel, photo: EnginePhoto) => T,
+  ): Promise<[T, { browser: boolean; decode: number }]> {
+    const { engine, model } = this.#ready();
+    const start = this.#host.now();
+    if (photo.kind === "bitmap" || photo.kind === "frame") {
+      const pixels = this.#host.readPixels(photo.kind === "bitmap" ? photo.bitmap : photo.frame);
+      const decode = this.#host.now() - start;
+      return [guarded(engine, () => work(model, pixels)), { browser: true, decode }];
+    }
+    if (photo.kind === "pixels") return [guarded(engine, () => work(model, photo)), { browser: false, decode: 0 }];
+    try {
+      const given = { kind: "encoded", bytes: photo.bytes } as const;
+      return [guarded(engine, () => work(model, given)), { browser: false, decode: 0 }];
+    } catch (error) {
+      if (!isCoded(error) || error.code !== "unsupported-format") throw error;
+      const pixels = await this.#host.decodeInBrowser(photo.bytes, photo.type);
+      if (pixels === undefined) throw error;
+      const decode = this.#host.now() - start;
+      return [guarded(engine, () => work(model, pixels)), { browser: true, decode }];
+    }
+  }
+
+  #ready(): { engine: Engine; model: EngineModel } {
+    if (this.#crashed) throw new ClipVisionError("worker-crashed", "The engine stopped");
+    if (!this.#loaded) throw new ClipVisionError("compute", "A photo came before the model");
+    return this.#loaded;
+  }
+}
+
+type Reporter = (progress: LoadProgress, always?: boolean) => void;

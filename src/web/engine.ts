@@ -1,0 +1,123 @@
+/**
+ * The engine: what the dispatcher needs of the wasm module, started and with its failures told apart.
+ *
+ * The interfaces describe the wasm-bindgen glue structurally, so that tests run the dispatcher with an engine of their
+ * own. A failure of the engine is one of two things: an error that Rust returned (it has a code; the engine goes on), or
+ * a trap, after which the instance's memory cannot be trusted and the worker has to go.
+ */
+
+import { ClipVisionError, isCoded } from "./errors.js";
+import type { Flavour } from "./flavour.js";
+import { checkStatus, describeFailure, type Fetch } from "./files.js";
+import type { Precision, Timings, WirePixels } from "./protocol.js";
+
+/** A photo in the form that Rust takes. */
+export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array } | WirePixels;
+
+/** A loaded model, in wasm memory. */
+export interface EngineModel {
+  embed(photo: EnginePhoto): {
+    embedding: Float32Array;
+    timings: Timings;
+    decoder: "rust" | "raw";
+    width: number;
+    height: number;
+  };
+  tensor(photo: EnginePhoto): { data: Float32Array; shape: [3, number, number] };
+  info(): {
+    dimension: number;
+    imageSize: number;
+    precision: string;
+    simd: "none" | "simd128" | "relaxed";
+    modelBytes: number;
+  };
+  free(): void;
+}
+
+/** Takes the weights as they arrive, so that there is never a second copy of them. */
+export interface EngineLoader {
+  push(piece: Uint8Array): void;
+  finish(): EngineModel;
+  free(): void;
+}
+
+/** What a loader is made with. */
+export interface EngineLoaderOptions {
+  config: Uint8Array;
+  preprocessor?: Uint8Array;
+  precision?: Precision;
+  normalize?: boolean;
+  maxPixels?: number;
+}
+
+/** The engine, ready to load a model. */
+export interface Engine {
+  ModelLoader: new (options: EngineLoaderOptions) => EngineLoader;
+  /** What Rust said when it panicked, if it did. */
+  panicMessage(): string | undefined;
+}
+
+/** The name under which Rust's panic hook looks for a listener. */
+const PANIC_LISTENER = "__clipVisionPanic";
+
+/** Downloads and instantiates the wasm file. The global listener for panics is set once, before any Rust runs. */
+export async function startEngine(flavour: Flavour, url: string, fetch: Fetch, signal: AbortSignal): Promise<Engine> {
+  let panic: string | undefined;
+  Object.assign(globalThis, { [PANIC_LISTENER]: (message: string) => void (panic ??= message) });
+  let response: Response;
+  try {
+    response = await fetch(url, { signal });
+  } catch (cause) {
+    throw signal.aborted ? signal.reason : describeFailure("the wasm file", url, cause);
+  }
+  checkStatus(response, url);
+  try {
+    await flavour.init({ module_or_path: response });
+  } catch (cause) {
+    throw startFailure(cause, url);
+  }
+  return { ModelLoader: flavour.ModelLoader, panicMessage: () => panic };
+}
+
+function startFailure(cause: unknown, url: string): ClipVisionError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (/unsafe-eval|Content Security Policy/i.test(text)) {
+    const advice = "The page's Content Security Policy forbids WebAssembly: add 'wasm-unsafe-eval' to script-src";
+    return new ClipVisionError("unsupported-browser", advice, { cause });
+  }
+  if (cause instanceof RangeError || /memory/i.test(text)) {
+    return new ClipVisionError("out-of-memory", "There is not enough memory to start the engine", { cause });
+  }
+  return new ClipVisionError("fetch", `What ${url} holds is not this package's wasm file: ${text}`, { cause });
+}
+
+/** The engine is gone: the error to report, and nothing in this worker can be used any more. */
+export class EngineCrash extends Error {
+  override readonly cause: ClipVisionError;
+
+  constructor(cause: ClipVisionError) {
+    super(cause.message);
+    this.name = "EngineCrash";
+    this.cause = cause;
+  }
+}
+
+/** Runs a piece of Rust: errors with a code pass through, a trap becomes an {@link EngineCrash}. */
+export function guarded<T>(engine: Engine, work: () => T): T {
+  try {
+    return work();
+  } catch (thrown) {
+    if (isCoded(thrown)) throw thrown;
+    throw new EngineCrash(crashError(engine.panicMessage(), thrown));
+  }
+}
+
+function crashError(panic: string | undefined, cause: unknown): ClipVisionError {
+  if (panic !== undefined) return new ClipVisionError("worker-crashed", `The engine panicked: ${panic}`, { cause });
+  // Rust aborts without a panic in one case only: memory that could not be had.
+  const text = cause instanceof Error ? cause.message : String(cause);
+  if (cause instanceof WebAssembly.RuntimeError && /unreachable/i.test(text)) {
+    return new ClipVisionError("out-of-memory", "The engine ran out of memory", { cause });
+  }
+  return new ClipVisionError("worker-crashed", `The engine stopped: ${text}`, { cause });
+}

@@ -1,0 +1,217 @@
+/**
+ * CLIP image embeddings in a web page, computed by Rust in a Web Worker.
+ *
+ * ```ts
+ * import { ClipVision } from "clip-vision";
+ *
+ * const clip = await ClipVision.load("owner/name");
+ * const embedding = await clip.embed(photo);
+ * clip.close();
+ * ```
+ *
+ * Importing this module touches no global of the browser: it is safe where pages are rendered on a server.
+ *
+ * @packageDocumentation
+ */
+
+import { Client, untilAborted, type WorkerLike } from "./client.js";
+import { embedMany, type EmbedManyOptions, type ManyResult, type PhotoSources } from "./embed_many.js";
+import { ClipVisionError } from "./errors.js";
+import { modelName, resolveModel, type HubOptions, type ModelSource } from "./model.js";
+import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
+import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision } from "./protocol.js";
+import { baseUrl } from "./values.js";
+
+export { ClipVisionError } from "./errors.js";
+export type { ClipVisionErrorCode } from "./errors.js";
+export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./embed_many.js";
+export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./model.js";
+export type { PhotoSource, RawPixels } from "./photo.js";
+export type { Decoder, EmbeddingDetails, LoadProgress, PixelTensor, Precision, Timings } from "./protocol.js";
+
+/** Options of {@link ClipVision.load}. */
+export interface LoadOptions extends HubOptions {
+  /** How the model computes. Default `"f32"`: embeddings equal Python's. */
+  precision?: Precision;
+  /** Whether embeddings are scaled to length 1. Default `true`. */
+  normalize?: boolean;
+  /** The largest photo that is accepted, in pixels (width × height). Default: the engine's own limit. */
+  maxPixels?: number;
+  /** Ends the load, and the worker with it; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called as files arrive, at most some twenty times a second. */
+  onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Reads addresses, of the model's files and of photos, in place of the browser's `fetch`: for headers, credentials or
+   * a cache. Called on the page; bodies stream on to the worker. Default: the worker's own `fetch`.
+   */
+  fetch?: (url: string, init: { signal: AbortSignal }) => Promise<Response>;
+  /** Where `worker.js` is, if not beside this module. It has to be of the page's origin. */
+  workerUrl?: string | URL;
+  /** Where `clip_vision_bg.wasm` is, if not in `wasm/simd/` beside the worker. */
+  wasmUrl?: string | URL;
+}
+
+/** Options of one call. */
+export interface CallOptions {
+  /** Takes the call back; its promise rejects with the signal's reason at once. */
+  signal?: AbortSignal;
+  /**
+   * Lets the photo's buffer, ImageBitmap or VideoFrame move to the worker instead of being copied: it can't be used
+   * afterwards. Of a view the whole buffer moves. Default `false`.
+   */
+  transfer?: boolean;
+}
+
+/** Options of {@link ClipVision.embed}. */
+export interface EmbedOptions extends CallOptions {
+  /** Whether the answer says more than the embedding. Default `false`. */
+  details?: boolean;
+}
+
+/** A loaded model, and how it runs here. */
+export interface ClipVisionInfo {
+  /** What was loaded: the Hub id, the folder's address, or `"files"`. */
+  readonly model: string;
+  /** Values of an embedding. */
+  readonly dimension: number;
+  /** Width and height that photos are brought to, in pixels. */
+  readonly imageSize: number;
+  /** How the model computes. */
+  readonly precision: Precision;
+  /** The SIMD instructions of the engine that was chosen for this browser. */
+  readonly simd: "none" | "simd128" | "relaxed";
+  /** Threads that compute. */
+  readonly threads: number;
+  /** Memory of the weights, in bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * A CLIP vision model in a worker of its own.
+ *
+ * Calls may overlap; they are computed one after the other and answered each to its own promise. All of them reject with
+ * a {@link ClipVisionError}, or with the reason of the signal that they were given. If the worker crashes, the calls
+ * that it had reject with `worker-crashed`, and the next one starts another worker with the same model.
+ */
+export class ClipVision {
+  /** The model, and how it runs here. */
+  readonly info: ClipVisionInfo;
+  readonly #client: Client;
+
+  private constructor(client: Client, info: ClipVisionInfo) {
+    this.#client = client;
+    this.info = Object.freeze(info);
+  }
+
+  /**
+   * Starts a worker and loads a model into it.
+   *
+   * @param model a Hub id, the URL of a folder, or files
+   * @throws {@link ClipVisionError} `fetch` if a file could not be read, `config` or `weights` if one is not what it
+   * should be, `out-of-memory`, `unsupported-browser`, `worker-crashed` if the worker can't be started,
+   * `invalid-argument`
+   */
+  static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
+    const { precision, normalize, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
+    signal?.throwIfAborted();
+    if (typeof Worker !== "function") {
+      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page");
+    }
+    if (maxPixels !== undefined && !(Number.isFinite(maxPixels) && maxPixels >= 1)) {
+      throw new ClipVisionError("invalid-argument", `maxPixels can't be ${String(maxPixels)}`);
+    }
+    const client = new Client({
+      createWorker: workerFactory(options.workerUrl),
+      load: {
+        model: resolveModel(model, options),
+        ...(precision !== undefined && { precision }),
+        ...(normalize !== undefined && { normalize }),
+        ...(maxPixels !== undefined && { maxPixels }),
+        ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
+        fetchOnPage: fetch !== undefined,
+      },
+      ...(fetch && { fetch }),
+    });
+    const loaded: LoadedModel = await client.start(signal, onProgress);
+    return new ClipVision(client, { model: modelName(model), ...loaded });
+  }
+
+  /**
+   * The embedding of a photo: one value per dimension, of length 1 unless the model was loaded with `normalize: false`.
+   *
+   * @throws {@link ClipVisionError} `decode`, `unsupported-format` or `too-large` for the photo, `fetch` for its address,
+   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
+   */
+  embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Float32Array>;
+  /** The embedding of a photo with its timings, decoder and size. */
+  embed(photo: PhotoSource, options: EmbedOptions & { details: true }): Promise<EmbeddingDetails>;
+  embed(photo: PhotoSource, options?: EmbedOptions): Promise<Float32Array | EmbeddingDetails>;
+  async embed(photo: PhotoSource, options: EmbedOptions = {}): Promise<Float32Array | EmbeddingDetails> {
+    const answer = await this.#call("embed", photo, options);
+    return options.details ? answer : answer.embedding;
+  }
+
+  /**
+   * Embeds many photos, and yields a result for each in their order: `{ index, embedding }`, or `{ index, error }` for
+   * one that failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop takes back
+   * what is under way.
+   *
+   * @param photos an array, a FileList, any iterable or asynchronous iterable
+   * @throws the signal's reason, or {@link ClipVisionError} `closed`
+   */
+  embedMany(photos: PhotoSources, options: EmbedManyOptions = {}): AsyncGenerator<ManyResult, void> {
+    return embedMany(photos, options, (photo, callOptions) => this.embed(photo, callOptions));
+  }
+
+  /**
+   * What the model sees of a photo: resized, cropped and normalised, channel by channel.
+   *
+   * @throws {@link ClipVisionError} as {@link ClipVision.embed} does
+   */
+  async tensor(photo: PhotoSource, options: CallOptions = {}): Promise<PixelTensor> {
+    return this.#call("tensor", photo, options);
+  }
+
+  /**
+   * Ends the worker, which frees the model's memory. Pending calls reject with `closed`, and so does every later one.
+   * Closing twice does nothing.
+   */
+  close(): void {
+    this.#client.close();
+  }
+
+  async #call<Name extends "embed" | "tensor">(
+    name: Name,
+    source: PhotoSource,
+    { signal, transfer = false }: CallOptions,
+  ): Promise<Calls[Name]["result"]> {
+    signal?.throwIfAborted();
+    this.#client.closed.throwIfAborted();
+    const packing = packPhoto(source, transfer);
+    try {
+      const packed = await untilAborted(untilAborted(packing, signal), this.#client.closed);
+      return await this.#client.call(name, packed.photo, packed.transfer, signal);
+    } catch (error) {
+      packing.then(discardPhoto, () => undefined);
+      throw error;
+    }
+  }
+}
+
+function pageUrl(url: string | URL, option: string): URL {
+  try {
+    return new URL(url, baseUrl());
+  } catch (cause) {
+    throw new ClipVisionError("invalid-argument", `${option} is no URL: ${String(url)}`, { cause });
+  }
+}
+
+function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {
+  if (workerUrl !== undefined) {
+    const url = pageUrl(workerUrl, "workerUrl");
+    return () => new Worker(url, { type: "module" });
+  }
+  // Written out in one expression: so bundlers see that there is a worker, and build it.
+  return () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+}

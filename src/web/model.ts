@@ -1,0 +1,99 @@
+/**
+ * Where a model's files are: a Hub id, the URL of a folder, or each file by itself -> addresses and Blobs that the worker
+ * reads. Runs on the page, since only the page knows what a relative address is relative to.
+ */
+
+import { ClipVisionError } from "./errors.js";
+import type { WireFile, WireModel } from "./protocol.js";
+import { baseUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
+
+/** A file of a model: its address (a string is relative to the page), or its content. */
+export type FileSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
+
+/** The files of a model, one by one. */
+export interface ModelFiles {
+  /** `config.json`. */
+  config: FileSource;
+  /** `preprocessor_config.json`. Default: CLIP's own preprocessing at the model's image size. */
+  preprocessor?: FileSource;
+  /** `model.safetensors`, in f32, f16 or bf16; the vision tower alone, or both. */
+  weights: FileSource;
+}
+
+/**
+ * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json`, `model.safetensors`):
+ *
+ * - `"owner/name"`: a model of the Hugging Face Hub;
+ * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);
+ * - its files, as addresses, Blobs (a folder that the user picked) or bytes.
+ */
+export type ModelSource = string | URL | ModelFiles;
+
+/** Where a Hub id leads. */
+export interface HubOptions {
+  /** The base URL of the Hub, or of a mirror with the same layout. Default `https://huggingface.co`. */
+  hub?: string | URL;
+  /** The branch, tag or commit of a Hub model. Default `main`. */
+  revision?: string;
+}
+
+const HUB = "https://huggingface.co";
+const NAMES = { config: "config.json", preprocessor: "preprocessor_config.json", weights: "model.safetensors" } as const;
+/** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
+const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
+
+const invalid = (message: string): ClipVisionError => new ClipVisionError("invalid-argument", message);
+
+function absolute(text: string | URL, base: string | undefined = baseUrl()): URL {
+  try {
+    return new URL(text, base);
+  } catch (cause) {
+    throw new ClipVisionError("invalid-argument", `"${String(text)}" is no URL, and no Hub id like "owner/name"`, { cause });
+  }
+}
+
+/** A file in a folder; a query (a token, say) is kept. */
+function within(folder: URL, name: string): string {
+  const file = new URL(folder);
+  file.pathname = `${folder.pathname.replace(/\/$/, "")}/${name}`;
+  file.hash = "";
+  return file.href;
+}
+
+const inFolder = (folder: URL): WireModel => ({
+  config: { url: within(folder, NAMES.config) },
+  preprocessor: { url: within(folder, NAMES.preprocessor), optional: true },
+  weights: { url: within(folder, NAMES.weights) },
+});
+
+function wireFile(source: unknown, role: keyof typeof NAMES): WireFile {
+  const name = NAMES[role];
+  if (typeof source === "string" || isUrl(source)) return { url: absolute(source).href };
+  // A Blob is handed over by reference, now and after a crash; bytes become one once, outside JavaScript's memory.
+  if (isBlob(source)) return { blob: source, name: "name" in source ? String(source.name) : name };
+  if (isBuffer(source)) return { blob: new Blob([copied(source)]), name };
+  throw invalid(`The model's ${role} must be a URL, a Blob or bytes, not ${tagOf(source)}`);
+}
+
+/** The name by which a person knows a model: the Hub id, the folder's address, or "files". */
+export function modelName(source: ModelSource): string {
+  if (typeof source === "string") return source;
+  return isUrl(source) ? source.href : "files";
+}
+
+/** The files that the worker reads. Throws `invalid-argument` for what cannot be a model. */
+export function resolveModel(source: ModelSource, { hub = HUB, revision = "main" }: HubOptions = {}): WireModel {
+  if (typeof source === "string") {
+    if (source === "") throw invalid("The model's name is empty");
+    if (!HUB_ID.test(source)) return inFolder(absolute(source));
+    return inFolder(absolute(within(absolute(hub), `${source}/resolve/${encodeURIComponent(revision)}`)));
+  }
+  if (isUrl(source)) return inFolder(source);
+  if (typeof source !== "object" || source === null) throw invalid(`A model can't be ${tagOf(source)}`);
+  const { config, preprocessor, weights } = source;
+  return {
+    config: wireFile(config, "config"),
+    ...(preprocessor !== undefined && { preprocessor: wireFile(preprocessor, "preprocessor") }),
+    weights: wireFile(weights, "weights"),
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * `fetch` through the page: where the application gave a function of its own (headers, credentials, a cache), the worker
+ * asks the page to call it, and reads the body as a transferred stream.
+ */
+
+import { fromWireError, toWireError } from "./errors.js";
+import type { Fetch } from "./files.js";
+import type { Request, Response as Message } from "./protocol.js";
+
+type Answer = Extract<Request, { type: "fetched" | "fetch-failed" }>;
+
+/** The statuses that a `Response` refuses to have a body for. */
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** The worker's end. */
+export class PageFetch {
+  #tickets = 0;
+  readonly #open = new Map<number, { resolve: (response: Response) => void; reject: (error: unknown) => void }>();
+  readonly #post: (message: Message) => void;
+
+  /** @param post sends a message to the page */
+  constructor(post: (message: Message) => void) {
+    this.#post = post;
+  }
+
+  /** Like the global `fetch`; what has been answered ends with its body's stream, not with the signal. */
+  readonly fetch: Fetch = (url, { signal }) =>
+    new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      const ticket = (this.#tickets += 1);
+      const giveUp = () => {
+        this.#open.delete(ticket);
+        this.#post({ type: "fetch-abort", ticket });
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener("abort", giveUp, { once: true });
+      const settled = () => signal.removeEventListener("abort", giveUp);
+      this.#open.set(ticket, {
+        resolve: (response) => (settled(), resolve(response)),
+        reject: (error) => (settled(), reject(error as Error)),
+      });
+      this.#post({ type: "fetch", ticket, url });
+    });
+
+  /** Takes the page's answer. */
+  settle(answer: Answer): void {
+    const waiting = this.#open.get(answer.ticket);
+    this.#open.delete(answer.ticket);
+    if (!waiting) return;
+    if (answer.type === "fetch-failed") return waiting.reject(fromWireError(answer.error));
+    const { status, headers, body } = answer;
+    waiting.resolve(new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: headers.map(([name, value]) => [name, value]) }));
+  }
+}
+
+/** The page's end: calls the application's function and hands the answer over. */
+export class FetchService {
+  readonly #running = new Map<number, AbortController>();
+  readonly #fetch: Fetch;
+  readonly #post: (message: Request, transfer: Transferable[]) => void;
+
+  /**
+   * @param fetch the application's function
+   * @param post sends a message to the worker
+   */
+  constructor(fetch: Fetch, post: (message: Request, transfer: Transferable[]) => void) {
+    this.#fetch = fetch;
+    this.#post = post;
+  }
+
+  /** Answers a request of the worker's. Never rejects. */
+  async answer(ticket: number, url: string): Promise<void> {
+    const controller = new AbortController();
+    this.#running.set(ticket, controller);
+    try {
+      const response = await this.#fetch(url, { signal: controller.signal });
+      if (controller.signal.aborted) return void response.body?.cancel().catch(() => undefined);
+      const { status, headers, body } = response;
+      const answer = { type: "fetched", ticket, status, headers: [...headers] } as const;
+      try {
+        this.#post({ ...answer, body }, body ? [body] : []);
+      } catch {
+        // Safari does not transfer streams: the whole body, which the browser may keep on disk, goes by reference.
+        this.#post({ ...answer, body: await response.blob() }, []);
+      }
+    } catch (error) {
+      if (!controller.signal.aborted) this.#post({ type: "fetch-failed", ticket, error: toWireError(error) }, []);
+    } finally {
+      this.#running.delete(ticket);
+    }
+  }
+
+  /** The worker no longer wants the answer. */
+  abort(ticket: number): void {
+    this.#running.get(ticket)?.abort();
+  }
+
+  /** The worker is gone. */
+  abortAll(): void {
+    for (const controller of this.#running.values()) controller.abort();
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * What the page and its worker say to each other. Types only.
+ *
+ * A call is one message with an `id` of the client's choosing; the worker answers it with exactly one `done`, `failed`
+ * or `crashed` of the same `id`, unless the client took it back with `cancel`. Answers come in any order. What the
+ * worker wants of the page (a `fetch` through the function that the application gave) has a `ticket` of the worker's
+ * choosing, answered by `fetched` or `fetch-failed`.
+ */
+
+import type { WireError } from "./errors.js";
+
+/** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
+export type ProtocolVersion = 1;
+
+/** How the model computes: in 32-bit floats. */
+export type Precision = "f32";
+
+/** A file of a model: an address, or its content. An `optional` one may be missing on the server. */
+export type WireFile = { url: string; optional?: boolean } | { blob: Blob; name: string };
+
+/** The files of a model. Without `preprocessor` CLIP's own preprocessing applies. */
+export interface WireModel {
+  config: WireFile;
+  preprocessor?: WireFile;
+  weights: WireFile;
+}
+
+/** What a model is loaded with. */
+export interface WireLoad {
+  model: WireModel;
+  precision?: Precision;
+  normalize?: boolean;
+  maxPixels?: number;
+  wasmUrl?: string;
+  /** Addresses are fetched by the page, with the application's own function. */
+  fetchOnPage: boolean;
+}
+
+/** 8-bit pixels, row by row without padding, `channels` interleaved (gray, RGB or RGBA). */
+export interface WirePixels {
+  kind: "pixels";
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+  channels: 1 | 3 | 4;
+}
+
+/** A photo on its way to the worker. `encoded` and `pixels` reach Rust as they are; the worker reads the others. */
+export type WirePhoto =
+  | { kind: "url"; url: string }
+  | { kind: "blob"; blob: Blob }
+  | { kind: "encoded"; bytes: Uint8Array }
+  | WirePixels
+  | { kind: "bitmap"; bitmap: ImageBitmap }
+  | { kind: "frame"; frame: VideoFrame };
+
+/** Milliseconds that the stages of one embedding took, in the worker, waiting excluded. */
+export interface Timings {
+  /** From an encoded file to upright 8-bit pixels. */
+  decode: number;
+  /** From pixels to the model's input: resize, crop, normalisation. */
+  preprocess: number;
+  /** The model itself. */
+  forward: number;
+}
+
+/** Who turned the photo into pixels: this package's Rust, the browser, or nobody, since pixels were given. */
+export type Decoder = "rust" | "browser" | "raw";
+
+/** The answer to `embed`. */
+export interface EmbeddingDetails {
+  /** One value per dimension; of length 1 unless `normalize: false`. */
+  embedding: Float32Array;
+  /** Milliseconds per stage. */
+  timings: Timings;
+  /** Who decoded the photo. */
+  decoder: Decoder;
+  /** The photo's width in pixels, upright. */
+  width: number;
+  /** The photo's height in pixels, upright. */
+  height: number;
+}
+
+/** The answer to `tensor`: what the model sees of a photo. */
+export interface PixelTensor {
+  /** Channel by channel (red, green, blue), row by row. */
+  data: Float32Array;
+  /** Channels, height, width. */
+  shape: [3, number, number];
+}
+
+/** The answer to `load`. */
+export interface LoadedModel {
+  dimension: number;
+  imageSize: number;
+  precision: Precision;
+  simd: "none" | "simd128" | "relaxed";
+  threads: number;
+  bytes: number;
+}
+
+/** How far a load has come. */
+export interface LoadProgress {
+  /** What is being read: the engine itself, the model's small JSON files, or its weights. */
+  stage: "engine" | "config" | "weights";
+  /** The file's name. */
+  file: string;
+  /** Bytes read so far; 0 while it is unknown. */
+  loaded: number;
+  /** Bytes of the whole file, where the server says so. */
+  total?: number;
+}
+
+/** What each kind of call carries, and what it is answered with. */
+export interface Calls {
+  load: { argument: WireLoad; result: LoadedModel };
+  embed: { argument: WirePhoto; result: EmbeddingDetails };
+  tensor: { argument: WirePhoto; result: PixelTensor };
+}
+
+/** The name of a call. */
+export type CallName = keyof Calls;
+
+/** A call, for each name of {@link Calls}. */
+export type CallRequest = {
+  [Name in CallName]: { type: Name; id: number; argument: Calls[Name]["argument"] };
+}[CallName];
+
+/** Page -> worker. */
+export type Request =
+  | CallRequest
+  | { type: "cancel"; id: number }
+  | {
+      type: "fetched";
+      ticket: number;
+      status: number;
+      headers: readonly (readonly [string, string])[];
+      body: ReadableStream<Uint8Array> | Blob | null;
+    }
+  | { type: "fetch-failed"; ticket: number; error: WireError };
+
+/** Worker -> page. */
+export type Response =
+  /** The script has been loaded and listens. */
+  | { type: "hello"; version: ProtocolVersion }
+  | { type: "done"; id: number; result: Calls[CallName]["result"] }
+  | { type: "failed"; id: number; error: WireError }
+  | { type: "progress"; id: number; progress: LoadProgress }
+  /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
+  | { type: "crashed"; id?: number; error: WireError }
+  | { type: "fetch"; ticket: number; url: string }
+  | { type: "fetch-abort"; ticket: number };

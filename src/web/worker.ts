@@ -1,0 +1,54 @@
+/**
+ * The worker's entry: wires the {@link Dispatcher} to this worker's messages, to the engine and to the browser. Started
+ * by `client.ts`; a page whose bundler or policy wants the file elsewhere names it with `workerUrl`.
+ */
+
+import { Dispatcher } from "./dispatcher.js";
+import { startEngine } from "./engine.js";
+import { toWireError } from "./errors.js";
+import { chooseFlavour } from "./flavour.js";
+import { decodeInBrowser, readPixels } from "./pixels.js";
+import type { Request, Response } from "./protocol.js";
+
+/** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
+interface WorkerScope {
+  postMessage(message: Response, transfer: Transferable[]): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
+  addEventListener(type: "messageerror", listener: () => void): void;
+  addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+const post = (message: Response, transfer: Transferable[] = []): void => scope.postMessage(message, transfer);
+
+/** A message to ourselves: it comes after all messages that were sent before it. */
+const turns = new MessageChannel();
+const waiting: (() => void)[] = [];
+turns.port1.onmessage = () => waiting.shift()?.();
+
+const dispatcher = new Dispatcher({
+  post,
+  startEngine: async (wasmUrl, fetch, signal) => {
+    const flavour = chooseFlavour();
+    return startEngine(flavour, wasmUrl ?? flavour.wasmUrl().href, fetch, signal);
+  },
+  fetch: (url, init) => fetch(url, init),
+  readPixels,
+  decodeInBrowser,
+  nextTurn: () =>
+    new Promise((resolve) => {
+      waiting.push(resolve);
+      turns.port2.postMessage(null);
+    }),
+  now: () => performance.now(),
+});
+
+scope.addEventListener("message", (event) => dispatcher.handle(event.data));
+// What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
+scope.addEventListener("messageerror", () => {
+  post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
+});
+scope.addEventListener("unhandledrejection", (event) => {
+  post({ type: "crashed", error: toWireError(event.reason) });
+});
+post({ type: "hello", version: 1 });
