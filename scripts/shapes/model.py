@@ -1,0 +1,205 @@
+"""The model: a CLIP of about 1.6 million weights, trained from scratch on scenes and captions."""
+
+import json
+import math
+import random
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from transformers import CLIPConfig, CLIPModel
+
+from .pictures import draw
+from .words import ANY, caption, meaning, random_scene
+
+IMAGE = 64
+LENGTH = 32  # tokens of a text
+CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
+CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
+PREPROCESSOR = {
+    "crop_size": {"height": IMAGE, "width": IMAGE},
+    "do_center_crop": True,
+    "do_convert_rgb": True,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "image_mean": CLIP_MEAN,
+    "image_processor_type": "CLIPImageProcessor",
+    "image_std": CLIP_STD,
+    "resample": 3,
+    "rescale_factor": 0.00392156862745098,
+    "size": {"shortest_edge": IMAGE},
+}
+LARGEST_SCALE = math.log(100)
+
+
+def configuration(tokenizer):
+    layer = {"hidden_act": "quick_gelu", "num_attention_heads": 4, "projection_dim": 96}
+    return CLIPConfig(
+        projection_dim=96,
+        vision_config={
+            **layer, "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 5, "image_size": IMAGE,
+            "patch_size": 8,
+        },
+        text_config={
+            **layer, "hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 3, "vocab_size": len(tokenizer),
+            "max_position_embeddings": LENGTH, "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+        },
+    )
+
+
+# ----------------------------------------------------------------------------------------------------- training data
+
+
+def picture_bytes(image):
+    """u8 (IMAGE, IMAGE, 3), as the model's own preprocessing makes it."""
+    return np.asarray(image.resize((IMAGE, IMAGE), resample=3), np.uint8)
+
+
+def draw_range(seed, start, stop):
+    scenes, pictures = [], np.empty((stop - start, IMAGE, IMAGE, 3), np.uint8)
+    for index in range(start, stop):
+        rng = random.Random(f"{seed}/{index}")
+        scene = random_scene(rng)
+        scenes.append(scene)
+        pictures[index - start] = picture_bytes(draw(scene, rng))
+    return scenes, pictures
+
+
+def draw_many(seed, count, workers, chunk=1000):
+    """`count` scenes and their pictures, u8 (count, IMAGE, IMAGE, 3); the same for every number of workers."""
+    starts = range(0, count, chunk)
+    with ProcessPoolExecutor(workers) as pool:
+        parts = list(
+            pool.map(draw_range, [seed] * len(starts), starts, [min(count, start + chunk) for start in starts])
+        )
+    return [scene for scenes, _ in parts for scene in scenes], np.concatenate([pictures for _, pictures in parts])
+
+
+def pixel_tensor(pictures):
+    """f32 (batch, 3, IMAGE, IMAGE), normalised, of u8 (batch, IMAGE, IMAGE, 3)."""
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    mean, std = torch.tensor(CLIP_MEAN).view(3, 1, 1), torch.tensor(CLIP_STD).view(3, 1, 1)
+    return (x - mean) / std
+
+
+def shifted(pixels, rng, most=2):
+    """The whole batch moved by up to `most` pixels, the border repeated."""
+    x, y = rng.randrange(2 * most + 1), rng.randrange(2 * most + 1)
+    padded = F.pad(pixels, (most,) * 4, mode="replicate")
+    return padded[:, :, y : y + IMAGE, x : x + IMAGE]
+
+
+def token_ids(tokenizer, texts):
+    return tokenizer(texts, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt").input_ids
+
+
+def truths(meanings, scenes):
+    """(captions, scenes): whether each caption is true of each scene."""
+    said = torch.tensor([meaning.fields() for meaning in meanings])[:, None]
+    seen = torch.tensor([scene.fields() for scene in scenes])[None]
+    return ((said == ANY) | (said == seen)).all(-1)
+
+
+# ----------------------------------------------------------------------------------------------------------- training
+
+
+def unit(x):
+    return x / x.norm(dim=-1, keepdim=True)
+
+
+def image_embeddings(model, pixels):
+    return unit(model.visual_projection(model.vision_model(pixels).pooler_output))
+
+
+def text_embeddings(model, ids):
+    return unit(model.text_projection(model.text_model(ids).pooler_output))
+
+
+def contrastive_loss(logits, true):
+    """CLIP's loss, both ways, with all pairs that are true shared as the target, not only the diagonal.
+
+    `logits` (texts, images). <https://arxiv.org/abs/2004.11362>, the sum outside the logarithm.
+    """
+    def one_way(logits, true):
+        target = true / true.sum(-1, keepdim=True)
+        return -(target * F.log_softmax(logits, dim=-1)).sum(-1).mean()
+
+    true = true.float()
+    return (one_way(logits, true) + one_way(logits.T, true.T)) / 2
+
+
+def learning_rate(step, steps, peak, warmup=100):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))))
+
+
+def parameter_groups(model, decay):
+    """Weight matrices decay; biases, norms, embeddings and the scale do not."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim >= 2 and "embedding" not in name]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in chosen]
+    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def train(tokenizer, *, seed, num_pictures, epochs, batch, peak, decay, workers, drawn=None, watch=None):
+    """A trained model."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
+    began = time.monotonic()
+    scenes, pictures = drawn or draw_many(seed, num_pictures, workers)
+    print(f"{len(scenes)} pictures drawn in {time.monotonic() - began:.0f} s", flush=True)
+    model = CLIPModel(configuration(tokenizer))
+    optimizer = torch.optim.AdamW(parameter_groups(model, decay), lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    per_epoch = len(scenes) // batch
+    steps = epochs * per_epoch
+    began, sums = time.monotonic(), 0.0
+    for step in range(steps):
+        if step % per_epoch == 0:
+            order = rng.sample(range(len(scenes)), len(scenes))
+        chosen = order[step % per_epoch * batch :][:batch]
+        of_batch = [scenes[index] for index in chosen]
+        meanings = [meaning(scene, rng) for scene in of_batch]
+        ids = token_ids(tokenizer, [caption(said, rng) for said in meanings])
+        pixels = shifted(pixel_tensor(pictures[chosen]), rng)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, peak)
+        with torch.autocast("cpu", torch.bfloat16):
+            images, texts = image_embeddings(model, pixels), text_embeddings(model, ids)
+        logits = model.logit_scale.exp() * texts.float() @ images.float().T
+        loss = contrastive_loss(logits, truths(meanings, of_batch))
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(0, LARGEST_SCALE)
+        sums += loss.item()
+        if (step + 1) % 50 == 0:
+            elapsed = time.monotonic() - began
+            print(
+                f"step {step + 1}/{steps}  loss {sums / 50:.3f}  scale {model.logit_scale.exp():.1f}  {elapsed:.0f} s",
+                flush=True,
+            )
+            sums = 0.0
+        if watch and ((step + 1) % per_epoch == 0 or step + 1 == steps):
+            watch(model)
+    return model.eval()
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+
+
+def write(model, tokenizer, directory):
+    """config.json, preprocessor_config.json, model.safetensors in f16."""
+    config = {**model.config.to_dict(), "architectures": ["CLIPModel"], "dtype": "float16"}
+    (directory / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    (directory / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=2) + "\n")
+    tensors = {name: tensor.to(torch.float16).contiguous() for name, tensor in sorted(model.state_dict().items())}
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    (directory / "model.safetensors").chmod(0o644)
