@@ -186,7 +186,8 @@ impl ClipVision {
         let tensor = image.to_tensor_sync(&self.options.device)?;
         let size = self.image_size();
         if tensor.dims() != [3, size, size] {
-            let what = format!("the image becomes a pixel tensor of shape {:?}, not [3, {size}, {size}]", tensor.dims());
+            let what =
+                format!("the image becomes a pixel tensor of shape {:?}, not [3, {size}, {size}]", tensor.dims());
             return Err(Error::new(ErrorKind::InvalidArgument, what));
         }
         Ok(tensor)

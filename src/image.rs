@@ -182,6 +182,12 @@ impl Image {
         }
     }
 
+    /// Whether an operation has turned the pixels into other values than 0 to 255, after which no model's own
+    /// preprocessing can follow.
+    pub(crate) fn is_normalized(&self) -> bool {
+        self.operations.iter().any(Operation::is_pointwise)
+    }
+
     /// The same image with its source read and decoded, and its operations still queued.
     ///
     /// What comes after takes no more time for reading; this is how the stages are timed. The decoded pixels are

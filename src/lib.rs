@@ -1,16 +1,56 @@
-//! CLIP image embeddings, in a web page or on a server.
-#![cfg_attr(not(test), deny(clippy::panic))]
+//! CLIP image embeddings, in a web page or on a server: a picture's bytes in, a vector out that equals Python's.
+//!
+//! ```no_run
+//! use clip_vision::{ClipVision, Image, Options};
+//!
+//! let clip = ClipVision::from_dir("models/clip-vit-base-patch32", Options::default())?;
+//! let a = clip.embed(Image::from_path("a.jpg"))?;
+//! let b = clip.embed(Image::from_path("b.png"))?;
+//! let cosine: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
+//! # Ok::<(), clip_vision::Error>(())
+//! ```
+//!
+//! # How it is built
+//! **The whole way from bytes to embedding is plain synchronous Rust; asynchrony is added once, at the edge.** An
+//! [`Image`] is a source and a queue of operations; [`ClipVision`] is a model with the preprocessing of its files.
+//! Neither knows of futures. Natively the `tokio` feature puts `spawn_blocking` around them
+//! (`LoadedClipVisionModel`, `ClipVisionEmbeddingModel`, `Image::to_tensor`); in a browser the npm package puts a
+//! Web Worker around them (feature `wasm`).
+//!
+//! A model is a Hugging Face CLIP directory: `config.json`, `preprocessor_config.json`, `model.safetensors`. Sizes,
+//! activation, crop, mean and std all come from the files, and a tensor that is missing, of another shape or not finite
+//! is an error that names it.
+//!
+//! # Features
+//! | feature | adds |
+//! |---|---|
+//! | `tokio` | the asynchronous layer for native programs |
+//! | `cli` | the command line `clip-vision` |
+//! | `http` | `http(s)` addresses in [`Image::from_url`] |
+//! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
+//! | `wasm` | the bindings of the npm package |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clip;
+mod embedder;
 mod error;
 mod image;
+#[cfg(feature = "tokio")]
+mod native;
 mod ops;
 mod preprocess;
+#[cfg(feature = "wasm")]
+mod wasm;
 mod weights;
 
 pub use clip::config::{Activation, ClipConfig, VisionConfig};
 pub use clip::vision::{VisionStage, VisionTower};
+pub use embedder::{ClipVision, Loader, ModelFiles, Options, Precision};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Image, Limits, ResizeFilter};
+#[cfg(feature = "tokio")]
+pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
 pub use ops::device_from_name;
 pub use preprocess::PreprocessConfig;
+
+pub use candle_core::{Device, Tensor};

@@ -56,7 +56,10 @@ pub(crate) struct WeightsReader {
 }
 
 enum State {
-    Header { bytes: Vec<u8>, choose: Choose },
+    Header {
+        bytes: Vec<u8>,
+        choose: Choose,
+    },
     Data(Data),
     /// After an error: nothing more is taken.
     Failed,

@@ -4,21 +4,28 @@
 //
 // CLIP_VISION_RUST=rustup or =debian decides which way to go, for a machine on which the other one is broken.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Stop, note, step } from "../lib/log.mjs";
+import { inRoot } from "../lib/paths.mjs";
 import { ask, run, which } from "../lib/run.mjs";
 import { ensureDebianRust } from "./debian-rust.mjs";
 
 export const WASM = "wasm32-unknown-unknown";
 
-/** cargo and rustc, which this project can't install for a person: stops with the command if they are missing. */
+/** cargo and rustc, which this project can't install for a person: stops with the command if they are missing or old. */
 export function requireCargo() {
-  if (which("cargo") && which("rustc")) return;
-  throw new Stop(
-    "There is no Rust compiler on PATH (cargo and rustc).",
-    "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env",
-  );
+  const version = which("cargo") && ask("rustc", ["--version"])?.match(/(\d+)\.(\d+)/);
+  if (!version) {
+    throw new Stop(
+      "There is no Rust compiler on PATH (cargo and rustc).",
+      "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y && . ~/.cargo/env",
+    );
+  }
+  const oldest = readFileSync(inRoot("Cargo.toml"), "utf8").match(/^rust-version = "(\d+)\.(\d+)/m);
+  if (oldest && Number(version[2]) < Number(oldest[2])) {
+    throw new Stop(`Rust ${version[0]} is too old: the crate needs ${oldest[1]}.${oldest[2]} or newer.`, "rustup update stable");
+  }
 }
 
 const hasStd = (sysroot) => sysroot !== null && existsSync(path.join(sysroot, "lib", "rustlib", WASM, "lib"));

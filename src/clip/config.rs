@@ -278,11 +278,7 @@ mod tests {
             ),
             (
                 r#"{"model_type": "clip_vision_model", "projection_dim": 640, "hidden_act": "gelu_pytorch_tanh"}"#,
-                VisionConfig {
-                    projection_dim: Some(640),
-                    activation: Activation::GeluPytorchTanh,
-                    ..b32.clone()
-                },
+                VisionConfig { projection_dim: Some(640), activation: Activation::GeluPytorchTanh, ..b32.clone() },
             ),
             (
                 r#"{"model_type": "clip_vision_model", "architectures": ["CLIPVisionModel"]}"#,

@@ -171,7 +171,8 @@ impl VisionNames {
             specs.push(self.spec(&format!("{norm}.bias"), [hidden]));
         }
         for layer in layers {
-            let attention = ["q_proj", "k_proj", "v_proj", "out_proj"].map(|p| (format!("self_attn.{p}"), hidden, hidden));
+            let attention =
+                ["q_proj", "k_proj", "v_proj", "out_proj"].map(|p| (format!("self_attn.{p}"), hidden, hidden));
             let mlp = [("mlp.fc1".to_owned(), intermediate, hidden), ("mlp.fc2".to_owned(), hidden, intermediate)];
             for (name, outputs, inputs) in attention.into_iter().chain(mlp) {
                 specs.push(self.spec(&format!("{layer}.{name}.weight"), [outputs, inputs]));
@@ -196,9 +197,8 @@ impl VisionNames {
     fn refuse_others(&self, specs: &[TensorSpec], header: &Header<'_>) -> Result<()> {
         let known: std::collections::HashSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
         let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."];
-        let of_tower = |name: &str| {
-            name.strip_prefix(self.0).is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)))
-        };
+        let of_tower =
+            |name: &str| name.strip_prefix(self.0).is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)));
         // A buffer that old files hold: 0, 1, 2, …
         let ids = format!("{}embeddings.position_ids", self.0);
         let names = header.names();
@@ -214,9 +214,8 @@ impl VisionNames {
     /// Builds the tower of tensors read to [`specs`](Self::specs).
     pub(crate) fn build(&self, config: VisionConfig, weights: &mut Weights, device: &Device) -> Result<VisionTower> {
         let name = |part: &str| format!("{}{part}", self.0);
-        let norm = |weights: &mut Weights, part: &str| {
-            LayerNorm::take(weights, &name(part), config.layer_norm_eps, device)
-        };
+        let norm =
+            |weights: &mut Weights, part: &str| LayerNorm::take(weights, &name(part), config.layer_norm_eps, device);
         let linear = |weights: &mut Weights, part: &str| Linear::take(weights, &name(part), device);
         let mut layers = Vec::with_capacity(config.num_hidden_layers);
         for layer in (0..config.num_hidden_layers).map(Self::layer) {

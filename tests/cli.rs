@@ -1,0 +1,87 @@
+//! The command line, run as a person runs it.
+#![cfg(not(target_arch = "wasm32"))]
+#![cfg(feature = "cli")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use clip_vision::{ClipVision, Image, Options};
+use common::{golden, model_dir};
+use serde_json::Value;
+use std::process::{Command, Output};
+
+const MODEL: &str = "b32-tiny";
+
+fn embed(arguments: &[&str]) -> Output {
+    let model = model_dir(MODEL);
+    Command::new(env!("CARGO_BIN_EXE_clip-vision"))
+        .args(["embed", "--model"])
+        .arg(model)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_line_of_json_an_image_in_their_order() {
+    let photos: Vec<String> = ["rgb-500x375.png", "gray.png", "photo-420.jpg"]
+        .iter()
+        .map(|name| golden(&format!("images/{name}")).display().to_string())
+        .collect();
+    let output = embed(&["--json", "--precision", "f32", &photos[0], &photos[1], &photos[2]]);
+    assert!(output.status.success(), "{output:?}");
+    let clip = ClipVision::from_dir(model_dir(MODEL), Options::default()).unwrap();
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 3);
+    for (line, path) in lines.iter().zip(&photos) {
+        assert_eq!(line["path"], **path);
+        let embedding: Vec<f32> = serde_json::from_value(line["embedding"].clone()).unwrap();
+        let expected = clip.embed(Image::from_path(path)).unwrap();
+        assert!(common::max_difference(&embedding, &expected) < 1e-6, "{path}");
+    }
+}
+
+#[test]
+fn a_failed_image_has_its_error_on_its_line_and_the_status_says_so() {
+    let good = golden("images/gray.png").display().to_string();
+    let bad = golden("broken/not-an-image.jpg").display().to_string();
+    let output = embed(&["--json", &bad, &good, "not/there.png"]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0]["path"], *bad);
+    assert!(lines[0]["error"].is_string() && lines[0].get("embedding").is_none());
+    assert!(lines[1]["embedding"].is_array() && lines[1].get("error").is_none());
+    assert!(lines[2]["error"].as_str().unwrap().contains("not/there.png"));
+}
+
+#[test]
+fn a_model_that_is_not_there_is_said_on_stderr() {
+    let output = Command::new(env!("CARGO_BIN_EXE_clip-vision"))
+        .args(["embed", "--model", "no/such/model", "--json", "cat.jpg"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no/such/model"));
+}
+
+#[test]
+fn a_device_that_is_not_built_in_says_how_to_build_it() {
+    let output = embed(&["--device", "cuda", "cat.jpg"]);
+    if cfg!(feature = "cuda") {
+        return;
+    }
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--features cuda"));
+}
+
+#[test]
+fn usage_errors_leave_with_two() {
+    assert_eq!(embed(&["--precision", "f128", "cat.jpg"]).status.code(), Some(2));
+    assert_eq!(embed(&[]).status.code(), Some(2));
+}

@@ -1,0 +1,242 @@
+import { describe, expect, it } from "vitest";
+import type { LoadProgress, Response as Message, WirePhoto } from "../../src/web/protocol.ts";
+import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
+
+const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
+
+async function loaded(served: Record<string, Served> = {}) {
+  const all = dispatcherWith({ ...MODEL, ...served });
+  expect(await all.call({ type: "load", id: 1, argument: load() })).toMatchObject({ type: "done" });
+  return all;
+}
+
+const progressOf = (posted: Message[]): LoadProgress[] =>
+  posted.flatMap((message) => (message.type === "progress" ? [message.progress] : []));
+
+describe("load", () => {
+  it("streams the weights into the engine and says what the model is", async () => {
+    const { call, engine, posted } = dispatcherWith(MODEL);
+    const answer = await call({ type: "load", id: 1, argument: load({ precision: "f32", normalize: false, maxPixels: 5 }) });
+    expect(answer).toEqual({
+      type: "done",
+      id: 1,
+      result: { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 99 },
+    });
+    expect(engine.options).toEqual({
+      config: text("{}"),
+      preprocessor: text("{pre}"),
+      precision: "f32",
+      normalize: false,
+      maxPixels: 5,
+    });
+    expect(engine.pushed).toEqual([text("weights")]);
+    expect(progressOf(posted).at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7 });
+  });
+
+  it("reads Blobs as well as addresses", async () => {
+    const { call, engine } = dispatcherWith();
+    const blob = (content: string, name: string) => ({ blob: new Blob([content]), name });
+    const model = { config: blob("{}", "config.json"), weights: blob("abc", "model.safetensors") };
+    expect(await call({ type: "load", id: 1, argument: load({ model }) })).toMatchObject({ type: "done" });
+    expect(engine.pushed).toEqual([text("abc")]);
+    expect(engine.options).not.toHaveProperty("preprocessor");
+  });
+
+  const html: Served = { body: "<!doctype html><title>App</title>", headers: { "content-type": "text/html" } };
+  const at = (file: string, served: Served) => ({ [`https://models.test/m/${file}`]: served });
+
+  it.each([
+    ["a 404", at("preprocessor_config.json", { status: 404 })],
+    ["an application's start page", at("preprocessor_config.json", html)],
+  ])("does without a preprocessor_config.json: %s", async (_, served) => {
+    const { engine } = await loaded(served);
+    expect(engine.options).not.toHaveProperty("preprocessor");
+  });
+
+  it.each<[string, Record<string, Served>, string, RegExp]>([
+    ["a 404", at("config.json", { status: 404 }), "fetch", /m\/config\.json answered 404/],
+    ["no weights", at("model.safetensors", { status: 404 }), "fetch", /m\/model\.safetensors answered 404/],
+    ["a 500 for the optional file", at("preprocessor_config.json", { status: 500 }), "fetch", /answered 500/],
+    ["a page for the configuration", at("config.json", html), "fetch", /config\.json answered with an HTML page/],
+    ["a page for the weights", at("model.safetensors", html), "fetch", /model\.safetensors answered with an HTML page/],
+    [
+      "a page that calls itself binary",
+      at("model.safetensors", { body: "\n <!DOCTYPE html><html>" }),
+      "fetch",
+      /HTML page/,
+    ],
+    ["another model's configuration", at("config.json", { body: "bad" }), "config", /not CLIP/],
+    ["other weights", at("model.safetensors", { body: "bad" }), "weights", /no safetensors/],
+  ])("fails with %s", async (_, served, code, message) => {
+    const { call } = dispatcherWith({ ...MODEL, ...served });
+    const answer = await call({ type: "load", id: 1, argument: load() });
+    expect(answer).toMatchObject({ type: "failed", id: 1, error: { code } });
+    expect((answer as Extract<Message, { type: "failed" }>).error.message).toMatch(message);
+  });
+
+  it("says where a connection broke", async () => {
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if ((pulls += 1) === 1) controller.enqueue(text("wei"));
+        else controller.error(new TypeError("network error"));
+      },
+    });
+    const { call } = dispatcherWith({ ...MODEL, ...at("model.safetensors", { body, headers: { "content-length": "7" } }) });
+    expect(await call({ type: "load", id: 1, argument: load() })).toMatchObject({
+      error: { code: "fetch", message: expect.stringMatching(/broke after 3 of 7 bytes/), cause: { message: "network error" } },
+    });
+  });
+
+  it("stops in the middle of a download when it is taken back", async () => {
+    let cancelled = false;
+    let reached: () => void;
+    const inWeights = new Promise<void>((resolve) => (reached = resolve));
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => controller.enqueue(text("wei")),
+      pull: () => (reached(), new Promise(() => undefined)),
+      cancel: () => void (cancelled = true),
+    });
+    const { dispatcher, posted } = dispatcherWith({ ...MODEL, ...at("model.safetensors", { body }) });
+    dispatcher.handle({ type: "load", id: 1, argument: load() });
+    await inWeights;
+    dispatcher.handle({ type: "cancel", id: 1 });
+    await expect.poll(() => cancelled).toBe(true);
+    expect(posted.filter(({ type }) => type !== "progress")).toEqual([]);
+  });
+
+  it("fetches through the page if it is told to", async () => {
+    const { dispatcher, engine, posted, fetched, settled } = dispatcherWith();
+    dispatcher.handle({ type: "load", id: 1, argument: load({ fetchOnPage: true }) });
+    const answered = new Set<number>();
+    const answer = () => {
+      for (const message of posted) {
+        if (message.type !== "fetch" || answered.has(message.ticket)) continue;
+        answered.add(message.ticket);
+        const { body = "", headers = {} } = MODEL[message.url] ?? {};
+        const stream = new Response(body as string).body;
+        dispatcher.handle({ type: "fetched", ticket: message.ticket, status: 200, headers: Object.entries(headers), body: stream });
+      }
+    };
+    const timer = setInterval(answer, 1);
+    expect(await settled(1)).toMatchObject({ type: "done" });
+    clearInterval(timer);
+    expect(fetched).toEqual([]);
+    expect(engine.pushed).toEqual([text("weights")]);
+  });
+});
+
+describe("photos", () => {
+  it("are answered with what Rust says; the embedding's buffer moves", async () => {
+    const { call, posted, transferred } = await loaded();
+    const answer = await call({ type: "embed", id: 2, argument: encoded("A!") });
+    expect(answer).toMatchObject({
+      type: "done",
+      id: 2,
+      result: { timings: { decode: 1, preprocess: 2, forward: 3 }, decoder: "rust", width: 4, height: 5 },
+    });
+    const { embedding } = (answer as { result: { embedding: Float32Array } }).result;
+    expect([...embedding]).toEqual([65, 2]);
+    expect(transferred[posted.indexOf(answer)]).toEqual([embedding.buffer]);
+  });
+
+  it("come as addresses, Blobs, pixels and pictures of the browser's", async () => {
+    const { call } = await loaded({ "https://photos.test/cat.jpg": { body: "cat" } });
+    let closed = 0;
+    const bitmap = { close: () => (closed += 1) } as unknown as ImageBitmap;
+    const photos: [WirePhoto, number[], string][] = [
+      [{ kind: "url", url: "https://photos.test/cat.jpg" }, [99, 3], "rust"],
+      [{ kind: "blob", blob: new Blob(["dog!"]) }, [100, 4], "rust"],
+      [{ kind: "pixels", data: Uint8Array.of(1, 2, 3), width: 1, height: 1, channels: 3 }, [1, 3], "raw"],
+      [{ kind: "bitmap", bitmap }, [7, 4], "browser"],
+    ];
+    for (const [index, [argument, embedding, decoder]] of photos.entries()) {
+      const answer = await call({ type: "embed", id: 10 + index, argument });
+      expect(answer).toMatchObject({ result: { embedding: Float32Array.from(embedding), decoder } });
+    }
+    expect(closed).toBeGreaterThan(0);
+    expect(await call({ type: "embed", id: 20, argument: { kind: "url", url: "https://photos.test/none.jpg" } })).toMatchObject({
+      type: "failed",
+      error: { code: "fetch", message: expect.stringContaining("https://photos.test/none.jpg answered 404") },
+    });
+  });
+
+  it("that Rust does not know go to the browser; what neither knows keeps Rust's error", async () => {
+    const { call } = await loaded();
+    expect(await call({ type: "embed", id: 2, argument: encoded("avif…") })).toMatchObject({
+      type: "done",
+      result: { decoder: "browser", embedding: Float32Array.of(9, 4) },
+    });
+    expect(await call({ type: "embed", id: 3, argument: encoded("junk") })).toMatchObject({
+      type: "failed",
+      error: { code: "unsupported-format", message: "no format that is known" },
+    });
+    expect(await call({ type: "tensor", id: 4, argument: encoded("broken") })).toMatchObject({ error: { code: "decode" } });
+  });
+
+  it("are computed in their order, and one that is taken back while it waits never", async () => {
+    const { dispatcher, engine, settled, posted } = await loaded();
+    for (let id = 2; id <= 12; id += 1) dispatcher.handle({ type: "embed", id, argument: encoded(String.fromCharCode(64 + id)) });
+    dispatcher.handle({ type: "cancel", id: 3 });
+    dispatcher.handle({ type: "cancel", id: 12 });
+    await settled(11);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const seen = engine.model.seen.map((photo) => photo.kind === "encoded" && photo.bytes[0]! - 64);
+    expect(seen).toEqual([2, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(posted.filter((message) => "id" in message && (message.id === 3 || message.id === 12))).toEqual([]);
+  });
+
+  it("listen to messages between two computations", async () => {
+    const { dispatcher, engine, settled } = await loaded();
+    for (let id = 2; id <= 6; id += 1) dispatcher.handle({ type: "embed", id, argument: encoded("x") });
+    await settled(2);
+    dispatcher.handle({ type: "cancel", id: 6 }); // arrives while 3 to 6 are queued
+    await settled(5);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(engine.model.seen).toHaveLength(4);
+  });
+
+  it("of which a few at a time are read ahead", async () => {
+    let open = 0;
+    let most = 0;
+    const slow = dispatcherWith(MODEL, {
+      fetch: async (url) => {
+        if (MODEL[url]) return new Response(MODEL[url].body as string);
+        most = Math.max(most, (open += 1));
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        open -= 1;
+        return new Response("photo");
+      },
+    });
+    await slow.call({ type: "load", id: 1, argument: load() });
+    for (let id = 2; id <= 21; id += 1) slow.dispatcher.handle({ type: "embed", id, argument: { kind: "url", url: `https://p.test/${id}` } });
+    await Promise.all(Array.from({ length: 20 }, (_, index) => slow.settled(index + 2)));
+    expect(most).toBe(4);
+  });
+});
+
+describe("a crash of the engine", () => {
+  it("is reported once, with the panic's message, and ends the conversation", async () => {
+    const { call, dispatcher, engine, posted } = await loaded();
+    engine.panic = "index out of bounds at src/image.rs:1:2";
+    dispatcher.handle({ type: "embed", id: 3, argument: { kind: "blob", blob: new Blob(["later"]) } });
+    const answer = await call({ type: "embed", id: 2, argument: encoded("panic") });
+    expect(answer).toMatchObject({
+      type: "crashed",
+      id: 2,
+      error: { code: "worker-crashed", message: expect.stringContaining("index out of bounds"), cause: { name: "RuntimeError" } },
+    });
+    const count = posted.length;
+    dispatcher.handle({ type: "embed", id: 4, argument: encoded("after") });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(posted).toHaveLength(count);
+  });
+
+  it("without a panic is memory that could not be had", async () => {
+    const { call } = await loaded();
+    expect(await call({ type: "embed", id: 2, argument: encoded("panic") })).toMatchObject({
+      type: "crashed",
+      error: { code: "out-of-memory" },
+    });
+  });
+});

@@ -1,0 +1,180 @@
+/** Stand-ins for what the TypeScript half works with: an engine, its host, a worker. */
+
+import { Dispatcher, type Host } from "../../src/web/dispatcher.ts";
+import type { Engine, EngineLoader, EngineLoaderOptions, EngineModel, EnginePhoto } from "../../src/web/engine.ts";
+import type { WorkerLike } from "../../src/web/client.ts";
+import type { Request, Response as Message, WireLoad } from "../../src/web/protocol.ts";
+
+export const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content);
+
+/** What Rust throws. */
+export const rustError = (code: string, message: string): Error =>
+  Object.assign(new Error(message), { name: "ClipVisionError", code });
+
+/** A model that embeds a file as [its first byte, its length], and pixels as [their first value, their number]. */
+export class FakeModel implements EngineModel {
+  readonly seen: EnginePhoto[] = [];
+
+  #bytes(photo: EnginePhoto): Uint8Array | Uint8ClampedArray {
+    this.seen.push(photo);
+    const bytes = photo.kind === "encoded" ? photo.bytes : photo.data;
+    const content = new TextDecoder().decode(bytes);
+    if (content === "panic") throw new WebAssembly.RuntimeError("unreachable");
+    if (content.startsWith("avif") || content === "junk") throw rustError("unsupported-format", "no format that is known");
+    if (content === "broken") throw rustError("decode", "cut short");
+    return bytes;
+  }
+
+  embed(photo: EnginePhoto): ReturnType<EngineModel["embed"]> {
+    const bytes = this.#bytes(photo);
+    return {
+      embedding: Float32Array.of(bytes[0] ?? -1, bytes.length),
+      timings: { decode: 1, preprocess: 2, forward: 3 },
+      decoder: photo.kind === "encoded" ? "rust" : "raw",
+      width: 4,
+      height: 5,
+    };
+  }
+
+  tensor(photo: EnginePhoto): ReturnType<EngineModel["tensor"]> {
+    return { data: Float32Array.from(this.#bytes(photo)), shape: [3, 1, 1] };
+  }
+
+  info(): ReturnType<EngineModel["info"]> {
+    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", modelBytes: 99 };
+  }
+
+  free(): void {}
+}
+
+export class FakeEngine implements Engine {
+  panic: string | undefined;
+  options: EngineLoaderOptions | undefined;
+  readonly pushed: Uint8Array[] = [];
+  readonly model = new FakeModel();
+
+  readonly ModelLoader: Engine["ModelLoader"];
+
+  constructor() {
+    const engine = this; // eslint-disable-line @typescript-eslint/no-this-alias
+    this.ModelLoader = class implements EngineLoader {
+      constructor(options: EngineLoaderOptions) {
+        if (new TextDecoder().decode(options.config) === "bad") throw rustError("config", "not CLIP");
+        engine.options = options;
+      }
+      push(piece: Uint8Array): void {
+        if (new TextDecoder().decode(piece) === "bad") throw rustError("weights", "no safetensors");
+        engine.pushed.push(piece.slice());
+      }
+      finish(): EngineModel {
+        return engine.model;
+      }
+      free(): void {}
+    };
+  }
+
+  panicMessage(): string | undefined {
+    return this.panic;
+  }
+}
+
+export interface Served {
+  status?: number;
+  body?: string | ReadableStream<Uint8Array>;
+  headers?: Record<string, string>;
+}
+
+/** A dispatcher with fakes around it, and what it has posted. */
+export function dispatcherWith(served: Record<string, Served> = {}, override: Partial<Host> = {}) {
+  const engine = new FakeEngine();
+  const posted: Message[] = [];
+  const transferred: Transferable[][] = [];
+  const fetched: string[] = [];
+  const waiters: (() => void)[] = [];
+  const host: Host = {
+    post: (message, transfer = []) => {
+      posted.push(message);
+      transferred.push(transfer);
+      for (const waiter of waiters.splice(0)) waiter();
+    },
+    startEngine: async () => engine,
+    fetch: async (url, { signal }) => {
+      fetched.push(url);
+      signal.throwIfAborted();
+      const { status = 200, body = "", headers = {} } = served[url] ?? { status: 404 };
+      return new Response(body, { status, headers });
+    },
+    readPixels: () => ({ kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }),
+    decodeInBrowser: async (bytes) =>
+      new TextDecoder().decode(bytes).startsWith("avif")
+        ? { kind: "pixels", data: Uint8Array.of(9, 9, 9, 255), width: 1, height: 1, channels: 4 }
+        : undefined,
+    nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
+    now: () => performance.now(),
+    ...override,
+  };
+  const dispatcher = new Dispatcher(host);
+  /** The message that settles call `id`. */
+  const settled = async (id: number): Promise<Message> => {
+    for (;;) {
+      const message = posted.find((one) => one.type !== "progress" && "id" in one && one.id === id);
+      if (message) return message;
+      await new Promise<void>((resolve) => waiters.push(resolve));
+    }
+  };
+  const call = (request: Extract<Request, { id: number }>): Promise<Message> => {
+    dispatcher.handle(request);
+    return settled(request.id);
+  };
+  return { dispatcher, engine, posted, transferred, fetched, call, settled };
+}
+
+const folder = "https://models.test/m";
+
+/** A served model, and the load that asks for it. */
+export const MODEL: Record<string, Served> = {
+  [`${folder}/config.json`]: { body: "{}" },
+  [`${folder}/preprocessor_config.json`]: { body: "{pre}" },
+  [`${folder}/model.safetensors`]: { body: "weights", headers: { "content-length": "7" } },
+};
+
+export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
+  model: {
+    config: { url: `${folder}/config.json` },
+    preprocessor: { url: `${folder}/preprocessor_config.json`, optional: true },
+    weights: { url: `${folder}/model.safetensors` },
+  },
+  fetchOnPage: false,
+  ...more,
+});
+
+/** A worker that does what a test tells it to. */
+export class FakeWorker implements WorkerLike {
+  onmessage: WorkerLike["onmessage"] = null;
+  onmessageerror: WorkerLike["onmessageerror"] = null;
+  onerror: WorkerLike["onerror"] = null;
+  terminated = false;
+  readonly received: Request[] = [];
+  /** Called for each message; answers with `this.send`. */
+  script: (message: Request, worker: FakeWorker) => void;
+
+  constructor(script: FakeWorker["script"]) {
+    this.script = script;
+  }
+
+  postMessage(message: Request, transfer: Transferable[]): void {
+    const cloned = structuredClone(message, { transfer: transfer as never });
+    this.received.push(cloned);
+    queueMicrotask(() => !this.terminated && this.script(cloned, this));
+  }
+
+  send(message: Message): void {
+    this.onmessage?.({ data: structuredClone(message) } as MessageEvent);
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+}
+
+export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 9 } as const;

@@ -1,0 +1,65 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { modelName, resolveModel, type ModelSource } from "../../src/web/model.ts";
+import { text } from "./fakes.ts";
+
+const folderOf = (source: ModelSource, options?: Parameters<typeof resolveModel>[1]): string => {
+  const model = resolveModel(source, options);
+  const folder = (model.config as { url: string }).url.replace(/config\.json/, "");
+  expect(model).toEqual({
+    config: { url: folder.replace(/(\?.*)?$/, "config.json$1") },
+    preprocessor: { url: folder.replace(/(\?.*)?$/, "preprocessor_config.json$1"), optional: true },
+    weights: { url: folder.replace(/(\?.*)?$/, "model.safetensors$1") },
+  });
+  return folder;
+};
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe("a model's files", () => {
+  it.each<[string, Parameters<typeof resolveModel>[1], string]>([
+    ["openai/clip-vit-base-patch32", {}, "https://huggingface.co/openai/clip-vit-base-patch32/resolve/main/"],
+    ["owner/name.v1_x", { revision: "refs/pr/4" }, "https://huggingface.co/owner/name.v1_x/resolve/refs%2Fpr%2F4/"],
+    ["a/b", { hub: "https://mirror.test/hf", revision: "v2" }, "https://mirror.test/hf/a/b/resolve/v2/"],
+    ["a/b", { hub: new URL("https://mirror.test/hf/") }, "https://mirror.test/hf/a/b/resolve/main/"],
+    ["a/b", { hub: "/hub" }, "https://app.test/hub/a/b/resolve/main/"],
+    ["https://models.test/m", {}, "https://models.test/m/"],
+    ["https://models.test/m/", {}, "https://models.test/m/"],
+    ["https://models.test/m/?token=1#top", {}, "https://models.test/m/?token=1"],
+    ["https://models.test", {}, "https://models.test/"],
+    ["./m", {}, "https://app.test/gallery/m/"],
+    ["../m", {}, "https://app.test/m/"],
+    ["/m/x", {}, "https://app.test/m/x/"],
+    ["m/x/", {}, "https://app.test/gallery/m/x/"],
+    ["m", {}, "https://app.test/gallery/m/"],
+  ])("%s with %j", (source, options, folder) => {
+    vi.stubGlobal("document", { baseURI: "https://app.test/gallery/page.html" });
+    expect(folderOf(source, options)).toBe(folder);
+    expect(modelName(source)).toBe(source);
+  });
+
+  it("one by one: addresses, Blobs, bytes", async () => {
+    vi.stubGlobal("location", { href: "https://app.test/gallery/" });
+    const file = new File(["w"], "vision.safetensors");
+    const config = text("--{}--").subarray(2, 4);
+    const model = resolveModel({ config, preprocessor: "pre.json", weights: file });
+    expect(model.preprocessor).toEqual({ url: "https://app.test/gallery/pre.json" });
+    expect(model.weights).toEqual({ blob: file, name: "vision.safetensors" });
+    expect(await (model.config as { blob: Blob }).blob.text()).toBe("{}");
+    config[0] = 0; // the caller's bytes are the caller's
+    expect(await (model.config as { blob: Blob }).blob.text()).toBe("{}");
+    expect(modelName({ config, weights: file })).toBe("files");
+    expect(resolveModel({ config, weights: new URL("https://m.test/w") })).not.toHaveProperty("preprocessor");
+  });
+
+  it.each([
+    ["", {}],
+    ["./m", {}], // relative to nothing: there is no page here
+    [{ config: "https://m.test/c" }, {}],
+    [{ config: 1, weights: "https://m.test/w" }, {}],
+    [null, {}],
+    [7, {}],
+    ["a/b", { hub: "http://" }],
+  ])("%j is an invalid argument", (source, options) => {
+    expect(() => resolveModel(source as ModelSource, options)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+  });
+});

@@ -1,0 +1,113 @@
+//! Whole models against transformers: pixel tensors, activations stage by stage, embeddings.
+#![allow(clippy::unwrap_used)]
+#![cfg(not(target_arch = "wasm32"))]
+
+mod common;
+
+use clip_vision::{ClipVision, Image, ModelFiles, Options};
+use common::goldens::{Golden, MODELS};
+use common::{golden, max_difference, model_dir};
+
+fn read(path: &str) -> Vec<u8> {
+    std::fs::read(golden(path)).unwrap()
+}
+
+fn files(name: &str) -> ModelFiles {
+    ModelFiles {
+        config: read(&format!("models/{name}/config.json")),
+        preprocessor: std::fs::read(model_dir(name).join("preprocessor_config.json")).ok(),
+        weights: read(&format!("models/{name}/model.safetensors")),
+    }
+}
+
+/// The manifest's images: file name, and whether decoders may differ on it.
+fn images() -> Vec<(String, bool)> {
+    let manifest: serde_json::Value = serde_json::from_slice(&read("images.json")).unwrap();
+    let row = |row: &serde_json::Value| (row["file"].as_str().unwrap().to_owned(), row["lossy"].as_bool().unwrap());
+    manifest["images"].as_array().unwrap().iter().map(row).collect()
+}
+
+#[test]
+fn every_golden_model_and_image() {
+    let images = images();
+    assert!(images.len() > 40);
+    for name in MODELS {
+        let expected = read(&format!("expected/{name}.safetensors"));
+        let golden = Golden::new(name, files(name), &expected);
+        let mut worst: f64 = 1.0;
+        for (file, lossy) in &images {
+            let bytes = read(&format!("images/{file}"));
+            worst = worst.min(golden.check_embedding(file, &bytes, *lossy));
+            if !lossy {
+                golden.check_pixels(file, &bytes);
+            }
+        }
+        println!("{name}: worst cosine of {} images {worst:.7}", images.len());
+    }
+}
+
+#[test]
+fn every_stage_of_every_golden_model() {
+    for name in MODELS {
+        let expected = read(&format!("expected/{name}.safetensors"));
+        let golden = Golden::new(name, files(name), &expected);
+        let compared: usize = ["rgb-photo.png", "bits-text.png"]
+            .map(|file| golden.check_stages(file, &read(&format!("images/{file}"))))
+            .iter()
+            .sum();
+        let layers = golden.clip.config().num_hidden_layers;
+        assert_eq!(compared, 2 * (layers + 4), "{name}");
+    }
+}
+
+#[test]
+fn a_directory_and_its_bytes_are_the_same_model() {
+    for name in MODELS {
+        let from_dir = ClipVision::from_dir(model_dir(name), Options::default()).unwrap();
+        let from_files = ClipVision::from_files(files(name), Options::default()).unwrap();
+        let image = || Image::from_path(golden("images/rgb-photo.png"));
+        assert_eq!(from_dir.embed(image()).unwrap(), from_files.embed(image()).unwrap(), "{name}");
+        assert_eq!(from_dir.dimension(), from_files.embed(image()).unwrap().len());
+    }
+}
+
+#[test]
+fn normalisation_can_be_left_out() {
+    let unit = ClipVision::from_dir(model_dir("odd-widths"), Options::default()).unwrap();
+    let raw = Options { normalize: false, ..Options::default() };
+    let raw = ClipVision::from_dir(model_dir("odd-widths"), raw).unwrap();
+    let image = || Image::from_path(golden("images/rgb-photo.png"));
+    let (unit, raw) = (unit.embed(image()).unwrap(), raw.embed(image()).unwrap());
+    let length = |v: &[f32]| v.iter().map(|x| x * x).sum::<f32>().sqrt();
+    assert!((length(&unit) - 1.0).abs() < 1e-6);
+    assert!((length(&raw) - 1.0).abs() > 0.1);
+    let scaled: Vec<f32> = raw.iter().map(|x| x / length(&raw)).collect();
+    assert!(max_difference(&scaled, &unit) < 1e-6);
+}
+
+#[test]
+fn a_batch_is_its_images_one_by_one() {
+    let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();
+    let paths: Vec<_> = images().into_iter().map(|(file, _)| golden(&format!("images/{file}"))).collect();
+    let mut batch: Vec<Image> = paths.iter().map(Image::from_path).collect();
+    batch.insert(3, Image::from_path(golden("broken/truncated.png")));
+    batch.insert(19, Image::from_bytes(Vec::new()));
+    let mut results = clip.embed_batch(batch);
+    assert!(results.remove(19).is_err());
+    assert!(results.remove(3).is_err());
+    assert_eq!(results.len(), paths.len());
+    for (path, result) in paths.iter().zip(results) {
+        let alone = clip.embed(Image::from_path(path)).unwrap();
+        assert!(max_difference(&result.unwrap(), &alone) < 1e-5, "{}", path.display());
+    }
+    assert!(clip.embed_batch(Vec::new()).is_empty());
+}
+
+#[test]
+fn an_image_of_another_size_is_refused() {
+    let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();
+    let image = Image::from_path(golden("images/rgb-photo.png")).resize(43, 42, clip_vision::ResizeFilter::Nearest);
+    let error = clip.embed(image.normalize_unsigned()).unwrap_err();
+    assert_eq!(error.kind(), clip_vision::ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("42"), "{error}");
+}

@@ -1,0 +1,146 @@
+//! Model files that are wrong, each a clear error with its kind.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use clip_vision::{ClipVision, ErrorKind, ModelFiles, Options};
+use common::model_dir;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+use serde_json::{Value, json};
+
+const MODEL: &str = "b32-tiny";
+
+fn files() -> ModelFiles {
+    let read = |name: &str| std::fs::read(model_dir(MODEL).join(name)).unwrap();
+    ModelFiles {
+        config: read("config.json"),
+        preprocessor: Some(read("preprocessor_config.json")),
+        weights: read("model.safetensors"),
+    }
+}
+
+fn load(files: ModelFiles) -> Result<ClipVision, clip_vision::Error> {
+    ClipVision::from_files(files, Options::default())
+}
+
+/// The model's tensors, changed by `change`: name, type, shape, bytes.
+fn with_tensors(change: impl Fn(&mut Vec<(String, Dtype, Vec<usize>, Vec<u8>)>)) -> ModelFiles {
+    let mut files = files();
+    let parsed = SafeTensors::deserialize(&files.weights).unwrap();
+    let mut tensors: Vec<_> = parsed
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| (name, view.dtype(), view.shape().to_vec(), view.data().to_vec()))
+        .collect();
+    change(&mut tensors);
+    let views =
+        tensors.iter().map(|(name, dtype, shape, data)| (name, TensorView::new(*dtype, shape.clone(), data).unwrap()));
+    files.weights = safetensors::serialize(views, None).unwrap();
+    files
+}
+
+fn with_config(change: impl Fn(&mut Value)) -> ModelFiles {
+    let mut files = files();
+    let mut config: Value = serde_json::from_slice(&files.config).unwrap();
+    change(&mut config);
+    files.config = config.to_string().into_bytes();
+    files
+}
+
+/// Sets a key of the vision tower, wherever this form of the file has it.
+fn vision_key(config: &mut Value, key: &str, value: Value) {
+    match config.get_mut("vision_config") {
+        Some(vision) if vision.is_object() => vision[key] = value,
+        _ => config[key] = value,
+    }
+}
+
+#[track_caller]
+fn refused(files: ModelFiles, kind: ErrorKind, parts: &[&str]) {
+    let error = load(files).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), kind, "{text}");
+    assert!(parts.iter().all(|part| text.contains(part)), "{text} lacks one of {parts:?}");
+}
+
+#[test]
+fn the_files_as_they_are_load() {
+    load(files()).unwrap();
+    load(with_tensors(|_| ())).unwrap();
+    load(with_config(|_| ())).unwrap();
+}
+
+#[test]
+fn wrong_weights() {
+    let gone = "vision_model.encoder.layers.1.mlp.fc2.bias";
+    refused(with_tensors(|tensors| tensors.retain(|(name, ..)| name != gone)), ErrorKind::Weights, &[gone]);
+    let reshaped = "vision_model.encoder.layers.0.self_attn.q_proj.bias";
+    let files = with_tensors(|tensors| {
+        let tensor = tensors.iter_mut().find(|(name, ..)| name == reshaped).unwrap();
+        tensor.2 = vec![2, tensor.2[0] / 2];
+    });
+    refused(files, ErrorKind::Weights, &[reshaped, "shape [2, "]);
+    let nan = "vision_model.post_layernorm.weight";
+    let files = with_tensors(|tensors| {
+        let tensor = tensors.iter_mut().find(|(name, ..)| name == nan).unwrap();
+        tensor.3[..4].fill(0xff);
+    });
+    refused(files, ErrorKind::Weights, &[nan, "not finite: value 0"]);
+    let surplus = "vision_model.encoder.layers.77.mlp.fc2.bias";
+    let files = with_tensors(|tensors| {
+        let copy = tensors.iter().find(|(name, ..)| name == gone).unwrap().clone();
+        tensors.push((surplus.to_owned(), copy.1, copy.2, copy.3));
+    });
+    refused(files, ErrorKind::Weights, &[surplus]);
+}
+
+#[test]
+fn weights_that_are_no_weights() {
+    let with = |weights: &[u8]| ModelFiles { weights: weights.to_vec(), ..files() };
+    refused(with(b""), ErrorKind::Weights, &["0 bytes"]);
+    refused(with(b"<!DOCTYPE html><html><body>Not found</body></html>"), ErrorKind::Weights, &["HTML"]);
+    refused(with(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), ErrorKind::Weights, &["LFS"]);
+    let whole = files().weights;
+    for cut in [1, 7, 8, 100, whole.len() / 2, whole.len() - 1] {
+        refused(with(&whole[..cut]), ErrorKind::Weights, &[]);
+    }
+    refused(with(&whole[..whole.len() - 1]), ErrorKind::Weights, &["cut short", &whole.len().to_string()]);
+}
+
+#[test]
+fn wrong_configs() {
+    let with = |config: &[u8]| ModelFiles { config: config.to_vec(), ..files() };
+    refused(with(b""), ErrorKind::Config, &["config.json", "empty"]);
+    refused(with(b"<html>"), ErrorKind::Config, &["config.json", "not JSON"]);
+    refused(with_config(|c| c["model_type"] = json!("siglip")), ErrorKind::Config, &["siglip"]);
+    refused(with_config(|c| vision_key(c, "hidden_act", json!("swish"))), ErrorKind::Config, &["hidden_act", "swish"]);
+    refused(
+        with_config(|c| vision_key(c, "num_hidden_layers", json!(9))),
+        ErrorKind::Weights,
+        &["no tensor", "layers."],
+    );
+    refused(with_config(|c| vision_key(c, "num_hidden_layers", json!(1))), ErrorKind::Weights, &["layers.1."]);
+    refused(with_config(|c| vision_key(c, "patch_size", json!(16))), ErrorKind::Weights, &["shape"]);
+    refused(with_config(|c| vision_key(c, "image_size", json!(192))), ErrorKind::Config, &["224", "192"]);
+    let mut files = files();
+    files.preprocessor = Some(b"{\"size\": \"large\"}".to_vec());
+    refused(files, ErrorKind::Config, &["size"]);
+}
+
+#[test]
+fn a_directory_without_a_file_says_which() {
+    let dir = std::env::temp_dir().join(format!("clip-vision-dir-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let load = || ClipVision::from_dir(&dir, Options::default()).unwrap_err();
+    assert_eq!(load().kind(), ErrorKind::Fetch);
+    assert!(load().to_string().contains("config.json"));
+    std::fs::write(dir.join("config.json"), files().config).unwrap();
+    assert_eq!(load().kind(), ErrorKind::Fetch);
+    assert!(load().to_string().contains("model.safetensors"));
+    std::fs::write(dir.join("model.safetensors"), &files().weights[..1000]).unwrap();
+    assert_eq!(load().kind(), ErrorKind::Weights);
+    assert!(load().to_string().contains("model.safetensors"));
+    std::fs::remove_dir_all(&dir).unwrap();
+}

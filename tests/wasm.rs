@@ -1,0 +1,93 @@
+//! The core in a browser's worker: the same embeddings as natively, from the same body of tests.
+#![cfg(target_arch = "wasm32")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options};
+use common::goldens::Golden;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+macro_rules! model {
+    ($name:literal, $preprocessor:expr) => {
+        (
+            $name,
+            ModelFiles {
+                config: include_bytes!(concat!("golden/models/", $name, "/config.json")).to_vec(),
+                preprocessor: $preprocessor,
+                weights: include_bytes!(concat!("golden/models/", $name, "/model.safetensors")).to_vec(),
+            },
+            &include_bytes!(concat!("golden/expected/", $name, ".safetensors"))[..],
+        )
+    };
+    ($name:literal) => {
+        model!($name, Some(include_bytes!(concat!("golden/models/", $name, "/preprocessor_config.json")).to_vec()))
+    };
+}
+
+fn models() -> Vec<(&'static str, ModelFiles, &'static [u8])> {
+    vec![
+        model!("b32-tiny"),
+        model!("no-preprocessor", None),
+        model!("odd-widths"),
+        model!("patch14-gelu"),
+        model!("nearest-f16"),
+        model!("tanh-bf16"),
+        model!("crop-only"),
+    ]
+}
+
+macro_rules! image {
+    ($file:literal, $lossy:literal) => {
+        ($file, &include_bytes!(concat!("golden/images/", $file))[..], $lossy)
+    };
+}
+
+const IMAGES: [(&str, &[u8], bool); 12] = [
+    image!("rgb-photo.png", false),
+    image!("bits-text.png", false),
+    image!("rgb-500x375.png", false),
+    image!("rgb-3x500.png", false),
+    image!("rgb-1x1.png", false),
+    image!("rgba.png", false),
+    image!("gray16.png", false),
+    image!("lossless.webp", false),
+    image!("animated.gif", false),
+    image!("rgb.bmp", false),
+    image!("photo-420.jpg", true),
+    image!("exif-6.jpg", true),
+];
+
+#[wasm_bindgen_test]
+fn embeddings_equal_transformers() {
+    for (name, files, expected) in models() {
+        let golden = Golden::new(name, files, expected);
+        for (file, bytes, lossy) in IMAGES {
+            golden.check_embedding(file, bytes, lossy);
+            if !lossy {
+                golden.check_pixels(file, bytes);
+            }
+        }
+    }
+}
+
+#[wasm_bindgen_test]
+fn stages_equal_transformers() {
+    for (name, files, expected) in models() {
+        let golden = Golden::new(name, files, expected);
+        assert!(golden.check_stages(IMAGES[0].0, IMAGES[0].1) > 4);
+    }
+}
+
+#[wasm_bindgen_test]
+fn errors_are_errors_here_too() {
+    let (_, files, _) = models().remove(0);
+    let clip = ClipVision::from_files(files.clone(), Options::default()).unwrap();
+    let kind = |bytes: &[u8]| clip.embed(Image::from_bytes(bytes)).unwrap_err().kind();
+    assert_eq!(kind(b"no image"), ErrorKind::UnsupportedFormat);
+    assert_eq!(kind(&IMAGES[0].1[..300]), ErrorKind::Decode);
+    let cut = ModelFiles { weights: files.weights[..5000].to_vec(), ..files };
+    assert_eq!(ClipVision::from_files(cut, Options::default()).unwrap_err().kind(), ErrorKind::Weights);
+}
