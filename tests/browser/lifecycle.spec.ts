@@ -13,32 +13,36 @@ test.beforeAll(({ server }) => {
 });
 
 test("the page keeps its pace while a model loads and embeds", async ({ page }) => {
-  const { longest, gap, ticks, frames, took } = await page.evaluate(async () => {
-    let last = performance.now();
-    let [gap, ticks, frames] = [0, 0, 0];
-    const tick = () => {
+  const measured = await page.evaluate(async () => {
+    const start = performance.now();
+    const [gaps, tasks]: [number[], number[]] = [[], []];
+    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
+    let [last, frames] = [start, 0];
+    const timer = setInterval(() => {
       const now = performance.now();
-      gap = Math.max(gap, now - last);
+      gaps.push(now - last);
       last = now;
-      ticks += 1;
-    };
-    const timer = setInterval(tick, 5);
+    }, 5);
     const frame = () => void ((frames += 1), requestAnimationFrame(frame));
     requestAnimationFrame(frame);
-    const start = last;
     const clip = await clipVision.ClipVision.load("/made/heavy/");
-    let longest = 0;
-    for (let round = 0; round < 4; round += 1) {
+    let forward = Infinity;
+    for (let round = 0; round < 5; round += 1) {
       const { timings } = await clip.embed("/golden/images/photo-640x427.jpg", { details: true });
-      longest = Math.max(longest, timings.forward);
+      forward = Math.min(forward, timings.forward);
     }
     clearInterval(timer);
     clip.close();
-    return { longest, gap, ticks, frames, took: performance.now() - start };
+    gaps.sort((a, b) => b - a);
+    return { forward, gaps: gaps.slice(0, 5), ticks: gaps.length, frames, task: Math.max(0, ...tasks), took: performance.now() - start };
   });
-  test.info().annotations.push({ type: "measured", description: JSON.stringify({ longest, gap, ticks, frames, took }) });
-  expect(longest, "one forward pass has to be long enough to be noticed").toBeGreaterThan(100);
-  expect(gap, `the longest gap between two ticks, forward passes being ${longest} ms`).toBeLessThan(longest / 2);
+  test.info().annotations.push({ type: "measured", description: JSON.stringify(measured) });
+  const { forward, gaps, ticks, frames, task, took } = measured;
+  expect(forward, "a forward pass has to be long enough to be noticed").toBeGreaterThan(100);
+  // Five passes on the page's own thread would be five gaps and five tasks of that length. The machine may be busy with
+  // other things as well: two gaps are forgiven, a task of the page's never.
+  expect(gaps[2], `gaps between ticks, a forward pass being ${forward} ms`).toBeLessThan(forward / 2);
+  expect(task, `the longest task of the page, a forward pass being ${forward} ms`).toBeLessThan(forward / 2);
   expect(ticks).toBeGreaterThan(took / 30);
   expect(frames).toBeGreaterThan(took / 100);
 });
@@ -93,13 +97,11 @@ test.describe("abort", () => {
       });
       let failure: unknown;
       await started;
-      const aborted = performance.now();
       controller.abort();
-      while (failure === undefined) await new Promise((resolve) => setTimeout(resolve));
-      return { name: (failure as DOMException).name, took: performance.now() - aborted };
+      await new Promise((resolve) => setTimeout(resolve)); // nothing that takes any time
+      return (failure as DOMException | undefined)?.name;
     });
-    expect(answer.name).toBe("AbortError");
-    expect(answer.took).toBeLessThan(100);
+    expect(answer).toBe("AbortError");
     await expect.poll(() => server.abandoned).toContain("/slow/made/heavy/model.safetensors");
   });
 
@@ -108,22 +110,25 @@ test.describe("abort", () => {
       const clip = await clipVision.ClipVision.load("/made/heavy/");
       const controller = new AbortController();
       const { signal } = controller;
-      const settle = (work: Promise<unknown>) => work.then(() => "done", (error: DOMException) => error.name);
+      const outcomes: string[] = [];
       const photo = "/golden/images/rgb-photo.png";
-      const calls = [photo, photo, photo, photo, photo, "/never/photo.png"].map((url) => settle(clip.embed(url, { signal })));
+      for (const url of [photo, photo, photo, photo, photo, "/never/photo.png"]) {
+        clip.embed(url, { signal }).then(() => outcomes.push("done"), (error: DOMException) => outcomes.push(error.name));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      controller.abort();
+      await new Promise((resolve) => setTimeout(resolve)); // nothing that takes any time
+      const atOnce = [...outcomes];
       const start = performance.now();
-      setTimeout(() => controller.abort(), 60);
-      const outcomes = await Promise.all(calls);
-      const took = performance.now() - start;
       const { timings } = await clip.embed(photo, { details: true });
-      const next = performance.now() - start - took;
+      const next = performance.now() - start;
       clip.close();
-      return { outcomes, took, next, forward: timings.forward };
+      return { atOnce, next, forward: timings.forward };
     });
-    expect(answer.outcomes.slice(1)).toEqual(Array(5).fill("AbortError"));
-    expect(answer.took, "all promises settle with the signal").toBeLessThan(160);
+    expect(answer.atOnce).toHaveLength(6);
+    expect(answer.atOnce.filter((outcome) => outcome === "AbortError").length).toBeGreaterThanOrEqual(5);
     // One computation may have been running; had the queue been computed, this would be six.
-    expect(answer.next).toBeLessThan(3.5 * answer.forward + 100);
+    expect(answer.next).toBeLessThan(4.5 * answer.forward + 100);
     await expect.poll(() => server.abandoned).toContain("/never/photo.png");
   });
 
