@@ -99,7 +99,8 @@ function statusOf({ state }: Photo, hasModel: boolean): string {
 function showResult(card: HTMLElement, photo: Photo, details: EmbeddingDetails): void {
   const { embedding, timings, width, height } = details;
   const total = timings.decode + timings.preprocess + timings.forward;
-  const meta = [`${width} \u00d7 ${height}`, bytes(photo.file.size), `${embedding.length} values`, duration(total)];
+  const size = `${width}\u00a0\u00d7\u00a0${height}`;
+  const meta = [size, bytes(photo.file.size), `${embedding.length}\u00a0values`, duration(total)];
   setText(must(".card-meta", HTMLElement, card), meta.join(" \u00b7 "));
 
   const canvas = must(".fingerprint", HTMLCanvasElement, card);
