@@ -8,13 +8,21 @@
 
 use crate::clip::config::Activation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::weights::Weights;
+use crate::weights::{TensorSpec, Weights};
 use candle_core::{D, Device, Module, Tensor};
 
 /// `y = x · Wᵀ + bias`, over the last axis.
 pub(crate) struct Linear(candle_nn::Linear);
 
 impl Linear {
+    /// The tensors that [`take`](Self::take) takes.
+    pub(crate) fn specs(prefix: &str, outputs: usize, inputs: usize) -> [TensorSpec; 2] {
+        [
+            TensorSpec::new(format!("{prefix}.weight"), [outputs, inputs]),
+            TensorSpec::new(format!("{prefix}.bias"), [outputs]),
+        ]
+    }
+
     /// Takes `{prefix}.weight` (out, in) and `{prefix}.bias` (out).
     pub(crate) fn take(weights: &mut Weights, prefix: &str, device: &Device) -> Result<Self> {
         let weight = weights.take(&format!("{prefix}.weight"), device)?;
@@ -37,6 +45,11 @@ impl Linear {
 pub(crate) struct LayerNorm(candle_nn::LayerNorm);
 
 impl LayerNorm {
+    /// The tensors that [`take`](Self::take) takes.
+    pub(crate) fn specs(prefix: &str, channels: usize) -> [TensorSpec; 2] {
+        ["weight", "bias"].map(|part| TensorSpec::new(format!("{prefix}.{part}"), [channels]))
+    }
+
     /// Takes `{prefix}.weight` and `{prefix}.bias`, both (channels).
     pub(crate) fn take(weights: &mut Weights, prefix: &str, eps: f64, device: &Device) -> Result<Self> {
         let weight = weights.take(&format!("{prefix}.weight"), device)?;
@@ -49,14 +62,28 @@ impl LayerNorm {
     }
 }
 
+/// What a token may attend to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// All tokens.
+    None,
+    /// Itself and those before it.
+    Causal,
+}
+
 /// Scaled dot-product attention of `num_heads` heads; queries, keys, values and the result are (b, t, c), each head
 /// owning `c / num_heads` neighbouring channels. <https://arxiv.org/abs/1706.03762>
-pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads: usize) -> Result<Tensor> {
+pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads: usize, mask: Mask) -> Result<Tensor> {
     let (batch, tokens, channels) = query.dims3()?;
     let head_size = channels / num_heads;
     let heads = |x: &Tensor| x.reshape((batch, tokens, num_heads, head_size))?.transpose(1, 2)?.contiguous();
     let query = (heads(query)? * (head_size as f64).powf(-0.5))?;
-    let scores = query.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
+    let mut scores = query.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
+    if mask == Mask::Causal {
+        let later = (0..tokens * tokens).map(|at| if at % tokens > at / tokens { f32::NEG_INFINITY } else { 0.0 });
+        let later = Tensor::from_iter(later, query.device())?.reshape((tokens, tokens))?;
+        scores = scores.broadcast_add(&later)?;
+    }
     let weights = candle_nn::ops::softmax_last_dim(&scores)?;
     Ok(weights.matmul(&heads(value)?)?.transpose(1, 2)?.reshape((batch, tokens, channels))?)
 }

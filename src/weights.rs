@@ -13,7 +13,7 @@ use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A header is a few hundred bytes a tensor: the largest CLIP's has 120 kB. A longer one is another kind of file.
 const MAX_HEADER: u64 = 16 << 20;
@@ -41,8 +41,20 @@ impl Header<'_> {
         self.0.info(name).is_some()
     }
 
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.0.offset_keys()
+    /// Refuses a file that has a tensor of a tower which is not among the tower's `specs`: it is another model than its
+    /// configuration says. The tower's tensors are those whose names begin with `prefix` and one of `parts`.
+    pub(crate) fn refuse_others(&self, prefix: &str, parts: &[&str], specs: &[TensorSpec]) -> Result<()> {
+        let known: HashSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        let of_tower =
+            |name: &str| name.strip_prefix(prefix).is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)));
+        // A buffer that old files hold: 0, 1, 2, …
+        let ids = format!("{prefix}embeddings.position_ids");
+        match self.0.offset_keys().iter().find(|name| of_tower(name) && !known.contains(name.as_str()) && **name != ids) {
+            Some(name) => {
+                Err(invalid(format!("the weights have a tensor {name}, which a model of this config.json does not")))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -40,6 +40,7 @@ def configuration(tokenizer):
     layer = {"hidden_act": "quick_gelu", "num_attention_heads": 4, "projection_dim": 96}
     return CLIPConfig(
         projection_dim=96,
+        attn_implementation="eager",  # on a CPU, the fused kernel's backward pass takes three times as long
         vision_config={
             **layer, "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 5, "image_size": IMAGE,
             "patch_size": 8,

@@ -5,6 +5,7 @@
 //! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig`; in old files
 //! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
 
+use crate::clip::encoder::EncoderConfig;
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
 
@@ -79,6 +80,17 @@ impl VisionConfig {
     /// Length of an embedding.
     pub fn embedding_dim(&self) -> usize {
         self.projection_dim.unwrap_or(self.hidden_size)
+    }
+
+    pub(crate) fn encoder(&self) -> EncoderConfig {
+        EncoderConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_layers: self.num_hidden_layers,
+            num_heads: self.num_attention_heads,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+        }
     }
 }
 
