@@ -105,10 +105,10 @@ test("a file that is no picture says so on its card, and the others are embedded
   ]);
   await expect(cards(page, "failed")).toHaveCount(3, { timeout: 20_000 });
   await expect(cards(page, "done")).toHaveCount(1);
-  const statuses = cards(page).locator(".card-status");
-  await expect(statuses.nth(0)).toHaveText(/^This is not a picture that can be read here\./);
-  await expect(statuses.nth(1)).toHaveText(/damaged or cut short/);
-  await expect(statuses.nth(2)).toHaveText(/^This is not a picture/);
+  const sentences = cards(page).locator(".card-complaint");
+  await expect(sentences.nth(0)).toHaveText(/^This is not a picture that can be read here\./);
+  await expect(sentences.nth(1)).toHaveText(/damaged or cut short/);
+  await expect(sentences.nth(2)).toHaveText(/^This is not a picture/);
   await expect(cards(page).nth(0).locator("details")).toBeVisible();
   await expect(page.getByRole("status")).toHaveText("1 photo embedded, 3 could not be read.");
 });
