@@ -24,6 +24,7 @@
 //! # Features
 //! | feature | adds |
 //! |---|---|
+//! | `text` (default) | the tokenizer: [`ClipVision::embed_text`], [`ClipVision::classify`] |
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `cli` | the command line `clip-vision` |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
@@ -43,9 +44,9 @@ mod preprocess;
 mod wasm;
 mod weights;
 
-pub use clip::config::{Activation, ClipConfig, VisionConfig};
+pub use clip::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
 pub use clip::vision::{VisionStage, VisionTower};
-pub use embedder::{ClipVision, Loader, ModelFiles, Options, Precision};
+pub use embedder::{ClipVision, Loader, ModelFiles, Options, Precision, TextLoader, TextModel};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Image, Limits, ResizeFilter};
 #[cfg(feature = "tokio")]

@@ -49,7 +49,8 @@ impl Header<'_> {
             |name: &str| name.strip_prefix(prefix).is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)));
         // A buffer that old files hold: 0, 1, 2, …
         let ids = format!("{prefix}embeddings.position_ids");
-        match self.0.offset_keys().iter().find(|name| of_tower(name) && !known.contains(name.as_str()) && **name != ids) {
+        match self.0.offset_keys().iter().find(|name| of_tower(name) && !known.contains(name.as_str()) && **name != ids)
+        {
             Some(name) => {
                 Err(invalid(format!("the weights have a tensor {name}, which a model of this config.json does not")))
             }
@@ -153,6 +154,25 @@ impl WeightsReader {
                 self.state = State::Data(data);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether all tensors that were asked for are there; the rest of the file holds others.
+    pub(crate) fn is_complete(&self) -> bool {
+        match &self.state {
+            State::Data(data) => data.is_complete(),
+            State::Header { .. } | State::Failed => false,
+        }
+    }
+
+    /// Ends the reading and gives out the tensors, though the rest of the file may not have been read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where a tensor is missing.
+    pub(crate) fn finish_early(self) -> Result<Weights> {
+        match self.state {
+            State::Data(data) if data.is_complete() => Ok(data.read),
+            _ => self.finish(),
         }
     }
 
@@ -282,6 +302,10 @@ impl Data {
         Ok(())
     }
 
+    fn is_complete(&self) -> bool {
+        self.pending.is_empty() && self.current.is_none()
+    }
+
     fn finish(self, position: u64) -> Result<Weights> {
         if self.data_read < self.data_len {
             let within = match &self.current {
@@ -406,6 +430,19 @@ mod tests {
             let longer = [file.as_slice(), &vec![0; more]].concat();
             assert!(read(&longer, 5, specs()).is_err(), "{more}");
         }
+    }
+
+    #[test]
+    fn reading_can_end_with_the_last_tensor_that_is_wanted() {
+        let file = file();
+        let wanted = || vec![TensorSpec::new("half", [2, 3])];
+        let mut reader = WeightsReader::new(move |_| Ok(wanted()));
+        let enough = file.iter().position(|byte| reader.push(&[*byte]).is_ok() && reader.is_complete()).unwrap();
+        assert!(enough + 1 < file.len());
+        assert!(reader.finish_early().unwrap().take("half", &Device::Cpu).is_ok());
+        let mut reader = WeightsReader::new(move |_| Ok(wanted()));
+        reader.push(&file[..enough]).unwrap();
+        assert_eq!(reader.finish_early().err().unwrap().kind(), ErrorKind::Weights);
     }
 
     #[test]

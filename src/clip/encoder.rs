@@ -55,9 +55,8 @@ impl Encoder {
 
     /// Builds the encoder of tensors read to [`specs`](Self::specs).
     pub(crate) fn take(weights: &mut Weights, prefix: &str, config: &EncoderConfig, device: &Device) -> Result<Self> {
-        let layers = (0..config.num_layers).map(|index| {
-            EncoderLayer::take(weights, &format!("{prefix}.{index}"), config, device)
-        });
+        let layers = (0..config.num_layers)
+            .map(|index| EncoderLayer::take(weights, &format!("{prefix}.{index}"), config, device));
         Ok(Self(layers.collect::<Result<_>>()?))
     }
 }
