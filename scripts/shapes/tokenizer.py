@@ -7,7 +7,7 @@ and last the start and end tokens. So any text has tokens, and the end token has
 import json
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import CLIPTokenizerFast
+from transformers import CLIPTokenizer
 
 START, END, WORD_END = "<|startoftext|>", "<|endoftext|>", "</w>"
 
@@ -32,7 +32,7 @@ def byte_letters():
 
 def learn_merges(captions, vocab_size):
     """The pairs that BPE joins, best first, learned from captions and a little English."""
-    template = CLIPTokenizerFast().backend_tokenizer
+    template = CLIPTokenizer().backend_tokenizer
     learner = Tokenizer(models.BPE(end_of_word_suffix=WORD_END))
     learner.normalizer, learner.pre_tokenizer = template.normalizer, template.pre_tokenizer
     trainer = trainers.BpeTrainer(
@@ -47,7 +47,7 @@ def build(merges):
     letters = byte_letters()
     tokens = letters + [letter + WORD_END for letter in letters] + ["".join(pair) for pair in merges] + [START, END]
     vocab = {token: index for index, token in enumerate(dict.fromkeys(tokens))}
-    return CLIPTokenizerFast(vocab=vocab, merges=merges)
+    return CLIPTokenizer(vocab=vocab, merges=merges)
 
 
 def save(tokenizer, directory, max_length):
