@@ -16,9 +16,12 @@
 //! Everything works on plain row-major slices: `(rows, channels)`, a row a token. Lengths are checked at the entry of each
 //! kernel, once; from there on it is pointers.
 
+mod attention;
 mod buffer;
+mod int8;
 mod math;
 mod matmul;
+mod norm;
 mod pool;
 mod scalar;
 mod simd;
@@ -33,9 +36,12 @@ mod x86;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attention::{Attention, Strided};
 pub(crate) use buffer::Buffer;
+pub(crate) use int8::{PackedInt8, PackedInt8Builder};
 pub(crate) use math::Activation;
 pub(crate) use matmul::{PackedF32, PackedF32Builder};
+pub(crate) use norm::layer_norm;
 pub(crate) use pool::{Pool, Serial};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -52,11 +58,13 @@ pub(crate) enum Output {
 /// Memory that kernels need while they run: made once, grown on demand, used again by the next call.
 pub(crate) struct Workspace {
     floats: Buffer<f32>,
+    bytes: Buffer<u8>,
+    ints: Buffer<i32>,
 }
 
 impl Workspace {
     pub(crate) const fn new() -> Self {
-        Self { floats: Buffer::new() }
+        Self { floats: Buffer::new(), bytes: Buffer::new(), ints: Buffer::new() }
     }
 }
 
@@ -165,6 +173,7 @@ impl Isa {
                 int8_rows: S::TILE_INT8.0,
                 int8_columns: S::TILE_INT8.1 * S::LANES,
                 group: S::GROUP,
+                lanes: S::LANES,
             }
         }
         match self.0 {
@@ -191,6 +200,7 @@ struct Shape {
     int8_rows: usize,
     int8_columns: usize,
     group: usize,
+    lanes: usize,
 }
 
 /// An error unless `len` is `rows · columns`.

@@ -98,6 +98,10 @@ impl<T> Shared<T> {
         Self(slice.as_mut_ptr())
     }
 
+    pub(crate) fn at(pointer: *mut T) -> Self {
+        Self(pointer)
+    }
+
     pub(crate) fn get(self) -> *mut T {
         self.0
     }

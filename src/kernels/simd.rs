@@ -65,8 +65,9 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn store_int(p: *mut i32, x: Self::I);
     unsafe fn sub_int(a: Self::I, b: Self::I) -> Self::I;
     unsafe fn mul_int(a: Self::I, b: Self::I) -> Self::I;
-    /// Writes each lane, which must be in 0..=127, as one byte: `LANES` bytes at `p`.
-    unsafe fn store_bytes(p: *mut u8, x: Self::I);
+    /// Writes each lane, which must be in 0..=127, as one activation: `LANES / GROUP` groups of four bytes, the first at
+    /// `p`, each next one `stride` bytes on.
+    unsafe fn store_groups(p: *mut u8, stride: usize, x: Self::I);
 
     /// `LANES · GROUP` weights.
     unsafe fn load_weights(p: *const i8) -> Self::W;

@@ -48,10 +48,6 @@ macro_rules! common {
             fn store_int(p: *mut i32, x: v128) { v128_store(p.cast(), x) }
             fn sub_int(a: v128, b: v128) -> v128 { i32x4_sub(a, b) }
             fn mul_int(a: v128, b: v128) -> v128 { i32x4_mul(a, b) }
-            fn store_bytes(p: *mut u8, x: v128) {
-                let halves = i16x8_narrow_i32x4(x, x);
-                v128_store32_lane::<0>(u8x16_narrow_i16x8(halves, halves), p.cast())
-            }
             fn load_group(p: *const u8) -> v128 { v128_load32_splat(p.cast()) }
         }
     };
@@ -61,14 +57,19 @@ pub(super) use common;
 impl Simd for Simd128 {
     common!();
     const TILE_F32: (usize, usize) = (2, 4);
-    const TILE_INT8: (usize, usize) = (3, 3);
+    const TILE_INT8: (usize, usize) = (2, 4);
     const GROUP: usize = 2;
 
     ops! {
         fn mul_add(a: v128, b: v128, c: v128) -> v128 { f32x4_add(f32x4_mul(a, b), c) }
+        fn store_groups(p: *mut u8, stride: usize, x: v128) {
+            let halves = i16x8_narrow_i32x4(x, x);
+            v128_store32_lane::<0>(halves, p.cast());
+            v128_store32_lane::<1>(halves, p.add(stride).cast());
+        }
         fn load_weights(p: *const i8) -> v128 { i16x8_load_extend_i8x8(p) }
         fn dot(acc: v128, w: v128, a: v128) -> v128 { i32x4_add(acc, i32x4_dot_i16x8(w, a)) }
     }
     tiles!(f32: 4; 1 2);
-    tiles!(int8: 3; 1 2 3);
+    tiles!(int8: 4; 1 2);
 }

@@ -40,14 +40,10 @@ pub(crate) struct TileInt8 {
     pub w: *const i8,
     /// Groups.
     pub depth: usize,
-    /// `[rows][columns]` of sums so far, read unless `first` and written unless `last`.
-    pub sums: *mut i32,
-    /// Whether this is the first block of the depth.
-    pub first: bool,
-    /// Whether this is the last block, so that the result is written to `y`.
-    pub last: bool,
-    /// For each row of the tile: its step and its zero point.
-    pub rows: *const RowScale,
+    /// For each row of the tile: the step of its activations.
+    pub step: *const f32,
+    /// For each row of the tile: the activation that stands for zero.
+    pub zero: *const i32,
     /// For each column of the panel: the weights' step.
     pub scale: *const f32,
     /// For each column of the panel: the sum of its quantised weights.
@@ -59,13 +55,6 @@ pub(crate) struct TileInt8 {
     pub y_stride: usize,
     pub width: usize,
     pub accumulate: bool,
-}
-
-/// How a row of activations was quantised: `x ≈ step · (q − zero)`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct RowScale {
-    pub step: f32,
-    pub zero: i32,
 }
 
 /// The widest panel: 3 vectors of 16.
@@ -111,13 +100,6 @@ pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileIn
     // SAFETY: as in `f32`, a step being a group.
     unsafe {
         let mut acc = [[S::splat_int(0); C]; R];
-        if !tile.first {
-            for r in 0..R {
-                for c in 0..C {
-                    acc[r][c] = S::load_int(tile.sums.add((r * C + c) * S::LANES));
-                }
-            }
-        }
         let (mut a, mut w) = (tile.a, tile.w);
         for _ in 0..tile.depth {
             let mut weights = [S::load_weights(w); C];
@@ -133,17 +115,8 @@ pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileIn
             a = a.add(R * 4);
             w = w.add(C * S::LANES * S::GROUP);
         }
-        if !tile.last {
-            for r in 0..R {
-                for c in 0..C {
-                    S::store_int(tile.sums.add((r * C + c) * S::LANES), acc[r][c]);
-                }
-            }
-            return;
-        }
         for r in 0..R {
-            let row = tile.rows.add(r).read();
-            let (step, zero) = (S::splat(row.step), S::splat_int(row.zero));
+            let (step, zero) = (S::splat(*tile.step.add(r)), S::splat_int(*tile.zero.add(r)));
             let mut values = [step; C];
             for c in 0..C {
                 let correction = S::mul_int(zero, S::load_int(tile.weight_sums.add(c * S::LANES)));

@@ -69,9 +69,11 @@ macro_rules! common {
             fn store_int(p: *mut i32, x: __m256i) { _mm256_storeu_si256(p.cast(), x) }
             fn sub_int(a: __m256i, b: __m256i) -> __m256i { _mm256_sub_epi32(a, b) }
             fn mul_int(a: __m256i, b: __m256i) -> __m256i { _mm256_mullo_epi32(a, b) }
-            fn store_bytes(p: *mut u8, x: __m256i) {
+            fn store_groups(p: *mut u8, stride: usize, x: __m256i) {
                 let halves = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
-                _mm_storel_epi64(p.cast(), _mm_packus_epi16(halves, halves))
+                let bytes = _mm_packus_epi16(halves, halves);
+                p.cast::<i32>().write_unaligned(_mm_cvtsi128_si32(bytes));
+                p.add(stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<1>(bytes));
             }
             fn load_weights(p: *const i8) -> __m256i { _mm256_loadu_si256(p.cast()) }
             fn load_group(p: *const u8) -> __m256i { _mm256_set1_epi32(p.cast::<i32>().read_unaligned()) }

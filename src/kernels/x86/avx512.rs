@@ -54,7 +54,13 @@ impl Simd for Avx512 {
         fn store_int(p: *mut i32, x: __m512i) { _mm512_storeu_si512(p.cast(), x) }
         fn sub_int(a: __m512i, b: __m512i) -> __m512i { _mm512_sub_epi32(a, b) }
         fn mul_int(a: __m512i, b: __m512i) -> __m512i { _mm512_mullo_epi32(a, b) }
-        fn store_bytes(p: *mut u8, x: __m512i) { _mm_storeu_si128(p.cast(), _mm512_cvtepi32_epi8(x)) }
+        fn store_groups(p: *mut u8, stride: usize, x: __m512i) {
+            let bytes = _mm512_cvtepi32_epi8(x);
+            p.cast::<i32>().write_unaligned(_mm_cvtsi128_si32(bytes));
+            p.add(stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<1>(bytes));
+            p.add(2 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<2>(bytes));
+            p.add(3 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<3>(bytes));
+        }
         fn load_weights(p: *const i8) -> __m512i { _mm512_loadu_si512(p.cast()) }
         fn load_group(p: *const u8) -> __m512i { _mm512_set1_epi32(p.cast::<i32>().read_unaligned()) }
         fn dot(acc: __m512i, w: __m512i, a: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }

@@ -37,6 +37,27 @@ pub(crate) fn f32_rate(clock: Clock, isa: Isa, m: usize, k: usize, n: usize, cop
     (m * n * k * copies) as f64 / best / 1e9
 }
 
+/// GMAC/s, best of rounds.
+pub(crate) fn int8_rate(clock: Clock, isa: Isa, m: usize, k: usize, n: usize, copies: usize, rounds: usize) -> f64 {
+    let mut rng = Rng(1);
+    let mut w = vec![];
+    for _ in 0..copies {
+        let mut b = PackedInt8::builder(isa, n, k).unwrap();
+        for _ in 0..n { b.push_row(&rng.vec(k, 0.05)).unwrap(); }
+        w.push(b.finish(Some(&rng.vec(n, 0.1))).unwrap());
+    }
+    let x = rng.vec(m * k, 1.0);
+    let mut y = vec![0.0; m * n];
+    let mut ws = Workspace::new();
+    let mut best = f64::MAX;
+    for _ in 0..rounds {
+        let t = clock();
+        for w in &w { w.matmul(&x, m, Output::Set(Activation::None), &mut y, &mut ws, &Serial).unwrap(); }
+        best = best.min(clock() - t);
+    }
+    (m * n * k * copies) as f64 / best / 1e9
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 fn now() -> f64 {
     static T: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
@@ -67,6 +88,10 @@ pub fn main() {
         print!("m {m} k {k} n {n}:");
         for isa in Isa::available() {
             print!(" {} {:.1}", isa.name(), f32_rate(now, isa, m, k, n, 1, 15));
+        }
+        print!(" int8:");
+        for isa in Isa::available() {
+            print!(" {} {:.1}", isa.name(), int8_rate(now, isa, m, k, n, 1, 15));
         }
         println!(" gemm {:.1}", gemm_rate(m, k, n, 15));
     }
