@@ -7,10 +7,10 @@ use crate::clip::config::VisionConfig;
 use crate::clip::vision::VisionTower;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Image;
+use crate::ops::Precision;
 use crate::preprocess::PreprocessConfig;
 use candle_core::{Device, Tensor};
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Mutex;
 
 mod loader;
@@ -24,39 +24,6 @@ use text::TextState;
 
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
-
-/// The arithmetic of the model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Precision {
-    /// Single precision: embeddings equal to Python's.
-    #[default]
-    F32,
-}
-
-impl Precision {
-    /// The name that the command line and the npm package use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = Error;
-
-    /// Reads `"f32"`.
-    fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "f32" => Ok(Self::F32),
-            _ => {
-                let what = format!("unknown precision {name:?}: this build has \"f32\"");
-                Err(Error::new(ErrorKind::InvalidArgument, what))
-            }
-        }
-    }
-}
 
 /// How a model is loaded.
 #[derive(Clone, Debug)]
@@ -103,7 +70,7 @@ pub struct ClipVision {
     tower: VisionTower,
     preprocess: PreprocessConfig,
     options: Options,
-    num_parameters: usize,
+    weight_bytes: usize,
     text: Mutex<TextState>,
 }
 
@@ -240,9 +207,9 @@ impl ClipVision {
         &self.options
     }
 
-    /// Bytes that the weights take in memory.
+    /// About the bytes that the vision tower's weights take in memory.
     pub fn weight_bytes(&self) -> usize {
-        self.num_parameters * size_of::<f32>()
+        self.weight_bytes
     }
 }
 

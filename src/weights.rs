@@ -1,14 +1,15 @@
 //! A strict, streaming reader of safetensors files.
 //!
 //! The bytes come in pieces of any size, in the order of the file, from a disk or from a network: each tensor that was
-//! asked for is converted to f32 as its bytes arrive, the others pass by. So the whole file never stands in memory
-//! beside the model, and a file that cannot be right is refused at its header, before the rest is downloaded.
+//! asked for is converted to f32, and packed for its kernel where it is a layer's weight, as its bytes arrive; the others
+//! pass by. So the whole file never stands in memory beside the model, and a file that cannot be right is refused at its header, before the rest is downloaded.
 //!
 //! The layout of a file: 8 bytes, little-endian, the length `n` of the header; `n` bytes of JSON that give each
 //! tensor's type, shape and place; the tensors' bytes without gaps.
 //! <https://github.com/huggingface/safetensors#format>
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::{PackedBuilder, Packing};
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use safetensors::Dtype;
@@ -20,16 +21,34 @@ const MAX_HEADER: u64 = 16 << 20;
 /// The 8 bytes of the header's length.
 const PREFIX: usize = 8;
 
-/// A tensor that the model needs: its full name in the file and its shape.
+/// A tensor that the model needs: its full name in the file, its shape, and how it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TensorSpec {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
+    /// Packed row by row as it arrives, the first axis being the rows; `None`: as an f32 tensor.
+    packing: Option<Packing>,
 }
 
 impl TensorSpec {
     pub(crate) fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
-        Self { name: name.into(), shape: shape.into() }
+        Self { name: name.into(), shape: shape.into(), packing: None }
+    }
+
+    /// The same, kept packed where `packing` says how.
+    pub(crate) fn packed(self, packing: Option<Packing>) -> Self {
+        Self { packing, ..self }
+    }
+
+    /// Rows and what is in each: the first axis and all others.
+    fn rows(&self) -> (usize, usize) {
+        (self.shape.first().copied().unwrap_or(1), self.shape.iter().skip(1).product())
+    }
+
+    /// About the memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let (rows, columns) = self.rows();
+        self.packing.unwrap_or(Packing::F32).bytes(rows, columns)
     }
 }
 
@@ -102,22 +121,34 @@ struct Pending {
 struct Filling {
     spec: TensorSpec,
     dtype: Dtype,
+    /// All values so far; of a packed tensor those of the row that is arriving.
     values: Vec<f32>,
-    len: usize,
+    packed: Option<PackedBuilder>,
+    /// Values that have not arrived.
+    left: usize,
     /// The bytes of a value that a piece has cut in two.
     cut: [u8; 4],
     cut_len: usize,
 }
 
-/// Tensors by name, f32, on the CPU.
+/// What was read, by name.
 #[derive(Default)]
-pub(crate) struct Weights(HashMap<String, Tensor>);
+pub(crate) struct Weights {
+    /// f32, on the CPU.
+    tensors: HashMap<String, Tensor>,
+    packed: HashMap<String, PackedBuilder>,
+}
 
 impl Weights {
     /// Takes a tensor out, onto `device`.
     pub(crate) fn take(&mut self, name: &str, device: &Device) -> Result<Tensor> {
-        let tensor = self.0.remove(name).ok_or_else(|| missing(name))?;
+        let tensor = self.tensors.remove(name).ok_or_else(|| missing(name))?;
         Ok(tensor.to_device(device)?)
+    }
+
+    /// Takes out a tensor that was packed as it came; its bias is still to be added.
+    pub(crate) fn take_packed(&mut self, name: &str) -> Result<PackedBuilder> {
+        self.packed.remove(name).ok_or_else(|| missing(name))
     }
 }
 
@@ -239,7 +270,7 @@ impl Data {
         for spec in specs {
             let info = metadata.info(&spec.name).ok_or_else(|| missing(&spec.name))?;
             if info.shape != spec.shape {
-                let TensorSpec { name, shape } = &spec;
+                let TensorSpec { name, shape, .. } = &spec;
                 return Err(invalid(format!("tensor {name} has shape {:?}, not {shape:?}", info.shape)));
             }
             if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
@@ -287,8 +318,15 @@ impl Data {
     /// Puts the tensor that is full away and makes room for the next; past the last, skips to the end.
     fn advance(&mut self) -> Result<()> {
         if let Some(full) = self.current.take_if(|filling| filling.is_full()) {
-            let TensorSpec { name, shape } = full.spec;
-            self.read.0.insert(name, Tensor::from_vec(full.values, shape, &Device::Cpu)?);
+            let TensorSpec { name, shape, .. } = full.spec;
+            match full.packed {
+                Some(packed) => {
+                    self.read.packed.insert(name, packed);
+                }
+                None => {
+                    self.read.tensors.insert(name, Tensor::from_vec(full.values, shape, &Device::Cpu)?);
+                }
+            }
         }
         if self.current.is_none() {
             match self.pending.pop() {
@@ -321,17 +359,21 @@ impl Data {
 
 impl Filling {
     fn new(spec: TensorSpec, dtype: Dtype) -> Result<Self> {
-        let len = spec.shape.iter().product();
+        let (rows, columns) = spec.rows();
+        let packed = spec.packing.map(|packing| PackedBuilder::new(packing, rows, columns)).transpose();
+        let packed = packed.map_err(|error| error.within(format_args!("tensor {}", spec.name)))?;
+        let left = rows * columns;
+        let kept = if packed.is_some() { columns } else { left };
         let mut values = Vec::new();
-        values.try_reserve_exact(len).map_err(|error| {
-            let what = format!("no memory for tensor {} of {} bytes", spec.name, len.saturating_mul(4));
+        values.try_reserve_exact(kept).map_err(|error| {
+            let what = format!("no memory for tensor {} of {} bytes", spec.name, kept.saturating_mul(4));
             Error::new(ErrorKind::OutOfMemory, what).with_source(error)
         })?;
-        Ok(Self { spec, dtype, values, len, cut: [0; 4], cut_len: 0 })
+        Ok(Self { spec, dtype, values, packed, left, cut: [0; 4], cut_len: 0 })
     }
 
     fn is_full(&self) -> bool {
-        self.values.len() == self.len
+        self.left == 0
     }
 
     /// Takes what belongs to this tensor and gives back the rest.
@@ -343,31 +385,50 @@ impl Filling {
         }
     }
 
-    fn convert<'a, const N: usize>(&mut self, piece: &'a [u8], value: fn([u8; N]) -> f32) -> Result<&'a [u8]> {
-        let before = self.values.len();
-        let mut rest = piece;
+    fn convert<'a, const N: usize>(&mut self, mut piece: &'a [u8], value: fn([u8; N]) -> f32) -> Result<&'a [u8]> {
         while self.cut_len > 0 && self.cut_len < N {
-            let Some((byte, after)) = rest.split_first() else { return Ok(rest) };
+            let Some((byte, after)) = piece.split_first() else { return Ok(piece) };
             self.cut[self.cut_len] = *byte;
             self.cut_len += 1;
-            rest = after;
+            piece = after;
         }
         if let (true, Some(bytes)) = (self.cut_len == N, self.cut.first_chunk::<N>()) {
-            self.values.push(value(*bytes));
+            let first = value(*bytes);
             self.cut_len = 0;
+            self.keep([first].into_iter())?;
         }
-        let bytes_left = (self.len - self.values.len()) * N;
-        let (mine, rest) = rest.split_at(rest.len().min(bytes_left));
-        let (whole, tail) = mine.as_chunks::<N>();
-        self.values.extend(whole.iter().map(|bytes| value(*bytes)));
+        let (mine, rest) = piece.split_at(piece.len().min(self.left * N));
+        let (mut whole, tail) = mine.as_chunks::<N>();
+        while !whole.is_empty() {
+            // A row at a time where rows are packed; else all at once.
+            let room = if self.packed.is_some() { self.spec.rows().1 - self.values.len() } else { whole.len() };
+            let (now, later) = whole.split_at(whole.len().min(room));
+            self.keep(now.iter().map(|bytes| value(*bytes)))?;
+            whole = later;
+        }
         self.cut[..tail.len()].copy_from_slice(tail);
         self.cut_len = tail.len();
-        let fresh = self.values.get(before..).unwrap_or_default();
-        if let Some(at) = fresh.iter().position(|value| !value.is_finite()) {
-            let (name, index) = (&self.spec.name, before + at);
-            return Err(invalid(format!("tensor {name} is not finite: value {index} is {}", fresh[at])));
-        }
         Ok(rest)
+    }
+
+    /// Keeps values that go no further than the current row, and packs the row if that ends it.
+    fn keep(&mut self, values: impl ExactSizeIterator<Item = f32>) -> Result<()> {
+        let before = self.values.len();
+        let index = self.spec.shape.iter().product::<usize>() - self.left;
+        self.left -= values.len();
+        self.values.extend(values);
+        let fresh = self.values.get(before..).unwrap_or_default();
+        if let Some((at, value)) = fresh.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            let what = format!("tensor {} is not finite: value {} is {value}", self.spec.name, index + at);
+            return Err(invalid(what));
+        }
+        if let Some(packed) = &mut self.packed
+            && self.values.len() == self.spec.rows().1
+        {
+            packed.push_row(&self.values)?;
+            self.values.clear();
+        }
+        Ok(())
     }
 }
 

@@ -3,9 +3,9 @@
 
 use crate::clip::config::Activation;
 use crate::error::Result;
-use crate::ops::{self, LayerNorm, Linear, Mask};
+use crate::ops::{self, Backend, LayerNorm, Linear, Mask};
 use crate::weights::{TensorSpec, Weights};
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 /// The shape of an encoder.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Encoder {
     }
 
     /// The tensors of the encoder whose layers are named `{prefix}.0`, `{prefix}.1`, ….
-    pub(crate) fn specs(prefix: &str, config: &EncoderConfig) -> Vec<TensorSpec> {
+    pub(crate) fn specs(prefix: &str, config: &EncoderConfig, backend: &Backend) -> Vec<TensorSpec> {
         let EncoderConfig { hidden_size: hidden, intermediate_size: intermediate, num_layers, .. } = *config;
         let mut specs = Vec::new();
         for layer in (0..num_layers).map(|index| format!("{prefix}.{index}")) {
@@ -45,18 +45,18 @@ impl Encoder {
                 specs.extend(LayerNorm::specs(&format!("{layer}.{norm}"), hidden));
             }
             for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
-                specs.extend(Linear::specs(&format!("{layer}.self_attn.{projection}"), hidden, hidden));
+                specs.extend(Linear::specs(&format!("{layer}.self_attn.{projection}"), hidden, hidden, backend));
             }
-            specs.extend(Linear::specs(&format!("{layer}.mlp.fc1"), intermediate, hidden));
-            specs.extend(Linear::specs(&format!("{layer}.mlp.fc2"), hidden, intermediate));
+            specs.extend(Linear::specs(&format!("{layer}.mlp.fc1"), intermediate, hidden, backend));
+            specs.extend(Linear::specs(&format!("{layer}.mlp.fc2"), hidden, intermediate, backend));
         }
         specs
     }
 
     /// Builds the encoder of tensors read to [`specs`](Self::specs).
-    pub(crate) fn take(weights: &mut Weights, prefix: &str, config: &EncoderConfig, device: &Device) -> Result<Self> {
+    pub(crate) fn take(weights: &mut Weights, prefix: &str, config: &EncoderConfig, backend: &Backend) -> Result<Self> {
         let layers = (0..config.num_layers)
-            .map(|index| EncoderLayer::take(weights, &format!("{prefix}.{index}"), config, device));
+            .map(|index| EncoderLayer::take(weights, &format!("{prefix}.{index}"), config, backend));
         Ok(Self(layers.collect::<Result<_>>()?))
     }
 }
@@ -70,8 +70,8 @@ struct EncoderLayer {
 }
 
 impl EncoderLayer {
-    fn take(weights: &mut Weights, name: &str, config: &EncoderConfig, device: &Device) -> Result<Self> {
-        let mut linear = |part: &str| Linear::take(weights, &format!("{name}.{part}"), device);
+    fn take(weights: &mut Weights, name: &str, config: &EncoderConfig, backend: &Backend) -> Result<Self> {
+        let mut linear = |part: &str| Linear::take(weights, &format!("{name}.{part}"), backend);
         let attention = Attention {
             query: linear("self_attn.q_proj")?,
             key: linear("self_attn.k_proj")?,
@@ -80,14 +80,13 @@ impl EncoderLayer {
             num_heads: config.num_heads,
         };
         let mlp = Mlp { fc1: linear("mlp.fc1")?, fc2: linear("mlp.fc2")?, activation: config.activation };
-        let mut norm = |part: &str| LayerNorm::take(weights, &format!("{name}.{part}"), config.layer_norm_eps, device);
+        let mut norm = |part: &str| LayerNorm::take(weights, &format!("{name}.{part}"), config.layer_norm_eps, backend);
         Ok(Self { norm1: norm("layer_norm1")?, attention, norm2: norm("layer_norm2")?, mlp })
     }
 
     fn forward(&self, x: &Tensor, mask: Mask) -> Result<Tensor> {
-        let x = (x + self.attention.forward(&self.norm1.forward(x)?, mask)?)?;
-        let y = self.mlp.forward(&self.norm2.forward(&x)?)?;
-        Ok((x + y)?)
+        let x = self.attention.forward_added(&self.norm1.forward(x)?, mask, x)?;
+        self.mlp.forward_added(&self.norm2.forward(&x)?, &x)
     }
 }
 
@@ -100,9 +99,9 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward(&self, x: &Tensor, mask: Mask) -> Result<Tensor> {
+    fn forward_added(&self, x: &Tensor, mask: Mask, residual: &Tensor) -> Result<Tensor> {
         let (query, key, value) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        self.out.forward(&ops::attention(&query, &key, &value, self.num_heads, mask)?)
+        self.out.forward_added(&ops::attention(&query, &key, &value, self.num_heads, mask)?, residual)
     }
 }
 
@@ -113,7 +112,7 @@ struct Mlp {
 }
 
 impl Mlp {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.fc2.forward(&ops::activate(&self.fc1.forward(x)?, self.activation)?)
+    fn forward_added(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.fc2.forward_added(&self.fc1.forward_activated(x, self.activation)?, residual)
     }
 }

@@ -5,12 +5,13 @@
 use crate::clip::config::{EndToken, TextConfig};
 use crate::clip::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{LayerNorm, Linear, Mask};
+use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
 use candle_core::{Device, IndexOp, Tensor};
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
+const PROJECTION: &str = "text_projection.weight";
 const LOGIT_SCALE: &str = "logit_scale";
 
 /// A loaded text tower: token ids in, embeddings out.
@@ -90,7 +91,7 @@ impl TextTower {
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
-    pub(crate) fn specs(config: &TextConfig, header: &Header<'_>) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn specs(config: &TextConfig, header: &Header<'_>, backend: &Backend) -> Result<Vec<TensorSpec>> {
         let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
         let tokens = name("embeddings.token_embedding.weight");
         if !header.contains(&tokens) {
@@ -101,22 +102,23 @@ impl TextTower {
             TensorSpec::new(tokens, [vocab_size, hidden]),
             TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden]),
         ];
-        specs.extend(Encoder::specs(&name("encoder.layers"), &config.encoder()));
+        specs.extend(Encoder::specs(&name("encoder.layers"), &config.encoder(), backend));
         specs.extend(LayerNorm::specs(&name("final_layer_norm"), hidden));
         header.refuse_others(PREFIX, &[""], &specs)?;
-        specs.push(TensorSpec::new("text_projection.weight", [config.projection_dim, hidden]));
+        specs.push(Linear::weight_spec(PROJECTION, [config.projection_dim, hidden], Role::Projection, backend));
         specs.push(TensorSpec::new(LOGIT_SCALE, []));
         Ok(specs)
     }
 
     /// Builds the tower of tensors read to [`specs`](Self::specs).
-    pub(crate) fn build(config: TextConfig, weights: &mut Weights, device: &Device) -> Result<Self> {
+    pub(crate) fn build(config: TextConfig, weights: &mut Weights, backend: &Backend) -> Result<Self> {
+        let device = backend.device();
         Ok(Self {
             token_embedding: weights.take(&name("embeddings.token_embedding.weight"), device)?,
             position_embedding: weights.take(&name("embeddings.position_embedding.weight"), device)?,
-            encoder: Encoder::take(weights, &name("encoder.layers"), &config.encoder(), device)?,
-            final_norm: LayerNorm::take(weights, &name("final_layer_norm"), config.layer_norm_eps, device)?,
-            projection: Linear::without_bias(weights.take("text_projection.weight", device)?)?,
+            encoder: Encoder::take(weights, &name("encoder.layers"), &config.encoder(), backend)?,
+            final_norm: LayerNorm::take(weights, &name("final_layer_norm"), config.layer_norm_eps, backend)?,
+            projection: Linear::take_without_bias(weights, PROJECTION, backend)?,
             logit_scale: weights.take(LOGIT_SCALE, &Device::Cpu)?.to_scalar::<f32>()?.exp(),
             config,
         })

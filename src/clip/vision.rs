@@ -4,9 +4,12 @@
 use crate::clip::config::VisionConfig;
 use crate::clip::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{LayerNorm, Linear, Mask};
+use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
-use candle_core::{Device, IndexOp, Tensor};
+use candle_core::{IndexOp, Tensor};
+
+const PATCHES: &str = "embeddings.patch_embedding.weight";
+const PROJECTION: &str = "visual_projection.weight";
 
 /// The parts of the forward pass, in order, as [`VisionTower::forward_observed`] reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,19 +115,24 @@ impl VisionNames {
     /// # Errors
     /// [`ErrorKind::Weights`] where the file's tower has a tensor that this one does not: it is another model than its
     /// configuration says.
-    pub(crate) fn specs(&self, config: &VisionConfig, header: &Header<'_>) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn specs(
+        &self,
+        config: &VisionConfig,
+        header: &Header<'_>,
+        backend: &Backend,
+    ) -> Result<Vec<TensorSpec>> {
         let VisionConfig { hidden_size: hidden, patch_size: patch, .. } = *config;
         let mut specs = vec![
             TensorSpec::new(self.name("embeddings.class_embedding"), [hidden]),
-            TensorSpec::new(self.name("embeddings.patch_embedding.weight"), [hidden, 3, patch, patch]),
+            Linear::weight_spec(&self.name(PATCHES), [hidden, 3, patch, patch], Role::Patches, backend),
             TensorSpec::new(self.name("embeddings.position_embedding.weight"), [config.num_tokens(), hidden]),
         ];
         specs.extend(["pre_layrnorm", "post_layernorm"].iter().flat_map(|n| LayerNorm::specs(&self.name(n), hidden)));
-        specs.extend(Encoder::specs(&self.name("encoder.layers"), &config.encoder()));
+        specs.extend(Encoder::specs(&self.name("encoder.layers"), &config.encoder(), backend));
         let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."];
         header.refuse_others(self.0, &parts, &specs)?;
         if let Some(dimension) = config.projection_dim {
-            specs.push(TensorSpec::new("visual_projection.weight", [dimension, hidden]));
+            specs.push(Linear::weight_spec(PROJECTION, [dimension, hidden], Role::Projection, backend));
         }
         Ok(specs)
     }
@@ -134,20 +142,20 @@ impl VisionNames {
     }
 
     /// Builds the tower of tensors read to [`specs`](Self::specs).
-    pub(crate) fn build(&self, config: VisionConfig, weights: &mut Weights, device: &Device) -> Result<VisionTower> {
+    pub(crate) fn build(&self, config: VisionConfig, weights: &mut Weights, backend: &Backend) -> Result<VisionTower> {
         let projection = match config.projection_dim {
-            Some(_) => Some(Linear::without_bias(weights.take("visual_projection.weight", device)?)?),
+            Some(_) => Some(Linear::take_without_bias(weights, PROJECTION, backend)?),
             None => None,
         };
         let eps = config.layer_norm_eps;
-        let patches = weights.take(&self.name("embeddings.patch_embedding.weight"), device)?;
+        let device = backend.device();
         Ok(VisionTower {
-            patch_embedding: Linear::without_bias(patches)?,
+            patch_embedding: Linear::take_without_bias(weights, &self.name(PATCHES), backend)?,
             class_embedding: weights.take(&self.name("embeddings.class_embedding"), device)?,
             position_embedding: weights.take(&self.name("embeddings.position_embedding.weight"), device)?,
-            pre_norm: LayerNorm::take(weights, &self.name("pre_layrnorm"), eps, device)?,
-            encoder: Encoder::take(weights, &self.name("encoder.layers"), &config.encoder(), device)?,
-            post_norm: LayerNorm::take(weights, &self.name("post_layernorm"), eps, device)?,
+            pre_norm: LayerNorm::take(weights, &self.name("pre_layrnorm"), eps, backend)?,
+            encoder: Encoder::take(weights, &self.name("encoder.layers"), &config.encoder(), backend)?,
+            post_norm: LayerNorm::take(weights, &self.name("post_layernorm"), eps, backend)?,
             projection,
             config,
         })

@@ -7,8 +7,9 @@ use crate::clip::config::{ClipConfig, TextConfig};
 use crate::clip::text::TextTower;
 use crate::clip::vision::VisionNames;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ops::Backend;
 use crate::preprocess::PreprocessConfig;
-use crate::weights::WeightsReader;
+use crate::weights::{TensorSpec, WeightsReader};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ pub struct Loader {
     config: ClipConfig,
     preprocess: PreprocessConfig,
     options: Options,
+    backend: Backend,
 }
 
 impl std::fmt::Debug for Loader {
@@ -50,7 +52,7 @@ impl Loader {
     /// Reads the configuration: the bytes of `config.json` and `preprocessor_config.json`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`ErrorKind::Config`]; [`ErrorKind::InvalidArgument`] where the device does not have the precision.
     pub fn new(config: &[u8], preprocessor: Option<&[u8]>, options: Options) -> Result<Self> {
         let config = ClipConfig::from_json(config)?;
         let size = config.vision.image_size;
@@ -64,17 +66,18 @@ impl Loader {
             );
             return Err(Error::new(ErrorKind::Config, what));
         }
+        let backend = Backend::new(&options.device, options.precision)?;
         let (sender, names) = channel();
-        let shape = config.vision.clone();
+        let (shape, its_backend) = (config.vision.clone(), backend.clone());
         let reader = WeightsReader::new(move |header| {
             let names = VisionNames::find(header);
-            let specs = names.specs(&shape, header)?;
-            let num_parameters = specs.iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
+            let specs = names.specs(&shape, header, &its_backend)?;
+            let weight_bytes = specs.iter().map(TensorSpec::bytes).sum();
             // The receiver lives in the same Loader as the reader.
-            let _ = sender.send((names, num_parameters));
+            let _ = sender.send((names, weight_bytes));
             Ok(specs)
         });
-        Ok(Self { reader, names, config, preprocess, options })
+        Ok(Self { reader, names, config, preprocess, options, backend })
     }
 
     /// Takes the next piece of `model.safetensors`, of any length.
@@ -93,10 +96,10 @@ impl Loader {
     pub fn finish(self) -> Result<ClipVision> {
         let mut weights = self.reader.finish()?;
         let header_missing = || Error::new(ErrorKind::Weights, "the weights have no header");
-        let (names, num_parameters) = self.names.try_recv().map_err(|_| header_missing())?;
-        let tower = names.build(self.config.vision, &mut weights, &self.options.device)?;
+        let (names, weight_bytes) = self.names.try_recv().map_err(|_| header_missing())?;
+        let tower = names.build(self.config.vision, &mut weights, &self.backend)?;
         let text = Mutex::new(TextState::Absent(self.config.text));
-        Ok(ClipVision { tower, preprocess: self.preprocess, options: self.options, num_parameters, text })
+        Ok(ClipVision { tower, preprocess: self.preprocess, options: self.options, weight_bytes, text })
     }
 }
 
@@ -106,7 +109,8 @@ impl Loader {
 pub struct TextLoader {
     reader: WeightsReader,
     config: TextConfig,
-    options: Options,
+    backend: Backend,
+    normalize: bool,
 }
 
 impl std::fmt::Debug for TextLoader {
@@ -116,10 +120,11 @@ impl std::fmt::Debug for TextLoader {
 }
 
 impl TextLoader {
-    pub(super) fn new(config: TextConfig, options: Options) -> Self {
-        let shape = config.clone();
-        let reader = WeightsReader::new(move |header| TextTower::specs(&shape, header));
-        Self { reader, config, options }
+    pub(super) fn new(config: TextConfig, options: &Options) -> Result<Self> {
+        let backend = Backend::new(&options.device, options.precision)?;
+        let (shape, its_backend) = (config.clone(), backend.clone());
+        let reader = WeightsReader::new(move |header| TextTower::specs(&shape, header, &its_backend));
+        Ok(Self { reader, config, backend, normalize: options.normalize })
     }
 
     /// Takes the next piece of `model.safetensors`, of any length.
@@ -141,8 +146,8 @@ impl TextLoader {
     /// [`ErrorKind::Weights`] where the file is cut short.
     pub fn finish(self) -> Result<TextModel> {
         let mut weights = self.reader.finish_early()?;
-        let tower = TextTower::build(self.config, &mut weights, &self.options.device)?;
-        Ok(TextModel::new(tower, self.options.normalize))
+        let tower = TextTower::build(self.config, &mut weights, &self.backend)?;
+        Ok(TextModel::new(tower, self.normalize))
     }
 }
 
@@ -161,8 +166,8 @@ pub(super) fn from_dir(dir: &Path, options: Options) -> Result<ClipVision> {
 }
 
 /// Loads a directory's text tower.
-pub(super) fn text_from_dir(config: TextConfig, dir: &Path, options: Options) -> Result<TextModel> {
-    let mut loader = TextLoader::new(config, options);
+pub(super) fn text_from_dir(config: TextConfig, dir: &Path, options: &Options) -> Result<TextModel> {
+    let mut loader = TextLoader::new(config, options)?;
     read_weights(dir, |piece| {
         loader.push(piece)?;
         Ok(!loader.is_complete())

@@ -182,7 +182,7 @@ impl ClipVision {
             TextState::Loaded(model) => return Ok(model.clone()),
             TextState::Absent(config) => return Err(absent(config.as_ref())),
             TextState::InDir(config, dir) => {
-                let model = text_from_dir(config.clone(), dir, self.options.clone())?;
+                let model = text_from_dir(config.clone(), dir, &self.options)?;
                 #[cfg(feature = "text")]
                 let model = TextModel { tokenizer: Tokenizer::from_dir(dir)?, ..model };
                 Arc::new(model)
@@ -204,7 +204,7 @@ impl ClipVision {
             TextState::Absent(None) => return Err(absent(None)),
             TextState::Loaded(model) => model.config(),
         };
-        Ok(TextLoader::new(config.clone(), self.options.clone()))
+        TextLoader::new(config.clone(), &self.options)
     }
 
     /// Gives the model its text half.
