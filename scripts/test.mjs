@@ -4,6 +4,7 @@
 
 import { BASELINE, flavourNamed } from "./build/flavours.mjs";
 import { buildAll, buildPackage } from "./build/index.mjs";
+import { writeReadmeExamples } from "./build/readme.mjs";
 import { tsc } from "./build/typescript.mjs";
 import { Stop, main, note, seconds, step } from "./lib/log.mjs";
 import { inRoot } from "./lib/paths.mjs";
@@ -82,10 +83,11 @@ const stages = [
   },
   {
     name: "types",
-    what: "tests and the demo agree with the package's types",
+    what: "tests, the demo and README's examples agree with the package's types",
     needs: "build",
     run: async ({ rust }) => {
       await buildPackage(rust);
+      writeReadmeExamples();
       await tsc("-p", "tsconfig.tests.json");
     },
   },

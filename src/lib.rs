@@ -54,3 +54,8 @@ pub use ops::device_from_name;
 pub use preprocess::PreprocessConfig;
 
 pub use candle_core::{Device, Tensor};
+
+/// README's examples, compiled as tests of the documentation.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -160,38 +160,49 @@ pub struct WasmClipVision {
     limits: Limits,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", tag = "kind")]
+/// Read one at a time, by `kind`: serde buffers an enum that is tagged inside, and JavaScript's objects don't survive it.
 enum Photo {
-    Encoded {
-        #[serde(with = "serde_wasm_bindgen::preserve")]
-        bytes: Uint8Array,
-    },
-    Pixels {
-        #[serde(with = "serde_wasm_bindgen::preserve")]
-        data: Object,
-        width: usize,
-        height: usize,
-        channels: usize,
-    },
+    Encoded(EncodedPhoto),
+    Pixels(PixelPhoto),
+}
+
+#[derive(Deserialize)]
+struct EncodedPhoto {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    bytes: Uint8Array,
+}
+
+#[derive(Deserialize)]
+struct PixelPhoto {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    data: Object,
+    width: usize,
+    height: usize,
+    channels: usize,
 }
 
 impl Photo {
     fn read(photo: WirePhoto) -> Result<Self> {
-        serde_wasm_bindgen::from_value(photo.into()).map_err(malformed)
+        let photo = JsValue::from(photo);
+        let kind = Reflect::get(&photo, &"kind".into()).ok().and_then(|kind| kind.as_string());
+        match kind.as_deref() {
+            Some("encoded") => serde_wasm_bindgen::from_value(photo).map(Self::Encoded).map_err(malformed),
+            Some("pixels") => serde_wasm_bindgen::from_value(photo).map(Self::Pixels).map_err(malformed),
+            _ => Err(Error::new(ErrorKind::InvalidArgument, "a photo is \"encoded\" or \"pixels\"")),
+        }
     }
 
     fn decoder(&self) -> &'static str {
         match self {
-            Self::Encoded { .. } => "rust",
-            Self::Pixels { .. } => "raw",
+            Self::Encoded(_) => "rust",
+            Self::Pixels(_) => "raw",
         }
     }
 
     fn image(self) -> Result<Image> {
         match self {
-            Self::Encoded { bytes } => Ok(Image::from_bytes(bytes.to_vec())),
-            Self::Pixels { data, width, height, channels } => {
+            Self::Encoded(EncodedPhoto { bytes }) => Ok(Image::from_bytes(bytes.to_vec())),
+            Self::Pixels(PixelPhoto { data, width, height, channels }) => {
                 let pixels = Uint8Array::new(&data).to_vec();
                 match channels {
                     1 => Ok(Image::from_rgb8(width, height, pixels.into_iter().flat_map(|gray| [gray; 3]).collect())),

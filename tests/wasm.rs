@@ -41,7 +41,7 @@ fn models() -> Vec<(&'static str, ModelFiles, &'static [u8])> {
 
 macro_rules! image {
     ($file:literal, $lossy:literal) => {
-        ($file, &include_bytes!(concat!("golden/images/", $file))[..], $lossy)
+        ($file, include_bytes!(concat!("golden/images/", $file)) as &[u8], $lossy)
     };
 }
 

@@ -1,25 +1,26 @@
 //! Encoded bytes to 8-bit pixels, within limits.
 //!
-//! The `image` crate reads the formats; this module decides what Pillow would make of them, so that the pixels equal
-//! Python's: the first frame of an animation, 16-bit samples cut to their high byte (gray ones, as Pillow's
-//! `convert("RGB")` has it, clipped at 255), the orientation from the metadata. Sizes are checked against the
-//! header before memory is taken.
+//! Well-kept crates read the formats; this module and its siblings, one a format that needs it, see to it that the
+//! pixels equal those of Pillow's `convert("RGB")`: the first frame of an animation, 16-bit samples cut to their high
+//! byte (gray ones clipped at 255), CMYK turned into RGB its way, the orientation from the metadata. Sizes are
+//! checked against the header before memory is taken.
+
+mod bmp;
+mod gif;
+mod jpeg;
+mod tiff;
+mod webp;
 
 use std::io::Cursor;
 
-use image::codecs::bmp::BmpDecoder;
-use image::codecs::gif::GifDecoder;
-use image::codecs::jpeg::JpegDecoder;
-use image::codecs::png::PngDecoder;
-use image::codecs::tiff::TiffDecoder;
-use image::codecs::webp::WebPDecoder;
-use image::{ColorType, ImageDecoder, ImageError};
+use ::image::codecs::png::PngDecoder;
+use ::image::{ColorType, ImageDecoder, ImageError};
 
 use super::exif::Metadata;
 use super::format::Format;
 use super::limits::Limits;
 use super::memory;
-use super::pixels::{Layout, Orientation, Pixels};
+use super::pixels::{Layout, Pixels};
 use super::source;
 use crate::{Error, ErrorKind, Result};
 
@@ -31,18 +32,16 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     source::check_bytes(bytes.len() as u64, limits)?;
     let format = Format::of(bytes);
-    let reader = Cursor::new(bytes);
-    let failed = |error| from_image(format, error);
     match format {
-        Format::Jpeg => read(format, JpegDecoder::new(reader).map_err(failed)?, limits),
+        Format::Jpeg => jpeg::decode(bytes, limits),
         Format::Png => {
-            let allowed = image_limits(limits, limits.max_alloc);
-            read(format, PngDecoder::with_limits(reader, allowed).map_err(failed)?, limits)
+            let decoder = PngDecoder::with_limits(Cursor::new(bytes), allowed(limits.max_alloc));
+            read(format, decoder.map_err(|error| failed(format, error))?, limits)
         }
-        Format::Gif => read(format, GifDecoder::new(reader).map_err(failed)?, limits),
-        Format::WebP => read(format, WebPDecoder::new(reader).map_err(failed)?, limits),
-        Format::Bmp => read(format, BmpDecoder::new(reader).map_err(failed)?, limits),
-        Format::Tiff => read(format, TiffDecoder::new(reader).map_err(failed)?, limits),
+        Format::Gif => gif::decode(bytes, limits),
+        Format::WebP => webp::decode(bytes, limits),
+        Format::Bmp => bmp::decode(bytes, limits),
+        Format::Tiff => tiff::decode(bytes, limits),
         Format::Foreign(name) => {
             let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP and TIFF");
             Err(Error::new(ErrorKind::UnsupportedFormat, context))
@@ -56,31 +55,50 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     }
 }
 
-fn image_limits(limits: &Limits, max_alloc: u64) -> image::Limits {
-    let _ = limits;
-    let mut allowed = image::Limits::no_limits();
+/// Reads what a decoder of the `image` crate has found, if its header keeps to the limits.
+fn read(format: Format, mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Pixels> {
+    let (width, height) = decoder.dimensions();
+    let color = decoder.color_type();
+    let mut data = room(width, height, u64::from(color.bytes_per_pixel()), 0, limits)?;
+    let left = limits.max_alloc.saturating_sub(data.len() as u64);
+    decoder.set_limits(allowed(left)).map_err(|error| failed(format, error))?;
+    let exif = decoder.exif_metadata().ok().flatten();
+    let xmp = decoder.xmp_metadata().ok().flatten();
+    let orientation = Metadata { exif, xmp }.orientation();
+    decoder.read_image(&mut data).map_err(|error| failed(format, error))?;
+    let (layout, wide) = match color {
+        ColorType::L8 => (Layout::Gray, false),
+        ColorType::La8 => (Layout::GrayAlpha, false),
+        ColorType::Rgb8 => (Layout::Rgb, false),
+        ColorType::Rgba8 => (Layout::Rgba, false),
+        ColorType::L16 => (Layout::Gray, true),
+        ColorType::La16 => (Layout::GrayAlpha, true),
+        ColorType::Rgb16 => (Layout::Rgb, true),
+        ColorType::Rgba16 => (Layout::Rgba, true),
+        other => return Err(unsupported(format, format_args!("{other:?} samples"))),
+    };
+    if wide {
+        cut_to_8_bits(layout, &mut data);
+    }
+    Pixels::new(width as usize, height as usize, layout, orientation, data)
+}
+
+fn allowed(max_alloc: u64) -> ::image::Limits {
+    let mut allowed = ::image::Limits::no_limits();
     allowed.max_alloc = Some(max_alloc);
     allowed
 }
 
-/// Reads what `decoder` has found, if its header keeps to the limits.
-fn read(format: Format, mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Pixels> {
-    let failed = |error| from_image(format, error);
-    let (width, height) = decoder.dimensions();
+/// A buffer for `width`×`height` pixels of so many bytes, if that and what the decoder needs besides, `extra` bytes a
+/// pixel, keeps to the limits.
+fn room(width: u32, height: u32, bytes_per_pixel: u64, extra: u64, limits: &Limits) -> Result<Vec<u8>> {
     check_pixels(u64::from(width), u64::from(height), limits)?;
-    let total = decoder.total_bytes();
-    let left = limits.max_alloc.checked_sub(total).ok_or_else(|| {
-        let context = format!("{width}x{height} pixels take {total} bytes, over the limit of {}", limits.max_alloc);
-        Error::new(ErrorKind::TooLarge, context)
-    })?;
-    decoder.set_limits(image_limits(limits, left)).map_err(failed)?;
-    let orientation = orientation(format, &mut decoder);
-    let (width, height) = (width as usize, height as usize);
-    let color = decoder.color_type();
-    let mut data = memory::zeroed(width, height, usize::from(color.bytes_per_pixel()))?;
-    decoder.read_image(&mut data).map_err(failed)?;
-    let layout = to_8_bits(format, color, &mut data)?;
-    Pixels::new(width, height, layout, orientation, data)
+    let needed = (u64::from(width) * u64::from(height)).saturating_mul(bytes_per_pixel + extra);
+    if needed > limits.max_alloc {
+        let context = format!("{width}x{height} pixels take {needed} bytes, over the limit of {}", limits.max_alloc);
+        return Err(Error::new(ErrorKind::TooLarge, context));
+    }
+    memory::zeroed(width as usize, height as usize, bytes_per_pixel as usize)
 }
 
 /// An error where `width`×`height` pixels are none or over the limit.
@@ -97,34 +115,9 @@ pub(crate) fn check_pixels(width: u64, height: u64, limits: &Limits) -> Result<(
     }
 }
 
-fn orientation(format: Format, decoder: &mut impl ImageDecoder) -> Orientation {
-    if format == Format::Tiff {
-        // A TIFF's orientation is a tag of the picture itself.
-        return decoder
-            .orientation()
-            .map_or(Orientation::Upright, |found| Orientation::from_exif(found.to_exif().into()));
-    }
-    let exif = decoder.exif_metadata().ok().flatten();
-    let xmp = decoder.xmp_metadata().ok().flatten();
-    Metadata { exif, xmp }.orientation()
-}
-
-/// Turns the samples in `data` into 8-bit ones, in place, and says how they are laid out.
-fn to_8_bits(format: Format, color: ColorType, data: &mut Vec<u8>) -> Result<Layout> {
-    let layout = match color {
-        ColorType::L8 => return Ok(Layout::Gray),
-        ColorType::La8 => return Ok(Layout::GrayAlpha),
-        ColorType::Rgb8 => return Ok(Layout::Rgb),
-        ColorType::Rgba8 => return Ok(Layout::Rgba),
-        ColorType::L16 => Layout::Gray,
-        ColorType::La16 => Layout::GrayAlpha,
-        ColorType::Rgb16 => Layout::Rgb,
-        ColorType::Rgba16 => Layout::Rgba,
-        other => {
-            let context = format!("a {} of {other:?} samples; read are 8 and 16 bits", format.name());
-            return Err(Error::new(ErrorKind::UnsupportedFormat, context));
-        }
-    };
+/// Turns 16-bit samples of the machine's byte order into 8-bit ones, in place: the high byte; of gray ones without
+/// alpha, as Pillow has it, the value clipped at 255.
+fn cut_to_8_bits(layout: Layout, data: &mut Vec<u8>) {
     let samples = data.len() / 2;
     for sample in 0..samples {
         let value = u16::from_ne_bytes([data[2 * sample], data[2 * sample + 1]]);
@@ -132,15 +125,46 @@ fn to_8_bits(format: Format, color: ColorType, data: &mut Vec<u8>) -> Result<Lay
     }
     data.truncate(samples);
     data.shrink_to_fit();
-    Ok(layout)
+}
+
+/// Turns CMYK (0: no ink) into RGB, in place, by Pillow's formula (`cmyk2rgb`,
+/// <https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Convert.c>).
+fn cmyk_to_rgb(data: &mut Vec<u8>) {
+    let pixels = data.len() / 4;
+    for pixel in 0..pixels {
+        let light = 255 - data[4 * pixel + 3];
+        for channel in 0..3 {
+            data[3 * pixel + channel] = light - times(data[4 * pixel + channel], light);
+        }
+    }
+    data.truncate(pixels * 3);
+    data.shrink_to_fit();
+}
+
+/// `a·b/255`, rounded: Pillow's `MULDIV255`. Never more than either.
+fn times(a: u8, b: u8) -> u8 {
+    let product = u32::from(a) * u32::from(b) + 128;
+    (((product >> 8) + product) >> 8) as u8
+}
+
+fn broken(format: Format, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Decode, format!("{} broken", format.name())).with_source(error)
+}
+
+fn unsupported(format: Format, what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::UnsupportedFormat, format!("{} with {what}, which is not read", format.name()))
 }
 
 /// The `image` crate's error as one of ours.
-fn from_image(format: Format, error: ImageError) -> Error {
-    let (kind, context) = match &error {
-        ImageError::Unsupported(_) => (ErrorKind::UnsupportedFormat, "a kind that is not read"),
-        ImageError::Limits(_) => (ErrorKind::TooLarge, "more memory than the limit allows"),
-        _ => (ErrorKind::Decode, "broken"),
-    };
-    Error::new(kind, format!("{} {context}", format.name())).with_source(error)
+fn failed(format: Format, error: ImageError) -> Error {
+    match error {
+        ImageError::Unsupported(_) => {
+            Error::new(ErrorKind::UnsupportedFormat, format!("{} of a kind that is not read", format.name()))
+                .with_source(error)
+        }
+        ImageError::Limits(_) => {
+            Error::new(ErrorKind::TooLarge, format!("{} over the limits", format.name())).with_source(error)
+        }
+        _ => broken(format, error),
+    }
 }

@@ -120,6 +120,17 @@ impl Pixels {
         (self.layout == Layout::Rgb && self.orientation == Orientation::Upright).then_some(&self.data)
     }
 
+    /// Replaces every red, green and blue value by what its table says; of RGB and RGBA pixels only.
+    pub(crate) fn map_rgb(&mut self, tables: [[u8; 256]; 3]) {
+        if matches!(self.layout, Layout::Rgb | Layout::Rgba) {
+            for pixel in self.data.chunks_exact_mut(self.layout.channels()) {
+                for (value, table) in pixel.iter_mut().zip(&tables) {
+                    *value = table[usize::from(*value)];
+                }
+            }
+        }
+    }
+
     fn walk(&self) -> Walk {
         let (w, h) = (self.stored_width as isize, self.stored_height as isize);
         let (first, across, down) = match self.orientation {

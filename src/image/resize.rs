@@ -15,11 +15,18 @@
 //! reads only the rows and columns that this part depends on.
 //!
 //! Pixels in and out are 8-bit RGB rows (`hwc`). The two inner loops have siblings of identical signatures in
-//! `resize/`: `scalar` everywhere, and SIMD where the machine has it; every one gives the same bits.
+//! `resize/`: `scalar` everywhere, and SIMD where the machine has it; `passes` picks. Every one gives the same bits.
 
 mod axis;
 mod nearest;
+mod passes;
 mod scalar;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod sse41;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
+mod vector;
 
 use std::ops::Range;
 
@@ -174,7 +181,7 @@ fn horizontal(view: View<'_>, axis: Axis, columns: Range<usize>, rows: Range<usi
         view.for_each_band(input_columns, rows.clone(), |band, input, input_stride| {
             let first = (band.start - rows.start) * stride;
             let out = &mut out[first + offset..];
-            scalar::horizontal(input, input_stride, band.len(), &taps, out, stride);
+            passes::horizontal(input, input_stride, band.len(), &taps, out, stride);
         })?;
         done = next;
     }
@@ -202,7 +209,7 @@ fn vertical(view: View<'_>, axis: Axis, columns: Range<usize>, rows: Range<usize
     for (y, out) in rows.clone().zip(out.chunks_exact_mut(stride)) {
         let from = taps.set_row(&axis, y)?;
         let start = (from - needed.start) * input_stride;
-        scalar::vertical(&input[start..], input_stride, taps.weights(), out);
+        passes::vertical(&input[start..], input_stride, &taps, out);
     }
     Pixels::new(columns.len(), rows.len(), Layout::Rgb, Orientation::Upright, out)
 }

@@ -2,8 +2,8 @@
 
 import { component } from "./format.ts";
 
-const POSITIVE = [14, 140, 136] as const;
-const NEGATIVE = [217, 92, 28] as const;
+const POSITIVE = [18, 152, 147] as const;
+const NEGATIVE = [224, 99, 34] as const;
 
 /** Columns and rows for `dimension` cells: few rows, so that it reads as a bar code, and no ragged end if possible. */
 export function layout(dimension: number): { columns: number; rows: number } {

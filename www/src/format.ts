@@ -1,10 +1,10 @@
-/** Numbers and names as people read them. */
+/** Numbers and names as people read them; a number and its unit stay on one line. */
 
 const round = (value: number, digits: number): string => value.toFixed(digits).replace(/^-/, "\u2212");
 
 /** "96 kB", "1.5 MB", "605 MB": decimal units, as browsers and file managers on most systems have them. */
 export function bytes(count: number): string {
-  if (count < 1000) return `${count} bytes`;
+  if (count < 1000) return `${count}\u00a0bytes`;
   const units = ["kB", "MB", "GB"];
   let value = count / 1000;
   let unit = 0;
@@ -12,13 +12,13 @@ export function bytes(count: number): string {
     value /= 1000;
     unit += 1;
   }
-  return `${value.toFixed(value < 9.95 ? 1 : 0)} ${units[unit]}`;
+  return `${value.toFixed(value < 9.95 ? 1 : 0)}\u00a0${units[unit]}`;
 }
 
 /** "0.4 ms", "12 ms", "1.3 s". */
 export function duration(milliseconds: number): string {
-  if (milliseconds >= 999.5) return `${(milliseconds / 1000).toFixed(1)} s`;
-  return `${milliseconds.toFixed(milliseconds < 9.95 ? 1 : 0)} ms`;
+  if (milliseconds >= 999.5) return `${(milliseconds / 1000).toFixed(1)}\u00a0s`;
+  return `${milliseconds.toFixed(milliseconds < 9.95 ? 1 : 0)}\u00a0ms`;
 }
 
 /** A similarity with two decimals and a real minus sign; never "−0.00". */

@@ -10,8 +10,6 @@ import type { Thumbnails } from "./thumbnails.ts";
 const MOST = 100;
 /** Up to here the table grows photo by photo; beyond, it waits for the end of the batch. */
 const LIVE = 24;
-/** From this shade on a cell's text takes the light colour; the style sheet's two hues are chosen to suit. */
-const DEEP = 0.7;
 
 type Embedded = { photo: Photo; embedding: Float32Array };
 
@@ -43,7 +41,7 @@ function update(session: Session, thumbnails: Thumbnails): void {
   const found = extremes(matrix);
   if (!found) return table.replaceChildren();
 
-  const name = (i: number): string => shortName(shown[i]?.photo.name ?? "");
+  const name = (i: number): string => `\u201c${shortName(shown[i]?.photo.name ?? "")}\u201d`;
   const { most, least } = found;
   const finding = [`Most alike are ${name(most.first)} and ${name(most.second)}, at ${similarity(most.value)}.`];
   if (shown.length > 2) {
@@ -73,22 +71,18 @@ function update(session: Session, thumbnails: Thumbnails): void {
 }
 
 function heading(photo: Photo, scope: "row" | "col", thumbnails: Thumbnails): HTMLElement {
-  const image = new Image(40, 40);
-  image.alt = "";
-  image.hidden = true;
+  const blank = make("span", { class: "matrix-blank" });
   void thumbnails.of(photo).then((url) => {
-    if (url === null) return;
-    image.src = url;
-    image.hidden = false;
+    if (url !== null) blank.replaceWith(make("img", { src: url, alt: "" })); // the name stands beside it
   });
   const name = make("span", { class: "matrix-name" }, shortName(photo.name, 20));
-  return make("th", { scope, title: photo.name }, make("div", {}, image, name));
+  return make("th", { scope, title: photo.name }, make("div", {}, blank, name));
 }
 
 function cell(value: number, isSelf: boolean, depth: number, pair: string): HTMLElement {
   const text = similarity(value);
   const element = make("td", { title: `${pair}: ${text}` }, text);
-  element.className = isSelf ? "is-self" : depth >= DEEP ? "is-deep" : "";
+  if (isSelf) element.className = "is-self";
   element.style.setProperty("--shade", `${(depth * 100).toFixed(1)}%`);
   return element;
 }

@@ -42,8 +42,15 @@ export function startModelView(session: Session, hub: string | undefined): void 
     if (session.model === shown) return;
     shown = session.model;
     showModel(shown);
-    must("#chooser", HTMLDetailsElement).open = false;
+    closeChooser();
   });
+}
+
+/** The choice has been made; the focus must not vanish with the form. */
+function closeChooser(): void {
+  const chooser = must("#chooser", HTMLDetailsElement);
+  if (chooser.contains(document.activeElement)) must("summary", HTMLElement, chooser).focus();
+  chooser.open = false;
 }
 
 function showModel(model: LoadedModel | null): void {
@@ -60,7 +67,7 @@ function factsOf({ info }: LoadedModel): HTMLElement[] {
   const simd = { none: "none", simd128: "128 bit", relaxed: "relaxed" }[info.simd];
   const facts: [string, string][] = [
     ["Embedding", `${info.dimension} values`],
-    ["Sees", `${info.imageSize} \u00d7 ${info.imageSize} px`],
+    ["Image", `${info.imageSize} px`],
     ["Precision", info.precision],
     ["SIMD", info.threads > 1 ? `${simd}, ${info.threads} threads` : simd],
     ["Memory", bytes(info.bytes)],

@@ -37,7 +37,6 @@ function newCard(photo: Photo, session: Session, thumbnails: Thumbnails): HTMLEl
   const name = must(".card-name", HTMLElement, card);
   setText(name, shortName(photo.name));
   name.title = photo.name;
-  setText(must(".card-meta", HTMLElement, card), bytes(photo.file.size));
   const remove = must(".card-remove", HTMLButtonElement, card);
   remove.setAttribute("aria-label", `Remove ${photo.name}`);
   remove.addEventListener("click", () => {
@@ -73,33 +72,28 @@ async function showThumbnail(card: HTMLElement, photo: Photo, thumbnails: Thumbn
 function show(card: HTMLElement, photo: Photo, hasModel: boolean): void {
   const { state } = photo;
   card.dataset["state"] = state.kind;
-  setText(must(".card-status", HTMLElement, card), statusOf(photo, hasModel));
-  must(".card-result", HTMLElement, card).hidden = state.kind !== "done";
+  const course = courseOf(photo, hasModel);
+  setText(must(".card-meta", HTMLElement, card), [bytes(photo.file.size), ...(course ? [course] : [])].join(" \u00b7 "));
+  setText(must(".card-complaint", HTMLElement, card), state.kind === "failed" ? state.complaint.sentence : "");
+  // A result that is to come keeps its place, so that cards don't jump.
+  must(".card-result", HTMLElement, card).hidden = state.kind === "failed" || state.kind === "cancelled";
   if (state.kind === "done") showResult(card, photo, state.details);
   const more = must(".card-details", HTMLDetailsElement, card);
   more.hidden = state.kind !== "failed";
   if (state.kind === "failed") setText(must("p", HTMLElement, more), state.complaint.detail);
 }
 
-function statusOf({ state }: Photo, hasModel: boolean): string {
-  switch (state.kind) {
-    case "waiting":
-      return hasModel ? "Waiting" : "Waiting for a model";
-    case "computing":
-      return "Computing\u2026";
-    case "cancelled":
-      return "Cancelled";
-    case "failed":
-      return state.complaint.sentence;
-    case "done":
-      return "";
-  }
+function courseOf({ state }: Photo, hasModel: boolean): string {
+  if (state.kind === "waiting") return hasModel ? "waiting" : "waiting for a model";
+  if (state.kind === "computing") return "computing\u2026";
+  return state.kind === "cancelled" ? "cancelled" : "";
 }
 
 function showResult(card: HTMLElement, photo: Photo, details: EmbeddingDetails): void {
   const { embedding, timings, width, height } = details;
   const total = timings.decode + timings.preprocess + timings.forward;
-  const meta = [`${width} \u00d7 ${height}`, bytes(photo.file.size), `${embedding.length} values`, duration(total)];
+  const size = `${width}\u00a0\u00d7\u00a0${height}`;
+  const meta = [size, bytes(photo.file.size), `${embedding.length}\u00a0values`, duration(total)];
   setText(must(".card-meta", HTMLElement, card), meta.join(" \u00b7 "));
 
   const canvas = must(".fingerprint", HTMLCanvasElement, card);

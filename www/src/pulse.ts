@@ -11,6 +11,7 @@ const WINDOW = 3000; // milliseconds over which the longest pause is reported
 
 export function startPulse(root: HTMLElement, isBusy: () => boolean): void {
   const dot = must(".pulse-dot", HTMLElement, root);
+  const state = must(".pulse-state", HTMLElement, root);
   const text = must(".pulse-text", HTMLElement, root);
   let last: number | null = null;
   let pauses: { at: number; pause: number }[] = [];
@@ -29,7 +30,8 @@ export function startPulse(root: HTMLElement, isBusy: () => boolean): void {
     if (now - written > 500) {
       written = now;
       const longest = Math.max(0, ...pauses.map(({ pause }) => pause));
-      setText(text, busy ? `Computing \u00b7 longest pause of the page ${duration(longest)}` : "Idle");
+      setText(state, busy ? "Computing \u00b7 " : "Idle");
+      setText(text, busy ? `longest pause ${duration(longest)}` : "");
       root.dataset["longestPause"] = longest.toFixed(1);
     }
     requestAnimationFrame(frame);

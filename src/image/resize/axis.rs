@@ -102,12 +102,17 @@ fn sinc(x: f64) -> f64 {
     x.sin() / x
 }
 
+/// Bits of a weight's lower part in [`Taps::groups`].
+pub(super) const LOW_BITS: u32 = 12;
+
 /// Where the weights of an output pixel lie in [`Taps`], and the first input pixel they belong to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tap {
     pub(super) first_input: usize,
     pub(super) first_weight: usize,
     pub(super) weights: usize,
+    pub(super) first_group: usize,
+    pub(super) groups: usize,
 }
 
 /// Integer weights of a run of output pixels.
@@ -115,6 +120,7 @@ pub(super) struct Tap {
 pub(super) struct Taps {
     outputs: Vec<Tap>,
     weights: Vec<i32>,
+    groups: Vec<[i32; 4]>,
     scratch: Vec<f64>,
 }
 
@@ -130,11 +136,12 @@ impl Taps {
             if column > columns.start && taps.weights.len() + window.len() > most {
                 break;
             }
-            taps.outputs.try_reserve(1).map_err(out_of_memory)?;
-            let tap =
-                Tap { first_input: window.start - first, first_weight: taps.weights.len(), weights: window.len() };
-            taps.outputs.push(tap);
+            let (first_input, first_weight, first_group) =
+                (window.start - first, taps.weights.len(), taps.groups.len());
             taps.push_weights(axis, column, window)?;
+            let (weights, groups) = (taps.weights.len() - first_weight, taps.groups.len() - first_group);
+            taps.outputs.try_reserve(1).map_err(out_of_memory)?;
+            taps.outputs.push(Tap { first_input, first_weight, weights, first_group, groups });
             column += 1;
         }
         Ok((taps, column))
@@ -143,6 +150,7 @@ impl Taps {
     /// Makes this the weights of one output pixel, and returns its first input pixel, counted from the offset.
     pub(super) fn set_row(&mut self, axis: &Axis, row: usize) -> Result<usize> {
         self.weights.clear();
+        self.groups.clear();
         let window = axis.window(row);
         let first = window.start - axis.offset;
         self.push_weights(axis, row, window)?;
@@ -159,10 +167,19 @@ impl Taps {
         &self.weights
     }
 
+    /// The same weights, four at a time and each cut in two: `weight = high·2^LOW_BITS + low`, `low` not negative.
+    /// A group is two pairs of i16 high parts, then of low ones, the first of a pair in the lower half. A last group
+    /// is filled up with zeros.
+    pub(super) fn groups(&self) -> &[[i32; 4]] {
+        &self.groups
+    }
+
     fn push_weights(&mut self, axis: &Axis, output: usize, window: Range<usize>) -> Result<()> {
         let center = axis.center(output);
         let inverse = 1.0 / axis.stretch;
+        let first_weight = self.weights.len();
         self.scratch.clear();
+        self.groups.try_reserve(window.len().div_ceil(4)).map_err(out_of_memory)?;
         self.scratch.try_reserve(window.len()).map_err(out_of_memory)?;
         self.weights.try_reserve(window.len()).map_err(out_of_memory)?;
         let mut sum = 0.0;
@@ -175,6 +192,17 @@ impl Taps {
             let scaled = (if sum != 0.0 { weight / sum } else { weight }) * f64::from(1 << PRECISION_BITS);
             // The cast cuts off the fraction: rounding half away from zero.
             self.weights.push((if scaled < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32);
+        }
+        for four in self.weights[first_weight..].chunks(4) {
+            let high = |index: usize| four.get(index).map_or(0, |weight| weight >> LOW_BITS);
+            let low = |index: usize| four.get(index).map_or(0, |weight| weight & ((1 << LOW_BITS) - 1));
+            let pair = |first: i32, second: i32| (first & 0xffff) | (second << 16);
+            self.groups.push([
+                pair(high(0), high(1)),
+                pair(high(2), high(3)),
+                pair(low(0), low(1)),
+                pair(low(2), low(3)),
+            ]);
         }
         Ok(())
     }

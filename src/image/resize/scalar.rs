@@ -1,6 +1,6 @@
 //! The two passes in plain Rust: the definition that every SIMD sibling must equal.
 
-use super::axis::{PRECISION_BITS, Taps};
+use super::axis::{PRECISION_BITS, Tap, Taps};
 
 /// Resamples `rows` rows of RGB pixels along the row.
 ///
@@ -15,29 +15,35 @@ pub(super) fn horizontal(
     output_stride: usize,
 ) {
     for y in 0..rows {
-        let (input, _) = input[y * input_stride..].as_chunks::<3>();
+        let input = &input[y * input_stride..];
         let (output, _) = output[y * output_stride..].as_chunks_mut::<3>();
         for (tap, out) in taps.outputs().iter().zip(output) {
-            let weights = &taps.weights()[tap.first_weight..tap.first_weight + tap.weights];
-            let mut sums = [1i32 << (PRECISION_BITS - 1); 3];
-            for (pixel, &weight) in input[tap.first_input..].iter().zip(weights) {
-                for (sum, &value) in sums.iter_mut().zip(pixel) {
-                    *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
-                }
-            }
-            *out = sums.map(clip);
+            *out = horizontal_pixel(input, taps, tap);
         }
     }
 }
 
-/// Resamples one row of output bytes: the sum of as many input rows as there are `weights`, the first of which
+/// One output pixel of the row that `input` begins with.
+pub(super) fn horizontal_pixel(input: &[u8], taps: &Taps, tap: &Tap) -> [u8; 3] {
+    let weights = &taps.weights()[tap.first_weight..tap.first_weight + tap.weights];
+    let (pixels, _) = input[tap.first_input * 3..].as_chunks::<3>();
+    let mut sums = [1i32 << (PRECISION_BITS - 1); 3];
+    for (pixel, &weight) in pixels.iter().zip(weights) {
+        for (sum, &value) in sums.iter_mut().zip(pixel) {
+            *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
+        }
+    }
+    sums.map(clip)
+}
+
+/// Resamples one row of output bytes: the sum of as many input rows as there are weights, the first of which
 /// `input` begins with.
-pub(super) fn vertical(input: &[u8], input_stride: usize, weights: &[i32], output: &mut [u8]) {
+pub(super) fn vertical(input: &[u8], input_stride: usize, taps: &Taps, output: &mut [u8]) {
     // A block's sums stay in registers while the rows are added up.
     const BLOCK: usize = 32;
     for (block, out) in output.chunks_mut(BLOCK).enumerate() {
         let mut sums = [1i32 << (PRECISION_BITS - 1); BLOCK];
-        for (row, &weight) in weights.iter().enumerate() {
+        for (row, &weight) in taps.weights().iter().enumerate() {
             let start = row * input_stride + block * BLOCK;
             for (sum, &value) in sums.iter_mut().zip(&input[start..start + out.len()]) {
                 *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));

@@ -1,0 +1,51 @@
+// node scripts/screenshots.mjs [FOLDER] [PHOTO…]: pictures of the built demo (npm run build) with photos in it, on a phone
+// and on a desk, light and dark; with the sample pictures where none are named. For README, and to look at after a change.
+
+import { mkdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { chromium } from "@playwright/test";
+import { demoDist } from "./build/demo.mjs";
+import { inRoot } from "./lib/paths.mjs";
+import { serve } from "./serve.mjs";
+
+const SIZES = [
+  { width: 390, height: 844, scale: 2 },
+  { width: 1280, height: 900, scale: 1 },
+];
+
+const webdriver = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"));
+const [folder = inRoot("target", "screenshots"), ...photos] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
+const server = await serve(demoDist);
+const browser = await chromium.launch({
+  executablePath: process.env.CHROME ?? "/usr/bin/chromium",
+  args: webdriver["goog:chromeOptions"].args,
+});
+try {
+  for (const { width, height, scale } of SIZES) {
+    for (const colorScheme of ["light", "dark"]) {
+      const page = await browser.newPage({ viewport: { width, height }, colorScheme, deviceScaleFactor: scale });
+      const shoot = async (name, options) => {
+        const file = path.join(folder, `${width}-${colorScheme}-${name}.png`);
+        await page.screenshot({ path: file, ...options });
+        console.log(file);
+      };
+      await page.goto(server.url);
+      await page.locator("#model-facts").waitFor();
+      await shoot("empty");
+      if (photos.length) await page.locator("#photo-input").setInputFiles(photos);
+      else await page.getByRole("button", { name: "Try sample pictures" }).click();
+      await page.locator(".card").first().waitFor();
+      await page.locator("#batch-progress").waitFor({ state: "hidden" });
+      await page.waitForFunction(() => document.querySelectorAll(".thumbnail img").length > 0);
+      await page.waitForTimeout(1500); // thumbnails, and the indicator's next word
+      await page.evaluate(() => scrollTo(0, 0));
+      await shoot("photos");
+      await shoot("whole", { fullPage: true });
+      await page.close();
+    }
+  }
+} finally {
+  await browser.close();
+  await server.close();
+}

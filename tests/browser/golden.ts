@@ -1,0 +1,82 @@
+/** The golden files, read for comparison. */
+
+import { readFileSync, readdirSync } from "node:fs";
+
+const folder = new URL("../golden/", import.meta.url);
+const read = (file: string): Buffer => readFileSync(new URL(file, folder));
+
+export interface GoldenImage {
+  file: string;
+  width: number;
+  height: number;
+  lossy: boolean;
+  alpha: boolean;
+}
+
+export const images = (JSON.parse(read("images.json").toString()) as { images: GoldenImage[] }).images;
+export const models = readdirSync(new URL("models/", folder)).sort();
+
+interface TensorEntry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+/** A safetensors file, taken apart: changed and put together again it makes a file that is wrong in one place. */
+export class Safetensors {
+  readonly entries: Map<string, TensorEntry>;
+  readonly data: Buffer;
+
+  constructor(file: Buffer) {
+    const headerLength = Number(file.readBigUInt64LE());
+    const header = JSON.parse(file.subarray(8, 8 + headerLength).toString()) as Record<string, TensorEntry>;
+    delete header["__metadata__"];
+    this.entries = new Map(Object.entries(header));
+    this.data = file.subarray(8 + headerLength);
+  }
+
+  /** The values of an F32 tensor. */
+  values(name: string): Float32Array | undefined {
+    const entry = this.entries.get(name);
+    if (!entry) return undefined;
+    if (entry.dtype !== "F32") throw new Error(`${name} is ${entry.dtype}`);
+    return new Float32Array(new Uint8Array(this.data.subarray(...entry.data_offsets)).buffer);
+  }
+
+  /** The whole file. */
+  toBytes(): Buffer {
+    const header = Buffer.from(JSON.stringify(Object.fromEntries(this.entries)));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.byteLength));
+    return Buffer.concat([length, header, this.data]);
+  }
+}
+
+/** What Python computed with a model. */
+export const expected = (model: string): Safetensors => new Safetensors(read(`expected/${model}.safetensors`));
+
+/** A file of a golden model. */
+export const modelFile = (model: string, file: string): Buffer => read(`models/${model}/${file}`);
+
+/** A picture's file. */
+export const imageFile = (file: string): Buffer => read(`images/${file}`);
+
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [ab, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < a.length; i += 1) {
+    ab += a[i]! * b[i]!;
+    aa += a[i]! ** 2;
+    bb += b[i]! ** 2;
+  }
+  return ab / Math.sqrt(aa * bb);
+}
+
+export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity;
+  let most = 0;
+  for (let i = 0; i < a.length; i += 1) {
+    const difference = Math.abs(a[i]! - b[i]!);
+    if (!(difference <= most)) most = Number.isNaN(difference) ? Infinity : difference;
+  }
+  return most;
+}

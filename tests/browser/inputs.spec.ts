@@ -1,0 +1,130 @@
+/** Every kind of photo: the same picture, so the same embedding, and the caller's objects are left as they were. */
+
+import type { Page } from "@playwright/test";
+import { cosine, expected, maxDifference } from "./golden.ts";
+import { expect, test } from "./test.ts";
+
+const FILE = "rgb-photo.png"; // opaque and lossless: a browser decodes it to the same bytes
+const MODEL = "odd-widths";
+const golden = expected(MODEL).values(`embedding/${FILE}`)!;
+
+/** Makes a photo in the page, in the named way, and embeds it. */
+async function embedAs(page: Page, kind: keyof typeof makers) {
+  return page.evaluate(
+    async ({ kind, model, url, makers }) => {
+      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
+      const make = (await import(makers)) as typeof import("./fixtures/photos.js");
+      const { photo, options } = await make.photos[kind]!(url);
+      const { embedding, ...rest } = await clip.embed(photo as Blob, { ...options, details: true });
+      clip.close();
+      return { ...rest, embedding: Array.from(embedding), intact: make.isIntact(photo) };
+    },
+    { kind, model: MODEL, url: `/golden/images/${FILE}`, makers: "/fixtures/photos.js" },
+  );
+}
+
+const makers = {
+  "a relative URL": "rust",
+  "a URL object": "rust",
+  "a data: URL": "rust",
+  "a blob: URL": "rust",
+  "a Blob": "rust",
+  "a File": "rust",
+  "an ArrayBuffer": "rust",
+  "a view with an offset": "rust",
+  "an ArrayBuffer that may move": "rust",
+  "RGB pixels": "raw",
+  "RGBA pixels": "raw",
+  "ImageData": "raw",
+  "an ImageBitmap": "browser",
+  "an ImageBitmap that may move": "browser",
+  "an <img>": "browser",
+  "an <img> that is still loading": "browser",
+  "an <img> that is in no document": "browser",
+  "a <canvas>": "browser",
+  "an OffscreenCanvas": "browser",
+  "a VideoFrame": "browser",
+  "a VideoFrame that may move": "browser",
+  "an image of another window": "browser",
+  "an SVG file": "browser",
+} as const;
+
+for (const [kind, decoder] of Object.entries(makers)) {
+  test(kind, async ({ page }) => {
+    const answer = await embedAs(page, kind as keyof typeof makers);
+    expect(answer).toMatchObject({ width: 160, height: 120, decoder, intact: !kind.includes("may move") });
+    expect(cosine(answer.embedding, golden)).toBeGreaterThanOrEqual(0.9999);
+    expect(maxDifference(answer.embedding, golden)).toBeLessThanOrEqual(1e-4);
+    for (const value of Object.values(answer.timings)) expect(value).toBeGreaterThanOrEqual(0);
+    expect(answer.timings.forward).toBeGreaterThan(0);
+  });
+}
+
+test("a <video>", async ({ page }) => {
+  const { embedding, decoder } = await embedAs(page, "a <video>" as keyof typeof makers);
+  expect(decoder).toBe("browser");
+  expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.99); // its colours went through YUV
+});
+
+test("gray pixels", async ({ page }) => {
+  const shapes = await page.evaluate(async (model) => {
+    const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
+    const gray = Uint8Array.from({ length: 40 * 30 }, (_, index) => index % 251);
+    const rgb = Uint8Array.from({ length: 40 * 30 * 3 }, (_, index) => Math.floor(index / 3) % 251);
+    const one = await clip.tensor({ data: gray, width: 40, height: 30, channels: 1 });
+    const three = await clip.tensor({ data: rgb, width: 40, height: 30, channels: 3 });
+    clip.close();
+    return [Array.from(one.data), Array.from(three.data)];
+  }, MODEL);
+  expect(shapes[0]).toEqual(shapes[1]);
+});
+
+test("what is transferred is gone, what is not stays", async ({ page }) => {
+  const lengths = await page.evaluate(
+    async ({ model, url }) => {
+      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
+      const kept = await (await fetch(url)).arrayBuffer();
+      const given = kept.slice(0);
+      const before = await clip.embed(kept);
+      const after = await clip.embed(given, { transfer: true });
+      clip.close();
+      return [kept.byteLength > 0, given.byteLength, before.every((value, index) => value === after[index])];
+    },
+    { model: MODEL, url: `/golden/images/${FILE}` },
+  );
+  expect(lengths).toEqual([true, 0, true]);
+});
+
+test("a format that only the browser decodes", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
+    // A Windows icon around a picture of 16 x 16 in one colour.
+    const pixels = 16 * 16 * 4;
+    const icon = new DataView(new ArrayBuffer(6 + 16 + 40 + pixels + 16 * 4));
+    icon.setUint16(2, 1, true);
+    icon.setUint16(4, 1, true);
+    icon.setUint8(6, 16);
+    icon.setUint8(7, 16);
+    icon.setUint16(10, 1, true);
+    icon.setUint16(12, 32, true);
+    icon.setUint32(14, 40 + pixels + 64, true);
+    icon.setUint32(18, 22, true);
+    icon.setUint32(22, 40, true);
+    icon.setInt32(26, 16, true);
+    icon.setInt32(30, 32, true);
+    icon.setUint16(34, 1, true);
+    icon.setUint16(36, 32, true);
+    for (let i = 0; i < 256; i += 1) icon.setUint32(62 + 4 * i, 0xff0a141e, true); // BGRA: r 10, g 20, b 30
+    const { embedding, decoder, width } = await clip.embed(icon, { details: true });
+    const same = await clip.embed({
+      data: Uint8Array.from({ length: 16 * 16 * 3 }, (_, index) => [10, 20, 30][index % 3]!),
+      width: 16,
+      height: 16,
+      channels: 3,
+    });
+    clip.close();
+    return { decoder, width, embedding: Array.from(embedding), same: Array.from(same) };
+  }, MODEL);
+  expect(answer).toMatchObject({ decoder: "browser", width: 16 });
+  expect(maxDifference(answer.embedding, answer.same)).toBeLessThanOrEqual(1e-6);
+});

@@ -1,0 +1,303 @@
+/** A page that stays alive while the worker works, aborts, crashes, closing: every promise settles. */
+
+import { expected, maxDifference } from "./golden.ts";
+import { heavyConfig, heavyWeights } from "./heavy_model.ts";
+import { expect, test } from "./test.ts";
+
+const MODEL = "/golden/models/odd-widths";
+const golden = expected("odd-widths").values("embedding/rgb-photo.png")!;
+
+test.beforeAll(({ server }) => {
+  server.files.set("/made/heavy/config.json", heavyConfig);
+  server.files.set("/made/heavy/model.safetensors", heavyWeights());
+});
+
+test("the page keeps its pace while a model loads and embeds", async ({ page }) => {
+  const measured = await page.evaluate(async () => {
+    const start = performance.now();
+    const [gaps, tasks]: [number[], number[]] = [[], []];
+    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
+    let [last, frames] = [start, 0];
+    const timer = setInterval(() => {
+      const now = performance.now();
+      gaps.push(now - last);
+      last = now;
+    }, 5);
+    const frame = () => void ((frames += 1), requestAnimationFrame(frame));
+    requestAnimationFrame(frame);
+    const clip = await clipVision.ClipVision.load("/made/heavy/");
+    let forward = Infinity;
+    for (let round = 0; round < 5; round += 1) {
+      const { timings } = await clip.embed("/golden/images/photo-640x427.jpg", { details: true });
+      forward = Math.min(forward, timings.forward);
+    }
+    clearInterval(timer);
+    clip.close();
+    gaps.sort((a, b) => b - a);
+    return { forward, gaps: gaps.slice(0, 5), ticks: gaps.length, frames, task: Math.max(0, ...tasks), took: performance.now() - start };
+  });
+  test.info().annotations.push({ type: "measured", description: JSON.stringify(measured) });
+  const { forward, gaps, ticks, frames, task, took } = measured;
+  expect(forward, "a forward pass has to be long enough to be noticed").toBeGreaterThan(100);
+  // Five passes on the page's own thread would be five gaps and five tasks of that length. The machine may be busy with
+  // other things as well: two gaps are forgiven, a task of the page's never.
+  expect(gaps[2], `gaps between ticks, a forward pass being ${forward} ms`).toBeLessThan(forward / 2);
+  expect(task, `the longest task of the page, a forward pass being ${forward} ms`).toBeLessThan(forward / 2);
+  expect(ticks).toBeGreaterThan(took / 30);
+  expect(frames).toBeGreaterThan(took / 100);
+});
+
+test("calls that overlap are answered each with its own", async ({ page }) => {
+  const files = ["rgb-photo.png", "rgb.bmp", "still.gif", "rgb.tiff", "lossless.webp", "gray.png"];
+  const embeddings = await page.evaluate(
+    async ({ model, files }) => {
+      const clip = await clipVision.ClipVision.load(model);
+      // Some arrive late, some are no pictures at all.
+      const calls = files.flatMap((file, index) => [
+        clip.embed(`${index % 2 ? "/slow" : ""}/golden/images/${file}`).then((embedding) => Array.from(embedding)),
+        clip.embed("/golden/broken/not-an-image.jpg").catch(({ code }) => code as string),
+      ]);
+      const all = await Promise.all(calls);
+      clip.close();
+      return all;
+    },
+    { model: MODEL, files },
+  );
+  for (const [index, file] of files.entries()) {
+    const python = expected("odd-widths").values(`embedding/${file}`)!;
+    expect(maxDifference(embeddings[2 * index] as number[], python), file).toBeLessThanOrEqual(1e-4);
+    expect(embeddings[2 * index + 1]).toBe("unsupported-format");
+  }
+});
+
+test.describe("abort", () => {
+  test("before the call does nothing", async ({ page, server }) => {
+    const asked = server.requests.length;
+    const reasons = await page.evaluate(async (model) => {
+      const reason = { mine: true };
+      const signal = AbortSignal.abort(reason);
+      const load = await clipVision.ClipVision.load(model, { signal }).catch((error: unknown) => error === reason);
+      const clip = await clipVision.ClipVision.load(model);
+      const embed = await clip.embed("/golden/images/asked-for.png", { signal }).catch((error: unknown) => error === reason);
+      clip.close();
+      return [load, embed];
+    }, MODEL);
+    expect(reasons).toEqual([true, true]);
+    expect(server.requests.slice(asked).filter((path) => /asked-for/.test(path))).toEqual([]);
+    expect(server.requests.slice(asked).filter((path) => path.endsWith("config.json") && !/pre/.test(path))).toHaveLength(1);
+  });
+
+  test("of a load ends its download at once", async ({ page, server }) => {
+    const answer = await page.evaluate(async () => {
+      const controller = new AbortController();
+      const files = { config: "/made/heavy/config.json", weights: "/slow/made/heavy/model.safetensors" };
+      const started = new Promise<void>((resolve) => {
+        const onProgress = ({ stage, loaded }: { stage: string; loaded: number }) => void (stage === "weights" && loaded > 3000 && resolve());
+        void clipVision.ClipVision.load(files, { signal: controller.signal, onProgress }).catch((error) => (failure = error));
+      });
+      let failure: unknown;
+      await started;
+      controller.abort();
+      await new Promise((resolve) => setTimeout(resolve)); // nothing that takes any time
+      return (failure as DOMException | undefined)?.name;
+    });
+    expect(answer).toBe("AbortError");
+    await expect.poll(() => server.abandoned).toContain("/slow/made/heavy/model.safetensors");
+  });
+
+  test("of a call that is being computed or queued, or whose photo is on its way", async ({ page, server }) => {
+    const answer = await page.evaluate(async () => {
+      const clip = await clipVision.ClipVision.load("/made/heavy/");
+      const controller = new AbortController();
+      const { signal } = controller;
+      const outcomes: string[] = [];
+      const photo = "/golden/images/rgb-photo.png";
+      for (const url of [photo, photo, photo, photo, photo, "/never/photo.png"]) {
+        clip.embed(url, { signal }).then(() => outcomes.push("done"), (error: DOMException) => outcomes.push(error.name));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      controller.abort();
+      await new Promise((resolve) => setTimeout(resolve)); // nothing that takes any time
+      const atOnce = [...outcomes];
+      const start = performance.now();
+      const { timings } = await clip.embed(photo, { details: true });
+      const next = performance.now() - start;
+      clip.close();
+      return { atOnce, next, forward: timings.forward };
+    });
+    expect(answer.atOnce).toHaveLength(6);
+    expect(answer.atOnce.filter((outcome) => outcome === "AbortError").length).toBeGreaterThanOrEqual(5);
+    // One computation may have been running; had the queue been computed, this would be six.
+    expect(answer.next).toBeLessThan(4.5 * answer.forward + 100);
+    await expect.poll(() => server.abandoned).toContain("/never/photo.png");
+  });
+
+  test("of embedMany ends the loop", async ({ page }) => {
+    const answer = await page.evaluate(async (model) => {
+      const clip = await clipVision.ClipVision.load(model);
+      const controller = new AbortController();
+      const photos = Array.from({ length: 40 }, () => "/golden/images/rgb-photo.png");
+      let seen = 0;
+      try {
+        for await (const result of clip.embedMany(photos, { signal: controller.signal })) {
+          if (result.embedding) seen += 1;
+          if (seen === 3) controller.abort("enough");
+        }
+      } catch (error) {
+        return { seen, error, length: (await clip.embed(photos[0]!)).length };
+      }
+      return undefined;
+    }, MODEL);
+    expect(answer).toEqual({ seen: 3, error: "enough", length: 37 });
+  });
+});
+
+test.describe("a crash", () => {
+  for (const [bytes, code, message] of [
+    ["PANIC", "worker-crashed", /a test's own panic/],
+    ["ALLOC", "out-of-memory", /memory/],
+  ] as const) {
+    test(`${bytes}: reaches its caller and everyone who waits, and the next call works`, async ({ page, server }) => {
+      const asked = server.requests.length;
+      const answer = await page.evaluate(
+        async ({ model, bytes }) => {
+          const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/crashing_worker.js" });
+          const photo = "/golden/images/rgb-photo.png";
+          const settle = (work: Promise<unknown>) =>
+            work.then(() => "done", ({ name, code, message }) => ({ name, code, message }) as { name: string; code: string; message: string });
+          const before = await settle(clip.embed(photo));
+          const waiting = settle(clip.embed("/never/photo.png"));
+          const crashed = await settle(clip.embed(new TextEncoder().encode(bytes)));
+          const after = await clip.embed(photo);
+          return { before, waiting: await waiting, crashed, after: Array.from(after) };
+        },
+        { model: MODEL, bytes },
+      );
+      expect(answer.before).toBe("done");
+      expect(answer.crashed).toMatchObject({ name: "ClipVisionError", code, message: expect.stringMatching(message) });
+      expect(answer.waiting).toMatchObject({ name: "ClipVisionError", code: "worker-crashed" });
+      expect(maxDifference(answer.after, golden)).toBeLessThanOrEqual(1e-4);
+      expect(server.requests.slice(asked).filter((path) => path === "/fixtures/crashing_worker.js")).toHaveLength(2);
+    });
+  }
+
+  test("of the worker's script is one as well", async ({ page }) => {
+    const answer = await page.evaluate(async (model) => {
+      const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/failing_worker.js" });
+      const failed = await clip.embed("/never/photo.png").catch(({ code, message }) => `${code}: ${message}`);
+      const { length } = await clip.embed("/golden/images/rgb-photo.png");
+      clip.close();
+      return { failed, length };
+    }, MODEL);
+    expect(answer.failed).toMatch(/^worker-crashed: .*thrown by a test/);
+    expect(answer.length).toBe(37);
+  });
+});
+
+test("close ends the worker and whatever waits for it", async ({ page }) => {
+  const workers = page.workers().length;
+  const codes = await page.evaluate(async (model) => {
+    const clip = await clipVision.ClipVision.load(model);
+    const settle = (work: Promise<unknown>) => work.then(() => "done", ({ code }) => code as string);
+    const image = new Image();
+    image.src = "/never/image.png";
+    const pending = [settle(clip.embed("/never/photo.png")), settle(clip.embed(image))];
+    clip.close();
+    clip.close();
+    const iterate = async () => {
+      for await (const _ of clip.embedMany(["/golden/images/rgb-photo.png"]));
+    };
+    return Promise.all([...pending, settle(clip.embed("/golden/images/rgb-photo.png")), settle(clip.tensor("x")), settle(iterate())]);
+  }, MODEL);
+  expect(codes).toEqual(Array(5).fill("closed"));
+  await expect.poll(() => page.workers().length).toBe(workers);
+});
+
+test("a model of Blobs and bytes loads again after a crash; progress is told; info says what it is", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const read = async (file: string) => (await fetch(`${model}/${file}`)).arrayBuffer();
+    const weights = await read("model.safetensors");
+    const files = {
+      config: new Uint8Array(await read("config.json")),
+      preprocessor: new Blob([await read("preprocessor_config.json")]),
+      weights,
+    };
+    const progress: { stage: string; loaded: number; total?: number }[] = [];
+    const clip = await clipVision.ClipVision.load(files, {
+      workerUrl: "/fixtures/crashing_worker.js",
+      onProgress: (one) => progress.push(one),
+    });
+    const crashed = await clip.embed(new TextEncoder().encode("PANIC")).catch(({ code }) => code as string);
+    const embedding = await clip.embed("/golden/images/rgb-photo.png");
+    clip.close();
+    return { crashed, info: clip.info, embedding: Array.from(embedding), last: progress.at(-1), bytes: weights.byteLength };
+  }, MODEL);
+  expect(answer.crashed).toBe("worker-crashed");
+  expect(maxDifference(answer.embedding, golden)).toBeLessThanOrEqual(1e-4);
+  expect(answer.last).toEqual({ stage: "weights", file: "model.safetensors", loaded: answer.bytes, total: answer.bytes });
+  expect(answer.info).toEqual({
+    model: "files",
+    dimension: 37,
+    imageSize: 30,
+    precision: "f32",
+    simd: "simd128",
+    threads: 1,
+    bytes: expect.any(Number),
+  });
+  expect(answer.info.bytes).toBeGreaterThan(10_000);
+});
+
+test("the application's own fetch reads everything, and is aborted with the load", async ({ page, server }) => {
+  const answer = await page.evaluate(async () => {
+    const seen: string[] = [];
+    let aborted = false;
+    const options = {
+      hub: "/hub",
+      revision: "v1",
+      fetch: async (url: string, { signal }: { signal: AbortSignal }) => {
+        seen.push(new URL(url).pathname);
+        signal.addEventListener("abort", () => (aborted = true));
+        return fetch(url.replace("/hub/clip/tiny/resolve/v1/", "/golden/models/odd-widths/"), { signal });
+      },
+    };
+    const clip = await clipVision.ClipVision.load("clip/tiny", options);
+    const embedding = await clip.embed("/golden/images/rgb-photo.png");
+    const failed = await clip.embed("/golden/images/nothing.png").catch(({ code }) => code as string);
+    const controller = new AbortController();
+    const taken = clip.embed("/never/photo.png", { signal: controller.signal }).catch((error: Error) => error.name);
+    while (!seen.includes("/never/photo.png")) await new Promise((resolve) => setTimeout(resolve));
+    controller.abort();
+    const name = await taken;
+    while (!aborted) await new Promise((resolve) => setTimeout(resolve));
+    clip.close();
+    return { seen, embedding: Array.from(embedding), failed, name, model: clip.info.model };
+  });
+  expect(answer).toMatchObject({ failed: "fetch", name: "AbortError", model: "clip/tiny" });
+  expect(answer.seen.sort()).toEqual(
+    [
+      "/hub/clip/tiny/resolve/v1/config.json",
+      "/hub/clip/tiny/resolve/v1/preprocessor_config.json",
+      "/hub/clip/tiny/resolve/v1/model.safetensors",
+      "/golden/images/rgb-photo.png",
+      "/golden/images/nothing.png",
+      "/never/photo.png",
+    ].sort(),
+  );
+  expect(maxDifference(answer.embedding, golden)).toBeLessThanOrEqual(1e-4);
+  expect(server.requests).not.toContain("/hub/clip/tiny/resolve/v1/config.json");
+});
+
+test("normalize: false leaves the length as the model has it", async ({ page }) => {
+  const lengths = await page.evaluate(async (model) => {
+    const lengths = [];
+    for (const normalize of [true, false]) {
+      const clip = await clipVision.ClipVision.load(model, { normalize });
+      lengths.push(Math.hypot(...(await clip.embed("/golden/images/rgb-photo.png"))));
+      clip.close();
+    }
+    return lengths;
+  }, MODEL);
+  expect(lengths[0]).toBeCloseTo(1, 5);
+  const projected = expected("odd-widths").values("stage/rgb-photo.png/projected")!;
+  expect(lengths[1]! / Math.hypot(...projected)).toBeCloseTo(1, 4);
+});
