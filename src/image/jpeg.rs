@@ -54,6 +54,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// At which fraction of its size a picture is decoded; sizes are rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) enum Scale {
     #[default]
     Full,
@@ -217,7 +218,8 @@ impl<'a> Decoder<'a> {
             latch_quantisers(&parser, &frame, &scan, &mut quantisers)?;
             let (at, pending) = match &mut progress {
                 Some(progress) => {
-                    let (end, good) = progressive::decode(&parser, &frame, &scan, &mut planes, |scan| progress.begin(scan))?;
+                    let (end, good) =
+                        progressive::decode(&parser, &frame, &scan, &mut planes, |scan| progress.begin(scan))?;
                     progress.end(good);
                     end
                 }
@@ -277,12 +279,7 @@ fn collect_sequential(parser: &Parser<'_>, frame: &Frame, scan: &Scan, planes: &
 }
 
 /// Keeps each component's quantisers as they are at its first scan.
-fn latch_quantisers(
-    parser: &Parser<'_>,
-    frame: &Frame,
-    scan: &Scan,
-    latched: &mut [Option<[u16; 64]>],
-) -> Result<()> {
+fn latch_quantisers(parser: &Parser<'_>, frame: &Frame, scan: &Scan, latched: &mut [Option<[u16; 64]>]) -> Result<()> {
     for &(index, ..) in &scan.members {
         if latched[index].is_none() {
             let table = frame.components[index].quantization;

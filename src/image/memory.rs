@@ -9,13 +9,20 @@ pub(crate) fn zeroed(width: usize, height: usize, channels: usize) -> Result<Vec
 
 /// `width·height·channels` times `value`.
 pub(crate) fn filled<T: Clone>(width: usize, height: usize, channels: usize, value: T) -> Result<Vec<T>> {
+    let mut buffer = reserved(width, height, channels)?;
+    // No overflow: there is room for so many.
+    buffer.resize(width * height * channels, value);
+    Ok(buffer)
+}
+
+/// An empty buffer with room for `width·height·channels` values.
+pub(crate) fn reserved<T>(width: usize, height: usize, channels: usize) -> Result<Vec<T>> {
     let length = width
         .checked_mul(height)
         .and_then(|pixels| pixels.checked_mul(channels))
         .ok_or_else(|| out_of_memory(width, height, channels))?;
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(length).map_err(|error| out_of_memory(width, height, channels).with_source(error))?;
-    buffer.resize(length, value);
     Ok(buffer)
 }
 

@@ -206,11 +206,8 @@ impl<'a> Parser<'a> {
             };
             let mut natural = [0; 64];
             for (i, &position) in ZIGZAG.iter().take(64).enumerate() {
-                natural[usize::from(position)] = if wide {
-                    u16::from_be_bytes([values[2 * i], values[2 * i + 1]])
-                } else {
-                    u16::from(values[i])
-                };
+                natural[usize::from(position)] =
+                    if wide { u16::from_be_bytes([values[2 * i], values[2 * i + 1]]) } else { u16::from(values[i]) };
             }
             *table = Some(natural);
             content = &rest[length..];
@@ -254,13 +251,16 @@ impl<'a> Parser<'a> {
             _ => Some("of a reserved kind"),
         };
         if let Some(kind) = kind {
-            return Err(unsupported(format!("it is {kind} (marker ff {marker:02x}); read are baseline and progressive")));
+            return Err(unsupported(format!(
+                "it is {kind} (marker ff {marker:02x}); read are baseline and progressive"
+            )));
         }
         if self.frame.is_some() {
             return Err(broken("a second frame header"));
         }
         let content = self.segment()?;
-        let (Some(&[precision, y1, y0, x1, x0, count]), Some(list)) = (content.first_chunk::<6>(), content.get(6..)) else {
+        let (Some(&[precision, y1, y0, x1, x0, count]), Some(list)) = (content.first_chunk::<6>(), content.get(6..))
+        else {
             return Err(broken("a frame header of a wrong length"));
         };
         let height = usize::from(u16::from_be_bytes([y1, y0]));
@@ -278,9 +278,11 @@ impl<'a> Parser<'a> {
             let context = format!("a JPEG of {width}x{height} pixels; libjpeg's limit is {MAX_DIMENSION} a side");
             return Err(Error::new(ErrorKind::TooLarge, context));
         }
-        let components = list.as_chunks::<3>().0.iter().map(|&[id, sampling, quantization]| {
-            Component::new(id, sampling >> 4, sampling & 15, quantization)
-        });
+        let components = list
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|&[id, sampling, quantization]| Component::new(id, sampling >> 4, sampling & 15, quantization));
         self.frame = Some(Rc::new(Frame::new(marker == 0xc2, width, height, components.collect())?));
         Ok(())
     }

@@ -24,7 +24,12 @@ pub(super) enum Upsampling {
 impl Upsampling {
     /// How to get from a group of `(h, v)` samples to one of `(full_h, full_v)`, for a component of `width` samples;
     /// `fancy` allows for triangle filters. None where the factors are no whole numbers.
-    pub(super) fn new((h, v): (usize, usize), (full_h, full_v): (usize, usize), width: usize, fancy: bool) -> Option<Self> {
+    pub(super) fn new(
+        (h, v): (usize, usize),
+        (full_h, full_v): (usize, usize),
+        width: usize,
+        fancy: bool,
+    ) -> Option<Self> {
         if (h, v) == (full_h, full_v) {
             Some(Self::Copy)
         } else if h * 2 == full_h && v == full_v {
