@@ -299,10 +299,12 @@ impl Work {
     /// What a scan costs besides its blocks: its tables.
     const SCAN: u64 = 1024;
 
+    /// The blocks that scans may visit: of a small picture each many times, of a large one as often as 20 scans of all
+    /// components do. Encoders write about ten.
     fn new(frame: &Frame) -> Self {
         let blocks: usize = frame.components.iter().map(|component| frame.padded_blocks(component)).sum();
-        // Each coefficient of each block in a scan of its own, twice.
-        Self { left: (blocks as u64).saturating_mul(128).saturating_add(1 << 22) }
+        let blocks = blocks as u64;
+        Self { left: blocks.saturating_mul(128).min(1 << 24).max(blocks.saturating_mul(20)) + 100 * Self::SCAN }
     }
 
     fn add(&mut self, layout: &McuLayout, frame: &Frame) -> Result<()> {
