@@ -8,12 +8,12 @@
 mod bmp;
 mod gif;
 mod jpeg;
+mod png;
 mod tiff;
 mod webp;
 
-use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use ::image::codecs::png::PngDecoder;
 use ::image::{ColorType, ImageDecoder, ImageError};
 
 use super::exif::Metadata;
@@ -32,27 +32,31 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     source::check_bytes(bytes.len() as u64, limits)?;
     let format = Format::of(bytes);
-    match format {
-        Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Png => {
-            let decoder = PngDecoder::with_limits(Cursor::new(bytes), allowed(limits.max_alloc));
-            read(format, decoder.map_err(|error| failed(format, error))?, limits)
-        }
-        Format::Gif => gif::decode(bytes, limits),
-        Format::WebP => webp::decode(bytes, limits),
-        Format::Bmp => bmp::decode(bytes, limits),
-        Format::Tiff => tiff::decode(bytes, limits),
+    let decode = match format {
+        Format::Jpeg => jpeg::decode,
+        Format::Png => png::decode,
+        Format::Gif => gif::decode,
+        Format::WebP => webp::decode,
+        Format::Bmp => bmp::decode,
+        Format::Tiff => tiff::decode,
         Format::Foreign(name) => {
             let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP and TIFF");
-            Err(Error::new(ErrorKind::UnsupportedFormat, context))
+            return Err(Error::new(ErrorKind::UnsupportedFormat, context));
         }
-        Format::Unknown if bytes.is_empty() => Err(Error::new(ErrorKind::UnsupportedFormat, "no bytes at all")),
+        Format::Unknown if bytes.is_empty() => {
+            return Err(Error::new(ErrorKind::UnsupportedFormat, "no bytes at all"));
+        }
         Format::Unknown => {
             let start = bytes.get(..8).unwrap_or(bytes).escape_ascii();
             let context = format!("no picture: the bytes begin with \"{start}\"");
-            Err(Error::new(ErrorKind::UnsupportedFormat, context))
+            return Err(Error::new(ErrorKind::UnsupportedFormat, context));
         }
-    }
+    };
+    // Half a dozen decoders by others: should one of them panic over a broken file, that file is an error, and the
+    // program goes on. (Where panics abort, as in wasm, this changes nothing.)
+    catch_unwind(AssertUnwindSafe(|| decode(bytes, limits))).unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Decode, format!("{} broken: its decoder panicked", format.name())))
+    })
 }
 
 /// Reads what a decoder of the `image` crate has found, if its header keeps to the limits.

@@ -19,6 +19,11 @@ use crate::{Error, ErrorKind, Result};
 /// JPEG's longest side.
 const MAX_SIDE: usize = u16::MAX as usize;
 
+/// The most scans of a progressive picture, by its size.
+const SCANNED_PIXELS: usize = 1_000_000_000;
+const MIN_SCANS: usize = 20;
+const MAX_SCANS: usize = 100;
+
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     if !has_end(bytes) {
         return Err(Error::new(ErrorKind::Decode, "JPEG truncated: it has no end marker"));
@@ -36,7 +41,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         ColorSpace::CMYK | ColorSpace::YCCK => (stored, Layout::Rgb, 4),
         other => return Err(unsupported(Format::Jpeg, format_args!("{other:?} channels"))),
     };
-    decoder.set_options(decoder.options().jpeg_set_out_colorspace(wanted));
+    // Each scan goes over the whole picture: no camera writes many, and none to a large picture.
+    let max_scans = (SCANNED_PIXELS / (width * height).max(1)).clamp(MIN_SCANS, MAX_SCANS);
+    let options = decoder.options().jpeg_set_out_colorspace(wanted).jpeg_set_max_scans(max_scans);
+    decoder.set_options(options);
     let metadata = Metadata { exif: decoder.exif().cloned(), xmp: decoder.xmp().cloned() };
     // A progressive picture's coefficients, two bytes each, are kept until its last scan.
     let progressive = decoder.info().is_some_and(|info| info.sof.is_progressive());
@@ -74,34 +82,54 @@ fn ycck_to_rgb(data: &mut Vec<u8>) {
     data.shrink_to_fit();
 }
 
-/// Is there an end marker after the last scan? Segments are walked over by their lengths, so that a thumbnail's end
-/// does not count.
+/// Is there an end marker after the last scan?
 fn has_end(bytes: &[u8]) -> bool {
+    segments(bytes).any(|(marker, _)| marker == END)
+}
+
+/// Width and height in the first frame header.
+pub(super) fn size(bytes: &[u8]) -> Option<(usize, usize)> {
+    let (_, header) = segments(bytes).find(|&(marker, _)| {
+        // Start of frame, in all its kinds; three numbers in between mean other things.
+        matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+    })?;
+    let &[_, height_high, height_low, width_high, width_low, ..] = header else { return None };
+    let number = |high, low| usize::from(u16::from_be_bytes([high, low]));
+    Some((number(width_high, width_low), number(height_high, height_low)))
+}
+
+const END: u8 = 0xd9;
+
+/// The markers and the data of their segments, which are walked over by their lengths: what a thumbnail in one of
+/// them says does not count. Markers inside a scan are part of it.
+fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     const START_OF_SCAN: u8 = 0xda;
-    const END: u8 = 0xd9;
     let mut rest = bytes.get(2..).unwrap_or_default();
     let mut in_scan = false;
-    loop {
-        // In a scan 0xff 0x00 is a pixel's 0xff, and restart markers are part of it.
-        let Some(at) = rest.iter().position(|&byte| byte == 0xff) else { return false };
-        rest = &rest[at + 1..];
-        let Some(&marker) = rest.first() else { return false };
-        match marker {
-            END => return true,
-            // Filling, stuffing, and the markers that stand alone.
-            0xff => continue,
-            0x00 | 0x01 | 0xd0..=0xd8 => {}
-            _ if in_scan && marker < 0xc0 => {}
-            _ => {
-                let length = rest.get(1..3).map_or(0, |length| usize::from(u16::from_be_bytes([length[0], length[1]])));
-                let Some(after) = rest.get(1 + length..) else { return false };
-                in_scan = marker == START_OF_SCAN;
-                rest = after;
-                continue;
+    std::iter::from_fn(move || {
+        loop {
+            let at = rest.iter().position(|&byte| byte == 0xff)?;
+            let (&marker, after) = rest.get(at + 1..)?.split_first()?;
+            match marker {
+                // Filling: the next byte may be the marker.
+                0xff => rest = &rest[at + 1..],
+                // A pixel's 0xff, and markers that stand alone.
+                0x00 | 0x01 | 0xd0..=0xd8 => rest = after,
+                _ if in_scan && marker < 0xc0 => rest = after,
+                END => {
+                    rest = after;
+                    return Some((marker, &after[..0]));
+                }
+                _ => {
+                    let length = after.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)))?;
+                    let data = after.get(2..length.max(2))?;
+                    rest = after.get(length.max(2)..)?;
+                    in_scan = marker == START_OF_SCAN;
+                    return Some((marker, data));
+                }
             }
         }
-        rest = &rest[1..];
-    }
+    })
 }
 
 fn failed(error: DecodeErrors) -> Error {
@@ -132,6 +160,14 @@ mod tests {
         for (bytes, expected) in cases {
             assert_eq!(has_end(bytes), expected, "{}", bytes.escape_ascii());
         }
+    }
+
+    #[test]
+    fn the_size_is_told_from_a_thumbnails() {
+        let thumbnail = b"\xff\xe1\x00\x0b\xff\xc0\x00\x08\x08\x00\x01\x00\x01";
+        let header = b"\xff\xc2\x00\x08\x08\x01\x02\x03\x04\x01";
+        assert_eq!(size(&[b"\xff\xd8", thumbnail.as_slice(), header].concat()), Some((0x304, 0x102)));
+        assert_eq!(size(&[b"\xff\xd8", thumbnail.as_slice()].concat()), None);
     }
 
     #[test]

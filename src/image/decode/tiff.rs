@@ -4,10 +4,10 @@
 use std::io::Cursor;
 
 use ::tiff::decoder::{Decoder, DecodingSampleType, Limits as TiffLimits};
-use ::tiff::tags::{ExtraSamples, Tag};
+use ::tiff::tags::{CompressionMethod, ExtraSamples, Tag};
 use ::tiff::{ColorType, TiffError};
 
-use super::{broken, cmyk_to_rgb, cut_to_8_bits, room, unsupported};
+use super::{broken, cmyk_to_rgb, cut_to_8_bits, jpeg, room, unsupported};
 use crate::image::format::Format;
 use crate::image::limits::Limits;
 use crate::image::memory;
@@ -56,6 +56,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     if layout.complete_len > data.len() || layout.planes == 0 {
         return Err(unsupported(Format::Tiff, format_args!("{color:?} samples laid out in {layout:?}")));
     }
+    check_jpegs(&mut decoder, bytes)?;
     decoder.read_image_bytes(&mut data[..layout.complete_len]).map_err(failed)?;
     let (width, height) = (width as usize, height as usize);
 
@@ -97,6 +98,38 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         Samples::Cmyk | Samples::YCbCr => Layout::Rgb,
     };
     Pixels::new(width, height, layout, Orientation::from_exif(orientation.unwrap_or(1)), data)
+}
+
+/// Refuses a picture of JPEG-compressed strips or tiles where one of them is larger than its place, or the same bytes
+/// are decoded over and over: each is read and decoded whole, whatever the limits.
+fn check_jpegs(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8]) -> Result<()> {
+    // Room for padding to whole blocks.
+    const PADDING: usize = 16;
+    // The frame header stands near the beginning, after a few tables.
+    const LOOKED_AT: usize = 4096;
+    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten();
+    if compression != Some(CompressionMethod::ModernJPEG.to_u16()) {
+        return Ok(());
+    }
+    let (width, height) = decoder.chunk_dimensions();
+    let (width, height) = (width as usize + PADDING, height as usize + PADDING);
+    let fits = |(across, down): (usize, usize)| across <= width && down <= height;
+    let mut numbers = |tag| decoder.find_tag_unsigned_vec::<usize>(tag).ok().flatten().unwrap_or_default();
+    let lengths = numbers(Tag::StripByteCounts).into_iter().chain(numbers(Tag::TileByteCounts));
+    let mut all_fit = lengths.fold(0, usize::saturating_add) <= bytes.len().saturating_mul(2);
+    let offsets = numbers(Tag::StripOffsets).into_iter().chain(numbers(Tag::TileOffsets));
+    for offset in offsets {
+        let start = bytes.get(offset..).unwrap_or_default();
+        all_fit &= jpeg::size(start.get(..LOOKED_AT).unwrap_or(start)).is_some_and(fits);
+        if !all_fit {
+            break;
+        }
+    }
+    let tables = decoder.find_tag(Tag::JPEGTables).ok().flatten().and_then(|value| value.into_u8_vec().ok());
+    if all_fit && tables.is_none_or(|tables| jpeg::size(&tables).is_none_or(fits)) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Decode, "TIFF broken: a JPEG in it does not fit its place"))
 }
 
 /// One byte for each packed sample of `bits` bits, the highest value becoming 255. Rows begin `stride` bytes after
