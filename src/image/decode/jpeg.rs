@@ -45,6 +45,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let max_scans = (SCANNED_PIXELS / (width * height).max(1)).clamp(MIN_SCANS, MAX_SCANS);
     let options = decoder.options().jpeg_set_out_colorspace(wanted).jpeg_set_max_scans(max_scans);
     decoder.set_options(options);
+    // Not even one bit for each block of 8x8 pixels: what is said to be there is not.
+    if width.div_ceil(8) * height.div_ceil(8) / 8 > bytes.len() {
+        let context = format!("JPEG broken: {width}x{height} pixels in {} bytes", bytes.len());
+        return Err(Error::new(ErrorKind::Decode, context));
+    }
     let metadata = Metadata { exif: decoder.exif().cloned(), xmp: decoder.xmp().cloned() };
     // A progressive picture's coefficients, two bytes each, are kept until its last scan.
     let progressive = decoder.info().is_some_and(|info| info.sof.is_progressive());
