@@ -34,6 +34,7 @@ PREPROCESSOR = {
     "size": {"shortest_edge": IMAGE},
 }
 LARGEST_SCALE = math.log(100)
+CAPTIONS = 2  # of each picture in a batch: the text tower is the cheaper one
 
 
 def configuration(tokenizer):
@@ -109,6 +110,26 @@ def truths(meanings, scenes):
 # ----------------------------------------------------------------------------------------------------------- training
 
 
+def waves(positions, channels, longest):
+    """(positions, channels): sines and cosines of growing wavelength, as "Attention is all you need" has them."""
+    rates = longest ** -torch.linspace(0, 1, channels // 2)
+    angles = positions[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def place_patches(model, amplitude=0.3):
+    """Starts the patches' positions as waves along both axes, as strong as what the patches hold.
+
+    With CLIP's own faint random start most of the training goes by before attention knows left from right.
+    """
+    config = model.config.vision_config
+    grid, half = config.image_size // config.patch_size, config.hidden_size // 2
+    row, column = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+    positions = torch.cat([waves(axis.flatten().float(), half, grid) for axis in (row, column)], 1)
+    with torch.no_grad():
+        model.vision_model.embeddings.position_embedding.weight[1:] = amplitude * positions
+
+
 def unit(x):
     return x / x.norm(dim=-1, keepdim=True)
 
@@ -156,6 +177,7 @@ def train(tokenizer, *, seed, num_pictures, epochs, batch, peak, decay, workers,
     scenes, pictures = drawn or draw_many(seed, num_pictures, workers)
     print(f"{len(scenes)} pictures drawn in {time.monotonic() - began:.0f} s", flush=True)
     model = CLIPModel(configuration(tokenizer))
+    place_patches(model)
     optimizer = torch.optim.AdamW(parameter_groups(model, decay), lr=peak, betas=(0.9, 0.98), eps=1e-6)
     per_epoch = len(scenes) // batch
     steps = epochs * per_epoch
@@ -165,7 +187,7 @@ def train(tokenizer, *, seed, num_pictures, epochs, batch, peak, decay, workers,
             order = rng.sample(range(len(scenes)), len(scenes))
         chosen = order[step % per_epoch * batch :][:batch]
         of_batch = [scenes[index] for index in chosen]
-        meanings = [meaning(scene, rng) for scene in of_batch]
+        meanings = [meaning(scene, rng) for scene in of_batch for _ in range(CAPTIONS)]
         ids = token_ids(tokenizer, [caption(said, rng) for said in meanings])
         pixels = shifted(pixel_tensor(pictures[chosen]), rng)
         for group in optimizer.param_groups:

@@ -114,7 +114,7 @@ def caption(scene, rng):
 
 
 # How much a caption says, as weights: of the kind alone, of some of the rest, of everything.
-DETAIL = [("kind", 0.3), ("part", 0.15), ("some", 0.35), ("all", 0.2)]
+DETAIL = [("kind", 0.3), ("part", 0.25), ("some", 0.3), ("all", 0.15)]
 
 
 def sayable(scene):
@@ -139,7 +139,7 @@ def meaning(scene, rng):
     if detail == "kind":  # "a red circle", or, of one thing or more, "red circle"
         return Scene(full.shape, full.colour, full.count if rng.random() < 0.8 else ANY)
     if detail == "part":  # "a circle", "a red thing"
-        shape, colour = (full.shape, ANY) if rng.random() < 0.5 else (ANY, full.colour)
+        shape, colour = (full.shape, ANY) if rng.random() < 0.7 else (ANY, full.colour)
         return Scene(shape, colour, full.count)
     keep = {name: value for name, value in vars(full).items() if rng.random() < 0.5}
     return Scene(**{**keep, "shape": full.shape, "colour": full.colour, "count": full.count})
