@@ -16,6 +16,9 @@
 //! Everything works on plain row-major slices: `(rows, channels)`, a row a token. Lengths are checked at the entry of each
 //! kernel, once; from there on it is pointers.
 
+// Arrays of vectors stand for registers; they are walked by index, side by side.
+#![allow(clippy::needless_range_loop)]
+
 mod attention;
 mod buffer;
 mod int8;
@@ -23,10 +26,11 @@ mod math;
 mod matmul;
 mod norm;
 mod pool;
-mod scalar;
-mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
+mod rotate;
+mod scalar;
+mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
 mod tile;
@@ -38,7 +42,7 @@ mod tests;
 
 pub(crate) use attention::{Attention, Strided};
 pub(crate) use buffer::Buffer;
-pub(crate) use int8::{PackedInt8, PackedInt8Builder};
+pub(crate) use int8::{PackedInt8, PackedInt8Builder, Rotation};
 pub(crate) use math::Activation;
 pub(crate) use matmul::{PackedF32, PackedF32Builder};
 pub(crate) use norm::layer_norm;

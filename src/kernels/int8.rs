@@ -10,12 +10,16 @@
 //! set and for any number of threads; `Σ p` is known when the weights are. The rounding to integers is the same
 //! everywhere too: no fused multiply-add is used on the way.
 //!
+//! Where [`Rotation::On`] says so, weights and activations are turned before they are quantised, against outliers
+//! (`rotate.rs`).
+//!
 //! Layouts, with G = 4 products a lane (2 in plain SIMD): weights `[panel][depth / G][columns][G]`, activations
 //! `[row tile][depth / G][rows][4 bytes]`. The depth is padded to whole vectors with weights of zero.
 
 use super::buffer::{Buffer, Shared};
 use super::matmul::Tiles;
 use super::pool::{Pool, share, split};
+use super::rotate;
 use super::simd::Simd;
 use super::tile::TileInt8;
 use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
@@ -27,11 +31,23 @@ pub(super) const LEVELS: f32 = 127.0;
 /// Rows that go past all panels together: 240 × 3072 bytes are 720 kB.
 const ROWS_PER_BLOCK: usize = 240;
 
+/// Whether to turn weights and activations before they are quantised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    /// As they are: for inputs without outliers, such as pixels.
+    Off,
+    /// By a Hadamard matrix, if the number of inputs is a multiple of 16.
+    On,
+}
+
 /// The weight and bias of a linear layer, in 8 bits, packed for one instruction set.
 pub(crate) struct PackedInt8 {
     isa: Isa,
     outputs: usize,
     inputs: usize,
+    /// The rotation's blocks, 1 for none, and the sign of each input, empty for none.
+    block: usize,
+    signs: Buffer<f32>,
     weights: Buffer<i8>,
     /// The weights' step; this and the next two have one value for each column of every panel.
     scale: Buffer<f32>,
@@ -44,6 +60,7 @@ pub(crate) struct PackedInt8 {
 pub(crate) struct PackedInt8Builder {
     packed: PackedInt8,
     rows: usize,
+    turned: Buffer<f32>,
 }
 
 impl PackedInt8 {
@@ -51,20 +68,27 @@ impl PackedInt8 {
     ///
     /// # Errors
     /// [`ErrorKind::OutOfMemory`].
-    pub(crate) fn builder(isa: Isa, outputs: usize, inputs: usize) -> Result<PackedInt8Builder> {
+    pub(crate) fn builder(isa: Isa, outputs: usize, inputs: usize, rotation: Rotation) -> Result<PackedInt8Builder> {
         let shape = isa.shape();
+        let block = if rotation == Rotation::On { rotate::block(inputs) } else { 1 };
+        let mut signs = Buffer::zeroed(if block > 1 { inputs } else { 0 })?;
+        for (index, sign) in signs.as_mut().iter_mut().enumerate() {
+            *sign = rotate::sign(index);
+        }
         let padded = outputs.next_multiple_of(shape.int8_columns);
         let depth = inputs.next_multiple_of(shape.lanes);
         let packed = Self {
             isa,
             outputs,
             inputs,
-            weights: Buffer::zeroed(padded.checked_mul(depth).unwrap_or(usize::MAX))?,
+            block,
+            signs,
+            weights: Buffer::zeroed(padded.saturating_mul(depth))?,
             scale: Buffer::zeroed(padded)?,
             sums: Buffer::zeroed(padded)?,
             bias: Buffer::zeroed(padded)?,
         };
-        Ok(PackedInt8Builder { packed, rows: 0 })
+        Ok(PackedInt8Builder { packed, rows: 0, turned: Buffer::new() })
     }
 
     /// Channels out.
@@ -79,7 +103,7 @@ impl PackedInt8 {
 
     /// Memory held.
     pub(crate) fn bytes(&self) -> usize {
-        self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
+        self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
     }
 
     /// Multiplies `x` (rows, inputs) into `y` (rows, outputs).
@@ -104,16 +128,19 @@ impl PackedInt8 {
         let depth = self.inputs.next_multiple_of(shape.lanes) / shape.group;
         let tiles = Tiles::new(rows, shape.int8_rows);
         let packed = workspace.bytes.at_least(rows * depth * 4)?;
-        let step = workspace.floats.at_least(rows)?;
         let zero = workspace.ints.at_least(rows)?;
+        let tasks = split(tiles.count, pool);
+        let (step, turned) = workspace.floats.at_least(rows + tasks * self.signs.as_ref().len())?.split_at_mut(rows);
 
         let target = (Shared::new(packed), Shared::new(step), Shared::new(zero));
-        let tasks = split(tiles.count, pool);
+        let turned = Shared::new(turned);
         pool.run(tasks, &|task| {
             let (packed, step, zero) = target;
+            // SAFETY: there is a row of them for each task.
+            let turned = Shared::at(unsafe { turned.get().add(task * self.signs.as_ref().len()) });
             for tile in share(tiles.count, tasks, task) {
                 let rows = tiles.range(tile);
-                self.isa.run(Quantise { x, inputs: self.inputs, rows, packed, step, zero });
+                self.isa.run(Quantise { weight: self, x, rows, packed, step, zero, turned });
             }
         });
 
@@ -135,7 +162,8 @@ impl PackedInt8Builder {
     /// # Errors
     /// [`ErrorKind::Weights`] for a row of another length, or one too many.
     pub(crate) fn push_row(&mut self, row: &[f32]) -> Result<()> {
-        let PackedInt8 { isa, outputs, inputs, ref mut weights, ref mut scale, ref mut sums, .. } = self.packed;
+        let PackedInt8 { isa, outputs, inputs, block, ref signs, ref mut weights, ref mut scale, ref mut sums, .. } =
+            self.packed;
         if row.len() != inputs || self.rows == outputs {
             let (rows, len) = (self.rows, row.len());
             let what = format!("row {rows} of {len} values for a weight of {outputs} × {inputs}");
@@ -146,6 +174,13 @@ impl PackedInt8Builder {
         let depth = inputs.next_multiple_of(shape.lanes);
         let (panel, column) = (self.rows / columns, self.rows % columns);
 
+        let row = if block > 1 {
+            let turned = self.turned.at_least(inputs)?;
+            isa.run(Turn { row, signs: signs.as_ref(), block, turned });
+            turned
+        } else {
+            row
+        };
         let largest = row.iter().fold(0f32, |largest, &w| if w.abs() > largest { w.abs() } else { largest });
         let step = largest / 127.0;
         // All zeros, or so small that a step can't be told from none.
@@ -158,7 +193,7 @@ impl PackedInt8Builder {
                 sum += i32::from(*q);
             }
         }
-        scale.as_mut()[self.rows] = step;
+        scale.as_mut()[self.rows] = step / block as f32;
         sums.as_mut()[self.rows] = sum;
         self.rows += 1;
         Ok(())
@@ -181,24 +216,51 @@ impl PackedInt8Builder {
     }
 }
 
+/// Turns a row of the weight.
+struct Turn<'a> {
+    row: &'a [f32],
+    signs: &'a [f32],
+    block: usize,
+    turned: &'a mut [f32],
+}
+
+impl Kernel for Turn<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (row, signs, turned) = (self.row.as_ptr(), self.signs.as_ptr(), self.turned.as_mut_ptr());
+        // SAFETY: all three have the length of a row, and `rotate::block` chose the blocks for it.
+        unsafe { rotate::rotate::<S>(row, signs, turned, self.row.len(), self.block) };
+    }
+}
+
 /// Quantises and packs the rows of one tile.
 struct Quantise<'a> {
+    weight: &'a PackedInt8,
     x: &'a [f32],
-    inputs: usize,
     rows: std::ops::Range<usize>,
     packed: Shared<u8>,
     step: Shared<f32>,
     zero: Shared<i32>,
+    /// A row, for the rotation.
+    turned: Shared<f32>,
 }
 
 impl Kernel for Quantise<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let depth = self.inputs.next_multiple_of(S::LANES);
+        let PackedInt8 { inputs, block, ref signs, .. } = *self.weight;
+        let depth = inputs.next_multiple_of(S::LANES);
         let height = self.rows.len();
-        let whole = self.inputs - self.inputs % S::LANES;
+        let whole = inputs - inputs % S::LANES;
         for (r, row) in self.rows.clone().enumerate() {
-            let x = &self.x[row * self.inputs..][..self.inputs];
+            let mut x = &self.x[row * inputs..][..inputs];
+            if block > 1 {
+                // SAFETY: all three have the length of a row, and `rotate::block` chose the blocks for it.
+                x = unsafe {
+                    rotate::rotate::<S>(x.as_ptr(), signs.as_ref().as_ptr(), self.turned.get(), inputs, block);
+                    std::slice::from_raw_parts(self.turned.get(), inputs)
+                };
+            }
             // SAFETY: vectors lie within the row or the buffer; the tile's place has `depth / GROUP · height` groups, and
             // its rows their own steps and zero points.
             unsafe {

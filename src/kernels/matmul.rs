@@ -52,7 +52,7 @@ impl PackedF32 {
     /// [`ErrorKind::OutOfMemory`].
     pub(crate) fn builder(isa: Isa, outputs: usize, inputs: usize) -> Result<PackedF32Builder> {
         let padded = outputs.next_multiple_of(isa.shape().f32_columns);
-        let len = padded.checked_mul(inputs).unwrap_or(usize::MAX);
+        let len = padded.saturating_mul(inputs);
         let weights = Buffer::zeroed(len)?;
         Ok(PackedF32Builder { packed: Self { isa, outputs, inputs, weights, bias: Buffer::new() }, rows: 0 })
     }
@@ -248,7 +248,11 @@ impl Kernel for Product<'_> {
                                     y_stride: outputs,
                                     width,
                                     accumulate: adds || !first,
-                                    bias: if first && !bias.is_empty() { bias.as_ptr().add(column) } else { std::ptr::null() },
+                                    bias: if first && !bias.is_empty() {
+                                        bias.as_ptr().add(column)
+                                    } else {
+                                        std::ptr::null()
+                                    },
                                 };
                                 S::tile_f32(rows.len(), &job);
                                 if last && activation != Activation::None {

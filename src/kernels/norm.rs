@@ -85,8 +85,8 @@ impl Kernel for Rows<'_> {
                     S::store(y.add(i), S::mul_add(normed, weight, bias));
                     i += S::LANES;
                 }
-                for i in whole..channels {
-                    *y.add(i) = (x[i] - mean) * inverse * self.weight[i] + self.bias[i];
+                for (i, x) in x.iter().enumerate().skip(whole) {
+                    *y.add(i) = (x - mean) * inverse * self.weight[i] + self.bias[i];
                 }
             }
         }

@@ -17,16 +17,45 @@ type I = [i32; 4];
 macro_rules! each {
     ($a:ident, $x:ident => $e:expr) => {{
         let [p, q, r, s] = $a;
-        [{ let $x = p; $e }, { let $x = q; $e }, { let $x = r; $e }, { let $x = s; $e }]
+        [
+            {
+                let $x = p;
+                $e
+            },
+            {
+                let $x = q;
+                $e
+            },
+            {
+                let $x = r;
+                $e
+            },
+            {
+                let $x = s;
+                $e
+            },
+        ]
     }};
     ($a:ident $b:ident, $x:ident $y:ident => $e:expr) => {{
         let [a0, a1, a2, a3] = $a;
         let [b0, b1, b2, b3] = $b;
         [
-            { let ($x, $y) = (a0, b0); $e },
-            { let ($x, $y) = (a1, b1); $e },
-            { let ($x, $y) = (a2, b2); $e },
-            { let ($x, $y) = (a3, b3); $e },
+            {
+                let ($x, $y) = (a0, b0);
+                $e
+            },
+            {
+                let ($x, $y) = (a1, b1);
+                $e
+            },
+            {
+                let ($x, $y) = (a2, b2);
+                $e
+            },
+            {
+                let ($x, $y) = (a3, b3);
+                $e
+            },
         ]
     }};
 }
@@ -71,6 +100,11 @@ impl Simd for Scalar {
     #[inline(always)] unsafe fn exp2_integral(n: F) -> F { each!(n, x => f32::from_bits(((x as i32 + 127) << 23) as u32)) }
     #[inline(always)] unsafe fn round_int(a: F) -> I { each!(a, x => x.round_ties_even() as i32) }
     #[inline(always)] unsafe fn to_float(a: I) -> F { each!(a, x => x as f32) }
+
+    #[inline(always)] unsafe fn hadamard([a, b, c, d]: F) -> F {
+        let (ab, ba, cd, dc) = (a + b, a - b, c + d, c - d);
+        [ab + cd, ba + dc, ab - cd, ba - dc]
+    }
 
     #[inline(always)] unsafe fn splat_int(x: i32) -> I { [x; 4] }
     #[inline(always)] unsafe fn load_int(p: *const i32) -> I {

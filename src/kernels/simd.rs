@@ -60,6 +60,9 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn round_int(a: Self::F) -> Self::I;
     unsafe fn to_float(a: Self::I) -> Self::F;
 
+    /// The unnormalised Hadamard transform of the lanes: sums and differences of lanes 1 apart, then 2, 4, ….
+    unsafe fn hadamard(a: Self::F) -> Self::F;
+
     unsafe fn splat_int(x: i32) -> Self::I;
     unsafe fn load_int(p: *const i32) -> Self::I;
     unsafe fn store_int(p: *mut i32, x: Self::I);

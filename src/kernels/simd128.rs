@@ -43,6 +43,10 @@ macro_rules! common {
                 i32x4_sub(f32x4_add(a, f32x4_splat(12_582_912.0)), i32x4_splat(0x4B40_0000))
             }
             fn to_float(a: v128) -> v128 { f32x4_convert_i32x4(a) }
+            fn hadamard(a: v128) -> v128 {
+                let a = f32x4_add(i32x4_shuffle::<1, 0, 3, 2>(a, a), f32x4_mul(a, f32x4(1.0, -1.0, 1.0, -1.0)));
+                f32x4_add(i32x4_shuffle::<2, 3, 0, 1>(a, a), f32x4_mul(a, f32x4(1.0, 1.0, -1.0, -1.0)))
+            }
             fn splat_int(x: i32) -> v128 { i32x4_splat(x) }
             fn load_int(p: *const i32) -> v128 { v128_load(p.cast()) }
             fn store_int(p: *mut i32, x: v128) { v128_store(p.cast(), x) }

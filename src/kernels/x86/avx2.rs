@@ -64,6 +64,11 @@ macro_rules! common {
             }
             fn round_int(a: __m256) -> __m256i { _mm256_cvtps_epi32(a) }
             fn to_float(a: __m256i) -> __m256 { _mm256_cvtepi32_ps(a) }
+            fn hadamard(a: __m256) -> __m256 {
+                let a = _mm256_fmadd_ps(a, _mm256_setr_ps(1., -1., 1., -1., 1., -1., 1., -1.), _mm256_permute_ps::<0b10_11_00_01>(a));
+                let a = _mm256_fmadd_ps(a, _mm256_setr_ps(1., 1., -1., -1., 1., 1., -1., -1.), _mm256_permute_ps::<0b01_00_11_10>(a));
+                _mm256_fmadd_ps(a, _mm256_setr_ps(1., 1., 1., 1., -1., -1., -1., -1.), _mm256_permute2f128_ps::<1>(a, a))
+            }
             fn splat_int(x: i32) -> __m256i { _mm256_set1_epi32(x) }
             fn load_int(p: *const i32) -> __m256i { _mm256_loadu_si256(p.cast()) }
             fn store_int(p: *mut i32, x: __m256i) { _mm256_storeu_si256(p.cast(), x) }

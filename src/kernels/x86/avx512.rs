@@ -49,6 +49,13 @@ impl Simd for Avx512 {
         }
         fn round_int(a: __m512) -> __m512i { _mm512_cvtps_epi32(a) }
         fn to_float(a: __m512i) -> __m512 { _mm512_cvtepi32_ps(a) }
+        fn hadamard(a: __m512) -> __m512 {
+            let minus = _mm512_set1_ps(-0.0);
+            let a = _mm512_add_ps(_mm512_permute_ps::<0b10_11_00_01>(a), _mm512_mask_sub_ps(a, 0xAAAA, minus, a));
+            let a = _mm512_add_ps(_mm512_permute_ps::<0b01_00_11_10>(a), _mm512_mask_sub_ps(a, 0xCCCC, minus, a));
+            let a = _mm512_add_ps(_mm512_shuffle_f32x4::<0b10_11_00_01>(a, a), _mm512_mask_sub_ps(a, 0xF0F0, minus, a));
+            _mm512_add_ps(_mm512_shuffle_f32x4::<0b01_00_11_10>(a, a), _mm512_mask_sub_ps(a, 0xFF00, minus, a))
+        }
         fn splat_int(x: i32) -> __m512i { _mm512_set1_epi32(x) }
         fn load_int(p: *const i32) -> __m512i { _mm512_loadu_si512(p.cast()) }
         fn store_int(p: *mut i32, x: __m512i) { _mm512_storeu_si512(p.cast(), x) }
