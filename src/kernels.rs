@@ -48,7 +48,9 @@ pub(crate) use math::Activation;
 pub(crate) use matmul::{PackedF32, PackedF32Builder};
 pub(crate) use norm::layer_norm;
 pub(crate) use packed::{Packed, PackedBuilder, Packing};
-pub(crate) use pool::{Pool, Serial};
+pub(crate) use pool::Pool;
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) use pool::Serial;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -133,6 +135,7 @@ impl Isa {
     }
 
     /// A word for logs and `info`: `scalar`, `simd128`, `relaxed-simd`, `avx2`, `avx-vnni`, `avx512`.
+    #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn name(self) -> &'static str {
         match self.0 {
             Kind::Scalar => "scalar",

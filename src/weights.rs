@@ -92,7 +92,7 @@ enum State {
         bytes: Vec<u8>,
         choose: Choose,
     },
-    Data(Data),
+    Data(Box<Data>),
     /// After an error: nothing more is taken.
     Failed,
 }
@@ -247,7 +247,7 @@ fn push_header(mut bytes: Vec<u8>, choose: Choose, piece: &[u8]) -> Result<State
         .map_err(|error| invalid("the header of the weights is malformed").with_source(error))?;
     let mut data = Data::new(&metadata, choose(&Header(&metadata))?)?;
     data.push(piece)?;
-    Ok(State::Data(data))
+    Ok(State::Data(Box::new(data)))
 }
 
 /// What the first bytes are, where they are no safetensors file.
@@ -496,11 +496,11 @@ mod tests {
     #[test]
     fn reading_can_end_with_the_last_tensor_that_is_wanted() {
         let file = file();
-        let wanted = || vec![TensorSpec::new("half", [2, 3])];
+        let wanted = || vec![TensorSpec::new("full", [3])];
         let mut reader = WeightsReader::new(move |_| Ok(wanted()));
         let enough = file.iter().position(|byte| reader.push(&[*byte]).is_ok() && reader.is_complete()).unwrap();
         assert!(enough + 1 < file.len());
-        assert!(reader.finish_early().unwrap().take("half", &Device::Cpu).is_ok());
+        assert!(reader.finish_early().unwrap().take("full", &Device::Cpu).is_ok());
         let mut reader = WeightsReader::new(move |_| Ok(wanted()));
         reader.push(&file[..enough]).unwrap();
         assert_eq!(reader.finish_early().err().unwrap().kind(), ErrorKind::Weights);

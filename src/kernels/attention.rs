@@ -43,6 +43,7 @@ impl Attention {
     ///
     /// # Errors
     /// As [`run`](Self::run).
+    #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn run_fused(
         &self,
         isa: Isa,

@@ -65,6 +65,7 @@ impl<T: Plain> Buffer<T> {
     }
 
     /// Bytes held.
+    #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()
     }

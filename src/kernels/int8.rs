@@ -97,11 +97,13 @@ impl PackedInt8 {
     }
 
     /// Channels in.
+    #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn inputs(&self) -> usize {
         self.inputs
     }
 
     /// Memory held.
+    #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn bytes(&self) -> usize {
         self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
     }

@@ -63,11 +63,13 @@ impl PackedF32 {
     }
 
     /// Channels in.
+    #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn inputs(&self) -> usize {
         self.inputs
     }
 
     /// Memory held.
+    #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn bytes(&self) -> usize {
         self.weights.bytes() + self.bias.bytes()
     }

@@ -11,8 +11,10 @@ pub(crate) trait Pool: Sync {
 }
 
 /// The calling thread alone.
+#[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) struct Serial;
 
+#[cfg(any(test, target_arch = "wasm32"))]
 impl Pool for Serial {
     fn threads(&self) -> usize {
         1

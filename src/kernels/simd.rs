@@ -65,6 +65,7 @@ pub(crate) trait Simd: Copy + 'static {
 
     unsafe fn splat_int(x: i32) -> Self::I;
     unsafe fn load_int(p: *const i32) -> Self::I;
+    #[allow(dead_code)] // for tests
     unsafe fn store_int(p: *mut i32, x: Self::I);
     unsafe fn sub_int(a: Self::I, b: Self::I) -> Self::I;
     unsafe fn mul_int(a: Self::I, b: Self::I) -> Self::I;
