@@ -5,6 +5,9 @@
 
 use super::{color, idct, upsample};
 
+/// Brightness and the two colour differences of a row, and the row of RGB that they become.
+type YccToRgb = fn(&[u8], &[u8], &[u8], &mut [u8]);
+
 /// The functions that take most of the time.
 #[derive(Clone, Copy)]
 pub(super) struct Kernels {
@@ -17,7 +20,7 @@ pub(super) struct Kernels {
     /// See [`upsample::both`].
     pub(super) both: fn(&[u8], &[u8], &mut [u8]),
     /// See [`color::ycc_to_rgb`].
-    pub(super) ycc_to_rgb: fn(&[u8], &[u8], &[u8], &mut [u8]),
+    pub(super) ycc_to_rgb: YccToRgb,
 }
 
 impl Kernels {
