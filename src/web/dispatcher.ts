@@ -190,7 +190,8 @@ export class Dispatcher {
         open: (file, stopped) => this.#open(file, stopped),
         createTokenizer: (files) => this.#host.createTokenizer(files),
         inTurn: (stopped, work) => this.#inTurn(stopped, work),
-        crashed: (crash) => this.#crash(undefined, crash.cause),
+        // A call that waits for it reports it first, by its id.
+        crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(undefined, crash.cause)),
       });
       this.#loaded = { engine, model, texts };
       const info = guarded(engine, () => model.info());
