@@ -9,6 +9,7 @@
 mod decode;
 mod exif;
 mod format;
+mod jpeg;
 mod limits;
 mod memory;
 mod operations;

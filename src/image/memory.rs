@@ -17,6 +17,11 @@ pub(crate) fn filled<T: Clone>(width: usize, height: usize, channels: usize, val
     Ok(buffer)
 }
 
+/// An empty buffer with room for `width·height·channels` values.
+pub(crate) fn reserved<T>(width: usize, height: usize, channels: usize) -> Result<Vec<T>> {
+    reserve(width, height, channels).map(|(_, buffer)| buffer)
+}
+
 /// The length, and an empty buffer with room for it.
 fn reserve<T>(width: usize, height: usize, channels: usize) -> Result<(usize, Vec<T>)> {
     let failed = || {

@@ -1,0 +1,54 @@
+//! Colours: YCbCr to RGB, and the ways from CMYK, a row at a time.
+//!
+//! YCbCr to RGB is libjpeg's (`jdcolor.c`): 16-bit fixed point, rounded. CMYK is Pillow's: it takes all CMYK JPEGs for
+//! inverted, as Adobe writes them, and converts without a profile (`Convert.c`, `cmyk2rgb`).
+
+/// `x` times 2^16, rounded.
+const fn fix(x: f64) -> i32 {
+    (x * 65536.0 + 0.5) as i32
+}
+
+const HALF: i32 = 1 << 15;
+
+/// One pixel.
+#[inline(always)]
+fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+    let r = y + ((fix(1.40200) * cr + HALF) >> 16);
+    let g = y + ((-fix(0.34414) * cb - fix(0.71414) * cr + HALF) >> 16);
+    let b = y + ((fix(1.77200) * cb + HALF) >> 16);
+    [r, g, b].map(|value| value.clamp(0, 255) as u8)
+}
+
+/// A row of YCbCr to RGB pixels in `out`.
+pub(super) fn ycc_to_rgb(y: &[u8], cb: &[u8], cr: &[u8], out: &mut [u8]) {
+    let samples = y.iter().zip(cb).zip(cr);
+    for (pixel, ((y, cb), cr)) in out.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
+        *pixel = rgb(*y, *cb, *cr);
+    }
+}
+
+/// A row of red, green and blue samples to RGB pixels in `out`.
+pub(super) fn interleave(r: &[u8], g: &[u8], b: &[u8], out: &mut [u8]) {
+    let samples = r.iter().zip(g).zip(b);
+    for (pixel, ((r, g), b)) in out.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
+        *pixel = [*r, *g, *b];
+    }
+}
+
+/// A row of inverted CMYK, whose first three channels are in `out` already, to RGB.
+pub(super) fn cmyk_to_rgb(k: &[u8], out: &mut [u8]) {
+    for (pixel, &k) in out.as_chunks_mut::<3>().0.iter_mut().zip(k) {
+        *pixel = pixel.map(|channel| {
+            // What is stored is 255 − C and 255 − K.
+            let product = u32::from(255 - channel) * u32::from(k) + 128;
+            let absorbed = ((product >> 8) + product) >> 8;
+            k.saturating_sub(absorbed as u8)
+        });
+    }
+}
+
+/// A row of inverted YCCK: RGB of its first three channels is what inverted CMY would be, but inverted once more.
+pub(super) fn invert(out: &mut [u8]) {
+    out.iter_mut().for_each(|channel| *channel = 255 - *channel);
+}

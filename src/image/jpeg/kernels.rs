@@ -1,0 +1,40 @@
+//! The inner loops, for whatever processor this runs on.
+//!
+//! Each is a plain function over slices. The scalar ones are in `idct.rs`, `upsample.rs` and `color.rs`; their SIMD
+//! siblings give the same bytes for all input, which the tests below check over odd sizes and wild values.
+
+use super::{color, idct, upsample};
+
+/// Brightness and the two colour differences of a row, and the row of RGB that they become.
+type YccToRgb = fn(&[u8], &[u8], &[u8], &mut [u8]);
+
+/// The functions that take most of the time.
+#[derive(Clone, Copy)]
+pub(super) struct Kernels {
+    /// Coefficients, quantisers, to 8x8 samples in rows a stride apart.
+    pub(super) idct_8x8: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
+    /// See [`upsample::horizontal`].
+    pub(super) horizontal: fn(&[u8], &mut [u8]),
+    /// See [`upsample::vertical`].
+    pub(super) vertical: fn(&[u8], &[u8], bool, &mut [u8]),
+    /// See [`upsample::both`].
+    pub(super) both: fn(&[u8], &[u8], &mut [u8]),
+    /// See [`color::ycc_to_rgb`].
+    pub(super) ycc_to_rgb: YccToRgb,
+}
+
+impl Kernels {
+    /// Plain Rust.
+    pub(super) const SCALAR: Self = Self {
+        idct_8x8: idct::idct_8x8,
+        horizontal: upsample::horizontal,
+        vertical: upsample::vertical,
+        both: upsample::both,
+        ycc_to_rgb: color::ycc_to_rgb,
+    };
+
+    /// The fastest ones that this processor has.
+    pub(super) fn best() -> Self {
+        Self::SCALAR
+    }
+}

@@ -1,0 +1,230 @@
+//! From blocks to rows of pixels, band by band.
+//!
+//! A [`Strip`] holds the samples of one component for one band of MCUs, and of the band before what is still needed:
+//! upsampling looks one row up and down. [`Rows`] turns what is complete into pixel rows (gray or RGB) and hands them
+//! on. So a picture of any height takes a few hundred kilobytes here.
+//!
+//! Layout of a strip: rows of samples, `stride` apart, padded to whole MCUs; `history` rows come before the band.
+
+use super::color;
+use super::frame::{Component, Frame};
+use super::idct;
+use super::kernels::Kernels;
+use super::markers::Colors;
+use super::sequential::Extent;
+use super::upsample::{self, Upsampling};
+use super::{Scale, unsupported};
+use crate::Result;
+use crate::image::memory;
+
+/// The samples of one component around the present band.
+pub(super) struct Strip {
+    samples: Vec<u8>,
+    stride: usize,
+    /// Rows kept from before the band.
+    history: usize,
+    /// Rows of a band.
+    band_rows: usize,
+    /// The first row of the present band, in the component.
+    band_start: usize,
+    /// The component's true size in samples.
+    width: usize,
+    height: usize,
+    /// Rows that together with those of the other components make a group.
+    group_rows: usize,
+    upsampling: Upsampling,
+    /// The width and height of a block.
+    block: usize,
+    quantisers: [i16; 64],
+    kernels: Kernels,
+}
+
+impl Strip {
+    fn new(frame: &Frame, component: &Component, scale: Scale, kernels: Kernels) -> Result<Self> {
+        let (block, smallest) = (frame.block_size(component, scale), scale.block());
+        let group = (component.horizontal * block / smallest, component.vertical * block / smallest);
+        let width = (frame.width * component.horizontal * block).div_ceil(frame.horizontal * 8);
+        let height = (frame.height * component.vertical * block).div_ceil(frame.vertical * 8);
+        let full = (frame.horizontal, frame.vertical);
+        let upsampling = Upsampling::new(group, full, width, smallest > 1);
+        let Some(upsampling) = upsampling else {
+            return Err(unsupported("sampling factors that don't divide each other"));
+        };
+        let stride = frame.mcus_wide * component.horizontal * block;
+        let (history, band_rows) = (group.1 + 1, component.vertical * block);
+        Ok(Self {
+            samples: memory::zeroed(stride, history + band_rows, 1)?,
+            stride,
+            history,
+            band_rows,
+            band_start: 0,
+            width,
+            height,
+            group_rows: group.1,
+            upsampling,
+            block,
+            quantisers: [0; 64],
+            kernels,
+        })
+    }
+
+    /// How many bytes a strip takes.
+    fn size(frame: &Frame, component: &Component, scale: Scale) -> u64 {
+        let block = frame.block_size(component, scale);
+        (frame.mcus_wide * component.horizontal * block * (component.vertical * (block + 1) + 1)) as u64
+    }
+
+    /// Sets the quantisers: of their 16 bits libjpeg too takes the highest for a sign.
+    pub(super) fn set_quantisers(&mut self, quantisers: &[u16; 64]) {
+        self.quantisers = quantisers.map(|quantiser| quantiser as i16);
+    }
+
+    /// Moves on to band `band`.
+    fn begin_band(&mut self, band: usize) {
+        self.band_start = band * self.band_rows;
+        if band > 0 {
+            let kept = self.band_rows * self.stride..(self.band_rows + self.history) * self.stride;
+            self.samples.copy_within(kept, 0);
+        }
+    }
+
+    /// Transforms the block in column `x` of the band's block row `y`.
+    #[inline(always)]
+    pub(super) fn put(&mut self, x: usize, y: usize, coefficients: &[i16; 64], extent: Extent) {
+        let size = self.block;
+        let start = (self.history + y * size) * self.stride + x * size;
+        let out = &mut self.samples[start..];
+        match (size, extent.is_dc()) {
+            (8 | 4, true) => idct::fill(idct::dc_sample(coefficients[0], self.quantisers[0]), size, out, self.stride),
+            (8, false) => (self.kernels.idct_8x8)(coefficients, &self.quantisers, out, self.stride),
+            (4, false) => idct::idct_4x4(coefficients, &self.quantisers, out, self.stride),
+            (2, _) => idct::idct_2x2(coefficients, &self.quantisers, out, self.stride),
+            _ => out[0] = idct::idct_1x1(coefficients[0], self.quantisers[0]),
+        }
+    }
+
+    /// Row `y` of the component, or the nearest that there is.
+    #[inline(always)]
+    fn row(&self, y: usize) -> &[u8] {
+        let y = y.min(self.height - 1);
+        let start = (y + self.history - self.band_start) * self.stride;
+        &self.samples[start..start + self.width]
+    }
+
+    /// Row `row` of the picture's row group `group` at full width: in `out`, or where it lies already.
+    #[inline(always)]
+    fn upsampled<'a>(&'a self, group: usize, row: usize, out: &'a mut [u8]) -> &'a [u8] {
+        let y = group * self.group_rows + row / self.upsampling.rows();
+        let below = row % 2 == 1;
+        let neighbour = if below { y + 1 } else { y.saturating_sub(1) };
+        match self.upsampling {
+            Upsampling::Copy => return self.row(y),
+            Upsampling::Horizontal => (self.kernels.horizontal)(self.row(y), out),
+            Upsampling::Vertical => (self.kernels.vertical)(self.row(y), self.row(neighbour), below, out),
+            Upsampling::Both => (self.kernels.both)(self.row(y), self.row(neighbour), out),
+            Upsampling::Repeat(times, _) => upsample::repeat(self.row(y), times, out),
+        }
+        out
+    }
+}
+
+/// All strips, and the rows that come of them.
+pub(super) struct Rows {
+    pub(super) strips: Vec<Strip>,
+    colors: Colors,
+    kernels: Kernels,
+    width: usize,
+    height: usize,
+    /// Rows in a group, and groups in a band.
+    group_rows: usize,
+    band_groups: usize,
+    bands: usize,
+    /// The next group to be handed on.
+    group: usize,
+    /// Whether a band's last group has to wait for the next band.
+    waits: bool,
+    /// Full-width samples of each component, and the row that is made of them.
+    upsampled: Vec<Vec<u8>>,
+    row: Vec<u8>,
+}
+
+impl Rows {
+    pub(super) fn new(frame: &Frame, colors: Colors, scale: Scale) -> Result<Self> {
+        let kernels = Kernels::best();
+        let (width, height) = frame.size(scale);
+        let strip = |component: &Component| Strip::new(frame, component, scale, kernels);
+        let strips = frame.components.iter().map(strip).collect::<Result<Vec<_>>>()?;
+        let padded = frame.mcus_wide * frame.horizontal * 8;
+        let upsampled = strips.iter().map(|_| memory::zeroed(padded, 1, 1)).collect::<Result<Vec<_>>>()?;
+        let channels = if colors == Colors::Gray { 0 } else { 3 };
+        Ok(Self {
+            waits: strips.iter().any(|strip| strip.upsampling.needs_neighbours()),
+            strips,
+            colors,
+            kernels,
+            width,
+            height,
+            group_rows: frame.vertical,
+            band_groups: scale.block(),
+            bands: frame.bands,
+            group: 0,
+            upsampled,
+            row: memory::zeroed(width, channels, 1)?,
+        })
+    }
+
+    /// How many bytes all of it takes.
+    pub(super) fn size(frame: &Frame, scale: Scale) -> u64 {
+        let strips: u64 = frame.components.iter().map(|component| Strip::size(frame, component, scale)).sum();
+        strips + ((frame.components.len() + 3) * frame.mcus_wide * frame.horizontal * 8) as u64
+    }
+
+    /// Moves on to band `band`.
+    pub(super) fn begin_band(&mut self, band: usize) {
+        self.strips.iter_mut().for_each(|strip| strip.begin_band(band));
+    }
+
+    /// Hands on all rows that are complete, now that band `band` is.
+    pub(super) fn end_band(&mut self, band: usize, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let complete = (band + 1) * self.band_groups;
+        let until = match (band + 1 == self.bands, self.waits) {
+            (true, _) => self.height.div_ceil(self.group_rows),
+            (false, true) => complete - 1,
+            (false, false) => complete,
+        };
+        while self.group < until {
+            let rows = self.group_rows.min(self.height - self.group * self.group_rows);
+            for row in 0..rows {
+                sink(self.make_row(self.group, row))?;
+            }
+            self.group += 1;
+        }
+        Ok(())
+    }
+
+    fn make_row(&mut self, group: usize, row: usize) -> &[u8] {
+        let mut components = self.strips.iter().zip(&mut self.upsampled);
+        let width = self.width;
+        let mut next = || match components.next() {
+            Some((strip, buffer)) => &strip.upsampled(group, row, buffer)[..width],
+            None => &[],
+        };
+        let first = next();
+        if self.colors == Colors::Gray {
+            return first;
+        }
+        let (second, third, fourth) = (next(), next(), next());
+        let out = &mut self.row;
+        match self.colors {
+            Colors::YCbCr | Colors::Ycck => (self.kernels.ycc_to_rgb)(first, second, third, out),
+            Colors::Gray | Colors::Rgb | Colors::Cmyk => color::interleave(first, second, third, out),
+        }
+        if self.colors == Colors::Ycck {
+            color::invert(out);
+        }
+        if matches!(self.colors, Colors::Cmyk | Colors::Ycck) {
+            color::cmyk_to_rgb(fourth, out);
+        }
+        out
+    }
+}

@@ -1,0 +1,163 @@
+//! Block smoothing: what libjpeg makes of a progressive picture whose last scans are missing.
+//!
+//! Where AC coefficients are not yet known to their last bit and still zero, they are estimated from the DC
+//! coefficients of the 5x5 blocks around, so that the picture looks blurred rather than tiled. The weights are those
+//! of libjpeg-turbo's `jdcoefct.c` (`decompress_smooth_data`). Pillow leaves this on, so a picture that ends early
+//! (but with an end-of-image marker) has it.
+
+use super::coefficients::Plane;
+use super::frame::{Component, Frame, Scan};
+
+/// DC and the first nine AC coefficients, in zigzag order: those that are estimated.
+const COUNT: usize = 10;
+/// Their places in natural order.
+const PLACES: [usize; COUNT] = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24];
+
+/// Weights of the 5x5 DC coefficients around, row by row.
+type Weights = [[i32; 5]; 5];
+
+/// For each coefficient, where no AC coefficient is known: a kernel like a Gaussian's derivatives.
+const WITHOUT_AC: [Weights; COUNT] = [
+    [[-2, -6, -8, -6, -2], [-6, 6, 42, 6, -6], [-8, 42, 152, 42, -8], [-6, 6, 42, 6, -6], [-2, -6, -8, -6, -2]],
+    [[-1, -1, 0, 1, 1], [-3, 13, 0, -13, 3], [-3, 38, 0, -38, 3], [-3, 13, 0, -13, 3], [-1, -1, 0, 1, 1]],
+    [[-1, -3, -3, -3, -1], [-1, 13, 38, 13, -1], [0; 5], [1, -13, -38, -13, 1], [1, 3, 3, 3, 1]],
+    [[0, 0, 1, 0, 0], [0, 2, 7, 2, 0], [0, -5, -14, -5, 0], [0, 2, 7, 2, 0], [0, 0, 1, 0, 0]],
+    [[-1, 0, 0, 0, 1], [0, 9, 0, -9, 0], [0; 5], [0, -9, 0, 9, 0], [1, 0, 0, 0, -1]],
+    [[0; 5], [0, 2, -5, 2, 0], [1, 7, -14, 7, 1], [0, 2, -5, 2, 0], [0; 5]],
+    [[0; 5], [0, 1, 0, -1, 0], [0, 2, 0, -2, 0], [0, 1, 0, -1, 0], [0; 5]],
+    [[0; 5], [0, 1, -3, 1, 0], [0; 5], [0, -1, 3, -1, 0], [0; 5]],
+    [[0; 5], [0, 1, 0, -1, 0], [0, -3, 0, 3, 0], [0, 1, 0, -1, 0], [0; 5]],
+    [[0; 5], [0, 1, 2, 1, 0], [0; 5], [0, -1, -2, -1, 0], [0; 5]],
+];
+
+/// For the first five AC coefficients, where some are known (T.81, K.8, on 5x5 blocks).
+const WITH_AC: [Weights; 6] = [
+    [[0; 5]; 5],
+    [[0; 5], [0; 5], [-7, 50, 0, -50, 7], [0; 5], [0; 5]],
+    [[0, 0, -7, 0, 0], [0, 0, 50, 0, 0], [0; 5], [0, 0, -50, 0, 0], [0, 0, 7, 0, 0]],
+    [[0, 0, -1, 0, 0], [0, 0, 13, 0, 0], [0, 0, -24, 0, 0], [0, 0, 13, 0, 0], [0, 0, -1, 0, 0]],
+    [[0, -1, 0, 1, 0], [-1, 10, 0, -10, 1], [0; 5], [1, -10, 0, 10, -1], [0, 1, 0, -1, 0]],
+    [[0; 5], [0; 5], [-1, 13, -24, 13, -1], [0; 5], [0; 5]],
+];
+
+/// How many bits of each coefficient are still unknown: −1 for all.
+pub(super) struct Progress {
+    /// Per component: now, and before the last scan that had a say.
+    bits: Vec<([i8; 64], [i8; 64])>,
+    scans: usize,
+    /// The last band for which the last scan had data.
+    last_good: usize,
+}
+
+impl Progress {
+    pub(super) fn new(frame: &Frame) -> Self {
+        Self { bits: vec![([-1; 64], [-1; 64]); frame.components.len()], scans: 0, last_good: 0 }
+    }
+
+    /// Notes what `scan` brings, as libjpeg does when it starts one. `scan` must have been checked.
+    pub(super) fn begin(&mut self, scan: &Scan) {
+        self.scans += 1;
+        let (start, end) = (usize::from(scan.start), usize::from(scan.end));
+        for &(index, ..) in &scan.members {
+            let (now, before) = &mut self.bits[index];
+            let noted = start.min(1)..=end.max(9);
+            if self.scans > 1 {
+                before[noted.clone()].copy_from_slice(&now[noted]);
+            } else {
+                before[noted].fill(0);
+            }
+            now[start..=end].fill(scan.low as i8);
+        }
+    }
+
+    /// Notes the last band for which the scan had data.
+    pub(super) fn end(&mut self, last_good: Option<usize>) {
+        self.last_good = last_good.unwrap_or(self.last_good);
+    }
+
+    /// Does the picture need smoothing, and do its quantisers (per component) allow for it?
+    pub(super) fn needs_smoothing(&self, quantisers: &[Option<[u16; 64]>]) -> bool {
+        let usable = |q: &Option<[u16; 64]>| q.as_ref().is_some_and(|q| PLACES.iter().all(|&place| q[place] != 0));
+        quantisers.iter().all(usable)
+            && self.bits.iter().all(|(now, _)| now[0] >= 0)
+            && self.bits.iter().any(|(now, _)| now[1..COUNT].iter().any(|&bits| bits != 0))
+    }
+
+    /// The bits still unknown that count in `band`.
+    fn unknown(&self, component: usize, band: usize) -> [i8; COUNT] {
+        let (now, before) = &self.bits[component];
+        let mut bits = [0; COUNT];
+        bits.copy_from_slice(if band > self.last_good { &before[..COUNT] } else { &now[..COUNT] });
+        if band > self.last_good && self.scans <= 1 {
+            bits[1..].fill(-1);
+        }
+        bits
+    }
+
+    /// The blocks of a component's block row `row` (from 0 within `band`), smoothed.
+    pub(super) fn smooth_row(
+        &self,
+        frame: &Frame,
+        index: usize,
+        plane: &Plane,
+        quantisers: &[u16; 64],
+        (band, row): (usize, usize),
+        mut block_done: impl FnMut(usize, &[i16; 64]),
+    ) {
+        let component = &frame.components[index];
+        let unknown = self.unknown(index, band);
+        let without_ac = unknown[1..].iter().all(|&bits| bits == -1);
+        let rows = neighbour_rows(frame, component, band, row).map(|y| plane.row(y));
+        let wide = component.blocks_wide;
+        for x in 0..wide {
+            let mut block = rows[2][x];
+            let columns = [x.saturating_sub(2), x.saturating_sub(1), x, (x + 1).min(wide - 1), (x + 2).min(wide - 1)];
+            let dc = rows.map(|blocks| columns.map(|column| i64::from(blocks[column][0])));
+            let estimate = |weights: &Weights, place: usize| {
+                let weighted = weights.iter().flatten().zip(dc.iter().flatten());
+                let sum: i64 = weighted.map(|(weight, dc)| i64::from(*weight) * dc).sum();
+                let (numerator, quantiser) = (sum * i64::from(quantisers[0]), i64::from(quantisers[place]));
+                let size = ((quantiser << 7) + numerator.abs()) / (quantiser << 8);
+                (size, numerator < 0)
+            };
+            let kernels = if without_ac { &WITHOUT_AC[..] } else { &WITH_AC[..] };
+            for (coefficient, weights) in kernels.iter().enumerate().skip(1) {
+                let (place, bits) = (PLACES[coefficient], unknown[coefficient]);
+                if bits == 0 || block[place] != 0 {
+                    continue;
+                }
+                let (mut size, negative) = estimate(weights, place);
+                if bits > 0 {
+                    size = size.min((1 << bits) - 1);
+                }
+                block[place] = (if negative { -size } else { size }) as i16;
+            }
+            if without_ac {
+                let (size, negative) = estimate(&WITHOUT_AC[0], 0);
+                block[0] = (if negative { -size } else { size }) as i16;
+            }
+            block_done(x, &block);
+        }
+    }
+}
+
+/// The block rows two above to two below, as libjpeg takes them: it counts the rows of the last band as if all bands
+/// had as few, and may take padding for a neighbour.
+fn neighbour_rows(frame: &Frame, component: &Component, band: usize, row: usize) -> [usize; 5] {
+    let vertical = component.vertical;
+    let rows = if band + 1 < frame.bands {
+        vertical
+    } else {
+        match component.blocks_high % vertical {
+            0 => vertical,
+            rest => rest,
+        }
+    };
+    let (place, places) = (band * rows + row, frame.bands * rows);
+    let y = band * vertical + row;
+    let above = if place > 0 { y - 1 } else { y };
+    let above2 = if place > 1 { y - 2 } else { above };
+    let below = if place + 1 < places { y + 1 } else { y };
+    let below2 = if place + 2 < places { y + 2 } else { below };
+    [above2, above, y, below, below2]
+}

@@ -1,0 +1,45 @@
+//! JPEG pixels equal Pillow's (libjpeg-turbo's): every value of every golden picture.
+#![allow(clippy::unwrap_used)]
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "common/sources.rs"]
+mod sources;
+
+use candle_core::Device;
+use clip_vision::{ErrorKind, Image};
+use sources::{golden_bytes, golden_json};
+
+/// Width, height and the values, 0 to 255, of the decoded picture: red, green and blue planes.
+fn decode(bytes: Vec<u8>) -> (usize, usize, Vec<f32>) {
+    let tensor = Image::from_bytes(bytes).to_tensor_sync(&Device::Cpu).unwrap();
+    let &[3, height, width] = tensor.dims() else { panic!("{:?}", tensor.dims()) };
+    (width, height, tensor.flatten_all().unwrap().to_vec1().unwrap())
+}
+
+#[test]
+fn golden_pictures_equal_pillows() {
+    let index = golden_json("images.json");
+    let mut compared = 0;
+    for row in index["images"].as_array().unwrap().iter().filter(|row| row["format"] == "jpeg") {
+        let file = row["file"].as_str().unwrap();
+        let (width, height, values) = decode(golden_bytes(&format!("images/{file}")));
+        // Pillow's pixels, upright, as a PNG.
+        let (expected_width, expected_height, expected) = decode(golden_bytes(row["decoded"].as_str().unwrap()));
+        assert_eq!((width, height), (expected_width, expected_height), "{file}");
+        let wrong = values.iter().zip(&expected).filter(|(ours, theirs)| ours != theirs).count();
+        assert_eq!(wrong, 0, "{file}: {wrong} of {} values differ", values.len());
+        compared += 1;
+    }
+    assert!(compared >= 10, "only {compared} pictures");
+}
+
+#[test]
+fn truncated_pictures_are_refused() {
+    let whole = golden_bytes("images/photo-420.jpg");
+    // Cut anywhere but in the end marker, something is missing.
+    for length in (0..whole.len() - 3).step_by(97) {
+        let error = Image::from_bytes(&whole[..length]).to_tensor_sync(&Device::Cpu).unwrap_err();
+        let expected = if length < 3 { ErrorKind::UnsupportedFormat } else { ErrorKind::Decode };
+        assert_eq!(error.kind(), expected, "{length} bytes: {error}");
+    }
+}
