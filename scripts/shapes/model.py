@@ -5,15 +5,17 @@ import math
 import random
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPModel
 
 from .pictures import draw
-from .words import ANY, caption, meaning, random_scene
+from .words import ANY, SHAPES, caption, meaning, random_scene
 
 IMAGE = 64
 LENGTH = 32  # tokens of a text
@@ -62,24 +64,40 @@ def picture_bytes(image):
     return np.asarray(image.resize((IMAGE, IMAGE), resample=3), np.uint8)
 
 
+@dataclass
+class Drawn:
+    """Scenes, their pictures, u8 (count, IMAGE, IMAGE, 3), and where the things are, u8 (count, IMAGE/2, IMAGE/2)."""
+
+    scenes: list
+    pictures: np.ndarray
+    things: np.ndarray
+
+
 def draw_range(seed, start, stop):
-    scenes, pictures = [], np.empty((stop - start, IMAGE, IMAGE, 3), np.uint8)
-    for index in range(start, stop):
-        rng = random.Random(f"{seed}/{index}")
+    count = stop - start
+    drawn = Drawn([], np.empty((count, IMAGE, IMAGE, 3), np.uint8), np.empty((count, IMAGE // 2, IMAGE // 2), np.uint8))
+    for index in range(count):
+        rng = random.Random(f"{seed}/{start + index}")
         scene = random_scene(rng)
-        scenes.append(scene)
-        pictures[index - start] = picture_bytes(draw(scene, rng))
-    return scenes, pictures
+        picture, things = draw(scene, rng)
+        drawn.scenes.append(scene)
+        drawn.pictures[index] = picture_bytes(picture)
+        drawn.things[index] = things.resize((IMAGE // 2, IMAGE // 2), Image.Resampling.BOX)
+    return drawn
 
 
 def draw_many(seed, count, workers, chunk=1000):
-    """`count` scenes and their pictures, u8 (count, IMAGE, IMAGE, 3); the same for every number of workers."""
+    """The first `count` pictures of a seed, the same for every number of workers."""
     starts = range(0, count, chunk)
     with ProcessPoolExecutor(workers) as pool:
         parts = list(
             pool.map(draw_range, [seed] * len(starts), starts, [min(count, start + chunk) for start in starts])
         )
-    return [scene for scenes, _ in parts for scene in scenes], np.concatenate([pictures for _, pictures in parts])
+    return Drawn(
+        [scene for part in parts for scene in part.scenes],
+        np.concatenate([part.pictures for part in parts]),
+        np.concatenate([part.things for part in parts]),
+    )
 
 
 def pixel_tensor(pictures):
@@ -89,11 +107,11 @@ def pixel_tensor(pictures):
     return (x - mean) / std
 
 
-def shifted(pixels, rng, most=2):
-    """The whole batch moved by up to `most` pixels, the border repeated."""
-    x, y = rng.randrange(2 * most + 1), rng.randrange(2 * most + 1)
+def shifted(pixels, x, y):
+    """The whole batch moved by a few pixels, the border repeated."""
+    most, edge = max(abs(x), abs(y)), pixels.shape[-1]
     padded = F.pad(pixels, (most,) * 4, mode="replicate")
-    return padded[:, :, y : y + IMAGE, x : x + IMAGE]
+    return padded[..., most + y : most + y + edge, most + x : most + x + edge]
 
 
 def token_ids(tokenizer, texts):
@@ -155,6 +173,27 @@ def contrastive_loss(logits, true):
     return (one_way(logits, true) + one_way(logits.T, true.T)) / 2
 
 
+class Tutor(torch.nn.Module):
+    """Two easier tasks that the vision tower learns beside, and that are forgotten afterwards.
+
+    Halfway up, each patch tells where in it the things are; at the top, the class token tells their shape. Without them
+    the first half of the training knows nothing but colours.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.cells = config.patch_size // 2
+        self.halfway = (config.num_hidden_layers + 1) // 2
+        self.where = torch.nn.Linear(config.hidden_size, self.cells**2)
+        self.shape = torch.nn.Linear(config.hidden_size, len(SHAPES))
+
+    def forward(self, seen, things, shapes):
+        patches = seen.hidden_states[self.halfway][:, 1:]
+        targets = F.unfold(things[:, None], self.cells, stride=self.cells).transpose(1, 2)
+        where = F.binary_cross_entropy_with_logits(self.where(patches).float(), targets)
+        return where + F.cross_entropy(self.shape(seen.pooler_output).float(), shapes)
+
+
 def learning_rate(step, steps, peak, warmup=100):
     if step < warmup:
         return peak * (step + 1) / warmup
@@ -169,49 +208,51 @@ def parameter_groups(model, decay):
     return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def train(tokenizer, *, seed, num_pictures, epochs, batch, peak, decay, workers, drawn=None, watch=None):
-    """A trained model."""
+def train(tokenizer, drawn, *, seed, epochs, batch, peak, decay, watch=None):
+    """A trained model; `watch` sees it after every epoch."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
-    began = time.monotonic()
-    scenes, pictures = drawn or draw_many(seed, num_pictures, workers)
-    print(f"{len(scenes)} pictures drawn in {time.monotonic() - began:.0f} s", flush=True)
     model = CLIPModel(configuration(tokenizer))
     place_patches(model)
-    optimizer = torch.optim.AdamW(parameter_groups(model, decay), lr=peak, betas=(0.9, 0.98), eps=1e-6)
-    per_epoch = len(scenes) // batch
+    tutor = Tutor(model.config.vision_config)
+    groups = parameter_groups(torch.nn.ModuleList([model, tutor]), decay)
+    optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    per_epoch = len(drawn.scenes) // batch
     steps = epochs * per_epoch
-    began, sums = time.monotonic(), 0.0
+    began, sums = time.monotonic(), np.zeros(2)
     for step in range(steps):
         if step % per_epoch == 0:
-            order = rng.sample(range(len(scenes)), len(scenes))
+            order = rng.sample(range(len(drawn.scenes)), len(drawn.scenes))
         chosen = order[step % per_epoch * batch :][:batch]
-        of_batch = [scenes[index] for index in chosen]
-        meanings = [meaning(scene, rng) for scene in of_batch for _ in range(CAPTIONS)]
+        scenes = [drawn.scenes[index] for index in chosen]
+        meanings = [meaning(scene, rng) for scene in scenes for _ in range(CAPTIONS)]
         ids = token_ids(tokenizer, [caption(said, rng) for said in meanings])
-        pixels = shifted(pixel_tensor(pictures[chosen]), rng)
+        x, y = rng.randint(-1, 1), rng.randint(-1, 1)
+        pixels = shifted(pixel_tensor(drawn.pictures[chosen]), 2 * x, 2 * y)
+        things = shifted(torch.from_numpy(drawn.things[chosen]).float()[:, None] / 255, x, y)[:, 0]
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, steps, peak)
         with torch.autocast("cpu", torch.bfloat16):
-            images, texts = image_embeddings(model, pixels), text_embeddings(model, ids)
+            seen = model.vision_model(pixels, output_hidden_states=True)
+            images, texts = unit(model.visual_projection(seen.pooler_output)), text_embeddings(model, ids)
+            beside = tutor(seen, things, torch.tensor([scene.shape for scene in scenes]))
         logits = model.logit_scale.exp() * texts.float() @ images.float().T
-        loss = contrastive_loss(logits, truths(meanings, of_batch))
+        loss = contrastive_loss(logits, truths(meanings, scenes))
         optimizer.zero_grad()
-        loss.backward()
+        (loss + beside).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, LARGEST_SCALE)
-        sums += loss.item()
+        sums += loss.item(), beside.item()
         if (step + 1) % 50 == 0:
-            elapsed = time.monotonic() - began
-            print(
-                f"step {step + 1}/{steps}  loss {sums / 50:.3f}  scale {model.logit_scale.exp():.1f}  {elapsed:.0f} s",
-                flush=True,
-            )
-            sums = 0.0
-        if watch and ((step + 1) % per_epoch == 0 or step + 1 == steps):
+            mean, scale, elapsed = sums / 50, model.logit_scale.exp(), time.monotonic() - began
+            print(f"step {step + 1}/{steps}  loss {mean[0]:.3f} + {mean[1]:.3f}  scale {scale:.1f}  {elapsed:.0f} s", flush=True)
+            sums[:] = 0
+        if watch and (step + 1) % per_epoch == 0:
+            model.eval()
             watch(model)
+            model.train()
     return model.eval()
 
 

@@ -226,7 +226,7 @@ def mask(scene, edge, things, rng, grow=0.0):
 
 
 def draw(scene: Scene, rng: random.Random, edge=None):
-    """A picture of a scene, RGB, square."""
+    """A picture of a scene, RGB, square; and where in it the things are, 0 to 255."""
     noise = np.random.default_rng(rng.getrandbits(63))
     edge = edge or rng.choice([64, 72, 96, 128, 160, 200])
     colour = tone(COLOURS[scene.colour], rng)
@@ -252,7 +252,8 @@ def draw(scene: Scene, rng: random.Random, edge=None):
         slope = np.linspace(-1, 1, edge, dtype=np.float32)[:, None] * rng.uniform(-12, 12)
         fill = fill + (slope if rng.random() < 0.5 else slope.T)[..., None]
     picture = picture + (fill - picture) * covered
-    return developed(picture, rng, noise)
+    where = Image.fromarray(np.rint(covered[..., 0] * 255).astype(np.uint8))
+    return developed(picture, rng, noise), where
 
 
 def developed(picture, rng, noise):
