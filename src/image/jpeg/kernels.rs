@@ -5,6 +5,9 @@
 
 use super::{color, idct, upsample};
 
+/// Rows of luminance and the two chrominances, to a row of RGB pixels.
+type Colors = fn(&[u8], &[u8], &[u8], &mut [u8]);
+
 /// The functions that take most of the time.
 #[derive(Clone, Copy)]
 pub(super) struct Kernels {
@@ -19,7 +22,7 @@ pub(super) struct Kernels {
     /// See [`upsample::both`].
     pub(super) both: fn(&[u8], &[u8], &mut [u8]),
     /// See [`color::ycc_to_rgb`].
-    pub(super) ycc_to_rgb: fn(&[u8], &[u8], &[u8], &mut [u8]),
+    pub(super) ycc_to_rgb: Colors,
 }
 
 impl Kernels {

@@ -174,11 +174,10 @@ fn decode_block(
     while k < 64 {
         source.refill(&mut window);
         let entry = ac.lookup[(window.peek() >> (64 - LOOKAHEAD)) as usize];
-        let value;
-        if entry.has_value() {
+        let value = if entry.has_value() {
             window.skip(entry.bits());
             k += entry.run();
-            value = entry.get();
+            entry.get()
         } else {
             let (symbol, bits) = match entry.bits() {
                 0 => ac.long(window.peek()),
@@ -194,8 +193,8 @@ fn decode_block(
                 continue;
             }
             k += run;
-            value = extend(window.take(size), size) as i16;
-        }
+            extend(window.take(size), size) as i16
+        };
         block.0[usize::from(ZIGZAG[k & 127] & 63)] = value;
         last = k;
         k += 1;
