@@ -21,13 +21,16 @@ export function environment(extra = {}) {
   return { ...process.env, ...rest, [key]: [...folders, process.env[key] ?? ""].join(path.delimiter) };
 }
 
-/** Runs a command with its output on this terminal; rejects with CommandFailed unless it exits 0. */
-export function run(command, args, { env = {}, cwd = root, quiet = false } = {}) {
+/**
+ * Runs a command with its output on this terminal (`quiet`: only stderr, `silent`: nothing); rejects with CommandFailed
+ * unless it exits 0.
+ */
+export function run(command, args, { env = {}, cwd = root, quiet = false, silent = false } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd,
       env: environment(env),
-      stdio: ["ignore", quiet ? "ignore" : "inherit", "inherit"],
+      stdio: ["ignore", quiet || silent ? "ignore" : "inherit", silent ? "ignore" : "inherit"],
       shell: windows, // npm and friends are .cmd files there
     });
     const line = [path.basename(command), ...args].join(" ");

@@ -32,15 +32,14 @@ async function ensureCargoTool({ crate, program, version, why, cargoArgs = [], e
 
   step(`Installing ${crate} ${version}`, why);
   const begin = Date.now();
-  const install = (...more) =>
-    run("cargo", ["install", crate, "--version", version, "--root", folder, "--force", "--quiet", ...cargoArgs, ...more], { env });
+  const args = ["install", crate, "--version", version, "--root", folder, "--force", "--quiet", ...cargoArgs];
   try {
-    await install("--locked");
+    await run("cargo", [...args, "--locked"], { env, silent: true });
   } catch {
     // A dependency that the crate's own lockfile names can be missing from the index in use (yanked, or a mirror that
     // lags behind); the tool's own version stays fixed all the same.
-    note(`its own lockfile could not be used: trying again with the newest compatible dependencies`);
-    await install();
+    note("the dependencies of its own lockfile are not to be had: taking the newest compatible ones");
+    await run("cargo", args, { env });
   }
   writeFileSync(`${folder}/.complete`, `${version}\n`);
   note(`${crate} is in ${ours} (${seconds(begin)})`);
@@ -54,7 +53,10 @@ export function ensureWasmBindgen() {
     program: "wasm-bindgen",
     version: lockedVersion("wasm-bindgen"),
     why: "writes the JavaScript around the wasm file; its version has to be the locked one (about 2 minutes, once)",
-    cargoArgs: ["--no-default-features"], // without TLS: its test runner talks to a driver on this machine only
+    // Without TLS, since its test runner talks to a driver on this machine only; without the third program of the
+    // crate; and lightly optimised: it runs for a second or two.
+    cargoArgs: ["--no-default-features", "--bin", "wasm-bindgen", "--bin", "wasm-bindgen-test-runner"],
+    env: { CARGO_PROFILE_RELEASE_OPT_LEVEL: "1" },
   });
 }
 

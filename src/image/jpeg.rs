@@ -60,7 +60,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// At which fraction of its size a picture is decoded; sizes are rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[cfg_attr(not(test), allow(dead_code))]
+#[allow(dead_code)] // the smaller ones are for an opt-in fast path
 pub(crate) enum Scale {
     #[default]
     Full,

@@ -4,28 +4,46 @@ use crate::{Error, ErrorKind, Result};
 
 /// `width·height·channels` zero bytes.
 pub(crate) fn zeroed(width: usize, height: usize, channels: usize) -> Result<Vec<u8>> {
-    filled(width, height, channels, 0)
+    let length = reserve::<u8>(width, height, channels)?.0;
+    // `vec!` takes pages that are zero already and touches none; only it can't fail. That the memory is there has just
+    // been tried.
+    Ok(vec![0; length])
 }
 
 /// `width·height·channels` times `value`.
 pub(crate) fn filled<T: Clone>(width: usize, height: usize, channels: usize, value: T) -> Result<Vec<T>> {
-    let mut buffer = reserved(width, height, channels)?;
-    // No overflow: there is room for so many.
-    buffer.resize(width * height * channels, value);
+    let (length, mut buffer) = reserve(width, height, channels)?;
+    buffer.resize(length, value);
     Ok(buffer)
 }
 
 /// An empty buffer with room for `width·height·channels` values.
 pub(crate) fn reserved<T>(width: usize, height: usize, channels: usize) -> Result<Vec<T>> {
-    let length = width
-        .checked_mul(height)
-        .and_then(|pixels| pixels.checked_mul(channels))
-        .ok_or_else(|| out_of_memory(width, height, channels))?;
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(length).map_err(|error| out_of_memory(width, height, channels).with_source(error))?;
-    Ok(buffer)
+    reserve(width, height, channels).map(|(_, buffer)| buffer)
 }
 
-fn out_of_memory(width: usize, height: usize, channels: usize) -> Error {
-    Error::new(ErrorKind::OutOfMemory, format!("no memory for {width}x{height}x{channels} values"))
+/// The length, and an empty buffer with room for it.
+fn reserve<T>(width: usize, height: usize, channels: usize) -> Result<(usize, Vec<T>)> {
+    let failed = || {
+        let context = format!("no memory for {width}x{height}x{channels} values");
+        Error::new(ErrorKind::OutOfMemory, context)
+    };
+    let length = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(channels)).ok_or_else(failed)?;
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(length).map_err(|error| failed().with_source(error))?;
+    Ok((length, buffer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_had_is_an_error() {
+        assert_eq!(zeroed(2, 3, 4).unwrap(), [0; 24]);
+        assert_eq!(filled(1, 3, 1, 7.5).unwrap(), [7.5; 3]);
+        for (width, height, channels) in [(usize::MAX, 1, 1), (usize::MAX, usize::MAX, 1), (1 << 30, 1 << 30, 64)] {
+            assert_eq!(zeroed(width, height, channels).unwrap_err().kind(), ErrorKind::OutOfMemory);
+        }
+    }
 }

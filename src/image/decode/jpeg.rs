@@ -12,6 +12,11 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let scale = Scale::Full;
     let (width, height) = decoder.size(scale);
     check_pixels(width as u64, height as u64, limits)?;
+    // Not even one bit for each block of 8x8 pixels: what is said to be there is not.
+    if width.div_ceil(8) * height.div_ceil(8) / 8 > bytes.len() {
+        let context = format!("JPEG broken: {width}x{height} pixels in {} bytes", bytes.len());
+        return Err(Error::new(ErrorKind::Decode, context));
+    }
     let layout = decoder.layout();
     let pixels = (width * height * layout.channels()) as u64;
     let needed = pixels.saturating_add(decoder.memory(scale));

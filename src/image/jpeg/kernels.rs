@@ -5,16 +5,14 @@
 
 use super::{color, idct, upsample};
 
-/// Rows of luminance and the two chrominances, to a row of RGB pixels.
-type Colors = fn(&[u8], &[u8], &[u8], &mut [u8]);
+/// Brightness and the two colour differences of a row, and the row of RGB that they become.
+type YccToRgb = fn(&[u8], &[u8], &[u8], &mut [u8]);
 
 /// The functions that take most of the time.
 #[derive(Clone, Copy)]
 pub(super) struct Kernels {
     /// Coefficients, quantisers, to 8x8 samples in rows a stride apart.
     pub(super) idct_8x8: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
-    /// The same where only the first four coefficients of the first four rows are other than 0.
-    pub(super) idct_8x8_corner: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
     /// See [`upsample::horizontal`].
     pub(super) horizontal: fn(&[u8], &mut [u8]),
     /// See [`upsample::vertical`].
@@ -22,14 +20,13 @@ pub(super) struct Kernels {
     /// See [`upsample::both`].
     pub(super) both: fn(&[u8], &[u8], &mut [u8]),
     /// See [`color::ycc_to_rgb`].
-    pub(super) ycc_to_rgb: Colors,
+    pub(super) ycc_to_rgb: YccToRgb,
 }
 
 impl Kernels {
     /// Plain Rust.
     pub(super) const SCALAR: Self = Self {
         idct_8x8: idct::idct_8x8,
-        idct_8x8_corner: idct::idct_8x8,
         horizontal: upsample::horizontal,
         vertical: upsample::vertical,
         both: upsample::both,
@@ -38,15 +35,6 @@ impl Kernels {
 
     /// The fastest ones that this processor has.
     pub(super) fn best() -> Self {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        return super::x86::kernels().unwrap_or(Self::SCALAR);
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-        return super::simd128::KERNELS;
-        #[cfg(not(any(
-            target_arch = "x86",
-            target_arch = "x86_64",
-            all(target_arch = "wasm32", target_feature = "simd128")
-        )))]
         Self::SCALAR
     }
 }

@@ -1,0 +1,395 @@
+//! Images end to end: every source, format, orientation, default, limit and error, and thousands of broken files.
+#![allow(clippy::unwrap_used)]
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "common/sources.rs"]
+mod sources;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use candle_core::Device;
+use clip_vision::{Error, ErrorKind, Image, Limits, ResizeFilter};
+use sources::{fnv1a64, golden_bytes, golden_json, number, rgb8, shared_images, values};
+
+fn golden_path(name: &str) -> String {
+    format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn error(image: Image) -> Error {
+    image.to_tensor_sync(&Device::Cpu).unwrap_err()
+}
+
+/// Share of equal values, mean and largest difference.
+fn agreement(ours: &[u8], theirs: &[u8]) -> (f64, f64, u8) {
+    assert_eq!(ours.len(), theirs.len());
+    let differences: Vec<u8> = ours.iter().zip(theirs).map(|(a, b)| a.abs_diff(*b)).collect();
+    let count = differences.len() as f64;
+    let equal = differences.iter().filter(|&&difference| difference == 0).count() as f64 / count;
+    let mean = differences.iter().map(|&difference| f64::from(difference)).sum::<f64>() / count;
+    (equal, mean, differences.into_iter().max().unwrap_or(0))
+}
+
+#[test]
+fn every_golden_picture_is_pillows() {
+    let manifest = golden_json("images.json");
+    let rows = manifest["images"].as_array().unwrap();
+    assert!(rows.len() > 40);
+    for row in rows {
+        let file = row["file"].as_str().unwrap();
+        let (bytes, size) = rgb8(Image::from_path(golden_path(&format!("images/{file}"))));
+        assert_eq!(size, (number(row, "height"), number(row, "width")), "{file}");
+        let Some(decoded) = row["decoded"].as_str() else {
+            assert_eq!(fnv1a64(bytes), row["rgb_fnv1a64"].as_str().unwrap(), "{file}");
+            continue;
+        };
+        // Lossy: decoders may round differently, but no more than that.
+        let (theirs, _) = rgb8(Image::from_bytes(golden_bytes(decoded)));
+        let (equal, mean, most) = agreement(&bytes, &theirs);
+        println!("{file}: {:.1} % equal, mean {mean:.3}, at most {most}", equal * 100.0);
+        assert!(equal > 0.8 && mean < 0.3 && most <= 6, "{file}: {equal} equal, mean {mean}, at most {most}");
+        if file.ends_with(".webp") {
+            assert_eq!(most, 0, "{file}");
+        }
+    }
+}
+
+#[test]
+fn every_source_gives_the_same_picture() {
+    let bytes = golden_bytes("images/rgb-photo.png");
+    let path = golden_path("images/rgb-photo.png");
+    let (expected, size) = rgb8(Image::from_bytes(bytes.as_slice()));
+    let folded: String =
+        STANDARD.encode(&bytes).as_bytes().chunks(76).map(|line| format!("{}\r\n", line.escape_ascii())).collect();
+    let sources = [
+        Image::from_path(&path),
+        Image::from_bytes(bytes.clone()),
+        Image::from_base64(STANDARD.encode(&bytes)),
+        Image::from_base64(STANDARD_NO_PAD.encode(&bytes)),
+        Image::from_base64(URL_SAFE.encode(&bytes)),
+        Image::from_base64(URL_SAFE_NO_PAD.encode(&bytes)),
+        Image::from_base64(folded),
+        Image::from_base64(format!("data:image/png;base64,{}", STANDARD.encode(&bytes))),
+        Image::from_url(format!("data:image/jpeg;base64,{}", STANDARD_NO_PAD.encode(&bytes))),
+        Image::from_url(format!("file://{}", path.replace("rgb", "%72%67b"))),
+        Image::from_rgb8(size.1, size.0, expected.clone()),
+        Image::from_rgba8(size.1, size.0, expected.chunks(3).flat_map(|rgb| [rgb[0], rgb[1], rgb[2], 9]).collect()),
+        Image::from_path(&path).decode_sync().unwrap(),
+    ];
+    for source in sources {
+        let name = format!("{source:?}");
+        assert!(name.len() < 1000, "bytes are not printed: {name}");
+        assert_eq!(rgb8(source.clone()), (expected.clone(), size), "{name}");
+        assert_eq!(rgb8(source.resize(7, 5, ResizeFilter::Triangle)).1, (5, 7), "{name}");
+    }
+}
+
+#[test]
+fn the_tensor_is_planes_of_values() {
+    let pixels = vec![0, 51, 102, 153, 204, 255];
+    let tensor = Image::from_rgb8(2, 1, pixels).to_tensor_sync(&Device::Cpu).unwrap();
+    assert_eq!(tensor.dims(), [3, 1, 2]);
+    assert_eq!(values(&tensor), [0.0, 153.0, 51.0, 204.0, 102.0, 255.0]);
+
+    let image = Image::from_rgb8(1, 1, vec![51, 102, 255]).center_crop(1, 3);
+    let image = image.normalize_unsigned().normalize_with([0.2, 0.0, 0.0], [1.0, 0.5, 2.0]).clamp(-1.0, 0.7);
+    let tensor = image.to_tensor_sync(&Device::Cpu).unwrap();
+    // Zeros around a small image are black pixels, and normalised like them.
+    let expected: [f32; 9] = [-0.2, 0.0, -0.2, 0.0, 0.7, 0.0, 0.0, 0.5, 0.0];
+    for (got, wanted) in values(&tensor).into_iter().zip(expected) {
+        assert!((got - wanted).abs() < 1e-6, "{got} {wanted}");
+    }
+}
+
+#[test]
+fn decoding_and_operating_can_be_told_apart() {
+    let image = Image::from_path(golden_path("images/exif-6.jpg")).resize(9, 7, ResizeFilter::Lanczos3);
+    assert_eq!(image.size(), None);
+    let decoded = image.clone().decode_sync().unwrap();
+    assert_eq!(decoded.size(), Some((60, 40)));
+    assert_eq!(rgb8(decoded), rgb8(image));
+    assert_eq!(Image::from_rgb8(4, 2, vec![0; 24]).size(), Some((4, 2)));
+}
+
+#[test]
+fn names_say_nothing() {
+    let folder = std::env::temp_dir().join(format!("clip-vision-names-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("photo.jpg");
+    std::fs::write(&path, golden_bytes("images/rgb-photo.png")).unwrap();
+    assert!(Image::from_path(&path).to_tensor_sync(&Device::Cpu).is_ok());
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn transparency_is_dropped_or_composited() {
+    let image = || Image::from_rgba8(2, 1, vec![200, 100, 50, 0, 200, 100, 50, 128]);
+    assert_eq!(rgb8(image()).0, [200, 100, 50, 200, 100, 50]);
+    assert_eq!(rgb8(image().background([255, 255, 255])).0, [255, 255, 255, 227, 177, 152]);
+    // Before every operation, wherever it is written.
+    let resized = image().resize(4, 2, ResizeFilter::Nearest).background([0, 0, 0]);
+    assert_eq!(rgb8(resized).0[..6], [0, 0, 0, 0, 0, 0]);
+    // Pictures without transparency don't change.
+    let opaque = Image::from_path(golden_path("images/rgb-photo.png"));
+    assert_eq!(rgb8(opaque.clone().background([1, 2, 3])), rgb8(opaque));
+}
+
+#[test]
+fn every_shared_picture_is_read_or_refused_with_a_reason() {
+    for path in shared_images("formats").into_iter().chain(shared_images("broken")).chain(shared_images("exif")) {
+        match Image::from_path(&path).to_tensor_sync(&Device::Cpu) {
+            Ok(tensor) => assert_eq!(tensor.dims()[0], 3),
+            Err(error) => {
+                let refused = [ErrorKind::Decode, ErrorKind::UnsupportedFormat, ErrorKind::TooLarge];
+                assert!(refused.contains(&error.kind()), "{}: {error}", path.display());
+                assert!(error.to_string().contains(path.file_name().unwrap().to_str().unwrap()), "{error}");
+                println!("{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn all_orientations_show_the_same_scene() {
+    for scene in ["Landscape", "Portrait"] {
+        let files: Vec<_> = shared_images("exif")
+            .into_iter()
+            .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(scene))
+            .collect();
+        let small = |path: &Path| rgb8(Image::from_path(path).resize_shortest_edge(48, ResizeFilter::Triangle));
+        let Some(first) = files.first().map(|path| small(path)) else { continue };
+        assert_eq!(files.len(), 9);
+        for path in &files {
+            let (pixels, size) = small(path);
+            assert_eq!(size, first.1, "{}", path.display());
+            let (_, mean, _) = agreement(&pixels, &first.0);
+            assert!(mean < 8.0, "{} differs by {mean}", path.display());
+        }
+    }
+}
+
+#[test]
+fn what_can_not_be_read_says_why() {
+    let path = || Image::from_path(golden_path("images/rgb-photo.png"));
+    let svg = b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>".to_vec();
+    let cases: Vec<(Image, ErrorKind, &str)> = vec![
+        (Image::from_path("/no/such/picture.jpg"), ErrorKind::Fetch, "/no/such/picture.jpg"),
+        (Image::from_path(env!("CARGO_MANIFEST_DIR")), ErrorKind::Fetch, "directory"),
+        (Image::from_url("file:///no/such%20picture.jpg"), ErrorKind::Fetch, "/no/such picture.jpg"),
+        (Image::from_url("file://elsewhere/a.jpg"), ErrorKind::InvalidArgument, "another host"),
+        (Image::from_url("picture.jpg"), ErrorKind::InvalidArgument, "picture.jpg"),
+        (Image::from_url("ftp://a/b"), ErrorKind::InvalidArgument, "ftp://a/b"),
+        (Image::from_base64("no base64 at all!"), ErrorKind::Decode, "base64"),
+        (Image::from_base64(""), ErrorKind::UnsupportedFormat, "no bytes"),
+        (Image::from_bytes([]), ErrorKind::UnsupportedFormat, "no bytes"),
+        (Image::from_bytes(*b"hello, world"), ErrorKind::UnsupportedFormat, "hello, w"),
+        (Image::from_bytes(svg), ErrorKind::UnsupportedFormat, "SVG"),
+        (Image::from_bytes(*b"<!doctype html>"), ErrorKind::UnsupportedFormat, "HTML"),
+        (Image::from_bytes(*b"\0\0\0\x1cftypavif\0\0\0\0mif1"), ErrorKind::UnsupportedFormat, "AVIF"),
+        (Image::from_bytes(*b"\xff\xd8\xff"), ErrorKind::Decode, "JPEG"),
+        (Image::from_bytes(*b"GIF89a"), ErrorKind::Decode, "GIF"),
+        (Image::from_rgb8(2, 2, vec![0; 11]), ErrorKind::InvalidArgument, "12 bytes, not 11"),
+        (Image::from_rgba8(2, 2, vec![0; 12]), ErrorKind::InvalidArgument, "16 bytes, not 12"),
+        (Image::from_rgb8(0, 2, vec![]), ErrorKind::InvalidArgument, "0x2"),
+        (path().resize(0, 1, ResizeFilter::Nearest), ErrorKind::InvalidArgument, "resize"),
+        (path().normalize_unsigned().center_crop(3, 3), ErrorKind::InvalidArgument, "center_crop"),
+        (path().resize(1 << 30, 1, ResizeFilter::Triangle), ErrorKind::TooLarge, "1073741824"),
+        (path().center_crop(1 << 20, 1 << 20), ErrorKind::TooLarge, "limit"),
+        (path().resize(100_000, 100_000, ResizeFilter::Triangle), ErrorKind::TooLarge, "limit"),
+        (
+            Image::from_rgb8(1, 100_000, vec![7; 300_000]).resize_shortest_edge(9999, ResizeFilter::Nearest),
+            ErrorKind::TooLarge,
+            "resize_shortest_edge",
+        ),
+    ];
+    for (image, kind, text) in cases {
+        let name = format!("{image:?}");
+        let error = error(image.clone());
+        assert_eq!(error.kind(), kind, "{name}: {error}");
+        assert!(error.to_string().contains(text), "{name}: {error}");
+        assert_eq!(image.decode_sync().map_or(kind, |_| kind), kind);
+    }
+    #[cfg(not(feature = "http"))]
+    {
+        let error = error(Image::from_url("https://example.com/a.jpg"));
+        assert_eq!(error.kind(), ErrorKind::Fetch);
+        assert!(error.to_string().contains("feature `http`"), "{error}");
+    }
+}
+
+/// An impossible queue is told before anything is read: the file is not even there.
+#[test]
+fn the_queue_is_checked_before_the_source() {
+    let image = || Image::from_path("/no/such/picture.jpg");
+    for impossible in [
+        image().resize(3, 0, ResizeFilter::Nearest),
+        image().clamp(1.0, 0.0),
+        image().normalize_with([0.0; 3], [1.0, f32::NAN, 1.0]),
+        image().normalize_signed().resize(3, 3, ResizeFilter::Nearest),
+    ] {
+        assert_eq!(error(impossible.clone()).kind(), ErrorKind::InvalidArgument);
+        assert_eq!(impossible.decode_sync().unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+#[test]
+fn broken_goldens_are_refused() {
+    let mut count = 0;
+    for entry in std::fs::read_dir(golden_path("broken")).unwrap() {
+        let path = entry.unwrap().path();
+        let error = error(Image::from_path(&path));
+        assert!(
+            matches!(error.kind(), ErrorKind::Decode | ErrorKind::UnsupportedFormat),
+            "{}: {error}",
+            path.display()
+        );
+        count += 1;
+    }
+    assert!(count > 3);
+}
+
+#[test]
+fn limits_are_held_before_memory_is_taken() {
+    let file = golden_bytes("images/rgb-500x375.png");
+    let defaults = Limits::default();
+    let with = |limits| Image::from_bytes(file.clone()).limits(limits).to_tensor_sync(&Device::Cpu);
+    assert!(with(Limits { max_pixels: 500 * 375, ..defaults }).is_ok());
+    for limits in [
+        Limits { max_pixels: 500 * 375 - 1, ..defaults },
+        Limits { max_bytes: file.len() as u64 - 1, ..defaults },
+        Limits { max_alloc: 500 * 375 * 3 - 1, ..defaults },
+    ] {
+        assert_eq!(with(limits).unwrap_err().kind(), ErrorKind::TooLarge, "{limits:?}");
+    }
+    let raw = Image::from_rgb8(100, 100, vec![0; 30_000]);
+    let few = Limits { max_pixels: 9_999, ..defaults };
+    assert_eq!(error(raw.clone().limits(few)).kind(), ErrorKind::TooLarge);
+    assert_eq!(error(raw.center_crop(200, 60).limits(few)).kind(), ErrorKind::TooLarge);
+}
+
+/// Headers that promise a giant: refused at once.
+#[test]
+fn lying_headers_cost_nothing() {
+    let patched = |file: &str, before: &[u8], skip: usize, size: &[u8]| {
+        let mut bytes = golden_bytes(&format!("images/{file}"));
+        let at = bytes.windows(before.len()).position(|part| part == before).unwrap() + skip;
+        bytes[at..at + size.len()].copy_from_slice(size);
+        bytes
+    };
+    const MOST: [u8; 8] = [0xff; 8];
+    // Just within the pixels that are allowed.
+    const LARGE: [u8; 4] = [0x3e, 0x80, 0x3e, 0x80];
+    let cases = [
+        ("GIF", patched("still.gif", b"GIF8", 6, &MOST[..4])),
+        ("PNG", patched("rgb-photo.png", b"IHDR", 4, &[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff])),
+        ("BMP", patched("rgb.bmp", b"BM", 18, &[0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff, 0x7f])),
+        ("JPEG", patched("photo-gray.jpg", b"\xff\xc0", 5, &MOST[..4])),
+        ("large JPEG", patched("photo-gray.jpg", b"\xff\xc0", 5, &LARGE)),
+        ("progressive JPEG", patched("photo-progressive.jpg", b"\xff\xc2", 5, &LARGE)),
+        ("WebP", patched("lossy.webp", b"\x9d\x01\x2a", 3, &[0xff, 0x3f, 0xff, 0x3f])),
+        ("large WebP", patched("lossy.webp", b"\x9d\x01\x2a", 3, &[0x80, 0x3e, 0x80, 0x3e])),
+    ];
+    for (name, file) in cases {
+        let start = Instant::now();
+        let error = error(Image::from_bytes(file).center_crop(8, 8));
+        assert!(matches!(error.kind(), ErrorKind::TooLarge | ErrorKind::Decode), "{name}: {error}");
+        assert!(start.elapsed() < Duration::from_secs(1), "{name} took {:?}", start.elapsed());
+        println!("{name}: {error}");
+    }
+}
+
+/// A sliver is never blown up whole: its middle is.
+#[test]
+fn slivers_cost_what_is_kept_of_them() {
+    for (width, height) in [(1, 100_000), (100_000, 1), (3, 50_000)] {
+        let image = Image::from_rgb8(width, height, vec![128; width * height * 3]);
+        let start = Instant::now();
+        let (pixels, size) = rgb8(image.resize_shortest_edge(224, ResizeFilter::CatmullRom).center_crop(224, 224));
+        assert!(start.elapsed() < Duration::from_secs(2));
+        assert_eq!(size, (224, 224));
+        assert!(pixels.iter().all(|&value| value == 128));
+    }
+}
+
+/// A few thousand damaged files of every format: cut short, bits flipped, bytes overwritten, parts repeated. Each is
+/// read or refused, without panic and in time.
+#[test]
+fn damaged_files_do_no_harm() {
+    const ROUNDS: usize = 90;
+    let manifest = golden_json("images.json");
+    let files = manifest["images"].as_array().unwrap().iter().map(|row| row["file"].as_str().unwrap().to_owned());
+    let mut originals: Vec<(String, Vec<u8>)> =
+        files.map(|file| (file.clone(), golden_bytes(&format!("images/{file}")))).collect();
+    for path in shared_images("formats") {
+        originals.push((path.display().to_string(), std::fs::read(path).unwrap()));
+    }
+    originals.retain(|(_, bytes)| bytes.len() < 40_000);
+    let limits = Limits { max_pixels: 2_000_000, max_alloc: 64 << 20, ..Limits::default() };
+    let mut random = Random(0x5eed_c11b);
+    let (mut read, mut refused) = (0, 0);
+    let start = Instant::now();
+    for (name, bytes) in &originals {
+        for round in 0..ROUNDS {
+            let mut damaged = bytes.clone();
+            random.damage(&mut damaged, round);
+            let once = Instant::now();
+            let image = Image::from_bytes(damaged).limits(limits).center_crop(16, 16).normalize_unsigned();
+            match image.to_tensor_sync(&Device::Cpu) {
+                Ok(_) => read += 1,
+                Err(error) => {
+                    let kinds =
+                        [ErrorKind::Decode, ErrorKind::UnsupportedFormat, ErrorKind::TooLarge, ErrorKind::OutOfMemory];
+                    assert!(kinds.contains(&error.kind()), "{name}, round {round}: {error}");
+                    assert!(!error.to_string().contains("panicked"), "{name}, round {round}: {error}");
+                    refused += 1;
+                }
+            }
+            assert!(once.elapsed() < Duration::from_secs(2), "{name}, round {round} took {:?}", once.elapsed());
+        }
+    }
+    println!("{read} read, {refused} refused, of {} files, in {:?}", originals.len(), start.elapsed());
+    assert!(read > 500 && refused > 500);
+}
+
+/// xorshift64*, so that every run damages alike.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() >> 33) as usize % end.max(1)
+    }
+
+    fn damage(&mut self, bytes: &mut Vec<u8>, round: usize) {
+        // Half of the damage goes to the header, where it means most.
+        let reach = if round.is_multiple_of(2) { bytes.len().min(64) } else { bytes.len() };
+        match round % 5 {
+            0 => bytes.truncate(self.below(bytes.len())),
+            1 | 2 => {
+                for _ in 0..=self.below(8) {
+                    let at = self.below(reach);
+                    bytes[at] ^= 1 << self.below(8);
+                }
+            }
+            3 => {
+                for _ in 0..=self.below(4) {
+                    let at = self.below(reach);
+                    bytes[at] = [0, 0xff, 0x7f, 0x80, 1][self.below(5)];
+                }
+            }
+            _ => {
+                let (from, to) = (self.below(bytes.len()), self.below(bytes.len()));
+                let part = bytes[from..(from + self.below(64)).min(bytes.len())].to_vec();
+                bytes.splice(to..to, part);
+            }
+        }
+    }
+}
