@@ -7,7 +7,7 @@ mod sources;
 
 use candle_core::Device;
 use clip_vision::{ErrorKind, Image};
-use sources::{golden_bytes, golden_json};
+use sources::{fnv1a64, golden_bytes, golden_json};
 
 /// Width, height and the values, 0 to 255, of the decoded picture: red, green and blue planes.
 fn decode(bytes: Vec<u8>) -> (usize, usize, Vec<f32>) {
@@ -42,4 +42,31 @@ fn truncated_pictures_are_refused() {
         let expected = if length < 3 { ErrorKind::UnsupportedFormat } else { ErrorKind::Decode };
         assert_eq!(error.kind(), expected, "{length} bytes: {error}");
     }
+}
+
+#[test]
+fn every_kind_of_jpeg_equals_pillow() {
+    let index = golden_json("jpeg.json");
+    let mut compared = 0;
+    for case in index["cases"].as_array().unwrap() {
+        let file = case["file"].as_str().unwrap();
+        let image = Image::from_bytes(golden_bytes(&format!("jpeg/{file}")));
+        let expected = &case["1/1"];
+        if expected.is_null() {
+            assert_eq!(image.to_tensor_sync(&Device::Cpu).unwrap_err().kind(), ErrorKind::Decode, "{file}");
+            continue;
+        }
+        let tensor = image.to_tensor_sync(&Device::Cpu).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let [_, height, width] = tensor.dims() else { panic!("{file}: {:?}", tensor.dims()) };
+        assert_eq!(
+            (*width as u64, *height as u64),
+            (expected[0].as_u64().unwrap(), expected[1].as_u64().unwrap()),
+            "{file}"
+        );
+        let pixels: Vec<f32> = tensor.permute((1, 2, 0)).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        let bytes = pixels.iter().map(|&value| value as u8);
+        assert_eq!(fnv1a64(bytes), expected[2].as_str().unwrap(), "{file}");
+        compared += 1;
+    }
+    assert!(compared >= 90, "only {compared} compared");
 }

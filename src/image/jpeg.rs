@@ -19,7 +19,7 @@
 //! sequential.rs  baseline coefficients      progressive.rs     progressive coefficients, coefficients.rs their home
 //! idct.rs        coefficients to samples    upsample.rs        samples to full size
 //! color.rs       samples to RGB             smooth.rs          blocks whose coefficients never came
-//! rows.rs        blocks to rows             kernels.rs         scalar or SIMD
+//! rows.rs        blocks to rows             kernels.rs         scalar or SIMD: vector.rs, x86.rs, simd128.rs
 //! ```
 //!
 //! All formulas are from the standard (ITU-T T.81) and from <https://github.com/libjpeg-turbo/libjpeg-turbo>; each
@@ -36,8 +36,14 @@ mod markers;
 mod progressive;
 mod rows;
 mod sequential;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
 mod smooth;
 mod upsample;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64", all(target_arch = "wasm32", target_feature = "simd128")))]
+mod vector;
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+mod x86;
 
 use std::rc::Rc;
 

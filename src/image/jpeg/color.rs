@@ -8,15 +8,19 @@ const fn fix(x: f64) -> i32 {
     (x * 65536.0 + 0.5) as i32
 }
 
+const CR_RED: i32 = fix(1.40200);
+pub(super) const CB_GREEN: i32 = fix(0.34414);
+pub(super) const CR_GREEN: i32 = fix(0.71414);
+const CB_BLUE: i32 = fix(1.77200);
 const HALF: i32 = 1 << 15;
 
 /// One pixel.
 #[inline(always)]
 fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
-    let r = y + ((fix(1.40200) * cr + HALF) >> 16);
-    let g = y + ((-fix(0.34414) * cb - fix(0.71414) * cr + HALF) >> 16);
-    let b = y + ((fix(1.77200) * cb + HALF) >> 16);
+    let r = y + ((CR_RED * cr + HALF) >> 16);
+    let g = y + ((-CB_GREEN * cb - CR_GREEN * cr + HALF) >> 16);
+    let b = y + ((CB_BLUE * cb + HALF) >> 16);
     [r, g, b].map(|value| value.clamp(0, 255) as u8)
 }
 

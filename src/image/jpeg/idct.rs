@@ -38,8 +38,8 @@ pub(super) const F_3_072: i32 = fix(3.072_711_026);
 pub(super) const F_3_624: i32 = fix(3.624_509_785);
 
 /// Fractional bits of the constants, and of the values between the passes.
-const CONST_BITS: u32 = 13;
-const PASS1_BITS: u32 = 2;
+pub(super) const CONST_BITS: u32 = 13;
+pub(super) const PASS1_BITS: u32 = 2;
 
 /// The sample for a descaled value: clamped, and centred at 128.
 fn sample(value: i32) -> u8 {
@@ -66,7 +66,11 @@ pub(super) fn dc_sample(dc: i16, quantiser: i16) -> u8 {
 /// Fills a block of `size`x`size` samples with `value`.
 pub(super) fn fill(value: u8, size: usize, out: &mut [u8], stride: usize) {
     for row in out.chunks_mut(stride).take(size) {
-        row[..size].fill(value);
+        // Of a size known to the compiler this is one instruction.
+        match row.first_chunk_mut::<8>() {
+            Some(row) if size == 8 => *row = [value; 8],
+            _ => row[..size].fill(value),
+        }
     }
 }
 

@@ -96,6 +96,9 @@ impl Strip {
         let out = &mut self.samples[start..];
         match (size, extent.is_dc()) {
             (8 | 4, true) => idct::fill(idct::dc_sample(coefficients[0], self.quantisers[0]), size, out, self.stride),
+            (8, false) if extent.is_corner() => {
+                (self.kernels.idct_8x8_corner)(coefficients, &self.quantisers, out, self.stride);
+            }
             (8, false) => (self.kernels.idct_8x8)(coefficients, &self.quantisers, out, self.stride),
             (4, false) => idct::idct_4x4(coefficients, &self.quantisers, out, self.stride),
             (2, _) => idct::idct_2x2(coefficients, &self.quantisers, out, self.stride),

@@ -37,13 +37,29 @@ impl Extent {
     pub(super) const NOTHING: Self = Self(0);
     /// The DC coefficient only.
     const DC: Self = Self(1);
+    /// The first ten in zigzag order: they lie in the first four rows and columns.
+    const CORNER: Self = Self(10);
     /// Any.
     const ALL: Self = Self(64);
 
     /// The extent of coefficients in natural order.
     pub(super) fn of(block: &[i16; 64]) -> Self {
-        let any = block[1..].iter().fold(0, |any, coefficient| any | coefficient);
-        if any == 0 { Self::DC } else { Self::ALL }
+        let (rows, _) = block.as_chunks::<8>();
+        let any = |coefficients: &[i16]| coefficients.iter().fold(0, |any, coefficient| any | coefficient);
+        let outside = rows[..4].iter().fold(any(&block[32..]), |outside, row| outside | any(&row[4..]));
+        if outside != 0 {
+            Self::ALL
+        } else if any(&block[1..32]) != 0 {
+            Self::CORNER
+        } else {
+            Self::DC
+        }
+    }
+
+    /// Do all lie in the first four rows and columns?
+    #[inline(always)]
+    pub(super) fn is_corner(self) -> bool {
+        self.0 <= Self::CORNER.0
     }
 
     /// Is the DC coefficient the only one?
@@ -183,5 +199,5 @@ fn decode_block(
         last = k;
         k += 1;
     }
-    (window, if last == 0 { Extent::DC } else { Extent::ALL })
+    (window, Extent(last as u8 + 1))
 }
