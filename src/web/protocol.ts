@@ -13,7 +13,7 @@ import type { WireError } from "./errors.js";
 export type ProtocolVersion = 1;
 
 /** How the model computes: in 32-bit floats. */
-export type Precision = "f32";
+export type Precision = "f32" | "int8";
 
 /** A file of a model: an address, or its content. An `optional` one may be missing on the server. */
 export type WireFile = { url: string; optional?: boolean } | { blob: Blob; name: string };
