@@ -13,6 +13,8 @@ type YccToRgb = fn(&[u8], &[u8], &[u8], &mut [u8]);
 pub(super) struct Kernels {
     /// Coefficients, quantisers, to 8x8 samples in rows a stride apart.
     pub(super) idct_8x8: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
+    /// The same where only the first four coefficients of the first four rows are other than 0.
+    pub(super) idct_8x8_corner: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
     /// See [`upsample::horizontal`].
     pub(super) horizontal: fn(&[u8], &mut [u8]),
     /// See [`upsample::vertical`].
@@ -27,6 +29,7 @@ impl Kernels {
     /// Plain Rust.
     pub(super) const SCALAR: Self = Self {
         idct_8x8: idct::idct_8x8,
+        idct_8x8_corner: idct::idct_8x8,
         horizontal: upsample::horizontal,
         vertical: upsample::vertical,
         both: upsample::both,
@@ -35,6 +38,15 @@ impl Kernels {
 
     /// The fastest ones that this processor has.
     pub(super) fn best() -> Self {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        return super::x86::kernels().unwrap_or(Self::SCALAR);
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        return super::simd128::KERNELS;
+        #[cfg(not(any(
+            target_arch = "x86",
+            target_arch = "x86_64",
+            all(target_arch = "wasm32", target_feature = "simd128")
+        )))]
         Self::SCALAR
     }
 }
