@@ -13,7 +13,7 @@ import { requireCargo } from "./setup/rust.mjs";
 import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
-const NATIVE = ["--features", "cli,tokio,http"];
+const NATIVE = ["--features", "cli,http,text,tokio"];
 const wasm = flavourNamed(BASELINE);
 const node = (script, ...args) => run(process.execPath, [inRoot("node_modules", ...script.split("/")), ...args]);
 

@@ -3,56 +3,27 @@
 //! Everything below this line of the house is plain synchronous code; everything above it (`native.rs`, `wasm.rs`, the
 //! command line) only calls what is here.
 
-use crate::clip::config::{ClipConfig, VisionConfig};
-use crate::clip::vision::{VisionNames, VisionTower};
+use crate::clip::config::VisionConfig;
+use crate::clip::vision::VisionTower;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Image;
+use crate::ops::Precision;
 use crate::preprocess::PreprocessConfig;
-use crate::weights::WeightsReader;
 use candle_core::{Device, Tensor};
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
-use std::str::FromStr;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::Mutex;
+
+mod loader;
+mod text;
+
+#[cfg(feature = "tokio")]
+pub(crate) use loader::dimension_of_dir;
+pub use loader::{Loader, TextLoader};
+pub use text::TextModel;
+use text::TextState;
 
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
-/// Bytes of a weights file read at a time.
-const PIECE: usize = 1 << 20;
-
-/// The arithmetic of the model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Precision {
-    /// Single precision: embeddings equal to Python's.
-    #[default]
-    F32,
-}
-
-impl Precision {
-    /// The name that the command line and the npm package use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = Error;
-
-    /// Reads `"f32"`.
-    fn from_str(name: &str) -> Result<Self> {
-        match name {
-            "f32" => Ok(Self::F32),
-            _ => {
-                let what = format!("unknown precision {name:?}: this build has \"f32\"");
-                Err(Error::new(ErrorKind::InvalidArgument, what))
-            }
-        }
-    }
-}
 
 /// How a model is loaded.
 #[derive(Clone, Debug)]
@@ -80,11 +51,13 @@ pub struct ModelFiles {
     pub preprocessor: Option<Vec<u8>>,
     /// `model.safetensors`: f32, f16 or bf16; the vision tower alone or the whole CLIP.
     pub weights: Vec<u8>,
+    /// `tokenizer.json`; with it the text tower is loaded as well. (Without the feature `text` its content is not read.)
+    pub tokenizer: Option<Vec<u8>>,
 }
 
-/// A CLIP vision model with its preprocessing: images in, embeddings out.
+/// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts.
 ///
-/// Shared freely between threads: embedding takes `&self`.
+/// Shared freely between threads: embedding takes `&self`. The text tower takes no memory before it is first used.
 ///
 /// ```no_run
 /// use clip_vision::{ClipVision, Image, Options};
@@ -97,7 +70,8 @@ pub struct ClipVision {
     tower: VisionTower,
     preprocess: PreprocessConfig,
     options: Options,
-    num_parameters: usize,
+    weight_bytes: usize,
+    text: Mutex<TextState>,
 }
 
 impl std::fmt::Debug for ClipVision {
@@ -114,21 +88,7 @@ impl ClipVision {
     /// [`ErrorKind::Fetch`]: a file is not there or not readable. [`ErrorKind::Config`], [`ErrorKind::Weights`]: a file
     /// is wrong; the message says what and where. [`ErrorKind::OutOfMemory`].
     pub fn from_dir(path: impl AsRef<Path>, options: Options) -> Result<Self> {
-        let dir = path.as_ref();
-        let (config, preprocessor) = read_configs(dir)?;
-        let weights = dir.join("model.safetensors");
-        let in_dir = |error: Error| error.within(dir.display());
-        let mut loader = Loader::new(&config, preprocessor.as_deref(), options).map_err(in_dir)?;
-        let mut file = File::open(&weights).map_err(|error| unreadable(&weights, error))?;
-        let mut piece = vec![0; PIECE];
-        loop {
-            let len = file.read(&mut piece).map_err(|error| unreadable(&weights, error))?;
-            if len == 0 {
-                break;
-            }
-            loader.push(piece.get(..len).unwrap_or_default()).map_err(|error| error.within(weights.display()))?;
-        }
-        loader.finish().map_err(|error| error.within(weights.display()))
+        loader::from_dir(path.as_ref(), options)
     }
 
     /// Loads a model of files in memory.
@@ -138,7 +98,16 @@ impl ClipVision {
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
         let mut loader = Loader::new(&files.config, files.preprocessor.as_deref(), options)?;
         loader.push(&files.weights)?;
-        loader.finish()
+        let clip = loader.finish()?;
+        if let Some(_tokenizer) = &files.tokenizer {
+            let mut loader = clip.text_loader()?;
+            loader.push(&files.weights)?;
+            let text = loader.finish()?;
+            #[cfg(feature = "text")]
+            let text = text.with_tokenizer(_tokenizer)?;
+            clip.set_text(text);
+        }
+        Ok(clip)
     }
 
     /// The embedding of an image: [`dimension`](Self::dimension) values, of length 1 unless
@@ -238,9 +207,9 @@ impl ClipVision {
         &self.options
     }
 
-    /// Bytes that the weights take in memory.
+    /// About the bytes that the vision tower's weights take in memory.
     pub fn weight_bytes(&self) -> usize {
-        self.num_parameters * size_of::<f32>()
+        self.weight_bytes
     }
 }
 
@@ -249,112 +218,5 @@ fn normalize(embedding: &mut [f32]) {
     let norm = embedding.iter().map(|x| x * x).sum::<f32>().sqrt();
     if norm > 0.0 {
         embedding.iter_mut().for_each(|x| *x /= norm);
-    }
-}
-
-/// Length of the embeddings of the model in a directory, from its `config.json` alone.
-#[cfg(feature = "tokio")]
-pub(crate) fn dimension_of_dir(dir: &Path) -> Result<usize> {
-    let (config, _) = read_configs(dir)?;
-    Ok(ClipConfig::from_json(&config)?.vision.embedding_dim())
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Fetch, format!("cannot read {}", path.display())).with_source(error)
-}
-
-/// `config.json` and, where it is there, `preprocessor_config.json`.
-fn read_configs(dir: &Path) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
-    let read = |name: &str| {
-        let path = dir.join(name);
-        std::fs::read(&path).map_err(|error| (error.kind(), unreadable(&path, error)))
-    };
-    let config = read("config.json").map_err(|(_, error)| error)?;
-    let preprocessor = match read("preprocessor_config.json") {
-        Ok(json) => Some(json),
-        Err((std::io::ErrorKind::NotFound, _)) => None,
-        Err((_, error)) => return Err(error),
-    };
-    Ok((config, preprocessor))
-}
-
-/// Makes a [`ClipVision`] of weights that arrive in pieces: from a disk, or from a network.
-///
-/// ```no_run
-/// # fn next_piece() -> Option<Vec<u8>> { None }
-/// use clip_vision::{Loader, Options};
-/// let config = std::fs::read("config.json").unwrap();
-/// let mut loader = Loader::new(&config, None, Options::default())?;
-/// while let Some(piece) = next_piece() {
-///     loader.push(&piece)?;
-/// }
-/// let clip = loader.finish()?;
-/// # Ok::<(), clip_vision::Error>(())
-/// ```
-pub struct Loader {
-    reader: WeightsReader,
-    /// Where the tensors are named, once the header has said so.
-    names: Receiver<(VisionNames, usize)>,
-    config: VisionConfig,
-    preprocess: PreprocessConfig,
-    options: Options,
-}
-
-impl std::fmt::Debug for Loader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loader").field("config", &self.config).field("options", &self.options).finish_non_exhaustive()
-    }
-}
-
-impl Loader {
-    /// Reads the configuration: the bytes of `config.json` and `preprocessor_config.json`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`].
-    pub fn new(config: &[u8], preprocessor: Option<&[u8]>, options: Options) -> Result<Self> {
-        let config = ClipConfig::from_json(config)?.vision;
-        let preprocess = match preprocessor {
-            Some(json) => PreprocessConfig::from_json(json)?,
-            None => PreprocessConfig::clip(config.image_size),
-        };
-        let size = config.image_size;
-        if let Some((height, width)) = preprocess.output_size().filter(|made| *made != (size, size)) {
-            let what = format!(
-                "preprocessor_config.json makes images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
-            );
-            return Err(Error::new(ErrorKind::Config, what));
-        }
-        let (sender, names) = channel();
-        let shape = config.clone();
-        let reader = WeightsReader::new(move |header| {
-            let names = VisionNames::find(header);
-            let specs = names.specs(&shape, header)?;
-            let num_parameters = specs.iter().map(|spec| spec.shape.iter().product::<usize>()).sum();
-            // The receiver lives in the same Loader as the reader.
-            let _ = sender.send((names, num_parameters));
-            Ok(specs)
-        });
-        Ok(Self { reader, names, config, preprocess, options })
-    }
-
-    /// Takes the next piece of `model.safetensors`, of any length.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Weights`], as soon as the file is seen to be wrong: a tensor that is missing, of another shape or
-    /// type, or not finite; a file that is no safetensors. [`ErrorKind::OutOfMemory`].
-    pub fn push(&mut self, piece: &[u8]) -> Result<()> {
-        self.reader.push(piece)
-    }
-
-    /// The model, once all pieces are there.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Weights`] where the file is cut short.
-    pub fn finish(self) -> Result<ClipVision> {
-        let mut weights = self.reader.finish()?;
-        let header_missing = || Error::new(ErrorKind::Weights, "the weights have no header");
-        let (names, num_parameters) = self.names.try_recv().map_err(|_| header_missing())?;
-        let tower = names.build(self.config, &mut weights, &self.options.device)?;
-        Ok(ClipVision { tower, preprocess: self.preprocess, options: self.options, num_parameters })
     }
 }

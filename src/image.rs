@@ -82,7 +82,8 @@ impl Image {
         Self::new(Source::Base64(data.into().into()))
     }
 
-    /// A picture at a data: or file: URL; with the crate's feature `http`, at an http: or https: URL too.
+    /// A picture at a data: or file: URL; with the crate's feature `http`, at an http: or https: URL too, which is
+    /// given up after 30 seconds of silence or five minutes in all.
     pub fn from_url(url: impl Into<String>) -> Self {
         Self::new(Source::Url(url.into().into()))
     }
@@ -225,7 +226,10 @@ impl Image {
             Source::Invalid(why) => Err(Error::new(ErrorKind::InvalidArgument, why.as_ref())),
             Source::Bytes(bytes) => decoded(bytes),
             Source::Base64(text) => decoded(&source::read_base64(text, &self.limits)?),
-            Source::Url(url) => decoded(&source::read_url(url, &self.limits)?),
+            Source::Url(url) => {
+                let bytes = source::read_url(url, &self.limits)?;
+                decoded(&bytes).map_err(|error| error.within(source::shortened(url)))
+            }
             Source::Path(path) => {
                 let bytes = source::read_path(path, &self.limits)?;
                 decoded(&bytes).map_err(|error| error.within(path.display()))

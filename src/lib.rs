@@ -24,6 +24,7 @@
 //! # Features
 //! | feature | adds |
 //! |---|---|
+//! | `text` (default) | the tokenizer: [`ClipVision::embed_text`], [`ClipVision::classify`] |
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `cli` | the command line `clip-vision` |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
@@ -35,6 +36,7 @@ mod clip;
 mod embedder;
 mod error;
 mod image;
+mod kernels;
 #[cfg(feature = "tokio")]
 mod native;
 mod ops;
@@ -43,14 +45,14 @@ mod preprocess;
 mod wasm;
 mod weights;
 
-pub use clip::config::{Activation, ClipConfig, VisionConfig};
+pub use clip::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
 pub use clip::vision::{VisionStage, VisionTower};
-pub use embedder::{ClipVision, Loader, ModelFiles, Options, Precision};
+pub use embedder::{ClipVision, Loader, ModelFiles, Options, TextLoader, TextModel};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Image, Limits, ResizeFilter};
 #[cfg(feature = "tokio")]
 pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
-pub use ops::device_from_name;
+pub use ops::{Precision, device_from_name};
 pub use preprocess::PreprocessConfig;
 
 pub use candle_core::{Device, Tensor};

@@ -1,68 +1,324 @@
 //! The operations of the model: linear layers, layer norms, attention, activations.
 //!
-//! The towers in `clip/` say what is computed; this is the one place that decides with what. Each operation is
-//! candle's, on any device; a faster kernel for a device enters here, behind the same signature, and the towers do not
-//! change.
+//! The towers in `clip/` say what is computed; this is the one place that decides with what ([`Backend`]): on the CPU with
+//! the kernels, whose weights are packed as they are read; on a GPU with candle's operations. Both have the same
+//! signatures, and the towers don't know.
 //!
 //! Tensors are f32. `(b, t, c)` is batch, token, channel.
 
 use crate::clip::config::Activation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::weights::Weights;
-use candle_core::{D, Device, Module, Tensor};
+use crate::kernels::{self, Isa, Output, Packed, Packing, Pool, Rotation, Strided, Workspace};
+use crate::weights::{TensorSpec, Weights};
+use candle_core::{CpuStorage, D, Device, Module, Storage, Tensor};
+use std::cell::RefCell;
+use std::str::FromStr;
 
-/// `y = x · Wᵀ + bias`, over the last axis.
-pub(crate) struct Linear(candle_nn::Linear);
+/// The arithmetic of the model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Precision {
+    /// Single precision: embeddings equal to Python's.
+    #[default]
+    F32,
+    /// Linear layers in 8-bit integers, everything else in single precision: a quarter of the memory, and faster.
+    /// On the CPU only.
+    Int8,
+}
 
-impl Linear {
-    /// Takes `{prefix}.weight` (out, in) and `{prefix}.bias` (out).
-    pub(crate) fn take(weights: &mut Weights, prefix: &str, device: &Device) -> Result<Self> {
-        let weight = weights.take(&format!("{prefix}.weight"), device)?;
-        let bias = weights.take(&format!("{prefix}.bias"), device)?;
-        Ok(Self(candle_nn::Linear::new(weight, Some(bias))))
+impl Precision {
+    /// The name that the command line and the npm package use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    /// Reads `"f32"` or `"int8"`.
+    fn from_str(name: &str) -> Result<Self> {
+        let known = [Self::F32, Self::Int8].into_iter().find(|precision| precision.name() == name);
+        known.ok_or_else(|| {
+            let what = format!("unknown precision {name:?}: there are \"f32\" and \"int8\"");
+            Error::new(ErrorKind::InvalidArgument, what)
+        })
+    }
+}
+
+/// Where the model computes, and with what.
+#[derive(Clone, Debug)]
+pub(crate) struct Backend {
+    device: Device,
+    precision: Precision,
+}
+
+impl Backend {
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
+    pub(crate) fn new(device: &Device, precision: Precision) -> Result<Self> {
+        if precision == Precision::Int8 && !device.is_cpu() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "precision int8 is computed on the CPU only"));
+        }
+        Ok(Self { device: device.clone(), precision })
     }
 
-    /// A layer without bias; `weight` has the outputs on its first axis, the inputs on all others.
-    pub(crate) fn without_bias(weight: Tensor) -> Result<Self> {
-        Ok(Self(candle_nn::Linear::new(weight.flatten_from(1)?, None)))
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// How a layer's weight is packed; `None` where candle computes.
+    fn packing(&self, role: Role) -> Option<Packing> {
+        match (self.device.is_cpu(), self.precision, role) {
+            (false, ..) => None,
+            (true, Precision::F32, _) | (true, Precision::Int8, Role::Projection) => Some(Packing::F32),
+            (true, Precision::Int8, Role::Hidden) => Some(Packing::Int8(Rotation::On)),
+            (true, Precision::Int8, Role::Patches) => Some(Packing::Int8(Rotation::Off)),
+        }
+    }
+}
+
+/// What a linear layer works on, which decides on its packing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Pixels: no channel is far larger than the others.
+    Patches,
+    /// Tokens inside the encoder, some channels of which are far larger than the others.
+    Hidden,
+    /// The one token that becomes the embedding: nothing to gain by 8 bits.
+    Projection,
+}
+
+thread_local! {
+    /// The kernels' memory, used again by every call on this thread.
+    static WORKSPACE: RefCell<Workspace> = const { RefCell::new(Workspace::new()) };
+}
+
+/// Runs kernels with this thread's workspace.
+fn with_workspace<T>(work: impl FnOnce(&mut Workspace) -> Result<T>) -> Result<T> {
+    WORKSPACE.with(|workspace| match workspace.try_borrow_mut() {
+        Ok(mut workspace) => work(&mut workspace),
+        // A task that rayon ran on this thread while another waited for its own.
+        Err(_) => work(&mut Workspace::new()),
+    })
+}
+
+/// rayon's threads, as one pool for all models.
+#[cfg(not(target_arch = "wasm32"))]
+struct Rayon;
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Pool for Rayon {
+    fn threads(&self) -> usize {
+        rayon::current_num_threads()
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        use rayon::prelude::*;
+        if tasks <= 1 {
+            return (0..tasks).for_each(task);
+        }
+        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+const POOL: &dyn Pool = &Rayon;
+#[cfg(target_arch = "wasm32")]
+const POOL: &dyn Pool = &kernels::Serial;
+
+/// The values of tensors on the CPU, without gaps, for `work` on slices.
+fn with_values<const N: usize, T>(tensors: [&Tensor; N], work: impl FnOnce([&[f32]; N]) -> Result<T>) -> Result<T> {
+    let guards = tensors.map(Tensor::storage_and_layout);
+    let mut slices: [&[f32]; N] = [&[]; N];
+    for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
+        let values = match (&**storage, layout.contiguous_offsets()) {
+            (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end),
+            _ => None,
+        };
+        let not_plain = || Error::new(ErrorKind::Compute, "kernels take contiguous f32 tensors on the CPU");
+        *slice = values.ok_or_else(not_plain)?;
+    }
+    work(slices)
+}
+
+/// What of a packed layer's output is known before: nothing, or what is added to.
+enum Fused<'a> {
+    Activated(kernels::Activation),
+    Added(&'a Tensor),
+}
+
+/// `y = x · Wᵀ + bias`, over the last axis.
+pub(crate) enum Linear {
+    Candle(candle_nn::Linear),
+    Packed(Box<Packed>),
+}
+
+impl Linear {
+    /// The tensors that [`take`](Self::take) takes.
+    pub(crate) fn specs(prefix: &str, outputs: usize, inputs: usize, backend: &Backend) -> [TensorSpec; 2] {
+        [
+            Self::weight_spec(&format!("{prefix}.weight"), [outputs, inputs], Role::Hidden, backend),
+            TensorSpec::new(format!("{prefix}.bias"), [outputs]),
+        ]
+    }
+
+    /// The tensor of a layer without bias: outputs on the first axis, inputs on all others.
+    pub(crate) fn weight_spec(name: &str, shape: impl Into<Vec<usize>>, role: Role, backend: &Backend) -> TensorSpec {
+        TensorSpec::new(name, shape).packed(backend.packing(role))
+    }
+
+    /// Takes `{prefix}.weight` (out, in) and `{prefix}.bias` (out).
+    pub(crate) fn take(weights: &mut Weights, prefix: &str, backend: &Backend) -> Result<Self> {
+        let bias = weights.take(&format!("{prefix}.bias"), &backend.device)?;
+        Self::take_weight(weights, &format!("{prefix}.weight"), Some(bias), backend)
+    }
+
+    /// Takes the weight of a layer without bias.
+    pub(crate) fn take_without_bias(weights: &mut Weights, name: &str, backend: &Backend) -> Result<Self> {
+        Self::take_weight(weights, name, None, backend)
+    }
+
+    fn take_weight(weights: &mut Weights, name: &str, bias: Option<Tensor>, backend: &Backend) -> Result<Self> {
+        if !backend.device.is_cpu() {
+            let weight = weights.take(name, &backend.device)?.flatten_from(1)?;
+            return Ok(Self::Candle(candle_nn::Linear::new(weight, bias)));
+        }
+        let builder = weights.take_packed(name)?;
+        let bias = bias.map(|bias| bias.to_vec1::<f32>()).transpose()?;
+        Ok(Self::Packed(Box::new(builder.finish(bias.as_deref())?)))
     }
 
     /// (…, in) to (…, out).
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.0.forward(x)?)
+        match self {
+            Self::Candle(linear) => Ok(linear.forward(x)?),
+            Self::Packed(packed) => multiply(packed, x, Fused::Activated(kernels::Activation::None)),
+        }
+    }
+
+    /// The same, and the activation of it.
+    pub(crate) fn forward_activated(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
+        match self {
+            Self::Candle(linear) => activate(&linear.forward(x)?, activation),
+            Self::Packed(packed) => multiply(packed, x, Fused::Activated(activation.into())),
+        }
+    }
+
+    /// The same, added to `residual` (…, out).
+    pub(crate) fn forward_added(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Candle(linear) => Ok((residual + linear.forward(x)?)?),
+            Self::Packed(packed) => multiply(packed, x, Fused::Added(residual)),
+        }
+    }
+}
+
+fn multiply(packed: &Packed, x: &Tensor, fused: Fused<'_>) -> Result<Tensor> {
+    let mut shape = x.dims().to_vec();
+    let channels = shape.pop().unwrap_or(1);
+    let rows: usize = shape.iter().product();
+    debug_assert_eq!(rows * channels, x.elem_count());
+    shape.push(packed.outputs());
+    let (mut y, output) = match fused {
+        Fused::Activated(activation) => (vec![0.0; rows * packed.outputs()], Output::Set(activation)),
+        Fused::Added(residual) => {
+            (with_values([&residual.contiguous()?], |[values]| Ok(values.to_vec()))?, Output::Add)
+        }
+    };
+    with_values([&x.contiguous()?], |[x]| {
+        with_workspace(|workspace| packed.matmul(x, rows, output, &mut y, workspace, POOL))
+    })?;
+    Ok(Tensor::from_vec(y, shape, &Device::Cpu)?)
+}
+
+impl From<Activation> for kernels::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::QuickGelu => Self::QuickGelu,
+            Activation::Gelu => Self::Gelu,
+            Activation::GeluPytorchTanh => Self::GeluTanh,
+        }
     }
 }
 
 /// Layer normalisation over the last axis. <https://arxiv.org/abs/1607.06450>
-pub(crate) struct LayerNorm(candle_nn::LayerNorm);
+pub(crate) enum LayerNorm {
+    Candle(candle_nn::LayerNorm),
+    Kernel { weight: Vec<f32>, bias: Vec<f32>, eps: f32 },
+}
 
 impl LayerNorm {
-    /// Takes `{prefix}.weight` and `{prefix}.bias`, both (channels).
-    pub(crate) fn take(weights: &mut Weights, prefix: &str, eps: f64, device: &Device) -> Result<Self> {
-        let weight = weights.take(&format!("{prefix}.weight"), device)?;
-        let bias = weights.take(&format!("{prefix}.bias"), device)?;
-        Ok(Self(candle_nn::LayerNorm::new(weight, bias, eps)))
+    /// The tensors that [`take`](Self::take) takes.
+    pub(crate) fn specs(prefix: &str, channels: usize) -> [TensorSpec; 2] {
+        ["weight", "bias"].map(|part| TensorSpec::new(format!("{prefix}.{part}"), [channels]))
     }
 
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        Ok(self.0.forward(&x.contiguous()?)?)
+    /// Takes `{prefix}.weight` and `{prefix}.bias`, both (channels).
+    pub(crate) fn take(weights: &mut Weights, prefix: &str, eps: f64, backend: &Backend) -> Result<Self> {
+        let weight = weights.take(&format!("{prefix}.weight"), &backend.device)?;
+        let bias = weights.take(&format!("{prefix}.bias"), &backend.device)?;
+        if !backend.device.is_cpu() {
+            return Ok(Self::Candle(candle_nn::LayerNorm::new(weight, bias, eps)));
+        }
+        Ok(Self::Kernel { weight: weight.to_vec1()?, bias: bias.to_vec1()?, eps: eps as f32 })
     }
+
+    /// (…, channels) to the same.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let x = x.contiguous()?;
+        let (weight, bias, eps) = match self {
+            Self::Candle(norm) => return Ok(norm.forward(&x)?),
+            Self::Kernel { weight, bias, eps } => (weight, bias, *eps),
+        };
+        let mut y = vec![0.0; x.elem_count()];
+        let rows = x.elem_count() / weight.len();
+        with_values([&x], |[x]| kernels::layer_norm(Isa::best(), x, rows, weight, bias, eps, &mut y, POOL))?;
+        Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
+    }
+}
+
+/// What a token may attend to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// All tokens.
+    None,
+    /// Itself and those before it.
+    Causal,
 }
 
 /// Scaled dot-product attention of `num_heads` heads; queries, keys, values and the result are (b, t, c), each head
 /// owning `c / num_heads` neighbouring channels. <https://arxiv.org/abs/1706.03762>
-pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads: usize) -> Result<Tensor> {
+pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads: usize, mask: Mask) -> Result<Tensor> {
     let (batch, tokens, channels) = query.dims3()?;
     let head_size = channels / num_heads;
+    if query.device().is_cpu() {
+        let sizes = kernels::Attention { batch, tokens, heads: num_heads, head_size, causal: mask == Mask::Causal };
+        let mut y = vec![0.0; batch * tokens * channels];
+        let parts = [&query.contiguous()?, &key.contiguous()?, &value.contiguous()?];
+        with_values(parts, |parts| {
+            let parts = parts.map(|data| Strided { data, stride: channels });
+            with_workspace(|workspace| sizes.run(Isa::best(), parts, &mut y, workspace, POOL))
+        })?;
+        return Ok(Tensor::from_vec(y, (batch, tokens, channels), &Device::Cpu)?);
+    }
     let heads = |x: &Tensor| x.reshape((batch, tokens, num_heads, head_size))?.transpose(1, 2)?.contiguous();
     let query = (heads(query)? * (head_size as f64).powf(-0.5))?;
-    let scores = query.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
+    let mut scores = query.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
+    if mask == Mask::Causal {
+        let later = (0..tokens * tokens).map(|at| if at % tokens > at / tokens { f32::NEG_INFINITY } else { 0.0 });
+        let later = Tensor::from_iter(later, query.device())?.reshape((tokens, tokens))?;
+        scores = scores.broadcast_add(&later)?;
+    }
     let weights = candle_nn::ops::softmax_last_dim(&scores)?;
     Ok(weights.matmul(&heads(value)?)?.transpose(1, 2)?.reshape((batch, tokens, channels))?)
 }
 
-/// The activation, elementwise.
-pub(crate) fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
+/// The activation, elementwise, by candle.
+fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     Ok(match activation {
         Activation::QuickGelu => (x * candle_nn::ops::sigmoid(&(x * 1.702)?)?)?,
         Activation::Gelu => x.gelu_erf()?,

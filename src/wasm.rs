@@ -12,6 +12,8 @@ use js_sys::{Float32Array, Function, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
+mod text;
+
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
 /** What a model is loaded with; the bytes are those of the model's JSON files. */

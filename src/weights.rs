@@ -1,35 +1,54 @@
 //! A strict, streaming reader of safetensors files.
 //!
 //! The bytes come in pieces of any size, in the order of the file, from a disk or from a network: each tensor that was
-//! asked for is converted to f32 as its bytes arrive, the others pass by. So the whole file never stands in memory
-//! beside the model, and a file that cannot be right is refused at its header, before the rest is downloaded.
+//! asked for is converted to f32, and packed for its kernel where it is a layer's weight, as its bytes arrive; the others
+//! pass by. So the whole file never stands in memory beside the model, and a file that cannot be right is refused at its header, before the rest is downloaded.
 //!
 //! The layout of a file: 8 bytes, little-endian, the length `n` of the header; `n` bytes of JSON that give each
 //! tensor's type, shape and place; the tensors' bytes without gaps.
 //! <https://github.com/huggingface/safetensors#format>
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::{PackedBuilder, Packing};
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A header is a few hundred bytes a tensor: the largest CLIP's has 120 kB. A longer one is another kind of file.
 const MAX_HEADER: u64 = 16 << 20;
 /// The 8 bytes of the header's length.
 const PREFIX: usize = 8;
 
-/// A tensor that the model needs: its full name in the file and its shape.
+/// A tensor that the model needs: its full name in the file, its shape, and how it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TensorSpec {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
+    /// Packed row by row as it arrives, the first axis being the rows; `None`: as an f32 tensor.
+    packing: Option<Packing>,
 }
 
 impl TensorSpec {
     pub(crate) fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
-        Self { name: name.into(), shape: shape.into() }
+        Self { name: name.into(), shape: shape.into(), packing: None }
+    }
+
+    /// The same, kept packed where `packing` says how.
+    pub(crate) fn packed(self, packing: Option<Packing>) -> Self {
+        Self { packing, ..self }
+    }
+
+    /// Rows and what is in each: the first axis and all others.
+    fn rows(&self) -> (usize, usize) {
+        (self.shape.first().copied().unwrap_or(1), self.shape.iter().skip(1).product())
+    }
+
+    /// About the memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let (rows, columns) = self.rows();
+        self.packing.unwrap_or(Packing::F32).bytes(rows, columns)
     }
 }
 
@@ -41,8 +60,21 @@ impl Header<'_> {
         self.0.info(name).is_some()
     }
 
-    pub(crate) fn names(&self) -> Vec<String> {
-        self.0.offset_keys()
+    /// Refuses a file that has a tensor of a tower which is not among the tower's `specs`: it is another model than its
+    /// configuration says. The tower's tensors are those whose names begin with `prefix` and one of `parts`.
+    pub(crate) fn refuse_others(&self, prefix: &str, parts: &[&str], specs: &[TensorSpec]) -> Result<()> {
+        let known: HashSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        let of_tower =
+            |name: &str| name.strip_prefix(prefix).is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)));
+        // A buffer that old files hold: 0, 1, 2, …
+        let ids = format!("{prefix}embeddings.position_ids");
+        match self.0.offset_keys().iter().find(|name| of_tower(name) && !known.contains(name.as_str()) && **name != ids)
+        {
+            Some(name) => {
+                Err(invalid(format!("the weights have a tensor {name}, which a model of this config.json does not")))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -60,7 +92,7 @@ enum State {
         bytes: Vec<u8>,
         choose: Choose,
     },
-    Data(Data),
+    Data(Box<Data>),
     /// After an error: nothing more is taken.
     Failed,
 }
@@ -89,22 +121,34 @@ struct Pending {
 struct Filling {
     spec: TensorSpec,
     dtype: Dtype,
+    /// All values so far; of a packed tensor those of the row that is arriving.
     values: Vec<f32>,
-    len: usize,
+    packed: Option<PackedBuilder>,
+    /// Values that have not arrived.
+    left: usize,
     /// The bytes of a value that a piece has cut in two.
     cut: [u8; 4],
     cut_len: usize,
 }
 
-/// Tensors by name, f32, on the CPU.
+/// What was read, by name.
 #[derive(Default)]
-pub(crate) struct Weights(HashMap<String, Tensor>);
+pub(crate) struct Weights {
+    /// f32, on the CPU.
+    tensors: HashMap<String, Tensor>,
+    packed: HashMap<String, PackedBuilder>,
+}
 
 impl Weights {
     /// Takes a tensor out, onto `device`.
     pub(crate) fn take(&mut self, name: &str, device: &Device) -> Result<Tensor> {
-        let tensor = self.0.remove(name).ok_or_else(|| missing(name))?;
+        let tensor = self.tensors.remove(name).ok_or_else(|| missing(name))?;
         Ok(tensor.to_device(device)?)
+    }
+
+    /// Takes out a tensor that was packed as it came; its bias is still to be added.
+    pub(crate) fn take_packed(&mut self, name: &str) -> Result<PackedBuilder> {
+        self.packed.remove(name).ok_or_else(|| missing(name))
     }
 }
 
@@ -141,6 +185,25 @@ impl WeightsReader {
                 self.state = State::Data(data);
                 Ok(())
             }
+        }
+    }
+
+    /// Whether all tensors that were asked for are there; the rest of the file holds others.
+    pub(crate) fn is_complete(&self) -> bool {
+        match &self.state {
+            State::Data(data) => data.is_complete(),
+            State::Header { .. } | State::Failed => false,
+        }
+    }
+
+    /// Ends the reading and gives out the tensors, though the rest of the file may not have been read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where a tensor is missing.
+    pub(crate) fn finish_early(self) -> Result<Weights> {
+        match self.state {
+            State::Data(data) if data.is_complete() => Ok(data.read),
+            _ => self.finish(),
         }
     }
 
@@ -184,7 +247,7 @@ fn push_header(mut bytes: Vec<u8>, choose: Choose, piece: &[u8]) -> Result<State
         .map_err(|error| invalid("the header of the weights is malformed").with_source(error))?;
     let mut data = Data::new(&metadata, choose(&Header(&metadata))?)?;
     data.push(piece)?;
-    Ok(State::Data(data))
+    Ok(State::Data(Box::new(data)))
 }
 
 /// What the first bytes are, where they are no safetensors file.
@@ -207,7 +270,7 @@ impl Data {
         for spec in specs {
             let info = metadata.info(&spec.name).ok_or_else(|| missing(&spec.name))?;
             if info.shape != spec.shape {
-                let TensorSpec { name, shape } = &spec;
+                let TensorSpec { name, shape, .. } = &spec;
                 return Err(invalid(format!("tensor {name} has shape {:?}, not {shape:?}", info.shape)));
             }
             if !matches!(info.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
@@ -255,8 +318,15 @@ impl Data {
     /// Puts the tensor that is full away and makes room for the next; past the last, skips to the end.
     fn advance(&mut self) -> Result<()> {
         if let Some(full) = self.current.take_if(|filling| filling.is_full()) {
-            let TensorSpec { name, shape } = full.spec;
-            self.read.0.insert(name, Tensor::from_vec(full.values, shape, &Device::Cpu)?);
+            let TensorSpec { name, shape, .. } = full.spec;
+            match full.packed {
+                Some(packed) => {
+                    self.read.packed.insert(name, packed);
+                }
+                None => {
+                    self.read.tensors.insert(name, Tensor::from_vec(full.values, shape, &Device::Cpu)?);
+                }
+            }
         }
         if self.current.is_none() {
             match self.pending.pop() {
@@ -268,6 +338,10 @@ impl Data {
             }
         }
         Ok(())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.pending.is_empty() && self.current.is_none()
     }
 
     fn finish(self, position: u64) -> Result<Weights> {
@@ -285,17 +359,21 @@ impl Data {
 
 impl Filling {
     fn new(spec: TensorSpec, dtype: Dtype) -> Result<Self> {
-        let len = spec.shape.iter().product();
+        let (rows, columns) = spec.rows();
+        let packed = spec.packing.map(|packing| PackedBuilder::new(packing, rows, columns)).transpose();
+        let packed = packed.map_err(|error| error.within(format_args!("tensor {}", spec.name)))?;
+        let left = rows * columns;
+        let kept = if packed.is_some() { columns } else { left };
         let mut values = Vec::new();
-        values.try_reserve_exact(len).map_err(|error| {
-            let what = format!("no memory for tensor {} of {} bytes", spec.name, len.saturating_mul(4));
+        values.try_reserve_exact(kept).map_err(|error| {
+            let what = format!("no memory for tensor {} of {} bytes", spec.name, kept.saturating_mul(4));
             Error::new(ErrorKind::OutOfMemory, what).with_source(error)
         })?;
-        Ok(Self { spec, dtype, values, len, cut: [0; 4], cut_len: 0 })
+        Ok(Self { spec, dtype, values, packed, left, cut: [0; 4], cut_len: 0 })
     }
 
     fn is_full(&self) -> bool {
-        self.values.len() == self.len
+        self.left == 0
     }
 
     /// Takes what belongs to this tensor and gives back the rest.
@@ -307,31 +385,50 @@ impl Filling {
         }
     }
 
-    fn convert<'a, const N: usize>(&mut self, piece: &'a [u8], value: fn([u8; N]) -> f32) -> Result<&'a [u8]> {
-        let before = self.values.len();
-        let mut rest = piece;
+    fn convert<'a, const N: usize>(&mut self, mut piece: &'a [u8], value: fn([u8; N]) -> f32) -> Result<&'a [u8]> {
         while self.cut_len > 0 && self.cut_len < N {
-            let Some((byte, after)) = rest.split_first() else { return Ok(rest) };
+            let Some((byte, after)) = piece.split_first() else { return Ok(piece) };
             self.cut[self.cut_len] = *byte;
             self.cut_len += 1;
-            rest = after;
+            piece = after;
         }
         if let (true, Some(bytes)) = (self.cut_len == N, self.cut.first_chunk::<N>()) {
-            self.values.push(value(*bytes));
+            let first = value(*bytes);
             self.cut_len = 0;
+            self.keep([first].into_iter())?;
         }
-        let bytes_left = (self.len - self.values.len()) * N;
-        let (mine, rest) = rest.split_at(rest.len().min(bytes_left));
-        let (whole, tail) = mine.as_chunks::<N>();
-        self.values.extend(whole.iter().map(|bytes| value(*bytes)));
+        let (mine, rest) = piece.split_at(piece.len().min(self.left * N));
+        let (mut whole, tail) = mine.as_chunks::<N>();
+        while !whole.is_empty() {
+            // A row at a time where rows are packed; else all at once.
+            let room = if self.packed.is_some() { self.spec.rows().1 - self.values.len() } else { whole.len() };
+            let (now, later) = whole.split_at(whole.len().min(room));
+            self.keep(now.iter().map(|bytes| value(*bytes)))?;
+            whole = later;
+        }
         self.cut[..tail.len()].copy_from_slice(tail);
         self.cut_len = tail.len();
-        let fresh = self.values.get(before..).unwrap_or_default();
-        if let Some(at) = fresh.iter().position(|value| !value.is_finite()) {
-            let (name, index) = (&self.spec.name, before + at);
-            return Err(invalid(format!("tensor {name} is not finite: value {index} is {}", fresh[at])));
-        }
         Ok(rest)
+    }
+
+    /// Keeps values that go no further than the current row, and packs the row if that ends it.
+    fn keep(&mut self, values: impl ExactSizeIterator<Item = f32>) -> Result<()> {
+        let before = self.values.len();
+        let index = self.spec.shape.iter().product::<usize>() - self.left;
+        self.left -= values.len();
+        self.values.extend(values);
+        let fresh = self.values.get(before..).unwrap_or_default();
+        if let Some((at, value)) = fresh.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+            let what = format!("tensor {} is not finite: value {} is {value}", self.spec.name, index + at);
+            return Err(invalid(what));
+        }
+        if let Some(packed) = &mut self.packed
+            && self.values.len() == self.spec.rows().1
+        {
+            packed.push_row(&self.values)?;
+            self.values.clear();
+        }
+        Ok(())
     }
 }
 
@@ -394,6 +491,19 @@ mod tests {
             let longer = [file.as_slice(), &vec![0; more]].concat();
             assert!(read(&longer, 5, specs()).is_err(), "{more}");
         }
+    }
+
+    #[test]
+    fn reading_can_end_with_the_last_tensor_that_is_wanted() {
+        let file = file();
+        let wanted = || vec![TensorSpec::new("full", [3])];
+        let mut reader = WeightsReader::new(move |_| Ok(wanted()));
+        let enough = file.iter().position(|byte| reader.push(&[*byte]).is_ok() && reader.is_complete()).unwrap();
+        assert!(enough + 1 < file.len());
+        assert!(reader.finish_early().unwrap().take("full", &Device::Cpu).is_ok());
+        let mut reader = WeightsReader::new(move |_| Ok(wanted()));
+        reader.push(&file[..enough]).unwrap();
+        assert_eq!(reader.finish_early().err().unwrap().kind(), ErrorKind::Weights);
     }
 
     #[test]

@@ -13,9 +13,13 @@ use std::process::{Command, Output};
 const MODEL: &str = "b32-tiny";
 
 fn embed(arguments: &[&str]) -> Output {
+    run("embed", arguments)
+}
+
+fn run(command: &str, arguments: &[&str]) -> Output {
     let model = model_dir(MODEL);
     Command::new(env!("CARGO_BIN_EXE_clip-vision"))
-        .args(["embed", "--model"])
+        .args([command, "--model"])
         .arg(model)
         .args(arguments)
         .output()
@@ -78,6 +82,24 @@ fn a_device_that_is_not_built_in_says_how_to_build_it() {
     }
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--features cuda"));
+}
+
+#[test]
+fn a_line_of_json_a_text() {
+    let texts = ["a photo of a dog", "", "犬"];
+    let output = run("embed-text", &["--json", texts[0], texts[1], texts[2]]);
+    assert!(output.status.success(), "{output:?}");
+    let clip = ClipVision::from_dir(model_dir(MODEL), Options::default()).unwrap();
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 3);
+    for (line, text) in lines.iter().zip(texts) {
+        assert_eq!(line["text"], *text);
+        let embedding: Vec<f32> = serde_json::from_value(line["embedding"].clone()).unwrap();
+        assert!(common::max_difference(&embedding, &clip.embed_text(text).unwrap()) < 1e-6, "{text}");
+    }
+    let plain = run("embed-text", &["--no-normalize", "a dog"]);
+    assert!(String::from_utf8(plain.stdout).unwrap().starts_with("a dog\t"));
+    assert_eq!(run("embed-text", &[]).status.code(), Some(2));
 }
 
 #[test]

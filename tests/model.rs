@@ -4,9 +4,9 @@
 
 mod common;
 
-use clip_vision::{ClipVision, Image, ModelFiles, Options};
+use clip_vision::{ClipVision, Image, ModelFiles, Options, Precision};
 use common::goldens::{Golden, MODELS};
-use common::{golden, max_difference, model_dir};
+use common::{cosine, golden, max_difference, model_dir};
 
 fn read(path: &str) -> Vec<u8> {
     std::fs::read(golden(path)).unwrap()
@@ -17,6 +17,7 @@ fn files(name: &str) -> ModelFiles {
         config: read(&format!("models/{name}/config.json")),
         preprocessor: std::fs::read(model_dir(name).join("preprocessor_config.json")).ok(),
         weights: read(&format!("models/{name}/model.safetensors")),
+        tokenizer: None,
     }
 }
 
@@ -83,6 +84,25 @@ fn normalisation_can_be_left_out() {
     assert!((length(&raw) - 1.0).abs() > 0.1);
     let scaled: Vec<f32> = raw.iter().map(|x| x / length(&raw)).collect();
     assert!(max_difference(&scaled, &unit) < 1e-6);
+}
+
+#[test]
+fn int8_embeddings_stay_close_to_f32() {
+    for name in MODELS {
+        let load =
+            |precision| ClipVision::from_dir(model_dir(name), Options { precision, ..Options::default() }).unwrap();
+        let (f32, int8) = (load(Precision::F32), load(Precision::Int8));
+        assert!(int8.weight_bytes() < f32.weight_bytes() * 2 / 3, "{name}");
+        let mut worst: f64 = 1.0;
+        for (file, _) in images() {
+            let image = || Image::from_path(golden(&format!("images/{file}")));
+            let (exact, close) = (f32.embed(image()).unwrap(), int8.embed(image()).unwrap());
+            assert_ne!(exact, close, "{name} {file}: int8 was not used");
+            worst = worst.min(cosine(&exact, &close));
+        }
+        println!("{name}: worst cosine of int8 to f32 {worst:.5}");
+        assert!(worst > 0.995, "{name}: {worst}");
+    }
 }
 
 #[test]

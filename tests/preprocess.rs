@@ -1,9 +1,13 @@
 //! `preprocessor_config.json` in its published forms, against the tensors that transformers makes with them.
 #![allow(clippy::unwrap_used)]
-#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "common/sources.rs"]
 mod sources;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 use candle_core::Device;
 use clip_vision::{ErrorKind, Image, PreprocessConfig, ResizeFilter};

@@ -1,9 +1,13 @@
-//! Resizes and crops against Pillow's and transformers': every value of every case.
+//! Resizes and crops against Pillow's and transformers': every value of every case, natively and in a browser.
 #![allow(clippy::unwrap_used)]
-#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "common/sources.rs"]
 mod sources;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 use clip_vision::{Image, ResizeFilter};
 use safetensors::SafeTensors;

@@ -18,6 +18,7 @@ macro_rules! model {
                 config: include_bytes!(concat!("golden/models/", $name, "/config.json")).to_vec(),
                 preprocessor: $preprocessor,
                 weights: include_bytes!(concat!("golden/models/", $name, "/model.safetensors")).to_vec(),
+                tokenizer: None,
             },
             &include_bytes!(concat!("golden/expected/", $name, ".safetensors"))[..],
         )

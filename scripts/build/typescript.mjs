@@ -1,6 +1,6 @@
 // src/web/*.ts -> dist/*.js with types and source maps. Needs the wasm flavours first: the worker imports their glue.
 
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { note, seconds, step } from "../lib/log.mjs";
 import { dist, inRoot } from "../lib/paths.mjs";
@@ -12,6 +12,7 @@ export const tsc = (...args) => run(process.execPath, [inRoot("node_modules", "t
 export async function buildTypeScript() {
   const sources = filesUnder(["src/web"], (file) => file.endsWith(".ts"));
   const glue = filesUnder(["dist/wasm"], (file) => file.endsWith(".d.ts"));
+  vendorTokenizers();
   const hash = hashOf([...sources, ...glue, inRoot("tsconfig.json"), inRoot("package-lock.json")]);
   const outputs = sources.map((file) => path.join(dist, path.relative(inRoot("src", "web"), file).replace(/\.ts$/, ".js")));
   if (isDone("typescript", hash, outputs)) return;
@@ -21,4 +22,25 @@ export async function buildTypeScript() {
   await tsc("-p", ".");
   markDone("typescript", hash);
   note(`${outputs.filter((file) => existsSync(file)).length} modules in dist/ (${seconds(begin)})`);
+}
+
+/**
+ * The JavaScript tokenizers, copied into the package: imported by its path, they load in a worker without a bundler too,
+ * where a package's name means nothing. Of their types, what is used.
+ */
+function vendorTokenizers() {
+  const from = inRoot("node_modules", "@huggingface", "tokenizers");
+  const to = path.join(dist, "vendor");
+  mkdirSync(to, { recursive: true });
+  copyFileSync(path.join(from, "dist", "tokenizers.min.mjs"), path.join(to, "tokenizers.js"));
+  copyFileSync(path.join(from, "LICENSE"), path.join(to, "tokenizers.LICENSE"));
+  writeFileSync(
+    path.join(to, "tokenizers.d.ts"),
+    `/** Copied from @huggingface/tokenizers, Apache-2.0. */
+export declare class Tokenizer {
+  constructor(tokenizer: object, config: object);
+  encode(text: string): { ids: number[] };
+}
+`,
+  );
 }

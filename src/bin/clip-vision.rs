@@ -1,13 +1,13 @@
-//! The command line: `clip-vision embed --model DIR IMAGE…`.
+//! The command line: `clip-vision embed --model DIR IMAGE…`, `clip-vision embed-text --model DIR TEXT…`.
 
 use clap::{Args, Parser, Subcommand};
 use clip_vision::{ClipVision, Image, Options, Precision, device_from_name};
 use serde_json::json;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// CLIP image embeddings, equal to Python's.
+/// CLIP embeddings of images and texts, equal to Python's.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -18,12 +18,27 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Print the embedding of each image. Exits with 1 if any image failed.
-    Embed(Embed),
+    Embed {
+        #[command(flatten)]
+        common: Common,
+        /// Image files
+        #[arg(required = true, value_name = "IMAGE")]
+        images: Vec<PathBuf>,
+    },
+    /// Print the embedding of each text, in the same space as the images'. Exits with 1 if any text failed.
+    EmbedText {
+        #[command(flatten)]
+        common: Common,
+        /// Texts; what is longer than the model takes is cut
+        #[arg(required = true, value_name = "TEXT")]
+        texts: Vec<String>,
+    },
 }
 
 #[derive(Args)]
-struct Embed {
-    /// A Hugging Face CLIP directory: config.json, model.safetensors and preprocessor_config.json
+struct Common {
+    /// A Hugging Face CLIP directory: config.json, model.safetensors and preprocessor_config.json; for texts
+    /// tokenizer.json, or vocab.json and merges.txt
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// The arithmetic of the model: f32
@@ -32,23 +47,31 @@ struct Embed {
     /// Where the model runs: cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Print a line of JSON an image: {"path": …, "embedding": […]} or {"path": …, "error": …}
+    /// Print a line of JSON each: {"path": …, "embedding": […]} or {"path": …, "error": …}; of a text {"text": …, …}
     #[arg(long)]
     json: bool,
     /// Leave the embeddings at their own length, instead of length 1
     #[arg(long)]
     no_normalize: bool,
-    /// Image files
-    #[arg(required = true, value_name = "IMAGE")]
-    images: Vec<PathBuf>,
 }
 
-/// Images embedded together: enough to fill the cores, few enough that lines come steadily.
+impl Common {
+    fn load(&self) -> clip_vision::Result<ClipVision> {
+        let device = device_from_name(&self.device)?;
+        let options = Options { precision: self.precision, device, normalize: !self.no_normalize };
+        ClipVision::from_dir(&self.model, options)
+    }
+}
+
+/// Images or texts embedded together: enough to fill the cores, few enough that lines come steadily.
 const BATCH: usize = 8;
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Embed(embed) } = Cli::parse();
-    match run(&embed) {
+    let outcome = match Cli::parse().command {
+        Command::Embed { common, images } => embed_images(&common, &images),
+        Command::EmbedText { common, texts } => embed_texts(&common, &texts),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         // Whoever reads our output has enough of it.
@@ -63,35 +86,61 @@ fn main() -> ExitCode {
 }
 
 /// Embeds all images; false where one of them failed.
-fn run(args: &Embed) -> Result<bool, Box<dyn std::error::Error>> {
-    let device = device_from_name(&args.device)?;
-    let options = Options { precision: args.precision, device, normalize: !args.no_normalize };
-    let clip = ClipVision::from_dir(&args.model, options)?;
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut all_good = true;
-    for paths in args.images.chunks(BATCH) {
-        let images = paths.iter().map(Image::from_path).collect();
-        for (path, result) in paths.iter().zip(clip.embed_batch(images)) {
-            all_good &= result.is_ok();
-            print(&mut out, path, result, args.json)?;
+fn embed_images(common: &Common, images: &[PathBuf]) -> Result<bool, Box<dyn std::error::Error>> {
+    let clip = common.load()?;
+    let mut lines = Lines::new("path", common.json);
+    for paths in images.chunks(BATCH) {
+        let results = clip.embed_batch(paths.iter().map(Image::from_path).collect());
+        for (path, result) in paths.iter().zip(results) {
+            lines.print(&path.to_string_lossy(), result)?;
         }
-        out.flush()?;
+        lines.out.flush()?;
     }
-    Ok(all_good)
+    Ok(lines.all_good)
 }
 
-fn print(out: &mut impl Write, path: &Path, result: clip_vision::Result<Vec<f32>>, json: bool) -> io::Result<()> {
-    let name = path.to_string_lossy();
-    match (result, json) {
-        (Ok(embedding), true) => writeln!(out, "{}", json!({ "path": name, "embedding": embedding })),
-        (Err(error), true) => writeln!(out, "{}", json!({ "path": name, "error": error.to_string() })),
-        (Ok(embedding), false) => {
-            let values: Vec<String> = embedding.iter().map(f32::to_string).collect();
-            writeln!(out, "{name}\t{}", values.join(" "))
+/// Embeds all texts; false where one of them failed.
+fn embed_texts(common: &Common, texts: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
+    let clip = common.load()?;
+    clip.text()?;
+    let mut lines = Lines::new("text", common.json);
+    for texts in texts.chunks(BATCH) {
+        for text in texts {
+            lines.print(text, clip.embed_text(text))?;
         }
-        (Err(error), false) => {
-            eprintln!("clip-vision: {name}: {error}");
-            Ok(())
+        lines.out.flush()?;
+    }
+    Ok(lines.all_good)
+}
+
+/// What is printed: a line for each thing that was to be embedded.
+struct Lines {
+    out: BufWriter<io::StdoutLock<'static>>,
+    /// What the things are, as a key of the JSON.
+    key: &'static str,
+    json: bool,
+    all_good: bool,
+}
+
+impl Lines {
+    fn new(key: &'static str, json: bool) -> Self {
+        Self { out: BufWriter::new(io::stdout().lock()), key, json, all_good: true }
+    }
+
+    fn print(&mut self, name: &str, result: clip_vision::Result<Vec<f32>>) -> io::Result<()> {
+        self.all_good &= result.is_ok();
+        let Self { out, key, .. } = self;
+        match (result, self.json) {
+            (Ok(embedding), true) => writeln!(out, "{}", json!({ *key: name, "embedding": embedding })),
+            (Err(error), true) => writeln!(out, "{}", json!({ *key: name, "error": error.to_string() })),
+            (Ok(embedding), false) => {
+                let values: Vec<String> = embedding.iter().map(f32::to_string).collect();
+                writeln!(out, "{name}\t{}", values.join(" "))
+            }
+            (Err(error), false) => {
+                eprintln!("clip-vision: {name}: {error}");
+                Ok(())
+            }
         }
     }
 }

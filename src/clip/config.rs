@@ -5,8 +5,12 @@
 //! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig`; in old files
 //! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
 
+use crate::clip::encoder::EncoderConfig;
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
+
+mod settings;
+use settings::Settings;
 
 /// The activation between the two linear layers of an encoder layer's MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,83 @@ impl VisionConfig {
     pub fn embedding_dim(&self) -> usize {
         self.projection_dim.unwrap_or(self.hidden_size)
     }
+
+    pub(crate) fn encoder(&self) -> EncoderConfig {
+        EncoderConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_layers: self.num_hidden_layers,
+            num_heads: self.num_attention_heads,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+        }
+    }
+}
+
+/// The shape of a text tower.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TextConfig {
+    /// Number of tokens that there are. Default 49408.
+    pub vocab_size: usize,
+    /// Width of a token. Default 512.
+    pub hidden_size: usize,
+    /// Width of the MLP between its two linear layers. Default 2048.
+    pub intermediate_size: usize,
+    /// Number of encoder layers. Default 12.
+    pub num_hidden_layers: usize,
+    /// Number of attention heads; divides `hidden_size`. Default 8.
+    pub num_attention_heads: usize,
+    /// Tokens of the longest text, start and end included. Default 77.
+    pub max_position_embeddings: usize,
+    /// The MLP's activation (`hidden_act`). Default QuickGELU.
+    pub activation: Activation,
+    /// Added to the variance in every layer norm. Default 1e-5.
+    pub layer_norm_eps: f64,
+    /// How the end of a text is found (`eos_token_id`). Default the token 49407.
+    pub end_token: EndToken,
+    /// Width of the embedding, the same as the images'. Default 512.
+    pub projection_dim: usize,
+}
+
+/// Where a text ends: at that token the text's embedding is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndToken {
+    /// At the largest id of the sequence. Files from before transformers 4.31 say so by an `eos_token_id` of 2, which is
+    /// wrong by itself. <https://github.com/huggingface/transformers/pull/24773>
+    Largest,
+    /// At the first token with this id.
+    Id(u32),
+}
+
+impl TextConfig {
+    /// The text tower of OpenAI's ViT-B/32: `openai/clip-vit-base-patch32`.
+    pub fn vit_base_patch32() -> Self {
+        Self {
+            vocab_size: 49408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            end_token: EndToken::Id(49407),
+            projection_dim: 512,
+        }
+    }
+
+    pub(crate) fn encoder(&self) -> EncoderConfig {
+        EncoderConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_layers: self.num_hidden_layers,
+            num_heads: self.num_attention_heads,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+        }
+    }
 }
 
 /// What `config.json` says of a CLIP model.
@@ -88,6 +169,8 @@ impl VisionConfig {
 pub struct ClipConfig {
     /// The vision tower.
     pub vision: VisionConfig,
+    /// The text tower; `None` where the file is that of a vision tower alone.
+    pub text: Option<TextConfig>,
 }
 
 impl ClipConfig {
@@ -110,7 +193,11 @@ impl ClipConfig {
             let settings = if whole { Settings { keys: &root, path: "" } } else { vision };
             Some(settings.size("projection_dim", 512)?)
         };
-        Ok(Self { vision: vision_config(vision, projection_dim)? })
+        let text = match projection_dim {
+            Some(projection_dim) if whole => Some(text_config(tower(&root, "text_config")?, projection_dim)?),
+            _ => None,
+        };
+        Ok(Self { vision: vision_config(vision, projection_dim)?, text })
     }
 }
 
@@ -169,11 +256,7 @@ fn vision_config(settings: Settings<'_>, projection_dim: Option<usize>) -> Resul
     if channels != 3 {
         return Err(settings.error("num_channels", format!("is {channels}; pictures have 3")));
     }
-    if !config.hidden_size.is_multiple_of(config.num_attention_heads) {
-        let VisionConfig { hidden_size, num_attention_heads, .. } = config;
-        let what = format!("is {hidden_size}, which num_attention_heads, {num_attention_heads}, does not divide");
-        return Err(settings.error("hidden_size", what));
-    }
+    check_heads(settings, config.hidden_size, config.num_attention_heads)?;
     if config.patch_size > config.image_size {
         let VisionConfig { patch_size, image_size, .. } = config;
         return Err(settings.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
@@ -181,64 +264,32 @@ fn vision_config(settings: Settings<'_>, projection_dim: Option<usize>) -> Resul
     Ok(config)
 }
 
-/// The keys of one tower, and the key in the file under which they stand, for messages.
-#[derive(Clone, Copy)]
-struct Settings<'a> {
-    keys: &'a Map<String, Value>,
-    path: &'static str,
+fn text_config(settings: Settings<'_>, projection_dim: usize) -> Result<TextConfig> {
+    let config = TextConfig {
+        vocab_size: settings.size("vocab_size", 49408)?,
+        hidden_size: settings.size("hidden_size", 512)?,
+        intermediate_size: settings.size("intermediate_size", 2048)?,
+        num_hidden_layers: settings.size("num_hidden_layers", 12)?,
+        num_attention_heads: settings.size("num_attention_heads", 8)?,
+        max_position_embeddings: settings.size("max_position_embeddings", 77)?,
+        activation: settings.activation()?,
+        layer_norm_eps: settings.eps()?,
+        end_token: match settings.id("eos_token_id", 49407)? {
+            2 => EndToken::Largest,
+            id => EndToken::Id(id),
+        },
+        projection_dim,
+    };
+    check_heads(settings, config.hidden_size, config.num_attention_heads)?;
+    Ok(config)
 }
 
-impl Settings<'_> {
-    /// No published tower comes near it; it keeps products of a few sizes far from overflow.
-    const MAX_SIZE: u64 = 1 << 16;
-
-    fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
-        let dot = if self.path.is_empty() { "" } else { "." };
-        invalid(format!("config.json: {}{dot}{key} {what}", self.path))
+fn check_heads(settings: Settings<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
+    if hidden_size.is_multiple_of(num_attention_heads) {
+        return Ok(());
     }
-
-    fn get(&self, key: &str) -> Option<&Value> {
-        self.keys.get(key).filter(|value| !value.is_null())
-    }
-
-    fn size(&self, key: &str, default: usize) -> Result<usize> {
-        self.get(key).map_or(Ok(default), |value| self.positive(key, value))
-    }
-
-    fn positive(&self, key: &str, value: &Value) -> Result<usize> {
-        match value.as_u64() {
-            Some(size @ 1..=Self::MAX_SIZE) => Ok(size as usize),
-            _ => Err(self.error(key, format!("is {value}, not a whole number from 1 to {}", Self::MAX_SIZE))),
-        }
-    }
-
-    /// A size that may be written as one number or as `[height, width]`.
-    fn square(&self, key: &str, default: usize) -> Result<usize> {
-        match self.get(key) {
-            Some(Value::Array(sides)) => match sides.as_slice() {
-                [height, width] if height == width => self.positive(key, height),
-                _ => Err(self.error(key, "is not square")),
-            },
-            _ => self.size(key, default),
-        }
-    }
-
-    fn activation(&self) -> Result<Activation> {
-        let Some(value) = self.get("hidden_act") else { return Ok(Activation::QuickGelu) };
-        let known = Activation::NAMES.iter().find(|(name, _)| value == name);
-        known.map(|(_, activation)| *activation).ok_or_else(|| {
-            let names = Activation::NAMES.map(|(name, _)| name).join(", ");
-            self.error("hidden_act", format!("is {value}; this knows {names}"))
-        })
-    }
-
-    fn eps(&self) -> Result<f64> {
-        let Some(value) = self.get("layer_norm_eps") else { return Ok(1e-5) };
-        match value.as_f64() {
-            Some(eps) if eps > 0.0 && eps < 1.0 => Ok(eps),
-            _ => Err(self.error("layer_norm_eps", format!("is {value}, not a number between 0 and 1"))),
-        }
-    }
+    let what = format!("is {hidden_size}, which num_attention_heads, {num_attention_heads}, does not divide");
+    Err(settings.error("hidden_size", what))
 }
 
 #[cfg(test)]
@@ -291,6 +342,26 @@ mod tests {
     }
 
     #[test]
+    fn the_text_tower() {
+        let read = |json: &str| ClipConfig::from_json(json.as_bytes()).unwrap().text;
+        let b32 = TextConfig::vit_base_patch32();
+        assert_eq!(read(r#"{"model_type": "clip"}"#), Some(b32.clone()));
+        assert_eq!(read(r#"{"model_type": "clip_vision_model"}"#), None);
+        let legacy = r#"{"model_type": "clip", "projection_dim": 768, "text_config": {"eos_token_id": 2, "projection_dim": 5,
+            "hidden_size": 768, "num_attention_heads": 12, "max_position_embeddings": 64, "vocab_size": 32000}}"#;
+        let expected = TextConfig {
+            end_token: EndToken::Largest,
+            projection_dim: 768,
+            hidden_size: 768,
+            num_attention_heads: 12,
+            max_position_embeddings: 64,
+            vocab_size: 32000,
+            ..b32
+        };
+        assert_eq!(read(legacy), Some(expected));
+    }
+
+    #[test]
     fn errors_name_the_key() {
         let cases = [
             ("", "empty"),
@@ -309,6 +380,8 @@ mod tests {
             (r#"{"model_type": "clip_vision_model", "image_size": [224, 112]}"#, "not square"),
             (r#"{"model_type": "clip_vision_model", "num_channels": 1}"#, "num_channels"),
             (r#"{"model_type": "clip_vision_model", "layer_norm_eps": 0}"#, "layer_norm_eps"),
+            (r#"{"model_type": "clip", "text_config": {"eos_token_id": -1}}"#, "text_config.eos_token_id"),
+            (r#"{"model_type": "clip", "text_config": {"num_attention_heads": 7}}"#, "text_config.hidden_size"),
         ];
         for (json, part) in cases {
             let error = read(json).unwrap_err();

@@ -1,11 +1,15 @@
 //! The vision tower: a ViT whose class token, normed and projected, is the image's embedding.
 //! <https://arxiv.org/abs/2103.00020> · <https://arxiv.org/abs/2010.11929>
 
-use crate::clip::config::{Activation, VisionConfig};
+use crate::clip::config::VisionConfig;
+use crate::clip::encoder::Encoder;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{self, LayerNorm, Linear};
+use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
-use candle_core::{Device, IndexOp, Tensor};
+use candle_core::{IndexOp, Tensor};
+
+const PATCHES: &str = "embeddings.patch_embedding.weight";
+const PROJECTION: &str = "visual_projection.weight";
 
 /// The parts of the forward pass, in order, as [`VisionTower::forward_observed`] reports them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub struct VisionTower {
     class_embedding: Tensor,
     position_embedding: Tensor,
     pre_norm: LayerNorm,
-    layers: Vec<EncoderLayer>,
+    encoder: Encoder,
     post_norm: LayerNorm,
     projection: Option<Linear>,
 }
@@ -57,10 +61,7 @@ impl VisionTower {
         observe(VisionStage::Embeddings, &x)?;
         x = self.pre_norm.forward(&x)?;
         observe(VisionStage::PreNorm, &x)?;
-        for (index, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x)?;
-            observe(VisionStage::Layer(index), &x)?;
-        }
+        x = self.encoder.forward(x, Mask::None, &mut |index, x| observe(VisionStage::Layer(index), x))?;
         let class_token = x.i((.., 0, ..))?;
         let pooled = self.post_norm.forward(&class_token)?;
         observe(VisionStage::Pooled, &pooled)?;
@@ -100,49 +101,6 @@ impl VisionTower {
     }
 }
 
-/// One transformer layer, norms first: attention and MLP, each added to its input.
-struct EncoderLayer {
-    norm1: LayerNorm,
-    attention: Attention,
-    norm2: LayerNorm,
-    mlp: Mlp,
-}
-
-impl EncoderLayer {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = (x + self.attention.forward(&self.norm1.forward(x)?)?)?;
-        let y = self.mlp.forward(&self.norm2.forward(&x)?)?;
-        Ok((x + y)?)
-    }
-}
-
-struct Attention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    out: Linear,
-    num_heads: usize,
-}
-
-impl Attention {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (query, key, value) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        self.out.forward(&ops::attention(&query, &key, &value, self.num_heads)?)
-    }
-}
-
-struct Mlp {
-    fc1: Linear,
-    fc2: Linear,
-    activation: Activation,
-}
-
-impl Mlp {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.fc2.forward(&ops::activate(&self.fc1.forward(x)?, self.activation)?)
-    }
-}
-
 /// Where the tower's tensors are in the file: under `vision_model.`, or, in a bare `CLIPVisionModel`, at the top.
 #[derive(Clone, Debug)]
 pub(crate) struct VisionNames(&'static str);
@@ -152,101 +110,52 @@ impl VisionNames {
         Self(if header.contains("embeddings.class_embedding") { "" } else { "vision_model." })
     }
 
-    /// The tensors that a tower of this shape consists of; all that is said of shapes is said here.
+    /// The tensors that a tower of this shape consists of; with the encoder's, all that is said of shapes is said here.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file's tower has a tensor that this one does not: it is another model than its
     /// configuration says.
-    pub(crate) fn specs(&self, config: &VisionConfig, header: &Header<'_>) -> Result<Vec<TensorSpec>> {
-        let VisionConfig { hidden_size: hidden, intermediate_size: intermediate, patch_size: patch, .. } = *config;
+    pub(crate) fn specs(
+        &self,
+        config: &VisionConfig,
+        header: &Header<'_>,
+        backend: &Backend,
+    ) -> Result<Vec<TensorSpec>> {
+        let VisionConfig { hidden_size: hidden, patch_size: patch, .. } = *config;
         let mut specs = vec![
-            self.spec("embeddings.class_embedding", [hidden]),
-            self.spec("embeddings.patch_embedding.weight", [hidden, 3, patch, patch]),
-            self.spec("embeddings.position_embedding.weight", [config.num_tokens(), hidden]),
+            TensorSpec::new(self.name("embeddings.class_embedding"), [hidden]),
+            Linear::weight_spec(&self.name(PATCHES), [hidden, 3, patch, patch], Role::Patches, backend),
+            TensorSpec::new(self.name("embeddings.position_embedding.weight"), [config.num_tokens(), hidden]),
         ];
-        let norms = ["pre_layrnorm", "post_layernorm"].map(str::to_owned);
-        let layers = (0..config.num_hidden_layers).map(Self::layer);
-        for norm in norms.into_iter().chain(layers.clone().flat_map(|l| [1, 2].map(|n| format!("{l}.layer_norm{n}")))) {
-            specs.push(self.spec(&format!("{norm}.weight"), [hidden]));
-            specs.push(self.spec(&format!("{norm}.bias"), [hidden]));
-        }
-        for layer in layers {
-            let attention =
-                ["q_proj", "k_proj", "v_proj", "out_proj"].map(|p| (format!("self_attn.{p}"), hidden, hidden));
-            let mlp = [("mlp.fc1".to_owned(), intermediate, hidden), ("mlp.fc2".to_owned(), hidden, intermediate)];
-            for (name, outputs, inputs) in attention.into_iter().chain(mlp) {
-                specs.push(self.spec(&format!("{layer}.{name}.weight"), [outputs, inputs]));
-                specs.push(self.spec(&format!("{layer}.{name}.bias"), [outputs]));
-            }
-        }
-        self.refuse_others(&specs, header)?;
+        specs.extend(["pre_layrnorm", "post_layernorm"].iter().flat_map(|n| LayerNorm::specs(&self.name(n), hidden)));
+        specs.extend(Encoder::specs(&self.name("encoder.layers"), &config.encoder(), backend));
+        let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."];
+        header.refuse_others(self.0, &parts, &specs)?;
         if let Some(dimension) = config.projection_dim {
-            specs.push(TensorSpec::new("visual_projection.weight", [dimension, hidden]));
+            specs.push(Linear::weight_spec(PROJECTION, [dimension, hidden], Role::Projection, backend));
         }
         Ok(specs)
     }
 
-    fn spec<const N: usize>(&self, name: &str, shape: [usize; N]) -> TensorSpec {
-        TensorSpec::new(format!("{}{name}", self.0), shape)
-    }
-
-    fn layer(index: usize) -> String {
-        format!("encoder.layers.{index}")
-    }
-
-    fn refuse_others(&self, specs: &[TensorSpec], header: &Header<'_>) -> Result<()> {
-        let known: std::collections::HashSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-        let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."];
-        let of_tower =
-            |name: &str| name.strip_prefix(self.0).is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)));
-        // A buffer that old files hold: 0, 1, 2, …
-        let ids = format!("{}embeddings.position_ids", self.0);
-        let names = header.names();
-        match names.iter().find(|name| of_tower(name) && !known.contains(name.as_str()) && **name != ids) {
-            Some(name) => {
-                let what = format!("the weights have a tensor {name}, which a model of this config.json does not");
-                Err(Error::new(ErrorKind::Weights, what))
-            }
-            None => Ok(()),
-        }
+    fn name(&self, part: &str) -> String {
+        format!("{}{part}", self.0)
     }
 
     /// Builds the tower of tensors read to [`specs`](Self::specs).
-    pub(crate) fn build(&self, config: VisionConfig, weights: &mut Weights, device: &Device) -> Result<VisionTower> {
-        let name = |part: &str| format!("{}{part}", self.0);
-        let norm =
-            |weights: &mut Weights, part: &str| LayerNorm::take(weights, &name(part), config.layer_norm_eps, device);
-        let linear = |weights: &mut Weights, part: &str| Linear::take(weights, &name(part), device);
-        let mut layers = Vec::with_capacity(config.num_hidden_layers);
-        for layer in (0..config.num_hidden_layers).map(Self::layer) {
-            layers.push(EncoderLayer {
-                norm1: norm(weights, &format!("{layer}.layer_norm1"))?,
-                attention: Attention {
-                    query: linear(weights, &format!("{layer}.self_attn.q_proj"))?,
-                    key: linear(weights, &format!("{layer}.self_attn.k_proj"))?,
-                    value: linear(weights, &format!("{layer}.self_attn.v_proj"))?,
-                    out: linear(weights, &format!("{layer}.self_attn.out_proj"))?,
-                    num_heads: config.num_attention_heads,
-                },
-                norm2: norm(weights, &format!("{layer}.layer_norm2"))?,
-                mlp: Mlp {
-                    fc1: linear(weights, &format!("{layer}.mlp.fc1"))?,
-                    fc2: linear(weights, &format!("{layer}.mlp.fc2"))?,
-                    activation: config.activation,
-                },
-            });
-        }
+    pub(crate) fn build(&self, config: VisionConfig, weights: &mut Weights, backend: &Backend) -> Result<VisionTower> {
         let projection = match config.projection_dim {
-            Some(_) => Some(Linear::without_bias(weights.take("visual_projection.weight", device)?)?),
+            Some(_) => Some(Linear::take_without_bias(weights, PROJECTION, backend)?),
             None => None,
         };
+        let eps = config.layer_norm_eps;
+        let device = backend.device();
         Ok(VisionTower {
-            patch_embedding: Linear::without_bias(weights.take(&name("embeddings.patch_embedding.weight"), device)?)?,
-            class_embedding: weights.take(&name("embeddings.class_embedding"), device)?,
-            position_embedding: weights.take(&name("embeddings.position_embedding.weight"), device)?,
-            pre_norm: norm(weights, "pre_layrnorm")?,
-            layers,
-            post_norm: norm(weights, "post_layernorm")?,
+            patch_embedding: Linear::take_without_bias(weights, &self.name(PATCHES), backend)?,
+            class_embedding: weights.take(&self.name("embeddings.class_embedding"), device)?,
+            position_embedding: weights.take(&self.name("embeddings.position_embedding.weight"), device)?,
+            pre_norm: LayerNorm::take(weights, &self.name("pre_layrnorm"), eps, backend)?,
+            encoder: Encoder::take(weights, &self.name("encoder.layers"), &config.encoder(), backend)?,
+            post_norm: LayerNorm::take(weights, &self.name("post_layernorm"), eps, backend)?,
             projection,
             config,
         })

@@ -159,16 +159,12 @@ fn unsupported(format: Format, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::UnsupportedFormat, format!("{} with {what}, which is not read", format.name()))
 }
 
-/// The `image` crate's error as one of ours.
+/// The `image` crate's error as one of ours. Its text has its causes in it already.
 fn failed(format: Format, error: ImageError) -> Error {
-    match error {
-        ImageError::Unsupported(_) => {
-            Error::new(ErrorKind::UnsupportedFormat, format!("{} of a kind that is not read", format.name()))
-                .with_source(error)
-        }
-        ImageError::Limits(_) => {
-            Error::new(ErrorKind::TooLarge, format!("{} over the limits", format.name())).with_source(error)
-        }
-        _ => broken(format, error),
-    }
+    let (kind, what) = match error {
+        ImageError::Unsupported(_) => (ErrorKind::UnsupportedFormat, "of a kind that is not read"),
+        ImageError::Limits(_) => (ErrorKind::TooLarge, "over the limits"),
+        _ => (ErrorKind::Decode, "broken"),
+    };
+    Error::new(kind, format!("{} {what}", format.name())).with_source(error.to_string())
 }

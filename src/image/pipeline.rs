@@ -14,6 +14,9 @@ use super::pixels::Pixels;
 use super::resize::{self, MAX_SIDE, View, Window};
 use crate::{Error, ErrorKind, Result};
 
+/// Rows that are turned into values at a time.
+const BAND_ROWS: usize = 32;
+
 /// f32 values in (3, H, W) order.
 pub(crate) struct PixelTensor {
     pub(crate) data: Vec<f32>,
@@ -183,16 +186,21 @@ impl<'a> Canvas<'a> {
         }
         let (red, rest) = data.split_at_mut(plane);
         let (green, blue) = rest.split_at_mut(plane);
-        let mut row = memory::zeroed(kept, 1, 3)?;
-        for y in 0..self.down.kept.len() {
-            let at = (self.across.kept.start, self.down.kept.start + y);
-            self.pixels.read_rgb(at, (kept, 1), self.background, &mut row);
-            let start = (self.down.before + y) * width + self.across.before;
-            let planes =
-                [&mut red[start..start + kept], &mut green[start..start + kept], &mut blue[start..start + kept]];
-            for (channel, (plane, values)) in planes.into_iter().zip(table).enumerate() {
-                for (to, pixel) in plane.iter_mut().zip(row.as_chunks::<3>().0) {
-                    *to = values[usize::from(pixel[channel])];
+        // Some rows at a time: of a picture that lies on its side, a row is scattered over all of it.
+        let mut band = memory::zeroed(kept, BAND_ROWS, 3)?;
+        let rows = self.down.kept.len();
+        for first in (0..rows).step_by(BAND_ROWS) {
+            let count = BAND_ROWS.min(rows - first);
+            let band = &mut band[..kept * count * 3];
+            let at = (self.across.kept.start, self.down.kept.start + first);
+            self.pixels.read_rgb(at, (kept, count), self.background, band);
+            for (y, row) in band.chunks_exact(kept * 3).enumerate() {
+                let start = (self.down.before + first + y) * width + self.across.before;
+                let planes = [&mut *red, &mut *green, &mut *blue].map(|plane| &mut plane[start..start + kept]);
+                for (channel, (plane, values)) in planes.into_iter().zip(table).enumerate() {
+                    for (to, pixel) in plane.iter_mut().zip(row.as_chunks::<3>().0) {
+                        *to = values[usize::from(pixel[channel])];
+                    }
                 }
             }
         }
@@ -248,6 +256,18 @@ mod tests {
                 expected = picked.into_iter().map(|at| at.and_then(|at| expected[at as usize])).collect();
                 assert_eq!(positions(&span), expected, "{sizes:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_shortest_edge_is_transformers() {
+        let goldens: serde_json::Value = serde_json::from_str(include_str!("../../tests/golden/sizes.json")).unwrap();
+        let rows = goldens["rows"].as_array().unwrap();
+        assert!(rows.len() > 500);
+        for row in rows {
+            let [width, height, edge, new_width, new_height] =
+                [0, 1, 2, 3, 4].map(|at| row[at].as_u64().unwrap() as usize);
+            assert_eq!(shortest_edge((width, height), edge).unwrap(), (new_width, new_height), "{row}");
         }
     }
 

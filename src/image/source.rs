@@ -200,12 +200,22 @@ fn percent_decoded(text: &str) -> Cow<'_, [u8]> {
 
 #[cfg(feature = "http")]
 fn read_http(url: &str, limits: &Limits) -> Result<Vec<u8>> {
+    use std::time::Duration;
+    // A server that does not answer, or answers a byte at a time, must not hold the caller for ever.
+    let agent = ureq::Agent::new_with_config(
+        ureq::Agent::config_builder()
+            .user_agent(concat!("clip-vision/", env!("CARGO_PKG_VERSION")))
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_per_read(Some(Duration::from_secs(30)))
+            .timeout_global(Some(Duration::from_secs(300)))
+            .build(),
+    );
     let failed = |error: ureq::Error| Error::new(ErrorKind::Fetch, shortened(url)).with_source(error);
-    let response = ureq::get(url).call().map_err(failed)?;
-    let body = response.into_body();
+    let body = agent.get(url).call().map_err(failed)?.into_body();
     let length = body.content_length().unwrap_or(0);
-    check_bytes(length, limits).map_err(|error| error.within(shortened(url)))?;
-    read_within(body.into_reader(), length, limits).map_err(|error| error.within(shortened(url)))
+    check_bytes(length, limits)
+        .and_then(|()| read_within(body.into_reader(), length, limits))
+        .map_err(|error| error.within(shortened(url)))
 }
 
 #[cfg(not(feature = "http"))]
@@ -215,8 +225,8 @@ fn read_http(url: &str, _limits: &Limits) -> Result<Vec<u8>> {
 }
 
 /// An address as it is fit for a message.
-fn shortened(url: &str) -> String {
-    const MOST: usize = 200;
+pub(crate) fn shortened(url: &str) -> String {
+    const MOST: usize = 120;
     match url.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &url[..end]),
         None => url.to_owned(),

@@ -21,6 +21,7 @@ import type {
   Response,
   WireLoad,
 } from "./protocol.js";
+import { untilAborted } from "./waiting.js";
 
 /** The part of `Worker` that is used: tests have workers of their own. */
 export interface WorkerLike {
@@ -53,17 +54,6 @@ const VERSION: ProtocolVersion = 1;
 
 const crash = (message: string, cause?: unknown): ClipVisionError =>
   new ClipVisionError("worker-crashed", message, { cause });
-
-/** The caller's promise ends with the signal, whatever the awaited work does. */
-export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason as Error);
-    if (signal.aborted) return giveUp();
-    signal.addEventListener("abort", giveUp, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
-  });
-}
 
 /** One worker with its pending calls. */
 class Session {
@@ -223,6 +213,7 @@ export class Client {
     argument: Calls[Name]["argument"],
     transfer: Transferable[],
     signal?: AbortSignal,
+    onProgress?: (progress: LoadProgress) => void,
   ): Promise<ResultOf<Name>> {
     for (;;) {
       signal?.throwIfAborted();
@@ -235,7 +226,7 @@ export class Client {
         throw error;
       }
       // It may have crashed, or been closed, between its answer and now: nothing has been sent yet, so try again.
-      if (!session.ended) return session.call(type, argument, transfer, signal);
+      if (!session.ended) return session.call(type, argument, transfer, signal, onProgress);
     }
   }
 

@@ -11,11 +11,12 @@ import { ClipVisionError, isCoded, toWireError } from "./errors.js";
 import { openFile, readAll, type Fetch, type OpenFile } from "./files.js";
 import { PageFetch } from "./page_fetch.js";
 import type {
+  CallName,
   CallRequest,
+  Calls,
   EmbeddingDetails,
   LoadedModel,
   LoadProgress,
-  PixelTensor,
   Request,
   Response,
   WireLoad,
@@ -23,6 +24,7 @@ import type {
   WirePixels,
 } from "./protocol.js";
 import { Semaphore } from "./semaphore.js";
+import { Texts, type Report, type Tokenizer, type TokenizerFiles } from "./texts.js";
 
 /** What the dispatcher needs of the world around it. */
 export interface Host {
@@ -36,6 +38,8 @@ export interface Host {
   readPixels(source: ImageBitmap | VideoFrame): WirePixels;
   /** Decodes a file with the browser; `undefined` if it can't. */
   decodeInBrowser(bytes: Uint8Array, type: string): Promise<WirePixels | undefined>;
+  /** Makes a tokenizer of its files. */
+  createTokenizer(files: TokenizerFiles): Tokenizer;
   /** Resolves after the messages that have arrived by now have been handled. */
   nextTurn(): Promise<void>;
   /** Milliseconds from any fixed point. */
@@ -54,7 +58,7 @@ type ReadPhoto =
   | Extract<WirePhoto, { kind: "bitmap" | "frame" }>;
 
 /** An answer, and the buffers that move with it. */
-type Answer = [result: LoadedModel | EmbeddingDetails | PixelTensor, transfer: Transferable[]];
+type Answer = [result: Calls[CallName]["result"], transfer: Transferable[]];
 
 /** Answers requests; made once in a worker, for one model. */
 export class Dispatcher {
@@ -64,7 +68,7 @@ export class Dispatcher {
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
   #fetch: Fetch;
-  #loaded: { engine: Engine; model: EngineModel } | undefined;
+  #loaded: { engine: Engine; model: EngineModel; texts: Texts } | undefined;
   #crashed = false;
 
   constructor(host: Host) {
@@ -103,32 +107,60 @@ export class Dispatcher {
     }
   }
 
-  #crash(id: number, error: ClipVisionError): void {
+  #crash(id: number | undefined, error: ClipVisionError): void {
     if (this.#crashed) return;
     this.#crashed = true;
-    this.#host.post({ type: "crashed", id, error: toWireError(error) });
+    this.#host.post({ type: "crashed", ...(id !== undefined && { id }), error: toWireError(error) });
     for (const controller of this.#calls.values()) controller.abort();
   }
 
   async #run(request: CallRequest, signal: AbortSignal): Promise<Answer> {
-    if (request.type === "load") return [await this.#load(request.id, request.argument, signal), []];
-    const photo = request.argument;
+    switch (request.type) {
+      case "load":
+        return [await this.#load(request.id, request.argument, signal), []];
+      case "embedText":
+        return this.#embedText(request.argument, signal, this.#reporter(request.id));
+      case "embed":
+        return this.#withPhoto(request.argument, signal, (photo) => this.#embed(photo));
+      case "tensor":
+        return this.#withPhoto(request.argument, signal, (photo) => this.#tensor(photo));
+      case "classify": {
+        const { photo, prompts } = request.argument;
+        const labels = () => this.#ready().texts.labels(prompts, signal, this.#reporter(request.id));
+        return this.#withPhoto(photo, signal, (read, given) => this.#classify(read, given), labels);
+      }
+    }
+  }
+
+  /** Does what has to be done `before`, reads the photo, a few at a time, and works on it in its turn. */
+  async #withPhoto<T = undefined>(
+    photo: WirePhoto,
+    signal: AbortSignal,
+    work: (photo: ReadPhoto, prepared: T) => Promise<Answer>,
+    before?: () => Promise<T>,
+  ): Promise<Answer> {
     try {
+      const prepared = (await before?.()) as T;
       await this.#readAhead.enter(signal);
       try {
         const read = await this.#read(photo, signal);
-        await this.#turn.enter(signal);
-        try {
-          return request.type === "embed" ? await this.#embed(read) : await this.#tensor(read);
-        } finally {
-          void this.#host.nextTurn().then(() => this.#turn.leave());
-        }
+        return await this.#inTurn(signal, () => work(read, prepared));
       } finally {
         this.#readAhead.leave();
       }
     } finally {
       if (photo.kind === "bitmap") photo.bitmap.close();
       if (photo.kind === "frame") photo.frame.close();
+    }
+  }
+
+  /** One computation at a time, and the messages that came meanwhile are handled before the next. */
+  async #inTurn<T>(signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+    await this.#turn.enter(signal);
+    try {
+      return await work();
+    } finally {
+      void this.#host.nextTurn().then(() => this.#turn.leave());
     }
   }
 
@@ -151,7 +183,17 @@ export class Dispatcher {
       ]);
       if (config === undefined) throw new ClipVisionError("config", "There is no config.json");
       const model = await this.#loadWeights(engine, { load, config, preprocessor, report, signal: stop.signal });
-      this.#loaded = { engine, model };
+      const texts = new Texts({
+        engine,
+        model,
+        files: load.model,
+        open: (file, stopped) => this.#open(file, stopped),
+        createTokenizer: (files) => this.#host.createTokenizer(files),
+        inTurn: (stopped, work) => this.#inTurn(stopped, work),
+        // A call that waits for it reports it first, by its id.
+        crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(undefined, crash.cause)),
+      });
+      this.#loaded = { engine, model, texts };
       const info = guarded(engine, () => model.info());
       return {
         dimension: info.dimension,
@@ -171,14 +213,14 @@ export class Dispatcher {
     return openFile(file, this.#fetch, signal);
   }
 
-  async #readWhole(file: OpenFile | undefined, report: Reporter): Promise<Uint8Array | undefined> {
+  async #readWhole(file: OpenFile | undefined, report: Report): Promise<Uint8Array | undefined> {
     if (file === undefined) return undefined;
     const bytes = await readAll(file);
     report({ stage: "config", file: file.name, loaded: bytes.byteLength, total: bytes.byteLength });
     return bytes;
   }
 
-  async #startEngine(wasmUrl: string | undefined, report: Reporter, signal: AbortSignal): Promise<Engine> {
+  async #startEngine(wasmUrl: string | undefined, report: Report, signal: AbortSignal): Promise<Engine> {
     report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
     return this.#host.startEngine(wasmUrl, this.#host.fetch, signal);
   }
@@ -189,7 +231,7 @@ export class Dispatcher {
       load: WireLoad;
       config: Uint8Array;
       preprocessor: Uint8Array | undefined;
-      report: Reporter;
+      report: Report;
       signal: AbortSignal;
     },
   ): Promise<EngineModel> {
@@ -220,7 +262,7 @@ export class Dispatcher {
     return loadedModel;
   }
 
-  #reporter(id: number): Reporter {
+  #reporter(id: number): Report {
     let last = { at: -Infinity, file: "" };
     return (progress, always = false) => {
       const at = this.#host.now();
@@ -266,6 +308,19 @@ export class Dispatcher {
     return [{ data, shape }, [data.buffer]];
   }
 
+  async #classify(photo: ReadPhoto, labels: Float32Array): Promise<Answer> {
+    const [{ embedding }] = await this.#inRust(photo, (model, given) => model.embed(given));
+    const { engine, model } = this.#ready();
+    const probabilities = guarded(engine, () => model.probabilities(embedding, labels));
+    return [probabilities, [probabilities.buffer]];
+  }
+
+  async #embedText(text: string, signal: AbortSignal, report: Report): Promise<Answer> {
+    const [embedding] = await this.#ready().texts.embed([text], signal, report);
+    if (!embedding) throw new ClipVisionError("compute", "The model gave no embedding");
+    return [embedding, [embedding.buffer]];
+  }
+
   /** Hands a photo to Rust; the browser decodes what Rust can't. */
   async #inRust<T>(
     photo: ReadPhoto,
@@ -291,11 +346,9 @@ export class Dispatcher {
     }
   }
 
-  #ready(): { engine: Engine; model: EngineModel } {
+  #ready(): { engine: Engine; model: EngineModel; texts: Texts } {
     if (this.#crashed) throw new ClipVisionError("worker-crashed", "The engine stopped");
-    if (!this.#loaded) throw new ClipVisionError("compute", "A photo came before the model");
+    if (!this.#loaded) throw new ClipVisionError("compute", "A photo or a text came before the model");
     return this.#loaded;
   }
 }
-
-type Reporter = (progress: LoadProgress, always?: boolean) => void;

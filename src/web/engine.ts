@@ -31,6 +31,21 @@ export interface EngineModel {
     simd: "none" | "simd128" | "relaxed";
     modelBytes: number;
   };
+  /** Begins to read the text half. */
+  textLoader(): EngineTextLoader;
+  /** Takes the text half in, and the loader away. */
+  setText(loader: EngineTextLoader): { maxTokens: number };
+  /** Texts' embeddings one after the other, of their token ids one after the other. */
+  embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array;
+  /** The probability of each label, of the photo's embedding and the labels' one after the other. */
+  probabilities(embedding: Float32Array, labels: Float32Array): Float32Array;
+  free(): void;
+}
+
+/** Takes the weights a second time, for the text half. */
+export interface EngineTextLoader {
+  /** Whether the rest is not needed. */
+  push(piece: Uint8Array): boolean;
   free(): void;
 }
 

@@ -17,7 +17,7 @@ export type ClipVisionErrorCode =
   | "fetch"
   /** A file is not the one that was asked for: its checksum differs. */
   | "integrity"
-  /** `config.json` or `preprocessor_config.json` is malformed, or describes a model that is not CLIP. */
+  /** A JSON file of the model or its tokenizer is missing or malformed, or describes a model that is not CLIP. */
   | "config"
   /** The weights are malformed, cut short, of a wrong shape, not finite, or a tensor is missing. */
   | "weights"

@@ -14,13 +14,14 @@
  * @packageDocumentation
  */
 
-import { Client, untilAborted, type WorkerLike } from "./client.js";
+import { Client, type WorkerLike } from "./client.js";
 import { embedMany, type EmbedManyOptions, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
 import { modelName, resolveModel, type HubOptions, type ModelSource } from "./model.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
-import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision } from "./protocol.js";
-import { baseUrl } from "./values.js";
+import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WirePhoto } from "./protocol.js";
+import { baseUrl, tagOf } from "./values.js";
+import { untilAborted } from "./waiting.js";
 
 export { ClipVisionError } from "./errors.js";
 export type { ClipVisionErrorCode } from "./errors.js";
@@ -67,6 +68,26 @@ export interface CallOptions {
 export interface EmbedOptions extends CallOptions {
   /** Whether the answer says more than the embedding. Default `false`. */
   details?: boolean;
+}
+
+/** Options of {@link ClipVision.embedText}. */
+export interface TextOptions {
+  /** Takes the call back; its promise rejects with the signal's reason at once. */
+  signal?: AbortSignal;
+  /**
+   * Called as the tokenizer and the text tower's weights arrive. They are fetched when a text is first asked for, and
+   * never if none is.
+   */
+  onProgress?: (progress: LoadProgress) => void;
+}
+
+/** Options of {@link ClipVision.classify}. */
+export interface ClassifyOptions extends CallOptions, TextOptions {
+  /**
+   * The text that a label stands for; `{}` is the label. Models were trained with captions, and read them better than
+   * single words. Default `"a photo of a {}"`.
+   */
+  template?: string;
 }
 
 /** A loaded model, and how it runs here. */
@@ -148,7 +169,7 @@ export class ClipVision {
   embed(photo: PhotoSource, options: EmbedOptions & { details: true }): Promise<EmbeddingDetails>;
   embed(photo: PhotoSource, options?: EmbedOptions): Promise<Float32Array | EmbeddingDetails>;
   async embed(photo: PhotoSource, options: EmbedOptions = {}): Promise<Float32Array | EmbeddingDetails> {
-    const answer = await this.#call("embed", photo, options);
+    const answer = await this.#callWithPhoto("embed", photo, options, (packed) => packed);
     return options.details ? answer : answer.embedding;
   }
 
@@ -165,12 +186,37 @@ export class ClipVision {
   }
 
   /**
+   * The embedding of a text, in the same space as the photos': their dot product is the cosine. A text that is longer than
+   * the model takes is cut.
+   *
+   * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
+   * `invalid-argument` if it is a vision tower alone
+   */
+  async embedText(text: string, { signal, onProgress }: TextOptions = {}): Promise<Float32Array> {
+    signal?.throwIfAborted();
+    if (typeof text !== "string") throw new ClipVisionError("invalid-argument", `A text can't be ${tagOf(text)}`);
+    return this.#client.call("embedText", text, [], signal, onProgress);
+  }
+
+  /**
+   * The probability of each label for a photo, in the labels' order; they add up to 1. The labels' embeddings are kept:
+   * the next photo with the same ones costs no more than its own embedding.
+   *
+   * @throws {@link ClipVisionError} as {@link ClipVision.embed} and {@link ClipVision.embedText} do
+   */
+  async classify(photo: PhotoSource, labels: Iterable<string>, options: ClassifyOptions = {}): Promise<number[]> {
+    const prompts = promptsOf(labels, options.template);
+    const argument = (packed: WirePhoto) => ({ photo: packed, prompts });
+    return Array.from(await this.#callWithPhoto("classify", photo, options, argument, options.onProgress));
+  }
+
+  /**
    * What the model sees of a photo: resized, cropped and normalised, channel by channel.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does
    */
   async tensor(photo: PhotoSource, options: CallOptions = {}): Promise<PixelTensor> {
-    return this.#call("tensor", photo, options);
+    return this.#callWithPhoto("tensor", photo, options, (packed) => packed);
   }
 
   /**
@@ -181,22 +227,36 @@ export class ClipVision {
     this.#client.close();
   }
 
-  async #call<Name extends "embed" | "tensor">(
+  async #callWithPhoto<Name extends "embed" | "tensor" | "classify">(
     name: Name,
     source: PhotoSource,
     { signal, transfer = false }: CallOptions,
+    argument: (photo: WirePhoto) => Calls[Name]["argument"],
+    onProgress?: (progress: LoadProgress) => void,
   ): Promise<Calls[Name]["result"]> {
     signal?.throwIfAborted();
     this.#client.closed.throwIfAborted();
     const packing = packPhoto(source, transfer);
     try {
       const packed = await untilAborted(untilAborted(packing, signal), this.#client.closed);
-      return await this.#client.call(name, packed.photo, packed.transfer, signal);
+      return await this.#client.call(name, argument(packed.photo), packed.transfer, signal, onProgress);
     } catch (error) {
       packing.then(discardPhoto, () => undefined);
       throw error;
     }
   }
+}
+
+/** Labels as the texts that they stand for. */
+function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): string[] {
+  if (typeof template !== "string" || !template.includes("{}")) {
+    throw new ClipVisionError("invalid-argument", `The template has no {} for the label: ${String(template)}`);
+  }
+  if (typeof labels === "string") throw new ClipVisionError("invalid-argument", "The labels are one string, not a list");
+  return Array.from(labels, (label) => {
+    if (typeof label !== "string") throw new ClipVisionError("invalid-argument", `A label can't be ${tagOf(label)}`);
+    return template.split("{}").join(label);
+  });
 }
 
 function pageUrl(url: string | URL, option: string): URL {

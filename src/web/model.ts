@@ -18,10 +18,17 @@ export interface ModelFiles {
   preprocessor?: FileSource;
   /** `model.safetensors`, in f32, f16 or bf16; the vision tower alone, or both. */
   weights: FileSource;
+  /** `tokenizer.json`, for texts. */
+  tokenizer?: FileSource;
+  /** `vocab.json`: with `merges`, what older models have in place of `tokenizer.json`. */
+  vocab?: FileSource;
+  /** `merges.txt` */
+  merges?: FileSource;
 }
 
 /**
- * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json`, `model.safetensors`):
+ * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json`, `model.safetensors`; for texts
+ * `tokenizer.json`, or `vocab.json` and `merges.txt`):
  *
  * - `"owner/name"`: a model of the Hugging Face Hub;
  * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);
@@ -38,7 +45,16 @@ export interface HubOptions {
 }
 
 const HUB = "https://huggingface.co";
-const NAMES = { config: "config.json", preprocessor: "preprocessor_config.json", weights: "model.safetensors" } as const;
+const NAMES = {
+  config: "config.json",
+  preprocessor: "preprocessor_config.json",
+  weights: "model.safetensors",
+  tokenizer: "tokenizer.json",
+  vocab: "vocab.json",
+  merges: "merges.txt",
+} as const;
+type Role = keyof typeof NAMES;
+const OPTIONAL = ["preprocessor", "tokenizer", "vocab", "merges"] as const;
 /** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
@@ -60,13 +76,13 @@ function within(folder: URL, name: string): string {
   return file.href;
 }
 
-const inFolder = (folder: URL): WireModel => ({
-  config: { url: within(folder, NAMES.config) },
-  preprocessor: { url: within(folder, NAMES.preprocessor), optional: true },
-  weights: { url: within(folder, NAMES.weights) },
-});
+function inFolder(folder: URL): WireModel {
+  const file = (role: Role) => ({ url: within(folder, NAMES[role]) });
+  const optional = OPTIONAL.map((role) => [role, { ...file(role), optional: true }]);
+  return { config: file("config"), weights: file("weights"), ...Object.fromEntries(optional) };
+}
 
-function wireFile(source: unknown, role: keyof typeof NAMES): WireFile {
+function wireFile(source: unknown, role: Role): WireFile {
   const name = NAMES[role];
   if (typeof source === "string" || isUrl(source)) return { url: absolute(source).href };
   // A Blob is handed over by reference, now and after a crash; bytes become one once, outside JavaScript's memory.
@@ -90,10 +106,10 @@ export function resolveModel(source: ModelSource, { hub = HUB, revision = "main"
   }
   if (isUrl(source)) return inFolder(source);
   if (typeof source !== "object" || source === null) throw invalid(`A model can't be ${tagOf(source)}`);
-  const { config, preprocessor, weights } = source;
+  const given = OPTIONAL.filter((role) => source[role] !== undefined);
   return {
-    config: wireFile(config, "config"),
-    ...(preprocessor !== undefined && { preprocessor: wireFile(preprocessor, "preprocessor") }),
-    weights: wireFile(weights, "weights"),
+    config: wireFile(source.config, "config"),
+    weights: wireFile(source.weights, "weights"),
+    ...Object.fromEntries(given.map((role) => [role, wireFile(source[role], role)])),
   };
 }

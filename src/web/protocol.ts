@@ -13,16 +13,22 @@ import type { WireError } from "./errors.js";
 export type ProtocolVersion = 1;
 
 /** How the model computes: in 32-bit floats. */
-export type Precision = "f32";
+export type Precision = "f32" | "int8";
 
 /** A file of a model: an address, or its content. An `optional` one may be missing on the server. */
 export type WireFile = { url: string; optional?: boolean } | { blob: Blob; name: string };
 
-/** The files of a model. Without `preprocessor` CLIP's own preprocessing applies. */
+/**
+ * The files of a model. Without `preprocessor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else
+ * `vocab` and `merges`, and is read when a text is first asked for.
+ */
 export interface WireModel {
   config: WireFile;
   preprocessor?: WireFile;
   weights: WireFile;
+  tokenizer?: WireFile;
+  vocab?: WireFile;
+  merges?: WireFile;
 }
 
 /** What a model is loaded with. */
@@ -99,7 +105,7 @@ export interface LoadedModel {
   bytes: number;
 }
 
-/** How far a load has come. */
+/** How far a load has come: that of the model, or of its text half when a text is first asked for. */
 export interface LoadProgress {
   /** What is being read: the engine itself, the model's small JSON files, or its weights. */
   stage: "engine" | "config" | "weights";
@@ -111,11 +117,19 @@ export interface LoadProgress {
   total?: number;
 }
 
+/** What `classify` asks: the photo, and the labels as whole texts. */
+export interface WireQuestion {
+  photo: WirePhoto;
+  prompts: readonly string[];
+}
+
 /** What each kind of call carries, and what it is answered with. */
 export interface Calls {
   load: { argument: WireLoad; result: LoadedModel };
   embed: { argument: WirePhoto; result: EmbeddingDetails };
   tensor: { argument: WirePhoto; result: PixelTensor };
+  embedText: { argument: string; result: Float32Array };
+  classify: { argument: WireQuestion; result: Float32Array };
 }
 
 /** The name of a call. */

@@ -9,6 +9,7 @@ import { toWireError } from "./errors.js";
 import { chooseFlavour } from "./flavour.js";
 import { decodeInBrowser, readPixels } from "./pixels.js";
 import type { Request, Response } from "./protocol.js";
+import { createTokenizer } from "./tokenizer.js";
 
 /** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
 interface WorkerScope {
@@ -35,6 +36,7 @@ const dispatcher = new Dispatcher({
   fetch: (url, init) => fetch(url, init),
   readPixels,
   decodeInBrowser,
+  createTokenizer,
   nextTurn: () =>
     new Promise((resolve) => {
       waiting.push(resolve);

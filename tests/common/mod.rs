@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 pub mod goldens;
+pub mod texts;
 
 use std::path::PathBuf;
 

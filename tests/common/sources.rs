@@ -2,6 +2,7 @@
 //! both. Golden files are read from `tests/golden`, shared pictures from `../shared/images`.
 #![allow(dead_code, clippy::unwrap_used)]
 
+#[cfg(not(target_arch = "wasm32"))]
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
@@ -12,10 +13,36 @@ pub fn golden_json(name: &str) -> Value {
     serde_json::from_slice(&golden_bytes(name)).unwrap()
 }
 
+/// A file of `tests/golden`; in a browser one of those that were compiled in.
+#[cfg(target_arch = "wasm32")]
+pub fn golden_bytes(name: &str) -> Vec<u8> {
+    macro_rules! compiled_in {
+        ($($file:literal),*) => {
+            match name {
+                $($file => include_bytes!(concat!("../golden/", $file)).to_vec(),)*
+                _ => panic!("{name} is not compiled in"),
+            }
+        };
+    }
+    compiled_in!(
+        "resize.json",
+        "resize.safetensors",
+        "crops.json",
+        "resize_and_crop.json",
+        "preprocess.json",
+        "preprocess.safetensors",
+        "images/rgb-photo.png",
+        "images/bits-text.png",
+        "images/rgb-20x13.png"
+    )
+}
+
+#[cfg(not(target_arch = "wasm32"))]
 pub fn golden_bytes(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)).unwrap()
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 /// Every file under `../shared/images/<folder>`, or nothing where that folder is not.
 pub fn shared_images(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();

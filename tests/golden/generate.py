@@ -17,6 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy
 import PIL
 import safetensors
+import tokenizers
 import torch
 import transformers
 from PIL import features
@@ -27,6 +28,8 @@ from generator.models import write_models
 from generator.pictures import write_broken, write_images
 from generator.preprocessing import write_preprocessing
 from generator.resampling import write_resampling
+from generator.text import write_text
+from generator.tokens import write_token_ids
 
 
 def write_versions():
@@ -38,6 +41,7 @@ def write_versions():
         "pillow": PIL.__version__,
         "numpy": numpy.__version__,
         "safetensors": safetensors.__version__,
+        "tokenizers": tokenizers.__version__,
         "libjpeg-turbo": features.version("libjpeg_turbo"),
         "zlib-ng": features.version("zlib_ng"),
         "libwebp": features.version("webp"),
@@ -58,6 +62,8 @@ def main():
     write_broken()
     write_models()
     write_expected(rows)
+    write_text()
+    write_token_ids()
     write_preprocessing()
     write_resampling()
 

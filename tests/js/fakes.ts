@@ -1,7 +1,15 @@
 /** Stand-ins for what the TypeScript half works with: an engine, its host, a worker. */
 
 import { Dispatcher, type Host } from "../../src/web/dispatcher.ts";
-import type { Engine, EngineLoader, EngineLoaderOptions, EngineModel, EnginePhoto } from "../../src/web/engine.ts";
+import type {
+  Engine,
+  EngineLoader,
+  EngineLoaderOptions,
+  EngineModel,
+  EnginePhoto,
+  EngineTextLoader,
+} from "../../src/web/engine.ts";
+import { ClipVisionError } from "../../src/web/errors.ts";
 import type { WorkerLike } from "../../src/web/client.ts";
 import type { Request, Response as Message, WireLoad } from "../../src/web/protocol.ts";
 
@@ -11,9 +19,34 @@ export const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncode
 export const rustError = (code: string, message: string): Error =>
   Object.assign(new Error(message), { name: "ClipVisionError", code });
 
-/** A model that embeds a file as [its first byte, its length], and pixels as [their first value, their number]. */
+/** Takes pieces until one ends with a full stop. */
+export class FakeTextLoader implements EngineTextLoader {
+  readonly pushed: string[] = [];
+  freed = 0;
+
+  push(piece: Uint8Array): boolean {
+    const content = new TextDecoder().decode(piece);
+    if (content === "bad") throw rustError("weights", "no text tower");
+    if (content === "panic") throw new WebAssembly.RuntimeError("unreachable");
+    this.pushed.push(content);
+    return content.endsWith(".");
+  }
+
+  free(): void {
+    this.freed += 1;
+  }
+}
+
+/**
+ * A model that embeds a file as [its first byte, its length], pixels as [their first value, their number], and a text as
+ * [its first token, its number of tokens].
+ */
 export class FakeModel implements EngineModel {
   readonly seen: EnginePhoto[] = [];
+  readonly textLoaders: FakeTextLoader[] = [];
+  /** How many texts each call of embedTokens had. */
+  readonly batches: number[] = [];
+  texts: EngineTextLoader | undefined;
 
   #bytes(photo: EnginePhoto): Uint8Array | Uint8ClampedArray {
     this.seen.push(photo);
@@ -42,6 +75,29 @@ export class FakeModel implements EngineModel {
 
   info(): ReturnType<EngineModel["info"]> {
     return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", modelBytes: 99 };
+  }
+
+  textLoader(): FakeTextLoader {
+    const loader = new FakeTextLoader();
+    this.textLoaders.push(loader);
+    return loader;
+  }
+
+  setText(loader: EngineTextLoader): { maxTokens: number } {
+    this.texts = loader;
+    return { maxTokens: 4 };
+  }
+
+  embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array {
+    if (!this.texts) throw rustError("invalid-argument", "no text tower");
+    this.batches.push(lengths.length);
+    let at = 0;
+    return Float32Array.from([...lengths].flatMap((length) => [ids[(at += length) - length]!, length]));
+  }
+
+  /** Not a probability: the sum of both first values. */
+  probabilities(embedding: Float32Array, labels: Float32Array): Float32Array {
+    return labels.filter((_, index) => index % 2 === 0).map((label) => label + embedding[0]!);
   }
 
   free(): void {}
@@ -109,6 +165,11 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       new TextDecoder().decode(bytes).startsWith("avif")
         ? { kind: "pixels", data: Uint8Array.of(9, 9, 9, 255), width: 1, height: 1, channels: 4 }
         : undefined,
+    createTokenizer: (files) => {
+      const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
+      if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
+      return { ids: (given, longest) => Uint32Array.from([...given].slice(0, longest), (letter) => letter.codePointAt(0)!) };
+    },
     nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
     now: () => performance.now(),
     ...override,
@@ -143,6 +204,9 @@ export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
     config: { url: `${folder}/config.json` },
     preprocessor: { url: `${folder}/preprocessor_config.json`, optional: true },
     weights: { url: `${folder}/model.safetensors` },
+    tokenizer: { url: `${folder}/tokenizer.json`, optional: true },
+    vocab: { url: `${folder}/vocab.json`, optional: true },
+    merges: { url: `${folder}/merges.txt`, optional: true },
   },
   fetchOnPage: false,
   ...more,

@@ -9,6 +9,9 @@ const folderOf = (source: ModelSource, options?: Parameters<typeof resolveModel>
     config: { url: folder.replace(/(\?.*)?$/, "config.json$1") },
     preprocessor: { url: folder.replace(/(\?.*)?$/, "preprocessor_config.json$1"), optional: true },
     weights: { url: folder.replace(/(\?.*)?$/, "model.safetensors$1") },
+    tokenizer: { url: folder.replace(/(\?.*)?$/, "tokenizer.json$1"), optional: true },
+    vocab: { url: folder.replace(/(\?.*)?$/, "vocab.json$1"), optional: true },
+    merges: { url: folder.replace(/(\?.*)?$/, "merges.txt$1"), optional: true },
   });
   return folder;
 };
@@ -48,7 +51,11 @@ describe("a model's files", () => {
     config[0] = 0; // the caller's bytes are the caller's
     expect(await (model.config as { blob: Blob }).blob.text()).toBe("{}");
     expect(modelName({ config, weights: file })).toBe("files");
-    expect(resolveModel({ config, weights: new URL("https://m.test/w") })).not.toHaveProperty("preprocessor");
+    const least = resolveModel({ config, weights: new URL("https://m.test/w") });
+    expect(Object.keys(least).sort()).toEqual(["config", "weights"]);
+    const old = resolveModel({ config, weights: file, vocab: "v.json", merges: text("a b") });
+    expect(old.vocab).toEqual({ url: "https://app.test/gallery/v.json" });
+    expect(old.merges).toMatchObject({ name: "merges.txt" });
   });
 
   it.each([

@@ -25,7 +25,8 @@ describe("the package", () => {
     const read = (file: string) => readFileSync(new URL(`../../dist/${file}`, import.meta.url), "utf8");
     expect(read("index.js")).toContain('new Worker(new URL("./worker.js", import.meta.url), { type: "module" })');
     expect(read("flavour.js")).toContain('new URL("./wasm/simd/clip_vision_bg.wasm", import.meta.url)');
-    for (const file of ["index.js", "worker.js", "client.js", "dispatcher.js", "engine.js", "flavour.js"]) {
+    const files = ["index.js", "worker.js", "client.js", "dispatcher.js", "engine.js", "flavour.js", "tokenizer.js", "texts.js"];
+    for (const file of [...files, "vendor/tokenizers.js"]) {
       expect(read(file)).not.toMatch(/\beval\(|new Function|\bimport\(|createObjectURL/);
     }
   });
@@ -40,6 +41,9 @@ export async function types(clip: ClipVision, photo: PhotoSource, options: { det
   expectTypeOf(clip.embed(photo, { details: true })).resolves.toEqualTypeOf<EmbeddingDetails>();
   expectTypeOf(clip.embed(photo, options)).resolves.toEqualTypeOf<Float32Array | EmbeddingDetails>();
   expectTypeOf(clip.tensor(photo)).resolves.toEqualTypeOf<PixelTensor>();
+  expectTypeOf(clip.embedText("a dog")).resolves.toEqualTypeOf<Float32Array>();
+  expectTypeOf(clip.classify(photo, ["dog", "cat"] as const)).resolves.toEqualTypeOf<number[]>();
+  void clip.classify(photo, new Set(["dog"]), { template: "{}", onProgress: ({ stage }) => void stage });
   expectTypeOf(clip.info).toEqualTypeOf<ClipVisionInfo>();
   expectTypeOf(clip.close()).toEqualTypeOf<void>();
   expectTypeOf(new ClipVisionError("fetch", "x").code).toEqualTypeOf<ClipVisionErrorCode>();
@@ -63,6 +67,10 @@ export async function types(clip: ClipVision, photo: PhotoSource, options: { det
   await ClipVision.load("a/b", { precision: "f8" });
   // @ts-expect-error not a photo
   await clip.embed(7);
+  // @ts-expect-error not a text
+  await clip.embedText(["a", "b"]);
+  // @ts-expect-error labels are texts
+  await clip.classify(photo, [1, 2]);
   // @ts-expect-error two channels
   await clip.embed({ data: new Uint8Array(2), width: 1, height: 1, channels: 2 });
   // @ts-expect-error only load makes one

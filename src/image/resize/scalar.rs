@@ -6,6 +6,7 @@ use super::axis::{PRECISION_BITS, Tap, Taps};
 ///
 /// `input` and `output` begin with the first row's first pixel; a row begins `input_stride` (`output_stride`) bytes
 /// after the one before. Output pixels are those of `taps`.
+#[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
 pub(super) fn horizontal(
     input: &[u8],
     input_stride: usize,

@@ -7,21 +7,25 @@ import torch
 from safetensors.torch import save_file
 
 from .files import fresh_directory, write_json
+from .tokens import TOKENIZER, write_tokenizer
 
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
+LEGACY_EOS = 2  # old files: the end token is the largest id of the sequence
+EOS = TOKENIZER.eos_token_id
 STORAGE = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass
 class TextSpec:
-    vocab: int = 320
-    length: int = 16
+    length: int
+    eos: int  # LEGACY_EOS, or the end token's id
+    tokenizer: str  # a form of write_tokenizer
+    vocab: int = len(TOKENIZER)
     hidden: int = 32
     heads: int = 2
     intermediate: int = 64
     layers: int = 2
-    eos: int = 2  # 2 is the legacy value: the end token is the largest id of the sequence
 
 
 @dataclass
@@ -92,7 +96,7 @@ SPECS = [
     ModelSpec(
         "b32-tiny", 601, image=224, patch=32, hidden=64, heads=4, intermediate=128, layers=2, projection=64,
         activation="quick_gelu", storage="float16", config_style="legacy", preprocessor=feature_extractor(224),
-        text=TextSpec(), position_ids=True,
+        text=TextSpec(length=77, eos=LEGACY_EOS, tokenizer="json"), position_ids=True,
     ),
     # Widths that no SIMD lane divides.
     ModelSpec(
@@ -105,7 +109,7 @@ SPECS = [
         "patch14-gelu", 103, image=42, patch=14, hidden=48, heads=3, intermediate=96, layers=2, projection=24,
         activation="gelu", storage="float32", config_style="config-dict", eps=1e-6,
         preprocessor=processor({"shortest_edge": 42}, {"height": 42, "width": 42}, resample=2),
-        text=TextSpec(eos=319), position_ids=True, stream=0.02,
+        text=TextSpec(length=16, eos=EOS, tokenizer="vocab"), position_ids=True, stream=0.02,
     ),
     # bf16, the tanh GELU, resized to a square without a crop, values in [-1, 1].
     ModelSpec(
@@ -121,7 +125,7 @@ SPECS = [
         "nearest-f16", 1905, image=48, patch=16, hidden=64, heads=1, intermediate=72, layers=2, projection=33,
         activation="gelu", storage="float16", config_style="new",
         preprocessor=processor({"shortest_edge": 48}, 48, resample=0, do_normalize=False),
-        text=TextSpec(eos=319), patch_gain=8.0, mean_kept=0.1,
+        text=TextSpec(length=32, eos=EOS, tokenizer="padded"), patch_gain=8.0, mean_kept=0.1,
     ),
     # No resize: crops large pictures, pads small ones; 37 px are not whole patches of 5; a large epsilon.
     ModelSpec(
@@ -247,7 +251,7 @@ def text_fields(spec):
     text = spec.text
     return {
         "attention_dropout": 0.0,
-        "bos_token_id": 0 if text.eos == 2 else text.vocab - 2,
+        "bos_token_id": 0 if text.eos == LEGACY_EOS else TOKENIZER.bos_token_id,
         "eos_token_id": text.eos,
         "hidden_act": spec.activation,
         "hidden_size": text.hidden,
@@ -354,3 +358,5 @@ def write_models():
         weights = directory / "model.safetensors"
         save_file(stored_tensors(spec), weights, metadata={"format": "pt"})
         weights.chmod(0o644)
+        if spec.text:
+            write_tokenizer(TOKENIZER, directory, spec.text.tokenizer, spec.text.length)

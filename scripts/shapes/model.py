@@ -1,0 +1,269 @@
+"""The model: a CLIP of about 1.6 million weights, trained from scratch on scenes and captions."""
+
+import json
+import math
+import random
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import save_file
+from transformers import CLIPConfig, CLIPModel
+
+from .pictures import draw
+from .words import ANY, SHAPES, caption, meaning, random_scene
+
+IMAGE = 64
+LENGTH = 32  # tokens of a text
+CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
+CLIP_STD = [0.26862954, 0.26130258, 0.27577711]
+PREPROCESSOR = {
+    "crop_size": {"height": IMAGE, "width": IMAGE},
+    "do_center_crop": True,
+    "do_convert_rgb": True,
+    "do_normalize": True,
+    "do_rescale": True,
+    "do_resize": True,
+    "image_mean": CLIP_MEAN,
+    "image_processor_type": "CLIPImageProcessor",
+    "image_std": CLIP_STD,
+    "resample": 3,
+    "rescale_factor": 0.00392156862745098,
+    "size": {"shortest_edge": IMAGE},
+}
+LARGEST_SCALE = math.log(100)
+CAPTIONS = 2  # of each picture in a batch: the text tower is the cheaper one
+
+
+def configuration(tokenizer):
+    layer = {"hidden_act": "quick_gelu", "num_attention_heads": 4, "projection_dim": 96}
+    return CLIPConfig(
+        projection_dim=96,
+        attn_implementation="eager",  # on a CPU, the fused kernel's backward pass takes three times as long
+        vision_config={
+            **layer, "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 5, "image_size": IMAGE,
+            "patch_size": 8,
+        },
+        text_config={
+            **layer, "hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 3, "vocab_size": len(tokenizer),
+            "max_position_embeddings": LENGTH, "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
+        },
+    )
+
+
+# ----------------------------------------------------------------------------------------------------- training data
+
+
+def picture_bytes(image):
+    """u8 (IMAGE, IMAGE, 3), as the model's own preprocessing makes it."""
+    return np.asarray(image.resize((IMAGE, IMAGE), resample=3), np.uint8)
+
+
+@dataclass
+class Drawn:
+    """Scenes, their pictures, u8 (count, IMAGE, IMAGE, 3), and where the things are, u8 (count, IMAGE/2, IMAGE/2)."""
+
+    scenes: list
+    pictures: np.ndarray
+    things: np.ndarray
+
+
+def draw_range(seed, start, stop):
+    count = stop - start
+    drawn = Drawn([], np.empty((count, IMAGE, IMAGE, 3), np.uint8), np.empty((count, IMAGE // 2, IMAGE // 2), np.uint8))
+    for index in range(count):
+        rng = random.Random(f"{seed}/{start + index}")
+        scene = random_scene(rng)
+        picture, things = draw(scene, rng)
+        drawn.scenes.append(scene)
+        drawn.pictures[index] = picture_bytes(picture)
+        drawn.things[index] = things.resize((IMAGE // 2, IMAGE // 2), Image.Resampling.BOX)
+    return drawn
+
+
+def draw_many(seed, count, workers, chunk=1000):
+    """The first `count` pictures of a seed, the same for every number of workers."""
+    starts = range(0, count, chunk)
+    with ProcessPoolExecutor(workers) as pool:
+        parts = list(
+            pool.map(draw_range, [seed] * len(starts), starts, [min(count, start + chunk) for start in starts])
+        )
+    return Drawn(
+        [scene for part in parts for scene in part.scenes],
+        np.concatenate([part.pictures for part in parts]),
+        np.concatenate([part.things for part in parts]),
+    )
+
+
+def pixel_tensor(pictures):
+    """f32 (batch, 3, IMAGE, IMAGE), normalised, of u8 (batch, IMAGE, IMAGE, 3)."""
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    mean, std = torch.tensor(CLIP_MEAN).view(3, 1, 1), torch.tensor(CLIP_STD).view(3, 1, 1)
+    return (x - mean) / std
+
+
+def shifted(pixels, x, y):
+    """The whole batch moved by a few pixels, the border repeated."""
+    most, edge = max(abs(x), abs(y)), pixels.shape[-1]
+    padded = F.pad(pixels, (most,) * 4, mode="replicate")
+    return padded[..., most + y : most + y + edge, most + x : most + x + edge]
+
+
+def token_ids(tokenizer, texts):
+    return tokenizer(texts, padding=True, truncation=True, max_length=LENGTH, return_tensors="pt").input_ids
+
+
+def truths(meanings, scenes):
+    """(captions, scenes): whether each caption is true of each scene."""
+    said = torch.tensor([meaning.fields() for meaning in meanings])[:, None]
+    seen = torch.tensor([scene.fields() for scene in scenes])[None]
+    return ((said == ANY) | (said == seen)).all(-1)
+
+
+# ----------------------------------------------------------------------------------------------------------- training
+
+
+def waves(positions, channels, longest):
+    """(positions, channels): sines and cosines of growing wavelength, as "Attention is all you need" has them."""
+    rates = longest ** -torch.linspace(0, 1, channels // 2)
+    angles = positions[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], 1)
+
+
+def place_patches(model, amplitude=0.3):
+    """Starts the patches' positions as waves along both axes, as strong as what the patches hold.
+
+    With CLIP's own faint random start most of the training goes by before attention knows left from right.
+    """
+    config = model.config.vision_config
+    grid, half = config.image_size // config.patch_size, config.hidden_size // 2
+    row, column = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+    positions = torch.cat([waves(axis.flatten().float(), half, grid) for axis in (row, column)], 1)
+    with torch.no_grad():
+        model.vision_model.embeddings.position_embedding.weight[1:] = amplitude * positions
+
+
+def unit(x):
+    return x / x.norm(dim=-1, keepdim=True)
+
+
+def image_embeddings(model, pixels):
+    return unit(model.visual_projection(model.vision_model(pixels).pooler_output))
+
+
+def text_embeddings(model, ids):
+    return unit(model.text_projection(model.text_model(ids).pooler_output))
+
+
+def contrastive_loss(logits, true):
+    """CLIP's loss, both ways, with all pairs that are true shared as the target, not only the diagonal.
+
+    `logits` (texts, images). <https://arxiv.org/abs/2004.11362>, the sum outside the logarithm.
+    """
+    def one_way(logits, true):
+        target = true / true.sum(-1, keepdim=True)
+        return -(target * F.log_softmax(logits, dim=-1)).sum(-1).mean()
+
+    true = true.float()
+    return (one_way(logits, true) + one_way(logits.T, true.T)) / 2
+
+
+class Tutor(torch.nn.Module):
+    """Two easier tasks that the vision tower learns beside, and that are forgotten afterwards.
+
+    Halfway up, each patch tells where in it the things are; at the top, the class token tells their shape. Without them
+    the first half of the training knows nothing but colours.
+    """
+
+    def __init__(self, config):
+        super().__init__()
+        self.cells = config.patch_size // 2
+        self.halfway = (config.num_hidden_layers + 1) // 2
+        self.where = torch.nn.Linear(config.hidden_size, self.cells**2)
+        self.shape = torch.nn.Linear(config.hidden_size, len(SHAPES))
+
+    def forward(self, seen, things, shapes):
+        patches = seen.hidden_states[self.halfway][:, 1:]
+        targets = F.unfold(things[:, None], self.cells, stride=self.cells).transpose(1, 2)
+        where = F.binary_cross_entropy_with_logits(self.where(patches).float(), targets)
+        return where + F.cross_entropy(self.shape(seen.pooler_output).float(), shapes)
+
+
+def learning_rate(step, steps, peak, warmup=100):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))))
+
+
+def parameter_groups(model, decay):
+    """Weight matrices decay; biases, norms, embeddings and the scale do not."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim >= 2 and "embedding" not in name]
+    chosen = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in chosen]
+    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def train(tokenizer, drawn, *, seed, epochs, batch, peak, decay, watch=None):
+    """A trained model; `watch` sees it after every epoch."""
+    torch.manual_seed(seed)
+    rng = random.Random(seed)
+    model = CLIPModel(configuration(tokenizer))
+    place_patches(model)
+    tutor = Tutor(model.config.vision_config)
+    groups = parameter_groups(torch.nn.ModuleList([model, tutor]), decay)
+    optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
+    per_epoch = len(drawn.scenes) // batch
+    steps = epochs * per_epoch
+    began, sums = time.monotonic(), np.zeros(2)
+    for step in range(steps):
+        if step % per_epoch == 0:
+            order = rng.sample(range(len(drawn.scenes)), len(drawn.scenes))
+        chosen = order[step % per_epoch * batch :][:batch]
+        scenes = [drawn.scenes[index] for index in chosen]
+        meanings = [meaning(scene, rng) for scene in scenes for _ in range(CAPTIONS)]
+        ids = token_ids(tokenizer, [caption(said, rng) for said in meanings])
+        x, y = rng.randint(-1, 1), rng.randint(-1, 1)
+        pixels = shifted(pixel_tensor(drawn.pictures[chosen]), 2 * x, 2 * y)
+        things = shifted(torch.from_numpy(drawn.things[chosen]).float()[:, None] / 255, x, y)[:, 0]
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps, peak)
+        with torch.autocast("cpu", torch.bfloat16):
+            seen = model.vision_model(pixels, output_hidden_states=True)
+            images, texts = unit(model.visual_projection(seen.pooler_output)), text_embeddings(model, ids)
+            beside = tutor(seen, things, torch.tensor([scene.shape for scene in scenes]))
+        logits = model.logit_scale.exp() * texts.float() @ images.float().T
+        loss = contrastive_loss(logits, truths(meanings, scenes))
+        optimizer.zero_grad()
+        (loss + beside).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(0, LARGEST_SCALE)
+        sums += loss.item(), beside.item()
+        if (step + 1) % 50 == 0:
+            mean, scale, elapsed = sums / 50, model.logit_scale.exp(), time.monotonic() - began
+            print(f"step {step + 1}/{steps}  loss {mean[0]:.3f} + {mean[1]:.3f}  scale {scale:.1f}  {elapsed:.0f} s", flush=True)
+            sums[:] = 0
+        if watch and (step + 1) % per_epoch == 0:
+            model.eval()
+            watch(model)
+            model.train()
+    return model.eval()
+
+
+# -------------------------------------------------------------------------------------------------------------- files
+
+
+def write(model, tokenizer, directory):
+    """config.json, preprocessor_config.json, model.safetensors in f16."""
+    config = {**model.config.to_dict(), "architectures": ["CLIPModel"], "dtype": "float16"}
+    (directory / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    (directory / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=2) + "\n")
+    tensors = {name: tensor.to(torch.float16).contiguous() for name, tensor in sorted(model.state_dict().items())}
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    (directory / "model.safetensors").chmod(0o644)

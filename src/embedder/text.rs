@@ -1,0 +1,224 @@
+//! The text half of a [`ClipVision`]: read when it is first used, or handed over by whoever streams the weights.
+
+use super::loader::{TextLoader, text_from_dir};
+use super::{ClipVision, normalize};
+use crate::clip::config::TextConfig;
+use crate::clip::text::TextTower;
+#[cfg(feature = "text")]
+use crate::clip::tokenizer::Tokenizer;
+use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "text")]
+use crate::image::Image;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+/// Texts of one forward pass.
+const BATCH: usize = 32;
+
+/// Where the text half is.
+pub(super) enum TextState {
+    /// Nowhere, as yet; the configuration, where the model has a text tower at all.
+    Absent(Option<TextConfig>),
+    /// In the model's directory.
+    InDir(TextConfig, PathBuf),
+    Loaded(Arc<TextModel>),
+}
+
+/// A loaded text tower, with its tokenizer where there is one.
+pub struct TextModel {
+    tower: TextTower,
+    normalize: bool,
+    #[cfg(feature = "text")]
+    tokenizer: Option<Tokenizer>,
+}
+
+impl std::fmt::Debug for TextModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextModel").field("config", self.config()).finish_non_exhaustive()
+    }
+}
+
+impl TextModel {
+    pub(super) fn new(tower: TextTower, normalize: bool) -> Self {
+        Self {
+            tower,
+            normalize,
+            #[cfg(feature = "text")]
+            tokenizer: None,
+        }
+    }
+
+    /// The same with the tokenizer of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    #[cfg(feature = "text")]
+    pub fn with_tokenizer(self, json: &[u8]) -> Result<Self> {
+        Ok(Self { tokenizer: Some(Tokenizer::from_json(json)?), ..self })
+    }
+
+    /// The shape of the text tower.
+    pub fn config(&self) -> &TextConfig {
+        self.tower.config()
+    }
+
+    /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`; 100 in most
+    /// published models.
+    pub fn logit_scale(&self) -> f32 {
+        self.tower.logit_scale()
+    }
+
+    /// The token ids of a text, start and end included; of one that is too long for the model the beginning, and the end
+    /// token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: the model has no tokenizer.
+    #[cfg(feature = "text")]
+    pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
+        let tokenizer = self.tokenizer.as_ref().ok_or_else(|| {
+            let what = "the model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt";
+            Error::new(ErrorKind::Config, what)
+        })?;
+        tokenizer.ids(text, self.config().max_position_embeddings)
+    }
+
+    /// The embeddings of texts in token ids, start and end token included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: a text with more tokens than the model takes, with an id that it does not have, or
+    /// without an end token.
+    pub fn embed_tokens(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        let mut embeddings = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(BATCH) {
+            embeddings.extend(self.tower.forward(batch)?.to_vec2::<f32>()?);
+        }
+        if self.normalize {
+            embeddings.iter_mut().for_each(|embedding| normalize(embedding));
+        }
+        Ok(embeddings)
+    }
+
+    /// The probability of each label for an image, from their embeddings: the softmax over the cosines times
+    /// [`logit_scale`](Self::logit_scale), as transformers' `logits_per_image.softmax(-1)`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: an embedding of another length.
+    pub fn probabilities(&self, image: &[f32], labels: &[impl AsRef<[f32]>]) -> Result<Vec<f32>> {
+        let unit = |embedding: &[f32]| {
+            if embedding.len() != self.config().projection_dim {
+                let what = format!("an embedding of length {}, not {}", embedding.len(), self.config().projection_dim);
+                return Err(Error::new(ErrorKind::InvalidArgument, what));
+            }
+            let mut unit = embedding.to_vec();
+            normalize(&mut unit);
+            Ok(unit)
+        };
+        let image = unit(image)?;
+        let logit = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>() * self.logit_scale();
+        let logits: Vec<f32> = labels.iter().map(|label| unit(label.as_ref()).map(logit)).collect::<Result<_>>()?;
+        Ok(softmax(&logits))
+    }
+}
+
+fn softmax(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.iter().map(|power| power / sum).collect()
+}
+
+/// Texts; the text tower and its tokenizer are read when the first of these is called.
+impl ClipVision {
+    /// The embedding of a text, in the same space as the images': [`dimension`](Self::dimension) values, of length 1
+    /// unless [`Options::normalize`](super::Options::normalize) is off. What is longer than the model takes is cut.
+    ///
+    /// # Errors
+    /// Those of [`text`](Self::text), and [`ErrorKind::Config`] where the model has no tokenizer.
+    #[cfg(feature = "text")]
+    pub fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
+        let model = self.text()?;
+        self.embed_tokens(&model.tokenize(text)?)
+    }
+
+    /// The embeddings of many texts, computed together.
+    ///
+    /// # Errors
+    /// Those of [`embed_text`](Self::embed_text).
+    #[cfg(feature = "text")]
+    pub fn embed_texts(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<f32>>> {
+        let model = self.text()?;
+        let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.tokenize(text.as_ref())).collect::<Result<_>>()?;
+        model.embed_tokens(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    /// The embedding of a text in token ids, start and end token included.
+    ///
+    /// # Errors
+    /// Those of [`text`](Self::text) and of [`TextModel::embed_tokens`].
+    pub fn embed_tokens(&self, ids: &[u32]) -> Result<Vec<f32>> {
+        let embedding = self.text()?.embed_tokens(&[ids])?.pop();
+        embedding.ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
+    }
+
+    /// The probability of each label for an image, in the labels' order: zero-shot classification. Labels are best
+    /// written as captions: `"a photo of a dog"`.
+    ///
+    /// # Errors
+    /// Those of [`embed`](Self::embed) and [`embed_text`](Self::embed_text).
+    #[cfg(feature = "text")]
+    pub fn classify(&self, image: Image, labels: &[impl AsRef<str>]) -> Result<Vec<f32>> {
+        self.text()?.probabilities(&self.embed(image)?, &self.embed_texts(labels)?)
+    }
+
+    /// The text half. Of a model from a directory it is read at the first call, once, however many threads ask; after an
+    /// error the next call tries again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone, or it was made without its text tower.
+    /// [`ErrorKind::Fetch`], [`ErrorKind::Weights`], [`ErrorKind::Config`] of its files; [`ErrorKind::OutOfMemory`].
+    pub fn text(&self) -> Result<Arc<TextModel>> {
+        let mut state = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = match &*state {
+            TextState::Loaded(model) => return Ok(model.clone()),
+            TextState::Absent(config) => return Err(absent(config.as_ref())),
+            TextState::InDir(config, dir) => {
+                let model = text_from_dir(config.clone(), dir, &self.options)?;
+                #[cfg(feature = "text")]
+                let model = TextModel { tokenizer: Tokenizer::from_dir(dir)?, ..model };
+                Arc::new(model)
+            }
+        };
+        *state = TextState::Loaded(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// A loader of this model's text tower, for weights that arrive in pieces; [`set_text`](Self::set_text) takes what it
+    /// makes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone.
+    pub fn text_loader(&self) -> Result<TextLoader> {
+        let state = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = match &*state {
+            TextState::Absent(Some(config)) | TextState::InDir(config, _) => config,
+            TextState::Absent(None) => return Err(absent(None)),
+            TextState::Loaded(model) => model.config(),
+        };
+        TextLoader::new(config.clone(), &self.options)
+    }
+
+    /// Gives the model its text half.
+    pub fn set_text(&self, text: TextModel) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = TextState::Loaded(Arc::new(text));
+    }
+}
+
+fn absent(config: Option<&TextConfig>) -> Error {
+    let what = match config {
+        None => "this model has no text tower: its config.json describes a vision tower alone",
+        Some(_) => {
+            "the text tower of this model was not loaded: of files in memory it is read with their tokenizer.json"
+        }
+    };
+    Error::new(ErrorKind::InvalidArgument, what)
+}

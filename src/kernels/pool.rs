@@ -1,0 +1,44 @@
+//! How kernels meet threads: they hand out numbered tasks, and know nothing of who runs them.
+
+/// Runs tasks, on one thread or on many.
+pub(crate) trait Pool: Sync {
+    /// How many tasks run at the same time: a hint for how finely to split.
+    fn threads(&self) -> usize;
+
+    /// Calls `task` once with each of `0..tasks`, in any order, at any time, on any thread, and returns when all have
+    /// returned. What they wrote is then visible to the caller.
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync));
+}
+
+/// The calling thread alone.
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) struct Serial;
+
+#[cfg(any(test, target_arch = "wasm32"))]
+impl Pool for Serial {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        for index in 0..tasks {
+            task(index);
+        }
+    }
+}
+
+/// Into how many tasks to split `parts` equal parts of work: one for a single thread, else a few for each thread, so that
+/// a thread that was held up doesn't hold up all.
+pub(super) fn split(parts: usize, pool: &dyn Pool) -> usize {
+    match pool.threads() {
+        0 | 1 => parts.min(1),
+        threads => parts.min(threads * 4),
+    }
+}
+
+/// The `index`th of `count` nearly equal ranges of `0..total`.
+pub(super) fn share(total: usize, count: usize, index: usize) -> std::ops::Range<usize> {
+    let (base, extra) = (total / count, total % count);
+    let begin = index * base + index.min(extra);
+    begin..begin + base + usize::from(index < extra)
+}

@@ -1,0 +1,368 @@
+//! Every kernel against a naive twin in f64 or in exact integers, over odd sizes, on every instruction set that the machine
+//! (natively) or the build (in WebAssembly) has.
+
+use super::*;
+use crate::error::ErrorKind;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+mod naive;
+
+/// A small generator of numbers that are the same everywhere.
+struct Rng(u64);
+
+impl Rng {
+    fn bits(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 32) as u32
+    }
+
+    /// In `0..n`.
+    fn below(&mut self, n: usize) -> usize {
+        self.bits() as usize % n
+    }
+
+    /// A size in `1..=70`.
+    fn size(&mut self) -> usize {
+        1 + self.below(70)
+    }
+
+    /// `n` values in -1..1.
+    fn values(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| (self.bits() >> 8) as f32 / 8_388_608.0 - 1.0).collect()
+    }
+}
+
+/// Runs tasks in an order that no kernel may rely on, and claims to have many threads, so that work is split.
+struct Backwards(usize);
+
+impl Pool for Backwards {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..tasks).rev().for_each(task);
+    }
+}
+
+/// Real threads, where there are some.
+#[cfg(not(target_arch = "wasm32"))]
+struct Threads(usize);
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Pool for Threads {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..self.0 {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        if index >= tasks {
+                            break;
+                        }
+                        task(index);
+                    }
+                });
+            }
+        });
+    }
+}
+
+fn packed_f32(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize) -> PackedF32 {
+    let mut builder = PackedF32::builder(isa, outputs, inputs).unwrap();
+    w.chunks(inputs).for_each(|row| builder.push_row(row).unwrap());
+    builder.finish(bias).unwrap()
+}
+
+fn packed_int8(
+    isa: Isa,
+    w: &[f32],
+    bias: Option<&[f32]>,
+    outputs: usize,
+    inputs: usize,
+    rotation: Rotation,
+) -> PackedInt8 {
+    let mut builder = PackedInt8::builder(isa, outputs, inputs, rotation).unwrap();
+    w.chunks(inputs).for_each(|row| builder.push_row(row).unwrap());
+    builder.finish(bias).unwrap()
+}
+
+/// Sizes from 1 to 70, and around the ends of the blocks.
+fn sizes(rng: &mut Rng) -> Vec<(usize, usize, usize)> {
+    let mut sizes: Vec<_> = (0..60).map(|_| (rng.size(), rng.size(), rng.size())).collect();
+    sizes.extend([(1, 1, 1), (2, 16, 256), (3, 17, 255), (5, 49, 257), (4, 130, 513), (250, 19, 300), (481, 3, 20)]);
+    sizes
+}
+
+const OUTPUTS: [Output; 5] = [
+    Output::Set(Activation::None),
+    Output::Set(Activation::QuickGelu),
+    Output::Set(Activation::Gelu),
+    Output::Set(Activation::GeluTanh),
+    Output::Add,
+];
+
+#[test]
+fn f32_product_equals_the_naive_one() {
+    let mut workspace = Workspace::new();
+    for isa in Isa::available() {
+        let mut rng = Rng(1);
+        for (case, (rows, outputs, inputs)) in sizes(&mut rng).into_iter().enumerate() {
+            let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
+            let bias = (case % 3 != 0).then_some(&b[..]);
+            let output = OUTPUTS[case % OUTPUTS.len()];
+            let before = rng.values(rows * outputs);
+            let mut y = before.clone();
+            let weight = packed_f32(isa, &w, bias, outputs, inputs);
+            weight.matmul(&x, rows, output, &mut y, &mut workspace, &Serial).unwrap();
+            let (expected, size) = naive::product(&x, &w, bias, rows, output, &before);
+            for (i, (y, (expected, size))) in y.iter().zip(expected.iter().zip(size)).enumerate() {
+                // The bound of a sum of `inputs` products, times the largest slope of an activation, and the activation's own.
+                let tolerance = (inputs as f64 + 4.0) * size * 1.2 / 16_777_216.0 + 1e-6;
+                let error = (f64::from(*y) - expected).abs();
+                assert!(error <= tolerance, "{isa:?} {rows}×{outputs}×{inputs} {output:?} at {i}: {y} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_product_equals_the_integer_model_to_the_bit() {
+    let mut workspace = Workspace::new();
+    for isa in Isa::available() {
+        let mut rng = Rng(2);
+        let mut sizes = sizes(&mut rng);
+        // Where the rotation has blocks of 16, 32, 64, 256 and 1024.
+        sizes.extend([(3, 7, 16), (4, 5, 48), (2, 40, 32), (7, 18, 64), (5, 33, 768), (9, 20, 3072)]);
+        for (case, (rows, outputs, inputs)) in sizes.into_iter().enumerate() {
+            let rotation = if case % 2 == 0 || inputs % 16 == 0 { Rotation::On } else { Rotation::Off };
+            let mut x = rng.values(rows * inputs);
+            for (row, x) in x.chunks_mut(inputs).enumerate() {
+                match row % 5 {
+                    // No range at all; one side of zero; an outlier; all too small for a step.
+                    1 => x.fill(0.0),
+                    2 => x.iter_mut().for_each(|x| *x = x.abs()),
+                    3 => x[0] *= 1e4,
+                    4 if case % 4 == 0 => x.iter_mut().for_each(|x| *x *= 1e-38),
+                    _ => {}
+                }
+            }
+            let (mut w, b) = (rng.values(outputs * inputs), rng.values(outputs));
+            w[..inputs].fill(if case % 3 == 0 { 0.0 } else { 1.0 });
+            let bias = (case % 3 != 0).then_some(&b[..]);
+            let output = if case % 2 == 0 { Output::Add } else { Output::Set(Activation::None) };
+            let before = rng.values(rows * outputs);
+            let mut y = before.clone();
+            let weight = packed_int8(isa, &w, bias, outputs, inputs, rotation);
+            weight.matmul(&x, rows, output, &mut y, &mut workspace, &Serial).unwrap();
+            let expected = naive::int8_product(&x, &w, bias, rows, output, rotation, &before);
+            for (i, (y, expected)) in y.iter().zip(&expected).enumerate() {
+                assert!(
+                    y == expected,
+                    "{isa:?} {rows}×{outputs}×{inputs} {output:?} {rotation:?} at {i}: {y} {expected}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_product_with_activation_follows_the_plain_one() {
+    let mut workspace = Workspace::new();
+    let mut rng = Rng(3);
+    let (rows, outputs, inputs) = (5, 53, 64);
+    let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
+    for isa in Isa::available() {
+        let weight = packed_int8(isa, &w, Some(&b), outputs, inputs, Rotation::On);
+        for output in OUTPUTS {
+            let Output::Set(activation) = output else { continue };
+            let (mut plain, mut y) = (vec![0.0; rows * outputs], vec![0.0; rows * outputs]);
+            weight.matmul(&x, rows, Output::Set(Activation::None), &mut plain, &mut workspace, &Serial).unwrap();
+            weight.matmul(&x, rows, output, &mut y, &mut workspace, &Serial).unwrap();
+            for (y, plain) in y.iter().zip(plain) {
+                let expected = naive::activation(activation, f64::from(plain));
+                assert!((f64::from(*y) - expected).abs() <= 1e-6 * (1.0 + expected.abs()), "{isa:?} {output:?}: {y}");
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_is_close_to_f32_even_with_outliers() {
+    let mut workspace = Workspace::new();
+    let mut rng = Rng(4);
+    let (rows, outputs, inputs) = (20, 96, 768);
+    let (mut x, w) = (rng.values(rows * inputs), rng.values(outputs * inputs));
+    for x in x.chunks_mut(inputs) {
+        [5, 100, 101, 300, 511, 767].into_iter().for_each(|channel| x[channel] *= 8.0);
+    }
+    let isa = Isa::best();
+    let exact = naive::product(&x, &w, None, rows, Output::Set(Activation::None), &[]).0;
+    let cosine = |rotation| {
+        let mut y = vec![0.0; rows * outputs];
+        let weight = packed_int8(isa, &w, None, outputs, inputs, rotation);
+        weight.matmul(&x, rows, Output::Set(Activation::None), &mut y, &mut workspace, &Serial).unwrap();
+        y.chunks(outputs).zip(exact.chunks(outputs)).map(|(a, b)| naive::cosine(a, b)).fold(1.0, f64::min)
+    };
+    let mut cosine = cosine;
+    let (off, on) = (cosine(Rotation::Off), cosine(Rotation::On));
+    assert!(on > 0.9998 && on > off, "cosine {on}, without rotation {off}");
+}
+
+#[test]
+fn exp_and_erf_keep_their_stated_errors() {
+    struct Apply<'a>(&'a mut [f32], bool);
+    impl Kernel for Apply<'_> {
+        #[inline(always)]
+        unsafe fn run<S: simd::Simd>(self) {
+            for x in self.0.chunks_exact_mut(S::LANES) {
+                // SAFETY: a chunk is one vector.
+                unsafe {
+                    let v = S::load(x.as_ptr());
+                    S::store(x.as_mut_ptr(), if self.1 { math::exp::<S>(v) } else { math::erf::<S>(v) });
+                }
+            }
+        }
+    }
+    for isa in Isa::available() {
+        let xs: Vec<f32> = (0..160_000).map(|i| -87.0 + i as f32 * (175.0 / 160_000.0)).collect();
+        let mut y = xs.clone();
+        isa.run(Apply(&mut y, true));
+        for (x, y) in xs.iter().zip(&y) {
+            let exact = f64::from(*x).exp();
+            assert!((f64::from(*y) / exact - 1.0).abs() <= 1.0 / 8_388_608.0, "{isa:?} exp({x}) = {y}");
+        }
+        let xs: Vec<f32> = (0..16_000).map(|i| -5.0 + i as f32 * (10.0 / 16_000.0)).collect();
+        let mut y = xs.clone();
+        isa.run(Apply(&mut y, false));
+        for (x, y) in xs.iter().zip(&y) {
+            let exact = naive::erf(f64::from(*x));
+            assert!((f64::from(*y) - exact).abs() <= 1.0 / 2_097_152.0, "{isa:?} erf({x}) = {y}");
+        }
+    }
+}
+
+#[test]
+fn layer_norm_equals_the_naive_one() {
+    for isa in Isa::available() {
+        let mut rng = Rng(5);
+        for case in 0..80 {
+            let (rows, channels) = if case == 0 { (1, 1) } else { (rng.size() % 9 + 1, rng.size() * (1 + case % 4)) };
+            let mut x = rng.values(rows * channels);
+            // Far from zero, as the residual stream of a trained model.
+            x.iter_mut().for_each(|x| *x += 30.0 * (case % 3) as f32);
+            let (w, b) = (rng.values(channels), rng.values(channels));
+            let mut y = vec![0.0; rows * channels];
+            layer_norm(isa, &x, rows, &w, &b, 1e-5, &mut y, &Serial).unwrap();
+            for (i, (y, expected)) in y.iter().zip(naive::layer_norm(&x, &w, &b, 1e-5)).enumerate() {
+                let error = (f64::from(*y) - expected).abs();
+                // The mean of values near 60 is known to some 4e-6, and one channel alone is divided by √ε.
+                let tolerance = if channels < 4 { 2e-2 } else { 1e-4 };
+                assert!(error <= tolerance, "{isa:?} {rows}×{channels} at {i}: {y} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_equals_the_naive_one() {
+    let mut workspace = Workspace::new();
+    for isa in Isa::available() {
+        let mut rng = Rng(6);
+        for case in 0..40 {
+            let sizes = Attention {
+                batch: 1 + case % 3,
+                tokens: rng.size(),
+                heads: 1 + rng.below(4),
+                head_size: if case % 4 == 0 { 64 } else { rng.size() },
+                causal: case % 2 == 1,
+            };
+            let (rows, channels) = (sizes.batch * sizes.tokens, sizes.heads * sizes.head_size);
+            let mut qkv = rng.values(rows * 3 * channels);
+            qkv.iter_mut().for_each(|x| *x *= 3.0);
+            let mut y = vec![f32::NAN; rows * channels];
+            sizes.run_fused(isa, &qkv, &mut y, &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            let part =
+                |i: usize| qkv.chunks(3 * channels).flat_map(move |row| &row[i * channels..][..channels]).copied();
+            let [q, k, v] = [0, 1, 2].map(|i| part(i).collect::<Vec<f32>>());
+            for (i, (y, expected)) in y.iter().zip(naive::attention(&sizes, &q, &k, &v)).enumerate() {
+                assert!((f64::from(*y) - expected).abs() <= 2e-5, "{isa:?} {sizes:?} at {i}: {y} {expected}");
+            }
+
+            let parts = [&q, &k, &v].map(|data| Strided { data, stride: channels });
+            let mut again = vec![f32::NAN; rows * channels];
+            sizes.run(isa, parts, &mut again, &mut workspace, &Serial).unwrap();
+            assert_eq!(y, again, "three matrices or one");
+        }
+    }
+}
+
+/// All kernels once, on one pool.
+fn everything(isa: Isa, pool: &dyn Pool) -> Vec<f32> {
+    let mut rng = Rng(7);
+    let mut workspace = Workspace::new();
+    let sizes = Attention { batch: 2, tokens: 17, heads: 4, head_size: 20, causal: false };
+    let (rows, channels) = (34, 80);
+    let (x, g, b) = (rng.values(rows * channels), rng.values(channels), rng.values(channels));
+    let mut y = vec![0.0; rows * channels];
+    layer_norm(isa, &x, rows, &g, &b, 1e-5, &mut y, pool).unwrap();
+    let mut qkv = vec![0.0; rows * 3 * channels];
+    let qkv_weight = packed_f32(isa, &rng.values(3 * channels * channels), None, 3 * channels, channels);
+    qkv_weight.matmul(&y, rows, Output::Set(Activation::None), &mut qkv, &mut workspace, pool).unwrap();
+    sizes.run_fused(isa, &qkv, &mut y, &mut workspace, pool).unwrap();
+    let out = packed_int8(isa, &rng.values(channels * channels), Some(&b), channels, channels, Rotation::On);
+    let mut z = x.clone();
+    out.matmul(&y, rows, Output::Add, &mut z, &mut workspace, pool).unwrap();
+    z
+}
+
+#[test]
+fn threads_and_repetition_do_not_change_a_bit() {
+    for isa in Isa::available() {
+        let expected = everything(isa, &Serial);
+        assert_eq!(expected, everything(isa, &Serial));
+        for threads in [2, 3, 5] {
+            assert_eq!(expected, everything(isa, &Backwards(threads)));
+            #[cfg(not(target_arch = "wasm32"))]
+            assert_eq!(expected, everything(isa, &Threads(threads)));
+        }
+    }
+}
+
+#[test]
+fn wrong_lengths_are_errors() {
+    let isa = Isa::best();
+    let mut workspace = Workspace::new();
+    let mut builder = PackedF32::builder(isa, 2, 3).unwrap();
+    assert_eq!(builder.push_row(&[0.0; 2]).unwrap_err().kind(), ErrorKind::Weights);
+    builder.push_row(&[0.0; 3]).unwrap();
+    assert!(PackedF32::builder(isa, 2, 3).unwrap().finish(None).is_err(), "rows are missing");
+    builder.push_row(&[0.0; 3]).unwrap();
+    assert!(builder.push_row(&[0.0; 3]).is_err(), "one too many");
+    let weight = builder.finish(Some(&[0.0; 2])).unwrap();
+    let mut y = [0.0; 4];
+    let none = Output::Set(Activation::None);
+    assert!(weight.matmul(&[0.0; 5], 2, none, &mut y, &mut workspace, &Serial).is_err());
+    assert!(weight.matmul(&[0.0; 6], 2, none, &mut y[..3], &mut workspace, &Serial).is_err());
+    assert!(weight.matmul(&[0.0; 6], 2, none, &mut y, &mut workspace, &Serial).is_ok());
+    assert!(weight.matmul(&[], 0, none, &mut [], &mut workspace, &Serial).is_ok());
+
+    let mut builder = PackedInt8::builder(isa, 1, 3, Rotation::On).unwrap();
+    assert_eq!(builder.push_row(&[0.0; 4]).unwrap_err().kind(), ErrorKind::Weights);
+    builder.push_row(&[0.0; 3]).unwrap();
+    assert!(builder.finish(Some(&[0.0; 2])).is_err());
+    assert!(PackedInt8::builder(isa, usize::MAX / 2, 3, Rotation::Off).is_err(), "more than there is memory");
+
+    assert!(layer_norm(isa, &[0.0; 6], 2, &[1.0; 3], &[0.0; 2], 1e-5, &mut [0.0; 6], &Serial).is_err());
+    let sizes = Attention { batch: 1, tokens: 2, heads: 1, head_size: 3, causal: false };
+    let short = Strided { data: &[0.0; 5], stride: 3 };
+    assert!(sizes.run(isa, [short; 3], &mut [0.0; 6], &mut workspace, &Serial).is_err());
+    assert!(sizes.run_fused(isa, &[0.0; 17], &mut [0.0; 6], &mut workspace, &Serial).is_err());
+}

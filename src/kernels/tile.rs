@@ -1,0 +1,193 @@
+//! The innermost loops: a tile of the product, kept in registers while the depth runs by.
+//!
+//! Everything a matrix product does in its time is here: load a few vectors of weights, then for each row of the tile
+//! splat one activation and multiply. Both operands come packed in exactly the order in which they are read, so that a step
+//! needs no address arithmetic but two increments. How many rows and vectors the tile has is each instruction set's
+//! choice ([`Simd::TILE_F32`]): more means more multiplications for each load, until the accumulators, the weights
+//! and the splatted activation no longer fit the registers. In a browser on x86 that is 3 × 3 of 16 (9 + 3 + 1; the
+//! engine keeps some for itself): 4 × 3 spills, and 6 × 2 runs at two thirds of the speed.
+//!
+//! Packed activations, `rows` a tile: `[depth][rows]`. Packed weights, `vectors · LANES` columns a panel:
+//! `[depth][columns]`. In int8 a step is a group of four bytes instead of one f32.
+
+use super::simd::Simd;
+
+/// What [`f32`] works on: one tile, one block of the depth.
+pub(crate) struct TileF32 {
+    /// Packed activations, `[depth][rows]`.
+    pub a: *const f32,
+    /// Packed weights, `[depth][columns]`.
+    pub w: *const f32,
+    /// Steps.
+    pub depth: usize,
+    /// Where the tile's first row goes.
+    pub y: *mut f32,
+    /// From one row of the result to the next.
+    pub y_stride: usize,
+    /// Columns that exist; those past it are the panel's padding.
+    pub width: usize,
+    /// Add to what is in `y` instead of replacing it.
+    pub accumulate: bool,
+    /// One for each column of the panel, padding included; null for none.
+    pub bias: *const f32,
+}
+
+/// What [`int8`] works on: one tile, one block of the depth.
+pub(crate) struct TileInt8 {
+    /// Packed activations in 0..=127, `[depth][rows][4 bytes]`.
+    pub a: *const u8,
+    /// Packed weights, `[depth][columns][GROUP]`.
+    pub w: *const i8,
+    /// Groups.
+    pub depth: usize,
+    /// For each row of the tile: the step of its activations.
+    pub step: *const f32,
+    /// For each row of the tile: the activation that stands for zero.
+    pub zero: *const i32,
+    /// For each column of the panel: the weights' step.
+    pub scale: *const f32,
+    /// For each column of the panel: the sum of its quantised weights.
+    pub weight_sums: *const i32,
+    /// For each column of the panel.
+    pub bias: *const f32,
+    /// As in [`TileF32`].
+    pub y: *mut f32,
+    pub y_stride: usize,
+    pub width: usize,
+    pub accumulate: bool,
+}
+
+/// The widest panel: 3 vectors of 16.
+pub(super) const MAX_COLUMNS: usize = 48;
+
+/// `y = a · w + bias`, or `y += …`, for `R` rows and `C` vectors of columns.
+///
+/// # Safety
+/// As for [`Simd`]; the pointers of `tile` are valid for what their fields say.
+#[inline(always)]
+pub(super) unsafe fn f32<S: Simd, const R: usize, const C: usize>(tile: &TileF32) {
+    // SAFETY: each pointer stays within what the fields promise: `depth` steps of `R` activations and of `C · LANES`
+    // weights, `C · LANES` biases, `R` rows of `width` results.
+    unsafe {
+        let mut acc = [[S::splat(0.0); C]; R];
+        let (mut a, mut w) = (tile.a, tile.w);
+        for _ in 0..tile.depth {
+            let mut weights = [S::splat(0.0); C];
+            for c in 0..C {
+                weights[c] = S::load(w.add(c * S::LANES));
+            }
+            for r in 0..R {
+                let x = S::load_splat(a.add(r));
+                for c in 0..C {
+                    acc[r][c] = S::mul_add(x, weights[c], acc[r][c]);
+                }
+            }
+            a = a.add(R);
+            w = w.add(C * S::LANES);
+        }
+        for r in 0..R {
+            write::<S, C>(acc[r], tile.y.add(r * tile.y_stride), tile.width, tile.accumulate, tile.bias);
+        }
+    }
+}
+
+/// `y = scale · (a · w − zero · weight_sums) + bias`, or `y += …`, for `R` rows and `C` vectors of columns.
+///
+/// # Safety
+/// As for [`Simd`]; the pointers of `tile` are valid for what their fields say.
+#[inline(always)]
+pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileInt8) {
+    // SAFETY: as in `f32`, a step being a group.
+    unsafe {
+        let mut acc = [[S::splat_int(0); C]; R];
+        let (mut a, mut w) = (tile.a, tile.w);
+        for _ in 0..tile.depth {
+            let mut weights = [S::load_weights(w); C];
+            for c in 1..C {
+                weights[c] = S::load_weights(w.add(c * S::LANES * S::GROUP));
+            }
+            for r in 0..R {
+                let x = S::load_group(a.add(r * 4));
+                for c in 0..C {
+                    acc[r][c] = S::dot(acc[r][c], weights[c], x);
+                }
+            }
+            a = a.add(R * 4);
+            w = w.add(C * S::LANES * S::GROUP);
+        }
+        for r in 0..R {
+            let (step, zero) = (S::splat(*tile.step.add(r)), S::splat_int(*tile.zero.add(r)));
+            let mut values = [step; C];
+            for c in 0..C {
+                let correction = S::mul_int(zero, S::load_int(tile.weight_sums.add(c * S::LANES)));
+                let sum = S::to_float(S::sub_int(acc[r][c], correction));
+                // No fused multiply-add here: the result is to be the same on every instruction set.
+                values[c] = S::mul(sum, S::mul(step, S::load(tile.scale.add(c * S::LANES))));
+            }
+            write::<S, C>(values, tile.y.add(r * tile.y_stride), tile.width, tile.accumulate, tile.bias);
+        }
+    }
+}
+
+/// Adds the bias and what `y` holds, as asked, and writes `width` of the columns.
+#[inline(always)]
+unsafe fn write<S: Simd, const C: usize>(
+    mut values: [S::F; C],
+    y: *mut f32,
+    width: usize,
+    accumulate: bool,
+    bias: *const f32,
+) {
+    // SAFETY: as in `f32`; a panel with padding goes through a buffer that is as wide as the widest panel.
+    unsafe {
+        if !bias.is_null() {
+            for c in 0..C {
+                values[c] = S::add(values[c], S::load(bias.add(c * S::LANES)));
+            }
+        }
+        if width == C * S::LANES {
+            for c in 0..C {
+                let at = y.add(c * S::LANES);
+                S::store(at, if accumulate { S::add(S::load(at), values[c]) } else { values[c] });
+            }
+        } else {
+            let mut buffer = [0f32; MAX_COLUMNS];
+            for c in 0..C {
+                S::store(buffer.as_mut_ptr().add(c * S::LANES), values[c]);
+            }
+            for (j, &value) in buffer.iter().enumerate().take(width) {
+                let at = y.add(j);
+                *at = if accumulate { *at + value } else { value };
+            }
+        }
+    }
+}
+
+/// Implements `Simd::tile_f32` or `Simd::tile_int8` for tiles of so many vectors and each number of rows, largest last.
+macro_rules! tiles {
+    (f32: $vectors:literal; $($rows:literal)*) => {
+        #[inline(always)]
+        unsafe fn tile_f32(rows: usize, tile: &TileF32) {
+            // SAFETY: the caller's promises are those that the tile asks for.
+            unsafe {
+                match rows {
+                    $($rows => $crate::kernels::tile::f32::<Self, $rows, $vectors>(tile),)*
+                    _ => {}
+                }
+            }
+        }
+    };
+    (int8: $vectors:literal; $($rows:literal)*) => {
+        #[inline(always)]
+        unsafe fn tile_int8(rows: usize, tile: &TileInt8) {
+            // SAFETY: the caller's promises are those that the tile asks for.
+            unsafe {
+                match rows {
+                    $($rows => $crate::kernels::tile::int8::<Self, $rows, $vectors>(tile),)*
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+pub(super) use tiles;

@@ -1,0 +1,94 @@
+//! The text half of a model: its weights stream in a second time, when a text is first asked for; token ids come from the
+//! worker's JavaScript tokenizer.
+
+use super::{WasmClipVision, answer, thrown};
+use crate::embedder::TextLoader;
+use crate::error::{Error, ErrorKind, Result};
+use js_sys::Float32Array;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What tokenizing has to know of a model. */
+export interface WireTextInfo {
+  /** Tokens of the longest text, start and end included. */
+  maxTokens: number;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "WireTextInfo")]
+    pub type WireTextInfo;
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TextInfo {
+    max_tokens: usize,
+}
+
+/// Makes a model's text half of weights that stream in.
+#[wasm_bindgen]
+pub struct WasmTextLoader(TextLoader);
+
+#[wasm_bindgen]
+impl WasmTextLoader {
+    /// Takes the next piece of model.safetensors; true once the rest is not needed.
+    pub fn push(&mut self, piece: &[u8]) -> Result<bool, JsValue> {
+        self.0.push(piece).map_err(thrown)?;
+        Ok(self.0.is_complete())
+    }
+}
+
+#[wasm_bindgen]
+impl WasmClipVision {
+    /// A loader of this model's text half.
+    #[wasm_bindgen(js_name = textLoader)]
+    pub fn text_loader(&self) -> Result<WasmTextLoader, JsValue> {
+        self.clip.text_loader().map(WasmTextLoader).map_err(thrown)
+    }
+
+    /// Gives the model its text half, once all pieces are there.
+    #[wasm_bindgen(js_name = setText)]
+    pub fn set_text(&self, loader: WasmTextLoader) -> Result<WireTextInfo, JsValue> {
+        let text = loader.0.finish().map_err(thrown)?;
+        let info = TextInfo { max_tokens: text.config().max_position_embeddings };
+        self.clip.set_text(text);
+        answer(&info).map_err(thrown)
+    }
+
+    /// The embeddings of texts, one after the other, of their token ids, one after the other; `lengths` says how many
+    /// tokens each has.
+    #[wasm_bindgen(js_name = embedTokens)]
+    pub fn embed_tokens(&self, ids: &[u32], lengths: &[u32]) -> Result<Float32Array, JsValue> {
+        self.token_embeddings(ids, lengths).map_err(thrown)
+    }
+
+    /// The probability of each label for an image, of the image's embedding and the labels' one after the other.
+    pub fn probabilities(&self, image: &[f32], labels: &[f32]) -> Result<Float32Array, JsValue> {
+        self.label_probabilities(image, labels).map_err(thrown)
+    }
+}
+
+impl WasmClipVision {
+    fn token_embeddings(&self, mut ids: &[u32], lengths: &[u32]) -> Result<Float32Array> {
+        let mut texts = Vec::with_capacity(lengths.len());
+        for length in lengths {
+            let (text, rest) = ids.split_at_checked(*length as usize).ok_or_else(|| {
+                Error::new(ErrorKind::InvalidArgument, "there are fewer token ids than the lengths say")
+            })?;
+            texts.push(text);
+            ids = rest;
+        }
+        let embeddings = self.clip.text()?.embed_tokens(&texts)?.concat();
+        Ok(Float32Array::from(embeddings.as_slice()))
+    }
+
+    fn label_probabilities(&self, image: &[f32], labels: &[f32]) -> Result<Float32Array> {
+        let labels: Vec<&[f32]> = labels.chunks(self.clip.dimension()).collect();
+        let probabilities = self.clip.text()?.probabilities(image, &labels)?;
+        Ok(Float32Array::from(probabilities.as_slice()))
+    }
+}

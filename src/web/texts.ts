@@ -1,0 +1,171 @@
+/**
+ * The worker's text half: reads tokenizer and text weights when a text is first asked for, once for all who ask, turns
+ * texts into embeddings, and keeps those of labels.
+ */
+
+import { EngineCrash, guarded, type Engine, type EngineModel } from "./engine.js";
+import { ClipVisionError } from "./errors.js";
+import { readAll, type OpenFile } from "./files.js";
+import type { LoadProgress, WireFile, WireModel } from "./protocol.js";
+import { Shared } from "./waiting.js";
+
+/** The contents of a tokenizer's files. */
+export type TokenizerFiles = { json: Uint8Array } | { vocab: Uint8Array; merges: Uint8Array };
+
+/** Text -> token ids. */
+export interface Tokenizer {
+  /** Start and end token included, at most `longest`: of a longer text the beginning, and the end token. */
+  ids(text: string, longest: number): Uint32Array;
+}
+
+/** Tells a caller how far the text half's files have come. */
+export type Report = (progress: LoadProgress, always?: boolean) => void;
+
+/** What the text half needs of the dispatcher. */
+export interface TextContext {
+  engine: Engine;
+  model: EngineModel;
+  files: WireModel;
+  open(file: WireFile, signal: AbortSignal): Promise<OpenFile | undefined>;
+  createTokenizer(files: TokenizerFiles): Tokenizer;
+  /** Runs work when no other computation does, and lets messages in afterwards. */
+  inTurn<T>(signal: AbortSignal, work: () => T): Promise<T>;
+  /** The engine is lost though no call may be waiting for it. */
+  crashed(crash: EngineCrash): void;
+}
+
+/** Texts of one forward pass: between two of them the worker listens. */
+const BATCH = 16;
+/** Labels whose embeddings are kept; the ones that were not asked for longest go first. */
+const KEPT = 4096;
+
+interface Ready {
+  tokenizer: Tokenizer;
+  maxTokens: number;
+}
+
+/** One model's text half. */
+export class Texts {
+  readonly #context: TextContext;
+  readonly #ready: Shared<Ready>;
+  readonly #reports = new Set<Report>();
+  readonly #kept = new Map<string, Float32Array>();
+
+  constructor(context: TextContext) {
+    this.#context = context;
+    this.#ready = new Shared((signal) => this.#load(signal));
+  }
+
+  /** The embeddings of texts, in their order. */
+  async embed(texts: readonly string[], signal: AbortSignal, report: Report): Promise<Float32Array[]> {
+    const { tokenizer, maxTokens } = await this.#whenReady(signal, report);
+    const { engine, model, inTurn } = this.#context;
+    const embeddings: Float32Array[] = [];
+    for (let start = 0; start < texts.length; start += BATCH) {
+      const ids = texts.slice(start, start + BATCH).map((text) => tokenizer.ids(text, maxTokens));
+      const lengths = Uint32Array.from(ids, ({ length }) => length);
+      const all = new Uint32Array(lengths.reduce((sum, length) => sum + length, 0));
+      let at = 0;
+      for (const row of ids) {
+        all.set(row, at);
+        at += row.length;
+      }
+      const flat = await inTurn(signal, () => guarded(engine, () => model.embedTokens(all, lengths)));
+      const dimension = flat.length / ids.length;
+      embeddings.push(...ids.map((_, index) => flat.slice(index * dimension, (index + 1) * dimension)));
+    }
+    return embeddings;
+  }
+
+  /** The embeddings of labels one after the other; only of new ones anything is computed. */
+  async labels(labels: readonly string[], signal: AbortSignal, report: Report): Promise<Float32Array> {
+    const fresh = [...new Set(labels)].filter((label) => !this.#kept.has(label));
+    const known = new Map(labels.map((label) => [label, this.#kept.get(label)]));
+    const embeddings = await this.embed(fresh, signal, report);
+    fresh.forEach((label, index) => known.set(label, embeddings[index]));
+    for (const [label, embedding] of known) {
+      this.#kept.delete(label); // what is used comes last
+      if (embedding) this.#kept.set(label, embedding);
+    }
+    for (const label of this.#kept.keys()) {
+      if (this.#kept.size <= KEPT) break;
+      this.#kept.delete(label);
+    }
+    const rows = labels.map((label) => known.get(label) ?? new Float32Array());
+    const flat = new Float32Array(rows.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const row of rows) {
+      flat.set(row, at);
+      at += row.length;
+    }
+    return flat;
+  }
+
+  async #whenReady(signal: AbortSignal, report: Report): Promise<Ready> {
+    this.#reports.add(report);
+    try {
+      return await this.#ready.get(signal);
+    } finally {
+      this.#reports.delete(report);
+    }
+  }
+
+  readonly #report: Report = (progress, always) => {
+    for (const report of this.#reports) report(progress, always);
+  };
+
+  async #load(signal: AbortSignal): Promise<Ready> {
+    try {
+      // The tokenizer first: it is small, and a model without one need not fetch its text weights.
+      const tokenizer = this.#context.createTokenizer(await this.#tokenizerFiles(signal));
+      return { tokenizer, maxTokens: await this.#loadWeights(signal) };
+    } catch (error) {
+      if (error instanceof EngineCrash) this.#context.crashed(error);
+      throw error;
+    }
+  }
+
+  async #tokenizerFiles(signal: AbortSignal): Promise<TokenizerFiles> {
+    const { tokenizer, vocab, merges } = this.#context.files;
+    const read = async (file: WireFile | undefined): Promise<Uint8Array | undefined> => {
+      const opened = file && (await this.#context.open(file, signal));
+      if (!opened) return undefined;
+      const bytes = await readAll(opened);
+      this.#report({ stage: "config", file: opened.name, loaded: bytes.byteLength, total: bytes.byteLength });
+      return bytes;
+    };
+    const json = await read(tokenizer);
+    if (json) return { json };
+    const [words, pairs] = [await read(vocab), await read(merges)];
+    if (words && pairs) return { vocab: words, merges: pairs };
+    throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
+  }
+
+  /** Reads the weights a second time, up to the last tensor of the text tower. Returns the longest text's tokens. */
+  async #loadWeights(signal: AbortSignal): Promise<number> {
+    const { engine, model, files } = this.#context;
+    const loader = guarded(engine, () => model.textLoader());
+    let given = false;
+    try {
+      const weights = await this.#context.open(files.weights, signal);
+      if (weights === undefined) throw new ClipVisionError("weights", "There are no weights");
+      const { name, total } = weights;
+      let loaded = 0;
+      const report = (always: boolean) => {
+        const known = total !== undefined && loaded <= total;
+        this.#report({ stage: "weights", file: name, loaded, ...(known && { total }) }, always);
+      };
+      report(true);
+      for await (const piece of weights.pieces()) {
+        const complete = guarded(engine, () => loader.push(piece));
+        loaded += piece.byteLength;
+        report(complete);
+        if (complete) break;
+      }
+      given = true; // setText takes the loader, and frees it
+      return guarded(engine, () => model.setText(loader)).maxTokens;
+    } finally {
+      if (!given) loader.free();
+    }
+  }
+}

@@ -1,0 +1,224 @@
+//! Texts against transformers: token ids, embeddings, probabilities; and texts that cannot be embedded.
+#![cfg(not(target_arch = "wasm32"))]
+#![cfg(feature = "text")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use clip_vision::{ClipVision, EndToken, ErrorKind, Image, ModelFiles, Options};
+use common::texts::{Expected, MODELS, rows};
+use common::{golden, max_difference, model_dir};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+fn load(dir: impl AsRef<Path>) -> ClipVision {
+    ClipVision::from_dir(dir, Options::default()).unwrap()
+}
+
+fn read(name: &str) -> Vec<u8> {
+    std::fs::read(golden(name)).unwrap()
+}
+
+/// A copy of a model's directory, which goes with the value.
+struct Copy(PathBuf);
+
+impl Copy {
+    fn of(model: &str, name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("clip-vision-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        for file in std::fs::read_dir(model_dir(model)).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), dir.join(file.file_name())).unwrap();
+        }
+        Self(dir)
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn token_ids_of_a_thousand_texts() {
+    let root: Value = serde_json::from_slice(&read("tokens.json")).unwrap();
+    let text = load(model_dir(root["model"].as_str().unwrap())).text().unwrap();
+    let rows = root["rows"].as_array().unwrap();
+    assert!(rows.len() > 1000);
+    for row in rows {
+        let times = row.get(2).map_or(1, |times| times.as_u64().unwrap());
+        let repeated = row[0].as_str().unwrap().repeat(times as usize);
+        let expected: Vec<u32> = serde_json::from_value(row[1].clone()).unwrap();
+        assert_eq!(text.tokenize(&repeated).unwrap(), expected, "{} × {times}", row[0]);
+    }
+}
+
+#[test]
+fn every_form_of_tokenizer_and_both_end_tokens() {
+    let texts = read("texts.json");
+    for name in MODELS {
+        let clip = load(model_dir(name));
+        let bytes = read(&format!("expected_text/{name}.safetensors"));
+        let expected = Expected::new(&bytes);
+        let rows = rows(&texts, name);
+        let model = clip.text().unwrap();
+        for row in &rows {
+            assert_eq!(model.tokenize(&row.text).unwrap(), row.ids, "{name} {:?}", row.text);
+        }
+        let all: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+        let embeddings = clip.embed_texts(&all).unwrap();
+        println!("{name}: worst cosine of {} texts {:.7}", all.len(), expected.check_embeddings(&embeddings));
+        for (row, together) in rows.iter().zip(&embeddings) {
+            assert_eq!(together.len(), clip.dimension());
+            for alone in [clip.embed_text(&row.text).unwrap(), clip.embed_tokens(&row.ids).unwrap()] {
+                assert!(max_difference(&alone, together) < 1e-5, "{name} {:?}", row.text);
+            }
+        }
+        assert!((model.logit_scale() / expected.logit_scale() - 1.0).abs() < 1e-3);
+        for file in ["rgb-photo.png", "bits-text.png"] {
+            expected.check_probabilities(&clip, &embeddings, file, &read(&format!("images/{file}")));
+        }
+        let photo = || Image::from_path(golden("images/rgb-photo.png"));
+        let direct = clip.classify(photo(), &all).unwrap();
+        let by_hand = model.probabilities(&clip.embed(photo()).unwrap(), &embeddings).unwrap();
+        assert_eq!(direct, by_hand);
+    }
+    let end = |name: &str| load(model_dir(name)).text().unwrap().config().end_token;
+    assert_eq!(end("b32-tiny"), EndToken::Largest);
+    assert!(matches!(end("patch14-gelu"), EndToken::Id(_)));
+}
+
+#[test]
+fn the_old_files_and_the_new_one_make_the_same_tokenizer() {
+    let copy = Copy::of("patch14-gelu", "both");
+    std::fs::copy(model_dir("b32-tiny").join("tokenizer.json"), copy.0.join("tokenizer.json")).unwrap();
+    let (new, old) = (load(&copy.0).text().unwrap(), load(model_dir("patch14-gelu")).text().unwrap());
+    let root: Value = serde_json::from_slice(&read("tokens.json")).unwrap();
+    for row in root["rows"].as_array().unwrap() {
+        let text = row[0].as_str().unwrap();
+        assert_eq!(new.tokenize(text).unwrap(), old.tokenize(text).unwrap(), "{text:?}");
+    }
+}
+
+#[test]
+fn files_in_memory_bring_their_text_tower_with_a_tokenizer() {
+    let files = |tokenizer| ModelFiles {
+        config: read("models/b32-tiny/config.json"),
+        preprocessor: Some(read("models/b32-tiny/preprocessor_config.json")),
+        weights: read("models/b32-tiny/model.safetensors"),
+        tokenizer,
+    };
+    let tokenizer = read("models/b32-tiny/tokenizer.json");
+    let clip = ClipVision::from_files(files(Some(tokenizer)), Options::default()).unwrap();
+    let from_dir = load(model_dir("b32-tiny"));
+    assert_eq!(clip.embed_text("a dog").unwrap(), from_dir.embed_text("a dog").unwrap());
+
+    let without = ClipVision::from_files(files(None), Options::default()).unwrap();
+    assert_eq!(without.embed_text("a dog").unwrap_err().kind(), ErrorKind::InvalidArgument);
+    let error = ClipVision::from_files(files(Some(b"{}".to_vec())), Options::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[test]
+fn a_text_tower_can_stream_in() {
+    let weights = read("models/b32-tiny/model.safetensors");
+    let reference = load(model_dir("b32-tiny"));
+    let files =
+        ModelFiles { config: read("models/b32-tiny/config.json"), weights: weights.clone(), ..ModelFiles::default() };
+    let clip = ClipVision::from_files(files, Options::default()).unwrap();
+    let mut loader = clip.text_loader().unwrap();
+    let pieces = weights.chunks(1000);
+    let all = pieces.len();
+    let read = pieces.take_while(|piece| {
+        let missing = !loader.is_complete();
+        loader.push(piece).unwrap();
+        missing
+    });
+    let read = read.count();
+    // In a file sorted by name the vision tower comes after the text's.
+    assert!(read < all, "{read} of {all}");
+    clip.set_text(loader.finish().unwrap());
+    let ids = reference.text().unwrap().tokenize("a dog").unwrap();
+    assert_eq!(clip.embed_tokens(&ids).unwrap(), reference.embed_tokens(&ids).unwrap());
+    assert_eq!(clip.embed_text("a dog").unwrap_err().kind(), ErrorKind::Config, "no tokenizer");
+}
+
+#[test]
+fn a_tower_is_read_once_however_many_ask() {
+    let clip = load(model_dir("b32-tiny"));
+    let models: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| clip.text().unwrap())).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(models.windows(2).all(|pair| std::sync::Arc::ptr_eq(&pair[0], &pair[1])));
+}
+
+#[test]
+fn normalisation_can_be_left_out() {
+    let raw = Options { normalize: false, ..Options::default() };
+    let raw = ClipVision::from_dir(model_dir("b32-tiny"), raw).unwrap();
+    let unit = load(model_dir("b32-tiny"));
+    let (long, short) = (raw.embed_text("a dog").unwrap(), unit.embed_text("a dog").unwrap());
+    let length = long.iter().map(|x| x * x).sum::<f32>().sqrt();
+    assert!((length - 1.0).abs() > 0.1);
+    assert!(max_difference(&long.iter().map(|x| x / length).collect::<Vec<_>>(), &short) < 1e-6);
+    // Probabilities are of cosines, whatever the embeddings' lengths.
+    let photo = || Image::from_path(golden("images/rgb-photo.png"));
+    let labels = ["a dog", "a cat", "123"];
+    assert!(max_difference(&raw.classify(photo(), &labels).unwrap(), &unit.classify(photo(), &labels).unwrap()) < 1e-5);
+    assert!(unit.classify(photo(), &[] as &[&str]).unwrap().is_empty());
+}
+
+#[test]
+fn texts_and_models_that_do_not_fit() {
+    let clip = load(model_dir("nearest-f16"));
+    let (start, end) = (1179, 1180);
+    assert!(clip.embed_tokens(&[start, end]).is_ok());
+    let cases: [(&[u32], &str); 4] = [
+        (&[], "no tokens"),
+        (&[start; 33], "33 tokens"),
+        (&[start, 1181, end], "no token 1181"),
+        (&[start, 5], "end token"),
+    ];
+    for (ids, part) in cases {
+        let error = clip.embed_tokens(ids).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{ids:?}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    let error = clip.text().unwrap().probabilities(&[1.0], &[vec![1.0]]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+
+    let error = load(model_dir("odd-widths")).embed_text("a dog").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("vision tower alone"), "{error}");
+}
+
+#[test]
+fn text_files_that_are_wrong() {
+    let refused = |name: &str, change: &dyn Fn(&Path), kind: ErrorKind, part: &str| {
+        let copy = Copy::of("b32-tiny", name);
+        change(&copy.0);
+        let clip = load(&copy.0); // pictures can be embedded all the same
+        let error = clip.embed_text("a dog").unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    let remove = |dir: &Path| std::fs::remove_file(dir.join("tokenizer.json")).unwrap();
+    refused("none", &remove, ErrorKind::Config, "no tokenizer");
+    let half = |dir: &Path| std::fs::write(dir.join("tokenizer.json"), "{\"model\":").unwrap();
+    refused("half", &half, ErrorKind::Config, "tokenizer.json");
+    let old = |dir: &Path| {
+        remove(dir);
+        std::fs::write(dir.join("vocab.json"), r#"{"a": 0}"#).unwrap();
+        std::fs::write(dir.join("merges.txt"), "#version: 0.2\n").unwrap();
+    };
+    refused("old", &old, ErrorKind::Config, "<|startoftext|>");
+    let vision_only = |dir: &Path| {
+        let bytes = std::fs::read(dir.join("model.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = file.tensors().into_iter().filter(|(name, _)| name.starts_with("vis"));
+        std::fs::write(dir.join("model.safetensors"), safetensors::serialize(tensors, None).unwrap()).unwrap();
+    };
+    refused("vision-only", &vision_only, ErrorKind::Weights, "no text tower");
+}
