@@ -30,7 +30,10 @@ mod coefficients;
 mod color;
 mod frame;
 mod huffman;
+// Where SIMD is certain, the scalar twins are for tests only.
+#[cfg_attr(all(target_arch = "wasm32", target_feature = "simd128"), allow(dead_code))]
 mod idct;
+#[cfg_attr(all(target_arch = "wasm32", target_feature = "simd128"), allow(dead_code))]
 mod kernels;
 mod markers;
 mod progressive;
