@@ -20,6 +20,8 @@ pub(super) trait Vector: Copy {
     unsafe fn load_wide(from: *const u8) -> Self;
     /// The first and the last eight bytes.
     unsafe fn store_halves(self, first: *mut u8, last: *mut u8);
+    /// Four bytes each, in rows a stride apart.
+    unsafe fn store_quarters(self, to: *mut u8, stride: usize);
     /// i16x8, all `value`.
     unsafe fn splat16(value: i16) -> Self;
     /// i16x8, `even` and `odd` in turn.
@@ -256,6 +258,62 @@ pub(super) unsafe fn idct_8x8_corner<V: Vector>(
         let columns = transpose(rows);
         let columns = eight_of_four::<V, PASS2>([columns[0], columns[1], columns[2], columns[3]]);
         store_columns(columns, out.as_mut_ptr(), stride);
+    }
+}
+
+/// [`idct::idct_4x4`].
+///
+/// # Safety
+/// The machine must have V.
+#[inline(always)]
+pub(super) unsafe fn idct_4x4<V: Vector>(
+    coefficients: &[i16; 64],
+    quantisers: &[i16; 64],
+    out: &mut [u8],
+    stride: usize,
+) {
+    assert!(out.len() >= 3 * stride + 4);
+    // SAFETY: the machine has V; the arrays hold eight vectors each, and `out` spans a block of 4x4.
+    unsafe {
+        let row = |of: &[i16; 64], y: usize| V::load(of.as_ptr().cast::<u8>().add(16 * y));
+        let c: [V; 8] = std::array::from_fn(|y| row(coefficients, y));
+        let x: [V; 8] = std::array::from_fn(|y| c[y].mul16(row(quantisers, y)));
+        let below = c[1].or(c[2]).or(c[3]).or(c[5].or(c[6]).or(c[7]));
+        let rows = if below.any() {
+            let zipped = (V::splat16(0).zip16(x[0]), x[1].zip16(x[3]), x[5].zip16(x[7]), x[2].zip16(x[6]));
+            let (x0, x13, x57, x26) = zipped;
+            let low = four::<V, { PASS1 + 1 }>(x0.0, x13.0, x57.0, x26.0);
+            let high = four::<V, { PASS1 + 1 }>(x0.1, x13.1, x57.1, x26.1);
+            std::array::from_fn(|y| low[y].narrow32(high[y]))
+        } else {
+            [x[0].shl16::<{ PASS1_BITS as i32 }>(); 4]
+        };
+        // Columns 0 and 1, 2 and 3 …: four rows each.
+        let (upper, lower) = (rows[0].zip16(rows[1]), rows[2].zip16(rows[3]));
+        let (x01, x23) = upper.0.zip32(lower.0);
+        let (x45, x67) = upper.1.zip32(lower.1);
+        let x0 = V::splat16(0).zip16(x01).0;
+        let columns = four::<V, { PASS2 + 1 }>(x0, x01.zip16(x23).1, x45.zip16(x67).1, x23.zip16(x67).0);
+        let (left, right) = columns[0].narrow32(columns[2]).zip16(columns[1].narrow32(columns[3]));
+        let (first, last) = left.zip32(right);
+        first.narrow16(last).flip8().store_quarters(out.as_mut_ptr(), stride);
+    }
+}
+
+/// One dimension of the 4-point transform: `x0` shifted to the left by 16, and the others in pairs.
+#[inline(always)]
+unsafe fn four<V: Vector, const BITS: i32>(x0: V, x13: V, x57: V, x26: V) -> [V; 4] {
+    use idct::*;
+    // SAFETY: the caller's machine has V.
+    unsafe {
+        let times = |x: V, a: i32, b: i32| x.dot(V::pairs(a as i16, b as i16));
+        let t0 = x0.shr32::<2>().add32(V::splat32(1 << (BITS - 1)));
+        let t2 = times(x26, F_1_847, -F_0_765);
+        let (even0, even1) = (t0.add32(t2), t0.sub32(t2));
+        let odd0 = times(x13, F_2_562, F_0_899).add32(times(x57, -F_0_601, -F_0_509));
+        let odd1 = times(x13, F_1_061, -F_2_172).add32(times(x57, F_1_451, -F_0_211));
+        let sums = [even0.add32(odd0), even1.add32(odd1), even1.sub32(odd1), even0.sub32(odd0)];
+        [0, 1, 2, 3].map(|i: usize| sums[i].shr32::<BITS>())
     }
 }
 
