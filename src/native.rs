@@ -78,6 +78,12 @@ trait Model: Clone + Send + Sync + 'static {
         let model = self.clone();
         Box::pin(blocking(move || model.get()?.embed(image)))
     }
+
+    #[cfg(feature = "text")]
+    fn embed_text(&self, text: &str) -> BoxFuture<Result<Vec<f32>>> {
+        let (model, text) = (self.clone(), text.to_owned());
+        Box::pin(blocking(move || model.get()?.embed_text(&text)))
+    }
 }
 
 /// The trait for each [`Model`]. A blanket implementation would keep other crates from implementing it for their types.
@@ -144,6 +150,15 @@ impl LoadedClipVisionModel {
         Model::embed(self, image).await
     }
 
+    /// The embedding of a text, in the same space as the images'; see [`ClipVision::embed_text`].
+    ///
+    /// # Errors
+    /// Those of [`ClipVision::embed_text`]; [`ErrorKind::Compute`] outside a tokio runtime.
+    #[cfg(feature = "text")]
+    pub async fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
+        Model::embed_text(self, text).await
+    }
+
     /// The model itself, for synchronous code.
     pub fn clip(&self) -> &Arc<ClipVision> {
         &self.clip
@@ -197,6 +212,15 @@ impl ClipVisionEmbeddingModel {
     /// Those of [`ClipVision::from_dir`] and [`ClipVision::embed`]; [`ErrorKind::Compute`] outside a tokio runtime.
     pub async fn embed(&self, image: Image) -> Result<Vec<f32>> {
         Model::embed(self, image).await
+    }
+
+    /// The embedding of a text; see [`LoadedClipVisionModel::embed_text`].
+    ///
+    /// # Errors
+    /// Those of [`ClipVision::from_dir`] and [`ClipVision::embed_text`]; [`ErrorKind::Compute`] outside a tokio runtime.
+    #[cfg(feature = "text")]
+    pub async fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
+        Model::embed_text(self, text).await
     }
 }
 

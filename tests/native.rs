@@ -65,6 +65,20 @@ fn agrees_with_the_synchronous_facade_on_every_runtime() {
 }
 
 #[test]
+#[cfg(feature = "text")]
+fn texts_too() {
+    let expected = ClipVision::from_dir(model_dir(MODEL), Options::default()).unwrap().embed_text("a dog").unwrap();
+    for (name, runtime) in runtimes() {
+        runtime.block_on(async {
+            let loaded = LoadedClipVisionModel::from_dir(model_dir(MODEL)).await.unwrap();
+            let lazy = ClipVisionEmbeddingModel::from_dir(model_dir(MODEL));
+            let (one, other) = tokio::join!(loaded.embed_text("a dog"), lazy.embed_text("a dog"));
+            assert_eq!([one.unwrap(), other.unwrap()], [expected.clone(), expected.clone()], "{name}");
+        });
+    }
+}
+
+#[test]
 fn an_image_with_its_own_operations_agrees_on_both_ways() {
     let mean = [0.4815, 0.4578, 0.4082];
     let std = [0.2686, 0.2613, 0.2758];

@@ -6,6 +6,7 @@ mod common;
 
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options};
 use common::goldens::Golden;
+use common::texts::{self, Expected};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -79,6 +80,34 @@ fn stages_equal_transformers() {
     for (name, files, expected) in models() {
         let golden = Golden::new(name, files, expected);
         assert!(golden.check_stages(IMAGES[0].0, IMAGES[0].1) > 4);
+    }
+}
+
+const TEXTS: &[u8] = include_bytes!("golden/texts.json");
+const EXPECTED_TEXTS: [(&str, &[u8]); 3] = [
+    ("b32-tiny", include_bytes!("golden/expected_text/b32-tiny.safetensors")),
+    ("patch14-gelu", include_bytes!("golden/expected_text/patch14-gelu.safetensors")),
+    ("nearest-f16", include_bytes!("golden/expected_text/nearest-f16.safetensors")),
+];
+
+/// The text tower streams in as the worker has it, a second time through the file; token ids are the worker's affair.
+#[wasm_bindgen_test]
+fn texts_equal_transformers() {
+    for (name, expected) in EXPECTED_TEXTS {
+        let (_, files, _) = models().into_iter().find(|(model, ..)| *model == name).unwrap();
+        let clip = ClipVision::from_files(files.clone(), Options::default()).unwrap();
+        let mut loader = clip.text_loader().unwrap();
+        for piece in files.weights.chunks(4096) {
+            loader.push(piece).unwrap();
+        }
+        clip.set_text(loader.finish().unwrap());
+        let expected = Expected::new(expected);
+        let rows = texts::rows(TEXTS, name);
+        let embeddings: Vec<Vec<f32>> = rows.iter().map(|row| clip.embed_tokens(&row.ids).unwrap()).collect();
+        expected.check_embeddings(&embeddings);
+        for (file, bytes, _) in &IMAGES[..2] {
+            expected.check_probabilities(&clip, &embeddings, file, bytes);
+        }
     }
 }
 

@@ -56,6 +56,7 @@ macro_rules! common {
         }
     };
 }
+#[cfg(target_feature = "relaxed-simd")]
 pub(super) use common;
 
 impl Simd for Simd128 {

@@ -3,7 +3,7 @@
  * texts into embeddings, and keeps those of labels.
  */
 
-import { EngineCrash, guarded, type Engine, type EngineModel } from "./engine.js";
+import { EngineCrash, guarded, type Engine, type EngineModel, type EngineTextLoader } from "./engine.js";
 import { ClipVisionError } from "./errors.js";
 import { readAll, type OpenFile } from "./files.js";
 import type { LoadProgress, WireFile, WireModel } from "./protocol.js";
@@ -115,10 +115,18 @@ export class Texts {
   };
 
   async #load(signal: AbortSignal): Promise<Ready> {
+    const { engine, model, createTokenizer } = this.#context;
     try {
-      // The tokenizer first: it is small, and a model without one need not fetch its text weights.
-      const tokenizer = this.#context.createTokenizer(await this.#tokenizerFiles(signal));
-      return { tokenizer, maxTokens: await this.#loadWeights(signal) };
+      const loader = guarded(engine, () => model.textLoader()); // throws for a model without a text tower
+      let given = false;
+      try {
+        const tokenizer = createTokenizer(await this.#tokenizerFiles(signal));
+        await this.#loadWeights(loader, signal);
+        given = true; // setText takes the loader, and frees it
+        return { tokenizer, maxTokens: guarded(engine, () => model.setText(loader)).maxTokens };
+      } finally {
+        if (!given) loader.free();
+      }
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);
       throw error;
@@ -141,31 +149,23 @@ export class Texts {
     throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
   }
 
-  /** Reads the weights a second time, up to the last tensor of the text tower. Returns the longest text's tokens. */
-  async #loadWeights(signal: AbortSignal): Promise<number> {
-    const { engine, model, files } = this.#context;
-    const loader = guarded(engine, () => model.textLoader());
-    let given = false;
-    try {
-      const weights = await this.#context.open(files.weights, signal);
-      if (weights === undefined) throw new ClipVisionError("weights", "There are no weights");
-      const { name, total } = weights;
-      let loaded = 0;
-      const report = (always: boolean) => {
-        const known = total !== undefined && loaded <= total;
-        this.#report({ stage: "weights", file: name, loaded, ...(known && { total }) }, always);
-      };
-      report(true);
-      for await (const piece of weights.pieces()) {
-        const complete = guarded(engine, () => loader.push(piece));
-        loaded += piece.byteLength;
-        report(complete);
-        if (complete) break;
-      }
-      given = true; // setText takes the loader, and frees it
-      return guarded(engine, () => model.setText(loader)).maxTokens;
-    } finally {
-      if (!given) loader.free();
+  /** Reads the weights a second time, up to the last tensor of the text tower. */
+  async #loadWeights(loader: EngineTextLoader, signal: AbortSignal): Promise<void> {
+    const { engine, files } = this.#context;
+    const weights = await this.#context.open(files.weights, signal);
+    if (weights === undefined) throw new ClipVisionError("weights", "There are no weights");
+    const { name, total } = weights;
+    let loaded = 0;
+    const report = (always: boolean) => {
+      const known = total !== undefined && loaded <= total;
+      this.#report({ stage: "weights", file: name, loaded, ...(known && { total }) }, always);
+    };
+    report(true);
+    for await (const piece of weights.pieces()) {
+      const complete = guarded(engine, () => loader.push(piece));
+      loaded += piece.byteLength;
+      report(complete);
+      if (complete) return;
     }
   }
 }

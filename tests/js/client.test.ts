@@ -6,7 +6,9 @@ import { FakeWorker, LOADED, load, text } from "./fakes.ts";
 
 const photo = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 const contentOf = (request: CallRequest): string =>
-  request.type !== "load" && request.argument.kind === "encoded" ? new TextDecoder().decode(request.argument.bytes) : "";
+  (request.type === "embed" || request.type === "tensor") && request.argument.kind === "encoded"
+    ? new TextDecoder().decode(request.argument.bytes)
+    : "";
 const details = (value: number): EmbeddingDetails => ({
   embedding: Float32Array.of(value),
   timings: { decode: 0, preprocess: 0, forward: 0 },

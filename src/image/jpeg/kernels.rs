@@ -29,6 +29,7 @@ pub(super) struct Kernels {
 
 impl Kernels {
     /// Plain Rust.
+    #[allow(dead_code)] // where every processor has SIMD only tests compare with it
     pub(super) const SCALAR: Self = Self {
         idct_8x8: idct::idct_8x8,
         idct_8x8_corner: idct::idct_8x8,
