@@ -48,6 +48,7 @@ mod vector;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod x86;
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use self::coefficients::Plane;
@@ -82,6 +83,13 @@ impl Scale {
             Self::Eighth => 1,
         }
     }
+}
+
+/// A part of a picture, in pixels at the scale at which it is decoded, as they are stored (not turned upright).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Area {
+    pub(crate) across: Range<usize>,
+    pub(crate) down: Range<usize>,
 }
 
 /// The natural-order place of each coefficient in zigzag order; whatever comes after the 64th is put in the last
@@ -154,6 +162,18 @@ impl<'a> Decoder<'a> {
         self.frame.size(scale)
     }
 
+    /// The smallest scale at which the picture is at least `width`x`height`, by the rule of Pillow's `Image.draft`.
+    #[cfg_attr(not(test), allow(dead_code, reason = "for an opt-in fast path"))]
+    pub(crate) fn scale_for(&self, width: usize, height: usize) -> Scale {
+        let times = (self.frame.width / width.max(1)).min(self.frame.height / height.max(1));
+        match times {
+            8.. => Scale::Eighth,
+            4.. => Scale::Quarter,
+            2.. => Scale::Half,
+            _ => Scale::Full,
+        }
+    }
+
     /// The layout of its rows: gray or RGB.
     pub(crate) fn layout(&self) -> Layout {
         if self.colors == Colors::Gray { Layout::Gray } else { Layout::Rgb }
@@ -171,13 +191,28 @@ impl<'a> Decoder<'a> {
         Rows::size(&self.frame, scale) + coefficients
     }
 
-    /// Decodes, and hands each row to `sink`, from the top.
+    /// All of the picture at `scale`.
+    pub(crate) fn whole(&self, scale: Scale) -> Area {
+        let (width, height) = self.size(scale);
+        Area { across: 0..width, down: 0..height }
+    }
+
+    /// Decodes `area` at `scale`, and hands each of its rows to `sink`, from the top.
+    ///
+    /// What lies outside is read, since the rest can't be found otherwise, and errors in it count; but no pixel of it
+    /// is computed.
     ///
     /// # Errors
-    /// `Decode` for what is broken, `UnsupportedFormat` for what is not read, `TooLarge` for more scans than any
-    /// picture needs, `OutOfMemory`, and those of `sink`.
-    pub(crate) fn decode(self, scale: Scale, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        if self.in_one_scan() { self.stream(scale, &mut sink) } else { self.collect(scale, &mut sink) }
+    /// `InvalidArgument` for an area that is empty or not within the picture, `Decode` for what is broken,
+    /// `UnsupportedFormat` for what is not read, `TooLarge` for more scans than any picture needs, `OutOfMemory`, and
+    /// those of `sink`.
+    pub(crate) fn decode(self, scale: Scale, area: Area, mut sink: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let (width, height) = self.size(scale);
+        if area.across.is_empty() || area.down.is_empty() || area.across.end > width || area.down.end > height {
+            let context = format!("no part of {width}x{height} pixels: {area:?}");
+            return Err(Error::new(ErrorKind::InvalidArgument, context));
+        }
+        if self.in_one_scan() { self.stream(scale, area, &mut sink) } else { self.collect(scale, area, &mut sink) }
     }
 
     fn in_one_scan(&self) -> bool {
@@ -185,10 +220,10 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes a picture in one scan, band by band.
-    fn stream(self, scale: Scale, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    fn stream(self, scale: Scale, area: Area, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let Self { mut parser, frame, colors, first } = self;
         let mut entropy = Sequential::new(&parser, &frame, &first)?;
-        let mut rows = Rows::new(&frame, colors, scale)?;
+        let mut rows = Rows::new(&frame, colors, scale, area)?;
         let mut quantisers = vec![None; frame.components.len()];
         latch_quantisers(&parser, &frame, &first, &mut quantisers)?;
         for (strip, quantisers) in rows.strips.iter_mut().zip(&quantisers) {
@@ -198,9 +233,12 @@ impl<'a> Decoder<'a> {
         let places: Vec<_> = first.members.iter().map(|&(i, ..)| (i, frame.components[i].horizontal)).collect();
         let single = entropy.layout().single;
         for band in 0..frame.bands {
-            rows.begin_band(band);
+            let needed = rows.begin_band(band);
             for mcu_row in 0..entropy.layout().rows(&frame, band) {
                 entropy.mcu_row(|mcu, place, block, extent| {
+                    if !needed {
+                        return;
+                    }
                     let (index, horizontal) = places[place.member];
                     let (x, y) = if single { (mcu, mcu_row) } else { (mcu * horizontal + place.x, place.y) };
                     rows.strips[index].put(x, y, &block.0, extent);
@@ -213,9 +251,9 @@ impl<'a> Decoder<'a> {
     }
 
     /// Decodes a picture in several scans.
-    fn collect(self, scale: Scale, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    fn collect(self, scale: Scale, area: Area, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let Self { mut parser, frame, colors, first } = self;
-        let mut rows = Rows::new(&frame, colors, scale)?;
+        let mut rows = Rows::new(&frame, colors, scale, area)?;
         let planes = frame.components.iter().map(|component| Plane::new(&frame, component));
         let mut planes = planes.collect::<Result<Vec<_>>>()?;
         let mut quantisers = vec![None; frame.components.len()];
@@ -243,8 +281,9 @@ impl<'a> Decoder<'a> {
         }
         let progress = progress.filter(|progress| progress.needs_smoothing(&quantisers));
         for band in 0..frame.bands {
-            rows.begin_band(band);
-            for (index, (component, plane)) in frame.components.iter().zip(&planes).enumerate() {
+            let needed = rows.begin_band(band);
+            let components = frame.components.iter().zip(&planes).enumerate();
+            for (index, (component, plane)) in components.take(if needed { usize::MAX } else { 0 }) {
                 let strip = &mut rows.strips[index];
                 let above = band * component.vertical;
                 for y in 0..component.vertical.min(component.blocks_high - above) {
@@ -259,6 +298,10 @@ impl<'a> Decoder<'a> {
                 }
             }
             rows.end_band(band, sink)?;
+            // Smoothing looks two bands back.
+            if let Some(done) = band.checked_sub(2) {
+                planes.iter_mut().for_each(|plane| plane.release(done));
+            }
         }
         Ok(())
     }
@@ -274,7 +317,7 @@ fn collect_sequential(parser: &Parser<'_>, frame: &Frame, scan: &Scan, planes: &
                 let (index, ..) = scan.members[place.member];
                 let component = &frame.components[index];
                 let (x, y) = if single { (mcu, mcu_row) } else { (mcu * component.horizontal + place.x, place.y) };
-                let kept = planes[index].block_mut(x, band * component.vertical + y);
+                let kept = planes[index].block_mut(x, (band, y));
                 if extent != Extent::NOTHING {
                     // A second scan of the same block overwrites what it holds, and leaves the rest.
                     kept[0] = block.0[0];

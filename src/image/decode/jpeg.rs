@@ -26,7 +26,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     }
     let orientation = decoder.take_metadata().orientation();
     let mut data = memory::reserved(width, height, layout.channels())?;
-    decoder.decode(scale, |row| {
+    let whole = decoder.whole(scale);
+    decoder.decode(scale, whole, |row| {
         data.extend_from_slice(row);
         Ok(())
     })?;

@@ -15,6 +15,8 @@ pub(super) struct Kernels {
     pub(super) idct_8x8: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
     /// The same where only the first four coefficients of the first four rows are other than 0.
     pub(super) idct_8x8_corner: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
+    /// Coefficients, quantisers, to 4x4 samples.
+    pub(super) idct_4x4: fn(&[i16; 64], &[i16; 64], &mut [u8], usize),
     /// See [`upsample::horizontal`].
     pub(super) horizontal: fn(&[u8], &mut [u8]),
     /// See [`upsample::vertical`].
@@ -31,6 +33,7 @@ impl Kernels {
     pub(super) const SCALAR: Self = Self {
         idct_8x8: idct::idct_8x8,
         idct_8x8_corner: idct::idct_8x8,
+        idct_4x4: idct::idct_4x4,
         horizontal: upsample::horizontal,
         vertical: upsample::vertical,
         both: upsample::both,

@@ -103,12 +103,9 @@ impl Progressive<'_> {
                     for place in &layout.blocks {
                         let (index, ..) = scan.members[place.member];
                         let component = &frame.components[index];
-                        let (x, y) = if layout.single {
-                            (mcu, band * component.vertical + row)
-                        } else {
-                            (mcu * component.horizontal + place.x, band * component.vertical + place.y)
-                        };
-                        visit(self, place.member, planes[index].block_mut(x, y))?;
+                        let (x, y) =
+                            if layout.single { (mcu, row) } else { (mcu * component.horizontal + place.x, place.y) };
+                        visit(self, place.member, planes[index].block_mut(x, (band, y)))?;
                     }
                     self.source.check(&self.window)?;
                 }

@@ -6,6 +6,8 @@
 //!
 //! Layout of a strip: rows of samples, `stride` apart, padded to whole MCUs; `history` rows come before the band.
 
+use std::ops::Range;
+
 use super::color;
 use super::frame::{Component, Frame};
 use super::idct;
@@ -13,7 +15,7 @@ use super::kernels::Kernels;
 use super::markers::Colors;
 use super::sequential::Extent;
 use super::upsample::{self, Upsampling};
-use super::{Scale, unsupported};
+use super::{Area, Scale, unsupported};
 use crate::Result;
 use crate::image::memory;
 
@@ -27,12 +29,16 @@ pub(super) struct Strip {
     band_rows: usize,
     /// The first row of the present band, in the component.
     band_start: usize,
-    /// The component's true size in samples.
-    width: usize,
+    /// The component's true height in samples.
     height: usize,
     /// Rows that together with those of the other components make a group.
     group_rows: usize,
     upsampling: Upsampling,
+    /// The samples of a row that are needed, the blocks they are in, and how many of the pixels that come of them
+    /// precede the first one asked for.
+    needed: Range<usize>,
+    needed_blocks: Range<usize>,
+    lead: usize,
     /// The width and height of a block.
     block: usize,
     quantisers: [i16; 64],
@@ -40,7 +46,13 @@ pub(super) struct Strip {
 }
 
 impl Strip {
-    fn new(frame: &Frame, component: &Component, scale: Scale, kernels: Kernels) -> Result<Self> {
+    fn new(
+        frame: &Frame,
+        component: &Component,
+        scale: Scale,
+        across: &Range<usize>,
+        kernels: Kernels,
+    ) -> Result<Self> {
         let (block, smallest) = (frame.block_size(component, scale), scale.block());
         let group = (component.horizontal * block / smallest, component.vertical * block / smallest);
         let width = (frame.width * component.horizontal * block).div_ceil(frame.horizontal * 8);
@@ -52,16 +64,20 @@ impl Strip {
         };
         let stride = frame.mcus_wide * component.horizontal * block;
         let (history, band_rows) = (group.1 + 1, component.vertical * block);
+        let (needed, lead) = upsampling.source(across, width);
+        let needed_blocks = needed.start / block..needed.end.div_ceil(block);
         Ok(Self {
             samples: memory::zeroed(stride, history + band_rows, 1)?,
             stride,
             history,
             band_rows,
             band_start: 0,
-            width,
             height,
             group_rows: group.1,
             upsampling,
+            needed,
+            needed_blocks,
+            lead,
             block,
             quantisers: [0; 64],
             kernels,
@@ -88,9 +104,12 @@ impl Strip {
         }
     }
 
-    /// Transforms the block in column `x` of the band's block row `y`.
+    /// Transforms the block in column `x` of the band's block row `y`, if it is needed.
     #[inline(always)]
     pub(super) fn put(&mut self, x: usize, y: usize, coefficients: &[i16; 64], extent: Extent) {
+        if !self.needed_blocks.contains(&x) {
+            return;
+        }
         let size = self.block;
         let start = (self.history + y * size) * self.stride + x * size;
         let out = &mut self.samples[start..];
@@ -100,23 +119,23 @@ impl Strip {
                 (self.kernels.idct_8x8_corner)(coefficients, &self.quantisers, out, self.stride);
             }
             (8, false) => (self.kernels.idct_8x8)(coefficients, &self.quantisers, out, self.stride),
-            (4, false) => idct::idct_4x4(coefficients, &self.quantisers, out, self.stride),
+            (4, false) => (self.kernels.idct_4x4)(coefficients, &self.quantisers, out, self.stride),
             (2, _) => idct::idct_2x2(coefficients, &self.quantisers, out, self.stride),
             _ => out[0] = idct::idct_1x1(coefficients[0], self.quantisers[0]),
         }
     }
 
-    /// Row `y` of the component, or the nearest that there is.
+    /// What is needed of row `y` of the component, or of the nearest that there is.
     #[inline(always)]
     fn row(&self, y: usize) -> &[u8] {
         let y = y.min(self.height - 1);
         let start = (y + self.history - self.band_start) * self.stride;
-        &self.samples[start..start + self.width]
+        &self.samples[start + self.needed.start..start + self.needed.end]
     }
 
-    /// Row `row` of the picture's row group `group` at full width: in `out`, or where it lies already.
+    /// `width` pixels of row `row` of the picture's row group `group`: in `out`, or where they lie already.
     #[inline(always)]
-    fn upsampled<'a>(&'a self, group: usize, row: usize, out: &'a mut [u8]) -> &'a [u8] {
+    fn upsampled<'a>(&'a self, group: usize, row: usize, width: usize, out: &'a mut [u8]) -> &'a [u8] {
         let y = group * self.group_rows + row / self.upsampling.rows();
         let below = row % 2 == 1;
         let neighbour = if below { y + 1 } else { y.saturating_sub(1) };
@@ -127,7 +146,7 @@ impl Strip {
             Upsampling::Both => (self.kernels.both)(self.row(y), self.row(neighbour), out),
             Upsampling::Repeat(times, _) => upsample::repeat(self.row(y), times, out),
         }
-        out
+        &out[self.lead..self.lead + width]
     }
 }
 
@@ -136,8 +155,8 @@ pub(super) struct Rows {
     pub(super) strips: Vec<Strip>,
     colors: Colors,
     kernels: Kernels,
-    width: usize,
-    height: usize,
+    /// The pixels that are wanted.
+    area: Area,
     /// Rows in a group, and groups in a band.
     group_rows: usize,
     band_groups: usize,
@@ -146,16 +165,16 @@ pub(super) struct Rows {
     group: usize,
     /// Whether a band's last group has to wait for the next band.
     waits: bool,
-    /// Full-width samples of each component, and the row that is made of them.
+    /// Pixels of each component, and the row that is made of them.
     upsampled: Vec<Vec<u8>>,
     row: Vec<u8>,
 }
 
 impl Rows {
-    pub(super) fn new(frame: &Frame, colors: Colors, scale: Scale) -> Result<Self> {
+    /// For the pixels of `area`, which must lie in the picture.
+    pub(super) fn new(frame: &Frame, colors: Colors, scale: Scale, area: Area) -> Result<Self> {
         let kernels = Kernels::best();
-        let (width, height) = frame.size(scale);
-        let strip = |component: &Component| Strip::new(frame, component, scale, kernels);
+        let strip = |component: &Component| Strip::new(frame, component, scale, &area.across, kernels);
         let strips = frame.components.iter().map(strip).collect::<Result<Vec<_>>>()?;
         let padded = frame.mcus_wide * frame.horizontal * 8;
         let upsampled = strips.iter().map(|_| memory::zeroed(padded, 1, 1)).collect::<Result<Vec<_>>>()?;
@@ -165,14 +184,13 @@ impl Rows {
             strips,
             colors,
             kernels,
-            width,
-            height,
             group_rows: frame.vertical,
             band_groups: scale.block(),
             bands: frame.bands,
-            group: 0,
+            group: area.down.start / frame.vertical,
             upsampled,
-            row: memory::zeroed(width, channels, 1)?,
+            row: memory::zeroed(area.across.len(), channels, 1)?,
+            area,
         })
     }
 
@@ -182,23 +200,29 @@ impl Rows {
         strips + ((frame.components.len() + 3) * frame.mcus_wide * frame.horizontal * 8) as u64
     }
 
-    /// Moves on to band `band`.
-    pub(super) fn begin_band(&mut self, band: usize) {
+    /// Moves on to band `band`. Tells whether its blocks are needed.
+    pub(super) fn begin_band(&mut self, band: usize) -> bool {
         self.strips.iter_mut().for_each(|strip| strip.begin_band(band));
+        // A row of a neighbouring group may have a say, too.
+        let above = (self.area.down.start / self.group_rows).saturating_sub(1);
+        let below = self.area.down.end.div_ceil(self.group_rows) + 1;
+        above < (band + 1) * self.band_groups && band * self.band_groups < below
     }
 
     /// Hands on all rows that are complete, now that band `band` is.
     pub(super) fn end_band(&mut self, band: usize, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let wanted = self.area.down.end.div_ceil(self.group_rows);
         let complete = (band + 1) * self.band_groups;
         let until = match (band + 1 == self.bands, self.waits) {
-            (true, _) => self.height.div_ceil(self.group_rows),
-            (false, true) => complete - 1,
-            (false, false) => complete,
+            (true, _) => wanted,
+            (false, true) => wanted.min(complete - 1),
+            (false, false) => wanted.min(complete),
         };
         while self.group < until {
-            let rows = self.group_rows.min(self.height - self.group * self.group_rows);
-            for row in 0..rows {
-                sink(self.make_row(self.group, row))?;
+            for row in 0..self.group_rows {
+                if self.area.down.contains(&(self.group * self.group_rows + row)) {
+                    sink(self.make_row(self.group, row))?;
+                }
             }
             self.group += 1;
         }
@@ -207,9 +231,9 @@ impl Rows {
 
     fn make_row(&mut self, group: usize, row: usize) -> &[u8] {
         let mut components = self.strips.iter().zip(&mut self.upsampled);
-        let width = self.width;
+        let width = self.area.across.len();
         let mut next = || match components.next() {
-            Some((strip, buffer)) => &strip.upsampled(group, row, buffer)[..width],
+            Some((strip, buffer)) => strip.upsampled(group, row, width, buffer),
             None => &[],
         };
         let first = next();

@@ -16,6 +16,10 @@ pub(super) const KERNELS: Kernels = Kernels {
         vector::idct_8x8_corner::<Simd128>(coefficients, quantisers, out, stride);
     },
     // SAFETY: the module is built with SIMD.
+    idct_4x4: |coefficients, quantisers, out, stride| unsafe {
+        vector::idct_4x4::<Simd128>(coefficients, quantisers, out, stride);
+    },
+    // SAFETY: the module is built with SIMD.
     horizontal: |row, out| unsafe { vector::horizontal::<Simd128>(row, out) },
     // SAFETY: the module is built with SIMD.
     vertical: |near, far, below, out| unsafe { vector::vertical::<Simd128>(near, far, below, out) },
@@ -52,6 +56,16 @@ impl Vector for Simd128 {
         unsafe {
             v128_store64_lane::<0>(self.0, first.cast());
             v128_store64_lane::<1>(self.0, last.cast());
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_quarters(self, to: *mut u8, stride: usize) {
+        unsafe {
+            v128_store32_lane::<0>(self.0, to.cast());
+            v128_store32_lane::<1>(self.0, to.add(stride).cast());
+            v128_store32_lane::<2>(self.0, to.add(2 * stride).cast());
+            v128_store32_lane::<3>(self.0, to.add(3 * stride).cast());
         }
     }
 

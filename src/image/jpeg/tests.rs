@@ -28,11 +28,15 @@ fn golden(name: &str) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8], scale: Scale) -> Result<Vec<u8>> {
+    let whole = Decoder::new(bytes)?.whole(scale);
+    decode_area(bytes, scale, whole)
+}
+
+fn decode_area(bytes: &[u8], scale: Scale, area: Area) -> Result<Vec<u8>> {
     let decoder = Decoder::new(bytes)?;
-    let (width, height) = decoder.size(scale);
-    let row_length = width * decoder.layout().channels();
+    let (height, row_length) = (area.down.len(), area.across.len() * decoder.layout().channels());
     let mut out = Vec::new();
-    decoder.decode(scale, |row| {
+    decoder.decode(scale, area, |row| {
         assert_eq!(row.len(), row_length);
         out.extend_from_slice(row);
         Ok(())
@@ -76,6 +80,54 @@ fn every_kind_equals_pillow_at_every_scale() {
 }
 
 #[test]
+fn a_part_is_what_it_is_in_the_whole() {
+    let mut noise = Noise(5);
+    let names = ["2x2-1x1-1x1", "2x1-1x1-1x1", "1x2-1x1-1x1", "4x1-1x1-1x1", "3x2-1x1-1x1", "2x2-1x2-2x1"];
+    let sampled = names.map(|name| format!("sampling-{name}"));
+    let others = ["unfinished-2", "unfinished-9", "gray-2x2", "cmyk", "size-33x2-2x2"].map(String::from);
+    for name in sampled.iter().chain(&others) {
+        let bytes = golden(&format!("jpeg/{name}.jpg"));
+        for scale in [Scale::Full, Scale::Half, Scale::Quarter, Scale::Eighth] {
+            let whole = decode(&bytes, scale).unwrap();
+            let decoder = Decoder::new(&bytes).unwrap();
+            let ((width, height), channels) = (decoder.size(scale), decoder.layout().channels());
+            for _ in 0..40 {
+                let (left, top) = (noise.below(width), noise.below(height));
+                let right = left + 1 + noise.below(width - left);
+                let area = Area { across: left..right, down: top..top + 1 + noise.below(height - top) };
+                let part = decode_area(&bytes, scale, area.clone()).unwrap();
+                let rows = whole.chunks(width * channels).skip(top).take(area.down.len());
+                let expected: Vec<u8> = rows.flat_map(|row| &row[left * channels..right * channels]).copied().collect();
+                assert_eq!(part, expected, "{name} at {scale:?}: {area:?}");
+            }
+            for (across, down) in [(0..0, 0..1), (0..1, 1..1), (0..width + 1, 0..1), (0..1, 0..height + 1)] {
+                let error = decode_area(&bytes, scale, Area { across, down }).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            }
+        }
+    }
+}
+
+#[test]
+fn scales_are_chosen_as_draft_chooses() {
+    let bytes = golden("jpeg/quality-30.jpg");
+    let decoder = Decoder::new(&bytes).unwrap();
+    for (size, scale) in [
+        ((45, 35), Scale::Full),
+        ((23, 18), Scale::Full),
+        ((22, 17), Scale::Half),
+        ((11, 9), Scale::Half),
+        ((11, 8), Scale::Quarter),
+        ((5, 5), Scale::Quarter),
+        ((5, 4), Scale::Eighth),
+        ((0, 0), Scale::Eighth),
+        ((1000, 1), Scale::Full),
+    ] {
+        assert_eq!(decoder.scale_for(size.0, size.1), scale, "{size:?}");
+    }
+}
+
+#[test]
 fn the_zigzag_is_the_standards() {
     assert_eq!(ZIGZAG[..16], [0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5]);
     assert_eq!(ZIGZAG[59..67], [54, 47, 55, 62, 63, 63, 63, 63][..]);
@@ -109,6 +161,10 @@ fn vector_transforms_equal_the_scalar_one() {
         (plain.idct_8x8)(&block, &quantisers, &mut expected, stride);
         (fast.idct_8x8)(&block, &quantisers, &mut found, stride);
         assert_eq!(found, expected, "case {case}");
+        let (mut half, mut fast_half) = (vec![0xaa; 3 * stride + 4], vec![0xaa; 3 * stride + 4]);
+        (plain.idct_4x4)(&block, &quantisers, &mut half, stride);
+        (fast.idct_4x4)(&block, &quantisers, &mut fast_half, stride);
+        assert_eq!(fast_half, half, "half size, case {case}");
         if corner {
             found.fill(0xaa);
             (fast.idct_8x8_corner)(&block, &quantisers, &mut found, stride);

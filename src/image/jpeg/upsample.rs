@@ -6,6 +6,8 @@
 //!
 //! In: rows of `width` samples. Out: rows of at least `2 * width` or `width` samples.
 
+use std::ops::Range;
+
 /// How a component comes to full size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Upsampling {
@@ -43,6 +45,19 @@ impl Upsampling {
         } else {
             None
         }
+    }
+
+    /// The samples of a row of `width` that the pixels `across` are made of, and how many pixels that come of these
+    /// precede the first of `across`. A part is upsampled as if it were a whole row, so a neighbour more is taken.
+    pub(super) fn source(self, across: &Range<usize>, width: usize) -> (Range<usize>, usize) {
+        let (times, margin) = match self {
+            Self::Copy | Self::Vertical => (1, 0),
+            Self::Horizontal | Self::Both => (2, 1),
+            Self::Repeat(times, _) => (times, 0),
+        };
+        let start = (across.start / times).saturating_sub(margin);
+        let end = (across.end.div_ceil(times) + margin).min(width);
+        (start..end, across.start - start * times)
     }
 
     /// How many rows come of one.

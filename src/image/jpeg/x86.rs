@@ -30,6 +30,15 @@ pub(super) fn kernels() -> Option<Kernels> {
             // SAFETY: the machine has AVX2.
             unsafe { run(coefficients, quantisers, out, stride) }
         },
+        idct_4x4: |coefficients, quantisers, out, stride| {
+            #[target_feature(enable = "avx2")]
+            unsafe fn run(coefficients: &[i16; 64], quantisers: &[i16; 64], out: &mut [u8], stride: usize) {
+                // SAFETY: the machine has AVX2.
+                unsafe { vector::idct_4x4::<Avx2>(coefficients, quantisers, out, stride) }
+            }
+            // SAFETY: the machine has AVX2.
+            unsafe { run(coefficients, quantisers, out, stride) }
+        },
         horizontal: |row, out| {
             #[target_feature(enable = "avx2")]
             unsafe fn run(row: &[u8], out: &mut [u8]) {
@@ -107,6 +116,16 @@ impl Vector for Avx2 {
         unsafe {
             _mm_storel_epi64(first.cast(), self.0);
             _mm_storeh_pd(last.cast(), _mm_castsi128_pd(self.0));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn store_quarters(self, to: *mut u8, stride: usize) {
+        unsafe {
+            to.cast::<i32>().write_unaligned(_mm_extract_epi32::<0>(self.0));
+            to.add(stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<1>(self.0));
+            to.add(2 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<2>(self.0));
+            to.add(3 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<3>(self.0));
         }
     }
 
