@@ -36,6 +36,7 @@ PREPROCESSOR = {
     "size": {"shortest_edge": IMAGE},
 }
 LARGEST_SCALE = math.log(100)
+REPORT_EVERY = 50  # steps
 CAPTIONS = 2  # of each picture in a batch: the text tower is the cheaper one
 
 
@@ -191,7 +192,7 @@ class Tutor(torch.nn.Module):
         patches = seen.hidden_states[self.halfway][:, 1:]
         targets = F.unfold(things[:, None], self.cells, stride=self.cells).transpose(1, 2)
         where = F.binary_cross_entropy_with_logits(self.where(patches).float(), targets)
-        return where + F.cross_entropy(self.shape(seen.pooler_output).float(), shapes)
+        return where, F.cross_entropy(self.shape(seen.pooler_output).float(), shapes)
 
 
 def learning_rate(step, steps, peak, warmup=100):
@@ -219,7 +220,7 @@ def train(tokenizer, drawn, *, seed, epochs, batch, peak, decay, watch=None):
     optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
     per_epoch = len(drawn.scenes) // batch
     steps = epochs * per_epoch
-    began, sums = time.monotonic(), np.zeros(2)
+    began, sums = time.monotonic(), np.zeros(3)
     for step in range(steps):
         if step % per_epoch == 0:
             order = rng.sample(range(len(drawn.scenes)), len(drawn.scenes))
@@ -235,19 +236,20 @@ def train(tokenizer, drawn, *, seed, epochs, batch, peak, decay, watch=None):
         with torch.autocast("cpu", torch.bfloat16):
             seen = model.vision_model(pixels, output_hidden_states=True)
             images, texts = unit(model.visual_projection(seen.pooler_output)), text_embeddings(model, ids)
-            beside = tutor(seen, things, torch.tensor([scene.shape for scene in scenes]))
+            where, shape = tutor(seen, things, torch.tensor([scene.shape for scene in scenes]))
         logits = model.logit_scale.exp() * texts.float() @ images.float().T
         loss = contrastive_loss(logits, truths(meanings, scenes))
         optimizer.zero_grad()
-        (loss + beside).backward()
+        (loss + where + shape).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, LARGEST_SCALE)
-        sums += loss.item(), beside.item()
-        if (step + 1) % 50 == 0:
-            mean, scale, elapsed = sums / 50, model.logit_scale.exp(), time.monotonic() - began
-            print(f"step {step + 1}/{steps}  loss {mean[0]:.3f} + {mean[1]:.3f}  scale {scale:.1f}  {elapsed:.0f} s", flush=True)
+        sums += loss.item(), where.item(), shape.item()
+        if (step + 1) % REPORT_EVERY == 0:
+            means = " + ".join(f"{mean:.3f}" for mean in sums / REPORT_EVERY)
+            scale, elapsed = model.logit_scale.exp(), time.monotonic() - began
+            print(f"step {step + 1}/{steps}  loss {means}  scale {scale:.1f}  {elapsed:.0f} s", flush=True)
             sums[:] = 0
         if watch and (step + 1) % per_epoch == 0:
             model.eval()
@@ -261,7 +263,7 @@ def train(tokenizer, drawn, *, seed, epochs, batch, peak, decay, watch=None):
 
 def write(model, tokenizer, directory):
     """config.json, preprocessor_config.json, model.safetensors in f16."""
-    config = {**model.config.to_dict(), "architectures": ["CLIPModel"], "dtype": "float16"}
+    config = {**json.loads(model.config.to_json_string()), "architectures": ["CLIPModel"], "dtype": "float16"}
     (directory / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     (directory / "preprocessor_config.json").write_text(json.dumps(PREPROCESSOR, indent=2) + "\n")
     tensors = {name: tensor.to(torch.float16).contiguous() for name, tensor in sorted(model.state_dict().items())}

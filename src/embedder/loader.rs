@@ -24,7 +24,7 @@ const PIECE: usize = 1 << 20;
 /// ```no_run
 /// # fn next_piece() -> Option<Vec<u8>> { None }
 /// use clip_vision::{Loader, Options};
-/// let config = std::fs::read("config.json").unwrap();
+/// # let config = Vec::new(); // the bytes of config.json
 /// let mut loader = Loader::new(&config, None, Options::default())?;
 /// while let Some(piece) = next_piece() {
 ///     loader.push(&piece)?;

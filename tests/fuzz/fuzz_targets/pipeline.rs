@@ -1,0 +1,93 @@
+//! Operations chosen by the first bytes, over the picture in the rest: a tensor of finite values or an error.
+#![no_main]
+
+use candle_core::Device;
+use clip_vision::{Image, Limits, ResizeFilter};
+use libfuzzer_sys::fuzz_target;
+
+/// Reads the choices from the front of the input.
+struct Choices<'a>(&'a [u8]);
+
+impl Choices<'_> {
+    fn byte(&mut self) -> u8 {
+        let Some((&first, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        first
+    }
+
+    fn size(&mut self) -> usize {
+        let (high, low) = (self.byte(), self.byte());
+        // Mostly small; now and then as large as it gets.
+        if high == 0xff { usize::from(low) << 24 } else { usize::from(high & 1) << 8 | usize::from(low) }
+    }
+
+    fn value(&mut self) -> f32 {
+        [0.0, 1.0, -1.0, 0.5, 255.0, f32::NAN, f32::INFINITY, 1e-44][usize::from(self.byte() & 7)]
+    }
+
+    fn filter(&mut self) -> ResizeFilter {
+        match self.byte() & 3 {
+            0 => ResizeFilter::Nearest,
+            1 => ResizeFilter::Triangle,
+            2 => ResizeFilter::CatmullRom,
+            _ => ResizeFilter::Lanczos3,
+        }
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut choices = Choices(bytes);
+    let count = choices.byte() & 7;
+    let mut queue: Vec<Box<dyn Fn(Image) -> Image>> = Vec::new();
+    for _ in 0..count {
+        queue.push(match choices.byte() % 8 {
+            0 => {
+                let (width, height, filter) = (choices.size(), choices.size(), choices.filter());
+                Box::new(move |image| image.resize(width, height, filter))
+            }
+            1 => {
+                let (edge, filter) = (choices.size(), choices.filter());
+                Box::new(move |image| image.resize_shortest_edge(edge, filter))
+            }
+            2 => {
+                let (width, height) = (choices.size(), choices.size());
+                Box::new(move |image| image.center_crop(width, height))
+            }
+            3 => Box::new(Image::normalize_unsigned),
+            4 => Box::new(Image::normalize_signed),
+            5 => {
+                let (mean, std) = (choices.value(), choices.value());
+                Box::new(move |image| image.normalize_with([mean; 3], [std, 1.0, 2.0]))
+            }
+            6 => {
+                let (min, max) = (choices.value(), choices.value());
+                Box::new(move |image| image.clamp(min, max))
+            }
+            _ => {
+                let gray = choices.byte();
+                Box::new(move |image| image.background([gray, 1, 2]))
+            }
+        });
+    }
+    // Encoded bytes, or raw pixels of two sizes.
+    let image = match choices.byte() & 3 {
+        0 => {
+            let width = usize::from(choices.byte());
+            Image::from_rgb8(
+                width,
+                choices.0.len() / (3 * width.max(1)),
+                choices.0[..choices.0.len() / (3 * width.max(1)) * 3 * width].to_vec(),
+            )
+        }
+        1 => Image::from_base64(String::from_utf8_lossy(choices.0)),
+        _ => Image::from_bytes(choices.0),
+    };
+    let limits = Limits { max_pixels: 1 << 18, max_alloc: 32 << 20, ..Limits::default() };
+    let image = queue.iter().fold(image.limits(limits), |image, operation| operation(image));
+    if let Ok(tensor) = image.to_tensor_sync(&Device::Cpu) {
+        let (channels, height, width) = tensor.dims3().unwrap();
+        assert!(channels == 3 && height > 0 && width > 0 && width * height <= 1 << 18);
+        let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(values.iter().all(|value| value.is_finite()));
+    }
+});
