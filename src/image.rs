@@ -163,7 +163,8 @@ impl Image {
     /// Composites a picture with transparency over the colour `rgb`, before every other operation.
     ///
     /// Default: opacity is dropped, and a transparent pixel shows the colour stored under it, as in Pillow's
-    /// `convert("RGB")`.
+    /// `convert("RGB")` and transformers' `load_image`. A transparent picture that is handed to transformers' processor
+    /// as it is, is composited over white there (since version 5.23 at the latest): `background([255, 255, 255])`.
     pub fn background(mut self, rgb: [u8; 3]) -> Self {
         self.background = Some(rgb);
         self

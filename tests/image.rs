@@ -22,14 +22,10 @@ fn error(image: Image) -> Error {
     image.to_tensor_sync(&Device::Cpu).unwrap_err()
 }
 
-/// Share of equal values, mean and largest difference.
-fn agreement(ours: &[u8], theirs: &[u8]) -> (f64, f64, u8) {
-    assert_eq!(ours.len(), theirs.len());
-    let differences: Vec<u8> = ours.iter().zip(theirs).map(|(a, b)| a.abs_diff(*b)).collect();
-    let count = differences.len() as f64;
-    let equal = differences.iter().filter(|&&difference| difference == 0).count() as f64 / count;
-    let mean = differences.iter().map(|&difference| f64::from(difference)).sum::<f64>() / count;
-    (equal, mean, differences.into_iter().max().unwrap_or(0))
+/// Mean difference of two pictures' values.
+fn mean_difference(one: &[u8], other: &[u8]) -> f64 {
+    assert_eq!(one.len(), other.len());
+    one.iter().zip(other).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / one.len() as f64
 }
 
 #[test]
@@ -41,18 +37,8 @@ fn every_golden_picture_is_pillows() {
         let file = row["file"].as_str().unwrap();
         let (bytes, size) = rgb8(Image::from_path(golden_path(&format!("images/{file}"))));
         assert_eq!(size, (number(row, "height"), number(row, "width")), "{file}");
-        let Some(decoded) = row["decoded"].as_str() else {
-            assert_eq!(fnv1a64(bytes), row["rgb_fnv1a64"].as_str().unwrap(), "{file}");
-            continue;
-        };
-        // Lossy: decoders may round differently, but no more than that.
-        let (theirs, _) = rgb8(Image::from_bytes(golden_bytes(decoded)));
-        let (equal, mean, most) = agreement(&bytes, &theirs);
-        println!("{file}: {:.1} % equal, mean {mean:.3}, at most {most}", equal * 100.0);
-        assert!(equal > 0.8 && mean < 0.3 && most <= 6, "{file}: {equal} equal, mean {mean}, at most {most}");
-        if file.ends_with(".webp") {
-            assert_eq!(most, 0, "{file}");
-        }
+        // Lossy ones too: their decoders round as Pillow's do.
+        assert_eq!(fnv1a64(bytes), row["rgb_fnv1a64"].as_str().unwrap(), "{file}");
     }
 }
 
@@ -164,7 +150,7 @@ fn all_orientations_show_the_same_scene() {
         for path in &files {
             let (pixels, size) = small(path);
             assert_eq!(size, first.1, "{}", path.display());
-            let (_, mean, _) = agreement(&pixels, &first.0);
+            let mean = mean_difference(&pixels, &first.0);
             assert!(mean < 8.0, "{} differs by {mean}", path.display());
         }
     }

@@ -56,7 +56,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     if layout.complete_len > data.len() || layout.planes == 0 {
         return Err(unsupported(Format::Tiff, format_args!("{color:?} samples laid out in {layout:?}")));
     }
-    check_jpegs(&mut decoder, bytes)?;
+    let jpeg = is_jpeg(&mut decoder);
+    if jpeg {
+        check_jpegs(&mut decoder, bytes)?;
+    }
     decoder.read_image_bytes(&mut data[..layout.complete_len]).map_err(failed)?;
     let (width, height) = (width as usize, height as usize);
 
@@ -84,7 +87,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     }
     match samples {
         Samples::Cmyk => cmyk_to_rgb(&mut data),
-        Samples::YCbCr => ycbcr_to_rgb(&mut data),
+        Samples::YCbCr => ycbcr_to_rgb(&mut data, jpeg),
         Samples::Plain(Layout::Rgba) if alpha == Some(ExtraSamples::AssociatedAlpha.to_u16()) => {
             unpremultiply(&mut data)
         }
@@ -100,17 +103,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     Pixels::new(width, height, layout, Orientation::from_exif(orientation.unwrap_or(1)), data)
 }
 
-/// Refuses a picture of JPEG-compressed strips or tiles where one of them is larger than its place, or the same bytes
+/// Refuses JPEG-compressed strips or tiles where one of them is larger than its place, or the same bytes
 /// are decoded over and over: each is read and decoded whole, whatever the limits.
 fn check_jpegs(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8]) -> Result<()> {
     // Room for padding to whole blocks.
     const PADDING: usize = 16;
     // The frame header stands near the beginning, after a few tables.
     const LOOKED_AT: usize = 4096;
-    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten();
-    if compression != Some(CompressionMethod::ModernJPEG.to_u16()) {
-        return Ok(());
-    }
     let (width, height) = decoder.chunk_dimensions();
     let (width, height) = (width as usize + PADDING, height as usize + PADDING);
     let fits = |(across, down): (usize, usize)| across <= width && down <= height;
@@ -184,14 +183,26 @@ fn unpremultiply(data: &mut [u8]) {
     }
 }
 
-/// BT.601, full range: what libtiff makes of YCbCr with its default coefficients, but for rounding.
-fn ycbcr_to_rgb(data: &mut [u8]) {
+/// BT.601, full range: with libjpeg's roundings where a JPEG is inside, for libtiff leaves that to it, else with
+/// Pillow's, whose products have 6 fractional bits that are cut off
+/// (<https://github.com/python-pillow/Pillow/blob/main/src/libImaging/ConvertYCbCr.c>).
+fn ycbcr_to_rgb(data: &mut [u8], jpeg: bool) {
+    let (scale, half) = if jpeg { (16, 1 << 15) } else { (6, 0) };
+    let table = |factor: f64| -> [i32; 256] {
+        std::array::from_fn(|value| ((value as f64 - 128.0) * factor * f64::from(1 << scale) + 0.5) as i32)
+    };
+    let (red_cr, green_cb, green_cr, blue_cb) = (table(1.402), table(-0.34414), table(-0.71414), table(1.772));
     for pixel in data.as_chunks_mut::<3>().0 {
-        let [y, cb, cr] = pixel.map(f32::from);
-        let (cb, cr) = (cb - 128.0, cr - 128.0);
-        let rgb = [y + 1.402 * cr, y - 0.344_136 * cb - 0.714_136 * cr, y + 1.772 * cb];
-        *pixel = rgb.map(|value| value.round() as u8);
+        let [y, cb, cr] = pixel.map(usize::from);
+        let rgb = [red_cr[cr], green_cb[cb] + green_cr[cr], blue_cb[cb]];
+        *pixel = rgb.map(|color| (y as i32 + ((color + half) >> scale)).clamp(0, 255) as u8);
     }
+}
+
+/// Are the strips or tiles JPEG-compressed?
+fn is_jpeg(decoder: &mut Decoder<Cursor<&[u8]>>) -> bool {
+    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten();
+    compression == Some(CompressionMethod::ModernJPEG.to_u16())
 }
 
 fn failed(error: TiffError) -> Error {
