@@ -13,10 +13,12 @@ import { lockedVersion } from "../setup/tools.mjs";
 const NAME = "clip_vision";
 
 /**
- * -O3 takes a minute and makes the file a seventh smaller; CLIP_VISION_WASM_OPT=-O1 takes a quarter of that, for a quick
- * loop while working on the core.
+ * CLIP_VISION_QUICK=1 is for the loop of changing the core and trying it: compiled in parts and again only where it
+ * changed (seconds in place of minutes), larger and somewhat slower, never to be published or measured.
  */
-const LEVEL = process.env.CLIP_VISION_WASM_OPT ?? "-O3";
+const { PROFILE, LEVEL } = process.env.CLIP_VISION_QUICK
+  ? { PROFILE: "quick", LEVEL: "-O1" }
+  : { PROFILE: "release", LEVEL: "-O3" };
 
 /** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
 const RUST_BASELINE = [
@@ -35,7 +37,7 @@ const isRust = (file) => file.endsWith(".rs") || path.basename(file) === "Cargo.
 export async function buildWasm(flavour, rust) {
   const sources = filesUnder(["Cargo.toml", "Cargo.lock", "src"], isRust);
   const compiler = ask("rustc", ["-vV"], { env: rust });
-  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, LEVEL, compiler, lockedVersion("wasm-bindgen")];
+  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, LEVEL, compiler, lockedVersion("wasm-bindgen")];
   const outputs = [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`].map((file) => path.join(flavour.outDir, file));
   const hash = hashOf([...sources, inRoot("package-lock.json")], how);
   const stamp = `wasm-${flavour.name}`;
@@ -44,10 +46,10 @@ export async function buildWasm(flavour, rust) {
   step(`Building wasm, flavour ${flavour.name}`, "the Rust core for browsers (minutes the first time, seconds later)");
   const begin = Date.now();
   forget(stamp);
-  await run("cargo", ["build", "--locked", "--release", "--lib", ...flavour.cargoArgs], { env: { ...rust, ...flavour.env } });
+  await run("cargo", ["build", "--locked", "--profile", PROFILE, "--lib", ...flavour.cargoArgs], { env: { ...rust, ...flavour.env } });
 
   // Many changes to the sources (comments, tests, native code) leave the compiled file as it was.
-  const compiled = path.join(flavour.targetDir, "wasm32-unknown-unknown", "release", `${NAME}.wasm`);
+  const compiled = path.join(flavour.targetDir, "wasm32-unknown-unknown", PROFILE, `${NAME}.wasm`);
   const compiledHash = hashOf([compiled, inRoot("package-lock.json")], how);
   if (!isDone(`${stamp}-compiled`, compiledHash, outputs)) {
     forget(`${stamp}-compiled`);
