@@ -15,23 +15,25 @@
  */
 
 import { Client, type WorkerLike } from "./client.js";
+import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
 import { embedMany, type EmbedManyOptions, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
 import { modelName, resolveModel, type HubOptions, type ModelSource } from "./model.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
-import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WirePhoto } from "./protocol.js";
+import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WireDecoding, WirePhoto } from "./protocol.js";
 import { baseUrl, tagOf } from "./values.js";
 import { untilAborted } from "./waiting.js";
 
 export { ClipVisionError } from "./errors.js";
 export type { ClipVisionErrorCode } from "./errors.js";
+export type { DecodingOptions } from "./decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./model.js";
 export type { PhotoSource, RawPixels } from "./photo.js";
 export type { Decoder, EmbeddingDetails, LoadProgress, PixelTensor, Precision, Timings } from "./protocol.js";
 
 /** Options of {@link ClipVision.load}. */
-export interface LoadOptions extends HubOptions {
+export interface LoadOptions extends HubOptions, DecodingOptions {
   /** How the model computes. Default `"f32"`: embeddings equal Python's. */
   precision?: Precision;
   /** Whether embeddings are scaled to length 1. Default `true`. */
@@ -53,8 +55,8 @@ export interface LoadOptions extends HubOptions {
   wasmUrl?: string | URL;
 }
 
-/** Options of one call. */
-export interface CallOptions {
+/** Options of one call; `decode` and `decoder` are those of {@link LoadOptions} where they are not given. */
+export interface CallOptions extends DecodingOptions {
   /** Takes the call back; its promise rejects with the signal's reason at once. */
   signal?: AbortSignal;
   /**
@@ -119,9 +121,11 @@ export class ClipVision {
   /** The model, and how it runs here. */
   readonly info: ClipVisionInfo;
   readonly #client: Client;
+  readonly #decoding: WireDecoding;
 
-  private constructor(client: Client, info: ClipVisionInfo) {
+  private constructor(client: Client, decoding: WireDecoding, info: ClipVisionInfo) {
     this.#client = client;
+    this.#decoding = decoding;
     this.info = Object.freeze(info);
   }
 
@@ -142,6 +146,7 @@ export class ClipVision {
     if (maxPixels !== undefined && !(Number.isFinite(maxPixels) && maxPixels >= 1)) {
       throw new ClipVisionError("invalid-argument", `maxPixels can't be ${String(maxPixels)}`);
     }
+    const decoding = decodingOf(options);
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
       load: {
@@ -155,7 +160,7 @@ export class ClipVision {
       ...(fetch && { fetch }),
     });
     const loaded: LoadedModel = await client.start(signal, onProgress);
-    return new ClipVision(client, { model: modelName(model), ...loaded });
+    return new ClipVision(client, decoding, { model: modelName(model), ...loaded });
   }
 
   /**
@@ -230,16 +235,18 @@ export class ClipVision {
   async #callWithPhoto<Name extends "embed" | "tensor" | "classify">(
     name: Name,
     source: PhotoSource,
-    { signal, transfer = false }: CallOptions,
+    { signal, transfer = false, ...options }: CallOptions,
     argument: (photo: WirePhoto) => Calls[Name]["argument"],
     onProgress?: (progress: LoadProgress) => void,
   ): Promise<Calls[Name]["result"]> {
     signal?.throwIfAborted();
     this.#client.closed.throwIfAborted();
+    const decoding = decodingOf(options);
     const packing = packPhoto(source, transfer);
     try {
       const packed = await untilAborted(untilAborted(packing, signal), this.#client.closed);
-      return await this.#client.call(name, argument(packed.photo), packed.transfer, signal, onProgress);
+      const photo = withDecoding(packed.photo, this.#decoding, decoding);
+      return await this.#client.call(name, argument(photo), packed.transfer, signal, onProgress);
     } catch (error) {
       packing.then(discardPhoto, () => undefined);
       throw error;

@@ -1,37 +1,52 @@
 //! JPEG, by this crate's own decoder: see [`crate::image::jpeg`]. And the size of a JPEG inside something else.
 
-use super::check_pixels;
+use super::{check_memory, check_pixels};
 use crate::image::jpeg::{Decoder, Scale};
 use crate::image::limits::Limits;
-use crate::image::memory;
-use crate::image::pixels::Pixels;
+use crate::image::pixels::{Area, Header, Orientation, Rows};
 use crate::{Error, ErrorKind, Result};
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
-    let mut decoder = Decoder::new(bytes)?;
-    let scale = Scale::Full;
-    let (width, height) = decoder.size(scale);
-    check_pixels(width as u64, height as u64, limits)?;
-    // Not even one bit for each block of 8x8 pixels: what is said to be there is not.
-    if width.div_ceil(8) * height.div_ceil(8) / 8 > bytes.len() {
-        let context = format!("JPEG broken: {width}x{height} pixels in {} bytes", bytes.len());
-        return Err(Error::new(ErrorKind::Decode, context));
+/// A JPEG whose headers have been read.
+pub(crate) struct Jpeg<'a> {
+    decoder: Box<Decoder<'a>>,
+    orientation: Orientation,
+    scale: Scale,
+}
+
+impl<'a> Jpeg<'a> {
+    pub(super) fn open(bytes: &'a [u8], limits: &Limits) -> Result<Self> {
+        let mut decoder = Box::new(Decoder::new(bytes)?);
+        let (width, height) = decoder.size(Scale::Full);
+        check_pixels(width as u64, height as u64, limits)?;
+        // Not even one bit for each block of 8x8 pixels: what is said to be there is not.
+        if width.div_ceil(8) * height.div_ceil(8) / 8 > bytes.len() {
+            let context = format!("JPEG broken: {width}x{height} pixels in {} bytes", bytes.len());
+            return Err(Error::new(ErrorKind::Decode, context));
+        }
+        let orientation = decoder.take_metadata().orientation();
+        let jpeg = Self { decoder, orientation, scale: Scale::Full };
+        check_memory((width, height), jpeg.memory(), limits)?;
+        Ok(jpeg)
     }
-    let layout = decoder.layout();
-    let pixels = (width * height * layout.channels()) as u64;
-    let needed = pixels.saturating_add(decoder.memory(scale));
-    if needed > limits.max_alloc {
-        let context = format!("{width}x{height} pixels take {needed} bytes, over the limit of {}", limits.max_alloc);
-        return Err(Error::new(ErrorKind::TooLarge, context));
+
+    pub(super) fn header(&self) -> Header {
+        let (width, height) = self.decoder.size(self.scale);
+        Header { width, height, layout: self.decoder.layout(), orientation: self.orientation }
     }
-    let orientation = decoder.take_metadata().orientation();
-    let mut data = memory::reserved(width, height, layout.channels())?;
-    let whole = decoder.whole(scale);
-    decoder.decode(scale, whole, |row| {
-        data.extend_from_slice(row);
-        Ok(())
-    })?;
-    Pixels::new(width, height, layout, orientation, data)
+
+    /// Decodes at the smallest scale at which the stored picture is at least `width`x`height`.
+    pub(super) fn reduce_to(&mut self, (width, height): (usize, usize)) {
+        self.scale = self.decoder.scale_for(width, height);
+    }
+
+    pub(super) fn memory(&self) -> u64 {
+        self.decoder.memory(self.scale)
+    }
+
+    pub(super) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+        let stride = area.across.len() * self.decoder.layout().channels();
+        self.decoder.decode(self.scale, area, |bytes| sink(Rows { bytes, stride, count: bytes.len() / stride }))
+    }
 }
 
 /// Width and height in the first frame header.

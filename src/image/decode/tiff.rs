@@ -11,7 +11,7 @@ use super::{broken, cmyk_to_rgb, cut_to_8_bits, jpeg, room, unsupported};
 use crate::image::format::Format;
 use crate::image::limits::Limits;
 use crate::image::memory;
-use crate::image::pixels::{Layout, Orientation, Pixels};
+use crate::image::pixels::{Header, Layout, Orientation, Pixels};
 use crate::{Error, ErrorKind, Result};
 
 /// What pixels are made of before they become RGB.
@@ -100,7 +100,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         Samples::Plain(layout) => layout,
         Samples::Cmyk | Samples::YCbCr => Layout::Rgb,
     };
-    Pixels::new(width, height, layout, Orientation::from_exif(orientation.unwrap_or(1)), data)
+    let orientation = Orientation::from_exif(orientation.unwrap_or(1));
+    Pixels::new(Header { width, height, layout, orientation }, data)
 }
 
 /// Refuses JPEG-compressed strips or tiles where one of them is larger than its place, or the same bytes
