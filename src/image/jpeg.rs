@@ -54,7 +54,8 @@ use std::rc::Rc;
 use self::coefficients::Plane;
 use self::frame::{Frame, McuLayout, Scan};
 use self::huffman::Code;
-use self::markers::{Colors, Event, Parser};
+pub(crate) use self::markers::Colors;
+use self::markers::{Event, Parser};
 use self::rows::Rows;
 use self::sequential::{Extent, Sequential};
 use self::smooth::Progress;
@@ -147,6 +148,12 @@ impl<'a> Decoder<'a> {
             }
         }
         Ok(Self { parser, frame, colors, first })
+    }
+
+    /// The same picture, whose components mean `colors`, whatever its headers say; if they are as many.
+    pub(crate) fn with_colors(self, colors: Colors) -> Self {
+        let three = |colors| matches!(colors, Colors::Rgb | Colors::YCbCr);
+        if three(colors) && three(self.colors) { Self { colors, ..self } } else { self }
     }
 
     /// Width and height of what [`decode`](Self::decode) gives.

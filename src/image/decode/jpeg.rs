@@ -1,4 +1,4 @@
-//! JPEG, by this crate's own decoder: see [`crate::image::jpeg`]. And the size of a JPEG inside something else.
+//! JPEG, by this crate's own decoder: see [`crate::image::jpeg`].
 
 use super::{check_memory, check_pixels};
 use crate::image::jpeg::{Decoder, Scale};
@@ -46,62 +46,5 @@ impl<'a> Jpeg<'a> {
     pub(super) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
         let stride = area.across.len() * self.decoder.layout().channels();
         self.decoder.decode(self.scale, area, |bytes| sink(Rows { bytes, stride, count: bytes.len() / stride }))
-    }
-}
-
-/// Width and height in the first frame header.
-pub(super) fn size(bytes: &[u8]) -> Option<(usize, usize)> {
-    let (_, header) = segments(bytes).find(|&(marker, _)| {
-        // Start of frame, in all its kinds; three numbers in between mean other things.
-        matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
-    })?;
-    let &[_, height_high, height_low, width_high, width_low, ..] = header else { return None };
-    let number = |high, low| usize::from(u16::from_be_bytes([high, low]));
-    Some((number(width_high, width_low), number(height_high, height_low)))
-}
-
-/// The markers and the data of their segments, which are walked over by their lengths: what a thumbnail in one of
-/// them says does not count. Markers inside a scan are part of it.
-fn segments(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    const START_OF_SCAN: u8 = 0xda;
-    const END: u8 = 0xd9;
-    let mut rest = bytes.get(2..).unwrap_or_default();
-    let mut in_scan = false;
-    std::iter::from_fn(move || {
-        loop {
-            let at = rest.iter().position(|&byte| byte == 0xff)?;
-            let (&marker, after) = rest.get(at + 1..)?.split_first()?;
-            match marker {
-                // Filling: the next byte may be the marker.
-                0xff => rest = &rest[at + 1..],
-                // A pixel's 0xff, and markers that stand alone.
-                0x00 | 0x01 | 0xd0..=0xd8 => rest = after,
-                _ if in_scan && marker < 0xc0 => rest = after,
-                END => {
-                    rest = after;
-                    return Some((marker, &after[..0]));
-                }
-                _ => {
-                    let length = after.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)))?;
-                    let data = after.get(2..length.max(2))?;
-                    rest = after.get(length.max(2)..)?;
-                    in_scan = marker == START_OF_SCAN;
-                    return Some((marker, data));
-                }
-            }
-        }
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_size_is_told_from_a_thumbnails() {
-        let thumbnail = b"\xff\xe1\x00\x0b\xff\xc0\x00\x08\x08\x00\x01\x00\x01";
-        let header = b"\xff\xc2\x00\x08\x08\x01\x02\x03\x04\x01";
-        assert_eq!(size(&[b"\xff\xd8", thumbnail.as_slice(), header].concat()), Some((0x304, 0x102)));
-        assert_eq!(size(&[b"\xff\xd8", thumbnail.as_slice()].concat()), None);
     }
 }

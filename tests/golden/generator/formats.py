@@ -1,0 +1,106 @@
+"""formats/ and formats.json: one small file of every kind of every format, with the hash of Pillow's pixels; foreign/:
+what only a browser decodes."""
+
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from .files import ROOT, fresh_directory, write_rows
+from .pictures import drop_alpha, exif, open_upright, photo, with_alpha
+from .sources import bits, fnv1a64
+
+WIDTH, HEIGHT = 44, 31
+
+
+def xmp(orientation):
+    description = f'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="{orientation}"/>'
+    rdf = f'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">{description}</rdf:RDF>'
+    return f'<x:xmpmeta xmlns:x="adobe:ns:meta/">{rdf}</x:xmpmeta>'.encode()
+
+
+def frames(make):
+    return [make(photo(WIDTH, HEIGHT, 60 + index)) for index in range(3)]
+
+
+def files():
+    """File name, picture, and how Pillow saves it."""
+    rgb = photo(WIDTH, HEIGHT, 50, 6)
+    rgba, gray = with_alpha(rgb), rgb.convert("L")
+    bilevel = Image.fromarray(bits(WIDTH, HEIGHT, 51)).convert("1")
+    gray16 = Image.fromarray(np.asarray(gray).astype(np.uint16) * 5)
+    indexed = rgb.quantize(200)
+
+    yield "bilevel.png", bilevel, {}
+    yield "gray-key.png", gray, {"transparency": 90}
+    yield "rgb-key.png", rgb, {"transparency": (10, 20, 30)}
+    for depth in (1, 2, 4, 8):
+        yield f"palette-{depth}.png", rgb.quantize(1 << depth if depth < 8 else 200), {"bits": depth}
+    first, *others = frames(with_alpha)
+    yield "animated.png", first, {"save_all": True, "append_images": others, "duration": 50}
+    # The default image is none of the frames.
+    yield "animated-default.png", rgba, {"save_all": True, "append_images": others, "default_image": True}
+    yield "exif-3.png", rgb, {"exif": exif(3)}
+
+    yield "alpha.webp", rgba, {"quality": 60}
+    yield "gray.webp", gray, {"quality": 60}
+    yield "coarse.webp", rgb, {"quality": 1}
+    first, *others = frames(lambda frame: frame)
+    yield "animated.webp", first, {"save_all": True, "append_images": others, "lossless": True}
+    first, *others = frames(with_alpha)
+    yield "animated-alpha.webp", first, {"save_all": True, "append_images": others, "quality": 70}
+    yield "exif-7.webp", rgb, {"exif": exif(7), "lossless": True}
+    yield "xmp-6.webp", rgb, {"xmp": xmp(6), "lossless": True}
+
+    yield "gray.gif", gray, {}
+    yield "bilevel.gif", bilevel, {}
+    yield "interlaced.gif", indexed, {"interlace": 1}
+    yield "straight.gif", indexed, {"interlace": 0}
+
+    for name, image in {"bilevel": bilevel, "gray": gray, "palette": indexed, "rgb": rgb, "rgba": rgba}.items():
+        yield f"{name}.bmp", image, {}
+
+    for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+        yield f"rgb-{compression.removeprefix('tiff_')}.tiff", rgb, {"compression": compression}
+    yield "gray-jpeg.tiff", gray, {"compression": "jpeg"}
+    yield "bilevel-group3.tiff", bilevel, {"compression": "group3"}
+    yield "bilevel-group4.tiff", bilevel, {"compression": "group4"}
+    yield "bilevel-packbits.tiff", bilevel, {"compression": "packbits"}
+    for name, image in {
+        "gray": gray,
+        "gray-alpha": rgba.convert("LA"),
+        "gray16": gray16,
+        "palette": indexed,
+        "rgba": rgba,
+        "cmyk": rgb.convert("CMYK"),
+    }.items():
+        yield f"{name}.tiff", image, {"compression": "tiff_lzw"}
+    yield "two-pages.tiff", rgb, {"save_all": True, "append_images": [photo(20, 20, 52)]}
+    yield "exif-5.tiff", rgb, {"tiffinfo": {0x112: 5}}
+
+    yield "xmp-8.jpg", rgb, {"xmp": xmp(8), "quality": 90}
+    # EXIF goes before XMP.
+    yield "exif-2-xmp-8.jpg", rgb, {"exif": exif(2), "xmp": xmp(8), "quality": 90}
+
+
+def write_formats():
+    directory = fresh_directory("formats")
+    rows = []
+    for name, image, save in files():
+        path = directory / name
+        image.save(path, **save)
+        with Image.open(path) as opened:
+            mode = opened.mode
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rgb = drop_alpha(open_upright(path))
+        rows.append(
+            {"file": name, "mode": mode, "width": rgb.width, "height": rgb.height, "rgb_fnv1a64": fnv1a64(np.asarray(rgb))}
+        )
+    write_rows(ROOT / "formats.json", {}, "files", rows)
+
+
+def write_foreign():
+    """What only a browser reads: nearly the picture of images/rgb-photo.png."""
+    directory = fresh_directory("foreign")
+    photo(160, 120, 10, 8).save(directory / "photo.avif", quality=90, subsampling="4:4:4", speed=8, max_threads=1)
