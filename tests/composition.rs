@@ -25,7 +25,8 @@ impl Random {
     }
 
     fn size(&mut self) -> usize {
-        1 + self.below([3, 20, 90][self.below(3)])
+        let most = [3, 20, 90][self.below(3)];
+        1 + self.below(most)
     }
 }
 

@@ -1,66 +1,89 @@
-//! What pictures of 48 megapixels cost in memory, counted by an allocator of our own.
+//! What pictures of 48 megapixels cost in memory: natively counted by an allocator of our own, in a browser by how much
+//! the WebAssembly memory grows.
 #![allow(clippy::unwrap_used)]
-#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "common/giants.rs"]
 mod giants;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use candle_core::{Device, Tensor};
 use clip_vision::{Decode, Image, PreprocessConfig};
 
-/// The system's allocator, which remembers how much was taken at most.
-struct Counting;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+#[cfg(target_arch = "wasm32")]
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static MOST: AtomicUsize = AtomicUsize::new(0);
-
-fn taken(size: usize) {
-    let now = NOW.fetch_add(size, Ordering::Relaxed) + size;
-    MOST.fetch_max(now, Ordering::Relaxed);
-}
-
-// SAFETY: all is handed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's promises are the system's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's promises are the system's.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are the system's.
-        unsafe { System.dealloc(at, layout) }
+#[cfg(target_arch = "wasm32")]
+mod memory {
+    /// The bytes by which the memory, which never shrinks, grows through `work`.
+    pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
+        const PAGE: usize = 1 << 16;
+        let before = core::arch::wasm32::memory_size(0);
+        let result = work();
+        (result, (core::arch::wasm32::memory_size(0) - before) * PAGE)
     }
 }
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+#[cfg(not(target_arch = "wasm32"))]
+mod memory {
+    use std::alloc::{GlobalAlloc, Layout, System};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// CLIP's tensor of `file`, and the most bytes that making it took, `file` itself not counted.
+    /// The system's allocator, which remembers how much was taken at most.
+    struct Counting;
+
+    static NOW: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+
+    fn taken(size: usize) {
+        let now = NOW.fetch_add(size, Ordering::Relaxed) + size;
+        MOST.fetch_max(now, Ordering::Relaxed);
+    }
+
+    // SAFETY: all is handed on to the system's allocator.
+    unsafe impl GlobalAlloc for Counting {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            taken(layout.size());
+            // SAFETY: the caller's promises are the system's.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            taken(layout.size());
+            // SAFETY: the caller's promises are the system's.
+            unsafe { System.alloc_zeroed(layout) }
+        }
+
+        unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+            NOW.fetch_sub(layout.size(), Ordering::Relaxed);
+            // SAFETY: the caller's promises are the system's.
+            unsafe { System.dealloc(at, layout) }
+        }
+    }
+
+    #[global_allocator]
+    static ALLOCATOR: Counting = Counting;
+
+    /// The most bytes that were taken at a time during `work`, by all threads.
+    pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
+        let before = NOW.load(Ordering::Relaxed);
+        MOST.store(before, Ordering::Relaxed);
+        let result = work();
+        (result, MOST.load(Ordering::Relaxed) - before)
+    }
+}
+
+/// CLIP's tensor of `file`, and the bytes that making it took, `file` itself not counted.
 fn tensor(file: &[u8], decode: Decode) -> (Tensor, usize) {
-    // A copy for the image to own is counted, and taken off again.
     let image = PreprocessConfig::clip(224).apply(Image::from_bytes(file).decode(decode));
-    let before = NOW.load(Ordering::Relaxed);
-    MOST.store(before, Ordering::Relaxed);
-    let tensor = image.to_tensor_sync(&Device::Cpu).unwrap();
-    (tensor, MOST.load(Ordering::Relaxed) - before)
+    memory::peak(|| image.to_tensor_sync(&Device::Cpu).unwrap())
 }
 
 const WIDTH: u16 = 8000;
 const HEIGHT: u16 = 6000;
 const MEGABYTE: usize = 1_000_000;
 
-/// One test, for the allocator counts all threads.
+/// One test, for what is counted is everybody's.
 #[test]
 fn pictures_of_48_megapixels_are_never_held_as_a_whole() {
     let decoded = usize::from(WIDTH) * usize::from(HEIGHT) * 3;

@@ -63,7 +63,6 @@ def files():
     for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
         yield f"rgb-{compression.removeprefix('tiff_')}.tiff", rgb, {"compression": compression}
     yield "gray-jpeg.tiff", gray, {"compression": "jpeg"}
-    yield "bilevel-group3.tiff", bilevel, {"compression": "group3"}
     yield "bilevel-group4.tiff", bilevel, {"compression": "group4"}
     yield "bilevel-packbits.tiff", bilevel, {"compression": "packbits"}
     for name, image in {

@@ -55,7 +55,8 @@ pub(super) fn decode(
         let area = Area { across: 0..visible.0, down: 0..visible.1 };
         decoder
             .decode(Scale::Full, area, |decoded| {
-                for (to, from) in rows.by_ref().zip(decoded.chunks_exact(columns.len())) {
+                // In this order: an iterator that ends second has lost an item.
+                for (from, to) in decoded.chunks_exact(columns.len()).zip(rows.by_ref()) {
                     to[columns.clone()].copy_from_slice(from);
                 }
                 Ok(())
@@ -85,12 +86,13 @@ impl<'a> Chunks<'a> {
     fn of(tiff: &mut TiffDecoder<Cursor<&[u8]>>, bytes: &'a [u8]) -> Result<Self> {
         let (whole_width, whole_height) = tiff.dimensions().map_err(failed)?;
         let (width, height) = tiff.chunk_dimensions();
+        let (width, height) = (width.max(1), height.max(1));
         let planar = tiff.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(failed)?;
         if planar.is_some_and(|planar| planar != 1) {
             return Err(super::unsupported(Format::Tiff, "JPEG in planes"));
         }
-        let across = whole_width.div_ceil(width.max(1)) as usize;
-        let count = across * whole_height.div_ceil(height.max(1)) as usize;
+        let across = whole_width.div_ceil(width) as usize;
+        let count = across * whole_height.div_ceil(height) as usize;
         let mut numbers = |strips, tiles| -> Result<Vec<usize>> {
             let found = tiff.find_tag_unsigned_vec(strips).map_err(failed)?;
             Ok(match found {

@@ -47,7 +47,7 @@ fn place_of_meaning(bytes: &[u8]) -> Option<usize> {
     let directory = if little { u32::from_le_bytes(four) } else { u32::from_be_bytes(four) } as usize;
     let entries = usize::from(u16_at(directory)?);
     let entry = (0..entries)
-        .map(|entry| directory + 2 + entry * 12)
+        .map(|entry| directory.saturating_add(2 + entry * 12))
         .find(|&at| u16_at(at) == Some(Tag::PhotometricInterpretation.to_u16()))?;
     bytes.get(entry + 8..entry + 10).map(|_| entry + 8)
 }
