@@ -28,7 +28,7 @@ export type { ClipVisionErrorCode } from "./errors.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./model.js";
 export type { PhotoSource, RawPixels } from "./photo.js";
-export { Embeddings } from "./search/embeddings.js";
+export { Embeddings } from "./embeddings.js";
 export type {
   EmbeddingsOptions,
   EmbeddingsSource,
@@ -37,7 +37,7 @@ export type {
   SearchMatch,
   SearchOptions,
   SimilarPair,
-} from "./search/embeddings.js";
+} from "./embeddings.js";
 export type { RowPrecision } from "./search/engine.js";
 export type { CollectionFormat, EmbeddingId } from "./search/file.js";
 export { cosineSimilarity, quantize, topK } from "./search/similarity.js";

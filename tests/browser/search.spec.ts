@@ -19,7 +19,7 @@ test("a collection is searched in a worker of its own, which close ends", async 
   expect(answer.found[0]!.score).toBeCloseTo(1, 6);
   expect(answer.on[0]!.index).toBe(500);
   expect(page.workers().length).toBe(workers + 1);
-  expect(server.requests.slice(asked)).toContain("/dist/search/worker.js");
+  expect(server.requests.slice(asked)).toContain("/dist/search_worker.js");
   // The search module is inside the JavaScript: a collection fetches no wasm file.
   expect(server.requests.slice(asked).filter((path) => path.endsWith(".wasm"))).toEqual([]);
 

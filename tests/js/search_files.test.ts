@@ -8,7 +8,6 @@ const golden = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL
 
 /** As tests/golden/generator/collections.py has them. */
 const IDS = ["a", "ü/2", "", "four", "5"];
-const DIMENSION = 4;
 const VALUES = Float32Array.from({ length: 20 }, (_, i) => ((7 * Math.floor(i / 4) + 3 * (i % 4)) % 11) - 5);
 
 async function collection(precision: "f32" | "int8" = "f32"): Promise<Embeddings> {

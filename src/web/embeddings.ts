@@ -6,14 +6,14 @@
  * numbered when it was asked for, so each search keeps the list of that moment: a list only grows, or is replaced.
  */
 
-import { ClipVisionError } from "../errors.js";
-import { checkStatus, describeFailure, shortUrl } from "../files.js";
-import { baseUrl, isBlob, isBuffer, isUrl, copied, tagOf } from "../values.js";
-import { Connection } from "./connection.js";
-import type { RowPrecision } from "./engine.js";
-import type { CollectionFormat, EmbeddingId } from "./file.js";
-import type { LoadedCollection } from "./protocol.js";
-import { checkCount, checkEmbedding, rowsOf } from "./similarity.js";
+import { ClipVisionError } from "./errors.js";
+import { checkStatus, describeFailure, shortUrl } from "./files.js";
+import { baseUrl, isBlob, isBuffer, isUrl, copied, tagOf } from "./values.js";
+import { Connection } from "./search/connection.js";
+import type { RowPrecision } from "./search/engine.js";
+import type { CollectionFormat, EmbeddingId } from "./search/file.js";
+import type { LoadedCollection } from "./search/protocol.js";
+import { checkCount, checkEmbedding, rowsOf } from "./search/similarity.js";
 
 /** Options of {@link Embeddings}. */
 export interface EmbeddingsOptions {
@@ -24,7 +24,7 @@ export interface EmbeddingsOptions {
    * then differ where scores are within a percent or so. Default `"f32"`; of a file that is loaded, its own.
    */
   precision?: RowPrecision;
-  /** Where `search/worker.js` is, if not beside this module. It has to be of the page's origin. */
+  /** Where `search_worker.js` is, if not beside this module. It has to be of the page's origin. */
   workerUrl?: string | URL;
 }
 
@@ -356,7 +356,7 @@ function connect(workerUrl: string | URL | undefined): Connection {
   if (typeof Worker !== "function") return new Connection(undefined);
   if (workerUrl === undefined) {
     // Written out in one expression: so bundlers see that there is a worker, and build it.
-    return new Connection(() => new Worker(new URL("./worker.js", import.meta.url), { type: "module" }));
+    return new Connection(() => new Worker(new URL("./search_worker.js", import.meta.url), { type: "module" }));
   }
   let url: URL;
   try {

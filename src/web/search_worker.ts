@@ -1,7 +1,10 @@
-/** The entry of a collection's worker. Started by `connection.ts`; `workerUrl` names it where a bundler can't. */
+/**
+ * The entry of a collection's worker. Started by `embeddings.ts`; a page whose bundler or policy wants the file elsewhere
+ * names it with `workerUrl`.
+ */
 
-import type { SearchRequest } from "./protocol.js";
-import { SearchServer } from "./server.js";
+import type { SearchRequest } from "./search/protocol.js";
+import { SearchServer } from "./search/server.js";
 
 /** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
 interface WorkerScope {
