@@ -18,6 +18,13 @@ export function requireNode() {
   );
 }
 
+/** Runs this Node's own npm where npm started us, so that no other version rewrites a lockfile; else the one on PATH. */
+export function npm(args, options) {
+  const script = process.env.npm_execpath;
+  if (script && /\.c?js$/.test(script)) return run(process.execPath, [path.resolve(script), ...args], options);
+  return run("npm", args, options);
+}
+
 /** node_modules as package-lock.json has it. */
 export async function ensureNpmPackages() {
   const { devDependencies } = JSON.parse(readFileSync(inRoot("package.json"), "utf8"));
@@ -26,11 +33,7 @@ export async function ensureNpmPackages() {
   step("Installing npm packages", "TypeScript, Vite, wasm-opt and the test runners, as package-lock.json names them");
   const begin = Date.now();
   forget("npm");
-  // Through this Node's own npm where npm started us, so that no other version rewrites the lockfile.
-  const npm = process.env.npm_execpath;
-  const args = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
-  if (npm && /\.c?js$/.test(npm)) await run(process.execPath, [path.resolve(npm), ...args]);
-  else await run("npm", args);
+  await npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   markDone("npm", hash);
   note(`installed (${seconds(begin)})`);
 }
