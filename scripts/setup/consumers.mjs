@@ -1,36 +1,19 @@
-// target/consumers: the bundlers of tests/consumers/package-lock.json, and beside them the package as npm packs it. Install
-// scripts are not run: what they would download comes as packages of its own.
+// target/consumers: the bundlers of tests/consumers/package-lock.json, and beside them the package as npm packs it.
 
-import { copyFileSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 import path from "node:path";
-import { note, seconds, step } from "../lib/log.mjs";
 import { dist, inRoot } from "../lib/paths.mjs";
-import { run } from "../lib/run.mjs";
 import { filesUnder, forget, hashOf, isDone, markDone } from "../lib/stamp.mjs";
-import { npm } from "./node.mjs";
+import { ensurePackages, npm } from "./node.mjs";
 
 const folder = inRoot("target", "consumers");
 const tarball = path.join(folder, "clip-vision.tgz");
 
 /** Everything that tests/consumers needs; the package has to be built. */
 export async function ensureConsumers() {
-  await ensureBundlers();
+  const why = "Vite, webpack, Rollup, esbuild, Parcel and Next.js build small projects with the package";
+  if (await ensurePackages("consumers-npm", folder, inRoot("tests", "consumers"), "bundlers", why)) forget("consumers-package");
   await ensureInstalled();
-}
-
-async function ensureBundlers() {
-  const files = ["package.json", "package-lock.json"].map((file) => inRoot("tests", "consumers", file));
-  const hash = hashOf(files, process.versions.modules, process.platform);
-  if (isDone("consumers-npm", hash, [path.join(folder, "node_modules", ".package-lock.json")])) return;
-  step("Installing bundlers", "Vite, webpack, Rollup, esbuild, Parcel and Next.js, to build small projects with the package");
-  const begin = Date.now();
-  forget("consumers-npm");
-  forget("consumers-package");
-  mkdirSync(folder, { recursive: true });
-  for (const file of files) copyFileSync(file, path.join(folder, path.basename(file)));
-  await npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
-  markDone("consumers-npm", hash);
-  note(`installed (${seconds(begin)})`);
 }
 
 /** `npm pack`, and `npm install` of what it made. */
