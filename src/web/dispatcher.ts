@@ -236,12 +236,13 @@ export class Dispatcher {
       signal: AbortSignal;
     },
   ): Promise<EngineModel> {
-    const { precision, normalize, maxPixels, model } = given.load;
+    const { precision, normalize, maxBytes, maxPixels, model } = given.load;
     const options = {
       config: given.config,
       ...(given.preprocessor && { preprocessor: given.preprocessor }),
       ...(precision !== undefined && { precision }),
       ...(normalize !== undefined && { normalize }),
+      ...(maxBytes !== undefined && { maxBytes }),
       ...(maxPixels !== undefined && { maxPixels }),
     };
     const loader = guarded(engine, () => new engine.ModelLoader(options));

@@ -62,6 +62,7 @@ export interface EngineLoaderOptions {
   preprocessor?: Uint8Array;
   precision?: Precision;
   normalize?: boolean;
+  maxBytes?: number;
   maxPixels?: number;
 }
 

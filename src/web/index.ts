@@ -52,7 +52,9 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
   precision?: Precision;
   /** Whether embeddings are scaled to length 1. Default `true`. */
   normalize?: boolean;
-  /** The largest photo that is accepted, in pixels (width × height). Default: the engine's own limit. */
+  /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
+  maxBytes?: number;
+  /** The largest photo that is accepted, in pixels (width × height), whatever size the model wants. Default 100 million. */
   maxPixels?: number;
   /** Ends the load, and the worker with it; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -152,13 +154,14 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
+    const { precision, normalize, maxBytes, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
     signal?.throwIfAborted();
     if (typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page");
     }
-    if (maxPixels !== undefined && !(Number.isFinite(maxPixels) && maxPixels >= 1)) {
-      throw new ClipVisionError("invalid-argument", `maxPixels can't be ${String(maxPixels)}`);
+    for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
+      if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
+      throw new ClipVisionError("invalid-argument", `${name} can't be ${String(most)}`);
     }
     const decoding = decodingOf(options);
     const client = new Client({
@@ -167,6 +170,7 @@ export class ClipVision {
         model: resolveModel(model, options),
         ...(precision !== undefined && { precision }),
         ...(normalize !== undefined && { normalize }),
+        ...(maxBytes !== undefined && { maxBytes }),
         ...(maxPixels !== undefined && { maxPixels }),
         ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,

@@ -36,6 +36,7 @@ export interface WireLoad {
   model: WireModel;
   precision?: Precision;
   normalize?: boolean;
+  maxBytes?: number;
   maxPixels?: number;
   wasmUrl?: string;
   /** Addresses are fetched by the page, with the application's own function. */

@@ -27,7 +27,7 @@ enum Samples {
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     match palette::split(bytes)? {
-        Some((colors, gray)) => decode_samples(&gray, true, limits)?.colored(&colors),
+        Some(file) => decode_samples(&file.gray, true, limits)?.colored(&file.colors),
         None => decode_samples(bytes, false, limits),
     }
 }

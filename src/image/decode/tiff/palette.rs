@@ -1,7 +1,6 @@
 //! TIFF with a palette, which the `tiff` crate does not read: the file is read as gray levels, which are colour numbers,
 //! and those looked up.
 
-use std::borrow::Cow;
 use std::io::Cursor;
 
 use ::tiff::decoder::Decoder;
@@ -10,8 +9,16 @@ use ::tiff::tags::{PhotometricInterpretation, Tag};
 use super::failed;
 use crate::Result;
 
-/// The colours of a file that has a palette, and the file as one that has gray levels instead.
-pub(super) fn split(bytes: &[u8]) -> Result<Option<([[u8; 3]; 256], Cow<'_, [u8]>)>> {
+/// A file that has a palette, taken apart.
+pub(super) struct Indexed {
+    /// The colour of each number.
+    pub(super) colors: [[u8; 3]; 256],
+    /// The file as one that has gray levels instead.
+    pub(super) gray: Vec<u8>,
+}
+
+/// The parts of a file that has a palette; of another one `None`.
+pub(super) fn split(bytes: &[u8]) -> Result<Option<Indexed>> {
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?;
     let meaning = decoder.find_tag_unsigned::<u16>(Tag::PhotometricInterpretation).map_err(failed)?;
     if meaning != Some(PhotometricInterpretation::RGBPalette.to_u16()) {
@@ -30,7 +37,7 @@ pub(super) fn split(bytes: &[u8]) -> Result<Option<([[u8; 3]; 256], Cow<'_, [u8]
     let black_is_zero = PhotometricInterpretation::BlackIsZero.to_u16();
     let value = if bytes.starts_with(b"II") { black_is_zero.to_le_bytes() } else { black_is_zero.to_be_bytes() };
     gray[place..place + 2].copy_from_slice(&value);
-    Ok(Some((colors, gray.into())))
+    Ok(Some(Indexed { colors, gray }))
 }
 
 /// Where, in the first directory, the number stands that tells what samples mean.
