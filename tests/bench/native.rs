@@ -20,8 +20,8 @@ mod candle_clip;
 use candle_clip::CandleClip;
 
 const SIZE: usize = 224;
-const MEAN: [f32; 3] = [0.48145466, 0.4578275, 0.40821073];
-const STD: [f32; 3] = [0.26862954, 0.26130258, 0.27577711];
+const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
+const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -66,7 +66,7 @@ fn tensors(pictures: &[u8], indices: &[usize]) -> Result<Vec<f32>> {
         let picture = pictures.chunks_exact(3 * SIZE * SIZE).nth(index).ok_or("there are fewer pictures")?;
         for channel in 0..3 {
             let plane = picture.iter().skip(channel).step_by(3);
-            values.extend(plane.map(|&value| (f32::from(value) / 255.0 - MEAN[channel]) / STD[channel]));
+            values.extend(plane.map(|&value| ((f64::from(value) / 255.0 - MEAN[channel]) / STD[channel]) as f32));
         }
     }
     Ok(values)
