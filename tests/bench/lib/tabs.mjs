@@ -66,11 +66,8 @@ async function openTab({ url, context, cdp }, module, options) {
     return {
       facts,
       call,
-      /** Bytes of WebAssembly memory of the tab's workers, now. */
-      wasmMemory: async () => {
-        const sizes = await Promise.all(page.workers().map((worker) => worker.evaluate(() => globalThis.wasmMemory?.() ?? 0)));
-        return sizes.reduce((sum, size) => sum + size, 0);
-      },
+      /** Bytes of WebAssembly memory of the contender's worker, now; the workers that it started itself share it. */
+      wasmMemory: () => page.workers().find((worker) => worker.url().endsWith("_worker.js")).evaluate(() => globalThis.wasmMemory()),
       /** The most memory that the tab's process ever had, in bytes; undefined where the system does not say. */
       peakMemory: () => (pid === undefined ? undefined : peakMemory(pid)),
       /** Bytes of WebAssembly that were downloaded, raw and gzipped. */
