@@ -102,7 +102,7 @@ async function nativeTable(bench, files) {
   ];
   const started = (await startAll(contenders, bench.say)).map((contender) => ({
     ...contender,
-    turn: (runner, file) => runner.time(`${imagesFolder}/${file}`),
+    turn: (runner, file) => runner.prepare(`${imagesFolder}/${file}`),
   }));
   const rows = [];
   for (const file of Object.keys(files)) {
@@ -126,7 +126,7 @@ export default [
   {
     name: "images",
     what: "from a picture's bytes to the tensor that CLIP sees, in Chromium",
-    needs: ["browser", "images"],
+    needs: ["browser"],
     models: [MODEL],
     rounds: 5,
     run: async (bench) => [await browserTable(bench, await ensureImages())],
@@ -134,7 +134,7 @@ export default [
   {
     name: "images-native",
     what: "from a picture's bytes to the tensor that CLIP sees, natively",
-    needs: ["native", "python"],
+    needs: ["native-images", "python"],
     rounds: 5,
     run: async (bench) => [await nativeTable(bench, await ensureImages())],
   },
