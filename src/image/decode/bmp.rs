@@ -26,10 +26,9 @@ const PLANES: usize = INFO + 12;
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let header = Header::of(bytes);
-    if let Some(header) = &header {
-        if matches!((header.compression, header.bits), (RLE8, 8) | (RLE4, 4)) {
-            return rle::decode(bytes, header, limits);
-        }
+    let run_length_coded = |header: &&Header| matches!((header.compression, header.bits), (RLE8, 8) | (RLE4, 4));
+    if let Some(header) = header.as_ref().filter(run_length_coded) {
+        return rle::decode(bytes, header, limits);
     }
     let bytes = with_one_plane(bytes, header.as_ref());
     let decoder = BmpDecoder::new(Cursor::new(&bytes)).map_err(|error| failed(Format::Bmp, error))?;
@@ -95,14 +94,14 @@ impl Header {
         })
     }
 
-    /// The palette; beyond its end gray levels, as in Pillow's palettes.
+    /// The palette; beyond its end black.
     fn colors(&self, bytes: &[u8]) -> [[u8; 3]; 256] {
         let start = INFO.saturating_add(self.length);
         std::array::from_fn(|number| {
             let at = start.saturating_add(number * 4);
             match bytes.get(at..at.saturating_add(3)) {
                 Some(&[blue, green, red]) if number < self.colors => [red, green, blue],
-                _ => [number as u8; 3],
+                _ => [0; 3],
             }
         })
     }
