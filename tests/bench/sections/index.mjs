@@ -16,5 +16,6 @@ import accuracy from "./accuracy.mjs";
 import browserForward from "./browser_forward.mjs";
 import endToEnd from "./end_to_end.mjs";
 import nativeForward from "./native_forward.mjs";
+import search from "./search.mjs";
 
-export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward];
+export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward, search];
