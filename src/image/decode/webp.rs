@@ -13,7 +13,7 @@ use crate::Result;
 use crate::image::exif::Metadata;
 use crate::image::format::Format;
 use crate::image::limits::Limits;
-use crate::image::pixels::{Layout, Pixels};
+use crate::image::pixels::{Header, Layout, Pixels};
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     match FirstFrame::of(bytes) {
@@ -91,7 +91,7 @@ impl FirstFrame {
         }
         let layout = if self.alpha { Layout::Rgba } else { Layout::Rgb };
         let (width, height) = (self.canvas_width as usize, self.canvas_height as usize);
-        Pixels::new(width, height, layout, self.metadata.orientation(), canvas)
+        Pixels::new(Header { width, height, layout, orientation: self.metadata.orientation() }, canvas)
     }
 }
 
