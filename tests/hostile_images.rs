@@ -124,6 +124,21 @@ fn slivers_cost_what_is_kept_of_them() {
     }
 }
 
+/// What fuzzing has found (tests/fuzz), each mended since.
+#[test]
+fn what_broke_once_does_no_harm() {
+    let folder = format!("{}/tests/fuzz/crashers", env!("CARGO_MANIFEST_DIR"));
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if let Err(error) = Image::from_path(&path).to_tensor_sync(&Device::Cpu) {
+            assert!(!error.to_string().contains("panicked"), "{error}");
+        }
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
 /// A few thousand damaged files of every format: cut short, bits flipped, bytes overwritten, parts repeated. Each is
 /// read or refused, without panic and in time.
 #[test]
