@@ -17,5 +17,6 @@ import browserForward from "./browser_forward.mjs";
 import endToEnd from "./end_to_end.mjs";
 import images from "./images.mjs";
 import nativeForward from "./native_forward.mjs";
+import search from "./search.mjs";
 
-export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward, ...images];
+export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward, ...images, search];

@@ -15,7 +15,8 @@ import { ensurePython } from "./python.mjs";
  * Meets the needs of sections, and resolves to `{ chrome, native, images, python, missing }`: the paths of what was asked for,
  * and, by need, why something is not there. `needs` are of
  *
- *     browser   the built package, Chromium, onnxruntime-web, transformers.js, candle as wasm
+ *     package   the built package and Chromium
+ *     browser   these, and onnxruntime-web, transformers.js, candle as wasm
  *     native    tests/bench/native.rs, compiled
  *     native-images    tests/bench/images.rs, compiled
  *     python    an interpreter with the packages of python/requirements.txt
@@ -36,12 +37,14 @@ export async function setUp(needs, models) {
   };
   const ready = { missing };
   if (models.size) await ensureModels([...models]);
-  if (needs.has("browser")) {
+  if (needs.has("package") || needs.has("browser")) {
     const rust = await setUpBuild();
     await buildPackage(rust);
     ready.chrome = (await ensureBrowser()).CHROME;
-    await attempt("peers", ensurePeers);
-    await attempt("candle", () => ensureCandle(rust));
+    if (needs.has("browser")) {
+      await attempt("peers", ensurePeers);
+      await attempt("candle", () => ensureCandle(rust));
+    }
   }
   for (const [need, name] of [["native", "native"], ["native-images", "images"]]) {
     if (!needs.has(need)) continue;
