@@ -39,9 +39,9 @@ pub enum Decode {
     /// Every value equals Pillow's. The default.
     #[default]
     Exact,
-    /// A JPEG that is to be made much smaller is decoded at 1/2, 1/4 or 1/8 of its size, at no less than one and a half
-    /// times the size that it gets (Pillow's `draft` with a `reducing_gap` of 1.5). README has the times and the
-    /// cosines. Everything else is decoded exactly.
+    /// A JPEG that is to be made much smaller is decoded at 1/2, 1/4 or 1/8 of its size, at no less than twice the size
+    /// that it gets (Pillow's `draft` with a `reducing_gap` of 2). README has the times and the cosines. Everything
+    /// else is decoded exactly.
     Fast,
 }
 

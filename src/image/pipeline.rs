@@ -17,8 +17,8 @@ use super::pixels::{Area, Pixels};
 use super::resize::{Job, MAX_SIDE, Resampler, ResizeFilter, Window};
 use crate::{Error, ErrorKind, Result};
 
-/// How many times the size that it gets a picture keeps at least where its decoder makes it smaller, in halves.
-const REDUCING_GAP: usize = 3;
+/// How many times the size that it gets a picture keeps at least where its decoder makes it smaller.
+const REDUCING_GAP: usize = 2;
 
 /// f32 values in (3, H, W) order.
 pub(crate) struct PixelTensor {
@@ -154,7 +154,7 @@ impl<'a, Clock: Fn() -> f64> Pipeline<'a, Clock> {
         let whole = |span: &Span, length| *span == Span::whole(length);
         let (width, height) = canvas.picture.header().upright_size();
         if self.decode == Decode::Fast && whole(&canvas.across, width) && whole(&canvas.down, height) {
-            let enough = |length: usize| length.saturating_mul(REDUCING_GAP).div_ceil(2);
+            let enough = |length: usize| length.saturating_mul(REDUCING_GAP);
             canvas.picture.reduce_to((enough(size.0), enough(size.1)));
             let (width, height) = canvas.picture.header().upright_size();
             (canvas.across, canvas.down) = (Span::whole(width), Span::whole(height));
