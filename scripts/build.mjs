@@ -1,7 +1,7 @@
 // npm run build [all|package|wasm|typescript]: set-up, then what is out of date. `package` leaves out the demo.
 
 import { buildAll, buildPackage } from "./build/index.mjs";
-import { flavours } from "./build/flavours.mjs";
+import { chosenFlavours } from "./build/flavours.mjs";
 import { buildTypeScript } from "./build/typescript.mjs";
 import { buildWasm } from "./build/wasm.mjs";
 import { Stop, main, note, seconds } from "./lib/log.mjs";
@@ -10,10 +10,7 @@ import { setUpBuild, setUpNode } from "./setup/index.mjs";
 const targets = {
   all: async () => buildAll(await setUpBuild()),
   package: async () => buildPackage(await setUpBuild()),
-  wasm: async () => {
-    const rust = await setUpBuild();
-    for (const flavour of flavours) await buildWasm(flavour, rust);
-  },
+  wasm: async () => buildWasm(chosenFlavours(), await setUpBuild()),
   typescript: async () => {
     await setUpNode();
     await buildTypeScript();

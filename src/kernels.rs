@@ -34,6 +34,8 @@ mod scalar;
 mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+mod threads;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -49,8 +51,10 @@ pub(crate) use matmul::{PackedF32, PackedF32Builder};
 pub(crate) use norm::layer_norm;
 pub(crate) use packed::{Packed, PackedBuilder, Packing};
 pub(crate) use pool::Pool;
-#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 pub(crate) use pool::Serial;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+pub(crate) use threads::Threads;
 
 use crate::error::{Error, ErrorKind, Result};
 

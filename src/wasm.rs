@@ -8,11 +8,14 @@
 use crate::embedder::{ClipVision, Loader, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Limits};
+use crate::ops;
 use js_sys::{Float32Array, Function, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 mod text;
+#[cfg(target_feature = "atomics")]
+mod threads;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -45,6 +48,7 @@ export interface WireInfo {
   imageSize: number;
   precision: string;
   simd: "none" | "simd128" | "relaxed";
+  threads: number;
   modelBytes: number;
 }
 "#;
@@ -251,6 +255,7 @@ struct Info {
     image_size: usize,
     precision: &'static str,
     simd: &'static str,
+    threads: usize,
     model_bytes: usize,
 }
 
@@ -289,6 +294,7 @@ impl WasmClipVision {
             image_size: self.clip.image_size(),
             precision: self.clip.options().precision.name(),
             simd,
+            threads: ops::threads(),
             model_bytes: self.clip.weight_bytes(),
         };
         answer(&info).map_err(thrown)

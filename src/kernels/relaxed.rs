@@ -27,7 +27,7 @@ impl Simd for Relaxed {
             v128_store32_lane::<0>(u8x16_narrow_i16x8(halves, halves), p.cast());
         }
         fn load_weights(p: *const i8) -> v128 { v128_load(p.cast()) }
-        fn dot(acc: v128, w: v128, a: v128) -> v128 { i32x4_relaxed_dot_i8x16_i7x16_add(w, a, acc) }
+        fn dot(acc: v128, w: v128, a: v128) -> v128 { i32x4_add(acc, i32x4_dot_i16x8(i16x8_relaxed_dot_i8x16_i7x16(w, a), i16x8_splat(1))) }
     }
     tiles!(f32: 4; 1 2);
     tiles!(int8: 4; 1 2);

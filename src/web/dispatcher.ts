@@ -30,8 +30,13 @@ import { Texts, type Report, type Tokenizer, type TokenizerFiles } from "./texts
 export interface Host {
   /** Sends a message to the page. */
   post(message: Response, transfer?: Transferable[]): void;
-  /** Starts the engine, from the given wasm file or the package's own. */
-  startEngine(wasmUrl: string | undefined, fetch: Fetch, signal: AbortSignal): Promise<Engine>;
+  /** Starts the engine, from the given wasm file or the package's own, with so many threads or as many as are good. */
+  startEngine(
+    wasmUrl: string | undefined,
+    threads: number | undefined,
+    fetch: Fetch,
+    signal: AbortSignal,
+  ): Promise<Engine>;
   /** Reads addresses. */
   fetch: Fetch;
   /** Reads the pixels of a picture of the browser's, and closes it. */
@@ -175,7 +180,7 @@ export class Dispatcher {
     try {
       const report = this.#reporter(id);
       const [engine, config, preprocessor] = await Promise.all([
-        this.#startEngine(load.wasmUrl, report, stop.signal),
+        this.#startEngine(load, report, stop.signal),
         this.#open(load.model.config, stop.signal).then((file) => this.#readWhole(file, report)),
         load.model.preprocessor
           ? this.#open(load.model.preprocessor, stop.signal).then((file) => file && this.#readWhole(file, report))
@@ -200,7 +205,7 @@ export class Dispatcher {
         imageSize: info.imageSize,
         precision: info.precision as LoadedModel["precision"],
         simd: info.simd,
-        threads: 1,
+        threads: info.threads,
         bytes: info.modelBytes,
       };
     } finally {
@@ -220,9 +225,9 @@ export class Dispatcher {
     return bytes;
   }
 
-  async #startEngine(wasmUrl: string | undefined, report: Report, signal: AbortSignal): Promise<Engine> {
+  async #startEngine({ wasmUrl, threads }: WireLoad, report: Report, signal: AbortSignal): Promise<Engine> {
     report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
-    return this.#host.startEngine(wasmUrl, this.#host.fetch, signal);
+    return this.#host.startEngine(wasmUrl, threads, this.#host.fetch, signal);
   }
 
   async #loadWeights(

@@ -24,9 +24,9 @@ describe("the package", () => {
   it("names its worker and its wasm file so that bundlers find them, and evaluates nothing", () => {
     const read = (file: string) => readFileSync(new URL(`../../dist/${file}`, import.meta.url), "utf8");
     expect(read("index.js")).toContain('new Worker(new URL("./worker.js", import.meta.url), { type: "module" })');
-    expect(read("flavour.js")).toContain('new URL("./wasm/simd/clip_vision_bg.wasm", import.meta.url)');
-    const files = ["index.js", "worker.js", "client.js", "dispatcher.js", "engine.js", "flavour.js", "tokenizer.js", "texts.js"];
-    for (const file of [...files, "vendor/tokenizers.js"]) {
+    expect(read("wasm/index.js")).toContain('new URL("./simd/clip_vision_bg.wasm", import.meta.url)');
+    const files = ["index.js", "worker.js", "client.js", "dispatcher.js", "engine.js", "flavour.js", "threads.js", "tokenizer.js", "texts.js"];
+    for (const file of [...files, "vendor/tokenizers.js", "wasm/index.js", "wasm/simd/clip_vision.js"]) {
       expect(read(file)).not.toMatch(/\beval\(|new Function|\bimport\(|createObjectURL/);
     }
   });
