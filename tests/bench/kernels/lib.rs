@@ -1,5 +1,5 @@
 //! The kernels without the crate around them, for `run.mjs`.
-#![allow(dead_code, missing_docs, clippy::too_many_arguments, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, missing_docs, clippy::too_many_arguments, clippy::unwrap_used)]
 
 mod error;
 mod kernels;
@@ -27,10 +27,20 @@ mod web {
         unsafe { print(line.as_ptr(), line.len()) }
     }
 
+    static mut PRODUCTS: Option<crate::bench::Products> = None;
+
     #[unsafe(no_mangle)]
-    extern "C" fn product(int8: bool, m: usize, k: usize, n: usize, rounds: usize) -> f64 {
-        let rate = if int8 { crate::bench::int8_rate } else { crate::bench::f32_rate };
-        rate(now, Isa::best(), m, k, n, (1 << 26) / (n * k * m.min(4)) + 1, rounds)
+    extern "C" fn prepare(int8: bool, m: usize, k: usize, n: usize, copies: usize) {
+        // SAFETY: there is one thread.
+        unsafe { PRODUCTS = Some(crate::bench::Products::new(Isa::best(), int8, m, k, n, copies)) };
+    }
+
+    #[unsafe(no_mangle)]
+    extern "C" fn multiply(rounds: usize) {
+        // SAFETY: there is one thread.
+        if let Some(products) = unsafe { (*(&raw mut PRODUCTS)).as_mut() } {
+            (0..rounds).for_each(|_| products.run());
+        }
     }
 
     #[unsafe(no_mangle)]
