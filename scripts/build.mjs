@@ -2,6 +2,7 @@
 
 import { buildAll, buildPackage } from "./build/index.mjs";
 import { chosenFlavours } from "./build/flavours.mjs";
+import { buildSearch } from "./build/search.mjs";
 import { buildTypeScript } from "./build/typescript.mjs";
 import { buildWasm } from "./build/wasm.mjs";
 import { Stop, main, note, seconds } from "./lib/log.mjs";
@@ -10,7 +11,11 @@ import { setUpBuild, setUpNode } from "./setup/index.mjs";
 const targets = {
   all: async () => buildAll(await setUpBuild()),
   package: async () => buildPackage(await setUpBuild()),
-  wasm: async () => buildWasm(chosenFlavours(), await setUpBuild()),
+  wasm: async () => {
+    const rust = await setUpBuild();
+    await buildWasm(chosenFlavours(), rust);
+    await buildSearch(rust);
+  },
   typescript: async () => {
     await setUpNode();
     await buildTypeScript();

@@ -91,6 +91,8 @@ enum Kind {
     Simd128,
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     Relaxed,
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    Pairs,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
@@ -120,7 +122,11 @@ impl Isa {
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         kinds.push(Kind::Simd128);
         #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-        kinds.push(Kind::Relaxed);
+        if relaxed::has_dot_product() {
+            kinds.extend([Kind::Pairs, Kind::Relaxed]);
+        } else {
+            kinds.extend([Kind::Relaxed, Kind::Pairs]);
+        }
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             kinds.push(Kind::Avx2);
@@ -138,7 +144,7 @@ impl Isa {
         kinds.into_iter().map(Self).collect()
     }
 
-    /// A word for logs and `info`: `scalar`, `simd128`, `relaxed-simd`, `avx2`, `avx-vnni`, `avx512`.
+    /// A word for logs and `info`: `scalar`, `simd128`, `relaxed-simd`, `relaxed-simd-pairs`, `avx2`, `avx-vnni`, `avx512`.
     #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn name(self) -> &'static str {
         match self.0 {
@@ -147,6 +153,8 @@ impl Isa {
             Kind::Simd128 => "simd128",
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             Kind::Relaxed => "relaxed-simd",
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Kind::Pairs => "relaxed-simd-pairs",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
@@ -167,6 +175,8 @@ impl Isa {
                 Kind::Simd128 => kernel.run::<simd128::Simd128>(),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
                 Kind::Relaxed => kernel.run::<relaxed::Relaxed>(),
+                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+                Kind::Pairs => kernel.run::<relaxed::Pairs>(),
                 #[cfg(target_arch = "x86_64")]
                 Kind::Avx2 => x86::avx2::run_avx2(kernel),
                 #[cfg(target_arch = "x86_64")]
@@ -195,6 +205,8 @@ impl Isa {
             Kind::Simd128 => of::<simd128::Simd128>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             Kind::Relaxed => of::<relaxed::Relaxed>(),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Kind::Pairs => of::<relaxed::Pairs>(),
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => of::<x86::avx2::Avx2>(),
             #[cfg(target_arch = "x86_64")]

@@ -2,11 +2,13 @@
 
 import { buildDemo } from "./demo.mjs";
 import { chosenFlavours } from "./flavours.mjs";
+import { buildSearch } from "./search.mjs";
 import { buildTypeScript } from "./typescript.mjs";
 import { buildWasm } from "./wasm.mjs";
 
 export async function buildPackage(rust, flavours = chosenFlavours()) {
   await buildWasm(flavours, rust);
+  await buildSearch(rust);
   await buildTypeScript();
 }
 

@@ -23,7 +23,7 @@ const { PROFILE, LEVEL } = process.env.CLIP_VISION_QUICK
   : { PROFILE: "release", LEVEL: "-O3" };
 
 /** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
-const RUST_BASELINE = [
+export const RUST_BASELINE = [
   "--enable-bulk-memory",
   "--enable-bulk-memory-opt",
   "--enable-mutable-globals",
@@ -52,7 +52,7 @@ export async function buildWasm(chosen, given) {
   const current = [];
   for (const flavour of flavours) {
     const { stamp, hash, outputs } = await planOf(flavour, given);
-    if (isDone(stamp, hash, outputs)) current.push(flavour);
+    if (chosen.includes(flavour) || isDone(stamp, hash, outputs)) current.push(flavour);
   }
   writeIndex(current);
 }
@@ -119,18 +119,18 @@ function writeIndex(built) {
   }
 }
 
-/** What cargo compiled -> dist/wasm/<flavour>/, by way of a folder beside it. */
-async function bindAndOptimise(compiled, flavour, rust) {
-  const fresh = `${flavour.outDir}.new`;
+/** What cargo compiled -> a flavour's `outDir`, by way of a folder beside it. */
+export async function bindAndOptimise(compiled, { outDir, wasmOpt }, rust) {
+  const fresh = `${outDir}.new`;
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { recursive: true });
   // Without a default module path the glue holds no URL of its own: the worker passes one, which bundlers can see.
   await run("wasm-bindgen", [compiled, "--target", "web", "--omit-default-module-path", "--out-dir", fresh], { env: rust });
 
-  const wasm = path.join(fresh, `${NAME}_bg.wasm`);
-  const wasmOpt = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
-  await run(process.execPath, [wasmOpt, wasm, "-o", wasm, LEVEL, ...RUST_BASELINE, ...flavour.wasmOpt]);
+  const wasm = path.join(fresh, `${path.basename(compiled, ".wasm")}_bg.wasm`);
+  const program = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
+  await run(process.execPath, [program, wasm, "-o", wasm, LEVEL, ...RUST_BASELINE, ...wasmOpt]);
 
-  rmSync(flavour.outDir, { recursive: true, force: true });
-  renameSync(fresh, flavour.outDir);
+  rmSync(outDir, { recursive: true, force: true });
+  renameSync(fresh, outDir);
 }
