@@ -29,8 +29,8 @@ const RELAXED_MODULE = Uint8Array.of(
 
 /** Bytes of a page of WebAssembly memory. */
 const PAGE = 65_536;
-/** What the builds with threads begin with: flavours.mjs. */
-const INITIAL_PAGES = 64;
+/** At least what the builds with threads begin with: the 64 of flavours.mjs, and what wasm-bindgen adds. */
+const INITIAL_PAGES = 80;
 /** How much memory may grow to, in GiB: what 32 bits can address, or, where so much can't be set aside, less. */
 const MAXIMA = [4, 2, 1];
 

@@ -7,9 +7,10 @@
  */
 
 import type { Flavour } from "./flavour.js";
-import { builds } from "./wasm/index.js";
 
 type ThreadsFlavour = Extract<Flavour, { memory: WebAssembly.Memory }>;
+
+type GlueOf = (name: ThreadsFlavour["name"]) => ThreadsFlavour["glue"] | undefined;
 
 /** What a worker is called that is to be a thread. */
 const THREAD = "clip-vision thread";
@@ -85,14 +86,13 @@ export function isThread(): boolean {
   return (globalThis as unknown as ThreadScope).name === THREAD;
 }
 
-/** Is a thread, from the first message on. */
-export function beThread(): void {
+/** Is a thread, from the first message on; `glueOf` gives the glue of a build. */
+export function beThread(glueOf: GlueOf): void {
   const scope = globalThis as unknown as ThreadScope;
-  scope.addEventListener("message", ({ data }) => void help(scope, data));
+  scope.addEventListener("message", ({ data }) => void help(scope, data, glueOf(data.name)));
 }
 
-async function help(scope: ThreadScope, { name, module, memory }: Start): Promise<void> {
-  const glue = builds[name]?.glue;
+async function help(scope: ThreadScope, { module, memory }: Start, glue: ReturnType<GlueOf>): Promise<void> {
   try {
     await glue?.default({ module_or_path: module, memory, thread_stack_size: STACK_BYTES });
   } catch {

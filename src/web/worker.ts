@@ -11,6 +11,7 @@ import { decodeInBrowser, readPixels } from "./pixels.js";
 import type { Request, Response } from "./protocol.js";
 import { beThread, defaultThreads, isThread } from "./threads.js";
 import { createTokenizer } from "./tokenizer.js";
+import { builds } from "./wasm/index.js";
 
 /** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
 interface WorkerScope {
@@ -60,5 +61,5 @@ function serve(): void {
 }
 
 // The engine's threads are started from this same script.
-if (isThread()) beThread();
+if (isThread()) beThread((name) => builds[name]?.glue);
 else serve();
