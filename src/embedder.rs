@@ -6,7 +6,7 @@
 use crate::clip::config::VisionConfig;
 use crate::clip::vision::VisionTower;
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::Image;
+use crate::image::{Image, Measured};
 use crate::ops::Precision;
 use crate::preprocess::PreprocessConfig;
 use candle_core::{Device, Tensor};
@@ -53,6 +53,10 @@ pub struct ModelFiles {
     pub weights: Vec<u8>,
     /// `tokenizer.json`; with it the text tower is loaded as well. (Without the feature `text` its content is not read.)
     pub tokenizer: Option<Vec<u8>>,
+    /// `vocab.json`: with `merges`, what older models have in place of `tokenizer.json`.
+    pub vocab: Option<Vec<u8>>,
+    /// `merges.txt`
+    pub merges: Option<Vec<u8>>,
 }
 
 /// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts.
@@ -99,12 +103,16 @@ impl ClipVision {
         let mut loader = Loader::new(&files.config, files.preprocessor.as_deref(), options)?;
         loader.push(&files.weights)?;
         let clip = loader.finish()?;
-        if let Some(_tokenizer) = &files.tokenizer {
+        if files.tokenizer.is_some() || files.vocab.is_some() && files.merges.is_some() {
             let mut loader = clip.text_loader()?;
             loader.push(&files.weights)?;
             let text = loader.finish()?;
             #[cfg(feature = "text")]
-            let text = text.with_tokenizer(_tokenizer)?;
+            let text = match (&files.tokenizer, &files.vocab, &files.merges) {
+                (Some(json), ..) => text.with_tokenizer(json)?,
+                (None, Some(vocab), Some(merges)) => text.with_vocab(vocab, merges)?,
+                _ => text,
+            };
             clip.set_text(text);
         }
         Ok(clip)
@@ -151,15 +159,19 @@ impl ClipVision {
     /// # Errors
     /// As [`embed`](Self::embed).
     pub fn pixel_tensor(&self, image: Image) -> Result<Tensor> {
+        self.measured_pixel_tensor(image, || 0.0).map(|measured| measured.tensor)
+    }
+
+    /// [`pixel_tensor`](Self::pixel_tensor), and what it took by `clock`.
+    pub(crate) fn measured_pixel_tensor(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured> {
         let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
-        let tensor = image.to_tensor_sync(&self.options.device)?;
-        let size = self.image_size();
-        if tensor.dims() != [3, size, size] {
-            let what =
-                format!("the image becomes a pixel tensor of shape {:?}, not [3, {size}, {size}]", tensor.dims());
+        let measured = image.measure(&self.options.device, clock)?;
+        let (size, shape) = (self.image_size(), measured.tensor.dims());
+        if shape != [3, size, size] {
+            let what = format!("the image becomes a pixel tensor of shape {shape:?}, not [3, {size}, {size}]");
             return Err(Error::new(ErrorKind::InvalidArgument, what));
         }
-        Ok(tensor)
+        Ok(measured)
     }
 
     /// The embedding of a pixel tensor, f32 (3, image_size, image_size).
