@@ -27,6 +27,7 @@ mod matmul;
 mod norm;
 mod packed;
 mod pool;
+mod quantise;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
 mod rotate;
@@ -53,6 +54,7 @@ pub(crate) use packed::{Packed, PackedBuilder, Packing};
 pub(crate) use pool::Pool;
 #[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 pub(crate) use pool::Serial;
+pub(crate) use quantise::Quantiser;
 #[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
 pub(crate) use threads::Threads;
 

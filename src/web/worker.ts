@@ -9,6 +9,8 @@ import { toWireError } from "./errors.js";
 import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "./flavour.js";
 import { decodeInBrowser, readPixels } from "./pixels.js";
 import type { Request, Response } from "./protocol.js";
+import { sleep } from "./retry.js";
+import { openStore, withLock } from "./store.js";
 import { beThread, defaultThreads, isThread } from "./threads.js";
 import { createTokenizer } from "./tokenizer.js";
 import { builds } from "./wasm/index.js";
@@ -38,6 +40,7 @@ function serve(): void {
       return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), threads, fetch, signal);
     },
     fetch: (url, init) => fetch(url, init),
+    loading: { sleep, origin: location.origin, openStore, lock: withLock },
     readPixels,
     decodeInBrowser,
     createTokenizer,
