@@ -18,7 +18,12 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const MOUNTS = { "/dist/": "dist", "/golden/": "tests/golden", "/fixtures/": "tests/browser/fixtures" };
+const MOUNTS = {
+  "/dist/": "dist",
+  "/golden/": "tests/golden",
+  "/fixtures/": "tests/browser/fixtures",
+  "/models/": "models",
+};
 const TYPES: Record<string, string> = {
   ".html": "text/html",
   ".jpg": "image/jpeg",
