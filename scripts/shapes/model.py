@@ -229,13 +229,13 @@ def pace(step, steps, warmup=100):
 
 
 def optimizers(model, peak, decay):
-    """Muon for the layers' matrices, which learn in fewer steps by it; AdamW, at half the rate, for all else."""
+    """Muon for the layers' matrices, which learn in fewer steps by it; AdamW, at a quarter of the rate, for all else."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]
     return [
         torch.optim.Muon(matrices, lr=peak, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=peak / 2, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0),
+        torch.optim.AdamW(others, lr=peak / 4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0),
     ]
 
 

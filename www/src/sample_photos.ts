@@ -83,7 +83,7 @@ const DRAWINGS: Record<string, Drawing> = {
   },
   "blue ring.jpg": { shape: "ring", colour: "#1e5fe0", radius: 0.36, behind: plain("#ffffff") },
   "white moon.jpg": { shape: "moon", colour: "#fbfbf6", radius: 0.16, at: [[0.27, -0.27]], behind: plain("#10121c") },
-  "black cross.jpg": { shape: "cross", colour: "#141414", radius: 0.2, at: [[-0.26, 0.26]], behind: plain("#fb8c00") },
+  "black cross.jpg": { shape: "cross", colour: "#141414", radius: 0.16, at: [[-0.25, 0.23]], behind: plain("#fb8c00") },
 };
 
 function draw(context: Context, { shape, colour, radius, at = [[0, 0]], behind }: Drawing): void {
