@@ -44,6 +44,7 @@ HEADS = {
     "shape": SHAPES, "colour": COLOURS, "count": COUNTS, "size": SIZES, "column": COLUMNS, "row": ROWS,
     "background": BACKGROUNDS,
 }
+EASY_STEPS = 200
 SHOWN = 0.15  # of a patch, from which on it is one of a thing
 
 
@@ -221,21 +222,24 @@ class Tutor(torch.nn.Module):
         return where, shape, sum(fields) / len(fields)
 
 
-def pace(step, steps, warmup=100):
-    """The learning rate as a part of its peak: up in a straight line, down along a cosine."""
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup)))
+def pace(step, steps, warmup=100, fall=0.35):
+    """The learning rate as a part of its peak: up, level, and down over the last part of the steps, in straight lines."""
+    return min(1, (step + 1) / warmup, (steps - step) / (fall * steps))
+
+
+def easy(scene):
+    """Whether the training begins with a scene: one thing, not small, on a plain background."""
+    return scene.count == 0 and SIZES[scene.size] != "small" and scene.background < len(COLOURS)
 
 
 def optimizers(model, peak, decay):
-    """Muon for the layers' matrices, which learn in fewer steps by it; AdamW, at a quarter of the rate, for all else."""
+    """Muon for the layers' matrices, which learn in fewer steps by it; AdamW, at half the rate, for all else."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]
     return [
         torch.optim.Muon(matrices, lr=peak, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW(others, lr=peak / 4, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0),
+        torch.optim.AdamW(others, lr=peak / 2, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0),
     ]
 
 
@@ -249,10 +253,12 @@ def train(tokenizer, drawn, *, seed, steps, batch, peak, decay, watch=None):
     both = torch.nn.ModuleList([model, tutor])
     steppers = optimizers(both, peak, decay)
     schedules = [torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: pace(step, steps)) for stepper in steppers]
+    every = range(len(drawn.scenes))
+    first = [index for index in every if easy(drawn.scenes[index])]
     began, sums, order = time.monotonic(), np.zeros(4), []
     for step in range(steps):
         if len(order) < batch:
-            order = rng.sample(range(len(drawn.scenes)), len(drawn.scenes))
+            order = rng.sample(first, len(first)) if step < EASY_STEPS else rng.sample(every, len(every))
         chosen, order = order[:batch], order[batch:]
         scenes = [drawn.scenes[index] for index in chosen]
         meanings = [meaning(scene, rng) for scene in scenes]

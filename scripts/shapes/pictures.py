@@ -29,10 +29,10 @@ TONES = {
     "gray": [(128, 128, 128), (158, 158, 158), (107, 114, 128), (140, 140, 140), (169, 169, 169)],
 }
 JITTER = 6  # levels
-CLOSEST = 90  # distance of RGB, below which a thing can't be told from what is behind it
+CLOSEST = 110  # distance of RGB, below which a thing can't be told from what is behind it
 
 # Diameters as parts of the picture's edge, and where a single thing's centre may be.
-DIAMETERS = {"small": (0.24, 0.31), "medium": (0.38, 0.48), "large": (0.58, 0.88)}
+DIAMETERS = {"small": (0.28, 0.34), "medium": (0.41, 0.50), "large": (0.60, 0.88)}
 CENTRES = {"left": (0.14, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.86)}
 MARGIN = 0.02
 ROUND = 48  # corners of what stands for a circle
