@@ -9,6 +9,7 @@ import { tsc } from "./build/typescript.mjs";
 import { Stop, main, note, seconds, step } from "./lib/log.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { ask, run } from "./lib/run.mjs";
+import { ensureConsumers } from "./setup/consumers.mjs";
 import { requireCargo } from "./setup/rust.mjs";
 import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
 
@@ -108,6 +109,18 @@ const stages = [
       await buildAll(rust);
       await run(process.execPath, [inRoot("node_modules", "@playwright", "test", "cli.js"), "test", "-c", "tests/browser"], {
         env: { ...rust, ...browser },
+      });
+    },
+  },
+  {
+    name: "consumers",
+    what: "the packed package built by every bundler, in an extension, and looked at by publint and attw",
+    needs: "browser",
+    run: async ({ rust, browser }) => {
+      await buildPackage(rust);
+      await ensureConsumers();
+      await run(process.execPath, [inRoot("node_modules", "@playwright", "test", "cli.js"), "test", "-c", "tests/consumers"], {
+        env: browser,
       });
     },
   },

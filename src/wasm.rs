@@ -7,7 +7,7 @@
 
 use crate::embedder::{ClipVision, Loader, Options};
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::{Image, Limits};
+use crate::image::{Decode, Image, Limits, Measured};
 use js_sys::{Float32Array, Function, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -28,7 +28,7 @@ export interface LoaderOptions {
 }
 /** A picture: an image file's bytes, or rows of 8-bit pixels without padding. */
 export type WirePhoto =
-  | { kind: "encoded"; bytes: Uint8Array }
+  | { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" }
   | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 };
 /** Milliseconds of each stage. */
 export interface WireTimings { decode: number; preprocess: number; forward: number }
@@ -172,6 +172,16 @@ enum Photo {
 struct EncodedPhoto {
     #[serde(with = "serde_wasm_bindgen::preserve")]
     bytes: Uint8Array,
+    #[serde(default)]
+    decode: WireDecode,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum WireDecode {
+    #[default]
+    Exact,
+    Fast,
 }
 
 #[derive(Deserialize)]
@@ -203,7 +213,13 @@ impl Photo {
 
     fn image(self) -> Result<Image> {
         match self {
-            Self::Encoded(EncodedPhoto { bytes }) => Ok(Image::from_bytes(bytes.to_vec())),
+            Self::Encoded(EncodedPhoto { bytes, decode }) => {
+                let decode = match decode {
+                    WireDecode::Exact => Decode::Exact,
+                    WireDecode::Fast => Decode::Fast,
+                };
+                Ok(Image::from_bytes(bytes.to_vec()).decode(decode))
+            }
             Self::Pixels(PixelPhoto { data, width, height, channels }) => {
                 let pixels = Uint8Array::new(&data).to_vec();
                 match channels {
@@ -299,10 +315,10 @@ impl WasmClipVision {
     fn embed_photo(&self, photo: WirePhoto) -> Result<WireEmbedding> {
         let photo = Photo::read(photo)?;
         let decoder = photo.decoder();
-        let (image, decode) = timed(|| photo.image()?.limits(self.limits).decode_sync())?;
-        let (width, height) = image.size().unwrap_or_default();
-        let (pixels, preprocess) = timed(|| self.clip.pixel_tensor(image))?;
-        let (embedding, forward) = timed(|| self.clip.embed_tensor(&pixels))?;
+        let image = photo.image()?.limits(self.limits);
+        let Measured { tensor, size: (width, height), decode, preprocess } =
+            self.clip.measured_pixel_tensor(image, now)?;
+        let (embedding, forward) = timed(|| self.clip.embed_tensor(&tensor))?;
         answer(&EmbeddingAnswer {
             embedding: Float32Array::from(embedding.as_slice()),
             timings: Timings { decode, preprocess, forward },

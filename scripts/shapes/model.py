@@ -44,7 +44,7 @@ HEADS = {
     "shape": SHAPES, "colour": COLOURS, "count": COUNTS, "size": SIZES, "column": COLUMNS, "row": ROWS,
     "background": BACKGROUNDS,
 }
-EASY_STEPS = 200
+EASY_STEPS = 200  # at the beginning: what is learned of large things on plain ground carries over, in half the time
 SHOWN = 0.15  # of a patch, from which on it is one of a thing
 
 
@@ -243,8 +243,8 @@ def optimizers(model, peak, decay):
     ]
 
 
-def train(tokenizer, drawn, *, seed, steps, batch, peak, decay, watch=None):
-    """A trained model; `watch` sees it now and then."""
+def train(tokenizer, drawn, *, seed, steps, batch, peak, decay):
+    """A trained model."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
     model = CLIPModel(configuration(tokenizer))
@@ -286,10 +286,6 @@ def train(tokenizer, drawn, *, seed, steps, batch, peak, decay, watch=None):
             scale, elapsed = model.logit_scale.exp(), time.monotonic() - began
             print(f"step {step + 1}/{steps}  loss {means}  scale {scale:.1f}  {elapsed:.0f} s", flush=True)
             sums[:] = 0
-            if watch:
-                model.eval()
-                watch(model)
-                model.train()
     return model.eval()
 
 

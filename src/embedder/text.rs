@@ -226,9 +226,7 @@ impl ClipVision {
 fn absent(config: Option<&TextConfig>) -> Error {
     let what = match config {
         None => "this model has no text tower: its config.json describes a vision tower alone",
-        Some(_) => {
-            "the text tower of this model was not loaded: of files in memory it is read with their tokenizer"
-        }
+        Some(_) => "the text tower of this model was not loaded: of files in memory it is read with their tokenizer",
     };
     Error::new(ErrorKind::InvalidArgument, what)
 }

@@ -19,6 +19,7 @@ import type {
   LoadProgress,
   Request,
   Response,
+  WireDecoding,
   WireLoad,
   WirePhoto,
   WirePixels,
@@ -53,7 +54,7 @@ const REPORT_EVERY = 50;
 
 /** A photo that has been read: a file, pixels, or a picture that only the browser can read. */
 type ReadPhoto =
-  | { kind: "encoded"; bytes: Uint8Array; type: string }
+  | ({ kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding)
   | WirePixels
   | Extract<WirePhoto, { kind: "bitmap" | "frame" }>;
 
@@ -235,12 +236,13 @@ export class Dispatcher {
       signal: AbortSignal;
     },
   ): Promise<EngineModel> {
-    const { precision, normalize, maxPixels, model } = given.load;
+    const { precision, normalize, maxBytes, maxPixels, model } = given.load;
     const options = {
       config: given.config,
       ...(given.preprocessor && { preprocessor: given.preprocessor }),
       ...(precision !== undefined && { precision }),
       ...(normalize !== undefined && { normalize }),
+      ...(maxBytes !== undefined && { maxBytes }),
       ...(maxPixels !== undefined && { maxPixels }),
     };
     const loader = guarded(engine, () => new engine.ModelLoader(options));
@@ -279,13 +281,13 @@ export class Dispatcher {
     switch (photo.kind) {
       case "url": {
         const file = await openFile({ url: photo.url }, this.#fetch, signal);
-        return { kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: "" };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: "" };
       }
       case "blob": {
         const { blob } = photo;
         const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
         const file = await openFile({ blob, name }, this.#fetch, signal);
-        return { kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: blob.type };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: blob.type };
       }
       case "encoded":
         return { ...photo, type: "" };
@@ -321,7 +323,7 @@ export class Dispatcher {
     return [embedding, [embedding.buffer]];
   }
 
-  /** Hands a photo to Rust; the browser decodes what Rust can't. */
+  /** Hands a photo to Rust; the browser decodes what Rust can't, or what it was asked to. */
   async #inRust<T>(
     photo: ReadPhoto,
     work: (model: EngineModel, photo: EnginePhoto) => T,
@@ -334,16 +336,20 @@ export class Dispatcher {
       return [guarded(engine, () => work(model, pixels)), { browser: true, decode }];
     }
     if (photo.kind === "pixels") return [guarded(engine, () => work(model, photo)), { browser: false, decode: 0 }];
-    try {
-      const given = { kind: "encoded", bytes: photo.bytes } as const;
-      return [guarded(engine, () => work(model, given)), { browser: false, decode: 0 }];
-    } catch (error) {
-      if (!isCoded(error) || error.code !== "unsupported-format") throw error;
-      const pixels = await this.#host.decodeInBrowser(photo.bytes, photo.type);
-      if (pixels === undefined) throw error;
-      const decode = this.#host.now() - start;
-      return [guarded(engine, () => work(model, pixels)), { browser: true, decode }];
+    const { bytes, type, decode, decoder } = photo;
+    let refusal: unknown = new ClipVisionError("unsupported-format", "The browser does not decode this file");
+    if (decoder !== "browser") {
+      try {
+        const given = { kind: "encoded", bytes, ...(decode && { decode }) } as const;
+        return [guarded(engine, () => work(model, given)), { browser: false, decode: 0 }];
+      } catch (error) {
+        if (decoder === "rust" || !isCoded(error) || error.code !== "unsupported-format") throw error;
+        refusal = error;
+      }
     }
+    const pixels = await this.#host.decodeInBrowser(bytes, type);
+    if (pixels === undefined) throw refusal;
+    return [guarded(engine, () => work(model, pixels)), { browser: true, decode: this.#host.now() - start }];
   }
 
   #ready(): { engine: Engine; model: EngineModel; texts: Texts } {

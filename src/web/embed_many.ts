@@ -1,5 +1,6 @@
 /** Many photos, one after the other: a few in flight, so that reading overlaps computing, and no more are pulled. */
 
+import type { DecodingOptions } from "./decoding.js";
 import { ClipVisionError } from "./errors.js";
 import type { PhotoSource } from "./photo.js";
 
@@ -18,11 +19,25 @@ export interface ManyProgress {
 
 /** What `embedMany` yields for one photo: its embedding, or why there is none. */
 export type ManyResult =
-  | { index: number; embedding: Float32Array; error?: undefined }
-  | { index: number; embedding?: undefined; error: ClipVisionError };
+  | {
+      /** The photo's place in its source, from 0. */
+      index: number;
+      /** Its embedding. */
+      embedding: Float32Array;
+      /** Absent: this tells the two apart. */
+      error?: undefined;
+    }
+  | {
+      /** The photo's place in its source, from 0. */
+      index: number;
+      /** Absent. */
+      embedding?: undefined;
+      /** Why there is none. */
+      error: ClipVisionError;
+    };
 
 /** Options of `embedMany`. */
-export interface EmbedManyOptions {
+export interface EmbedManyOptions extends DecodingOptions {
   /** Ends the iteration with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each photo. */
@@ -51,8 +66,11 @@ function countOf(sources: PhotoSources): number | undefined {
  */
 export async function* embedMany(
   sources: PhotoSources,
-  { signal, onProgress, transfer = false }: EmbedManyOptions,
-  embed: (photo: PhotoSource, options: { signal: AbortSignal; transfer: boolean }) => Promise<Float32Array>,
+  { signal, onProgress, transfer = false, ...decoding }: EmbedManyOptions,
+  embed: (
+    photo: PhotoSource,
+    options: DecodingOptions & { signal: AbortSignal; transfer: boolean },
+  ) => Promise<Float32Array>,
 ): AsyncGenerator<ManyResult, void> {
   signal?.throwIfAborted();
   const stop = new AbortController();
@@ -76,7 +94,7 @@ export async function* embedMany(
         if (next.done) {
           exhausted = true;
         } else {
-          const result = settled(index++, embed(next.value, { signal: stop.signal, transfer }));
+          const result = settled(index++, embed(next.value, { ...decoding, signal: stop.signal, transfer }));
           result.catch(() => undefined); // nobody looks at it before its turn, or at all after the end
           inFlight.push(result);
         }

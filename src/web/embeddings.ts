@@ -56,6 +56,7 @@ export interface NearDuplicatesOptions {
 
 /** An embedding that was found. */
 export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
+  /** The id that it was added by. */
   id: Id;
   /** The cosine of the angle to the query: 1 is the same direction. */
   score: number;
@@ -195,7 +196,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 
   /** All ids, in the order in which they were added. */
   ids(): Id[] {
-    return Array.from(this.#rows).sort(([, a], [, b]) => a - b).map(([id]) => id);
+    return Array.from(this.#rows.keys()); // rows are given out in this order
   }
 
   /**

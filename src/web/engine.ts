@@ -12,7 +12,7 @@ import { checkStatus, describeFailure, type Fetch } from "./files.js";
 import type { Precision, Timings, WirePixels } from "./protocol.js";
 
 /** A photo in the form that Rust takes. */
-export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array } | WirePixels;
+export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels;
 
 /** A loaded model, in wasm memory. */
 export interface EngineModel {
@@ -62,6 +62,7 @@ export interface EngineLoaderOptions {
   preprocessor?: Uint8Array;
   precision?: Precision;
   normalize?: boolean;
+  maxBytes?: number;
   maxPixels?: number;
 }
 

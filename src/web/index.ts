@@ -15,16 +15,18 @@
  */
 
 import { Client, type WorkerLike } from "./client.js";
+import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
 import { embedMany, type EmbedManyOptions, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
 import { modelName, resolveModel, type HubOptions, type ModelSource } from "./model.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
-import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WirePhoto } from "./protocol.js";
+import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WireDecoding, WirePhoto } from "./protocol.js";
 import { baseUrl, tagOf } from "./values.js";
 import { untilAborted } from "./waiting.js";
 
 export { ClipVisionError } from "./errors.js";
 export type { ClipVisionErrorCode } from "./errors.js";
+export type { DecodingOptions } from "./decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./model.js";
 export type { PhotoSource, RawPixels } from "./photo.js";
@@ -45,12 +47,14 @@ export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
 export type { Decoder, EmbeddingDetails, LoadProgress, PixelTensor, Precision, Timings } from "./protocol.js";
 
 /** Options of {@link ClipVision.load}. */
-export interface LoadOptions extends HubOptions {
+export interface LoadOptions extends HubOptions, DecodingOptions {
   /** How the model computes. Default `"f32"`: embeddings equal Python's. */
   precision?: Precision;
   /** Whether embeddings are scaled to length 1. Default `true`. */
   normalize?: boolean;
-  /** The largest photo that is accepted, in pixels (width × height). Default: the engine's own limit. */
+  /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
+  maxBytes?: number;
+  /** The largest photo that is accepted, in pixels (width × height), whatever size the model wants. Default 100 million. */
   maxPixels?: number;
   /** Ends the load, and the worker with it; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -67,8 +71,8 @@ export interface LoadOptions extends HubOptions {
   wasmUrl?: string | URL;
 }
 
-/** Options of one call. */
-export interface CallOptions {
+/** Options of one call; `decode` and `decoder` are those of {@link LoadOptions} where they are not given. */
+export interface CallOptions extends DecodingOptions {
   /** Takes the call back; its promise rejects with the signal's reason at once. */
   signal?: AbortSignal;
   /**
@@ -133,9 +137,11 @@ export class ClipVision {
   /** The model, and how it runs here. */
   readonly info: ClipVisionInfo;
   readonly #client: Client;
+  readonly #decoding: WireDecoding;
 
-  private constructor(client: Client, info: ClipVisionInfo) {
+  private constructor(client: Client, decoding: WireDecoding, info: ClipVisionInfo) {
     this.#client = client;
+    this.#decoding = decoding;
     this.info = Object.freeze(info);
   }
 
@@ -148,20 +154,23 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
+    const { precision, normalize, maxBytes, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
     signal?.throwIfAborted();
     if (typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page");
     }
-    if (maxPixels !== undefined && !(Number.isFinite(maxPixels) && maxPixels >= 1)) {
-      throw new ClipVisionError("invalid-argument", `maxPixels can't be ${String(maxPixels)}`);
+    for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
+      if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
+      throw new ClipVisionError("invalid-argument", `${name} can't be ${String(most)}`);
     }
+    const decoding = decodingOf(options);
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
       load: {
         model: resolveModel(model, options),
         ...(precision !== undefined && { precision }),
         ...(normalize !== undefined && { normalize }),
+        ...(maxBytes !== undefined && { maxBytes }),
         ...(maxPixels !== undefined && { maxPixels }),
         ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
@@ -169,7 +178,7 @@ export class ClipVision {
       ...(fetch && { fetch }),
     });
     const loaded: LoadedModel = await client.start(signal, onProgress);
-    return new ClipVision(client, { model: modelName(model), ...loaded });
+    return new ClipVision(client, decoding, { model: modelName(model), ...loaded });
   }
 
   /**
@@ -244,16 +253,18 @@ export class ClipVision {
   async #callWithPhoto<Name extends "embed" | "tensor" | "classify">(
     name: Name,
     source: PhotoSource,
-    { signal, transfer = false }: CallOptions,
+    { signal, transfer = false, ...options }: CallOptions,
     argument: (photo: WirePhoto) => Calls[Name]["argument"],
     onProgress?: (progress: LoadProgress) => void,
   ): Promise<Calls[Name]["result"]> {
     signal?.throwIfAborted();
     this.#client.closed.throwIfAborted();
+    const decoding = decodingOf(options);
     const packing = packPhoto(source, transfer);
     try {
       const packed = await untilAborted(untilAborted(packing, signal), this.#client.closed);
-      return await this.#client.call(name, argument(packed.photo), packed.transfer, signal, onProgress);
+      const photo = withDecoding(packed.photo, this.#decoding, decoding);
+      return await this.#client.call(name, argument(photo), packed.transfer, signal, onProgress);
     } catch (error) {
       packing.then(discardPhoto, () => undefined);
       throw error;
