@@ -44,7 +44,7 @@ HEADS = {
     "shape": SHAPES, "colour": COLOURS, "count": COUNTS, "size": SIZES, "column": COLUMNS, "row": ROWS,
     "background": BACKGROUNDS,
 }
-EASY_STEPS = 200  # at the beginning: what is learned of large things on plain ground carries over, in half the time
+EASY_STEPS = 200  # what is learned of large things on plain ground carries over
 SHOWN = 0.15  # of a patch, from which on it is one of a thing
 
 
