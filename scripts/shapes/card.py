@@ -35,7 +35,7 @@ kind, in three sizes, at nine places, on {backgrounds} kinds of background, from
 edges, outlines, light, blur, noise and JPEG; {steps:,} steps of {batch} of them, each with a fresh caption. The loss is CLIP's, with all
 captions and pictures that are true of each other as targets, not only those that were drawn together. Beside it the vision
 tower learns easier tasks that are dropped afterwards: where in a patch the things are, which shape a patch is of, and each
-property of the picture by itself. All of it took {minutes:.0f} minutes of processor time (half as many on two quiet cores) on {cpu}.
+property of the picture by itself. All of it took {minutes:.0f} minutes of processor time on {cpu}.
 
 | | vision | text |
 |---|---|---|
