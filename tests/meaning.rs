@@ -81,9 +81,15 @@ fn words_mean_what_they_say() {
         labels[most]
     };
     let heart = || picture("red", "heart", "white");
-    assert_eq!(best(heart(), &["a photo of a circle", "a photo of a heart", "a photo of a square"]), "a photo of a heart");
+    assert_eq!(
+        best(heart(), &["a photo of a circle", "a photo of a heart", "a photo of a square"]),
+        "a photo of a heart"
+    );
     assert_eq!(best(heart(), &["a green heart", "a blue heart", "a red heart"]), "a red heart");
-    assert_eq!(best(heart(), &["a heart on a black background", "a heart on a white background"]), "a heart on a white background");
+    assert_eq!(
+        best(heart(), &["a heart on a black background", "a heart on a white background"]),
+        "a heart on a white background"
+    );
 
     let files = [
         ("a red heart", heart()),
