@@ -9,18 +9,21 @@ import { tsc } from "./build/typescript.mjs";
 import { Stop, main, note, seconds, step } from "./lib/log.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { ask, run } from "./lib/run.mjs";
+import { ensureFirefox } from "./setup/browser.mjs";
 import { requireCargo } from "./setup/rust.mjs";
 import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
 const NATIVE = ["--features", "cli,http,text,tokio"];
 const wasm = flavourNamed(BASELINE);
-const node = (script, ...args) => run(process.execPath, [inRoot("node_modules", ...script.split("/")), ...args]);
+const npmTool = (script) => inRoot("node_modules", ...script.split("/"));
+const node = (script, ...args) => run(process.execPath, [npmTool(script), ...args]);
+const playwright = (config, env) => run(process.execPath, [npmTool("@playwright/test/cli.js"), "test", "-c", config], { env });
 
 /**
  * name   for the command line and the summary
  * what   one line on what is tested
- * needs  the set-up: "cargo" (nothing to install), "node", "build" or "browser"
+ * needs  the set-up: "cargo" (nothing to install), "node", "build", "browser" or "firefox"
  * run    with the set-up's environments; rejects if a test fails, returns { skipped: "why" } if it can't be run here
  */
 const stages = [
@@ -106,17 +109,26 @@ const stages = [
     needs: "browser",
     run: async ({ rust, browser }) => {
       await buildAll(rust);
-      await run(process.execPath, [inRoot("node_modules", "@playwright", "test", "cli.js"), "test", "-c", "tests/browser"], {
-        env: { ...rust, ...browser },
-      });
+      await playwright("tests/browser", { ...rust, ...browser });
+    },
+  },
+  {
+    name: "firefox",
+    what: "inputs, lifecycle, errors and goldens in real Firefox",
+    needs: "firefox",
+    run: async ({ rust, firefox }) => {
+      if (firefox.missing) return { skipped: firefox.missing };
+      await buildPackage(rust);
+      await playwright("tests/browser/firefox.config.ts", { ...rust, ...firefox });
     },
   },
 ];
 
 async function setUp(chosen) {
   const needs = new Set(chosen.map((stage) => stage.needs));
-  if (needs.has("browser")) return setUpTests();
-  if (needs.has("build")) return { rust: await setUpBuild() };
+  const firefox = needs.has("firefox") ? { firefox: await ensureFirefox() } : {};
+  if (needs.has("browser")) return { ...(await setUpTests()), ...firefox };
+  if (needs.has("build") || needs.has("firefox")) return { rust: await setUpBuild(), ...firefox };
   if (needs.has("node")) await setUpNode();
   if (needs.has("cargo")) requireCargo();
   return {};

@@ -46,7 +46,7 @@ mod wasm;
 mod weights;
 
 pub use clip::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
-pub use clip::vision::{VisionStage, VisionTower};
+pub use clip::vision::{VisionPass, VisionStage, VisionTower};
 pub use embedder::{ClipVision, Loader, ModelFiles, Options, TextLoader, TextModel};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Image, Limits, ResizeFilter};

@@ -22,18 +22,14 @@ pub(crate) struct EncoderConfig {
 pub(crate) struct Encoder(Vec<EncoderLayer>);
 
 impl Encoder {
-    /// Runs all layers, and shows the output of each to `observe`.
-    pub(crate) fn forward(
-        &self,
-        mut x: Tensor,
-        mask: Mask,
-        observe: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        for (index, layer) in self.0.iter().enumerate() {
-            x = layer.forward(&x, mask)?;
-            observe(index, &x)?;
-        }
-        Ok(x)
+    /// Runs all layers.
+    pub(crate) fn forward(&self, x: Tensor, mask: Mask) -> Result<Tensor> {
+        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask))
+    }
+
+    /// Runs layer `index` alone; nothing where there is no such layer.
+    pub(crate) fn forward_layer(&self, index: usize, x: &Tensor, mask: Mask) -> Option<Result<Tensor>> {
+        self.0.get(index).map(|layer| layer.forward(x, mask))
     }
 
     /// The tensors of the encoder whose layers are named `{prefix}.0`, `{prefix}.1`, ….

@@ -11,7 +11,7 @@ use candle_core::{IndexOp, Tensor};
 const PATCHES: &str = "embeddings.patch_embedding.weight";
 const PROJECTION: &str = "visual_projection.weight";
 
-/// The parts of the forward pass, in order, as [`VisionTower::forward_observed`] reports them.
+/// The parts of the forward pass, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VisionStage {
@@ -25,6 +25,28 @@ pub enum VisionStage {
     Pooled,
     /// The embedding, of any length in space: (batch, dimension).
     Projected,
+}
+
+/// A forward pass under way: where it has come to, and what came out there.
+///
+/// Made by [`VisionTower::start`] and taken on by [`VisionTower::step`]. Whoever runs a pass step by step can do other
+/// things in between, or give it up by dropping it.
+#[derive(Clone, Debug)]
+pub struct VisionPass {
+    stage: VisionStage,
+    output: Tensor,
+}
+
+impl VisionPass {
+    /// The last part that was computed.
+    pub fn stage(&self) -> VisionStage {
+        self.stage
+    }
+
+    /// What that part gave; once [`step`](VisionTower::step) says that there is no more, the embeddings.
+    pub fn output(&self) -> &Tensor {
+        &self.output
+    }
 }
 
 /// A loaded vision tower: pixel tensors in, embeddings out.
@@ -45,30 +67,46 @@ impl VisionTower {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        self.forward_observed(pixels, &mut |_, _| Ok(()))
+        let mut pass = self.start(pixels)?;
+        while self.step(&mut pass)? {}
+        Ok(pass.output)
     }
 
-    /// The same, and shows each part's output to `observe`; an error from there ends the pass.
+    /// Begins a [`forward`](Self::forward): computes its first part, [`VisionStage::Embeddings`].
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), and those of `observe`.
-    pub fn forward_observed(
-        &self,
-        pixels: &Tensor,
-        observe: &mut dyn FnMut(VisionStage, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        let mut x = self.embed_patches(pixels)?;
-        observe(VisionStage::Embeddings, &x)?;
-        x = self.pre_norm.forward(&x)?;
-        observe(VisionStage::PreNorm, &x)?;
-        x = self.encoder.forward(x, Mask::None, &mut |index, x| observe(VisionStage::Layer(index), x))?;
-        let class_token = x.i((.., 0, ..))?;
-        let pooled = self.post_norm.forward(&class_token)?;
-        observe(VisionStage::Pooled, &pooled)?;
-        let Some(projection) = &self.projection else { return Ok(pooled) };
-        let embedding = projection.forward(&pooled)?;
-        observe(VisionStage::Projected, &embedding)?;
-        Ok(embedding)
+    /// As [`forward`](Self::forward).
+    pub fn start(&self, pixels: &Tensor) -> Result<VisionPass> {
+        Ok(VisionPass { stage: VisionStage::Embeddings, output: self.embed_patches(pixels)? })
+    }
+
+    /// Computes the next part of a pass, which for the most part is a layer of the encoder; false, and nothing is done,
+    /// once there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
+    pub fn step(&self, pass: &mut VisionPass) -> Result<bool> {
+        let x = &pass.output;
+        let (stage, output) = match pass.stage {
+            VisionStage::Embeddings => (VisionStage::PreNorm, self.pre_norm.forward(x)?),
+            VisionStage::PreNorm => self.encode(0, x)?,
+            VisionStage::Layer(index) => self.encode(index + 1, x)?,
+            VisionStage::Pooled => match &self.projection {
+                Some(projection) => (VisionStage::Projected, projection.forward(x)?),
+                None => return Ok(false),
+            },
+            VisionStage::Projected => return Ok(false),
+        };
+        *pass = VisionPass { stage, output };
+        Ok(true)
+    }
+
+    /// Layer `index` of the encoder; after the last one the class token is what remains.
+    fn encode(&self, index: usize, x: &Tensor) -> Result<(VisionStage, Tensor)> {
+        match self.encoder.forward_layer(index, x, Mask::None) {
+            Some(output) => Ok((VisionStage::Layer(index), output?)),
+            None => Ok((VisionStage::Pooled, self.post_norm.forward(&x.i((.., 0, ..))?)?)),
+        }
     }
 
     /// The tower's shape.

@@ -14,13 +14,15 @@
  * @packageDocumentation
  */
 
-import { Client, type WorkerLike } from "./client.js";
-import { embedMany, type EmbedManyOptions, type ManyResult, type PhotoSources } from "./embed_many.js";
+import { Client, type CallListeners, type WorkerLike } from "./client.js";
+import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
+import { LatestOnly } from "./latest.js";
 import { modelName, resolveModel, type HubOptions, type ModelSource } from "./model.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
+import { platform } from "./platform.js";
 import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WirePhoto } from "./protocol.js";
-import { baseUrl, tagOf } from "./values.js";
+import { absoluteUrl, tagOf } from "./values.js";
 import { untilAborted } from "./waiting.js";
 
 export { ClipVisionError } from "./errors.js";
@@ -49,14 +51,32 @@ export interface LoadOptions extends HubOptions {
   fetch?: (url: string, init: { signal: AbortSignal }) => Promise<Response>;
   /** Where `worker.js` is, if not beside this module. It has to be of the page's origin. */
   workerUrl?: string | URL;
+  /**
+   * Milliseconds within which the worker's script has to run, once it is asked for; then the load rejects with
+   * `worker-crashed`. The model's download has no limit. Default 60,000; `Infinity` waits for ever.
+   */
+  startTimeout?: number;
   /** Where `clip_vision_bg.wasm` is, if not in `wasm/simd/` beside the worker. */
   wasmUrl?: string | URL;
 }
 
-/** Options of one call. */
-export interface CallOptions {
-  /** Takes the call back; its promise rejects with the signal's reason at once. */
+/** Options of any call. */
+export interface TakeBackOptions {
+  /**
+   * Takes the call back: its promise rejects with the signal's reason at once. What waits is never computed, what is
+   * being computed ends with the layer of the model that it is at.
+   */
   signal?: AbortSignal;
+  /**
+   * Takes the place of the call of the same kind (`embed`, `tensor`, `embedText`, `classify`) with `latestOnly` that is
+   * still waiting, which rejects with `superseded`; one that is being computed already is let finish. For sliders and
+   * video, whose calls come faster than the model computes. Default `false`.
+   */
+  latestOnly?: boolean;
+}
+
+/** Options of a call with a photo. */
+export interface CallOptions extends TakeBackOptions {
   /**
    * Lets the photo's buffer, ImageBitmap or VideoFrame move to the worker instead of being copied: it can't be used
    * afterwards. Of a view the whole buffer moves. Default `false`.
@@ -71,9 +91,7 @@ export interface EmbedOptions extends CallOptions {
 }
 
 /** Options of {@link ClipVision.embedText}. */
-export interface TextOptions {
-  /** Takes the call back; its promise rejects with the signal's reason at once. */
-  signal?: AbortSignal;
+export interface TextOptions extends TakeBackOptions {
   /**
    * Called as the tokenizer and the text tower's weights arrive. They are fetched when a text is first asked for, and
    * never if none is.
@@ -119,6 +137,7 @@ export class ClipVision {
   /** The model, and how it runs here. */
   readonly info: ClipVisionInfo;
   readonly #client: Client;
+  readonly #latest = new LatestOnly();
 
   private constructor(client: Client, info: ClipVisionInfo) {
     this.#client = client;
@@ -134,13 +153,16 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
+    const { precision, normalize, maxPixels, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
     signal?.throwIfAborted();
-    if (typeof Worker !== "function") {
-      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page");
+    if (!platform() && typeof Worker !== "function") {
+      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
     }
     if (maxPixels !== undefined && !(Number.isFinite(maxPixels) && maxPixels >= 1)) {
       throw new ClipVisionError("invalid-argument", `maxPixels can't be ${String(maxPixels)}`);
+    }
+    if (startTimeout !== undefined && !(startTimeout > 0)) {
+      throw new ClipVisionError("invalid-argument", `startTimeout can't be ${String(startTimeout)}`);
     }
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
@@ -153,6 +175,7 @@ export class ClipVision {
         fetchOnPage: fetch !== undefined,
       },
       ...(fetch && { fetch }),
+      ...(startTimeout !== undefined && { startTimeout }),
     });
     const loaded: LoadedModel = await client.start(signal, onProgress);
     return new ClipVision(client, { model: modelName(model), ...loaded });
@@ -162,7 +185,7 @@ export class ClipVision {
    * The embedding of a photo: one value per dimension, of length 1 unless the model was loaded with `normalize: false`.
    *
    * @throws {@link ClipVisionError} `decode`, `unsupported-format` or `too-large` for the photo, `fetch` for its address,
-   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
+   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `superseded`, `closed`
    */
   embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Float32Array>;
   /** The embedding of a photo with its timings, decoder and size. */
@@ -176,13 +199,14 @@ export class ClipVision {
   /**
    * Embeds many photos, and yields a result for each in their order: `{ index, embedding }`, or `{ index, error }` for
    * one that failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop takes back
-   * what is under way.
+   * what is under way. If the worker crashes, the photo that caused it yields the error; the others are tried again in
+   * another worker.
    *
    * @param photos an array, a FileList, any iterable or asynchronous iterable
    * @throws the signal's reason, or {@link ClipVisionError} `closed`
    */
   embedMany(photos: PhotoSources, options: EmbedManyOptions = {}): AsyncGenerator<ManyResult, void> {
-    return embedMany(photos, options, (photo, callOptions) => this.embed(photo, callOptions));
+    return embedMany(photos, options, (workers) => this.#crew(workers), this.#client.closed);
   }
 
   /**
@@ -192,10 +216,10 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
    */
-  async embedText(text: string, { signal, onProgress }: TextOptions = {}): Promise<Float32Array> {
-    signal?.throwIfAborted();
+  async embedText(text: string, options: TextOptions = {}): Promise<Float32Array> {
+    options.signal?.throwIfAborted();
     if (typeof text !== "string") throw new ClipVisionError("invalid-argument", `A text can't be ${tagOf(text)}`);
-    return this.#client.call("embedText", text, [], signal, onProgress);
+    return this.#run("embedText", options, (listeners) => this.#client.call("embedText", text, [], listeners));
   }
 
   /**
@@ -207,7 +231,7 @@ export class ClipVision {
   async classify(photo: PhotoSource, labels: Iterable<string>, options: ClassifyOptions = {}): Promise<number[]> {
     const prompts = promptsOf(labels, options.template);
     const argument = (packed: WirePhoto) => ({ photo: packed, prompts });
-    return Array.from(await this.#callWithPhoto("classify", photo, options, argument, options.onProgress));
+    return Array.from(await this.#callWithPhoto("classify", photo, options, argument));
   }
 
   /**
@@ -227,23 +251,52 @@ export class ClipVision {
     this.#client.close();
   }
 
+  /** This model's worker, and others, which join in once they have loaded it; one that can't is done without. */
+  #crew(workers: number): Crew {
+    const lane =
+      (client: Client): Lane =>
+      async (photo, options) =>
+        (await this.#callWithPhoto("embed", photo, options, (packed) => packed, client)).embedding;
+    const lanes = [lane(this.#client)];
+    const others = Array.from({ length: this.info.threads > 1 ? 0 : workers - 1 }, () => this.#client.another());
+    for (const other of others) {
+      other.start().then(
+        () => lanes.push(lane(other)),
+        () => undefined,
+      );
+    }
+    return { lanes, close: () => others.forEach((other) => other.close()) };
+  }
+
   async #callWithPhoto<Name extends "embed" | "tensor" | "classify">(
     name: Name,
     source: PhotoSource,
-    { signal, transfer = false }: CallOptions,
+    options: CallOptions & TextOptions,
     argument: (photo: WirePhoto) => Calls[Name]["argument"],
-    onProgress?: (progress: LoadProgress) => void,
+    client = this.#client,
   ): Promise<Calls[Name]["result"]> {
-    signal?.throwIfAborted();
-    this.#client.closed.throwIfAborted();
-    const packing = packPhoto(source, transfer);
+    options.signal?.throwIfAborted();
+    client.closed.throwIfAborted();
+    const packing = packPhoto(source, options.transfer ?? false);
     try {
-      const packed = await untilAborted(untilAborted(packing, signal), this.#client.closed);
-      return await this.#client.call(name, argument(packed.photo), packed.transfer, signal, onProgress);
+      return await this.#run(name, options, async (listeners) => {
+        const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
+        return client.call(name, argument(packed.photo), packed.transfer, listeners);
+      });
     } catch (error) {
       packing.then(discardPhoto, () => undefined);
       throw error;
     }
+  }
+
+  /** Runs a call, alone of its kind if that is wanted. */
+  #run<T>(
+    kind: string,
+    { signal, latestOnly = false, onProgress }: TextOptions,
+    work: (listeners: CallListeners) => Promise<T>,
+  ): Promise<T> {
+    if (!latestOnly) return work({ signal, onProgress });
+    return this.#latest.run(kind, signal, (both, onStarted) => work({ signal: both, onProgress, onStarted }));
   }
 }
 
@@ -261,17 +314,17 @@ function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): stri
 
 function pageUrl(url: string | URL, option: string): URL {
   try {
-    return new URL(url, baseUrl());
+    return absoluteUrl(url);
   } catch (cause) {
     throw new ClipVisionError("invalid-argument", `${option} is no URL: ${String(url)}`, { cause });
   }
 }
 
 function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {
-  if (workerUrl !== undefined) {
-    const url = pageUrl(workerUrl, "workerUrl");
-    return () => new Worker(url, { type: "module" });
-  }
+  const script = workerUrl === undefined ? undefined : pageUrl(workerUrl, "workerUrl");
+  const place = platform();
+  if (place) return () => place.createWorker(script);
+  if (script) return () => new Worker(script, { type: "module" });
   // Written out in one expression: so bundlers see that there is a worker, and build it.
   return () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 }

@@ -6,7 +6,7 @@
 
 import { ClipVisionError } from "./errors.js";
 import type { WirePhoto } from "./protocol.js";
-import { baseUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
+import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
 
 /** 8-bit pixels, row by row without padding. */
 export interface RawPixels {
@@ -108,7 +108,7 @@ export function discardPhoto({ photo }: PackedPhoto): void {
 
 function photoUrl(source: string | URL): string {
   try {
-    return new URL(source, baseUrl()).href;
+    return absoluteUrl(source).href;
   } catch (cause) {
     throw invalid(`"${String(source).slice(0, 200)}" is no URL`, cause);
   }

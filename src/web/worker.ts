@@ -53,4 +53,4 @@ scope.addEventListener("messageerror", () => {
 scope.addEventListener("unhandledrejection", (event) => {
   post({ type: "crashed", error: toWireError(event.reason) });
 });
-post({ type: "hello", version: 1 });
+post({ type: "hello", version: 2 });

@@ -1,8 +1,9 @@
 /** `test` with a server, and a page that has imported the package from it, under the strict policy. */
 
 import { existsSync } from "node:fs";
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as chromiumTest, expect, type Page } from "@playwright/test";
 import { CHROME } from "./chrome.ts";
+import { FIREFOX, firefoxTest } from "./firefox.ts";
 import { TestServer, type ServerOptions } from "./server.ts";
 
 interface Fixtures {
@@ -12,10 +13,13 @@ interface Fixtures {
   serve: (options?: ServerOptions) => Promise<TestServer>;
 }
 
+const base = FIREFOX ? (firefoxTest as unknown as typeof chromiumTest) : chromiumTest;
+
 export const test = base.extend<Fixtures, { server: TestServer }>({
   browserIsThere: [
     async ({}, use, info) => {
-      info.skip(!existsSync(CHROME), `there is no browser at ${CHROME}`);
+      const browser = FIREFOX ?? CHROME;
+      info.skip(!existsSync(browser), `there is no browser at ${browser}`);
       await use();
     },
     { auto: true },
