@@ -2,6 +2,7 @@
 
 import { buildAll, buildPackage } from "./build/index.mjs";
 import { flavours } from "./build/flavours.mjs";
+import { buildSearch } from "./build/search.mjs";
 import { buildTypeScript } from "./build/typescript.mjs";
 import { buildWasm } from "./build/wasm.mjs";
 import { Stop, main, note, seconds } from "./lib/log.mjs";
@@ -13,6 +14,7 @@ const targets = {
   wasm: async () => {
     const rust = await setUpBuild();
     for (const flavour of flavours) await buildWasm(flavour, rust);
+    await buildSearch(rust);
   },
   typescript: async () => {
     await setUpNode();

@@ -41,6 +41,7 @@ mod kernels;
 mod native;
 mod ops;
 mod preprocess;
+mod search;
 #[cfg(feature = "wasm")]
 mod wasm;
 mod weights;
@@ -54,6 +55,7 @@ pub use image::{Image, Limits, ResizeFilter};
 pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
 pub use ops::{Precision, device_from_name};
 pub use preprocess::PreprocessConfig;
+pub use search::{Match, Rows, cosine_similarity, quantize_rows, top_k};
 
 pub use candle_core::{Device, Tensor};
 

@@ -21,7 +21,7 @@ const { PROFILE, LEVEL } = process.env.CLIP_VISION_QUICK
   : { PROFILE: "release", LEVEL: "-O3" };
 
 /** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
-const RUST_BASELINE = [
+export const RUST_BASELINE = [
   "--enable-bulk-memory",
   "--enable-bulk-memory-opt",
   "--enable-mutable-globals",

@@ -30,6 +30,20 @@ export type { ClipVisionErrorCode } from "./errors.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./model.js";
 export type { PhotoSource, RawPixels } from "./photo.js";
+export { Embeddings } from "./embeddings.js";
+export type {
+  EmbeddingsOptions,
+  EmbeddingsSource,
+  LoadEmbeddingsOptions,
+  NearDuplicatesOptions,
+  SearchMatch,
+  SearchOptions,
+  SimilarPair,
+} from "./embeddings.js";
+export type { RowPrecision } from "./search/engine.js";
+export type { CollectionFormat, EmbeddingId } from "./search/file.js";
+export { cosineSimilarity, quantize, topK } from "./search/similarity.js";
+export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
 export type { Decoder, EmbeddingDetails, LoadProgress, PixelTensor, Precision, Timings } from "./protocol.js";
 
 /** Options of {@link ClipVision.load}. */

@@ -154,16 +154,18 @@ async function packBitmap(capture: Promise<ImageBitmap>): Promise<PackedPhoto> {
 }
 
 async function captureImage(image: HTMLImageElement): Promise<ImageBitmap> {
-  const address = image.currentSrc || image.src;
-  if (!address) throw invalid("The <img> has no src");
-  try {
-    await image.decode();
-  } catch (cause) {
-    throw new ClipVisionError("decode", `The browser could not load or decode the <img> of ${address.slice(0, 200)}`, { cause });
-  }
-  return createImageBitmap(image, AS_STORED).catch((cause: unknown) => {
-    throw new ClipVisionError("decode", `The browser gives no pixels of the <img> of ${address.slice(0, 200)}`, { cause });
-  });
+  const inPicture = image.parentElement?.tagName === "PICTURE";
+  if (!image.src && !image.srcset && !inPicture) throw invalid("The <img> has no src");
+  const failure = (what: string) => (cause: unknown) => {
+    const address = (image.currentSrc || image.src || image.srcset).slice(0, 200);
+    throw new ClipVisionError("decode", `The browser ${what} the <img> of ${address}`, { cause });
+  };
+  // One that is out of sight would be waited for until somebody scrolls there.
+  const deferred = image.loading === "lazy" && !image.complete;
+  if (deferred) image.loading = "eager";
+  await image.decode().catch(failure("could not load or decode"));
+  if (deferred) image.loading = "lazy";
+  return createImageBitmap(image, AS_STORED).catch(failure("gives no pixels of"));
 }
 
 async function captureVideo(video: HTMLVideoElement): Promise<ImageBitmap> {

@@ -11,6 +11,8 @@ export interface Platform {
   createWorker(script: URL | undefined): WorkerLike;
   /** The address of a file, by its path. */
   fileUrl(path: string): URL;
+  /** Reads addresses, those of files among them. */
+  fetch(url: string, init: { signal?: AbortSignal }): Promise<Response>;
   /** Says that a signal has many listeners, and no leak. */
   expectListeners(signal: AbortSignal): void;
 }

@@ -56,4 +56,11 @@ export async function open(page: Page, server: TestServer): Promise<void> {
   await page.waitForSelector("html[data-ready]", { state: "attached" });
 }
 
+/** Picks files in an `<input>`, as a user does. */
+export async function pickFiles(page: Page, selector: string, files: string[]): Promise<void> {
+  const input = await page.waitForSelector(selector);
+  if (!FIREFOX) return input.setInputFiles(files);
+  await (input as unknown as { uploadFile(...files: string[]): Promise<void> }).uploadFile(...files);
+}
+
 export { expect };

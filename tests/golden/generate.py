@@ -1,6 +1,6 @@
 """Makes every golden file in this folder. Run once by hand, when a golden has to change:
 
-    python -m venv venv && venv/bin/pip install torch transformers pillow numpy safetensors
+    python -m venv venv && venv/bin/pip install torch transformers pillow numpy pyarrow safetensors
     venv/bin/python tests/golden/generate.py
 
 It needs no network, takes about a minute, and with the versions of versions.json a second run changes no byte.
@@ -16,12 +16,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy
 import PIL
+import pyarrow
 import safetensors
 import tokenizers
 import torch
 import transformers
 from PIL import features
 
+from generator.collections import write_collections
 from generator.embeddings import write_expected
 from generator.files import ROOT, write_json
 from generator.models import write_models
@@ -40,6 +42,7 @@ def write_versions():
         "transformers": transformers.__version__,
         "pillow": PIL.__version__,
         "numpy": numpy.__version__,
+        "pyarrow": pyarrow.__version__,
         "safetensors": safetensors.__version__,
         "tokenizers": tokenizers.__version__,
         "libjpeg-turbo": features.version("libjpeg_turbo"),
@@ -66,6 +69,7 @@ def main():
     write_token_ids()
     write_preprocessing()
     write_resampling()
+    write_collections()
 
 
 if __name__ == "__main__":

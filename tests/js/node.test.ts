@@ -1,15 +1,16 @@
 /** The built package in Node: the same embeddings as Python's, from paths as well as addresses. */
 
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { ClipVision, ClipVisionError } from "clip-vision";
+import { ClipVision, ClipVisionError, Embeddings } from "clip-vision";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cosine, expected, images, maxDifference } from "../browser/golden.ts";
+import { cosine, expected, images, maxDifference, Safetensors } from "../browser/golden.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const golden = (...parts: string[]): string => path.join(root, "tests", "golden", ...parts);
@@ -142,9 +143,20 @@ it("texts have Python's embeddings", async () => {
   const clip = await ClipVision.load(golden("models", "b32-tiny"));
   const [text] = rows[0]!;
   const embedding = await clip.embedText(text);
-  const all = new (await import("../browser/golden.ts")).Safetensors(await readFile(golden("expected_text", "b32-tiny.safetensors")));
+  const all = new Safetensors(await readFile(golden("expected_text", "b32-tiny.safetensors")));
   expect(maxDifference(embedding, all.values("embeddings")!.subarray(0, embedding.length))).toBeLessThanOrEqual(1e-4);
   clip.close();
+});
+
+it("a collection of embeddings is loaded from a path", async () => {
+  const photos = new Embeddings();
+  await photos.add("a", Float32Array.of(1, 0));
+  const file = path.join(await mkdtemp(path.join(tmpdir(), "clip-vision-")), "photos.bin");
+  await writeFile(file, new Uint8Array(await (await photos.toBlob()).arrayBuffer()));
+  const loaded = await Embeddings.load(file);
+  expect(await loaded.search(Float32Array.of(1, 0), 1)).toMatchObject([{ id: "a" }]);
+  await rm(path.dirname(file), { recursive: true });
+  await expect(Embeddings.load(file)).rejects.toMatchObject({ code: "fetch" });
 });
 
 it("a script that forgets close() ends all the same", async () => {

@@ -5,10 +5,9 @@ import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { Fetch } from "../files.js";
 
 /** A file's content, as a server would answer with it: 404 where there is none. */
-export const fetchWithFiles: Fetch = async (url, init) => {
+export async function fetchWithFiles(url: string, init: { signal?: AbortSignal }): Promise<Response> {
   if (!/^file:/i.test(url)) return fetch(url, init);
   const path = fileURLToPath(url);
   const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
@@ -20,6 +19,6 @@ export const fetchWithFiles: Fetch = async (url, init) => {
     "Content-Length": String(found.size),
     ...(extname(path) === ".wasm" && { "Content-Type": "application/wasm" }), // compiled while it is read
   };
-  const content = Readable.toWeb(createReadStream(path, { signal: init.signal }));
+  const content = Readable.toWeb(createReadStream(path, init.signal ? { signal: init.signal } : {}));
   return new Response(content as ReadableStream<Uint8Array>, { headers });
-};
+}

@@ -9,11 +9,13 @@
 import { setMaxListeners } from "node:events";
 import { pathToFileURL } from "node:url";
 import { setPlatform } from "../platform.js";
+import { fetchWithFiles } from "./files.js";
 import { Thread } from "./thread.js";
 
 setPlatform({
   createWorker: (script) => new Thread(script ?? new URL("./worker.js", import.meta.url)),
   fileUrl: (path) => pathToFileURL(path),
+  fetch: fetchWithFiles,
   expectListeners: (signal) => setMaxListeners(0, signal), // no limit
 });
 

@@ -1,0 +1,272 @@
+/** `cosineSimilarity`, `topK`, `quantize` and `Embeddings`, in Node, where a collection is computed in place. */
+
+import { describe, expect, it } from "vitest";
+import { ClipVisionError, Embeddings, cosineSimilarity, quantize, topK, type Matrix } from "clip-vision";
+
+/** Values in -1..1 that are the same in every run. */
+function values(seed: number, length: number): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return (state >>> 8) / 2 ** 23 - 1;
+  });
+}
+
+const row = (matrix: Float32Array, dimension: number, index: number): Float32Array =>
+  matrix.subarray(index * dimension, (index + 1) * dimension);
+
+const invalid = (message: RegExp) => expect.objectContaining({ name: "ClipVisionError", code: "invalid-argument", message: expect.stringMatching(message) });
+
+const thrown = (work: () => unknown): unknown => {
+  try {
+    return work();
+  } catch (error) {
+    return error;
+  }
+};
+
+describe("cosineSimilarity", () => {
+  it("is that of the directions, whatever the lengths", () => {
+    expect(cosineSimilarity([3, 4], [6, 8])).toBe(1);
+    expect(cosineSimilarity(Float32Array.of(1, 0), [0, 2])).toBe(0);
+    expect(cosineSimilarity([1, 1], [-2, -2])).toBe(-1);
+    const [a, b] = [values(1, 512), values(2, 512)];
+    const dot = a.reduce((sum, x, i) => sum + x * (b[i] as number), 0);
+    expect(cosineSimilarity(a, b)).toBeCloseTo(dot / Math.hypot(...a) / Math.hypot(...b), 12);
+    expect(cosineSimilarity(a, a)).toBeLessThanOrEqual(1);
+  });
+
+  it("refuses what has no direction", () => {
+    expect(thrown(() => cosineSimilarity([1], [1, 2]))).toEqual(invalid(/of 1 and of 2/));
+    for (const wrong of [[0, 0], [NaN, 1], [Infinity, 1]]) {
+      expect(thrown(() => cosineSimilarity(wrong, [1, 1]))).toEqual(invalid(/no direction/));
+    }
+    expect(thrown(() => cosineSimilarity([], []))).toEqual(invalid(/empty/));
+  });
+});
+
+describe("topK", () => {
+  it("finds what a full sort finds, for every k, with ties, over several blocks", () => {
+    for (const dimension of [1, 3, 16, 37, 100]) {
+      const [matrix, query] = [values(3, 601 * dimension), values(4, dimension)];
+      if (dimension === 1) matrix.forEach((x, i) => (matrix[i] = Math.round(4 * x) + 0)); // ties
+      const scores = Array.from({ length: 601 }, (_, i) => {
+        // In the order of the module: sixteen sums, each rounded, added in halves.
+        const sums = new Float32Array(16);
+        row(matrix, dimension, i).forEach((x, j) => (sums[j % 16] = (sums[j % 16] as number) + Math.fround(x * (query[j] as number))));
+        for (let half = 8; half >= 1; half /= 2) for (let j = 0; j < half; j += 1) sums[j]! += sums[j + half]!;
+        return sums[0] as number;
+      });
+      const sorted = scores.map((score, index) => ({ index, score })).sort((a, b) => b.score - a.score || a.index - b.index);
+      for (const k of [0, 1, 2, 10, 255, 256, 257, 600, 601, 602, 10_000]) {
+        expect(topK(query, matrix, k)).toEqual(sorted.slice(0, k));
+      }
+    }
+  });
+
+  it("takes 8-bit rows with scales, or without, and a view that begins anywhere", () => {
+    const dimension = 48;
+    const [matrix, query] = [values(5, 500 * dimension), values(6, dimension)];
+    const int8 = quantize(matrix, dimension);
+    expect(int8.scales).toHaveLength(500);
+    matrix.forEach((x, i) => {
+      const scale = int8.scales[Math.floor(i / dimension)] as number;
+      expect(Math.abs(x - (int8.values[i] as number) * scale)).toBeLessThanOrEqual(scale * 0.5001);
+    });
+    const exact = topK(query, matrix, 20);
+    const found = topK(query, int8, 20);
+    expect(found.filter(({ index }) => exact.some((one) => one.index === index)).length).toBeGreaterThanOrEqual(18);
+    for (const { index, score } of found) {
+      const dot = row(matrix, dimension, index).reduce((sum, x, i) => sum + x * (query[i] as number), 0);
+      expect(Math.abs(score - dot)).toBeLessThan(0.1);
+    }
+    const bare = topK(Float32Array.of(1, 0), Int8Array.of(127, 3, 64, 5), 2);
+    expect(bare[0]!.score).toBeCloseTo(1, 6);
+    expect(bare[1]!.score).toBeCloseTo(64 / 127, 6);
+    const shifted = new Int8Array(int8.values.length + 1);
+    shifted.set(int8.values, 1);
+    expect(topK(query, { values: shifted.subarray(1), scales: int8.scales }, 20)).toEqual(found);
+  });
+
+  it("leaves out rows that hold a NaN, and has no rows for no rows", () => {
+    expect(topK(Float32Array.of(1, 1), Float32Array.of(1, NaN, 2, 3, NaN, 0, 1, 1))).toEqual([
+      { index: 1, score: 5 },
+      { index: 3, score: 2 },
+    ]);
+    expect(topK(Float32Array.of(1), new Float32Array())).toEqual([]);
+    expect(topK(Float32Array.of(1), Float32Array.of(1, 2), 0)).toEqual([]);
+  });
+
+  it("says what makes no sense", () => {
+    const query = Float32Array.of(1, 2);
+    const cases: [unknown, unknown, unknown, RegExp][] = [
+      [new Float32Array(), query, 1, /the query is empty/],
+      [Float32Array.of(1, NaN), query, 1, /Value 1 of the query is NaN/],
+      [[1, 2], query, 1, /no Float32Array but Array/],
+      [query, Float32Array.of(1, 2, 3), 1, /3 values are no rows of 2/],
+      [query, { values: new Int8Array(4), scales: new Float32Array(3) }, 1, /3 scales for 2 rows/],
+      [query, [1, 2], 1, /not Array/],
+      [query, undefined, 1, /not Undefined/],
+      [query, query, -1, /k can't be -1/],
+      [query, query, 1.5, /k can't be 1.5/],
+    ];
+    for (const [given, matrix, k, message] of cases) {
+      expect(thrown(() => topK(given as Float32Array, matrix as Matrix, k as number))).toEqual(invalid(message));
+    }
+    expect(thrown(() => quantize(Float32Array.of(1, Infinity), 2))).toEqual(invalid(/Value 1 of row 0 is Infinity/));
+    expect(thrown(() => quantize(Float32Array.of(1, 2, 3), 2))).toEqual(invalid(/no rows of 2/));
+    expect(thrown(() => quantize(Float32Array.of(1), 0))).toEqual(invalid(/dimension can't be 0/));
+  });
+});
+
+const DIMENSION = 37;
+const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `photo-${i}`);
+
+/** Cosines by the definition, the best first. */
+function ranked(matrix: Float32Array, ids: readonly string[], query: Float32Array): { id: string; score: number }[] {
+  const all = ids.map((id, i) => ({ id, score: cosineSimilarity(row(matrix, DIMENSION, i), query) }));
+  return all.sort((a, b) => b.score - a.score);
+}
+
+for (const precision of ["f32", "int8"] as const) {
+  describe(`Embeddings in ${precision}`, () => {
+    const tolerance = precision === "f32" ? 1e-6 : 0.01;
+
+    it("searches by the cosine, whatever the embeddings' lengths", async () => {
+      const matrix = values(7, 700 * DIMENSION);
+      matrix.forEach((x, i) => (matrix[i] = x * (1 + (Math.floor(i / DIMENSION) % 5))));
+      const photos = new Embeddings<string>({ precision });
+      await photos.addMany(names(700), matrix);
+      expect([photos.size, photos.dimension, photos.precision]).toEqual([700, DIMENSION, precision]);
+      const query = values(8, DIMENSION).map((x) => 10 * x);
+      const found = await photos.search(query, 25);
+      const expected = ranked(matrix, names(700), query);
+      found.forEach(({ id, score }) => {
+        expect(Math.abs(score - expected.find((one) => one.id === id)!.score)).toBeLessThan(tolerance);
+      });
+      const best = new Set(expected.slice(0, 25).map(({ id }) => id));
+      expect(found.filter(({ id }) => best.has(id)).length).toBeGreaterThanOrEqual(precision === "f32" ? 25 : 23);
+      expect(found.map(({ score }) => score)).toEqual(found.map(({ score }) => score).sort((a, b) => b - a));
+
+      const near = await photos.search(query, 700, { threshold: expected[9]!.score - 1e-4 });
+      if (precision === "f32") expect(near.map(({ id }) => id)).toEqual(expected.slice(0, 10).map(({ id }) => id));
+      const odd = await photos.search(query, 700, { filter: (id) => Number(id.slice(6)) % 2 === 1 });
+      expect(odd).toHaveLength(350);
+      expect(odd.every(({ id }) => Number(id.slice(6)) % 2 === 1)).toBe(true);
+      expect(await photos.search(query, 0)).toEqual([]);
+      expect(await photos.search(query)).toHaveLength(10);
+      photos.close();
+    });
+
+    it("replaces, removes and compacts without losing anyone", async () => {
+      const count = 3000;
+      const matrix = values(9, count * DIMENSION);
+      const photos = new Embeddings<string>({ precision });
+      await photos.addMany(names(count), matrix);
+      // An embedding under an id that is there takes the place of the former.
+      await photos.add("photo-7", row(matrix, DIMENSION, 8));
+      expect(photos.size).toBe(count);
+      const twins = await photos.search(row(matrix, DIMENSION, 8), 2);
+      expect(twins.map(({ id }) => id)).toEqual(["photo-7", "photo-8"]);
+      expect(Math.abs(twins[0]!.score - 1)).toBeLessThan(tolerance);
+
+      // Searches that were asked for before a removal still name what was there.
+      const before = photos.search(row(matrix, DIMENSION, 2999), 1);
+      const gone = names(count).filter((_, i) => i % 7 !== 0 && i !== 8);
+      const removed = photos.remove(...gone, "nobody");
+      const after = photos.search(row(matrix, DIMENSION, 2999), 1);
+      const late = photos.add("late", row(matrix, DIMENSION, 2999));
+      expect((await before)[0]!.id).toBe("photo-2999");
+      expect(await removed).toBe(gone.length);
+      expect((await after)[0]!.id).not.toBe("photo-2999");
+      await late;
+
+      const left = [...names(count).filter((_, i) => i % 7 === 0 || i === 8), "late"];
+      expect(photos.ids()).toEqual(left);
+      for (const [id, index] of [["photo-0", 0], ["photo-8", 8], ["photo-1407", 1407], ["photo-2996", 2996], ["late", 2999]] as const) {
+        const [found] = await photos.search(row(matrix, DIMENSION, index), 1, { filter: (one) => one === id });
+        expect(found!.id).toBe(id);
+        expect(Math.abs(found!.score - 1)).toBeLessThan(tolerance);
+        expect(cosineSimilarity((await photos.get(id))!, row(matrix, DIMENSION, index))).toBeGreaterThan(1 - tolerance);
+      }
+      expect(await photos.get("photo-1")).toBeUndefined();
+      expect([photos.has("late"), photos.has("photo-1")]).toEqual([true, false]);
+      expect(await photos.remove("photo-1")).toBe(0);
+    });
+
+    it("finds near duplicates, in every block and across them", async () => {
+      const matrix = values(10, 600 * DIMENSION);
+      const pairs = [[3, 4], [5, 300], [255, 256], [511, 599]] as const;
+      for (const [a, b] of pairs) row(matrix, DIMENSION, b).set(row(matrix, DIMENSION, a).map((x) => 3 * x));
+      const photos = new Embeddings<string>({ precision });
+      await photos.addMany(names(600), matrix);
+      await photos.remove("photo-599");
+      const found = await photos.nearDuplicates({ threshold: 0.98 });
+      expect(found.map(({ ids }) => ids).sort()).toEqual(
+        [["photo-255", "photo-256"], ["photo-3", "photo-4"], ["photo-5", "photo-300"]].sort(),
+      );
+      found.forEach(({ score }) => expect(Math.abs(score - 1)).toBeLessThan(tolerance));
+      const controller = new AbortController();
+      const stopped = photos.nearDuplicates({ threshold: -1, signal: controller.signal });
+      controller.abort("enough");
+      await expect(stopped).rejects.toBe("enough");
+      expect(await photos.search(row(matrix, DIMENSION, 1), 1)).toMatchObject([{ id: "photo-1" }]);
+    });
+  });
+}
+
+describe("Embeddings", () => {
+  it("says what makes no sense, and stays as it was", async () => {
+    const photos = new Embeddings<string | number>();
+    const rejected = (work: Promise<unknown>) => work.then(() => "nothing", (error: unknown) => error);
+    expect(await rejected(photos.add("a", Float32Array.of(0, 0)))).toEqual(invalid(/Embedding 0 of those given has no length/));
+    expect([photos.size, photos.dimension]).toEqual([0, 0]);
+    await photos.add("a", Float32Array.of(1, 0, 0));
+    const good = Float32Array.of(1, 2, 3);
+    const cases: [() => Promise<unknown>, RegExp][] = [
+      [() => photos.add("b", Float32Array.of(1, 2)), /2 values are not 1 embeddings of 3/],
+      [() => photos.add("b", Float32Array.of(1, NaN, 2)), /Embedding 0 of those given holds NaN at 1/],
+      [() => photos.add("b", Float32Array.of(1e30, 1, 2)), /has no length, or one that is out of range/],
+      [() => photos.addMany(["b", "c"], [good, Float32Array.of(1)]), /Embedding 1 has 1 values, and embedding 0 3/],
+      [() => photos.addMany(["b", "c"], [good, [1, 2, 3] as never]), /Embedding 1 is no Float32Array but Array/],
+      [() => photos.add(NaN, good), /Id 0 is NaN/],
+      [() => photos.add({} as never, good), /Id 0 is Object/],
+      [() => photos.search(Float32Array.of(1)), /A query of 1 values for embeddings of 3/],
+      [() => photos.search(Float32Array.of(0, 0, 0)), /no direction/],
+      [() => photos.search(good, -1), /k can't be -1/],
+      [() => photos.search(good, 1, { threshold: NaN }), /threshold/],
+      [() => photos.toBlob("csv" as never), /no format csv/],
+      [() => photos.saveToOpfs("a/b"), /without slashes/],
+    ];
+    for (const [work, message] of cases) expect(await rejected(work())).toEqual(invalid(message));
+    expect(photos.ids()).toEqual(["a"]);
+    expect(await photos.search(good)).toHaveLength(1);
+    expect(await rejected(photos.saveToOpfs("x"))).toMatchObject({ code: "unsupported-browser" });
+    expect(thrown(() => new Embeddings({ precision: "f64" as never }))).toEqual(invalid(/no precision f64/));
+    expect(thrown(() => new Embeddings({ dimension: 1.5 }))).toEqual(invalid(/dimension/));
+  });
+
+  it("rejects everything once it is closed, and takes a search back", async () => {
+    const photos = new Embeddings();
+    await photos.add(1, Float32Array.of(1, 2));
+    const controller = new AbortController();
+    const taken = photos.search(Float32Array.of(1, 1), 1, { signal: controller.signal });
+    controller.abort(new Error("no"));
+    await expect(taken).rejects.toThrow("no");
+    const pending = photos.search(Float32Array.of(1, 1));
+    photos.close();
+    await expect(pending).rejects.toMatchObject({ code: "closed" });
+    await expect(photos.add(2, Float32Array.of(1, 2))).rejects.toBeInstanceOf(ClipVisionError);
+    await expect(photos.toBlob()).rejects.toMatchObject({ code: "closed" });
+  });
+
+  it("leaves the caller's arrays alone", async () => {
+    const photos = new Embeddings();
+    const embedding = Float32Array.of(3, 4);
+    const added = photos.add("a", embedding);
+    embedding.fill(9);
+    await added;
+    expect(await photos.get("a")).toEqual(Float32Array.of(3, 4));
+    expect(embedding).toEqual(Float32Array.of(9, 9));
+  });
+});
