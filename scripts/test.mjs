@@ -10,6 +10,7 @@ import { Stop, main, note, seconds, step } from "./lib/log.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { ask, run } from "./lib/run.mjs";
 import { ensureFirefox } from "./setup/browser.mjs";
+import { ensureConsumers } from "./setup/consumers.mjs";
 import { requireCargo } from "./setup/rust.mjs";
 import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
 
@@ -120,6 +121,16 @@ const stages = [
       if (firefox.missing) return { skipped: firefox.missing };
       await buildPackage(rust);
       await playwright("tests/browser/firefox.config.ts", { ...rust, ...firefox });
+    },
+  },
+  {
+    name: "consumers",
+    what: "the packed package built by every bundler, in an extension, and looked at by publint and attw",
+    needs: "browser",
+    run: async ({ rust, browser }) => {
+      await buildPackage(rust);
+      await ensureConsumers();
+      await playwright("tests/consumers", browser);
     },
   },
 ];

@@ -62,18 +62,18 @@ export async function buildWasm(flavour, rust) {
   note(`${NAME}_bg.wasm: ${kB(bytes.length)}, ${kB(gzipSync(bytes, { level: 9 }).length)} gzipped (${seconds(begin)})`);
 }
 
-/** What cargo compiled -> dist/wasm/<flavour>/, by way of a folder beside it. */
-async function bindAndOptimise(compiled, flavour, rust) {
-  const fresh = `${flavour.outDir}.new`;
+/** What cargo compiled -> a flavour's `outDir`, by way of a folder beside it. */
+export async function bindAndOptimise(compiled, { outDir, wasmOpt }, rust) {
+  const fresh = `${outDir}.new`;
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { recursive: true });
   // Without a default module path the glue holds no URL of its own: the worker passes one, which bundlers can see.
   await run("wasm-bindgen", [compiled, "--target", "web", "--omit-default-module-path", "--out-dir", fresh], { env: rust });
 
-  const wasm = path.join(fresh, `${NAME}_bg.wasm`);
-  const wasmOpt = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
-  await run(process.execPath, [wasmOpt, wasm, "-o", wasm, LEVEL, ...RUST_BASELINE, ...flavour.wasmOpt]);
+  const wasm = path.join(fresh, `${path.basename(compiled, ".wasm")}_bg.wasm`);
+  const program = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
+  await run(process.execPath, [program, wasm, "-o", wasm, LEVEL, ...RUST_BASELINE, ...wasmOpt]);
 
-  rmSync(flavour.outDir, { recursive: true, force: true });
-  renameSync(fresh, flavour.outDir);
+  rmSync(outDir, { recursive: true, force: true });
+  renameSync(fresh, outDir);
 }

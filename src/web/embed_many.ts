@@ -24,8 +24,22 @@ export interface ManyProgress {
 
 /** What `embedMany` yields for one photo: its embedding, or why there is none. */
 export type ManyResult =
-  | { index: number; embedding: Float32Array; error?: undefined }
-  | { index: number; embedding?: undefined; error: ClipVisionError };
+  | {
+      /** The photo's place in its source, from 0. */
+      index: number;
+      /** Its embedding. */
+      embedding: Float32Array;
+      /** Absent: this tells the two apart. */
+      error?: undefined;
+    }
+  | {
+      /** The photo's place in its source, from 0. */
+      index: number;
+      /** Absent. */
+      embedding?: undefined;
+      /** Why there is none. */
+      error: ClipVisionError;
+    };
 
 /** Options of `embedMany`. */
 export interface EmbedManyOptions {

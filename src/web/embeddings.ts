@@ -57,6 +57,7 @@ export interface NearDuplicatesOptions {
 
 /** An embedding that was found. */
 export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
+  /** The id that it was added by. */
   id: Id;
   /** The cosine of the angle to the query: 1 is the same direction. */
   score: number;

@@ -7,9 +7,9 @@
 
 /** What went wrong, to branch on. The codes are stable; messages are for people and may change. */
 export type ClipVisionErrorCode =
-  /** The picture is of a known format but broken: truncated, corrupt, contradictory. */
+  /** The picture, or the file of a collection, is of a known format but broken: truncated, corrupt, contradictory. */
   | "decode"
-  /** The bytes are no picture, or of a format that neither this package nor the browser reads. */
+  /** The bytes are no picture, or of a format that neither this package nor the browser reads; or no collection's file. */
   | "unsupported-format"
   /** The picture is over a limit on bytes or pixels. */
   | "too-large"

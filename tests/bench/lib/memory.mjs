@@ -1,0 +1,18 @@
+// What Linux says of a process's memory; undefined on systems that have no /proc.
+
+import { readFileSync } from "node:fs";
+
+function status(pid, field) {
+  try {
+    const kibibytes = readFileSync(`/proc/${pid}/status`, "utf8").match(new RegExp(`^${field}:\\s+(\\d+) kB`, "m"))?.[1];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of real memory that a process has now. */
+export const residentMemory = (pid) => status(pid, "VmRSS");
+
+/** The most that it ever had. */
+export const peakMemory = (pid) => status(pid, "VmHWM");

@@ -1,0 +1,20 @@
+// The sections of the benchmark, in the order in which they run and are reported. A section is
+//
+//     { name, what, needs, models, rounds, run }
+//
+// `needs` and `models` are those of setup/index.mjs, `rounds` is how many it takes unless told otherwise (absent where
+// nothing is timed); `run(bench)` resolves to tables as lib/table.mjs writes them, where
+// `bench` is
+//
+//     tab(module, options)      opens a tab and starts a module of page/ in it: see lib/tabs.mjs
+//     chrome, native, python    paths of programs, where the section needs them
+//     missing                   by need, why something is not there: who needs it is skipped
+//     rounds                    to take
+//     say(text)                 what is happening
+
+import accuracy from "./accuracy.mjs";
+import browserForward from "./browser_forward.mjs";
+import endToEnd from "./end_to_end.mjs";
+import nativeForward from "./native_forward.mjs";
+
+export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward];

@@ -1,0 +1,51 @@
+// What the benchmark's sections need, and how it comes to be there. A need that can't be met skips who needs it.
+
+import { buildPackage } from "../../../scripts/build/index.mjs";
+import { warn } from "../../../scripts/lib/log.mjs";
+import { ensureBrowser } from "../../../scripts/setup/browser.mjs";
+import { setUpBuild } from "../../../scripts/setup/index.mjs";
+import { requireCargo } from "../../../scripts/setup/rust.mjs";
+import { ensureCandle } from "./candle.mjs";
+import { ensureModels } from "./models.mjs";
+import { ensureNative } from "./native.mjs";
+import { ensurePeers } from "./peers.mjs";
+import { ensurePython } from "./python.mjs";
+
+/**
+ * Meets the needs of sections, and resolves to `{ chrome, native, python, missing }`: the paths of what was asked for,
+ * and, by need, why something is not there. `needs` are of
+ *
+ *     browser   the built package, Chromium, onnxruntime-web, transformers.js, candle as wasm
+ *     native    tests/bench/native.rs, compiled
+ *     python    an interpreter with the packages of python/requirements.txt
+ *
+ * and `models` are make_models.py's names. Without the package, the browser or the models nothing can be measured, and
+ * what went wrong there is thrown.
+ */
+export async function setUp(needs, models) {
+  const missing = {};
+  const attempt = async (need, work) => {
+    try {
+      return await work();
+    } catch (error) {
+      missing[need] = error.message;
+      warn(`${need}: ${error.message}`);
+      return undefined;
+    }
+  };
+  const ready = { missing };
+  if (models.size) await ensureModels([...models]);
+  if (needs.has("browser")) {
+    const rust = await setUpBuild();
+    await buildPackage(rust);
+    ready.chrome = (await ensureBrowser()).CHROME;
+    await attempt("peers", ensurePeers);
+    await attempt("candle", () => ensureCandle(rust));
+  }
+  if (needs.has("native")) {
+    requireCargo();
+    ready.native = await ensureNative();
+  }
+  if (needs.has("python")) ready.python = await attempt("python", ensurePython);
+  return ready;
+}

@@ -1,0 +1,28 @@
+// What was measured: the versions of everything that takes part in a section.
+
+import { readFileSync } from "node:fs";
+import { inRoot } from "../../../scripts/lib/paths.mjs";
+import { ask } from "../../../scripts/lib/run.mjs";
+import { lockedVersion } from "../../../scripts/setup/tools.mjs";
+import { peerVersion } from "./peers.mjs";
+import { requirements } from "./python.mjs";
+
+function pythonVersions(names) {
+  const lines = readFileSync(requirements, "utf8").split("\n");
+  const pinned = new Map(lines.map((line) => line.trim().split("==")));
+  return Object.fromEntries(names.map((name) => [name, pinned.get(name)]));
+}
+
+/** Name and version of each, for a section and the browser it ran in, if it did. */
+export function versionsOf({ needs }, browser) {
+  return {
+    "clip-vision": ask("git", ["describe", "--always", "--dirty"], { cwd: inRoot() }) ?? "",
+    ...(browser && {
+      [browser.version.split(" ")[0]]: browser.version.split(" ")[1],
+      "onnxruntime-web": peerVersion("onnxruntime-web"),
+      "transformers.js": peerVersion("@huggingface/transformers"),
+    }),
+    candle: lockedVersion("candle-core"),
+    ...(needs.includes("python") && pythonVersions(["onnxruntime", "torch"])),
+  };
+}

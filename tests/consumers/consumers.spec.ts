@@ -1,0 +1,235 @@
+/**
+ * The package where people build: packed, installed beside bundlers of locked versions (scripts/setup/consumers.mjs, in
+ * target/consumers), built, and opened in Chromium. Each project does the same (`app/app.js`): what it gets has to be
+ * what Python computed, and of each wasm file there is one, downloaded once.
+ */
+
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium, expect, test, type Page } from "@playwright/test";
+import { ISOLATION, serve } from "../../scripts/serve.mjs";
+import { CHROME } from "../browser/chrome.ts";
+import { cosine, expected, maxDifference } from "../browser/golden.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const consumers = path.join(root, "target", "consumers");
+const installed = path.join(consumers, "node_modules", "clip-vision");
+const golden = path.join(root, "tests", "golden");
+const bin = (...parts: string[]): string => path.join(consumers, "node_modules", ...parts);
+
+/** As strict as the package promises to work with. */
+const STRICT = {
+  ...ISOLATION,
+  "Content-Security-Policy":
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data:",
+};
+
+interface Result {
+  error?: string;
+  embedding: number[];
+  text: number;
+  found: { id: string; score: number }[];
+  near: number;
+  threads: number;
+}
+
+function checkResult(result: Result): void {
+  expect(result.error).toBeUndefined();
+  const python = expected("b32-tiny").values("embedding/rgb-photo.png")!;
+  expect(cosine(result.embedding, python)).toBeGreaterThanOrEqual(0.9999);
+  expect(maxDifference(result.embedding, python)).toBeLessThanOrEqual(1e-4);
+  expect(result).toMatchObject({ text: 64, found: [{ id: "photo" }], near: 1 });
+}
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { encoding: "utf8", recursive: true }).map((file) => path.join(folder, file));
+const hashOf = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
+const wasmFiles = (folder: string): string[] => filesIn(folder).filter((file) => file.endsWith(".wasm"));
+
+/** A project's folder, as in this one, with nothing built in it. */
+function project(name: string): string {
+  const folder = path.join(consumers, name);
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(path.join(root, "tests", "consumers", name), folder, { recursive: true });
+  return folder;
+}
+
+function build(folder: string, script: string, ...args: string[]): void {
+  const env = { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", FORCE_COLOR: "0" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { cwd: folder, env, encoding: "utf8" });
+  expect(status, `${stdout}\n${stderr}`).toBe(0);
+}
+
+/** Opens a page, waits for its result, checks it, and says which wasm files it asked for. */
+async function visit(page: Page, url: string): Promise<string[]> {
+  const wasm: string[] = [];
+  const complaints: string[] = [];
+  page.context().on("request", (request) => void (/\.wasm(\?|$)/.test(request.url()) && wasm.push(request.url())));
+  page.on("pageerror", (error) => complaints.push(error.message));
+  await page.goto(url);
+  await page.waitForSelector("html[data-result]", { state: "attached" });
+  checkResult(JSON.parse((await page.evaluate(() => document.documentElement.dataset["result"])) ?? "{}") as Result);
+  expect(complaints).toEqual([]);
+  return wasm;
+}
+
+/** Serves what was built, beside the golden files, and visits it. */
+async function visitBuilt(page: Page, out: string, headers: Record<string, string> = STRICT): Promise<void> {
+  const server = await serve({ "/": out, "/golden": golden }, { headers });
+  try {
+    const wasm = await visit(page, server.url);
+    expect(new Set(wasm).size, `${wasm.join(" ")}: one of the builds`).toBe(1);
+  } finally {
+    await server.close();
+  }
+}
+
+/** Each of the package's wasm files is in the output, and is there once. */
+function checkWasm(out: string): void {
+  const hashes = (folder: string): string[] => wasmFiles(folder).map(hashOf).sort();
+  expect(hashes(out)).toEqual(hashes(path.join(installed, "dist")));
+}
+
+test.beforeAll(() => {
+  cpSync(path.join(root, "tests", "consumers", "app"), path.join(consumers, "app"), { recursive: true });
+});
+
+test.beforeEach(({}, info) => {
+  info.skip(!existsSync(CHROME), `there is no browser at ${CHROME}`);
+});
+
+test("no bundler: a script of the page's own", async ({ page }) => {
+  const out = path.join(consumers, "plain");
+  rmSync(out, { recursive: true, force: true });
+  cpSync(path.join(installed, "dist"), path.join(out, "clip-vision"), { recursive: true });
+  for (const file of readdirSync(path.join(consumers, "app"))) {
+    const text = readFileSync(path.join(consumers, "app", file), "utf8");
+    writeFileSync(path.join(out, file), text.replace('"clip-vision"', '"./clip-vision/index.js"'));
+  }
+  await visitBuilt(page, out);
+});
+
+test("Vite, built", async ({ page }) => {
+  const folder = project("vite");
+  build(folder, bin("vite", "bin", "vite.js"), "build", "--outDir", "out", "--logLevel", "warn");
+  checkWasm(path.join(folder, "out"));
+  await visitBuilt(page, path.join(folder, "out"));
+});
+
+test("Vite's development server", async ({ page }) => {
+  const folder = project("vite");
+  for (const part of ["models/b32-tiny", "images/rgb-photo.png"]) {
+    cpSync(path.join(golden, part), path.join(folder, "public", "golden", part), { recursive: true });
+  }
+  const child = spawn(process.execPath, [bin("vite", "bin", "vite.js"), "--port", "0"], {
+    cwd: folder,
+    env: { ...process.env, NO_COLOR: "1" },
+  });
+  try {
+    // Of each file that the page asks for there may be one for the page and one for the worker.
+    expect(new Set(await visit(page, await addressOf(child))).size).toBe(1);
+  } finally {
+    child.kill();
+  }
+});
+
+function addressOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    const listen = (piece: Buffer): void => {
+      output += piece.toString();
+      const address = /http:\/\/localhost:\d+\//.exec(output)?.[0];
+      if (address) resolve(address);
+    };
+    child.stdout?.on("data", listen);
+    child.stderr?.on("data", listen);
+    child.on("exit", () => reject(new Error(output)));
+  });
+}
+
+test("webpack 5", async ({ page }) => {
+  const folder = project("webpack");
+  build(folder, "build.cjs");
+  cpSync(path.join(consumers, "app", "index.html"), path.join(folder, "out", "index.html"));
+  checkWasm(path.join(folder, "out"));
+  await visitBuilt(page, path.join(folder, "out"));
+});
+
+test("Rollup", async ({ page }) => {
+  const folder = project("rollup");
+  build(folder, bin("rollup", "dist", "bin", "rollup"), "-c", "--silent");
+  cpSync(path.join(consumers, "app", "index.html"), path.join(folder, "out", "index.html"));
+  checkWasm(path.join(folder, "out"));
+  await visitBuilt(page, path.join(folder, "out"));
+});
+
+test("esbuild", async ({ page }) => {
+  const folder = project("esbuild");
+  build(folder, "build.mjs");
+  cpSync(path.join(consumers, "app", "index.html"), path.join(folder, "out", "index.html"));
+  checkWasm(path.join(folder, "out"));
+  await visitBuilt(page, path.join(folder, "out"));
+});
+
+test("Parcel", async ({ page }) => {
+  const folder = project("parcel");
+  build(folder, bin("parcel", "lib", "bin.js"), "build", "index.html", "--dist-dir", "out", "--public-url", "./", "--no-cache");
+  checkWasm(path.join(folder, "out"));
+  // Its pages have an inline script (an import map), which a strict policy forbids.
+  await visitBuilt(page, path.join(folder, "out"), ISOLATION);
+});
+
+test("Next.js, app router, static export", async ({ page }) => {
+  const folder = project("next");
+  build(folder, bin("next", "dist", "bin", "next"), "build");
+  checkWasm(path.join(folder, "out"));
+  await visitBuilt(page, path.join(folder, "out"), ISOLATION);
+});
+
+test("an extension of Manifest V3: its page, and an offscreen document", async ({}) => {
+  const folder = project("extension");
+  cpSync(path.join(installed, "dist"), path.join(folder, "clip-vision"), { recursive: true });
+  for (const file of readdirSync(path.join(consumers, "app"))) {
+    const text = readFileSync(path.join(consumers, "app", file), "utf8");
+    writeFileSync(path.join(folder, file), text.replace('"clip-vision"', '"./clip-vision/index.js"'));
+  }
+  for (const part of ["models/b32-tiny", "images/rgb-photo.png"]) {
+    cpSync(path.join(golden, part), path.join(folder, "golden", part), { recursive: true });
+  }
+  const profile = mkdtempSync(path.join(os.tmpdir(), "clip-vision-extension-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: CHROME,
+    ignoreDefaultArgs: ["--disable-extensions", "--headless=old"],
+    args: ["--headless=new", "--no-sandbox", "--disable-gpu", `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
+  });
+  try {
+    const background = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+    await visit(await context.newPage(), new URL("/index.html", background.url()).href);
+    const offscreen = "globalThis.embedOffscreen()";
+    checkResult((await background.evaluate(offscreen)) as Result);
+  } finally {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+});
+
+test("publint and attw find nothing wrong with the package", () => {
+  const tarball = path.join(consumers, "clip-vision.tgz");
+  build(consumers, bin("publint", "src", "cli.js"), "run", tarball, "--strict");
+  build(consumers, bin("@arethetypeswrong", "cli", "dist", "index.js"), tarball, "--profile", "esm-only", "--no-emoji");
+});
+
+test("importing it touches nothing of the browser, as where pages are rendered on a server", () => {
+  const script = `
+    for (const name of ["window", "document", "self", "navigator", "Worker", "location", "fetch"]) {
+      Object.defineProperty(globalThis, name, { get() { throw new Error(name + " was touched"); }, configurable: true });
+    }
+    const { ClipVision, Embeddings, topK } = await import("clip-vision");
+    if (![ClipVision, Embeddings, topK].every((one) => typeof one === "function")) throw new Error("exports are missing");`;
+  mkdirSync(consumers, { recursive: true });
+  build(consumers, "--input-type=module", "--eval", script);
+});
