@@ -27,7 +27,8 @@ async function measure(section, ready, askedRounds) {
   const rounds = section.rounds && (askedRounds ?? section.rounds);
   step(`Section ${section.name}`, section.what);
   const begin = Date.now();
-  const browser = section.needs.includes("browser") ? await openBrowser(ready.chrome) : undefined;
+  const inBrowser = section.needs.some((need) => need === "package" || need === "browser");
+  const browser = inBrowser ? await openBrowser(ready.chrome) : undefined;
   try {
     const tables = await section.run({ ...ready, rounds, say: note, tab: (module, options) => browser.open(module, options) });
     keep(section.name, { tables, rounds, versions: versionsOf(section, browser) });

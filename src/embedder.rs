@@ -6,7 +6,7 @@
 use crate::clip::config::VisionConfig;
 use crate::clip::vision::{VisionPass, VisionTower};
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::Image;
+use crate::image::{Image, Measured};
 use crate::ops::Precision;
 use crate::preprocess::PreprocessConfig;
 use candle_core::{Device, Tensor};
@@ -151,15 +151,19 @@ impl ClipVision {
     /// # Errors
     /// As [`embed`](Self::embed).
     pub fn pixel_tensor(&self, image: Image) -> Result<Tensor> {
+        self.measured_pixel_tensor(image, || 0.0).map(|measured| measured.tensor)
+    }
+
+    /// [`pixel_tensor`](Self::pixel_tensor), and what it took by `clock`.
+    pub(crate) fn measured_pixel_tensor(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured> {
         let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
-        let tensor = image.to_tensor_sync(&self.options.device)?;
-        let size = self.image_size();
-        if tensor.dims() != [3, size, size] {
-            let what =
-                format!("the image becomes a pixel tensor of shape {:?}, not [3, {size}, {size}]", tensor.dims());
+        let measured = image.measure(&self.options.device, clock)?;
+        let (size, shape) = (self.image_size(), measured.tensor.dims());
+        if shape != [3, size, size] {
+            let what = format!("the image becomes a pixel tensor of shape {shape:?}, not [3, {size}, {size}]");
             return Err(Error::new(ErrorKind::InvalidArgument, what));
         }
-        Ok(tensor)
+        Ok(measured)
     }
 
     /// The embedding of a pixel tensor, f32 (3, image_size, image_size).

@@ -1,8 +1,9 @@
 //! [`Image`]: where a picture comes from, what is to be done to it, and the pixel tensor that results.
 //!
 //! An image is a recipe. Nothing is read, decoded or computed until [`Image::to_tensor_sync`]; then the whole queue
-//! is checked, the source decoded within its [`Limits`], and the operations run in the order written. The result
-//! equals what Pillow and transformers compute: see [`ResizeFilter`] for the filters.
+//! is checked, and the rows of the source go, as they are decoded within its [`Limits`], through the operations in the
+//! order written. The result equals what Pillow and transformers compute: see [`ResizeFilter`] for the filters, and
+//! [`Decode`] for a faster way that is nearly equal.
 //!
 //! In: encoded bytes, or 8-bit RGB(A) rows (`hwc`). Out: f32, (3, H, W), RGB (`chw`).
 
@@ -23,12 +24,37 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
+use self::decode::Picture;
 pub use self::limits::Limits;
 use self::operations::{Operation, Plan};
-use self::pixels::{Layout, Orientation, Pixels};
+use self::pipeline::{Pipeline, PixelTensor};
+use self::pixels::{Header, Layout, Orientation, Pixels};
 pub use self::resize::ResizeFilter;
 use self::source::Source;
 use crate::{Error, ErrorKind, Result};
+
+/// How closely a decoder follows Pillow's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Decode {
+    /// Every value equals Pillow's. The default.
+    #[default]
+    Exact,
+    /// A JPEG that is to be made much smaller is decoded at 1/2, 1/4 or 1/8 of its size, at no less than twice the size
+    /// that it gets (Pillow's `draft` with a `reducing_gap` of 2). README has the times and the cosines. Everything
+    /// else is decoded exactly.
+    Fast,
+}
+
+/// What an image was made of and what that took, beside its tensor.
+#[cfg_attr(not(feature = "wasm"), allow(dead_code, reason = "the worker alone asks for the rest"))]
+pub(crate) struct Measured {
+    pub(crate) tensor: Tensor,
+    /// Upright width and height of the picture, before any operation.
+    pub(crate) size: (usize, usize),
+    /// What the clock counted while encoded bytes became pixels, and while these became the tensor.
+    pub(crate) decode: f64,
+    pub(crate) preprocess: f64,
+}
 
 /// A picture and the operations queued on it. Cloning shares the bytes.
 ///
@@ -59,11 +85,12 @@ pub struct Image {
     operations: Vec<Operation>,
     background: Option<[u8; 3]>,
     limits: Limits,
+    decode: Decode,
 }
 
 impl Image {
     fn new(source: Source) -> Self {
-        Self { source, operations: Vec::new(), background: None, limits: Limits::default() }
+        Self { source, operations: Vec::new(), background: None, limits: Limits::default(), decode: Decode::default() }
     }
 
     /// A picture in a file, of any format that is read. The name says nothing, the content does.
@@ -103,7 +130,7 @@ impl Image {
     }
 
     fn from_raw(width: usize, height: usize, layout: Layout, data: Vec<u8>) -> Self {
-        Self::new(match Pixels::new(width, height, layout, Orientation::Upright, data) {
+        Self::new(match Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, data) {
             Ok(pixels) => Source::Pixels(Arc::new(pixels)),
             Err(error) => Source::Invalid(error.to_string().into()),
         })
@@ -176,11 +203,17 @@ impl Image {
         self
     }
 
+    /// Sets how closely the decoder follows Pillow's. Default: [`Decode::Exact`].
+    pub fn decode(mut self, decode: Decode) -> Self {
+        self.decode = decode;
+        self
+    }
+
     /// Upright width and height, where they are known without decoding: for raw pixels and after
     /// [`decode_sync`](Self::decode_sync). Operations are not counted in.
     pub fn size(&self) -> Option<(usize, usize)> {
         match &self.source {
-            Source::Pixels(pixels) => Some((pixels.width(), pixels.height())),
+            Source::Pixels(pixels) => Some(pixels.header().upright_size()),
             _ => None,
         }
     }
@@ -193,14 +226,15 @@ impl Image {
 
     /// The same image with its source read and decoded, and its operations still queued.
     ///
-    /// What comes after takes no more time for reading; this is how the stages are timed. The decoded pixels are
-    /// shared by clones.
+    /// What comes after takes no more time for reading. All pixels are held (clones share them), while
+    /// [`to_tensor_sync`](Self::to_tensor_sync) alone needs but a few rows of a JPEG at a time. Decoding is exact,
+    /// whatever [`decode`](Self::decode) says.
     ///
     /// # Errors
     /// Those of [`to_tensor_sync`](Self::to_tensor_sync).
     pub fn decode_sync(self) -> Result<Self> {
         Plan::new(&self.operations)?;
-        let pixels = self.pixels()?;
+        let pixels = self.with_picture(|picture| picture.into_pixels(&self.limits))?;
         Ok(Self { source: Source::Pixels(pixels), ..self })
     }
 
@@ -211,29 +245,43 @@ impl Image {
     /// wrong length; `Fetch` where the source can't be read; `UnsupportedFormat` where it is no picture that is read
     /// here; `Decode` where it is broken; `TooLarge` over a limit; `OutOfMemory`.
     pub fn to_tensor_sync(self, device: &Device) -> Result<Tensor> {
-        let plan = Plan::new(&self.operations)?;
-        let pixels = self.pixels()?;
-        let tensor = pipeline::run(&plan, &pixels, self.background, &self.limits)?;
-        Ok(Tensor::from_vec(tensor.data, (3, tensor.height, tensor.width), device)?)
+        self.measure(device, || 0.0).map(|measured| measured.tensor)
     }
 
-    fn pixels(&self) -> Result<Arc<Pixels>> {
-        let decoded = |bytes: &[u8]| decode::decode(bytes, &self.limits).map(Arc::new);
+    /// [`to_tensor_sync`](Self::to_tensor_sync), and what it took by `clock`.
+    pub(crate) fn measure(self, device: &Device, clock: impl Fn() -> f64) -> Result<Measured> {
+        let plan = Plan::new(&self.operations)?;
+        let start = clock();
+        let (output, size) = self.with_picture(|picture| {
+            let size = picture.header().upright_size();
+            let pipeline = Pipeline::new(&plan, self.background, &self.limits, self.decode, &clock);
+            pipeline.run(picture).map(|output| (output, size))
+        })?;
+        let PixelTensor { data, height, width, preprocess } = output;
+        let decode = clock() - start - preprocess;
+        let tensor = Tensor::from_vec(data, (3, height, width), device)?;
+        Ok(Measured { tensor, size, decode, preprocess })
+    }
+
+    /// Opens the source, and hands it to `work`.
+    fn with_picture<T>(&self, work: impl FnOnce(Picture<'_>) -> Result<T>) -> Result<T> {
+        let limits = &self.limits;
         match &self.source {
             Source::Pixels(pixels) => {
-                decode::check_pixels(pixels.width() as u64, pixels.height() as u64, &self.limits)?;
-                Ok(pixels.clone())
+                let (width, height) = pixels.header().upright_size();
+                decode::check_pixels(width as u64, height as u64, limits)?;
+                work(Picture::Pixels(pixels.clone()))
             }
             Source::Invalid(why) => Err(Error::new(ErrorKind::InvalidArgument, why.as_ref())),
-            Source::Bytes(bytes) => decoded(bytes),
-            Source::Base64(text) => decoded(&source::read_base64(text, &self.limits)?),
+            Source::Bytes(bytes) => work(Picture::open(bytes, limits)?),
+            Source::Base64(text) => work(Picture::open(&source::read_base64(text, limits)?, limits)?),
             Source::Url(url) => {
-                let bytes = source::read_url(url, &self.limits)?;
-                decoded(&bytes).map_err(|error| error.within(source::shortened(url)))
+                let bytes = source::read_url(url, limits)?;
+                Picture::open(&bytes, limits).and_then(work).map_err(|error| error.within(source::shortened(url)))
             }
             Source::Path(path) => {
-                let bytes = source::read_path(path, &self.limits)?;
-                decoded(&bytes).map_err(|error| error.within(path.display()))
+                let bytes = source::read_path(path, limits)?;
+                Picture::open(&bytes, limits).and_then(work).map_err(|error| error.within(path.display()))
             }
         }
     }

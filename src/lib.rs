@@ -50,7 +50,7 @@ pub use clip::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfi
 pub use clip::vision::{VisionPass, VisionStage, VisionTower};
 pub use embedder::{ClipVision, Loader, ModelFiles, Options, TextLoader, TextModel};
 pub use error::{Error, ErrorKind, Result};
-pub use image::{Image, Limits, ResizeFilter};
+pub use image::{Decode, Image, Limits, ResizeFilter};
 #[cfg(feature = "tokio")]
 pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
 pub use ops::{Precision, device_from_name};

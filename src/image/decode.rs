@@ -1,4 +1,8 @@
-//! Encoded bytes to 8-bit pixels, within limits.
+//! Encoded bytes to rows of 8-bit pixels, within limits.
+//!
+//! [`Picture::open`] reads the header, [`Picture::read`] the rows that are asked for, and hands them on as they come: of
+//! a JPEG, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders know no
+//! rows; they are decoded when they are opened.
 //!
 //! Well-kept crates read the formats; this module and its siblings, one a format that needs it, see to it that the
 //! pixels equal those of Pillow's `convert("RGB")`: the first frame of an animation, 16-bit samples cut to their high
@@ -12,7 +16,9 @@ mod png;
 mod tiff;
 mod webp;
 
+use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use ::image::{ColorType, ImageDecoder, ImageError};
 
@@ -20,41 +26,114 @@ use super::exif::Metadata;
 use super::format::Format;
 use super::limits::Limits;
 use super::memory;
-use super::pixels::{Layout, Pixels};
+use super::pixels::{Area, Header, Layout, Pixels, Rows};
 use super::source;
 use crate::{Error, ErrorKind, Result};
 
-/// Decodes `bytes`, which may be of any format that is read here.
-///
-/// # Errors
-/// `UnsupportedFormat` for what is no picture or of a format that is not read, `Decode` for what is broken,
-/// `TooLarge` over a limit.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
-    source::check_bytes(bytes.len() as u64, limits)?;
-    let format = Format::of(bytes);
-    let decode = match format {
-        Format::Jpeg => jpeg::decode,
-        Format::Png => png::decode,
-        Format::Gif => gif::decode,
-        Format::WebP => webp::decode,
-        Format::Bmp => bmp::decode,
-        Format::Tiff => tiff::decode,
-        Format::Foreign(name) => {
-            let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP and TIFF");
-            return Err(Error::new(ErrorKind::UnsupportedFormat, context));
+/// A picture whose header has been read.
+pub(crate) enum Picture<'a> {
+    Jpeg(jpeg::Jpeg<'a>),
+    Png(Box<png::Png<'a>>),
+    Pixels(Arc<Pixels>),
+}
+
+impl<'a> Picture<'a> {
+    /// Opens `bytes`, which may be of any format that is read here.
+    ///
+    /// # Errors
+    /// `UnsupportedFormat` for what is no picture or of a format that is not read, `Decode` for what is broken,
+    /// `TooLarge` over a limit.
+    pub(crate) fn open(bytes: &'a [u8], limits: &Limits) -> Result<Self> {
+        source::check_bytes(bytes.len() as u64, limits)?;
+        let format = Format::of(bytes);
+        let decode = match format {
+            Format::Jpeg => return guarded(format, || jpeg::Jpeg::open(bytes, limits).map(Self::Jpeg)),
+            Format::Png => return guarded(format, || png::open(bytes, limits)),
+            Format::Gif => gif::decode,
+            Format::WebP => webp::decode,
+            Format::Bmp => bmp::decode,
+            Format::Tiff => tiff::decode,
+            Format::Foreign(name) => {
+                let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP and TIFF");
+                return Err(Error::new(ErrorKind::UnsupportedFormat, context));
+            }
+            Format::Unknown if bytes.is_empty() => {
+                return Err(Error::new(ErrorKind::UnsupportedFormat, "no bytes at all"));
+            }
+            Format::Unknown => {
+                let start = bytes.get(..8).unwrap_or(bytes).escape_ascii();
+                let context = format!("no picture: the bytes begin with \"{start}\"");
+                return Err(Error::new(ErrorKind::UnsupportedFormat, context));
+            }
+        };
+        guarded(format, || decode(bytes, limits)).map(|pixels| Self::Pixels(Arc::new(pixels)))
+    }
+
+    /// What the rows are like.
+    pub(crate) fn header(&self) -> Header {
+        match self {
+            Self::Jpeg(jpeg) => jpeg.header(),
+            Self::Png(png) => png.header(),
+            Self::Pixels(pixels) => pixels.header(),
         }
-        Format::Unknown if bytes.is_empty() => {
-            return Err(Error::new(ErrorKind::UnsupportedFormat, "no bytes at all"));
+    }
+
+    /// Makes the rows smaller, by half, to a quarter or an eighth, where the decoder can and the upright picture stays
+    /// `size` at least.
+    pub(crate) fn reduce_to(&mut self, (width, height): (usize, usize)) {
+        if let Self::Jpeg(jpeg) = self {
+            let swaps = jpeg.header().orientation.swaps();
+            jpeg.reduce_to(if swaps { (height, width) } else { (width, height) });
         }
-        Format::Unknown => {
-            let start = bytes.get(..8).unwrap_or(bytes).escape_ascii();
-            let context = format!("no picture: the bytes begin with \"{start}\"");
-            return Err(Error::new(ErrorKind::UnsupportedFormat, context));
+    }
+
+    /// How many bytes of memory reading takes, besides the rows.
+    pub(crate) fn memory(&self) -> u64 {
+        match self {
+            Self::Jpeg(jpeg) => jpeg.memory(),
+            Self::Png(_) | Self::Pixels(_) => 0,
         }
-    };
-    // Half a dozen decoders by others: should one of them panic over a broken file, that file is an error, and the
-    // program goes on. (Where panics abort, as in wasm, this changes nothing.)
-    catch_unwind(AssertUnwindSafe(|| decode(bytes, limits))).unwrap_or_else(|_| {
+    }
+
+    /// Hands the rows of `area`, which must not be empty and lie in the picture, to `sink`, from the first stored one on.
+    ///
+    /// # Errors
+    /// `Decode` for what is broken, `UnsupportedFormat` for what is not read, `TooLarge`, `OutOfMemory`, and those of
+    /// `sink`.
+    pub(crate) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Jpeg(jpeg) => guarded(Format::Jpeg, || jpeg.read(area, sink)),
+            Self::Png(png) => guarded(Format::Png, || png.read(area, sink)),
+            Self::Pixels(pixels) => sink(pixels.rows(&area)),
+        }
+    }
+
+    /// All of its pixels, held.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read), and `TooLarge` where the limits don't allow for that much memory.
+    pub(crate) fn into_pixels(self, limits: &Limits) -> Result<Arc<Pixels>> {
+        if let Self::Pixels(pixels) = self {
+            return Ok(pixels);
+        }
+        let header = self.header();
+        let Header { width, height, layout, .. } = header;
+        let length = (width as u64).saturating_mul(height as u64).saturating_mul(layout.channels() as u64);
+        check_memory((width, height), length.saturating_add(self.memory()), limits)?;
+        let mut data = memory::reserved(width, height, layout.channels())?;
+        self.read(header.whole(), |rows| {
+            let row_length = width * layout.channels();
+            rows.bytes.chunks(rows.stride).take(rows.count).for_each(|row| data.extend_from_slice(&row[..row_length]));
+            Ok(())
+        })?;
+        Pixels::new(header, data).map(Arc::new)
+    }
+}
+
+/// Half a dozen decoders by others: should one of them panic over a broken file, that file is an error, and the program
+/// goes on. (Where panics abort, as in wasm, this changes nothing.)
+fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::new(ErrorKind::Decode, format!("{} broken: its decoder panicked", format.name())))
     })
 }
@@ -84,7 +163,7 @@ fn read(format: Format, mut decoder: impl ImageDecoder, limits: &Limits) -> Resu
     if wide {
         cut_to_8_bits(layout, &mut data);
     }
-    Pixels::new(width as usize, height as usize, layout, orientation, data)
+    Pixels::new(Header { width: width as usize, height: height as usize, layout, orientation }, data)
 }
 
 fn allowed(max_alloc: u64) -> ::image::Limits {
@@ -98,11 +177,17 @@ fn allowed(max_alloc: u64) -> ::image::Limits {
 fn room(width: u32, height: u32, bytes_per_pixel: u64, extra: u64, limits: &Limits) -> Result<Vec<u8>> {
     check_pixels(u64::from(width), u64::from(height), limits)?;
     let needed = (u64::from(width) * u64::from(height)).saturating_mul(bytes_per_pixel + extra);
-    if needed > limits.max_alloc {
-        let context = format!("{width}x{height} pixels take {needed} bytes, over the limit of {}", limits.max_alloc);
-        return Err(Error::new(ErrorKind::TooLarge, context));
-    }
+    check_memory((width, height), needed, limits)?;
     memory::zeroed(width as usize, height as usize, bytes_per_pixel as usize)
+}
+
+/// An error where the `needed` bytes of memory for a picture of `size` pixels are over the limit.
+fn check_memory(size: (impl Display, impl Display), needed: u64, limits: &Limits) -> Result<()> {
+    if needed <= limits.max_alloc {
+        return Ok(());
+    }
+    let context = format!("{}x{} pixels take {needed} bytes, over the limit of {}", size.0, size.1, limits.max_alloc);
+    Err(Error::new(ErrorKind::TooLarge, context))
 }
 
 /// An error where `width`×`height` pixels are none or over the limit.
@@ -122,13 +207,19 @@ pub(crate) fn check_pixels(width: u64, height: u64, limits: &Limits) -> Result<(
 /// Turns 16-bit samples of the machine's byte order into 8-bit ones, in place: the high byte; of gray ones without
 /// alpha, as Pillow has it, the value clipped at 255.
 fn cut_to_8_bits(layout: Layout, data: &mut Vec<u8>) {
+    let samples = cut_in_place(layout, data);
+    data.truncate(samples);
+    data.shrink_to_fit();
+}
+
+/// The same, leaving the second half of `data` as it may be. Returns the length of the first one.
+fn cut_in_place(layout: Layout, data: &mut [u8]) -> usize {
     let samples = data.len() / 2;
     for sample in 0..samples {
         let value = u16::from_ne_bytes([data[2 * sample], data[2 * sample + 1]]);
         data[sample] = if layout == Layout::Gray { value.min(255) as u8 } else { (value >> 8) as u8 };
     }
-    data.truncate(samples);
-    data.shrink_to_fit();
+    samples
 }
 
 /// Turns CMYK (0: no ink) into RGB, in place, by Pillow's formula (`cmyk2rgb`,

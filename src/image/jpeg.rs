@@ -9,7 +9,8 @@
 //! after a bad code, and after the next restart marker. Where Pillow gives up, as on a file that is cut short, there
 //! is an error here. One thing is milder: a baseline picture that lacks nothing but the end marker is read.
 //!
-//! **How**: [`Decoder::new`] reads the headers, [`Decoder::decode`] the rest, and hands on finished rows from the top.
+//! **How**: [`Decoder::new`] reads the headers, [`Decoder::decode`] the rest, and hands on finished rows from the top, a
+//! few at a time.
 //! A picture in one scan is worked through in bands of 8 or 16 rows, and takes hardly any memory; one in several
 //! (progressive) needs its coefficients as a whole.
 //!
@@ -48,23 +49,22 @@ mod vector;
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
 mod x86;
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use self::coefficients::Plane;
 use self::frame::{Frame, McuLayout, Scan};
 use self::huffman::Code;
-use self::markers::{Colors, Event, Parser};
+pub(crate) use self::markers::Colors;
+use self::markers::{Event, Parser};
 use self::rows::Rows;
 use self::sequential::{Extent, Sequential};
 use self::smooth::Progress;
 use super::exif::Metadata;
-use super::pixels::Layout;
+use super::pixels::{Area, Layout};
 use crate::{Error, ErrorKind, Result};
 
 /// At which fraction of its size a picture is decoded; sizes are rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-#[allow(dead_code)] // the smaller ones are for an opt-in fast path
 pub(crate) enum Scale {
     #[default]
     Full,
@@ -83,13 +83,6 @@ impl Scale {
             Self::Eighth => 1,
         }
     }
-}
-
-/// A part of a picture, in pixels at the scale at which it is decoded, as they are stored (not turned upright).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Area {
-    pub(crate) across: Range<usize>,
-    pub(crate) down: Range<usize>,
 }
 
 /// The natural-order place of each coefficient in zigzag order; whatever comes after the 64th is put in the last
@@ -157,13 +150,18 @@ impl<'a> Decoder<'a> {
         Ok(Self { parser, frame, colors, first })
     }
 
+    /// The same picture, whose components mean `colors`, whatever its headers say; if they are as many.
+    pub(crate) fn with_colors(self, colors: Colors) -> Self {
+        let three = |colors| matches!(colors, Colors::Rgb | Colors::YCbCr);
+        if three(colors) && three(self.colors) { Self { colors, ..self } } else { self }
+    }
+
     /// Width and height of what [`decode`](Self::decode) gives.
     pub(crate) fn size(&self, scale: Scale) -> (usize, usize) {
         self.frame.size(scale)
     }
 
     /// The smallest scale at which the picture is at least `width`x`height`, by the rule of Pillow's `Image.draft`.
-    #[cfg_attr(not(test), allow(dead_code, reason = "for an opt-in fast path"))]
     pub(crate) fn scale_for(&self, width: usize, height: usize) -> Scale {
         let times = (self.frame.width / width.max(1)).min(self.frame.height / height.max(1));
         match times {
@@ -191,13 +189,7 @@ impl<'a> Decoder<'a> {
         Rows::size(&self.frame, scale) + coefficients
     }
 
-    /// All of the picture at `scale`.
-    pub(crate) fn whole(&self, scale: Scale) -> Area {
-        let (width, height) = self.size(scale);
-        Area { across: 0..width, down: 0..height }
-    }
-
-    /// Decodes `area` at `scale`, and hands each of its rows to `sink`, from the top.
+    /// Decodes `area`, whose pixels are those at `scale`, and hands its rows to `sink` from the top, a few at a time.
     ///
     /// What lies outside is read, since the rest can't be found otherwise, and errors in it count; but no pixel of it
     /// is computed.

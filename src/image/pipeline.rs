@@ -1,27 +1,32 @@
-//! Runs a plan: decoded pixels to a pixel tensor, computing only what is kept.
+//! Runs a plan: a picture to a pixel tensor, computing only what is kept.
 //!
-//! A crop is never carried out by itself: it narrows what the resize before it computes, or what is read. Zeros
-//! around an image that is smaller than its crop exist only in the tensor. The last step turns 8-bit RGB rows
-//! (`hwc`) into f32 planes (`chw`), looking every value up in the plan's table.
+//! The first resize takes its rows out of the decoder as they come, and asks for no others than it needs; what follows
+//! works on what came of it. A crop is never carried out by itself: it narrows what the resize before it computes, or
+//! what is read. Zeros around an image that is smaller than its crop exist only in the tensor. The last step turns 8-bit
+//! RGB rows (`hwc`) into f32 planes (`chw`), looking every value up in the plan's table.
 
+use std::cell::Cell;
 use std::ops::Range;
 
-use super::decode;
+use super::Decode;
+use super::decode::Picture;
 use super::limits::Limits;
 use super::memory;
 use super::operations::{Operation, Plan};
-use super::pixels::Pixels;
-use super::resize::{self, MAX_SIDE, View, Window};
+use super::pixels::{Area, Pixels};
+use super::resize::{Job, MAX_SIDE, Resampler, ResizeFilter, Window};
 use crate::{Error, ErrorKind, Result};
 
-/// Rows that are turned into values at a time.
-const BAND_ROWS: usize = 32;
+/// How many times the size that it gets a picture keeps at least where its decoder makes it smaller.
+const REDUCING_GAP: usize = 2;
 
 /// f32 values in (3, H, W) order.
 pub(crate) struct PixelTensor {
     pub(crate) data: Vec<f32>,
     pub(crate) height: usize,
     pub(crate) width: usize,
+    /// What the clock counted while it was made of pixels.
+    pub(crate) preprocess: f64,
 }
 
 /// One axis of an image: `kept` pixels of what it is cut from, `before` zeros in front of them, and enough zeros
@@ -59,56 +64,160 @@ impl Span {
     }
 }
 
-/// An image between two operations: a part of some pixels, surrounded by zeros.
+/// An image between two operations: a part of a picture, surrounded by zeros.
 struct Canvas<'a> {
-    pixels: std::borrow::Cow<'a, Pixels>,
-    background: Option<[u8; 3]>,
+    picture: Picture<'a>,
     across: Span,
     down: Span,
 }
 
-/// Runs `plan` over `pixels`.
-pub(crate) fn run(plan: &Plan, pixels: &Pixels, background: Option<[u8; 3]>, limits: &Limits) -> Result<PixelTensor> {
-    let mut canvas = Canvas {
-        pixels: std::borrow::Cow::Borrowed(pixels),
-        background,
-        across: Span::whole(pixels.width()),
-        down: Span::whole(pixels.height()),
-    };
-    let mut operations = plan.geometry.as_slice();
-    while let Some((operation, rest)) = operations.split_first() {
-        let size = (canvas.across.outer, canvas.down.outer);
-        let (width, height, filter) = match *operation {
-            Operation::Resize { width, height, filter } => (width, height, filter),
-            Operation::ResizeShortestEdge { edge, filter } => {
-                let (width, height) = shortest_edge(size, edge)?;
-                (width, height, filter)
-            }
-            _ => {
-                (canvas.across, canvas.down) = crops(canvas.across, canvas.down, &operations[..1], limits)?;
-                operations = rest;
-                continue;
-            }
-        };
-        // The crops that follow say what of the resize is needed.
-        let crop_count = rest.iter().take_while(|next| matches!(next, Operation::CenterCrop { .. })).count();
-        let (cropped, rest) = rest.split_at(crop_count);
-        let (across, down) = crops(Span::whole(width), Span::whole(height), cropped, limits)?;
-        canvas = canvas.resized((width, height), filter, across, down)?;
-        operations = rest;
-    }
-    canvas.into_tensor(&plan.table)
+/// What a run is made with.
+pub(crate) struct Pipeline<'a, Clock> {
+    plan: &'a Plan,
+    background: Option<[u8; 3]>,
+    limits: &'a Limits,
+    decode: Decode,
+    clock: Clock,
+    /// What the clock counted outside the decoder.
+    spent: Cell<f64>,
 }
 
-/// The spans after `operations`, of which only crops count; each size is held against the limits.
-fn crops(mut across: Span, mut down: Span, operations: &[Operation], limits: &Limits) -> Result<(Span, Span)> {
-    for operation in operations {
-        if let Operation::CenterCrop { width, height } = *operation {
-            (across, down) = (across.center_crop(width), down.center_crop(height));
-        }
+impl<'a, Clock: Fn() -> f64> Pipeline<'a, Clock> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        background: Option<[u8; 3]>,
+        limits: &'a Limits,
+        decode: Decode,
+        clock: Clock,
+    ) -> Self {
+        Self { plan, background, limits, decode, clock, spent: Cell::new(0.0) }
     }
-    decode::check_pixels(across.outer as u64, down.outer as u64, limits)?;
-    Ok((across, down))
+
+    /// Runs the plan over `picture`.
+    pub(crate) fn run(&self, picture: Picture<'_>) -> Result<PixelTensor> {
+        let (width, height) = picture.header().upright_size();
+        let mut canvas = Canvas { picture, across: Span::whole(width), down: Span::whole(height) };
+        let mut operations = self.plan.geometry.as_slice();
+        while let Some((operation, rest)) = operations.split_first() {
+            let size = (canvas.across.outer, canvas.down.outer);
+            let (width, height, filter) = match *operation {
+                Operation::Resize { width, height, filter } => (width, height, filter),
+                Operation::ResizeShortestEdge { edge, filter } => {
+                    let (width, height) = shortest_edge(size, edge)?;
+                    (width, height, filter)
+                }
+                _ => {
+                    (canvas.across, canvas.down) = self.crops(canvas.across, canvas.down, &operations[..1])?;
+                    operations = rest;
+                    continue;
+                }
+            };
+            // The crops that follow say what of the resize is needed.
+            let crop_count = rest.iter().take_while(|next| matches!(next, Operation::CenterCrop { .. })).count();
+            let (cropped, rest) = rest.split_at(crop_count);
+            let (across, down) = self.crops(Span::whole(width), Span::whole(height), cropped)?;
+            canvas = self.resized(canvas, (width, height), filter, across, down)?;
+            operations = rest;
+        }
+        self.tensor(canvas)
+    }
+
+    /// The spans after `operations`, of which only crops count. What comes of them is held against the limit on memory.
+    fn crops(&self, mut across: Span, mut down: Span, operations: &[Operation]) -> Result<(Span, Span)> {
+        for operation in operations {
+            if let Operation::CenterCrop { width, height } = *operation {
+                (across, down) = (across.center_crop(width), down.center_crop(height));
+            }
+        }
+        let needed = (across.outer as u64).saturating_mul(down.outer as u64).saturating_mul(3);
+        if needed > self.limits.max_alloc {
+            let (size, most) = (format!("{}x{}", across.outer, down.outer), self.limits.max_alloc);
+            let context = format!("an image of {size} pixels takes {needed} bytes, over the limit of {most}");
+            return Err(Error::new(ErrorKind::TooLarge, context));
+        }
+        Ok((across, down))
+    }
+
+    /// `canvas` resized to `size`, of which `across` and `down` are kept.
+    fn resized<'p>(
+        &self,
+        mut canvas: Canvas<'p>,
+        size: (usize, usize),
+        filter: ResizeFilter,
+        across: Span,
+        down: Span,
+    ) -> Result<Canvas<'p>> {
+        if canvas.across.is_padded() || canvas.down.is_padded() {
+            // Zeros are pixels like others to a resize.
+            canvas = self.padded(canvas)?;
+        }
+        let whole = |span: &Span, length| *span == Span::whole(length);
+        let (width, height) = canvas.picture.header().upright_size();
+        if self.decode == Decode::Fast && whole(&canvas.across, width) && whole(&canvas.down, height) {
+            let enough = |length: usize| length.saturating_mul(REDUCING_GAP);
+            canvas.picture.reduce_to((enough(size.0), enough(size.1)));
+            let (width, height) = canvas.picture.header().upright_size();
+            (canvas.across, canvas.down) = (Span::whole(width), Span::whole(height));
+        }
+        let (columns, rows) = (some(&across.kept), some(&down.kept));
+        let job = Job { window: canvas.window(), size, filter, columns, rows, background: self.background };
+        let pixels = self.resample(canvas.picture, job)?;
+        Ok(Canvas::of(pixels, across, down))
+    }
+
+    fn resample(&self, picture: Picture<'_>, job: Job) -> Result<Pixels> {
+        let allowed = self.limits.max_alloc.saturating_sub(picture.memory());
+        let mut resampler = Resampler::new(&picture.header(), job, allowed)?;
+        picture.read(resampler.area(), |rows| self.timed(|| resampler.push(rows)))?;
+        self.timed(|| resampler.finish())
+    }
+
+    /// The kept part of `canvas` as upright RGB, with its zeros still to be made.
+    fn read<'p>(&self, canvas: Canvas<'p>) -> Result<Canvas<'p>> {
+        let window = canvas.window();
+        let (size, filter) = ((window.width, window.height), ResizeFilter::Nearest);
+        let (columns, rows) = (0..window.width, 0..window.height);
+        let job = Job { window, size, filter, columns, rows, background: self.background };
+        let pixels = self.resample(canvas.picture, job)?;
+        Ok(Canvas::of(pixels, canvas.across, canvas.down))
+    }
+
+    /// The same with its zeros made real.
+    fn padded<'p>(&self, canvas: Canvas<'p>) -> Result<Canvas<'p>> {
+        let Canvas { picture, across, down } = self.read(canvas)?;
+        let mut data = memory::zeroed(across.outer, down.outer, 3)?;
+        picture.read(Canvas::area(&across, &down), |rows| {
+            for (y, row) in rows.bytes.chunks(rows.stride).take(rows.count).enumerate() {
+                let start = ((down.before + y) * across.outer + across.before) * 3;
+                data[start..start + across.kept.len() * 3].copy_from_slice(&row[..across.kept.len() * 3]);
+            }
+            Ok(())
+        })?;
+        let (across, down) = (Span::whole(across.outer), Span::whole(down.outer));
+        Ok(Canvas::of(Pixels::upright_rgb(across.outer, down.outer, data)?, across, down))
+    }
+
+    fn tensor(&self, mut canvas: Canvas<'_>) -> Result<PixelTensor> {
+        let is_there = matches!(&canvas.picture, Picture::Pixels(pixels) if pixels.header().is_upright_rgb());
+        if !is_there {
+            canvas = self.read(canvas)?;
+        }
+        let mut tensor = self.timed(|| canvas.tensor(&self.plan.table))?;
+        tensor.preprocess = self.spent.get();
+        Ok(tensor)
+    }
+
+    fn timed<T>(&self, work: impl FnOnce() -> T) -> T {
+        let start = (self.clock)();
+        let result = work();
+        self.spent.set(self.spent.get() + (self.clock)() - start);
+        result
+    }
+}
+
+/// A crop can be made of zeros alone: then one pixel is computed, and not used.
+fn some(kept: &Range<usize>) -> Range<usize> {
+    if kept.is_empty() { 0..1 } else { kept.clone() }
 }
 
 /// The size whose shorter edge is `edge`, the longer one in proportion and rounded down: transformers'
@@ -124,53 +233,31 @@ fn shortest_edge((width, height): (usize, usize), edge: usize) -> Result<(usize,
     Ok(if width <= height { (edge, long) } else { (long, edge) })
 }
 
-impl<'a> Canvas<'a> {
-    fn view(&self) -> View<'_> {
-        let window = Window {
-            left: self.across.kept.start,
-            top: self.down.kept.start,
-            width: self.across.kept.len(),
-            height: self.down.kept.len(),
-        };
-        View { pixels: &self.pixels, window, background: self.background }
+impl Canvas<'_> {
+    /// Of the pixels that are kept, and of no others.
+    fn of(pixels: Pixels, across: Span, down: Span) -> Self {
+        let from_the_start = |span: Span| Span { kept: 0..span.kept.len(), ..span };
+        Self { picture: Picture::Pixels(pixels.into()), across: from_the_start(across), down: from_the_start(down) }
     }
 
-    /// This, resized to `size`, of which `across` and `down` are kept.
-    fn resized(
-        self,
-        size: (usize, usize),
-        filter: resize::ResizeFilter,
-        across: Span,
-        down: Span,
-    ) -> Result<Canvas<'a>> {
-        let padded;
-        let canvas = if self.across.is_padded() || self.down.is_padded() {
-            // Zeros are pixels like others to a resize.
-            padded = self.padded()?;
-            &padded
-        } else {
-            &self
-        };
-        // A crop can be made of zeros alone: then one pixel is computed, and none of it used.
-        let some = |kept: &Range<usize>| if kept.is_empty() { 0..1 } else { kept.clone() };
-        let pixels = resize::resample(canvas.view(), size, filter, some(&across.kept), some(&down.kept))?;
-        let whole = |span: Span| Span { kept: 0..span.kept.len(), ..span };
-        let (across, down) = (whole(across), whole(down));
-        Ok(Canvas { pixels: std::borrow::Cow::Owned(pixels), background: None, across, down })
+    /// What is kept of the picture, and one pixel at least.
+    fn window(&self) -> Window {
+        let start = |kept: &Range<usize>| if kept.is_empty() { 0 } else { kept.start };
+        Window {
+            left: start(&self.across.kept),
+            top: start(&self.down.kept),
+            width: self.across.kept.len().max(1),
+            height: self.down.kept.len().max(1),
+        }
     }
 
-    /// The same with its zeros made real.
-    fn padded(&self) -> Result<Canvas<'static>> {
-        let (across, down) = (&self.across, &self.down);
-        let at = (across.kept.start, down.kept.start);
-        let size = (across.kept.len(), down.kept.len());
-        let outer = (across.outer, down.outer);
-        let pixels = self.pixels.to_rgb(at, size, self.background, (across.before, down.before), outer)?;
-        let (across, down) = (Span::whole(outer.0), Span::whole(outer.1));
-        Ok(Canvas { pixels: std::borrow::Cow::Owned(pixels), background: None, across, down })
+    /// What is kept of a picture that stands upright.
+    fn area(across: &Span, down: &Span) -> Area {
+        Area { across: across.kept.clone(), down: down.kept.clone() }
     }
 
-    fn into_tensor(self, table: &[[f32; 256]; 3]) -> Result<PixelTensor> {
+    /// Of a picture that is upright RGB.
+    fn tensor(self, table: &[[f32; 256]; 3]) -> Result<PixelTensor> {
         let (width, height) = (self.across.outer, self.down.outer);
         let plane = width * height;
         let mut data = Vec::new();
@@ -181,30 +268,23 @@ impl<'a> Canvas<'a> {
             data.resize(data.len() + plane, values[0]);
         }
         let kept = self.across.kept.len();
-        if kept == 0 || plane == 0 {
-            return Ok(PixelTensor { data, height, width });
-        }
-        let (red, rest) = data.split_at_mut(plane);
-        let (green, blue) = rest.split_at_mut(plane);
-        // Some rows at a time: of a picture that lies on its side, a row is scattered over all of it.
-        let mut band = memory::zeroed(kept, BAND_ROWS, 3)?;
-        let rows = self.down.kept.len();
-        for first in (0..rows).step_by(BAND_ROWS) {
-            let count = BAND_ROWS.min(rows - first);
-            let band = &mut band[..kept * count * 3];
-            let at = (self.across.kept.start, self.down.kept.start + first);
-            self.pixels.read_rgb(at, (kept, count), self.background, band);
-            for (y, row) in band.chunks_exact(kept * 3).enumerate() {
-                let start = (self.down.before + first + y) * width + self.across.before;
-                let planes = [&mut *red, &mut *green, &mut *blue].map(|plane| &mut plane[start..start + kept]);
-                for (channel, (plane, values)) in planes.into_iter().zip(table).enumerate() {
-                    for (to, pixel) in plane.iter_mut().zip(row.as_chunks::<3>().0) {
-                        *to = values[usize::from(pixel[channel])];
+        if kept > 0 && plane > 0 {
+            let (red, rest) = data.split_at_mut(plane);
+            let (green, blue) = rest.split_at_mut(plane);
+            self.picture.read(Self::area(&self.across, &self.down), |rows| {
+                for (y, row) in rows.bytes.chunks(rows.stride).take(rows.count).enumerate() {
+                    let start = (self.down.before + y) * width + self.across.before;
+                    let planes = [&mut *red, &mut *green, &mut *blue].map(|plane| &mut plane[start..start + kept]);
+                    for (channel, (plane, values)) in planes.into_iter().zip(table).enumerate() {
+                        for (to, pixel) in plane.iter_mut().zip(row.as_chunks::<3>().0) {
+                            *to = values[usize::from(pixel[channel])];
+                        }
                     }
                 }
-            }
+                Ok(())
+            })?;
         }
-        Ok(PixelTensor { data, height, width })
+        Ok(PixelTensor { data, height, width, preprocess: 0.0 })
     }
 }
 

@@ -1,8 +1,10 @@
-//! Decoded pixels as the decoder left them, read as upright RGB.
+//! Decoded pixels as a decoder gives them: what their rows are like, and all of them where they are held at once.
 //!
-//! A photograph of 48 megapixels is 144 MB of RGB: it is held once. Turning it upright (EXIF), dropping or
-//! compositing alpha and spreading gray over three channels happen row by row, while the rows are read; no second
-//! copy of the whole picture is made.
+//! A photograph of 48 megapixels is 144 MB of RGB. Where a decoder can, its rows go straight into the resize and are
+//! never all there; gray is spread over three channels and alpha dropped or composited row by row on that way. Rows stay
+//! as they are stored: turning a picture upright (EXIF) is the resize's affair.
+
+use std::ops::Range;
 
 use super::memory;
 use crate::{Error, ErrorKind, Result};
@@ -58,37 +60,77 @@ impl Orientation {
     }
 
     /// Do width and height change places?
-    fn swaps(self) -> bool {
+    pub(crate) fn swaps(self) -> bool {
         matches!(self, Self::Transpose | Self::Rotate90 | Self::Transverse | Self::Rotate270)
+    }
+
+    /// Do a stored row's pixels lie in the order opposite to the upright picture's?
+    pub(crate) fn flips_across(self) -> bool {
+        matches!(self, Self::FlipHorizontal | Self::Rotate180 | Self::Transverse | Self::Rotate270)
+    }
+
+    /// Do the stored rows?
+    pub(crate) fn flips_down(self) -> bool {
+        matches!(self, Self::Rotate180 | Self::FlipVertical | Self::Rotate90 | Self::Transverse)
     }
 }
 
-/// A decoded picture: tightly packed stored rows, and how they are to be read.
-#[derive(Clone, Debug)]
-pub(crate) struct Pixels {
-    data: Vec<u8>,
-    stored_width: usize,
-    stored_height: usize,
-    layout: Layout,
-    orientation: Orientation,
+/// What a picture's rows are like, known before any of them is decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// Pixels in a stored row.
+    pub(crate) width: usize,
+    /// Stored rows.
+    pub(crate) height: usize,
+    pub(crate) layout: Layout,
+    pub(crate) orientation: Orientation,
 }
 
-/// A walk over stored pixels in upright order: pixel `(x, y)` is number `first + x·across + y·down`.
-struct Walk {
-    first: isize,
-    across: isize,
-    down: isize,
+impl Header {
+    /// Upright width and height.
+    pub(crate) fn upright_size(&self) -> (usize, usize) {
+        if self.orientation.swaps() { (self.height, self.width) } else { (self.width, self.height) }
+    }
+
+    /// All of it, as it is stored.
+    pub(crate) fn whole(&self) -> Area {
+        Area { across: 0..self.width, down: 0..self.height }
+    }
+
+    /// Can the rows be taken for upright RGB as they are?
+    pub(crate) fn is_upright_rgb(&self) -> bool {
+        self.layout == Layout::Rgb && self.orientation == Orientation::Upright
+    }
+}
+
+/// A part of a picture, in pixels, as they are stored (not turned upright).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Area {
+    pub(crate) across: Range<usize>,
+    pub(crate) down: Range<usize>,
+}
+
+/// Stored rows on their way from a decoder: any number of them, each of as many pixels as the area that was asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    /// From the first row's first pixel to the last row's last one, or beyond.
+    pub(crate) bytes: &'a [u8],
+    /// Bytes from one row's beginning to the next one's.
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+}
+
+/// A decoded picture: tightly packed stored rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Pixels {
+    header: Header,
+    data: Vec<u8>,
 }
 
 impl Pixels {
-    /// `data` must hold exactly `width·height` pixels of `layout`.
-    pub(crate) fn new(
-        width: usize,
-        height: usize,
-        layout: Layout,
-        orientation: Orientation,
-        data: Vec<u8>,
-    ) -> Result<Self> {
+    /// `data` must hold exactly the pixels that `header` promises.
+    pub(crate) fn new(header: Header, data: Vec<u8>) -> Result<Self> {
+        let Header { width, height, layout, .. } = header;
         let expected = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(layout.channels()));
         if width == 0 || height == 0 {
             return Err(Error::new(ErrorKind::InvalidArgument, format!("an image of {width}x{height} has no pixels")));
@@ -102,133 +144,68 @@ impl Pixels {
             );
             return Err(Error::new(ErrorKind::InvalidArgument, context));
         }
-        Ok(Self { data, stored_width: width, stored_height: height, layout, orientation })
+        Ok(Self { header, data })
     }
 
-    /// Upright width.
-    pub(crate) fn width(&self) -> usize {
-        if self.orientation.swaps() { self.stored_height } else { self.stored_width }
+    /// Upright RGB of `width`x`height` pixels.
+    pub(crate) fn upright_rgb(width: usize, height: usize, data: Vec<u8>) -> Result<Self> {
+        Self::new(Header { width, height, layout: Layout::Rgb, orientation: Orientation::Upright }, data)
     }
 
-    /// Upright height.
-    pub(crate) fn height(&self) -> usize {
-        if self.orientation.swaps() { self.stored_width } else { self.stored_height }
+    pub(crate) fn header(&self) -> Header {
+        self.header
     }
 
-    /// All pixels, if they are upright RGB already and can be read where they lie.
-    pub(crate) fn as_rgb(&self) -> Option<&[u8]> {
-        (self.layout == Layout::Rgb && self.orientation == Orientation::Upright).then_some(&self.data)
+    /// The rows of `area`, which must lie in the picture.
+    pub(crate) fn rows(&self, area: &Area) -> Rows<'_> {
+        let channels = self.header.layout.channels();
+        let stride = self.header.width * channels;
+        let start = area.down.start * stride + area.across.start * channels;
+        Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.down.len() }
+    }
+
+    /// Of gray pixels that are colour numbers, the colours.
+    ///
+    /// # Errors
+    /// `UnsupportedFormat` for pixels that are none, `OutOfMemory`.
+    pub(crate) fn colored(self, colors: &[[u8; 3]; 256]) -> Result<Self> {
+        let Header { width, height, layout, .. } = self.header;
+        if layout != Layout::Gray {
+            return Err(Error::new(ErrorKind::UnsupportedFormat, "colour numbers beside other channels are not read"));
+        }
+        let mut data = memory::reserved(width, height, 3)?;
+        data.extend(self.data.iter().flat_map(|&number| colors[usize::from(number)]));
+        Self::new(Header { layout: Layout::Rgb, ..self.header }, data)
     }
 
     /// Replaces every red, green and blue value by what its table says; of RGB and RGBA pixels only.
     pub(crate) fn map_rgb(&mut self, tables: [[u8; 256]; 3]) {
-        if matches!(self.layout, Layout::Rgb | Layout::Rgba) {
-            for pixel in self.data.chunks_exact_mut(self.layout.channels()) {
+        if matches!(self.header.layout, Layout::Rgb | Layout::Rgba) {
+            for pixel in self.data.chunks_exact_mut(self.header.layout.channels()) {
                 for (value, table) in pixel.iter_mut().zip(&tables) {
                     *value = table[usize::from(*value)];
                 }
             }
         }
     }
+}
 
-    fn walk(&self) -> Walk {
-        let (w, h) = (self.stored_width as isize, self.stored_height as isize);
-        let (first, across, down) = match self.orientation {
-            Orientation::Upright => (0, 1, w),
-            Orientation::FlipHorizontal => (w - 1, -1, w),
-            Orientation::Rotate180 => (w * h - 1, -1, -w),
-            Orientation::FlipVertical => (w * (h - 1), 1, -w),
-            Orientation::Transpose => (0, w, 1),
-            Orientation::Rotate90 => (w * (h - 1), -w, 1),
-            Orientation::Transverse => (w * h - 1, -w, -1),
-            Orientation::Rotate270 => (w - 1, w, -1),
-        };
-        Walk { first, across, down }
+/// Turns a row of `layout` into RGB: gray is spread over three channels, alpha is dropped or composited over
+/// `background`. `rgb` is of the row's length in pixels.
+pub(crate) fn row_to_rgb(layout: Layout, background: Option<[u8; 3]>, row: &[u8], rgb: &mut [u8]) {
+    match (layout, background) {
+        (Layout::Rgb, _) => rgb.copy_from_slice(row),
+        (Layout::Gray, _) => convert::<1>(row, rgb, |[l]| [l, l, l]),
+        (Layout::GrayAlpha, None) => convert::<2>(row, rgb, |[l, _]| [l, l, l]),
+        (Layout::Rgba, None) => convert::<4>(row, rgb, |[r, g, b, _]| [r, g, b]),
+        (Layout::GrayAlpha, Some(over)) => convert::<2>(row, rgb, |[l, a]| composite([l, l, l], a, over)),
+        (Layout::Rgba, Some(over)) => convert::<4>(row, rgb, |[r, g, b, a]| composite([r, g, b], a, over)),
     }
+}
 
-    /// Writes the upright rectangle of `width`×`height` pixels at `(left, top)` as RGB rows into `out`, which must
-    /// be of exactly that size. Alpha is dropped, or composited over `background`.
-    ///
-    /// The rectangle must lie inside the picture.
-    pub(crate) fn read_rgb(
-        &self,
-        (left, top): (usize, usize),
-        (width, height): (usize, usize),
-        background: Option<[u8; 3]>,
-        out: &mut [u8],
-    ) {
-        debug_assert!(left + width <= self.width() && top + height <= self.height());
-        debug_assert_eq!(out.len(), width * height * 3);
-        match (self.layout, background) {
-            (Layout::Gray, _) => self.read_as::<1>((left, top), (width, height), out, |[l]| [l, l, l]),
-            (Layout::Rgb, _) => self.read_as::<3>((left, top), (width, height), out, |rgb| rgb),
-            (Layout::GrayAlpha, None) => self.read_as::<2>((left, top), (width, height), out, |[l, _]| [l, l, l]),
-            (Layout::Rgba, None) => self.read_as::<4>((left, top), (width, height), out, |[r, g, b, _]| [r, g, b]),
-            (Layout::GrayAlpha, Some(over)) => {
-                self.read_as::<2>((left, top), (width, height), out, |[l, a]| composite([l, l, l], a, over));
-            }
-            (Layout::Rgba, Some(over)) => {
-                self.read_as::<4>((left, top), (width, height), out, |[r, g, b, a]| composite([r, g, b], a, over));
-            }
-        }
-    }
-
-    fn read_as<const CHANNELS: usize>(
-        &self,
-        (left, top): (usize, usize),
-        (width, height): (usize, usize),
-        out: &mut [u8],
-        rgb: impl Fn([u8; CHANNELS]) -> [u8; 3],
-    ) {
-        let (stored, _) = self.data.as_chunks::<CHANNELS>();
-        let (out, _) = out.as_chunks_mut::<3>();
-        let walk = self.walk();
-        let first = walk.first + left as isize * walk.across + top as isize * walk.down;
-        if walk.across == 1 {
-            for (y, row) in out.chunks_exact_mut(width).enumerate() {
-                let start = (first + y as isize * walk.down) as usize;
-                for (to, from) in row.iter_mut().zip(&stored[start..start + width]) {
-                    *to = rgb(*from);
-                }
-            }
-        } else if walk.across == -1 {
-            for (y, row) in out.chunks_exact_mut(width).enumerate() {
-                let end = (first + y as isize * walk.down) as usize + 1;
-                for (to, from) in row.iter_mut().zip(stored[end - width..end].iter().rev()) {
-                    *to = rgb(*from);
-                }
-            }
-        } else {
-            // Upright columns are stored rows: walk along the stored rows, the only order that the caches like.
-            for x in 0..width {
-                let start = first + x as isize * walk.across;
-                for y in 0..height {
-                    out[y * width + x] = rgb(stored[(start + y as isize * walk.down) as usize]);
-                }
-            }
-        }
-    }
-
-    /// The upright rectangle at `(left, top)` as RGB pixels of its own, surrounded by zeros: `before` pixels to the
-    /// left and above, as many as needed to the right and below to make `outer`.
-    pub(crate) fn to_rgb(
-        &self,
-        at: (usize, usize),
-        size: (usize, usize),
-        background: Option<[u8; 3]>,
-        before: (usize, usize),
-        outer: (usize, usize),
-    ) -> Result<Self> {
-        let mut data = memory::zeroed(outer.0, outer.1, 3)?;
-        if size == outer {
-            self.read_rgb(at, size, background, &mut data);
-        } else if size.0 > 0 {
-            for y in 0..size.1 {
-                let start = ((before.1 + y) * outer.0 + before.0) * 3;
-                self.read_rgb((at.0, at.1 + y), (size.0, 1), background, &mut data[start..start + size.0 * 3]);
-            }
-        }
-        Self::new(outer.0, outer.1, Layout::Rgb, Orientation::Upright, data)
+fn convert<const CHANNELS: usize>(row: &[u8], rgb: &mut [u8], pixel: impl Fn([u8; CHANNELS]) -> [u8; 3]) {
+    for (to, from) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(row.as_chunks::<CHANNELS>().0) {
+        *to = pixel(*from);
     }
 }
 
@@ -252,50 +229,6 @@ fn composite(rgb: [u8; 3], alpha: u8, background: [u8; 3]) -> [u8; 3] {
 mod tests {
     use super::*;
 
-    fn upright(orientation: u32, channels: Layout) -> Vec<u8> {
-        // Stored: 3 wide, 2 high, gray values 1..=6.
-        let data = (1..=6u8).flat_map(|v| std::iter::repeat_n(v, channels.channels())).collect();
-        let pixels = Pixels::new(3, 2, channels, Orientation::from_exif(orientation), data).unwrap();
-        let size = (pixels.width(), pixels.height());
-        let mut out = vec![0; 18];
-        pixels.read_rgb((0, 0), size, None, &mut out);
-        let (rgb, _) = out.as_chunks::<3>();
-        assert!(rgb.iter().all(|[r, g, b]| r == g && g == b));
-        let mut gray: Vec<u8> = rgb.iter().map(|p| p[0]).collect();
-        gray.insert(0, size.0 as u8);
-        gray
-    }
-
-    #[test]
-    fn every_orientation_turns_as_pillow_does() {
-        // What Image.transpose gives for [[1, 2, 3], [4, 5, 6]], after the width.
-        let cases: [(u32, [u8; 7]); 10] = [
-            (0, [3, 1, 2, 3, 4, 5, 6]),
-            (1, [3, 1, 2, 3, 4, 5, 6]),
-            (2, [3, 3, 2, 1, 6, 5, 4]),
-            (3, [3, 6, 5, 4, 3, 2, 1]),
-            (4, [3, 4, 5, 6, 1, 2, 3]),
-            (5, [2, 1, 4, 2, 5, 3, 6]),
-            (6, [2, 4, 1, 5, 2, 6, 3]),
-            (7, [2, 6, 3, 5, 2, 4, 1]),
-            (8, [2, 3, 6, 2, 5, 1, 4]),
-            (9, [3, 1, 2, 3, 4, 5, 6]),
-        ];
-        for layout in [Layout::Gray, Layout::GrayAlpha, Layout::Rgb, Layout::Rgba] {
-            for (orientation, expected) in cases {
-                assert_eq!(upright(orientation, layout), expected, "orientation {orientation}, {layout:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn part_of_a_turned_picture() {
-        let pixels = Pixels::new(3, 2, Layout::Gray, Orientation::Rotate90, (1..=6).collect()).unwrap();
-        let mut out = vec![0; 6];
-        pixels.read_rgb((1, 1), (1, 2), None, &mut out);
-        assert_eq!(out, [2, 2, 2, 3, 3, 3]);
-    }
-
     #[test]
     fn compositing_rounds_as_pillow_does() {
         // Image.alpha_composite over (255, 255, 255, 255) and over (10, 20, 30, 255).
@@ -315,7 +248,7 @@ mod tests {
     #[test]
     fn wrong_lengths_are_refused() {
         for (width, height, bytes) in [(2, 2, 11), (2, 2, 13), (0, 2, 0), (usize::MAX, 2, 6)] {
-            let error = Pixels::new(width, height, Layout::Rgb, Orientation::Upright, vec![0; bytes]).unwrap_err();
+            let error = Pixels::upright_rgb(width, height, vec![0; bytes]).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         }
     }

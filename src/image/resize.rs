@@ -11,13 +11,22 @@
 //! - a pass that would not change the size is left out;
 //! - columns go first where that is less work by Pillow 13's measure (see [`columns_first`]).
 //!
-//! What a following crop throws away is never computed: [`resample`] is told which part of the output is kept, and
-//! reads only the rows and columns that this part depends on.
+//! What a following crop throws away is never computed: a [`Job`] says which part of the output is kept, and only the
+//! rows and columns that this part depends on are asked for.
 //!
-//! Pixels in and out are 8-bit RGB rows (`hwc`). The two inner loops have siblings of identical signatures in
-//! `resize/`: `scalar` everywhere, and SIMD where the machine has it; `passes` picks. Every one gives the same bits.
+//! A [`Resampler`] takes rows as they come out of a decoder, so the picture is never there as a whole. They come in the
+//! order in which they are stored; a picture that lies on its side (EXIF) is resampled lying, with the axes exchanged and
+//! the weights in reverse where its rows or columns are, and what comes out, which is small, is turned. That gives the
+//! same bits, for the order of two passes is exchanged with the axes.
+//!
+//! In: stored rows of any layout. Out: upright 8-bit RGB rows (`hwc`). The two inner loops have siblings of identical
+//! signatures in `resize/`: `scalar` everywhere, and SIMD where the machine has it; `passes` picks. Every one gives the
+//! same bits.
 
+mod along;
 mod axis;
+mod change;
+mod down;
 mod nearest;
 mod passes;
 mod scalar;
@@ -30,9 +39,11 @@ mod vector;
 
 use std::ops::Range;
 
-use self::axis::{Axis, Taps};
+use self::along::Along;
+use self::change::Change;
+use self::down::Down;
 use super::memory;
-use super::pixels::{Layout, Orientation, Pixels};
+use super::pixels::{Area, Header, Layout, Pixels, Rows, row_to_rgb};
 use crate::{Error, ErrorKind, Result};
 
 /// How pixels are weighted when an image changes its size. Each equals Pillow's filter of the number given.
@@ -51,11 +62,8 @@ pub enum ResizeFilter {
 /// Longer sides are refused: Pillow could not allocate them, and positions must stay exact.
 pub(crate) const MAX_SIDE: u64 = 1 << 29;
 
-/// Weights held at a time; more are computed in several rounds.
-const MAX_TAPS_HELD: usize = 4 << 20;
-
-/// Rows that are turned upright and converted to RGB at a time.
-const BAND_ROWS: usize = 32;
+/// Rows that are taken at a time.
+const BAND_ROWS: usize = 16;
 
 /// A rectangle of a picture, in upright pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,93 +74,166 @@ pub(crate) struct Window {
     pub(crate) height: usize,
 }
 
-/// What is resampled: a rectangle of decoded pixels, read as RGB.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub(crate) pixels: &'a Pixels,
+/// What is to be resampled, and to what; all of it in upright pixels.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// The part of the picture that is resampled.
     pub(crate) window: Window,
+    /// The width and height that it gets.
+    pub(crate) size: (usize, usize),
+    pub(crate) filter: ResizeFilter,
+    /// The part of that which is wanted; not empty.
+    pub(crate) columns: Range<usize>,
+    pub(crate) rows: Range<usize>,
+    /// What transparent pixels are composited over.
     pub(crate) background: Option<[u8; 3]>,
 }
 
-impl View<'_> {
-    /// The part of the window in `columns` and `rows`, as RGB pixels of its own.
-    pub(crate) fn to_rgb(self, columns: Range<usize>, rows: Range<usize>) -> Result<Pixels> {
-        let at = (self.window.left + columns.start, self.window.top + rows.start);
-        let size = (columns.len(), rows.len());
-        self.pixels.to_rgb(at, size, self.background, (0, 0), size)
+/// A resampling under way: stored rows go in, and when all have come, an upright RGB picture comes out.
+pub(crate) struct Resampler {
+    layout: Layout,
+    background: Option<[u8; 3]>,
+    /// The stored pixels that are needed.
+    area: Area,
+    along: Along,
+    down: Down,
+    /// Which pass comes first.
+    along_first: bool,
+    /// Whether the result has to be mirrored at its diagonal.
+    transposed: bool,
+    /// Rows turned into RGB, or one that has gone through the first pass only.
+    between: Vec<u8>,
+    out: Vec<u8>,
+    height: usize,
+}
+
+impl Resampler {
+    /// A resampling of pictures as `header` describes them, which takes up to `allowed` bytes of memory.
+    ///
+    /// # Errors
+    /// `TooLarge` where a side is over [`MAX_SIDE`] or more memory is needed, `OutOfMemory` where it can't be had.
+    pub(crate) fn new(header: &Header, job: Job, allowed: u64) -> Result<Self> {
+        let Job { window, size, filter, columns, rows, background } = job;
+        if size.0 as u64 > MAX_SIDE || size.1 as u64 > MAX_SIDE {
+            return Err(Error::new(ErrorKind::TooLarge, format!("a resize to {}x{} pixels", size.0, size.1)));
+        }
+        let columns_first = columns_first((window.width, window.height), size);
+        let (flips_across, flips_down) = (header.orientation.flips_across(), header.orientation.flips_down());
+        let across = (window.left, window.width, size.0, columns);
+        let down = (window.top, window.height, size.1, rows);
+        let transposed = header.orientation.swaps();
+        let (across, down) = if transposed { (down, across) } else { (across, down) };
+
+        let (start, inputs, outputs, kept) = across;
+        let change = Change::new(inputs, outputs, filter, &kept, flips_across)?;
+        let stored_start = if flips_across { header.width - start - inputs } else { start };
+        let area_across = shifted(change.inputs(&kept), stored_start);
+        let (out_width, across_is_weighted) = (kept.len(), change.is_weighted());
+        let along = Along::new(change, kept)?;
+
+        let (start, inputs, outputs, kept) = down;
+        let change = Change::new(inputs, outputs, filter, &kept, flips_down)?;
+        let stored_start = if flips_down { header.height - start - inputs } else { start };
+        let area_down = shifted(change.inputs(&kept), stored_start);
+        // Where but one pass has weights, rows get shorter first, if they do.
+        let along_first = !(across_is_weighted && change.is_weighted()) || columns_first == transposed;
+        let row_length = if along_first { out_width * 3 } else { area_across.len() * 3 };
+        let height = kept.len();
+
+        let between_rows = if along_first && header.layout == Layout::Rgb { 0 } else { BAND_ROWS };
+        let out_length = (out_width as u64).saturating_mul(height as u64).saturating_mul(3);
+        let needed = Down::memory(&change, &kept, row_length, BAND_ROWS)
+            .saturating_add((area_across.len() * 3 * between_rows) as u64)
+            .saturating_add(out_length);
+        if needed > allowed {
+            let context = format!("a resize to {}x{} takes {needed} bytes, over the limit", size.0, size.1);
+            return Err(Error::new(ErrorKind::TooLarge, context));
+        }
+        Ok(Self {
+            layout: header.layout,
+            background,
+            down: Down::new(change, kept, flips_down, row_length, BAND_ROWS)?,
+            between: memory::zeroed(area_across.len(), between_rows, 3)?,
+            area: Area { across: area_across, down: area_down },
+            along,
+            along_first,
+            transposed,
+            out: memory::zeroed(out_width, height, 3)?,
+            height,
+        })
     }
 
-    /// Calls `f(first row, rows, stride)` with bands of upright RGB rows, which together are `columns`×`rows` of
-    /// the window. The stride is in bytes.
-    fn for_each_band(
-        self,
-        columns: Range<usize>,
-        rows: Range<usize>,
-        mut f: impl FnMut(Range<usize>, &[u8], usize),
-    ) -> Result<()> {
-        if let Some(rgb) = self.pixels.as_rgb() {
-            let stride = self.pixels.width() * 3;
-            let start = (self.window.top + rows.start) * stride + (self.window.left + columns.start) * 3;
-            f(rows, &rgb[start..], stride);
-            return Ok(());
-        }
-        let stride = columns.len() * 3;
-        let mut band = memory::zeroed(columns.len(), BAND_ROWS.min(rows.len()), 3)?;
-        let mut start = rows.start;
-        while start < rows.end {
-            let end = rows.end.min(start + BAND_ROWS);
-            let at = (self.window.left + columns.start, self.window.top + start);
-            let band = &mut band[..(end - start) * stride];
-            self.pixels.read_rgb(at, (columns.len(), end - start), self.background, band);
-            f(start..end, band, stride);
-            start = end;
+    /// The stored pixels that are to be pushed.
+    pub(crate) fn area(&self) -> Area {
+        self.area.clone()
+    }
+
+    /// Takes the next rows of [`area`](Self::area).
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(crate) fn push(&mut self, rows: Rows<'_>) -> Result<()> {
+        let mut taken = 0;
+        while taken < rows.count {
+            let count = BAND_ROWS.min(rows.count - taken);
+            let band = Rows { bytes: &rows.bytes[taken * rows.stride..], stride: rows.stride, count };
+            if self.along_first {
+                self.take_along_first(band)?
+            } else {
+                self.take_down_first(band)?
+            }
+            taken += count;
         }
         Ok(())
     }
-}
 
-/// Resamples `view` to `width`×`height` and returns the part of that in `columns` and `rows`, as upright RGB.
-///
-/// # Errors
-/// `TooLarge` where a side is over [`MAX_SIDE`], `OutOfMemory` where a buffer can't be had.
-pub(crate) fn resample(
-    view: View<'_>,
-    (width, height): (usize, usize),
-    filter: ResizeFilter,
-    columns: Range<usize>,
-    rows: Range<usize>,
-) -> Result<Pixels> {
-    if width as u64 > MAX_SIDE || height as u64 > MAX_SIDE {
-        return Err(Error::new(ErrorKind::TooLarge, format!("a resize to {width}x{height} pixels")));
+    fn take_along_first(&mut self, band: Rows<'_>) -> Result<()> {
+        let room = self.down.room(band.count);
+        if self.layout == Layout::Rgb {
+            self.along.apply(band.bytes, band.stride, room)?;
+        } else {
+            let rgb_stride = self.area.across.len() * 3;
+            to_rgb(self.layout, self.background, band, self.area.across.len(), &mut self.between);
+            self.along.apply(&self.between, rgb_stride, room)?;
+        }
+        let row_length = self.along.width() * 3;
+        while let Some(place) = self.down.ready() {
+            self.down.make(place, &mut self.out[place * row_length..][..row_length])?;
+        }
+        Ok(())
     }
-    let across = width != view.window.width;
-    let down = height != view.window.height;
-    if !across && !down {
-        return view.to_rgb(columns, rows);
+
+    fn take_down_first(&mut self, band: Rows<'_>) -> Result<()> {
+        let (stored_length, row_length) = (self.area.across.len() * 3, self.along.width() * 3);
+        to_rgb(self.layout, self.background, band, self.area.across.len(), self.down.room(band.count));
+        while let Some(place) = self.down.ready() {
+            let row = &mut self.between[..stored_length];
+            self.down.make(place, row)?;
+            self.along.apply(row, stored_length, &mut self.out[place * row_length..][..row_length])?;
+        }
+        Ok(())
     }
-    if filter == ResizeFilter::Nearest {
-        return nearest::resample(view, (width, height), columns, rows);
-    }
-    let across = across.then(|| Axis::new(view.window.width, width, filter));
-    let down = down.then(|| Axis::new(view.window.height, height, filter));
-    match (across, down) {
-        (Some(across), None) => horizontal(view, across, columns, rows),
-        (None, Some(down)) => vertical(view, down, columns, rows),
-        (None, None) => view.to_rgb(columns, rows),
-        (Some(across), Some(down)) => {
-            // Only what the second pass reads comes out of the first one.
-            if columns_first((view.window.width, view.window.height), (width, height)) {
-                let needed = across.inputs(&columns);
-                let middle = vertical(view, down, needed.clone(), rows.clone())?;
-                let rest = across.starting_at(needed.start);
-                horizontal(whole(&middle), rest, columns, 0..rows.len())
-            } else {
-                let needed = down.inputs(&rows);
-                let middle = horizontal(view, across, columns.clone(), needed.clone())?;
-                let rest = down.starting_at(needed.start);
-                vertical(whole(&middle), rest, 0..columns.len(), rows)
+
+    /// The result, once all rows have come.
+    ///
+    /// # Errors
+    /// `Decode` where rows are missing, `OutOfMemory`.
+    pub(crate) fn finish(mut self) -> Result<Pixels> {
+        if !self.down.is_done() {
+            return Err(Error::new(ErrorKind::Decode, "the picture has fewer rows than it should"));
+        }
+        let (width, height) = (self.along.width(), self.height);
+        if !self.transposed {
+            return Pixels::upright_rgb(width, height, self.out);
+        }
+        let mut turned = memory::zeroed(width, height, 3)?;
+        let (stored, _) = self.out.as_chunks::<3>();
+        for (x, column) in turned.as_chunks_mut::<3>().0.chunks_exact_mut(height).enumerate() {
+            for (to, row) in column.iter_mut().zip(stored.chunks_exact(width)) {
+                *to = row[x];
             }
         }
+        Pixels::upright_rgb(height, width, turned)
     }
 }
 
@@ -164,52 +245,17 @@ fn columns_first(from: (usize, usize), to: (usize, usize)) -> bool {
     new_height < height && height - new_height > 2 * (width - new_width)
 }
 
-fn whole(pixels: &Pixels) -> View<'_> {
-    let window = Window { left: 0, top: 0, width: pixels.width(), height: pixels.height() };
-    View { pixels, window, background: None }
+fn shifted(range: Range<usize>, by: usize) -> Range<usize> {
+    range.start + by..range.end + by
 }
 
-/// The output `columns` of `axis` for the input `rows` of `view`.
-fn horizontal(view: View<'_>, axis: Axis, columns: Range<usize>, rows: Range<usize>) -> Result<Pixels> {
-    let stride = columns.len() * 3;
-    let mut out = memory::zeroed(columns.len(), rows.len(), 3)?;
-    let mut done = columns.start;
-    while done < columns.end {
-        let (taps, next) = Taps::of_columns(&axis, done..columns.end, MAX_TAPS_HELD)?;
-        let offset = (done - columns.start) * 3;
-        let input_columns = axis.inputs(&(done..next));
-        view.for_each_band(input_columns, rows.clone(), |band, input, input_stride| {
-            let first = (band.start - rows.start) * stride;
-            let out = &mut out[first + offset..];
-            passes::horizontal(input, input_stride, band.len(), &taps, out, stride);
-        })?;
-        done = next;
+/// The rows of `band`, `width` pixels each, as tightly packed RGB.
+fn to_rgb(layout: Layout, background: Option<[u8; 3]>, band: Rows<'_>, width: usize, out: &mut [u8]) {
+    let rows = out.chunks_exact_mut(width * 3).zip(band.bytes.chunks(band.stride)).take(band.count);
+    for (to, from) in rows {
+        row_to_rgb(layout, background, &from[..width * layout.channels()], to);
     }
-    Pixels::new(columns.len(), rows.len(), Layout::Rgb, Orientation::Upright, out)
 }
 
-/// The output `rows` of `axis` for the input `columns` of `view`.
-fn vertical(view: View<'_>, axis: Axis, columns: Range<usize>, rows: Range<usize>) -> Result<Pixels> {
-    let needed = axis.inputs(&rows);
-    let copy;
-    let (input, input_stride) = match view.pixels.as_rgb() {
-        Some(rgb) => {
-            let stride = view.pixels.width() * 3;
-            let start = (view.window.top + needed.start) * stride + (view.window.left + columns.start) * 3;
-            (&rgb[start..], stride)
-        }
-        None => {
-            copy = view.to_rgb(columns.clone(), needed.clone())?;
-            (copy.as_rgb().unwrap_or_default(), columns.len() * 3)
-        }
-    };
-    let stride = columns.len() * 3;
-    let mut out = memory::zeroed(columns.len(), rows.len(), 3)?;
-    let mut taps = Taps::default();
-    for (y, out) in rows.clone().zip(out.chunks_exact_mut(stride)) {
-        let from = taps.set_row(&axis, y)?;
-        let start = (from - needed.start) * input_stride;
-        passes::vertical(&input[start..], input_stride, &taps, out);
-    }
-    Pixels::new(columns.len(), rows.len(), Layout::Rgb, Orientation::Upright, out)
-}
+#[cfg(test)]
+mod tests;

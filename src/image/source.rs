@@ -34,7 +34,10 @@ impl std::fmt::Debug for Source {
             Self::Base64(text) => write!(f, "Base64({} characters)", text.len()),
             Self::Url(url) => write!(f, "Url({})", shortened(url)),
             Self::Invalid(why) => write!(f, "Invalid({why})"),
-            Self::Pixels(pixels) => write!(f, "Pixels({}x{})", pixels.width(), pixels.height()),
+            Self::Pixels(pixels) => {
+                let (width, height) = pixels.header().upright_size();
+                write!(f, "Pixels({width}x{height})")
+            }
         }
     }
 }

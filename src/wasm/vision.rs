@@ -5,7 +5,7 @@ use super::{WasmClipVision, answer, malformed, thrown};
 use crate::clip::vision::VisionPass;
 use crate::embedder::ClipVision;
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::Image;
+use crate::image::{Decode, Image, Measured};
 use candle_core::Tensor;
 use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use wasm_bindgen::prelude::*;
 const TYPES: &str = r#"
 /** A picture: an image file's bytes, or rows of 8-bit pixels without padding. */
 export type WirePhoto =
-  | { kind: "encoded"; bytes: Uint8Array }
+  | { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" }
   | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 };
 /** How a picture was read; milliseconds of decoding and preprocessing. */
 export interface WirePrepared {
@@ -52,6 +52,16 @@ enum Photo {
 struct EncodedPhoto {
     #[serde(with = "serde_wasm_bindgen::preserve")]
     bytes: Uint8Array,
+    #[serde(default)]
+    decode: WireDecode,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum WireDecode {
+    #[default]
+    Exact,
+    Fast,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +93,13 @@ impl Photo {
 
     fn image(self) -> Result<Image> {
         match self {
-            Self::Encoded(EncodedPhoto { bytes }) => Ok(Image::from_bytes(bytes.to_vec())),
+            Self::Encoded(EncodedPhoto { bytes, decode }) => {
+                let decode = match decode {
+                    WireDecode::Exact => Decode::Exact,
+                    WireDecode::Fast => Decode::Fast,
+                };
+                Ok(Image::from_bytes(bytes.to_vec()).decode(decode))
+            }
             Self::Pixels(PixelPhoto { data, width, height, channels }) => {
                 let pixels = Uint8Array::new(&data).to_vec();
                 match channels {
@@ -179,16 +195,9 @@ impl WasmClipVision {
     fn prepare_photo(&self, photo: WirePhoto) -> Result<PreparedPhoto> {
         let photo = Photo::read(photo)?;
         let decoder = photo.decoder();
-        let (image, decode) = timed(|| photo.image()?.limits(self.limits).decode_sync())?;
-        let (width, height) = image.size().unwrap_or_default();
-        let (pixels, preprocess) = timed(|| self.clip.pixel_tensor(image))?;
+        let image = photo.image()?.limits(self.limits);
+        let Measured { tensor: pixels, size: (width, height), decode, preprocess } =
+            self.clip.measured_pixel_tensor(image, now)?;
         Ok(PreparedPhoto { pixels, reading: Reading { decoder, width, height, decode, preprocess } })
     }
-}
-
-/// The time that `work` takes, in milliseconds, beside what it gives.
-fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
-    let start = now();
-    let result = work()?;
-    Ok((result, now() - start))
 }

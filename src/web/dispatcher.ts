@@ -29,6 +29,7 @@ import type {
   Request,
   Response,
   Timings,
+  WireDecoding,
   WireLoad,
   WirePhoto,
   WirePixels,
@@ -65,7 +66,7 @@ const REPORT_EVERY = 50;
 
 /** A photo that has been read: a file, pixels, or a picture that only the browser can read. */
 type ReadPhoto =
-  | { kind: "encoded"; bytes: Uint8Array; type: string }
+  | ({ kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding)
   | WirePixels
   | Extract<WirePhoto, { kind: "bitmap" | "frame" }>;
 
@@ -255,12 +256,13 @@ export class Dispatcher {
       signal: AbortSignal;
     },
   ): Promise<EngineModel> {
-    const { precision, normalize, maxPixels, model } = given.load;
+    const { precision, normalize, maxBytes, maxPixels, model } = given.load;
     const options = {
       config: given.config,
       ...(given.preprocessor && { preprocessor: given.preprocessor }),
       ...(precision !== undefined && { precision }),
       ...(normalize !== undefined && { normalize }),
+      ...(maxBytes !== undefined && { maxBytes }),
       ...(maxPixels !== undefined && { maxPixels }),
     };
     const loader = guarded(engine, () => new engine.ModelLoader(options));
@@ -299,13 +301,13 @@ export class Dispatcher {
     switch (photo.kind) {
       case "url": {
         const file = await openFile({ url: photo.url }, this.#fetch, signal);
-        return { kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: "" };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: "" };
       }
       case "blob": {
         const { blob } = photo;
         const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
         const file = await openFile({ blob, name }, this.#fetch, signal);
-        return { kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: blob.type };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: blob.type };
       }
       case "encoded":
         return { ...photo, type: "" };
@@ -347,7 +349,7 @@ export class Dispatcher {
     return [embedding, [embedding.buffer]];
   }
 
-  /** Decodes and preprocesses a photo in Rust; the browser decodes what Rust can't. */
+  /** Decodes and preprocesses a photo in Rust; the browser decodes what Rust can't, or what it was asked to. */
   async #prepare(photo: ReadPhoto): Promise<Prepared> {
     const { engine, model } = this.#ready();
     const inRust = (given: EnginePhoto, browser?: { decode: number }): Prepared => {
@@ -360,14 +362,19 @@ export class Dispatcher {
     if (photo.kind === "bitmap") return decodedBy(this.#host.readPixels(photo.bitmap));
     if (photo.kind === "frame") return decodedBy(this.#host.readPixels(photo.frame));
     if (photo.kind === "pixels") return inRust(photo);
-    try {
-      return inRust({ kind: "encoded", bytes: photo.bytes });
-    } catch (error) {
-      if (!isCoded(error) || error.code !== "unsupported-format") throw error;
-      const pixels = await this.#host.decodeInBrowser(photo.bytes, photo.type);
-      if (pixels === undefined) throw error;
-      return decodedBy(pixels);
+    const { bytes, type, decode, decoder } = photo;
+    let refusal: unknown = new ClipVisionError("unsupported-format", "The browser does not decode this file");
+    if (decoder !== "browser") {
+      try {
+        return inRust({ kind: "encoded", bytes, ...(decode && { decode }) });
+      } catch (error) {
+        if (decoder === "rust" || !isCoded(error) || error.code !== "unsupported-format") throw error;
+        refusal = error;
+      }
     }
+    const pixels = await this.#host.decodeInBrowser(bytes, type);
+    if (pixels === undefined) throw refusal;
+    return decodedBy(pixels);
   }
 
   /** Computes an embedding, with an ear for messages between the layers: a photo that is taken back ends it there. */

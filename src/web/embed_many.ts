@@ -5,6 +5,7 @@
  */
 
 import { LostCall } from "./client.js";
+import type { DecodingOptions } from "./decoding.js";
 import { ClipVisionError } from "./errors.js";
 import type { PhotoSource } from "./photo.js";
 import { linkedTo } from "./waiting.js";
@@ -42,7 +43,7 @@ export type ManyResult =
     };
 
 /** Options of `embedMany`. */
-export interface EmbedManyOptions {
+export interface EmbedManyOptions extends DecodingOptions {
   /** Ends the iteration with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each photo. */
@@ -61,7 +62,7 @@ export interface EmbedManyOptions {
 }
 
 /** How one photo is to be embedded. */
-export interface LaneOptions {
+export interface LaneOptions extends DecodingOptions {
   signal: AbortSignal;
   transfer: boolean;
 }
@@ -102,7 +103,7 @@ function countOf(sources: PhotoSources): number | undefined {
  */
 export async function* embedMany(
   sources: PhotoSources,
-  { signal, onProgress, transfer = false, workers = 1 }: EmbedManyOptions,
+  { signal, onProgress, transfer = false, workers = 1, ...decoding }: EmbedManyOptions,
   crewOf: (workers: number) => Crew,
   closed?: AbortSignal,
 ): AsyncGenerator<ManyResult, void> {
@@ -138,7 +139,7 @@ export async function* embedMany(
         if (next.done) {
           exhausted = true;
         } else {
-          const result = settled(index++, next.value, embed, { signal: stop.signal, transfer });
+          const result = settled(index++, next.value, embed, { ...decoding, signal: stop.signal, transfer });
           result.catch(() => undefined); // nobody looks at it before its turn, or at all after the end
           inFlight.push(result);
         }

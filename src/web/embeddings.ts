@@ -197,7 +197,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 
   /** All ids, in the order in which they were added. */
   ids(): Id[] {
-    return Array.from(this.#rows).sort(([, a], [, b]) => a - b).map(([id]) => id);
+    return Array.from(this.#rows.keys()); // rows are given out in this order
   }
 
   /**

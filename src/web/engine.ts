@@ -12,7 +12,7 @@ import { checkStatus, describeFailure, type Fetch } from "./files.js";
 import type { Precision, WirePixels } from "./protocol.js";
 
 /** A photo in the form that Rust takes. */
-export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array } | WirePixels;
+export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels;
 
 /** A photo as the model sees it, in wasm memory: freed by its owner, or taken away by {@link EngineModel.start}. */
 export interface EnginePrepared {
@@ -73,6 +73,7 @@ export interface EngineLoaderOptions {
   preprocessor?: Uint8Array;
   precision?: Precision;
   normalize?: boolean;
+  maxBytes?: number;
   maxPixels?: number;
 }
 

@@ -15,18 +15,20 @@
  */
 
 import { Client, type CallListeners, type WorkerLike } from "./client.js";
+import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
 import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, resolveModel, type HubOptions, type ModelSource } from "./model.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 import { platform } from "./platform.js";
-import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WirePhoto } from "./protocol.js";
+import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WireDecoding, WirePhoto } from "./protocol.js";
 import { absoluteUrl, tagOf } from "./values.js";
 import { untilAborted } from "./waiting.js";
 
 export { ClipVisionError } from "./errors.js";
 export type { ClipVisionErrorCode } from "./errors.js";
+export type { DecodingOptions } from "./decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./model.js";
 export type { PhotoSource, RawPixels } from "./photo.js";
@@ -47,12 +49,14 @@ export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
 export type { Decoder, EmbeddingDetails, LoadProgress, PixelTensor, Precision, Timings } from "./protocol.js";
 
 /** Options of {@link ClipVision.load}. */
-export interface LoadOptions extends HubOptions {
+export interface LoadOptions extends HubOptions, DecodingOptions {
   /** How the model computes. Default `"f32"`: embeddings equal Python's. */
   precision?: Precision;
   /** Whether embeddings are scaled to length 1. Default `true`. */
   normalize?: boolean;
-  /** The largest photo that is accepted, in pixels (width × height). Default: the engine's own limit. */
+  /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
+  maxBytes?: number;
+  /** The largest photo that is accepted, in pixels (width × height), whatever size the model wants. Default 100 million. */
   maxPixels?: number;
   /** Ends the load, and the worker with it; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -89,8 +93,8 @@ export interface TakeBackOptions {
   latestOnly?: boolean;
 }
 
-/** Options of a call with a photo. */
-export interface CallOptions extends TakeBackOptions {
+/** Options of a call with a photo; `decode` and `decoder` are those of {@link LoadOptions} where they are not given. */
+export interface CallOptions extends TakeBackOptions, DecodingOptions {
   /**
    * Lets the photo's buffer, ImageBitmap or VideoFrame move to the worker instead of being copied: it can't be used
    * afterwards. Of a view the whole buffer moves. Default `false`.
@@ -152,9 +156,11 @@ export class ClipVision {
   readonly info: ClipVisionInfo;
   readonly #client: Client;
   readonly #latest = new LatestOnly();
+  readonly #decoding: WireDecoding;
 
-  private constructor(client: Client, info: ClipVisionInfo) {
+  private constructor(client: Client, decoding: WireDecoding, info: ClipVisionInfo) {
     this.#client = client;
+    this.#decoding = decoding;
     this.info = Object.freeze(info);
   }
 
@@ -167,23 +173,26 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxPixels, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
+    const { precision, normalize, maxBytes, maxPixels, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
     signal?.throwIfAborted();
     if (!platform() && typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
     }
-    if (maxPixels !== undefined && !(Number.isFinite(maxPixels) && maxPixels >= 1)) {
-      throw new ClipVisionError("invalid-argument", `maxPixels can't be ${String(maxPixels)}`);
+    for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
+      if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
+      throw new ClipVisionError("invalid-argument", `${name} can't be ${String(most)}`);
     }
     if (startTimeout !== undefined && !(startTimeout > 0)) {
       throw new ClipVisionError("invalid-argument", `startTimeout can't be ${String(startTimeout)}`);
     }
+    const decoding = decodingOf(options);
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
       load: {
         model: resolveModel(model, options),
         ...(precision !== undefined && { precision }),
         ...(normalize !== undefined && { normalize }),
+        ...(maxBytes !== undefined && { maxBytes }),
         ...(maxPixels !== undefined && { maxPixels }),
         ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
@@ -192,7 +201,7 @@ export class ClipVision {
       ...(startTimeout !== undefined && { startTimeout }),
     });
     const loaded: LoadedModel = await client.start(signal, onProgress);
-    return new ClipVision(client, { model: modelName(model), ...loaded });
+    return new ClipVision(client, decoding, { model: modelName(model), ...loaded });
   }
 
   /**
@@ -291,11 +300,13 @@ export class ClipVision {
   ): Promise<Calls[Name]["result"]> {
     options.signal?.throwIfAborted();
     client.closed.throwIfAborted();
+    const decoding = decodingOf(options);
     const packing = packPhoto(source, options.transfer ?? false);
     try {
       return await this.#run(name, options, async (listeners) => {
         const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
-        return client.call(name, argument(packed.photo), packed.transfer, listeners);
+        const photo = withDecoding(packed.photo, this.#decoding, decoding);
+        return client.call(name, argument(photo), packed.transfer, listeners);
       });
     } catch (error) {
       packing.then(discardPhoto, () => undefined);

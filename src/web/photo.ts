@@ -6,6 +6,7 @@
 
 import { ClipVisionError } from "./errors.js";
 import type { WirePhoto } from "./protocol.js";
+import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
 import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
 
 /** 8-bit pixels, row by row without padding. */
@@ -23,8 +24,8 @@ export interface RawPixels {
 /**
  * A photo:
  *
- * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, and what the browser decodes besides, such as AVIF): a URL (a
- *   string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
+ * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, and what the browser decodes besides, such as AVIF and SVG): a URL
+ *   (a string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
  * - a picture of the browser's: `<img>` (waited for if it is still loading), `<canvas>`, OffscreenCanvas, `<video>` (the
  *   current frame), VideoFrame, ImageBitmap, ImageData;
  * - raw pixels.
@@ -65,13 +66,18 @@ const invalid = (message: string, cause?: unknown): ClipVisionError =>
  * @param transfer whether its buffer, ImageBitmap or VideoFrame may move to the worker, instead of a copy
  */
 export async function packPhoto(source: PhotoSource, transfer: boolean): Promise<PackedPhoto> {
-  if (typeof source === "string" || isUrl(source)) return { photo: { kind: "url", url: photoUrl(source) }, transfer: [] };
+  if (typeof source === "string" || isUrl(source)) {
+    const url = photoUrl(source);
+    return isSvgUrl(url) && canDrawSvg() ? packBitmap(drawnSvg(url)) : { photo: { kind: "url", url }, transfer: [] };
+  }
   if (isBlob(source)) {
-    const svg = source.type.startsWith("image/svg+xml") && typeof document !== "undefined";
-    return svg ? packBitmap(rasterized(source)) : { photo: { kind: "blob", blob: source }, transfer: [] };
+    const svg = canDrawSvg() && (await isSvgBlob(source));
+    return svg ? packBitmap(drawnSvgFile(source)) : { photo: { kind: "blob", blob: source }, transfer: [] };
   }
   if (isBuffer(source)) {
-    const bytes = owned(attached(source), transfer);
+    const given = attached(source);
+    if (isSvg(given) && canDrawSvg()) return packBitmap(drawnSvgFile(new Blob([copied(given)])));
+    const bytes = owned(given, transfer);
     return { photo: { kind: "encoded", bytes }, transfer: [bytes.buffer] };
   }
   switch (tagOf(source)) {
@@ -182,15 +188,4 @@ async function captureCanvas(canvas: HTMLCanvasElement | OffscreenCanvas): Promi
   return createImageBitmap(canvas).catch((cause: unknown) => {
     throw invalid("The browser gives no pixels of the canvas", cause);
   });
-}
-
-/** SVG is drawn by the page alone: workers have no decoder for it. */
-async function rasterized(svg: Blob): Promise<ImageBitmap> {
-  const image = new Image();
-  image.src = URL.createObjectURL(svg);
-  try {
-    return await captureImage(image);
-  } finally {
-    URL.revokeObjectURL(image.src);
-  }
 }

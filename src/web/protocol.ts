@@ -36,6 +36,7 @@ export interface WireLoad {
   model: WireModel;
   precision?: Precision;
   normalize?: boolean;
+  maxBytes?: number;
   maxPixels?: number;
   wasmUrl?: string;
   /** Addresses are fetched by the page, with the application's own function. */
@@ -51,11 +52,15 @@ export interface WirePixels {
   channels: 1 | 3 | 4;
 }
 
+/** How a file becomes pixels; what is missing is the default, `"exact"` and `"auto"`. */
+export interface WireDecoding {
+  decode?: "exact" | "fast";
+  decoder?: "auto" | "rust" | "browser";
+}
+
 /** A photo on its way to the worker. `encoded` and `pixels` reach Rust as they are; the worker reads the others. */
 export type WirePhoto =
-  | { kind: "url"; url: string }
-  | { kind: "blob"; blob: Blob }
-  | { kind: "encoded"; bytes: Uint8Array }
+  | (({ kind: "url"; url: string } | { kind: "blob"; blob: Blob } | { kind: "encoded"; bytes: Uint8Array }) & WireDecoding)
   | WirePixels
   | { kind: "bitmap"; bitmap: ImageBitmap }
   | { kind: "frame"; frame: VideoFrame };

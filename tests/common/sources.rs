@@ -42,6 +42,12 @@ pub fn golden_bytes(name: &str) -> Vec<u8> {
     std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)).unwrap()
 }
 
+/// Where a file of `tests/golden` lies.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn golden_path(name: &str) -> String {
+    format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
 #[cfg(not(target_arch = "wasm32"))]
 /// Every file under `../shared/images/<folder>`, or nothing where that folder is not.
 pub fn shared_images(folder: &str) -> Vec<PathBuf> {

@@ -26,6 +26,7 @@ from PIL import features
 from generator.collections import write_collections
 from generator.embeddings import write_expected
 from generator.files import ROOT, write_json
+from generator.formats import write_foreign, write_formats
 from generator.models import write_models
 from generator.pictures import write_broken, write_images
 from generator.preprocessing import write_preprocessing
@@ -63,6 +64,8 @@ def main():
     write_versions()
     rows = write_images()
     write_broken()
+    write_formats()
+    write_foreign()
     write_models()
     write_expected(rows)
     write_text()

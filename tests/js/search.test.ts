@@ -240,6 +240,10 @@ describe("Embeddings", () => {
     ];
     for (const [work, message] of cases) expect(await rejected(work())).toEqual(invalid(message));
     expect(photos.ids()).toEqual(["a"]);
+    const huge = new Embeddings();
+    expect(await rejected(huge.add("a", new Float32Array(8e6).fill(1)))).toMatchObject({ code: "out-of-memory" });
+    await huge.add("a", good);
+    expect([huge.size, huge.dimension]).toEqual([1, 3]);
     expect(await photos.search(good)).toHaveLength(1);
     expect(await rejected(photos.saveToOpfs("x"))).toMatchObject({ code: "unsupported-browser" });
     expect(thrown(() => new Embeddings({ precision: "f64" as never }))).toEqual(invalid(/no precision f64/));

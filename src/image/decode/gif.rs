@@ -11,7 +11,7 @@ use super::{broken, room};
 use crate::image::format::Format;
 use crate::image::limits::Limits;
 use crate::image::memory;
-use crate::image::pixels::{Layout, Orientation, Pixels};
+use crate::image::pixels::{Header, Layout, Orientation, Pixels};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
@@ -51,7 +51,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         }
     }
     let layout = if transparent.is_some() { Layout::Rgba } else { Layout::Rgb };
-    Pixels::new(width, height, layout, Orientation::Upright, data)
+    Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, data)
 }
 
 fn failed(error: DecodingError) -> Error {

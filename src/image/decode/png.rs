@@ -4,22 +4,34 @@
 //! say which side is up are looked for here, before the pixels and after them.
 
 use std::io::Cursor;
+use std::sync::Arc;
 
-use ::png::{BitDepth, ColorType, Decoder, DecodingError, Limits as PngLimits, Transformations};
+use ::png::{BitDepth, ColorType, Decoder, DecodingError, Limits as PngLimits, Reader, Transformations};
 
-use super::{broken, cut_to_8_bits, room, unsupported};
+use super::{Picture, broken, cut_in_place, cut_to_8_bits, room, unsupported};
 use crate::image::exif::Metadata;
 use crate::image::format::Format;
 use crate::image::limits::Limits;
-use crate::image::pixels::{Layout, Pixels};
+use crate::image::memory;
+use crate::image::pixels::{Area, Header, Layout, Pixels, Rows};
 use crate::{Error, ErrorKind, Result};
 
 /// What the decoder may take besides the pixels.
 const MAX_BESIDES: usize = 64 << 20;
+/// Rows that are handed on at a time.
+const BATCH: usize = 8;
 /// How large an unpacked text may be.
 const MAX_TEXT: usize = 2 << 20;
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
+/// A PNG whose rows are to be read.
+pub(crate) struct Png<'a> {
+    reader: Reader<Cursor<&'a [u8]>>,
+    header: Header,
+    wide: bool,
+}
+
+/// Reads the header, and of an interlaced picture, whose rows come in no useful order, all pixels.
+pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Picture<'a>> {
     let besides = usize::try_from(limits.max_alloc).unwrap_or(usize::MAX).min(MAX_BESIDES);
     let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), PngLimits { bytes: besides });
     decoder.set_ignore_text_chunk(true);
@@ -36,14 +48,58 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         ColorType::Rgba => Layout::Rgba,
         ColorType::Indexed => return Err(unsupported(Format::Png, "a palette that can't be applied")),
     };
-    let bytes_per_sample = if depth == BitDepth::Sixteen { 2 } else { 1 };
-    let mut data = room(width, height, layout.channels() as u64 * bytes_per_sample, 0, limits)?;
+    let wide = depth == BitDepth::Sixteen;
+    let orientation = metadata(bytes).orientation();
+    let header = Header { width: width as usize, height: height as usize, layout, orientation };
+    if !reader.info().interlaced {
+        return Ok(Picture::Png(Box::new(Png { reader, header, wide })));
+    }
+    let mut data = room(width, height, layout.channels() as u64 * if wide { 2 } else { 1 }, 0, limits)?;
     reader.next_frame(&mut data).map_err(failed)?;
-    if depth == BitDepth::Sixteen {
-        data.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| *sample = u16::from_be_bytes(*sample).to_ne_bytes());
+    if wide {
+        native_16_bit(&mut data);
         cut_to_8_bits(layout, &mut data);
     }
-    Pixels::new(width as usize, height as usize, layout, metadata(bytes).orientation(), data)
+    Ok(Picture::Pixels(Arc::new(Pixels::new(header, data)?)))
+}
+
+impl Png<'_> {
+    pub(super) fn header(&self) -> Header {
+        self.header
+    }
+
+    pub(super) fn read(mut self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+        let Header { width, height, layout, .. } = self.header;
+        let channels = layout.channels();
+        let stride = width * channels * if self.wide { 2 } else { 1 };
+        let mut batch = memory::zeroed(stride, BATCH, 1)?;
+        let mut count = 0;
+        for y in 0..height {
+            let row = &mut batch[count * stride..][..stride];
+            if self.reader.read_row(row).map_err(failed)?.is_none() {
+                return Err(Error::new(ErrorKind::Decode, format!("PNG broken: {y} rows of {height}")));
+            }
+            if !area.down.contains(&y) {
+                continue;
+            }
+            if self.wide {
+                native_16_bit(row);
+                cut_in_place(layout, row);
+            }
+            count += 1;
+            if count == BATCH || y + 1 == area.down.end {
+                sink(Rows { bytes: &batch[area.across.start * channels..], stride, count })?;
+                count = 0;
+            }
+        }
+        // What follows the last row counts, as it does for a whole frame.
+        self.reader.read_row(&mut batch).map_err(failed).map(|_| ())
+    }
+}
+
+/// From the file's byte order to the machine's.
+fn native_16_bit(data: &mut [u8]) {
+    data.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| *sample = u16::from_be_bytes(*sample).to_ne_bytes());
 }
 
 /// EXIF and XMP, wherever they stand.

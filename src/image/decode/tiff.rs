@@ -1,5 +1,8 @@
 //! TIFF: gray, RGB and CMYK of 8 and 16 bits, bilevel, with and without alpha, in strips, tiles and planes; YCbCr
-//! where it is not subsampled or JPEG-compressed; float gray.
+//! where it is not subsampled or JPEG-compressed; palettes; float gray.
+
+mod jpeg;
+mod palette;
 
 use std::io::Cursor;
 
@@ -7,11 +10,11 @@ use ::tiff::decoder::{Decoder, DecodingSampleType, Limits as TiffLimits};
 use ::tiff::tags::{CompressionMethod, ExtraSamples, Tag};
 use ::tiff::{ColorType, TiffError};
 
-use super::{broken, cmyk_to_rgb, cut_to_8_bits, jpeg, room, unsupported};
+use super::{broken, cmyk_to_rgb, cut_to_8_bits, room, unsupported};
 use crate::image::format::Format;
 use crate::image::limits::Limits;
 use crate::image::memory;
-use crate::image::pixels::{Layout, Orientation, Pixels};
+use crate::image::pixels::{Header, Layout, Orientation, Pixels};
 use crate::{Error, ErrorKind, Result};
 
 /// What pixels are made of before they become RGB.
@@ -23,6 +26,14 @@ enum Samples {
 }
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
+    match palette::split(bytes)? {
+        Some(file) => decode_samples(&file.gray, true, limits)?.colored(&file.colors),
+        None => decode_samples(bytes, false, limits),
+    }
+}
+
+/// Decodes a file; small samples are spread over 0 to 255, or `numbers` and left as they are.
+fn decode_samples(bytes: &[u8], numbers: bool, limits: &Limits) -> Result<Pixels> {
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?;
     let (width, height) = decoder.dimensions().map_err(failed)?;
     let color = decoder.colortype().map_err(failed)?;
@@ -43,6 +54,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     };
     // Whatever is smaller than a byte is spread over one.
     let bytes_per_pixel = channels as u64 * u64::from(bits.div_ceil(8));
+    let orientation = decoder.find_tag(Tag::Orientation).ok().flatten().and_then(|value| value.into_u32().ok());
+    let orientation = Orientation::from_exif(orientation.unwrap_or(1));
+    super::check_pixels(u64::from(width), u64::from(height), limits)?;
+    if is_jpeg(&mut decoder) {
+        return jpeg::decode(&mut decoder, bytes, samples, orientation, limits);
+    }
     let mut data = room(width, height, bytes_per_pixel, bytes_per_pixel, limits)?;
     let allowed = usize::try_from(limits.max_alloc).unwrap_or(usize::MAX);
     let mut tiff_limits = TiffLimits::default();
@@ -50,15 +67,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     tiff_limits.intermediate_buffer_size = allowed;
     let mut decoder = decoder.with_limits(tiff_limits);
     let layout = decoder.image_buffer_layout().map_err(failed)?;
-    let orientation = decoder.find_tag(Tag::Orientation).ok().flatten().and_then(|value| value.into_u32().ok());
     let alpha =
         decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().and_then(|all| all.first().copied());
     if layout.complete_len > data.len() || layout.planes == 0 {
         return Err(unsupported(Format::Tiff, format_args!("{color:?} samples laid out in {layout:?}")));
-    }
-    let jpeg = is_jpeg(&mut decoder);
-    if jpeg {
-        check_jpegs(&mut decoder, bytes)?;
     }
     decoder.read_image_bytes(&mut data[..layout.complete_len]).map_err(failed)?;
     let (width, height) = (width as usize, height as usize);
@@ -68,7 +80,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         if channels != 1 || stride == 0 {
             return Err(unsupported(Format::Tiff, format_args!("{color:?} samples")));
         }
-        data = spread_bits(&data[..layout.complete_len], stride, u32::from(bits), width, height)?;
+        let highest = if numbers { (1 << bits) - 1 } else { 255 };
+        data = spread_bits(&data[..layout.complete_len], stride, u32::from(bits), highest, (width, height))?;
     }
     if layout.planes > 1 {
         data =
@@ -87,7 +100,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     }
     match samples {
         Samples::Cmyk => cmyk_to_rgb(&mut data),
-        Samples::YCbCr => ycbcr_to_rgb(&mut data, jpeg),
+        Samples::YCbCr => ycbcr_to_rgb(&mut data),
         Samples::Plain(Layout::Rgba) if alpha == Some(ExtraSamples::AssociatedAlpha.to_u16()) => {
             unpremultiply(&mut data)
         }
@@ -100,40 +113,18 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         Samples::Plain(layout) => layout,
         Samples::Cmyk | Samples::YCbCr => Layout::Rgb,
     };
-    Pixels::new(width, height, layout, Orientation::from_exif(orientation.unwrap_or(1)), data)
+    Pixels::new(Header { width, height, layout, orientation }, data)
 }
 
-/// Refuses JPEG-compressed strips or tiles where one of them is larger than its place, or the same bytes
-/// are decoded over and over: each is read and decoded whole, whatever the limits.
-fn check_jpegs(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8]) -> Result<()> {
-    // Room for padding to whole blocks.
-    const PADDING: usize = 16;
-    // The frame header stands near the beginning, after a few tables.
-    const LOOKED_AT: usize = 4096;
-    let (width, height) = decoder.chunk_dimensions();
-    let (width, height) = (width as usize + PADDING, height as usize + PADDING);
-    let fits = |(across, down): (usize, usize)| across <= width && down <= height;
-    let mut numbers = |tag| decoder.find_tag_unsigned_vec::<usize>(tag).ok().flatten().unwrap_or_default();
-    let lengths = numbers(Tag::StripByteCounts).into_iter().chain(numbers(Tag::TileByteCounts));
-    let mut all_fit = lengths.fold(0, usize::saturating_add) <= bytes.len().saturating_mul(2);
-    let offsets = numbers(Tag::StripOffsets).into_iter().chain(numbers(Tag::TileOffsets));
-    for offset in offsets {
-        let start = bytes.get(offset..).unwrap_or_default();
-        all_fit &= jpeg::size(start.get(..LOOKED_AT).unwrap_or(start)).is_some_and(fits);
-        if !all_fit {
-            break;
-        }
-    }
-    let tables = decoder.find_tag(Tag::JPEGTables).ok().flatten().and_then(|value| value.into_u8_vec().ok());
-    if all_fit && tables.is_none_or(|tables| jpeg::size(&tables).is_none_or(fits)) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Decode, "TIFF broken: a JPEG in it does not fit its place"))
-}
-
-/// One byte for each packed sample of `bits` bits, the highest value becoming 255. Rows begin `stride` bytes after
-/// each other.
-fn spread_bits(packed: &[u8], stride: usize, bits: u32, width: usize, height: usize) -> Result<Vec<u8>> {
+/// One byte for each packed sample of `bits` bits, the highest value becoming `highest`. Rows begin `stride` bytes
+/// after each other.
+fn spread_bits(
+    packed: &[u8],
+    stride: usize,
+    bits: u32,
+    highest: u32,
+    (width, height): (usize, usize),
+) -> Result<Vec<u8>> {
     let mut data = memory::zeroed(width, height, 1)?;
     let most = (1u32 << bits) - 1;
     for (row, from) in data.chunks_exact_mut(width).zip(packed.chunks(stride)) {
@@ -141,7 +132,7 @@ fn spread_bits(packed: &[u8], stride: usize, bits: u32, width: usize, height: us
             let first_bit = x * bits as usize;
             let two = [0, 1].map(|next| from.get(first_bit / 8 + next).copied().unwrap_or(0));
             let shifted = u32::from(u16::from_be_bytes(two)) >> (16 - bits - (first_bit % 8) as u32);
-            *value = ((shifted & most) * 255 / most) as u8;
+            *value = ((shifted & most) * highest / most) as u8;
         }
     }
     Ok(data)
@@ -183,19 +174,18 @@ fn unpremultiply(data: &mut [u8]) {
     }
 }
 
-/// BT.601, full range: with libjpeg's roundings where a JPEG is inside, for libtiff leaves that to it, else with
-/// Pillow's, whose products have 6 fractional bits that are cut off
+/// BT.601, full range, with Pillow's roundings: its products have 6 fractional bits, which are cut off
 /// (<https://github.com/python-pillow/Pillow/blob/main/src/libImaging/ConvertYCbCr.c>).
-fn ycbcr_to_rgb(data: &mut [u8], jpeg: bool) {
-    let (scale, half) = if jpeg { (16, 1 << 15) } else { (6, 0) };
+fn ycbcr_to_rgb(data: &mut [u8]) {
+    const SCALE: i32 = 6;
     let table = |factor: f64| -> [i32; 256] {
-        std::array::from_fn(|value| ((value as f64 - 128.0) * factor * f64::from(1 << scale) + 0.5) as i32)
+        std::array::from_fn(|value| ((value as f64 - 128.0) * factor * f64::from(1 << SCALE) + 0.5) as i32)
     };
     let (red_cr, green_cb, green_cr, blue_cb) = (table(1.402), table(-0.34414), table(-0.71414), table(1.772));
     for pixel in data.as_chunks_mut::<3>().0 {
         let [y, cb, cr] = pixel.map(usize::from);
         let rgb = [red_cr[cr], green_cb[cb] + green_cr[cr], blue_cb[cb]];
-        *pixel = rgb.map(|color| (y as i32 + ((color + half) >> scale)).clamp(0, 255) as u8);
+        *pixel = rgb.map(|color| (y as i32 + (color >> SCALE)).clamp(0, 255) as u8);
     }
 }
 

@@ -9,20 +9,24 @@ use ::image::ImageDecoder;
 use ::image::codecs::webp::WebPDecoder;
 
 use super::{allowed, failed, read, room};
-use crate::Result;
 use crate::image::exif::Metadata;
 use crate::image::format::Format;
 use crate::image::limits::Limits;
-use crate::image::pixels::{Layout, Pixels};
+use crate::image::pixels::{Header, Layout, Pixels};
+use crate::{Error, ErrorKind, Result};
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
-    match FirstFrame::of(bytes) {
-        Some(frame) => frame.decode(limits),
-        None => {
-            let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| failed(Format::WebP, error))?;
-            read(Format::WebP, decoder, limits)
-        }
+    if is_animation(bytes) {
+        let broken = || Error::new(ErrorKind::Decode, "WebP broken: the first frame of its animation is not whole");
+        return FirstFrame::of(bytes).ok_or_else(broken)?.decode(limits);
     }
+    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| failed(Format::WebP, error))?;
+    read(Format::WebP, decoder, limits)
+}
+
+/// Does the first chunk say so?
+fn is_animation(bytes: &[u8]) -> bool {
+    matches!(bytes.get(12..).and_then(chunk), Some((b"VP8X", &[flags, ..], _)) if flags & ANIMATION != 0)
 }
 
 /// The first frame of an animation.
@@ -42,13 +46,10 @@ const ALPHA: u8 = 0x10;
 const ANIMATION: u8 = 0x02;
 
 impl FirstFrame {
-    /// Of a file that is an animation and whole up to its first frame's end.
+    /// Of an animation that is whole up to its first frame's end.
     fn of(bytes: &[u8]) -> Option<Self> {
-        let (name, header, rest) = chunk(bytes.get(12..)?)?;
+        let (_, header, rest) = chunk(bytes.get(12..)?)?;
         let &[flags, _, _, _, ..] = header else { return None };
-        if name != b"VP8X" || flags & ANIMATION == 0 {
-            return None;
-        }
         let (canvas_width, canvas_height) = (u24(header, 4)? + 1, u24(header, 7)? + 1);
         let mut frame = None;
         let mut metadata = Metadata::default();
@@ -91,7 +92,7 @@ impl FirstFrame {
         }
         let layout = if self.alpha { Layout::Rgba } else { Layout::Rgb };
         let (width, height) = (self.canvas_width as usize, self.canvas_height as usize);
-        Pixels::new(width, height, layout, self.metadata.orientation(), canvas)
+        Pixels::new(Header { width, height, layout, orientation: self.metadata.orientation() }, canvas)
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) mod code {
 
 /// What the headers say about the meaning of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colors {
+pub(crate) enum Colors {
     Gray,
     YCbCr,
     Rgb,

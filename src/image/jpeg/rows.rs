@@ -15,9 +15,13 @@ use super::kernels::Kernels;
 use super::markers::Colors;
 use super::sequential::Extent;
 use super::upsample::{self, Upsampling};
-use super::{Area, Scale, unsupported};
+use super::{Scale, unsupported};
 use crate::Result;
 use crate::image::memory;
+use crate::image::pixels::Area;
+
+/// Rows that are handed on at a time: whoever resamples them likes to have some, and they still are in the cache.
+const BATCH: usize = 8;
 
 /// The samples of one component around the present band.
 pub(super) struct Strip {
@@ -165,9 +169,12 @@ pub(super) struct Rows {
     group: usize,
     /// Whether a band's last group has to wait for the next band.
     waits: bool,
-    /// Pixels of each component, and the row that is made of them.
+    /// Pixels of a row of each component.
     upsampled: Vec<Vec<u8>>,
-    row: Vec<u8>,
+    /// Finished rows of `row_length` bytes, `finished` of them.
+    batch: Vec<u8>,
+    row_length: usize,
+    finished: usize,
 }
 
 impl Rows {
@@ -178,7 +185,7 @@ impl Rows {
         let strips = frame.components.iter().map(strip).collect::<Result<Vec<_>>>()?;
         let padded = frame.mcus_wide * frame.horizontal * 8;
         let upsampled = strips.iter().map(|_| memory::zeroed(padded, 1, 1)).collect::<Result<Vec<_>>>()?;
-        let channels = if colors == Colors::Gray { 0 } else { 3 };
+        let row_length = area.across.len() * if colors == Colors::Gray { 1 } else { 3 };
         Ok(Self {
             waits: strips.iter().any(|strip| strip.upsampling.needs_neighbours()),
             strips,
@@ -189,7 +196,9 @@ impl Rows {
             bands: frame.bands,
             group: area.down.start / frame.vertical,
             upsampled,
-            row: memory::zeroed(area.across.len(), channels, 1)?,
+            batch: memory::zeroed(row_length, BATCH, 1)?,
+            row_length,
+            finished: 0,
             area,
         })
     }
@@ -197,7 +206,7 @@ impl Rows {
     /// How many bytes all of it takes.
     pub(super) fn size(frame: &Frame, scale: Scale) -> u64 {
         let strips: u64 = frame.components.iter().map(|component| Strip::size(frame, component, scale)).sum();
-        strips + ((frame.components.len() + 3) * frame.mcus_wide * frame.horizontal * 8) as u64
+        strips + ((frame.components.len() + 3 * BATCH) * frame.mcus_wide * frame.horizontal * 8) as u64
     }
 
     /// Moves on to band `band`. Tells whether its blocks are needed.
@@ -209,7 +218,7 @@ impl Rows {
         above < (band + 1) * self.band_groups && band * self.band_groups < below
     }
 
-    /// Hands on all rows that are complete, now that band `band` is.
+    /// Hands on the rows that are complete, now that band `band` is, but for less than a batch.
     pub(super) fn end_band(&mut self, band: usize, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let wanted = self.area.down.end.div_ceil(self.group_rows);
         let complete = (band + 1) * self.band_groups;
@@ -221,30 +230,36 @@ impl Rows {
         while self.group < until {
             for row in 0..self.group_rows {
                 if self.area.down.contains(&(self.group * self.group_rows + row)) {
-                    sink(self.make_row(self.group, row))?;
+                    self.make_row(self.group, row);
+                    if self.finished == BATCH {
+                        self.hand_on(sink)?;
+                    }
                 }
             }
             self.group += 1;
         }
-        Ok(())
+        if self.group == wanted && self.finished > 0 { self.hand_on(sink) } else { Ok(()) }
     }
 
-    fn make_row(&mut self, group: usize, row: usize) -> &[u8] {
+    fn hand_on(&mut self, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let finished = std::mem::take(&mut self.finished);
+        sink(&self.batch[..finished * self.row_length])
+    }
+
+    fn make_row(&mut self, group: usize, row: usize) {
         let mut components = self.strips.iter().zip(&mut self.upsampled);
         let width = self.area.across.len();
         let mut next = || match components.next() {
             Some((strip, buffer)) => strip.upsampled(group, row, width, buffer),
             None => &[],
         };
-        let first = next();
-        if self.colors == Colors::Gray {
-            return first;
-        }
-        let (second, third, fourth) = (next(), next(), next());
-        let out = &mut self.row;
+        let (first, second, third, fourth) = (next(), next(), next(), next());
+        let out = &mut self.batch[self.finished * self.row_length..][..self.row_length];
+        self.finished += 1;
         match self.colors {
+            Colors::Gray => out.copy_from_slice(first),
             Colors::YCbCr | Colors::Ycck => (self.kernels.ycc_to_rgb)(first, second, third, out),
-            Colors::Gray | Colors::Rgb | Colors::Cmyk => color::interleave(first, second, third, out),
+            Colors::Rgb | Colors::Cmyk => color::interleave(first, second, third, out),
         }
         if self.colors == Colors::Ycck {
             color::invert(out);
@@ -252,6 +267,5 @@ impl Rows {
         if matches!(self.colors, Colors::Cmyk | Colors::Ycck) {
             color::cmyk_to_rgb(fourth, out);
         }
-        out
     }
 }

@@ -28,17 +28,17 @@ fn golden(name: &str) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8], scale: Scale) -> Result<Vec<u8>> {
-    let whole = Decoder::new(bytes)?.whole(scale);
-    decode_area(bytes, scale, whole)
+    let (width, height) = Decoder::new(bytes)?.size(scale);
+    decode_area(bytes, scale, Area { across: 0..width, down: 0..height })
 }
 
 fn decode_area(bytes: &[u8], scale: Scale, area: Area) -> Result<Vec<u8>> {
     let decoder = Decoder::new(bytes)?;
     let (height, row_length) = (area.down.len(), area.across.len() * decoder.layout().channels());
     let mut out = Vec::new();
-    decoder.decode(scale, area, |row| {
-        assert_eq!(row.len(), row_length);
-        out.extend_from_slice(row);
+    decoder.decode(scale, area, |rows| {
+        assert!(!rows.is_empty() && rows.len().is_multiple_of(row_length));
+        out.extend_from_slice(rows);
         Ok(())
     })?;
     assert_eq!(out.len(), row_length * height);

@@ -21,13 +21,14 @@ pub(super) struct Axis {
     stretch: f64,
     /// Reach of the stretched filter, in input pixels.
     support: f64,
-    /// The input pixels before this one are not there (they were not needed).
-    offset: usize,
+    /// Whether the input comes last pixel first. Outputs are counted from the upright picture's first one all the same.
+    flipped: bool,
 }
 
 impl Axis {
-    /// From `inputs` pixels to `outputs`. `Nearest` has no weights and is taken as `Triangle`.
-    pub(super) fn new(inputs: usize, outputs: usize, filter: ResizeFilter) -> Self {
+    /// From `inputs` pixels, which may come in reverse, to `outputs`. `Nearest` has no weights and is taken as
+    /// `Triangle`.
+    pub(super) fn new(inputs: usize, outputs: usize, filter: ResizeFilter, flipped: bool) -> Self {
         let scale = inputs as f64 / outputs as f64;
         let stretch = scale.max(1.0);
         let reach = match filter {
@@ -35,20 +36,20 @@ impl Axis {
             ResizeFilter::CatmullRom => 2.0,
             ResizeFilter::Lanczos3 => 3.0,
         };
-        Self { filter, inputs, scale, stretch, support: reach * stretch, offset: 0 }
-    }
-
-    /// The same where the input begins only with pixel `offset`.
-    pub(super) fn starting_at(self, offset: usize) -> Self {
-        Self { offset, ..self }
+        Self { filter, inputs, scale, stretch, support: reach * stretch, flipped }
     }
 
     fn center(&self, output: usize) -> f64 {
         (output as f64 + 0.5) * self.scale
     }
 
-    /// The input pixels that `output` is made of, before the offset is taken off.
-    fn window(&self, output: usize) -> Range<usize> {
+    /// The input pixels that `output` is made of, as they come.
+    pub(super) fn window(&self, output: usize) -> Range<usize> {
+        let Range { start, end } = self.upright_window(output);
+        if self.flipped { self.inputs - end..self.inputs - start } else { start..end }
+    }
+
+    fn upright_window(&self, output: usize) -> Range<usize> {
         let center = self.center(output);
         // Casts cut off the fraction and, below zero, give zero: what Pillow does in two steps.
         let start = (center - self.support + 0.5) as usize;
@@ -56,14 +57,18 @@ impl Axis {
         start.min(end)..end
     }
 
-    /// The input pixels that any of `outputs` is made of, counted from the offset.
+    /// The input pixels that any of `outputs` is made of, as they come.
     pub(super) fn inputs(&self, outputs: &Range<usize>) -> Range<usize> {
         if outputs.is_empty() {
             return 0..0;
         }
-        let start = self.window(outputs.start).start;
-        let end = self.window(outputs.end - 1).end;
-        start.saturating_sub(self.offset)..end.saturating_sub(self.offset)
+        let (first, last) = (self.window(outputs.start), self.window(outputs.end - 1));
+        first.start.min(last.start)..first.end.max(last.end)
+    }
+
+    /// The most input pixels that an output pixel is made of.
+    pub(super) fn widest(&self) -> usize {
+        self.inputs.min(self.support.ceil() as usize * 2 + 1)
     }
 
     fn weight(&self, x: f64) -> f64 {
@@ -126,10 +131,9 @@ pub(super) struct Taps {
 
 impl Taps {
     /// The weights of as many output pixels from the start of `columns` as make up to `most` weights, at least of
-    /// one; and the first column that is left over. Inputs are counted from the first one needed.
-    pub(super) fn of_columns(axis: &Axis, columns: Range<usize>, most: usize) -> Result<(Self, usize)> {
+    /// one; and the first column that is left over. Inputs are counted from `first`, before which none is needed.
+    pub(super) fn of_columns(axis: &Axis, columns: Range<usize>, first: usize, most: usize) -> Result<(Self, usize)> {
         let mut taps = Self::default();
-        let first = axis.window(columns.start).start;
         let mut column = columns.start;
         while column < columns.end {
             let window = axis.window(column);
@@ -138,7 +142,7 @@ impl Taps {
             }
             let (first_input, first_weight, first_group) =
                 (window.start - first, taps.weights.len(), taps.groups.len());
-            taps.push_weights(axis, column, window)?;
+            taps.push_weights(axis, column)?;
             let (weights, groups) = (taps.weights.len() - first_weight, taps.groups.len() - first_group);
             taps.outputs.try_reserve(1).map_err(out_of_memory)?;
             taps.outputs.push(Tap { first_input, first_weight, weights, first_group, groups });
@@ -147,14 +151,11 @@ impl Taps {
         Ok((taps, column))
     }
 
-    /// Makes this the weights of one output pixel, and returns its first input pixel, counted from the offset.
-    pub(super) fn set_row(&mut self, axis: &Axis, row: usize) -> Result<usize> {
+    /// Makes this the weights of one output pixel, those of [`Axis::window`].
+    pub(super) fn set_row(&mut self, axis: &Axis, row: usize) -> Result<()> {
         self.weights.clear();
         self.groups.clear();
-        let window = axis.window(row);
-        let first = window.start - axis.offset;
-        self.push_weights(axis, row, window)?;
-        Ok(first)
+        self.push_weights(axis, row)
     }
 
     /// One for each output pixel.
@@ -174,7 +175,8 @@ impl Taps {
         &self.groups
     }
 
-    fn push_weights(&mut self, axis: &Axis, output: usize, window: Range<usize>) -> Result<()> {
+    fn push_weights(&mut self, axis: &Axis, output: usize) -> Result<()> {
+        let window = axis.upright_window(output);
         let center = axis.center(output);
         let inverse = 1.0 / axis.stretch;
         let first_weight = self.weights.len();
@@ -187,6 +189,9 @@ impl Taps {
             let weight = axis.weight((input as f64 - center + 0.5) * inverse);
             self.scratch.push(weight);
             sum += weight;
+        }
+        if axis.flipped {
+            self.scratch.reverse();
         }
         for &weight in &self.scratch {
             let scaled = (if sum != 0.0 { weight / sum } else { weight }) * f64::from(1 << PRECISION_BITS);
@@ -222,7 +227,7 @@ mod tests {
     fn weights_sum_to_one() {
         for filter in FILTERS {
             for (inputs, outputs) in [(1, 1), (1, 7), (7, 1), (500, 224), (224, 500), (3, 100_000)] {
-                let axis = Axis::new(inputs, outputs, filter);
+                let axis = Axis::new(inputs, outputs, filter, false);
                 let mut taps = Taps::default();
                 for output in (0..outputs).step_by(outputs.div_ceil(50)) {
                     taps.set_row(&axis, output).unwrap();
@@ -236,12 +241,12 @@ mod tests {
 
     #[test]
     fn rounds_of_columns_are_the_same_weights() {
-        let axis = Axis::new(500, 224, ResizeFilter::CatmullRom);
-        let (all, next) = Taps::of_columns(&axis, 0..224, usize::MAX).unwrap();
+        let axis = Axis::new(500, 224, ResizeFilter::CatmullRom, false);
+        let (all, next) = Taps::of_columns(&axis, 0..224, 0, usize::MAX).unwrap();
         assert_eq!(next, 224);
         let (mut weights, mut column) = (Vec::new(), 0);
         while column < 224 {
-            let (some, next) = Taps::of_columns(&axis, column..224, 100).unwrap();
+            let (some, next) = Taps::of_columns(&axis, column..224, 0, 100).unwrap();
             assert!(next > column);
             weights.extend_from_slice(some.weights());
             column = next;
@@ -251,15 +256,30 @@ mod tests {
 
     #[test]
     fn inputs_cover_every_window() {
-        for filter in FILTERS {
-            for (inputs, outputs) in [(500, 224), (3, 300), (90, 33)] {
-                let axis = Axis::new(inputs, outputs, filter);
+        for (filter, flipped) in FILTERS.into_iter().flat_map(|filter| [(filter, false), (filter, true)]) {
+            for (inputs, outputs) in [(500, 224), (3, 300), (90, 33), (7, 1), (1, 7)] {
+                let axis = Axis::new(inputs, outputs, filter, flipped);
                 let range = outputs / 3..outputs / 2 + 1;
                 let needed = axis.inputs(&range);
                 for output in range {
                     let window = axis.window(output);
                     assert!(needed.start <= window.start && window.end <= needed.end && !window.is_empty());
+                    assert!(window.len() <= axis.widest());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn flipped_weights_are_the_same_ones_in_reverse() {
+        for filter in FILTERS {
+            let [plain, flipped] = [false, true].map(|flipped| Axis::new(90, 33, filter, flipped));
+            for output in 0..33 {
+                let (mut there, mut back) = (Taps::default(), Taps::default());
+                there.set_row(&plain, output).unwrap();
+                back.set_row(&flipped, output).unwrap();
+                assert!(there.weights().iter().eq(back.weights().iter().rev()));
+                assert_eq!(flipped.window(output), 90 - plain.window(output).end..90 - plain.window(output).start);
             }
         }
     }

@@ -69,10 +69,10 @@ mod tests {
         let sizes = [1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 100, 255];
         for filter in filters {
             for (inputs, outputs) in sizes.iter().flat_map(|&from| sizes.iter().map(move |&to| (from, to))) {
-                let axis = Axis::new(inputs, outputs, filter);
+                let axis = Axis::new(inputs, outputs, filter, false);
                 for rows in [1, 3, 4, 9] {
                     let input = noise(inputs * rows * 3, (inputs * 1000 + outputs * 10 + rows) as u32);
-                    let (taps, next) = Taps::of_columns(&axis, 0..outputs, usize::MAX).unwrap();
+                    let (taps, next) = Taps::of_columns(&axis, 0..outputs, 0, usize::MAX).unwrap();
                     assert_eq!(next, outputs);
                     let stride = outputs * 3;
                     let (mut expected, mut out) = (vec![1; stride * rows], vec![2; stride * rows]);
@@ -84,7 +84,8 @@ mod tests {
                     let input = noise(inputs * width, (inputs + outputs + width) as u32);
                     let mut taps = Taps::default();
                     for row in 0..outputs {
-                        let first = taps.set_row(&axis, row).unwrap();
+                        taps.set_row(&axis, row).unwrap();
+                        let first = axis.window(row).start;
                         let (mut expected, mut out) = (vec![1; width], vec![2; width]);
                         scalar::vertical(&input[first * width..], width, &taps, &mut expected);
                         vertical(&input[first * width..], width, &taps, &mut out);

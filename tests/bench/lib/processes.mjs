@@ -21,14 +21,16 @@ export async function startProcess(command, args, env = {}) {
     if (done) throw new Error(await ended);
     return JSON.parse(value);
   };
-  const ask = (order, indices) => {
-    child.stdin.write(`${order} ${indices.join(" ")}\n`);
+  const ask = (line) => {
+    child.stdin.write(`${line}\n`);
     return answer();
   };
   await answer(); // "ready"
   return {
-    forward: async (indices) => (await ask("forward", indices)).ms,
-    embed: async (indices) => (await ask("embed", indices)).embeddings,
+    forward: async (indices) => (await ask(`forward ${indices.join(" ")}`)).ms,
+    embed: async (indices) => (await ask(`embed ${indices.join(" ")}`)).embeddings,
+    /** Of an image contender: milliseconds from a file's bytes to the tensor. */
+    prepare: async (file) => (await ask(file)).ms,
     peakMemory: () => peakMemory(child.pid),
     stop: async () => {
       child.stdin.end();

@@ -7,7 +7,7 @@
 // `bench` is
 //
 //     tab(module, options)      opens a tab and starts a module of page/ in it: see lib/tabs.mjs
-//     chrome, native, python    paths of programs, where the section needs them
+//     chrome, native, images, python    paths of programs, where the section needs them
 //     missing                   by need, why something is not there: who needs it is skipped
 //     rounds                    to take
 //     say(text)                 what is happening
@@ -15,6 +15,8 @@
 import accuracy from "./accuracy.mjs";
 import browserForward from "./browser_forward.mjs";
 import endToEnd from "./end_to_end.mjs";
+import images from "./images.mjs";
 import nativeForward from "./native_forward.mjs";
+import search from "./search.mjs";
 
-export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward];
+export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward, ...images, search];

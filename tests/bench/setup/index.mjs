@@ -12,11 +12,13 @@ import { ensurePeers } from "./peers.mjs";
 import { ensurePython } from "./python.mjs";
 
 /**
- * Meets the needs of sections, and resolves to `{ chrome, native, python, missing }`: the paths of what was asked for,
+ * Meets the needs of sections, and resolves to `{ chrome, native, images, python, missing }`: the paths of what was asked for,
  * and, by need, why something is not there. `needs` are of
  *
- *     browser   the built package, Chromium, onnxruntime-web, transformers.js, candle as wasm
+ *     package   the built package and Chromium
+ *     browser   these, and onnxruntime-web, transformers.js, candle as wasm
  *     native    tests/bench/native.rs, compiled
+ *     native-images    tests/bench/images.rs, compiled
  *     python    an interpreter with the packages of python/requirements.txt
  *
  * and `models` are make_models.py's names. Without the package, the browser or the models nothing can be measured, and
@@ -35,16 +37,19 @@ export async function setUp(needs, models) {
   };
   const ready = { missing };
   if (models.size) await ensureModels([...models]);
-  if (needs.has("browser")) {
+  if (needs.has("package") || needs.has("browser")) {
     const rust = await setUpBuild();
     await buildPackage(rust);
     ready.chrome = (await ensureBrowser()).CHROME;
-    await attempt("peers", ensurePeers);
-    await attempt("candle", () => ensureCandle(rust));
+    if (needs.has("browser")) {
+      await attempt("peers", ensurePeers);
+      await attempt("candle", () => ensureCandle(rust));
+    }
   }
-  if (needs.has("native")) {
+  for (const [need, name] of [["native", "native"], ["native-images", "images"]]) {
+    if (!needs.has(need)) continue;
     requireCargo();
-    ready.native = await ensureNative();
+    ready[name] = await ensureNative(name);
   }
   if (needs.has("python")) ready.python = await attempt("python", ensurePython);
   return ready;

@@ -1,25 +1,24 @@
-// tests/bench/native.rs, compiled: the Rust contenders of the native benchmark.
+// tests/bench/native.rs and images.rs, compiled: the Rust contenders of the native benchmarks.
 
 import { Stop, note, seconds, step } from "../../../scripts/lib/log.mjs";
 import { ask, run } from "../../../scripts/lib/run.mjs";
 import { filesUnder, forget, hashOf, isDone, markDone } from "../../../scripts/lib/stamp.mjs";
 
-const BUILD = ["bench", "--locked", "--no-run", "--bench", "native", "--features", "cli,http,text,tokio"];
-
-/** The program's path. */
-export async function ensureNative() {
-  const sources = ["Cargo.toml", "Cargo.lock", "src", "tests/bench/native.rs", "tests/bench/candle/src"];
+/** The path of a program: `native` or `images`. */
+export async function ensureNative(name) {
+  const build = ["bench", "--locked", "--no-run", "--bench", name, "--features", "cli,http,text,tokio"];
+  const sources = ["Cargo.toml", "Cargo.lock", "src", `tests/bench/${name}.rs`, "tests/bench/candle/src"];
   const hash = hashOf(filesUnder(sources), ask("rustc", ["-vV"]));
-  if (!isDone("bench-native", hash)) {
-    step("Building the native contenders", "clip-vision and candle for this processor (minutes the first time)");
+  if (!isDone(`bench-${name}`, hash)) {
+    step("Building the native contenders", "clip-vision and its peers in Rust for this processor (minutes the first time)");
     const begin = Date.now();
-    forget("bench-native");
-    await run("cargo", BUILD);
-    markDone("bench-native", hash);
+    forget(`bench-${name}`);
+    await run("cargo", build);
+    markDone(`bench-${name}`, hash);
     note(`built (${seconds(begin)})`);
   }
-  const messages = (ask("cargo", [...BUILD, "--message-format=json"]) ?? "").split("\n").filter((line) => line.startsWith("{"));
-  const program = messages.map((line) => JSON.parse(line)).find(({ target, executable }) => target?.name === "native" && executable);
-  if (!program) throw new Stop("cargo built no native benchmark.", `cargo ${BUILD.join(" ")}`);
+  const messages = (ask("cargo", [...build, "--message-format=json"]) ?? "").split("\n").filter((line) => line.startsWith("{"));
+  const program = messages.map((line) => JSON.parse(line)).find(({ target, executable }) => target?.name === name && executable);
+  if (!program) throw new Stop("cargo built no native benchmark.", `cargo ${build.join(" ")}`);
   return program.executable;
 }

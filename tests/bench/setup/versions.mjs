@@ -17,12 +17,12 @@ function pythonVersions(names) {
 export function versionsOf({ needs }, browser) {
   return {
     "clip-vision": ask("git", ["describe", "--always", "--dirty"], { cwd: inRoot() }) ?? "",
-    ...(browser && {
-      [browser.version.split(" ")[0]]: browser.version.split(" ")[1],
+    ...(browser && { [browser.version.split(" ")[0]]: browser.version.split(" ")[1] }),
+    ...(needs.includes("browser") && {
       "onnxruntime-web": peerVersion("onnxruntime-web"),
       "transformers.js": peerVersion("@huggingface/transformers"),
     }),
-    candle: lockedVersion("candle-core"),
+    ...(!needs.includes("package") && { candle: lockedVersion("candle-core") }),
     ...(needs.includes("python") && pythonVersions(["onnxruntime", "torch"])),
   };
 }

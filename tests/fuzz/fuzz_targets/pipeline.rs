@@ -2,7 +2,7 @@
 #![no_main]
 
 use candle_core::Device;
-use clip_vision::{Image, Limits, ResizeFilter};
+use clip_vision::{Decode, Image, Limits, ResizeFilter};
 use libfuzzer_sys::fuzz_target;
 
 /// Reads the choices from the front of the input.
@@ -37,7 +37,8 @@ impl Choices<'_> {
 
 fuzz_target!(|bytes: &[u8]| {
     let mut choices = Choices(bytes);
-    let count = choices.byte() & 7;
+    let first = choices.byte();
+    let (count, decode) = (first & 7, if first & 8 == 0 { Decode::Exact } else { Decode::Fast });
     let mut queue: Vec<Box<dyn Fn(Image) -> Image>> = Vec::new();
     for _ in 0..count {
         queue.push(match choices.byte() % 8 {
@@ -82,11 +83,11 @@ fuzz_target!(|bytes: &[u8]| {
         1 => Image::from_base64(String::from_utf8_lossy(choices.0)),
         _ => Image::from_bytes(choices.0),
     };
-    let limits = Limits { max_pixels: 1 << 18, max_alloc: 32 << 20, ..Limits::default() };
-    let image = queue.iter().fold(image.limits(limits), |image, operation| operation(image));
+    let limits = Limits { max_pixels: 1 << 18, max_alloc: 8 << 20, ..Limits::default() };
+    let image = queue.iter().fold(image.limits(limits).decode(decode), |image, operation| operation(image));
     if let Ok(tensor) = image.to_tensor_sync(&Device::Cpu) {
         let (channels, height, width) = tensor.dims3().unwrap();
-        assert!(channels == 3 && height > 0 && width > 0 && width * height <= 1 << 18);
+        assert!(channels == 3 && height > 0 && width > 0 && width * height * 3 <= 8 << 20);
         let values = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!(values.iter().all(|value| value.is_finite()));
     }

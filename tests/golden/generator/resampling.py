@@ -33,6 +33,8 @@ LARGE_SIZES = [(4000, 60, 224, 34), (60, 4000, 30, 2000), (4000, 3, 500, 7), (3,
                (20, 30, 1500, 40), (30, 20, 40, 1200)]
 FULL_SIZES = [(5, 4, 3, 7), (7, 9, 10, 4), (12, 5, 4, 3), (3, 11, 6, 2)]
 RANDOM_SIZES = 60
+# With a generator of their own, so that the sizes above have stayed what they were.
+MORE_RANDOM_SIZES = 180
 
 SHORTEST_EDGES = [1, 16, 30, 42, 224, 336]
 
@@ -61,6 +63,7 @@ def write_resize():
     kinds = list(SOURCES)
     rows, whole = [], {}
     all_sizes = CHOSEN_SIZES + LARGE_SIZES + FULL_SIZES + random_sizes(rng, RANDOM_SIZES)
+    all_sizes += random_sizes(random.Random(23), MORE_RANDOM_SIZES)
     for index, (width, height, new_width, new_height) in enumerate(all_sizes):
         for turn, (name, resample) in enumerate(FILTERS.items()):
             kind, seed = kinds[(index + turn) % len(kinds)], rng.randrange(2**31)

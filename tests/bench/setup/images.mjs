@@ -1,0 +1,29 @@
+// The pictures that the image sections decode, in target/bench/models/images: see python/make_images.py.
+
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { note, seconds, step } from "../../../scripts/lib/log.mjs";
+import { inRoot } from "../../../scripts/lib/paths.mjs";
+import { run } from "../../../scripts/lib/run.mjs";
+import { forget, hashOf, isDone, markDone } from "../../../scripts/lib/stamp.mjs";
+import { modelsFolder } from "./models.mjs";
+import { ensurePython, requirements } from "./python.mjs";
+
+export const imagesFolder = path.join(modelsFolder, "images");
+const script = inRoot("tests", "bench", "python", "make_images.py");
+const about = path.join(imagesFolder, "about.json");
+
+/** Makes the pictures, if they are not there; resolves to what each file is: `{ width, height, bytes }` by its name. */
+export async function ensureImages() {
+  const hash = hashOf([script, requirements]);
+  if (!isDone("bench-images", hash, [about])) {
+    const python = await ensurePython();
+    step("Making pictures of 12 and 48 megapixels", "JPEG, PNG and WebP, to be decoded");
+    const begin = Date.now();
+    forget("bench-images");
+    await run(python, [script, imagesFolder], { silent: !process.env.CLIP_VISION_VERBOSE });
+    markDone("bench-images", hash);
+    note(`the pictures are ready (${seconds(begin)})`);
+  }
+  return JSON.parse(readFileSync(about, "utf8"));
+}

@@ -1,0 +1,51 @@
+/** Decoders: the browser's for what Rust does not read, or where it is asked for; and the fast way. */
+
+import { cosine, expected, maxDifference } from "./golden.ts";
+import { expect, test } from "./test.ts";
+
+const MODEL = "odd-widths";
+const golden = (file: string) => expected(MODEL).values(`embedding/${file}`)!;
+
+/** Embeds a golden file with options. */
+const embed = (page: import("@playwright/test").Page, url: string, options: object) =>
+  page.evaluate(
+    async ({ model, url, options }) => {
+      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
+      try {
+        const { embedding, ...rest } = await clip.embed(url, { ...options, details: true });
+        return { ...rest, embedding: Array.from(embedding) };
+      } catch (error) {
+        return { code: (error as { code?: string }).code, embedding: [] };
+      } finally {
+        clip.close();
+      }
+    },
+    { model: MODEL, url, options },
+  );
+
+test("AVIF goes through the browser's decoder", async ({ page }) => {
+  const answer = await embed(page, "/golden/foreign/photo.avif", {});
+  expect(answer).toMatchObject({ decoder: "browser", width: 160, height: 120 });
+  expect(cosine(answer.embedding, golden("rgb-photo.png"))).toBeGreaterThanOrEqual(0.99);
+  expect(await embed(page, "/golden/foreign/photo.avif", { decoder: "rust" })).toMatchObject({ code: "unsupported-format" });
+});
+
+test("the browser decodes what Rust could, where it is asked to", async ({ page }) => {
+  const lossless = await embed(page, "/golden/images/rgb-photo.png", { decoder: "browser" });
+  expect(lossless).toMatchObject({ decoder: "browser", width: 160, height: 120 });
+  expect(maxDifference(lossless.embedding, golden("rgb-photo.png"))).toBeLessThanOrEqual(1e-4);
+  // It turns pictures upright as well.
+  const turned = await embed(page, "/golden/images/exif-6.jpg", { decoder: "browser" });
+  expect(turned).toMatchObject({ decoder: "browser", width: 60, height: 40 });
+  expect(cosine(turned.embedding, golden("exif-6.jpg"))).toBeGreaterThanOrEqual(0.99);
+});
+
+test("fast decoding is nearly the same, and only of JPEGs", async ({ page }) => {
+  const file = "photo-640x427.jpg"; // to 30 pixels: a quarter will do
+  const fast = await embed(page, `/golden/images/${file}`, { decode: "fast" });
+  expect(fast).toMatchObject({ decoder: "rust", width: 640, height: 427 });
+  expect(cosine(fast.embedding, golden(file))).toBeGreaterThanOrEqual(0.995);
+  expect(maxDifference(fast.embedding, golden(file))).toBeGreaterThan(1e-6);
+  const png = await embed(page, "/golden/images/rgb-500x375.png", { decode: "fast" });
+  expect(maxDifference(png.embedding, golden("rgb-500x375.png"))).toBeLessThanOrEqual(1e-4);
+});

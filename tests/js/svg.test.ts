@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { isSvg, isSvgBlob, isSvgUrl } from "../../src/web/svg.ts";
+import { text } from "./fakes.ts";
+
+describe("what is SVG", () => {
+  it.each([
+    ["<svg xmlns='http://www.w3.org/2000/svg'/>", true],
+    ["\uFEFF\n <?xml version='1.0'?>\n<!-- a drawing --><svg>", true],
+    ["<SVG >", true],
+    ["<svgish>", false],
+    ["<html><body>", false],
+    ["svg <svg>", false],
+    [`<x>${" ".repeat(2000)}<svg>`, false],
+    ["", false],
+  ])("file: %s", async (content, expected) => {
+    expect(isSvg(text(content))).toBe(expected);
+    expect(await isSvgBlob(new Blob([content]))).toBe(expected);
+  });
+
+  it("a Blob's type is believed", async () => {
+    expect(await isSvgBlob(new Blob(["<svg>"], { type: "image/png" }))).toBe(false);
+    expect(await isSvgBlob(new Blob([""], { type: "image/svg+xml;charset=utf-8" }))).toBe(true);
+  });
+
+  it.each([
+    ["https://a.test/logo.svg?v=3#x", true],
+    ["https://a.test/LOGO.SVG", true],
+    ["https://a.test/svg", false],
+    ["https://a.test/a.png?b=.svg", false],
+    ["data:image/svg+xml,%3Csvg%3E", true],
+    ["data:image/svg+xml;base64,AAAA", true],
+    ["data:image/png;base64,AAAA", false],
+    ["blob:https://a.test/0", false],
+  ])("address: %s", (url, expected) => expect(isSvgUrl(url)).toBe(expected));
+});
