@@ -53,6 +53,10 @@ pub struct ModelFiles {
     pub weights: Vec<u8>,
     /// `tokenizer.json`; with it the text tower is loaded as well. (Without the feature `text` its content is not read.)
     pub tokenizer: Option<Vec<u8>>,
+    /// `vocab.json`: with `merges`, what older models have in place of `tokenizer.json`.
+    pub vocab: Option<Vec<u8>>,
+    /// `merges.txt`
+    pub merges: Option<Vec<u8>>,
 }
 
 /// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts.
@@ -99,12 +103,16 @@ impl ClipVision {
         let mut loader = Loader::new(&files.config, files.preprocessor.as_deref(), options)?;
         loader.push(&files.weights)?;
         let clip = loader.finish()?;
-        if let Some(_tokenizer) = &files.tokenizer {
+        if files.tokenizer.is_some() || files.vocab.is_some() && files.merges.is_some() {
             let mut loader = clip.text_loader()?;
             loader.push(&files.weights)?;
             let text = loader.finish()?;
             #[cfg(feature = "text")]
-            let text = text.with_tokenizer(_tokenizer)?;
+            let text = match (&files.tokenizer, &files.vocab, &files.merges) {
+                (Some(json), ..) => text.with_tokenizer(json)?,
+                (None, Some(vocab), Some(merges)) => text.with_vocab(vocab, merges)?,
+                _ => text,
+            };
             clip.set_text(text);
         }
         Ok(clip)

@@ -103,7 +103,34 @@ fn a_line_of_json_a_text() {
 }
 
 #[test]
+fn a_line_of_json_a_classified_image() {
+    let good = golden("images/rgb-photo.png").display().to_string();
+    let bad = golden("broken/not-an-image.jpg").display().to_string();
+    let output = run("classify", &["--labels", "dog,cat", "--labels", "a bird", "--json", &bad, &good]);
+    assert_eq!(output.status.code(), Some(1));
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0]["error"].is_string() && lines[0].get("label").is_none());
+    let clip = ClipVision::from_dir(model_dir(MODEL), Options::default()).unwrap();
+    let captions = ["a photo of a dog", "a photo of a cat", "a photo of a a bird"];
+    let expected = clip.classify(Image::from_path(&good), &captions).unwrap();
+    let probabilities: Vec<f32> = serde_json::from_value(lines[1]["probabilities"].clone()).unwrap();
+    assert!(common::max_difference(&probabilities, &expected) < 1e-6);
+    let best = (0..3).max_by(|a, b| expected[*a].total_cmp(&expected[*b])).unwrap();
+    assert_eq!(lines[1]["label"], ["dog", "cat", "a bird"][best]);
+
+    // For people, the likeliest first.
+    let plain = run("classify", &["--labels", "dog,cat", "--template", "{}", &good]);
+    let plain = String::from_utf8(plain.stdout).unwrap();
+    let expected = clip.classify(Image::from_path(&good), &["dog", "cat"]).unwrap();
+    let first = if expected[0] > expected[1] { "dog 0." } else { "cat 0." };
+    assert!(plain.starts_with(&format!("{good}\t{first}")), "{plain}");
+}
+
+#[test]
 fn usage_errors_leave_with_two() {
+    assert_eq!(run("classify", &["cat.jpg"]).status.code(), Some(2));
+    assert_eq!(run("classify", &["--labels", "dog", "--template", "a photo", "cat.jpg"]).status.code(), Some(2));
     assert_eq!(embed(&["--precision", "f128", "cat.jpg"]).status.code(), Some(2));
     assert_eq!(embed(&[]).status.code(), Some(2));
 }

@@ -17,7 +17,7 @@ fn files(name: &str) -> ModelFiles {
         config: read(&format!("models/{name}/config.json")),
         preprocessor: std::fs::read(model_dir(name).join("preprocessor_config.json")).ok(),
         weights: read(&format!("models/{name}/model.safetensors")),
-        tokenizer: None,
+        ..ModelFiles::default()
     }
 }
 

@@ -18,7 +18,7 @@ fn files() -> ModelFiles {
         config: read("config.json"),
         preprocessor: Some(read("preprocessor_config.json")),
         weights: read("model.safetensors"),
-        tokenizer: None,
+        ..ModelFiles::default()
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod common;
 
-use clip_vision::{ClipVision, EndToken, ErrorKind, Image, ModelFiles, Options};
+use clip_vision::{ClipVision, EndToken, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::texts::{Expected, MODELS, rows};
 use common::{golden, max_difference, model_dir};
 use serde_json::Value;
@@ -108,6 +108,7 @@ fn files_in_memory_bring_their_text_tower_with_a_tokenizer() {
         preprocessor: Some(read("models/b32-tiny/preprocessor_config.json")),
         weights: read("models/b32-tiny/model.safetensors"),
         tokenizer,
+        ..ModelFiles::default()
     };
     let tokenizer = read("models/b32-tiny/tokenizer.json");
     let clip = ClipVision::from_files(files(Some(tokenizer)), Options::default()).unwrap();
@@ -118,6 +119,37 @@ fn files_in_memory_bring_their_text_tower_with_a_tokenizer() {
     assert_eq!(without.embed_text("a dog").unwrap_err().kind(), ErrorKind::InvalidArgument);
     let error = ClipVision::from_files(files(Some(b"{}".to_vec())), Options::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
+
+    let old = |merges| ModelFiles {
+        config: read("models/patch14-gelu/config.json"),
+        preprocessor: Some(read("models/patch14-gelu/preprocessor_config.json")),
+        weights: read("models/patch14-gelu/model.safetensors"),
+        vocab: Some(read("models/patch14-gelu/vocab.json")),
+        merges,
+        ..ModelFiles::default()
+    };
+    let clip = ClipVision::from_files(old(Some(read("models/patch14-gelu/merges.txt"))), Options::default()).unwrap();
+    let from_dir = load(model_dir("patch14-gelu"));
+    assert_eq!(clip.embed_text("a dog").unwrap(), from_dir.embed_text("a dog").unwrap());
+    let half = ClipVision::from_files(old(None), Options::default()).unwrap();
+    assert_eq!(half.embed_text("a dog").unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn int8_texts_stay_close_to_transformers() {
+    let texts = read("texts.json");
+    for name in MODELS {
+        let int8 = Options { precision: Precision::Int8, ..Options::default() };
+        let (f32, int8) = (load(model_dir(name)), ClipVision::from_dir(model_dir(name), int8).unwrap());
+        let bytes = read(&format!("expected_text/{name}.safetensors"));
+        let ids: Vec<Vec<u32>> = rows(&texts, name).into_iter().map(|row| row.ids).collect();
+        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let embeddings = int8.text().unwrap().embed_tokens(&ids).unwrap();
+        assert_ne!(embeddings, f32.text().unwrap().embed_tokens(&ids).unwrap(), "{name}: int8 was not used");
+        let worst = Expected::new(&bytes).lowest_cosine(&embeddings);
+        println!("{name}: worst cosine of int8 to transformers' f32 {worst:.5}");
+        assert!(worst > 0.995, "{name}: {worst}");
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ macro_rules! model {
                 config: include_bytes!(concat!("golden/models/", $name, "/config.json")).to_vec(),
                 preprocessor: $preprocessor,
                 weights: include_bytes!(concat!("golden/models/", $name, "/model.safetensors")).to_vec(),
-                tokenizer: None,
+                ..ModelFiles::default()
             },
             &include_bytes!(concat!("golden/expected/", $name, ".safetensors"))[..],
         )

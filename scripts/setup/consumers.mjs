@@ -1,6 +1,6 @@
 // target/consumers: the bundlers of tests/consumers/package-lock.json, and beside them the package as npm packs it.
 
-import { readFileSync, renameSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { dist, inRoot } from "../lib/paths.mjs";
 import { filesUnder, forget, hashOf, isDone, markDone } from "../lib/stamp.mjs";
@@ -26,5 +26,7 @@ async function ensureInstalled() {
   renameSync(path.join(folder, `${name}-${version}.tgz`), tarball);
   const options = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefer-offline"];
   await npm(["install", ...options, tarball], { cwd: folder });
+  // Vite keeps what it made of a package for as long as the package's version is the same.
+  rmSync(path.join(folder, "node_modules", ".vite"), { recursive: true, force: true });
   markDone("consumers-package", hash);
 }

@@ -1,13 +1,14 @@
-//! The command line: `clip-vision embed --model DIR IMAGE…`, `clip-vision embed-text --model DIR TEXT…`.
+//! The command line: `clip-vision embed --model DIR IMAGE…`, `clip-vision embed-text --model DIR TEXT…`,
+//! `clip-vision classify --model DIR --labels A,B IMAGE…`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clip_vision::{ClipVision, Decode, Image, Options, Precision, device_from_name};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// CLIP embeddings of images and texts, equal to Python's.
+/// CLIP embeddings of images and texts, equal to Python's, and labels for images.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {
@@ -21,21 +22,44 @@ enum Command {
     Embed {
         #[command(flatten)]
         common: Common,
-        /// How JPEGs are decoded: exact, every value as Pillow's; or fast, at a fraction of their size
-        #[arg(long, value_enum, default_value = "exact")]
-        decode: DecodeArgument,
-        /// Image files
-        #[arg(required = true, value_name = "IMAGE")]
-        images: Vec<PathBuf>,
+        #[command(flatten)]
+        length: Length,
+        #[command(flatten)]
+        images: Images,
     },
     /// Print the embedding of each text, in the same space as the images'. Exits with 1 if any text failed.
     EmbedText {
         #[command(flatten)]
         common: Common,
+        #[command(flatten)]
+        length: Length,
         /// Texts; what is longer than the model takes is cut
         #[arg(required = true, value_name = "TEXT")]
         texts: Vec<String>,
     },
+    /// Print how likely each label is for each image, without training for them. Exits with 1 if any image failed.
+    Classify {
+        #[command(flatten)]
+        common: Common,
+        /// What an image may show, in words; commas between them
+        #[arg(long, required = true, value_delimiter = ',', value_name = "A,B,…")]
+        labels: Vec<String>,
+        /// The caption that a label stands for; {} is the label
+        #[arg(long, default_value = "a photo of a {}", value_parser = template)]
+        template: String,
+        #[command(flatten)]
+        images: Images,
+    },
+}
+
+#[derive(Args)]
+struct Images {
+    /// How JPEGs are decoded: exact, every value as Pillow's; or fast, at a fraction of their size
+    #[arg(long, value_enum, default_value = "exact")]
+    decode: DecodeArgument,
+    /// Image files
+    #[arg(required = true, value_name = "IMAGE")]
+    images: Vec<PathBuf>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -65,29 +89,42 @@ struct Common {
     /// Where the model runs: cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Print a line of JSON each: {"path": …, "embedding": […]} or {"path": …, "error": …}; of a text {"text": …, …}
+    /// Print a line of JSON each: {"path": …, "embedding": […]} or {"path": …, "error": …}; of a text {"text": …, …};
+    /// of a classified image {"path": …, "label": the likeliest, "probabilities": [one for each label]}
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+struct Length {
     /// Leave the embeddings at their own length, instead of length 1
     #[arg(long)]
     no_normalize: bool,
 }
 
 impl Common {
-    fn load(&self) -> clip_vision::Result<ClipVision> {
+    fn load(&self, normalize: bool) -> clip_vision::Result<ClipVision> {
         let device = device_from_name(&self.device)?;
-        let options = Options { precision: self.precision, device, normalize: !self.no_normalize };
-        ClipVision::from_dir(&self.model, options)
+        ClipVision::from_dir(&self.model, Options { precision: self.precision, device, normalize })
     }
 }
+
+/// A template, if it has a place for the label.
+fn template(text: &str) -> Result<String, String> {
+    if text.contains("{}") { Ok(text.to_owned()) } else { Err("it has no {} for the label".to_owned()) }
+}
+
+/// Whether all went well; an error is of the model or of what is printed to, not of an image.
+type Outcome = Result<bool, Box<dyn std::error::Error>>;
 
 /// Images or texts embedded together: enough to fill the cores, few enough that lines come steadily.
 const BATCH: usize = 8;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Embed { common, decode, images } => embed_images(&common, decode.into(), &images),
-        Command::EmbedText { common, texts } => embed_texts(&common, &texts),
+        Command::Embed { common, length, images } => embed_images(&common, &length, &images),
+        Command::EmbedText { common, length, texts } => embed_texts(&common, &length, &texts),
+        Command::Classify { common, labels, template, images } => classify(&common, &labels, &template, &images),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -104,34 +141,99 @@ fn main() -> ExitCode {
 }
 
 /// Embeds all images; false where one of them failed.
-fn embed_images(common: &Common, decode: Decode, images: &[PathBuf]) -> Result<bool, Box<dyn std::error::Error>> {
-    let clip = common.load()?;
-    let mut lines = Lines::new("path", common.json);
-    for paths in images.chunks(BATCH) {
-        let results = clip.embed_batch(paths.iter().map(|path| Image::from_path(path).decode(decode)).collect());
-        for (path, result) in paths.iter().zip(results) {
-            lines.print(&path.to_string_lossy(), result)?;
-        }
-        lines.out.flush()?;
-    }
-    Ok(lines.all_good)
+fn embed_images(common: &Common, length: &Length, images: &Images) -> Outcome {
+    let clip = common.load(!length.no_normalize)?;
+    print_images(&clip, common, images, |embedding| Ok(Embedding(embedding)))
 }
 
 /// Embeds all texts; false where one of them failed.
-fn embed_texts(common: &Common, texts: &[String]) -> Result<bool, Box<dyn std::error::Error>> {
-    let clip = common.load()?;
+fn embed_texts(common: &Common, length: &Length, texts: &[String]) -> Outcome {
+    let clip = common.load(!length.no_normalize)?;
     clip.text()?;
     let mut lines = Lines::new("text", common.json);
     for texts in texts.chunks(BATCH) {
         for text in texts {
-            lines.print(text, clip.embed_text(text))?;
+            lines.print(text, clip.embed_text(text).map(Embedding))?;
         }
         lines.out.flush()?;
     }
     Ok(lines.all_good)
 }
 
-/// What is printed: a line for each thing that was to be embedded.
+/// Labels all images; false where one of them failed. The labels are embedded once.
+fn classify(common: &Common, labels: &[String], template: &str, images: &Images) -> Outcome {
+    let clip = common.load(true)?;
+    let captions: Vec<String> = labels.iter().map(|label| template.replace("{}", label)).collect();
+    let (text, captions) = (clip.text()?, clip.embed_texts(&captions)?);
+    print_images(&clip, common, images, |embedding| {
+        Ok(Probabilities(labels, text.probabilities(&embedding, &captions)?))
+    })
+}
+
+/// Prints what `answer` makes of each image's embedding; false where an image failed.
+fn print_images<A: Answer>(
+    clip: &ClipVision,
+    common: &Common,
+    Images { decode, images }: &Images,
+    answer: impl Fn(Vec<f32>) -> clip_vision::Result<A>,
+) -> Outcome {
+    let mut lines = Lines::new("path", common.json);
+    for paths in images.chunks(BATCH) {
+        let batch = paths.iter().map(|path| Image::from_path(path).decode((*decode).into()));
+        for (path, embedding) in paths.iter().zip(clip.embed_batch(batch.collect())) {
+            lines.print(&path.to_string_lossy(), embedding.and_then(&answer))?;
+        }
+        lines.out.flush()?;
+    }
+    Ok(lines.all_good)
+}
+
+/// What can be printed of an image or a text.
+trait Answer {
+    /// Adds to what the line of JSON has.
+    fn json(&self, line: &mut Map<String, Value>);
+    /// For people.
+    fn text(&self) -> String;
+}
+
+struct Embedding(Vec<f32>);
+
+impl Answer for Embedding {
+    fn json(&self, line: &mut Map<String, Value>) {
+        line.insert("embedding".to_owned(), json!(self.0));
+    }
+
+    fn text(&self) -> String {
+        let values: Vec<String> = self.0.iter().map(f32::to_string).collect();
+        values.join(" ")
+    }
+}
+
+/// Of each label, in their order.
+struct Probabilities<'a>(&'a [String], Vec<f32>);
+
+impl Probabilities<'_> {
+    /// Labels with their probabilities, the likeliest first.
+    fn ranked(&self) -> Vec<(&str, f32)> {
+        let mut ranked: Vec<_> = self.0.iter().map(String::as_str).zip(self.1.iter().copied()).collect();
+        ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        ranked
+    }
+}
+
+impl Answer for Probabilities<'_> {
+    fn json(&self, line: &mut Map<String, Value>) {
+        line.insert("label".to_owned(), json!(self.ranked().first().map(|(label, _)| label)));
+        line.insert("probabilities".to_owned(), json!(self.1));
+    }
+
+    fn text(&self) -> String {
+        let ranked: Vec<String> = self.ranked().iter().map(|(label, share)| format!("{label} {share:.4}")).collect();
+        ranked.join("\t")
+    }
+}
+
+/// What is printed: a line for each image or text.
 struct Lines {
     out: BufWriter<io::StdoutLock<'static>>,
     /// What the things are, as a key of the JSON.
@@ -145,17 +247,20 @@ impl Lines {
         Self { out: BufWriter::new(io::stdout().lock()), key, json, all_good: true }
     }
 
-    fn print(&mut self, name: &str, result: clip_vision::Result<Vec<f32>>) -> io::Result<()> {
+    fn print(&mut self, name: &str, result: clip_vision::Result<impl Answer>) -> io::Result<()> {
         self.all_good &= result.is_ok();
         let Self { out, key, .. } = self;
-        match (result, self.json) {
-            (Ok(embedding), true) => writeln!(out, "{}", json!({ *key: name, "embedding": embedding })),
-            (Err(error), true) => writeln!(out, "{}", json!({ *key: name, "error": error.to_string() })),
-            (Ok(embedding), false) => {
-                let values: Vec<String> = embedding.iter().map(f32::to_string).collect();
-                writeln!(out, "{name}\t{}", values.join(" "))
+        if self.json {
+            let mut line = Map::from_iter([((*key).to_owned(), json!(name))]);
+            match result {
+                Ok(answer) => answer.json(&mut line),
+                Err(error) => drop(line.insert("error".to_owned(), json!(error.to_string()))),
             }
-            (Err(error), false) => {
+            return writeln!(out, "{}", Value::Object(line));
+        }
+        match result {
+            Ok(answer) => writeln!(out, "{name}\t{}", answer.text()),
+            Err(error) => {
                 eprintln!("clip-vision: {name}: {error}");
                 Ok(())
             }

@@ -57,6 +57,15 @@ impl TextModel {
         Ok(Self { tokenizer: Some(Tokenizer::from_json(json)?), ..self })
     }
 
+    /// The same with the tokenizer of a `vocab.json` and a `merges.txt`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    #[cfg(feature = "text")]
+    pub fn with_vocab(self, vocab: &[u8], merges: &[u8]) -> Result<Self> {
+        Ok(Self { tokenizer: Some(Tokenizer::from_vocab(vocab, merges)?), ..self })
+    }
+
     /// The shape of the text tower.
     pub fn config(&self) -> &TextConfig {
         self.tower.config()
@@ -161,7 +170,8 @@ impl ClipVision {
     }
 
     /// The probability of each label for an image, in the labels' order: zero-shot classification. Labels are best
-    /// written as captions: `"a photo of a dog"`.
+    /// written as captions: `"a photo of a dog"`. For many images, embed the labels once
+    /// ([`embed_texts`](Self::embed_texts)) and ask [`TextModel::probabilities`] of each.
     ///
     /// # Errors
     /// Those of [`embed`](Self::embed) and [`embed_text`](Self::embed_text).
@@ -216,9 +226,7 @@ impl ClipVision {
 fn absent(config: Option<&TextConfig>) -> Error {
     let what = match config {
         None => "this model has no text tower: its config.json describes a vision tower alone",
-        Some(_) => {
-            "the text tower of this model was not loaded: of files in memory it is read with their tokenizer.json"
-        }
+        Some(_) => "the text tower of this model was not loaded: of files in memory it is read with their tokenizer",
     };
     Error::new(ErrorKind::InvalidArgument, what)
 }
