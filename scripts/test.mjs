@@ -9,7 +9,6 @@ import { tsc } from "./build/typescript.mjs";
 import { Stop, main, note, seconds, step } from "./lib/log.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { ask, run } from "./lib/run.mjs";
-import { ensureFirefox } from "./setup/browser.mjs";
 import { ensureConsumers } from "./setup/consumers.mjs";
 import { requireCargo } from "./setup/rust.mjs";
 import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
@@ -24,7 +23,7 @@ const playwright = (config, env) => run(process.execPath, [npmTool("@playwright/
 /**
  * name   for the command line and the summary
  * what   one line on what is tested
- * needs  the set-up: "cargo" (nothing to install), "node", "build", "browser" or "firefox"
+ * needs  the set-up: "cargo" (nothing to install), "node", "build" or "browser"
  * run    with the set-up's environments; rejects if a test fails, returns { skipped: "why" } if it can't be run here
  */
 const stages = [
@@ -114,16 +113,6 @@ const stages = [
     },
   },
   {
-    name: "firefox",
-    what: "inputs, lifecycle, errors and goldens in real Firefox",
-    needs: "firefox",
-    run: async ({ rust, firefox }) => {
-      if (firefox.missing) return { skipped: firefox.missing };
-      await buildPackage(rust);
-      await playwright("tests/browser/firefox.config.ts", { ...rust, ...firefox });
-    },
-  },
-  {
     name: "consumers",
     what: "the packed package built by every bundler, in an extension, and looked at by publint and attw",
     needs: "browser",
@@ -137,9 +126,8 @@ const stages = [
 
 async function setUp(chosen) {
   const needs = new Set(chosen.map((stage) => stage.needs));
-  const firefox = needs.has("firefox") ? { firefox: await ensureFirefox() } : {};
-  if (needs.has("browser")) return { ...(await setUpTests()), ...firefox };
-  if (needs.has("build") || needs.has("firefox")) return { rust: await setUpBuild(), ...firefox };
+  if (needs.has("browser")) return setUpTests();
+  if (needs.has("build")) return { rust: await setUpBuild() };
   if (needs.has("node")) await setUpNode();
   if (needs.has("cargo")) requireCargo();
   return {};

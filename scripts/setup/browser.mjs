@@ -65,19 +65,3 @@ function writeWebdriverJson(chrome) {
   writeFileSync(file, JSON.stringify(capabilities, null, 2));
   return file;
 }
-
-const FIREFOXES = ["firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox"];
-
-/** Firefox, the second engine: `{ FIREFOX }`, or `{ missing: "why" }`, since a test run is worth something without it. */
-export async function ensureFirefox() {
-  let firefox = find("FIREFOX", FIREFOXES);
-  if (!firefox && hasApt()) {
-    try {
-      await aptInstall(["firefox-esr"], "the tests run in a second engine, too");
-    } catch (error) {
-      return { missing: error.message };
-    }
-    firefox = find("FIREFOX", FIREFOXES);
-  }
-  return firefox ? { FIREFOX: firefox } : { missing: "there is no Firefox on this machine (FIREFOX can name one)" };
-}

@@ -3,7 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { expected, maxDifference } from "./golden.ts";
 import { heavyConfig, heavyWeights } from "./heavy_model.ts";
-import { expect, pickFiles, test } from "./test.ts";
+import { expect, test } from "./test.ts";
 
 const MODEL = "/golden/models/odd-widths";
 const golden = expected("odd-widths").values("embedding/rgb-photo.png")!;
@@ -237,7 +237,7 @@ test("several workers share the photos of embedMany, and end with it", async ({ 
 test("files that a user picks go to embedMany as they are", async ({ page }) => {
   const names = ["rgb-photo.png", "lossless.webp", "gray.png"];
   await page.evaluate(() => document.body.append(Object.assign(document.createElement("input"), { type: "file", multiple: true })));
-  await pickFiles(page, "input", names.map((file) => fileURLToPath(new URL(`../golden/images/${file}`, import.meta.url))));
+  await page.setInputFiles("input", names.map((file) => fileURLToPath(new URL(`../golden/images/${file}`, import.meta.url))));
   const embeddings = await page.evaluate(async (model) => {
     const clip = await clipVision.ClipVision.load(model);
     const { files } = document.querySelector("input")!;

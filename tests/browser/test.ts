@@ -1,9 +1,8 @@
 /** `test` with a server, and a page that has imported the package from it, under the strict policy. */
 
 import { existsSync } from "node:fs";
-import { test as chromiumTest, expect, type Page } from "@playwright/test";
+import { test as base, expect, type Page } from "@playwright/test";
 import { CHROME } from "./chrome.ts";
-import { FIREFOX, firefoxTest } from "./firefox.ts";
 import { TestServer, type ServerOptions } from "./server.ts";
 
 interface Fixtures {
@@ -13,13 +12,10 @@ interface Fixtures {
   serve: (options?: ServerOptions) => Promise<TestServer>;
 }
 
-const base = FIREFOX ? (firefoxTest as unknown as typeof chromiumTest) : chromiumTest;
-
 export const test = base.extend<Fixtures, { server: TestServer }>({
   browserIsThere: [
     async ({}, use, info) => {
-      const browser = FIREFOX ?? CHROME;
-      info.skip(!existsSync(browser), `there is no browser at ${browser}`);
+      info.skip(!existsSync(CHROME), `there is no browser at ${CHROME}`);
       await use();
     },
     { auto: true },
@@ -54,13 +50,6 @@ export const test = base.extend<Fixtures, { server: TestServer }>({
 export async function open(page: Page, server: TestServer): Promise<void> {
   await page.goto(server.url);
   await page.waitForSelector("html[data-ready]", { state: "attached" });
-}
-
-/** Picks files in an `<input>`, as a user does. */
-export async function pickFiles(page: Page, selector: string, files: string[]): Promise<void> {
-  const input = await page.waitForSelector(selector);
-  if (!FIREFOX) return input.setInputFiles(files);
-  await (input as unknown as { uploadFile(...files: string[]): Promise<void> }).uploadFile(...files);
 }
 
 export { expect };
