@@ -27,6 +27,7 @@ mod matmul;
 mod norm;
 mod packed;
 mod pool;
+mod quantise;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
 mod rotate;
@@ -51,6 +52,7 @@ pub(crate) use packed::{Packed, PackedBuilder, Packing};
 pub(crate) use pool::Pool;
 #[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) use pool::Serial;
+pub(crate) use quantise::Quantiser;
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -18,8 +18,11 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Precision {
-    /// Single precision: embeddings equal to Python's.
+    /// As the weights are stored: [`Int8`](Self::Int8) for a file that `clip-vision convert` wrote in 8 bits, and else
+    /// [`F32`](Self::F32).
     #[default]
+    Stored,
+    /// Single precision: embeddings equal to Python's.
     F32,
     /// Linear layers in 8-bit integers, everything else in single precision: a quarter of the memory, and faster.
     /// On the CPU only.
@@ -30,6 +33,7 @@ impl Precision {
     /// The name that the command line and the npm package use.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Stored => "stored",
             Self::F32 => "f32",
             Self::Int8 => "int8",
         }
@@ -39,11 +43,11 @@ impl Precision {
 impl FromStr for Precision {
     type Err = Error;
 
-    /// Reads `"f32"` or `"int8"`.
+    /// Reads `"f32"`, `"int8"` or `"stored"`.
     fn from_str(name: &str) -> Result<Self> {
-        let known = [Self::F32, Self::Int8].into_iter().find(|precision| precision.name() == name);
+        let known = [Self::Stored, Self::F32, Self::Int8].into_iter().find(|precision| precision.name() == name);
         known.ok_or_else(|| {
-            let what = format!("unknown precision {name:?}: there are \"f32\" and \"int8\"");
+            let what = format!("unknown precision {name:?}: there are \"f32\", \"int8\" and \"stored\"");
             Error::new(ErrorKind::InvalidArgument, what)
         })
     }
@@ -70,13 +74,16 @@ impl Backend {
         &self.device
     }
 
+    pub(crate) fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// How a layer's weight is packed; `None` where candle computes.
     fn packing(&self, role: Role) -> Option<Packing> {
-        match (self.device.is_cpu(), self.precision, role) {
+        match (self.device.is_cpu(), self.precision, role.rotation()) {
             (false, ..) => None,
-            (true, Precision::F32, _) | (true, Precision::Int8, Role::Projection) => Some(Packing::F32),
-            (true, Precision::Int8, Role::Hidden) => Some(Packing::Int8(Rotation::On)),
-            (true, Precision::Int8, Role::Patches) => Some(Packing::Int8(Rotation::Off)),
+            (true, Precision::Int8, Some(rotation)) => Some(Packing::Int8(rotation)),
+            (true, ..) => Some(Packing::F32),
         }
     }
 }
@@ -90,6 +97,17 @@ pub(crate) enum Role {
     Hidden,
     /// The one token that becomes the embedding: nothing to gain by 8 bits.
     Projection,
+}
+
+impl Role {
+    /// How the layer's weight is turned in 8 bits; `None` where it never is in 8 bits.
+    fn rotation(self) -> Option<Rotation> {
+        match self {
+            Self::Patches => Some(Rotation::Off),
+            Self::Hidden => Some(Rotation::On),
+            Self::Projection => None,
+        }
+    }
 }
 
 thread_local! {
@@ -168,7 +186,7 @@ impl Linear {
 
     /// The tensor of a layer without bias: outputs on the first axis, inputs on all others.
     pub(crate) fn weight_spec(name: &str, shape: impl Into<Vec<usize>>, role: Role, backend: &Backend) -> TensorSpec {
-        TensorSpec::new(name, shape).packed(backend.packing(role))
+        TensorSpec::new(name, shape).packed(backend.packing(role), role.rotation())
     }
 
     /// Takes `{prefix}.weight` (out, in) and `{prefix}.bias` (out).

@@ -13,15 +13,16 @@ use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
+mod loader;
 mod memory;
 mod text;
 mod vision;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What a model is loaded with; the bytes are those of the model's JSON files. */
+/** What a model is loaded with; the bytes are those of the model's JSON files, or its weights carry them along. */
 export interface LoaderOptions {
-  config: Uint8Array;
+  config?: Uint8Array;
   preprocessor?: Uint8Array;
   precision?: string;
   normalize?: boolean;
@@ -75,8 +76,8 @@ fn malformed(error: serde_wasm_bindgen::Error) -> Error {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoaderArguments {
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    config: Uint8Array,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    config: JsValue,
     #[serde(default, with = "serde_wasm_bindgen::preserve")]
     preprocessor: JsValue,
     precision: Option<String>,
@@ -118,15 +119,18 @@ impl ModelLoader {
     pub fn new(options: LoaderOptions) -> Result<Self, JsValue> {
         let arguments: LoaderArguments =
             serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
-        let preprocessor = arguments.preprocessor.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
-        let config = arguments.config.to_vec();
-        let loader = arguments.options().and_then(|options| Loader::new(&config, preprocessor.as_deref(), options));
+        let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+        let (config, preprocessor) = (bytes(&arguments.config), bytes(&arguments.preprocessor));
+        let loader = arguments.options().and_then(|options| match config {
+            Some(config) => Loader::new(&config, preprocessor.as_deref(), options),
+            None => Loader::for_converted(options),
+        });
         Ok(Self { loader: loader.map_err(thrown)?, limits: arguments.limits() })
     }
 
-    /// Takes the next piece of model.safetensors.
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), JsValue> {
-        self.loader.push(piece).map_err(thrown)
+    /// Records what is loaded, for a loader without configuration to load it again.
+    pub fn record(&mut self, source: &str) {
+        self.loader.record(source);
     }
 
     /// The model, once all pieces are there.

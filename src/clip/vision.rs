@@ -144,7 +144,7 @@ impl VisionTower {
 pub(crate) struct VisionNames(&'static str);
 
 impl VisionNames {
-    pub(crate) fn find(header: &Header<'_>) -> Self {
+    pub(crate) fn find(header: &Header) -> Self {
         Self(if header.contains("embeddings.class_embedding") { "" } else { "vision_model." })
     }
 
@@ -153,12 +153,7 @@ impl VisionNames {
     /// # Errors
     /// [`ErrorKind::Weights`] where the file's tower has a tensor that this one does not: it is another model than its
     /// configuration says.
-    pub(crate) fn specs(
-        &self,
-        config: &VisionConfig,
-        header: &Header<'_>,
-        backend: &Backend,
-    ) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn specs(&self, config: &VisionConfig, header: &Header, backend: &Backend) -> Result<Vec<TensorSpec>> {
         let VisionConfig { hidden_size: hidden, patch_size: patch, .. } = *config;
         let mut specs = vec![
             TensorSpec::new(self.name("embeddings.class_embedding"), [hidden]),

@@ -90,7 +90,9 @@ fn packed_int8(
     rotation: Rotation,
 ) -> PackedInt8 {
     let mut builder = PackedInt8::builder(isa, outputs, inputs, rotation).unwrap();
-    w.chunks(inputs).for_each(|row| builder.push_row(row).unwrap());
+    for row in w.chunks(inputs) {
+        builder.push_row(row).unwrap();
+    }
     builder.finish(bias).unwrap()
 }
 

@@ -16,6 +16,7 @@ import type {
   Calls,
   LoadedModel,
   LoadProgress,
+  LoadWarning,
   ProtocolVersion,
   Request,
   Response,
@@ -42,6 +43,8 @@ export interface ClientOptions {
   fetch?: Fetch;
   /** Milliseconds within which a new worker has to answer; `Infinity` waits for ever. */
   startTimeout?: number;
+  /** Hears of what went wrong though a load goes on. */
+  onWarning?: (warning: LoadWarning) => void;
 }
 
 /** What a call wants besides its answer. */
@@ -77,17 +80,19 @@ class Session {
   readonly #fetches: FetchService | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #onEnd: (session: Session) => void;
+  readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
   #ids = 0;
   #ended: ClipVisionError | undefined;
   #heard = false;
   readonly #silence: ReturnType<typeof setTimeout>;
 
   constructor(
-    { createWorker, load, fetch, startTimeout = START_TIMEOUT }: ClientOptions,
+    { createWorker, load, fetch, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
     this.#onEnd = onEnd;
+    this.#onWarning = onWarning;
     this.#worker = createWorker();
     this.#silence = setTimeout(() => this.#silent(startTimeout), Math.min(startTimeout, LONGEST_TIMEOUT));
     this.#worker.onmessage = (event) => this.#receive(event.data as Response);
@@ -172,12 +177,14 @@ class Session {
         return this.#pending.get(message.id)?.onStarted?.();
       case "progress":
         return this.#pending.get(message.id)?.onProgress?.(message.progress);
+      case "warning":
+        return this.#onWarning?.(message.warning);
       case "crashed": {
         const error = fromWireError(message.error);
         return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
       }
       case "fetch":
-        return void this.#fetches?.answer(message.ticket, message.url);
+        return void this.#fetches?.answer(message.ticket, message.url, message.headers);
       case "fetch-abort":
         return this.#fetches?.abort(message.ticket);
     }

@@ -45,7 +45,7 @@ export interface EngineModel {
   /** Begins to read the text half. */
   textLoader(): EngineTextLoader;
   /** Takes the text half in, and the loader away. */
-  setText(loader: EngineTextLoader): { maxTokens: number };
+  setText(loader: EngineTextLoader): { maxTokens: number; tokenizer?: Uint8Array; vocab?: Uint8Array; merges?: Uint8Array };
   /** Texts' embeddings one after the other, of their token ids one after the other. */
   embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array;
   /** The probability of each label, of the photo's embedding and the labels' one after the other. */
@@ -53,23 +53,56 @@ export interface EngineModel {
   free(): void;
 }
 
-/** Takes the weights a second time, for the text half. */
-export interface EngineTextLoader {
-  /** Whether the rest is not needed. */
-  push(piece: Uint8Array): boolean;
+/** Takes files as they arrive, range by range, so that there is never a second copy of them; and may record them. */
+export interface EngineFiles {
+  /** Says that the weights are in several files, with their index. */
+  setIndex(json: Uint8Array): void;
+  /** The name of the file whose pieces come next. */
+  file(): string;
+  /** Where the bytes to read next begin and end; `undefined` once there are enough of the file. */
+  wanted(): Float64Array | undefined;
+  /** Bytes of the file that are still wanted, once that is known. */
+  left(): number | undefined;
+  setSize(bytes: number): void;
+  push(offset: number, piece: Uint8Array): void;
+  /** Goes on to the next file; `false` if there is none. */
+  nextFile(): boolean;
+  /** Computes the CRC-32 of what comes. */
+  keepChecksum(): void;
+  checksum(): number | undefined;
+  /** Where in the recorded file the recorded data begins, once that is known. */
+  recordedStart(): number | undefined;
+  /** What has been recorded since the last call. */
+  takeRecorded(): Uint8Array;
+  /** The beginning of the recorded file, which comes last, and the file's CRC-32. */
+  finishRecording(): { header: Uint8Array; checksum: number } | undefined;
   free(): void;
 }
 
-/** Takes the weights as they arrive, so that there is never a second copy of them. */
-export interface EngineLoader {
-  push(piece: Uint8Array): void;
+/** Takes the weights for the text half. */
+export interface EngineTextLoader extends EngineFiles {
+  /** Records what is loaded, and the tokenizer's files with it: their names and contents. */
+  record(source: string, names: string[], contents: Uint8Array[]): void;
+}
+
+/** Takes the weights for the vision tower. */
+export interface EngineLoader extends EngineFiles {
+  /** Records what is loaded. */
+  record(source: string): void;
   finish(): EngineModel;
-  free(): void;
+}
+
+/** Computes a sha256. */
+export interface EngineSha256 {
+  update(piece: Uint8Array): void;
+  /** In hexadecimal digits; frees it. */
+  finish(): string;
 }
 
 /** What a loader is made with. */
 export interface EngineLoaderOptions {
-  config: Uint8Array;
+  /** Absent: the weights carry it along. */
+  config?: Uint8Array;
   preprocessor?: Uint8Array;
   precision?: Precision;
   normalize?: boolean;
@@ -80,6 +113,7 @@ export interface EngineLoaderOptions {
 /** The engine, ready to load a model. */
 export interface Engine {
   ModelLoader: new (options: EngineLoaderOptions) => EngineLoader;
+  Sha256: new () => EngineSha256;
   /** What Rust said when it panicked, if it did. */
   panicMessage(): string | undefined;
   /** Its memory, in bytes: what it has, and what it asked for in vain when it last did; 0 if it never did. */
@@ -108,6 +142,7 @@ export async function startEngine(flavour: Flavour, url: string, fetch: Fetch, s
   }
   return {
     ModelLoader: flavour.ModelLoader,
+    Sha256: flavour.Sha256,
     panicMessage: () => panic,
     memory: () => ({ held: memory.buffer.byteLength, refused: flavour.refusedBytes() }),
   };

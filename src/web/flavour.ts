@@ -3,7 +3,7 @@
  * imported statically (a few kB of JavaScript); of the wasm files only the chosen one is ever downloaded.
  */
 
-import init, { ModelLoader, refusedBytes } from "./wasm/simd/clip_vision.js";
+import init, { ModelLoader, Sha256, refusedBytes } from "./wasm/simd/clip_vision.js";
 import { ClipVisionError } from "./errors.js";
 
 /** A build of the engine. */
@@ -16,6 +16,7 @@ export interface Flavour {
   init: typeof init;
   /** The engine's entry point, usable after `init`. */
   ModelLoader: typeof ModelLoader;
+  Sha256: typeof Sha256;
   /** Bytes of the last request for memory that was refused; 0 while none was. */
   refusedBytes: typeof refusedBytes;
 }
@@ -25,6 +26,7 @@ const simd: Flavour = {
   wasmUrl: () => new URL("./wasm/simd/clip_vision_bg.wasm", import.meta.url),
   init,
   ModelLoader,
+  Sha256,
   refusedBytes,
 };
 

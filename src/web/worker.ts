@@ -9,6 +9,8 @@ import { toWireError } from "./errors.js";
 import { chooseFlavour } from "./flavour.js";
 import { decodeInBrowser, readPixels } from "./pixels.js";
 import type { Request, Response } from "./protocol.js";
+import { sleep } from "./retry.js";
+import { openStore, withLock } from "./store.js";
 import { createTokenizer } from "./tokenizer.js";
 
 /** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
@@ -34,6 +36,7 @@ const dispatcher = new Dispatcher({
     return startEngine(flavour, wasmUrl ?? flavour.wasmUrl().href, fetch, signal);
   },
   fetch: (url, init) => fetch(url, init),
+  loading: { sleep, origin: location.origin, openStore, lock: withLock },
   readPixels,
   decodeInBrowser,
   createTokenizer,

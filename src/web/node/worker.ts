@@ -6,6 +6,7 @@ import { startEngine } from "../engine.js";
 import { ClipVisionError, toWireError } from "../errors.js";
 import { chooseFlavour } from "../flavour.js";
 import type { Request, Response } from "../protocol.js";
+import { sleep } from "../retry.js";
 import { createTokenizer } from "../tokenizer.js";
 import { fetchWithFiles } from "./files.js";
 
@@ -20,6 +21,12 @@ const dispatcher = new Dispatcher({
     return startEngine(flavour, wasmUrl ?? flavour.wasmUrl().href, fetch, signal);
   },
   fetch: fetchWithFiles,
+  loading: {
+    sleep,
+    origin: "",
+    openStore: () => Promise.reject(new Error("In Node models are not cached")), // and it is not asked for
+    lock: (_name, _signal, work) => work(),
+  },
   readPixels: () => {
     throw new ClipVisionError("invalid-argument", "Node has no pictures of a browser's");
   },
