@@ -16,7 +16,9 @@ import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
 const NATIVE = ["--features", "cli,http,text,tokio"];
 const wasm = flavourNamed(BASELINE);
-const node = (script, ...args) => run(process.execPath, [inRoot("node_modules", ...script.split("/")), ...args]);
+const npmTool = (script) => inRoot("node_modules", ...script.split("/"));
+const node = (script, ...args) => run(process.execPath, [npmTool(script), ...args]);
+const playwright = (config, env) => run(process.execPath, [npmTool("@playwright/test/cli.js"), "test", "-c", config], { env });
 
 /**
  * name   for the command line and the summary
@@ -107,9 +109,7 @@ const stages = [
     needs: "browser",
     run: async ({ rust, browser }) => {
       await buildAll(rust);
-      await run(process.execPath, [inRoot("node_modules", "@playwright", "test", "cli.js"), "test", "-c", "tests/browser"], {
-        env: { ...rust, ...browser },
-      });
+      await playwright("tests/browser", { ...rust, ...browser });
     },
   },
   {
@@ -119,9 +119,7 @@ const stages = [
     run: async ({ rust, browser }) => {
       await buildPackage(rust);
       await ensureConsumers();
-      await run(process.execPath, [inRoot("node_modules", "@playwright", "test", "cli.js"), "test", "-c", "tests/consumers"], {
-        env: browser,
-      });
+      await playwright("tests/consumers", browser);
     },
   },
 ];

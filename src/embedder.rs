@@ -4,7 +4,7 @@
 //! command line) only calls what is here.
 
 use crate::clip::config::VisionConfig;
-use crate::clip::vision::VisionTower;
+use crate::clip::vision::{VisionPass, VisionTower};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured};
 use crate::ops::Precision;
@@ -201,11 +201,39 @@ impl ClipVision {
         if pixels.is_empty() {
             return Ok(Vec::new());
         }
-        let mut embeddings = self.tower.forward(&Tensor::stack(pixels, 0)?)?.to_vec2::<f32>()?;
+        let mut pass = self.start(pixels)?;
+        loop {
+            if let Some(embeddings) = self.step(&mut pass)? {
+                return Ok(embeddings);
+            }
+        }
+    }
+
+    /// Begins to embed pixel tensors, each f32 (3, image_size, image_size), at least one, together in one forward pass.
+    /// [`step`](Self::step) takes it on, a layer at a time: what lies between is the caller's, who may also drop it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
+    pub fn start(&self, pixels: &[&Tensor]) -> Result<VisionPass> {
+        if pixels.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no images"));
+        }
+        self.tower.start(&Tensor::stack(pixels, 0)?)
+    }
+
+    /// Takes a pass one layer on; the embeddings, in the order of the tensors, when it was the last.
+    ///
+    /// # Errors
+    /// Those of [`VisionTower::step`].
+    pub fn step(&self, pass: &mut VisionPass) -> Result<Option<Vec<Vec<f32>>>> {
+        if self.tower.step(pass)? {
+            return Ok(None);
+        }
+        let mut embeddings = pass.output().to_vec2::<f32>()?;
         if self.options.normalize {
             embeddings.iter_mut().for_each(|embedding| normalize(embedding));
         }
-        Ok(embeddings)
+        Ok(Some(embeddings))
     }
 
     /// Length of an embedding.

@@ -7,16 +7,18 @@
 
 use crate::embedder::{ClipVision, Loader, Options};
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::{Decode, Image, Limits, Measured};
-use crate::ops;
-use js_sys::{Float32Array, Function, Object, Reflect, Uint8Array};
+use crate::image::Limits;
+use js_sys::{Function, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 mod loader;
+mod memory;
 mod text;
 #[cfg(target_feature = "atomics")]
 mod threads;
+mod vision;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -30,20 +32,7 @@ export interface LoaderOptions {
   maxBytes?: number;
   maxPixels?: number;
 }
-/** A picture: an image file's bytes, or rows of 8-bit pixels without padding. */
-export type WirePhoto =
-  | { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" }
-  | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 };
-/** Milliseconds of each stage. */
-export interface WireTimings { decode: number; preprocess: number; forward: number }
-export interface WireEmbedding {
-  embedding: Float32Array;
-  timings: WireTimings;
-  decoder: "rust" | "raw";
-  width: number;
-  height: number;
-}
-export interface WireTensor { data: Float32Array; shape: [3, number, number] }
+/** What a model is. */
 export interface WireInfo {
   dimension: number;
   imageSize: number;
@@ -58,17 +47,8 @@ export interface WireInfo {
 extern "C" {
     #[wasm_bindgen(typescript_type = "LoaderOptions")]
     pub type LoaderOptions;
-    #[wasm_bindgen(typescript_type = "WirePhoto")]
-    pub type WirePhoto;
-    #[wasm_bindgen(typescript_type = "WireEmbedding")]
-    pub type WireEmbedding;
-    #[wasm_bindgen(typescript_type = "WireTensor")]
-    pub type WireTensor;
     #[wasm_bindgen(typescript_type = "WireInfo")]
     pub type WireInfo;
-
-    #[wasm_bindgen(js_namespace = performance)]
-    fn now() -> f64;
 }
 
 /// Runs once, when the module is instantiated.
@@ -159,113 +139,15 @@ impl ModelLoader {
     /// The model, once all pieces are there.
     pub fn finish(self) -> Result<WasmClipVision, JsValue> {
         let clip = self.loader.finish().map_err(thrown)?;
-        Ok(WasmClipVision { clip, limits: self.limits })
+        Ok(WasmClipVision { clip: Rc::new(clip), limits: self.limits })
     }
 }
 
 /// A loaded model.
 #[wasm_bindgen]
 pub struct WasmClipVision {
-    clip: ClipVision,
+    clip: Rc<ClipVision>,
     limits: Limits,
-}
-
-/// Read one at a time, by `kind`: serde buffers an enum that is tagged inside, and JavaScript's objects don't survive it.
-enum Photo {
-    Encoded(EncodedPhoto),
-    Pixels(PixelPhoto),
-}
-
-#[derive(Deserialize)]
-struct EncodedPhoto {
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    bytes: Uint8Array,
-    #[serde(default)]
-    decode: WireDecode,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-enum WireDecode {
-    #[default]
-    Exact,
-    Fast,
-}
-
-#[derive(Deserialize)]
-struct PixelPhoto {
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    data: Object,
-    width: usize,
-    height: usize,
-    channels: usize,
-}
-
-impl Photo {
-    fn read(photo: WirePhoto) -> Result<Self> {
-        let photo = JsValue::from(photo);
-        let kind = Reflect::get(&photo, &"kind".into()).ok().and_then(|kind| kind.as_string());
-        match kind.as_deref() {
-            Some("encoded") => serde_wasm_bindgen::from_value(photo).map(Self::Encoded).map_err(malformed),
-            Some("pixels") => serde_wasm_bindgen::from_value(photo).map(Self::Pixels).map_err(malformed),
-            _ => Err(Error::new(ErrorKind::InvalidArgument, "a photo is \"encoded\" or \"pixels\"")),
-        }
-    }
-
-    fn decoder(&self) -> &'static str {
-        match self {
-            Self::Encoded(_) => "rust",
-            Self::Pixels(_) => "raw",
-        }
-    }
-
-    fn image(self) -> Result<Image> {
-        match self {
-            Self::Encoded(EncodedPhoto { bytes, decode }) => {
-                let decode = match decode {
-                    WireDecode::Exact => Decode::Exact,
-                    WireDecode::Fast => Decode::Fast,
-                };
-                Ok(Image::from_bytes(bytes.to_vec()).decode(decode))
-            }
-            Self::Pixels(PixelPhoto { data, width, height, channels }) => {
-                let pixels = Uint8Array::new(&data).to_vec();
-                match channels {
-                    1 => Ok(Image::from_rgb8(width, height, pixels.into_iter().flat_map(|gray| [gray; 3]).collect())),
-                    3 => Ok(Image::from_rgb8(width, height, pixels)),
-                    4 => Ok(Image::from_rgba8(width, height, pixels)),
-                    _ => {
-                        let what = format!("pixels of {channels} channels: there are 1, 3 and 4");
-                        Err(Error::new(ErrorKind::InvalidArgument, what))
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Timings {
-    decode: f64,
-    preprocess: f64,
-    forward: f64,
-}
-
-#[derive(Serialize)]
-struct EmbeddingAnswer {
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    embedding: Float32Array,
-    timings: Timings,
-    decoder: &'static str,
-    width: usize,
-    height: usize,
-}
-
-#[derive(Serialize)]
-struct TensorAnswer {
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    data: Float32Array,
-    shape: Vec<usize>,
 }
 
 #[derive(Serialize)]
@@ -283,25 +165,8 @@ fn answer<T: JsCast>(value: &impl Serialize) -> Result<T> {
     Ok(serde_wasm_bindgen::to_value(value).map_err(malformed)?.unchecked_into())
 }
 
-/// The time that `work` takes, in milliseconds, beside what it gives.
-fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, f64)> {
-    let start = now();
-    let result = work()?;
-    Ok((result, now() - start))
-}
-
 #[wasm_bindgen]
 impl WasmClipVision {
-    /// The embedding of a picture, with the time of each stage.
-    pub fn embed(&self, photo: WirePhoto) -> Result<WireEmbedding, JsValue> {
-        self.embed_photo(photo).map_err(thrown)
-    }
-
-    /// The pixel tensor that the model sees of a picture.
-    pub fn tensor(&self, photo: WirePhoto) -> Result<WireTensor, JsValue> {
-        self.photo_tensor(photo).map_err(thrown)
-    }
-
     /// What the model is.
     pub fn info(&self) -> Result<WireInfo, JsValue> {
         let simd = match () {
@@ -318,30 +183,5 @@ impl WasmClipVision {
             model_bytes: self.clip.weight_bytes(),
         };
         answer(&info).map_err(thrown)
-    }
-}
-
-impl WasmClipVision {
-    fn embed_photo(&self, photo: WirePhoto) -> Result<WireEmbedding> {
-        let photo = Photo::read(photo)?;
-        let decoder = photo.decoder();
-        let image = photo.image()?.limits(self.limits);
-        let Measured { tensor, size: (width, height), decode, preprocess } =
-            self.clip.measured_pixel_tensor(image, now)?;
-        let (embedding, forward) = timed(|| self.clip.embed_tensor(&tensor))?;
-        answer(&EmbeddingAnswer {
-            embedding: Float32Array::from(embedding.as_slice()),
-            timings: Timings { decode, preprocess, forward },
-            decoder,
-            width,
-            height,
-        })
-    }
-
-    fn photo_tensor(&self, photo: WirePhoto) -> Result<WireTensor> {
-        let pixels = self.clip.pixel_tensor(Photo::read(photo)?.image()?.limits(self.limits))?;
-        let shape = pixels.dims().to_vec();
-        let values = pixels.flatten_all()?.to_vec1::<f32>()?;
-        answer(&TensorAnswer { data: Float32Array::from(values.as_slice()), shape })
     }
 }

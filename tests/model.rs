@@ -4,7 +4,7 @@
 
 mod common;
 
-use clip_vision::{ClipVision, Image, ModelFiles, Options, Precision};
+use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision, VisionStage};
 use common::goldens::{Golden, MODELS};
 use common::{cosine, golden, max_difference, model_dir};
 
@@ -124,10 +124,37 @@ fn a_batch_is_its_images_one_by_one() {
 }
 
 #[test]
+fn a_pass_can_be_taken_step_by_step_and_be_dropped_at_any() {
+    let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();
+    let image = |file: &str| Image::from_path(golden(&format!("images/{file}")));
+    let files = ["rgb-photo.png", "gray.png", "rgb.bmp"];
+    let tensors = files.map(|file| clip.pixel_tensor(image(file)).unwrap());
+    let tensors: Vec<_> = tensors.iter().collect();
+    let (mut pass, mut stages) = (clip.start(&tensors).unwrap(), vec![]);
+    let embeddings = loop {
+        stages.push(pass.stage());
+        let mut other = clip.start(&tensors[..1]).unwrap(); // a pass beside it, given up half-way
+        clip.step(&mut other).unwrap();
+        if let Some(embeddings) = clip.step(&mut pass).unwrap() {
+            break embeddings;
+        }
+    };
+    let layers = (0..clip.config().num_hidden_layers).map(VisionStage::Layer);
+    let expected = [VisionStage::Embeddings, VisionStage::PreNorm].into_iter().chain(layers);
+    assert_eq!(stages, expected.chain([VisionStage::Pooled, VisionStage::Projected]).collect::<Vec<_>>());
+    assert_eq!(embeddings.len(), files.len());
+    for (file, embedding) in files.iter().zip(&embeddings) {
+        assert!(max_difference(embedding, &clip.embed(image(file)).unwrap()) < 1e-5, "{file}");
+    }
+    assert_eq!(clip.step(&mut pass).unwrap().unwrap(), embeddings, "a pass that has ended stays as it is");
+    assert_eq!(clip.start(&[]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
 fn an_image_of_another_size_is_refused() {
     let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();
     let image = Image::from_path(golden("images/rgb-photo.png")).resize(43, 42, clip_vision::ResizeFilter::Nearest);
     let error = clip.embed(image.normalize_unsigned()).unwrap_err();
-    assert_eq!(error.kind(), clip_vision::ErrorKind::InvalidArgument);
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().contains("42"), "{error}");
 }

@@ -13,13 +13,14 @@ export async function buildTypeScript() {
   const sources = filesUnder(["src/web"], (file) => file.endsWith(".ts"));
   const glue = filesUnder(["dist/wasm"], (file) => file.endsWith(".d.ts"));
   vendorTokenizers();
-  const hash = hashOf([...sources, ...glue, inRoot("tsconfig.json"), inRoot("package-lock.json")]);
+  const projects = ["tsconfig.json", "tsconfig.node.json"];
+  const hash = hashOf([...sources, ...glue, ...projects.map((file) => inRoot(file)), inRoot("package-lock.json")]);
   const outputs = sources.map((file) => path.join(dist, path.relative(inRoot("src", "web"), file).replace(/\.ts$/, ".js")));
   if (isDone("typescript", hash, outputs)) return;
   step("Compiling TypeScript", "src/web becomes dist/: the package's modules and their types");
   const begin = Date.now();
   forget("typescript");
-  await tsc("-p", ".");
+  for (const project of projects) await tsc("-p", project);
   markDone("typescript", hash);
   note(`${outputs.filter((file) => existsSync(file)).length} modules in dist/ (${seconds(begin)})`);
 }

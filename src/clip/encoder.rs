@@ -31,20 +31,15 @@ pub(crate) enum Wanted {
 }
 
 impl Encoder {
-    /// Runs all layers, and shows the output of each to `observe`.
-    pub(crate) fn forward(
-        &self,
-        mut x: Tensor,
-        mask: Mask,
-        wanted: Wanted,
-        observe: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        for (index, layer) in self.0.iter().enumerate() {
-            let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
-            x = layer.forward(&x, mask, wanted)?;
-            observe(index, &x)?;
-        }
-        Ok(x)
+    /// Runs all layers.
+    pub(crate) fn forward(&self, x: Tensor, mask: Mask) -> Result<Tensor> {
+        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask, Wanted::All))
+    }
+
+    /// Runs layer `index` alone; nothing where there is no such layer. The last one gives the tokens that are `wanted`.
+    pub(crate) fn forward_layer(&self, index: usize, x: &Tensor, mask: Mask, wanted: Wanted) -> Option<Result<Tensor>> {
+        let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
+        self.0.get(index).map(|layer| layer.forward(x, mask, wanted))
     }
 
     /// The tensors of the encoder whose layers are named `{prefix}.0`, `{prefix}.1`, ….

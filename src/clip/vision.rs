@@ -11,7 +11,7 @@ use candle_core::{IndexOp, Tensor};
 const PATCHES: &str = "embeddings.patch_embedding.weight";
 const PROJECTION: &str = "visual_projection.weight";
 
-/// The parts of the forward pass, in order, as [`VisionTower::forward_observed`] reports them.
+/// The parts of the forward pass, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VisionStage {
@@ -19,12 +19,35 @@ pub enum VisionStage {
     Embeddings,
     /// After the layer norm before the encoder: (batch, tokens, hidden).
     PreNorm,
-    /// After encoder layer `0`, `1`, …: (batch, tokens, hidden).
+    /// After encoder layer `0`, `1`, …: (batch, tokens, hidden); after the last one, (batch, 1, hidden): the class token,
+    /// since the embedding is made of nothing else.
     Layer(usize),
     /// The class token after the last layer norm: (batch, hidden).
     Pooled,
     /// The embedding, of any length in space: (batch, dimension).
     Projected,
+}
+
+/// A forward pass under way: where it has come to, and what came out there.
+///
+/// Made by [`VisionTower::start`] and taken on by [`VisionTower::step`]. Whoever runs a pass step by step can do other
+/// things in between, or give it up by dropping it.
+#[derive(Clone, Debug)]
+pub struct VisionPass {
+    stage: VisionStage,
+    output: Tensor,
+}
+
+impl VisionPass {
+    /// The last part that was computed.
+    pub fn stage(&self) -> VisionStage {
+        self.stage
+    }
+
+    /// What that part gave; once [`step`](VisionTower::step) says that there is no more, the embeddings.
+    pub fn output(&self) -> &Tensor {
+        &self.output
+    }
 }
 
 /// A loaded vision tower: pixel tensors in, embeddings out.
@@ -45,40 +68,46 @@ impl VisionTower {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        self.run(pixels, Wanted::First, &mut |_, _| Ok(()))
+        let mut pass = self.start(pixels)?;
+        while self.step(&mut pass)? {}
+        Ok(pass.output)
     }
 
-    /// The same, and shows each part's output to `observe`; an error from there ends the pass.
+    /// Begins a [`forward`](Self::forward): computes its first part, [`VisionStage::Embeddings`].
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), and those of `observe`.
-    pub fn forward_observed(
-        &self,
-        pixels: &Tensor,
-        observe: &mut dyn FnMut(VisionStage, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        self.run(pixels, Wanted::All, observe)
+    /// As [`forward`](Self::forward).
+    pub fn start(&self, pixels: &Tensor) -> Result<VisionPass> {
+        Ok(VisionPass { stage: VisionStage::Embeddings, output: self.embed_patches(pixels)? })
     }
 
-    /// Of the last layer's tokens the embedding needs the class token alone.
-    fn run(
-        &self,
-        pixels: &Tensor,
-        wanted: Wanted,
-        observe: &mut dyn FnMut(VisionStage, &Tensor) -> Result<()>,
-    ) -> Result<Tensor> {
-        let mut x = self.embed_patches(pixels)?;
-        observe(VisionStage::Embeddings, &x)?;
-        x = self.pre_norm.forward(&x)?;
-        observe(VisionStage::PreNorm, &x)?;
-        x = self.encoder.forward(x, Mask::None, wanted, &mut |index, x| observe(VisionStage::Layer(index), x))?;
-        let class_token = x.i((.., 0, ..))?;
-        let pooled = self.post_norm.forward(&class_token)?;
-        observe(VisionStage::Pooled, &pooled)?;
-        let Some(projection) = &self.projection else { return Ok(pooled) };
-        let embedding = projection.forward(&pooled)?;
-        observe(VisionStage::Projected, &embedding)?;
-        Ok(embedding)
+    /// Computes the next part of a pass, which for the most part is a layer of the encoder; false, and nothing is done,
+    /// once there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
+    pub fn step(&self, pass: &mut VisionPass) -> Result<bool> {
+        let x = &pass.output;
+        let (stage, output) = match pass.stage {
+            VisionStage::Embeddings => (VisionStage::PreNorm, self.pre_norm.forward(x)?),
+            VisionStage::PreNorm => self.encode(0, x)?,
+            VisionStage::Layer(index) => self.encode(index + 1, x)?,
+            VisionStage::Pooled => match &self.projection {
+                Some(projection) => (VisionStage::Projected, projection.forward(x)?),
+                None => return Ok(false),
+            },
+            VisionStage::Projected => return Ok(false),
+        };
+        *pass = VisionPass { stage, output };
+        Ok(true)
+    }
+
+    /// Layer `index` of the encoder; after the last one, which computes it alone, the class token is what remains.
+    fn encode(&self, index: usize, x: &Tensor) -> Result<(VisionStage, Tensor)> {
+        match self.encoder.forward_layer(index, x, Mask::None, Wanted::First) {
+            Some(output) => Ok((VisionStage::Layer(index), output?)),
+            None => Ok((VisionStage::Pooled, self.post_norm.forward(&x.i((.., 0, ..))?)?)),
+        }
     }
 
     /// The tower's shape.

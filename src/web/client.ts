@@ -22,7 +22,7 @@ import type {
   Response,
   WireLoad,
 } from "./protocol.js";
-import { untilAborted } from "./waiting.js";
+import { sharedController, untilAborted } from "./waiting.js";
 
 /** The part of `Worker` that is used: tests have workers of their own. */
 export interface WorkerLike {
@@ -41,22 +41,37 @@ export interface ClientOptions {
   load: WireLoad;
   /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
   fetch?: Fetch;
+  /** Milliseconds within which a new worker has to answer; `Infinity` waits for ever. */
+  startTimeout?: number;
   /** Hears of what went wrong though a load goes on. */
   onWarning?: (warning: LoadWarning) => void;
 }
 
-interface Pending {
+/** What a call wants besides its answer. */
+export interface CallListeners {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** The call waits no longer: it is being computed. */
+  onStarted?: (() => void) | undefined;
+}
+
+interface Pending extends CallListeners {
   resolve(result: never): void;
   reject(error: unknown): void;
-  onProgress: ((progress: LoadProgress) => void) | undefined;
 }
+
+/** What a call rejects with that was lost with its worker, through no fault of its own as far as is known. */
+export class LostCall extends ClipVisionError {}
 
 type ResultOf<Name extends CallName> = Calls[Name]["result"];
 
-const VERSION: ProtocolVersion = 1;
+const VERSION: ProtocolVersion = 2;
 
-const crash = (message: string, cause?: unknown): ClipVisionError =>
-  new ClipVisionError("worker-crashed", message, { cause });
+/** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
+const START_TIMEOUT = 60_000;
+const LONGEST_TIMEOUT = 2 ** 31 - 1; // of setTimeout
+
+const crash = (message: string, cause?: unknown): ClipVisionError => new LostCall("worker-crashed", message, { cause });
 
 /** One worker with its pending calls. */
 class Session {
@@ -69,20 +84,22 @@ class Session {
   #ids = 0;
   #ended: ClipVisionError | undefined;
   #heard = false;
+  readonly #silence: ReturnType<typeof setTimeout>;
 
   constructor(
-    { createWorker, load, fetch, onWarning }: ClientOptions,
+    { createWorker, load, fetch, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
     this.#onEnd = onEnd;
     this.#onWarning = onWarning;
     this.#worker = createWorker();
+    this.#silence = setTimeout(() => this.#silent(startTimeout), Math.min(startTimeout, LONGEST_TIMEOUT));
     this.#worker.onmessage = (event) => this.#receive(event.data as Response);
     this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
     this.#worker.onerror = (event) => this.#scriptFailed(event);
     this.#fetches = fetch && new FetchService(fetch, (message, transfer) => this.#post(message, transfer));
-    this.ready = this.call("load", load, [], undefined, onProgress);
+    this.ready = this.call("load", load, [], { onProgress });
     // A model that does not load leaves a worker without a purpose.
     this.ready.catch((error: unknown) => {
       const message = `The model was not loaded: ${error instanceof Error ? error.message : String(error)}`;
@@ -100,13 +117,13 @@ class Session {
     type: Name,
     argument: Calls[Name]["argument"],
     transfer: Transferable[],
-    signal?: AbortSignal,
-    onProgress?: (progress: LoadProgress) => void,
+    listeners: CallListeners = {},
   ): Promise<ResultOf<Name>> {
+    const { signal } = listeners;
     if (this.#ended) return Promise.reject(this.#ended);
     const id = (this.#ids += 1);
     const answer = new Promise<ResultOf<Name>>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, onProgress });
+      this.#pending.set(id, { ...listeners, resolve, reject });
       try {
         this.#post({ type, id, argument } as Request, transfer);
       } catch (cause) {
@@ -126,6 +143,7 @@ class Session {
   end(error: ClipVisionError, culprit?: number): void {
     if (this.#ended) return;
     this.#ended = error;
+    clearTimeout(this.#silence);
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
     this.#fetches?.abortAll();
@@ -148,12 +166,15 @@ class Session {
     switch (message.type) {
       case "hello":
         this.#heard = true;
+        clearTimeout(this.#silence);
         if (message.version === VERSION) return;
         return this.end(crash("The worker's script is of another release than the page's: check workerUrl"));
       case "done":
         return this.#take(message.id)?.resolve(message.result as never);
       case "failed":
         return this.#take(message.id)?.reject(fromWireError(message.error));
+      case "started":
+        return this.#pending.get(message.id)?.onStarted?.();
       case "progress":
         return this.#pending.get(message.id)?.onProgress?.(message.progress);
       case "warning":
@@ -167,6 +188,11 @@ class Session {
       case "fetch-abort":
         return this.#fetches?.abort(message.ticket);
     }
+  }
+
+  #silent(timeout: number): void {
+    const reasons = "its script did not load, or is another script than this package's: check workerUrl";
+    this.end(crash(`The worker has not answered for ${timeout / 1000} s (${reasons}; startTimeout allows more time)`));
   }
 
   #scriptFailed(event: ErrorEvent): void {
@@ -191,7 +217,7 @@ function postFailure(cause: unknown): ClipVisionError {
 /** Calls into a worker that is started when it is needed. */
 export class Client {
   readonly #options: ClientOptions;
-  readonly #closing = new AbortController();
+  readonly #closing = sharedController();
   #session: Session | undefined;
 
   constructor(options: ClientOptions) {
@@ -209,6 +235,11 @@ export class Client {
     }
   }
 
+  /** Another client, with a worker of its own and the same model. */
+  another(): Client {
+    return new Client(this.#options);
+  }
+
   /** Aborted by {@link close}, with the error that every call rejects with from then on. */
   get closed(): AbortSignal {
     return this.#closing.signal;
@@ -219,9 +250,9 @@ export class Client {
     type: Name,
     argument: Calls[Name]["argument"],
     transfer: Transferable[],
-    signal?: AbortSignal,
-    onProgress?: (progress: LoadProgress) => void,
+    listeners: CallListeners = {},
   ): Promise<ResultOf<Name>> {
+    const { signal } = listeners;
     for (;;) {
       signal?.throwIfAborted();
       this.closed.throwIfAborted();
@@ -233,7 +264,7 @@ export class Client {
         throw error;
       }
       // It may have crashed, or been closed, between its answer and now: nothing has been sent yet, so try again.
-      if (!session.ended) return session.call(type, argument, transfer, signal, onProgress);
+      if (!session.ended) return session.call(type, argument, transfer, listeners);
     }
   }
 

@@ -3,10 +3,19 @@
  * decoder: all of these are handed in as a {@link Host}, so the tests run it with ones of their own.
  *
  * Photos are read ahead, a few at a time, while the engine computes one after the other. The engine never waits inside a
- * computation, so between two of them the worker listens to its messages once: a `cancel` overtakes what is queued.
+ * layer of the model; between two of them the worker listens to its messages: a `cancel` overtakes what is queued, and
+ * ends what is being computed.
  */
 
-import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto } from "./engine.js";
+import {
+  EngineCrash,
+  guarded,
+  release,
+  type Engine,
+  type EngineModel,
+  type EnginePhoto,
+  type EnginePrepared,
+} from "./engine.js";
 import { ClipVisionError, isCoded, toWireError } from "./errors.js";
 import { openFile, readAll, type Fetch } from "./files.js";
 import { ModelLoading, type LoadHost, type Report } from "./loading.js";
@@ -19,6 +28,7 @@ import type {
   LoadedModel,
   Request,
   Response,
+  Timings,
   WireDecoding,
   WireLoad,
   WirePhoto,
@@ -56,6 +66,8 @@ export interface Host {
 
 /** Photos that are read or held in memory before their turn; more would only cost memory. */
 const READ_AHEAD = 4;
+/** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
+const LISTEN_EVERY = 4;
 /** Milliseconds between two reports of progress. */
 const REPORT_EVERY = 50;
 
@@ -64,6 +76,10 @@ type ReadPhoto =
   | ({ kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding)
   | WirePixels
   | Extract<WirePhoto, { kind: "bitmap" | "frame" }>;
+
+/** A photo in the engine, and how it was read. */
+type Prepared = { prepared: EnginePrepared } & Pick<EmbeddingDetails, "decoder" | "width" | "height"> &
+  Pick<Timings, "decode" | "preprocess">;
 
 /** An answer, and the buffers that move with it. */
 type Answer = [result: Calls[CallName]["result"], transfer: Transferable[]];
@@ -127,21 +143,22 @@ export class Dispatcher {
       case "load":
         return [await this.#load(request.id, request.argument, signal), []];
       case "embedText":
-        return this.#embedText(request.argument, signal, this.#reporter(request.id));
+        return this.#embedText(request.id, request.argument, signal);
       case "embed":
-        return this.#withPhoto(request.argument, signal, (photo) => this.#embed(photo));
+        return this.#withPhoto(request.id, request.argument, signal, (photo) => this.#embed(photo, signal));
       case "tensor":
-        return this.#withPhoto(request.argument, signal, (photo) => this.#tensor(photo));
+        return this.#withPhoto(request.id, request.argument, signal, (photo) => this.#tensor(photo));
       case "classify": {
         const { photo, prompts } = request.argument;
         const labels = () => this.#ready().texts.labels(prompts, signal, this.#reporter(request.id));
-        return this.#withPhoto(photo, signal, (read, given) => this.#classify(read, given), labels);
+        return this.#withPhoto(request.id, photo, signal, (read, given) => this.#classify(read, given, signal), labels);
       }
     }
   }
 
   /** Does what has to be done `before`, reads the photo, a few at a time, and works on it in its turn. */
   async #withPhoto<T = undefined>(
+    id: number,
     photo: WirePhoto,
     signal: AbortSignal,
     work: (photo: ReadPhoto, prepared: T) => Promise<Answer>,
@@ -152,7 +169,10 @@ export class Dispatcher {
       await this.#readAhead.enter(signal);
       try {
         const read = await this.#read(photo, signal);
-        return await this.#inTurn(signal, () => work(read, prepared));
+        return await this.#inTurn(signal, () => {
+          this.#host.post({ type: "started", id });
+          return work(read, prepared);
+        });
       } finally {
         this.#readAhead.leave();
       }
@@ -239,52 +259,57 @@ export class Dispatcher {
     }
   }
 
-  async #embed(photo: ReadPhoto): Promise<Answer> {
-    const [result, how] = await this.#inRust(photo, (model, given) => model.embed(given));
-    const { embedding, timings, width, height } = result;
-    const decoder = how.browser ? "browser" : result.decoder;
-    const decode = timings.decode + how.decode;
-    const answer: EmbeddingDetails = { embedding, timings: { ...timings, decode }, decoder, width, height };
+  async #embed(photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
+    const { prepared, ...reading } = await this.#prepare(photo);
+    const { embedding, forward } = await this.#forward(prepared, signal);
+    const { decode, preprocess, decoder, width, height } = reading;
+    const answer: EmbeddingDetails = { embedding, timings: { decode, preprocess, forward }, decoder, width, height };
     return [answer, [embedding.buffer]];
   }
 
   async #tensor(photo: ReadPhoto): Promise<Answer> {
-    const [{ data, shape }] = await this.#inRust(photo, (model, given) => model.tensor(given));
-    return [{ data, shape }, [data.buffer]];
+    const { prepared } = await this.#prepare(photo);
+    try {
+      const { data, shape } = guarded(this.#ready().engine, () => prepared.tensor());
+      return [{ data, shape }, [data.buffer]];
+    } finally {
+      release(prepared);
+    }
   }
 
-  async #classify(photo: ReadPhoto, labels: Float32Array): Promise<Answer> {
-    const [{ embedding }] = await this.#inRust(photo, (model, given) => model.embed(given));
+  async #classify(photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
+    const { prepared } = await this.#prepare(photo);
+    const { embedding } = await this.#forward(prepared, signal);
     const { engine, model } = this.#ready();
     const probabilities = guarded(engine, () => model.probabilities(embedding, labels));
     return [probabilities, [probabilities.buffer]];
   }
 
-  async #embedText(text: string, signal: AbortSignal, report: Report): Promise<Answer> {
-    const [embedding] = await this.#ready().texts.embed([text], signal, report);
+  async #embedText(id: number, text: string, signal: AbortSignal): Promise<Answer> {
+    const started = () => this.#host.post({ type: "started", id });
+    const [embedding] = await this.#ready().texts.embed([text], signal, this.#reporter(id), started);
     if (!embedding) throw new ClipVisionError("compute", "The model gave no embedding");
     return [embedding, [embedding.buffer]];
   }
 
-  /** Hands a photo to Rust; the browser decodes what Rust can't, or what it was asked to. */
-  async #inRust<T>(
-    photo: ReadPhoto,
-    work: (model: EngineModel, photo: EnginePhoto) => T,
-  ): Promise<[T, { browser: boolean; decode: number }]> {
+  /** Decodes and preprocesses a photo in Rust; the browser decodes what Rust can't, or what it was asked to. */
+  async #prepare(photo: ReadPhoto): Promise<Prepared> {
     const { engine, model } = this.#ready();
+    const inRust = (given: EnginePhoto, browser?: { decode: number }): Prepared => {
+      const prepared = guarded(engine, () => model.prepare(given));
+      const reading = guarded(engine, () => prepared.reading());
+      return { prepared, ...reading, ...(browser && { decoder: "browser", decode: reading.decode + browser.decode }) };
+    };
     const start = this.#host.now();
-    if (photo.kind === "bitmap" || photo.kind === "frame") {
-      const pixels = this.#host.readPixels(photo.kind === "bitmap" ? photo.bitmap : photo.frame);
-      const decode = this.#host.now() - start;
-      return [guarded(engine, () => work(model, pixels)), { browser: true, decode }];
-    }
-    if (photo.kind === "pixels") return [guarded(engine, () => work(model, photo)), { browser: false, decode: 0 }];
+    const decodedBy = (pixels: WirePixels) => inRust(pixels, { decode: this.#host.now() - start });
+    if (photo.kind === "bitmap") return decodedBy(this.#host.readPixels(photo.bitmap));
+    if (photo.kind === "frame") return decodedBy(this.#host.readPixels(photo.frame));
+    if (photo.kind === "pixels") return inRust(photo);
     const { bytes, type, decode, decoder } = photo;
     let refusal: unknown = new ClipVisionError("unsupported-format", "The browser does not decode this file");
     if (decoder !== "browser") {
       try {
-        const given = { kind: "encoded", bytes, ...(decode && { decode }) } as const;
-        return [guarded(engine, () => work(model, given)), { browser: false, decode: 0 }];
+        return inRust({ kind: "encoded", bytes, ...(decode && { decode }) });
       } catch (error) {
         if (decoder === "rust" || !isCoded(error) || error.code !== "unsupported-format") throw error;
         refusal = error;
@@ -292,7 +317,30 @@ export class Dispatcher {
     }
     const pixels = await this.#host.decodeInBrowser(bytes, type);
     if (pixels === undefined) throw refusal;
-    return [guarded(engine, () => work(model, pixels)), { browser: true, decode: this.#host.now() - start }];
+    return decodedBy(pixels);
+  }
+
+  /** Computes an embedding, with an ear for messages between the layers: a photo that is taken back ends it there. */
+  async #forward(photo: EnginePrepared, signal: AbortSignal): Promise<{ embedding: Float32Array; forward: number }> {
+    const { engine, model } = this.#ready();
+    const { now, nextTurn } = this.#host;
+    let begin = now();
+    const pass = guarded(engine, () => model.start([photo]));
+    let forward = now() - begin;
+    try {
+      for (;;) {
+        await nextTurn();
+        signal.throwIfAborted();
+        begin = now();
+        let embedding: Float32Array | undefined;
+        do embedding = guarded(engine, () => pass.step());
+        while (!embedding && now() - begin < LISTEN_EVERY);
+        forward += now() - begin;
+        if (embedding) return { embedding, forward };
+      }
+    } finally {
+      release(pass);
+    }
   }
 
   #ready(): { engine: Engine; model: EngineModel; texts: Texts } {

@@ -1,8 +1,14 @@
-/** Many photos, one after the other: a few in flight, so that reading overlaps computing, and no more are pulled. */
+/**
+ * Many photos: a few in flight, so that reading overlaps computing, and no more are pulled. One that fails, or brings the
+ * worker down, is a result like the others; those that were lost with the worker are tried again by themselves, so that
+ * the next crash shows whose fault it was.
+ */
 
+import { LostCall } from "./client.js";
 import type { DecodingOptions } from "./decoding.js";
 import { ClipVisionError } from "./errors.js";
 import type { PhotoSource } from "./photo.js";
+import { linkedTo } from "./waiting.js";
 
 /** Photos: an array, a FileList, any iterable or asynchronous iterable. */
 export type PhotoSources = Iterable<PhotoSource> | AsyncIterable<PhotoSource> | ArrayLike<PhotoSource>;
@@ -42,12 +48,40 @@ export interface EmbedManyOptions extends DecodingOptions {
   signal?: AbortSignal;
   /** Called after each photo. */
   onProgress?: (progress: ManyProgress) => void;
-  /** Lets buffers, ImageBitmaps and VideoFrames move to the worker instead of copying them. Default `false`. */
+  /**
+   * Lets buffers, ImageBitmaps and VideoFrames move to the worker instead of copying them. One that was lost in the crash
+   * of a worker can't be tried again then. Default `false`.
+   */
   transfer?: boolean;
+  /**
+   * Workers that embed at the same time, each with a model of its own in memory; those beyond the first are started for
+   * this call, join in as soon as they have loaded the model, and end with it. For pages without threads: where
+   * `info.threads` is more than 1, one worker keeps every core busy, and no other is started. Default 1.
+   */
+  workers?: number;
 }
 
-/** One is computed, the next ones are read meanwhile. */
+/** How one photo is to be embedded. */
+export interface LaneOptions extends DecodingOptions {
+  signal: AbortSignal;
+  transfer: boolean;
+}
+
+/** A worker with the model. */
+export type Lane = (photo: PhotoSource, options: LaneOptions) => Promise<Float32Array>;
+
+/** The workers of one call; more may join. */
+export interface Crew {
+  readonly lanes: readonly Lane[];
+  /** Ends the ones that were started for this call. */
+  close(): void;
+}
+
+/** Photos in flight of each worker: one is computed, the next ones are read meanwhile. */
 const IN_FLIGHT = 3;
+/** Times that a photo is tried which was lost with its worker. */
+const MOST_TRIES = 3;
+const MOST_WORKERS = 64;
 
 function iterate(sources: PhotoSources): AsyncIterator<PhotoSource> | Iterator<PhotoSource> {
   if (Symbol.asyncIterator in sources) return sources[Symbol.asyncIterator]();
@@ -63,23 +97,34 @@ function countOf(sources: PhotoSources): number | undefined {
 /**
  * Embeds photos in the order in which they come; yields in that order. A photo that fails yields its error, and the
  * others go on. The source is pulled only as fast as results are consumed.
+ *
+ * @param crewOf starts so many workers
+ * @param closed what ends everything
  */
 export async function* embedMany(
   sources: PhotoSources,
-  { signal, onProgress, transfer = false, ...decoding }: EmbedManyOptions,
-  embed: (
-    photo: PhotoSource,
-    options: DecodingOptions & { signal: AbortSignal; transfer: boolean },
-  ) => Promise<Float32Array>,
+  { signal, onProgress, transfer = false, workers = 1, ...decoding }: EmbedManyOptions,
+  crewOf: (workers: number) => Crew,
+  closed?: AbortSignal,
 ): AsyncGenerator<ManyResult, void> {
   signal?.throwIfAborted();
-  const stop = new AbortController();
-  const forward = () => stop.abort(signal?.reason);
-  signal?.addEventListener("abort", forward);
+  if (!Number.isInteger(workers) || workers < 1 || workers > MOST_WORKERS) {
+    throw new ClipVisionError("invalid-argument", `workers can't be ${String(workers)}: there are 1 to ${MOST_WORKERS}`);
+  }
+  const { controller: stop, unlink } = linkedTo(signal, closed);
   const aborted = new Promise<never>((_, reject) => {
     stop.signal.addEventListener("abort", () => reject(stop.signal.reason as Error), { once: true });
   });
   aborted.catch(() => undefined); // it may have no listener left
+
+  const crew = crewOf(workers);
+  const busy = new Map<Lane, number>();
+  const busyOf = (lane: Lane) => busy.get(lane) ?? 0;
+  const embed: Lane = async (photo, options) => {
+    const lane = crew.lanes.reduce((best, other) => (busyOf(other) < busyOf(best) ? other : best));
+    busy.set(lane, busyOf(lane) + 1);
+    return lane(photo, options).finally(() => busy.set(lane, busyOf(lane) - 1));
+  };
 
   const total = countOf(sources);
   const iterator = iterate(sources);
@@ -89,12 +134,12 @@ export async function* embedMany(
   let exhausted = false;
   try {
     for (;;) {
-      while (!exhausted && inFlight.length < IN_FLIGHT) {
+      while (!exhausted && inFlight.length < IN_FLIGHT * crew.lanes.length) {
         const next = await Promise.race([iterator.next(), aborted]);
         if (next.done) {
           exhausted = true;
         } else {
-          const result = settled(index++, embed(next.value, { ...decoding, signal: stop.signal, transfer }));
+          const result = settled(index++, next.value, embed, { ...decoding, signal: stop.signal, transfer });
           result.catch(() => undefined); // nobody looks at it before its turn, or at all after the end
           inFlight.push(result);
         }
@@ -106,11 +151,12 @@ export async function* embedMany(
       if (result.error) progress.failed += 1;
       onProgress?.({ ...progress });
       yield result;
-      signal?.throwIfAborted();
+      stop.signal.throwIfAborted();
     }
   } finally {
-    signal?.removeEventListener("abort", forward);
+    unlink();
     stop.abort();
+    crew.close();
     // A source that is being waited for can't end now, and an abort does not wait.
     const ended = exhausted ? undefined : Promise.resolve(iterator.return?.());
     if (!signal?.aborted) await ended;
@@ -119,11 +165,17 @@ export async function* embedMany(
 }
 
 /** An error of one photo is a result; the end of everything (an abort, `close()`) is an error. */
-async function settled(index: number, work: Promise<Float32Array>): Promise<ManyResult> {
-  try {
-    return { index, embedding: await work };
-  } catch (error) {
-    if (error instanceof ClipVisionError && error.code !== "closed") return { index, error };
-    throw error;
+async function settled(index: number, photo: PhotoSource, embed: Lane, options: LaneOptions): Promise<ManyResult> {
+  let lost: LostCall | undefined;
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return { index, embedding: await embed(photo, options) };
+    } catch (error) {
+      if (!(error instanceof ClipVisionError) || error.code === "closed" || options.signal.aborted) throw error;
+      // What moved into the worker that is gone can't be given once more.
+      if (lost && error.code === "invalid-argument") return { index, error: lost };
+      if (!(error instanceof LostCall) || tries === MOST_TRIES) return { index, error };
+      lost = error;
+    }
   }
 }

@@ -8,7 +8,8 @@
 
 import { ClipVisionError } from "./errors.js";
 import { checkStatus, describeFailure, shortUrl } from "./files.js";
-import { baseUrl, isBlob, isBuffer, isUrl, copied, tagOf } from "./values.js";
+import { platform } from "./platform.js";
+import { absoluteUrl, isBlob, isBuffer, isUrl, copied, tagOf } from "./values.js";
 import { Connection } from "./search/connection.js";
 import type { RowPrecision } from "./search/engine.js";
 import type { CollectionFormat, EmbeddingId } from "./search/file.js";
@@ -361,7 +362,7 @@ function connect(workerUrl: string | URL | undefined): Connection {
   }
   let url: URL;
   try {
-    url = new URL(workerUrl, baseUrl());
+    url = absoluteUrl(workerUrl);
   } catch (cause) {
     throw new ClipVisionError("invalid-argument", `workerUrl is no URL: ${String(workerUrl)}`, { cause });
   }
@@ -375,13 +376,13 @@ async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined)
   if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection can't be loaded from ${tagOf(source)}`);
   let url: string;
   try {
-    url = new URL(source, baseUrl()).href;
+    url = absoluteUrl(source).href;
   } catch (cause) {
     throw new ClipVisionError("invalid-argument", `This is no URL: ${String(source)}`, { cause });
   }
   let response: Response;
   try {
-    response = await fetch(url, signal ? { signal } : {});
+    response = await (platform()?.fetch ?? fetch)(url, signal ? { signal } : {});
   } catch (cause) {
     throw signal?.aborted ? signal.reason : describeFailure("the embeddings", url, cause);
   }

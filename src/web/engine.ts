@@ -10,21 +10,32 @@ import { ClipVisionError, isCoded } from "./errors.js";
 import type { Flavour } from "./flavour.js";
 import { startHelpers } from "./threads.js";
 import { checkStatus, describeFailure, type Fetch } from "./files.js";
-import type { Precision, Timings, WirePixels } from "./protocol.js";
+import type { Precision, WirePixels } from "./protocol.js";
 
 /** A photo in the form that Rust takes. */
 export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels;
 
+/** A photo as the model sees it, in wasm memory: freed by its owner, or taken away by {@link EngineModel.start}. */
+export interface EnginePrepared {
+  /** How it was read; milliseconds of decoding and preprocessing. */
+  reading(): { decoder: "rust" | "raw"; width: number; height: number; decode: number; preprocess: number };
+  tensor(): { data: Float32Array; shape: [3, number, number] };
+  free(): void;
+}
+
+/** A forward pass under way. */
+export interface EnginePass {
+  /** Computes the next layer; the photos' embeddings, one after the other, once there is none. */
+  step(): Float32Array | undefined;
+  free(): void;
+}
+
 /** A loaded model, in wasm memory. */
 export interface EngineModel {
-  embed(photo: EnginePhoto): {
-    embedding: Float32Array;
-    timings: Timings;
-    decoder: "rust" | "raw";
-    width: number;
-    height: number;
-  };
-  tensor(photo: EnginePhoto): { data: Float32Array; shape: [3, number, number] };
+  /** Decodes and preprocesses a photo. */
+  prepare(photo: EnginePhoto): EnginePrepared;
+  /** Begins a forward pass over photos. */
+  start(photos: EnginePrepared[]): EnginePass;
   info(): {
     dimension: number;
     imageSize: number;
@@ -107,6 +118,8 @@ export interface Engine {
   Sha256: new () => EngineSha256;
   /** What Rust said when it panicked, if it did. */
   panicMessage(): string | undefined;
+  /** Its memory, in bytes: what it has, and what it asked for in vain when it last did; 0 if it never did. */
+  memory(): { held: number; refused: number };
 }
 
 /** The name under which Rust's panic hook looks for a listener. */
@@ -132,18 +145,24 @@ export async function startEngine(
     throw signal.aborted ? signal.reason : describeFailure("the wasm file", url, cause);
   }
   checkStatus(response, url);
+  let memory: WebAssembly.Memory;
   try {
     if (flavour.memory) {
       const module = await compile(response);
-      await flavour.glue.default({ module_or_path: module, memory: flavour.memory });
+      ({ memory } = await flavour.glue.default({ module_or_path: module, memory: flavour.memory }));
       await startHelpers(flavour, module, threads - 1);
     } else {
-      await flavour.glue.default({ module_or_path: response });
+      ({ memory } = await flavour.glue.default({ module_or_path: response }));
     }
   } catch (cause) {
     throw startFailure(cause, url);
   }
-  return { ModelLoader: flavour.glue.ModelLoader, Sha256: flavour.glue.Sha256, panicMessage: () => panic };
+  return {
+    ModelLoader: flavour.glue.ModelLoader,
+    Sha256: flavour.glue.Sha256,
+    panicMessage: () => panic,
+    memory: () => ({ held: memory.buffer.byteLength, refused: flavour.glue.refusedBytes() }),
+  };
 }
 
 /** Compiles a module that is to be sent to threads, while it streams in if its type allows that. */
@@ -181,16 +200,36 @@ export function guarded<T>(engine: Engine, work: () => T): T {
     return work();
   } catch (thrown) {
     if (isCoded(thrown)) throw thrown;
-    throw new EngineCrash(crashError(engine.panicMessage(), thrown));
+    throw new EngineCrash(crashError(engine, thrown));
   }
 }
 
-function crashError(panic: string | undefined, cause: unknown): ClipVisionError {
+/** Lets go of something in wasm memory, which after a crash is gone anyway. */
+export function release(owner: { free(): void }): void {
+  try {
+    owner.free();
+  } catch {
+    // whoever met the crash has reported it
+  }
+}
+
+function crashError(engine: Engine, cause: unknown): ClipVisionError {
+  const panic = engine.panicMessage();
   if (panic !== undefined) return new ClipVisionError("worker-crashed", `The engine panicked: ${panic}`, { cause });
   // Rust aborts without a panic in one case only: memory that could not be had.
   const text = cause instanceof Error ? cause.message : String(cause);
   if (cause instanceof WebAssembly.RuntimeError && /unreachable/i.test(text)) {
-    return new ClipVisionError("out-of-memory", "The engine ran out of memory", { cause });
+    return new ClipVisionError("out-of-memory", outOfMemory(engine.memory()), { cause });
   }
   return new ClipVisionError("worker-crashed", `The engine stopped: ${text}`, { cause });
+}
+
+function outOfMemory({ held, refused }: { held: number; refused: number }): string {
+  const MB = (bytes: number) => `${Math.ceil(bytes / 1e6)} MB`;
+  const wanted = refused > 0 ? `could not get ${MB(refused)} more` : "could not get more memory";
+  // Gigabytes, roughly, where the browser says so.
+  const { deviceMemory } = (globalThis.navigator ?? {}) as { deviceMemory?: number };
+  const device = deviceMemory === undefined ? "" : `, on a device of about ${deviceMemory} GB`;
+  const advice = 'smaller photos, precision "int8", or fewer models at a time need less';
+  return `The engine ${wanted}, beside the ${MB(held)} that it has${device}: ${advice}`;
 }

@@ -25,6 +25,8 @@ export type ClipVisionErrorCode =
   | "out-of-memory"
   /** The worker could not be started, or ended while it had work. The next call starts another one. */
   | "worker-crashed"
+  /** A later call with `latestOnly` took the place of this one. To be ignored, like an abort. */
+  | "superseded"
   /** `close()` was called. */
   | "closed"
   /** The browser has no module workers, no WebAssembly or no WebAssembly SIMD, or the page's policy forbids them. */
@@ -44,6 +46,7 @@ const CODES: ReadonlySet<string> = new Set<ClipVisionErrorCode>([
   "weights",
   "out-of-memory",
   "worker-crashed",
+  "superseded",
   "closed",
   "unsupported-browser",
   "invalid-argument",

@@ -14,14 +14,16 @@
  * @packageDocumentation
  */
 
-import { Client, type WorkerLike } from "./client.js";
+import { Client, type CallListeners, type WorkerLike } from "./client.js";
 import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
-import { embedMany, type EmbedManyOptions, type ManyResult, type PhotoSources } from "./embed_many.js";
+import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
 import { nameOf } from "./files.js";
 import { sha256Hex } from "./integrity.js";
+import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type HubOptions, type ModelSource } from "./model.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
+import { platform } from "./platform.js";
 import type {
   CacheMode,
   Calls,
@@ -35,7 +37,7 @@ import type {
   WireFile,
   WirePhoto,
 } from "./protocol.js";
-import { baseUrl, tagOf } from "./values.js";
+import { absoluteUrl, tagOf } from "./values.js";
 import { untilAborted } from "./waiting.js";
 
 export { deleteCached, listCached } from "./cached.js";
@@ -107,6 +109,11 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
   /** Where `worker.js` is, if not beside this module. It has to be of the page's origin. */
   workerUrl?: string | URL;
   /**
+   * Milliseconds within which the worker's script has to run, once it is asked for; then the load rejects with
+   * `worker-crashed`. The model's download has no limit. Default 60,000; `Infinity` waits for ever.
+   */
+  startTimeout?: number;
+  /**
    * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
    * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
    * whatever is asked for. Default: the processor's cores less one, at most 8. {@link ClipVisionInfo.threads} has what
@@ -121,10 +128,23 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
   wasmUrl?: string | URL;
 }
 
-/** Options of one call; `decode` and `decoder` are those of {@link LoadOptions} where they are not given. */
-export interface CallOptions extends DecodingOptions {
-  /** Takes the call back; its promise rejects with the signal's reason at once. */
+/** Options of any call. */
+export interface TakeBackOptions {
+  /**
+   * Takes the call back: its promise rejects with the signal's reason at once. What waits is never computed, what is
+   * being computed ends with the layer of the model that it is at.
+   */
   signal?: AbortSignal;
+  /**
+   * Takes the place of the call of the same kind (`embed`, `tensor`, `embedText`, `classify`) with `latestOnly` that is
+   * still waiting, which rejects with `superseded`; one that is being computed already is let finish. For sliders and
+   * video, whose calls come faster than the model computes. Default `false`.
+   */
+  latestOnly?: boolean;
+}
+
+/** Options of a call with a photo; `decode` and `decoder` are those of {@link LoadOptions} where they are not given. */
+export interface CallOptions extends TakeBackOptions, DecodingOptions {
   /**
    * Lets the photo's buffer, ImageBitmap or VideoFrame move to the worker instead of being copied: it can't be used
    * afterwards. Of a view the whole buffer moves. Default `false`.
@@ -139,9 +159,7 @@ export interface EmbedOptions extends CallOptions {
 }
 
 /** Options of {@link ClipVision.embedText}. */
-export interface TextOptions {
-  /** Takes the call back; its promise rejects with the signal's reason at once. */
-  signal?: AbortSignal;
+export interface TextOptions extends TakeBackOptions {
   /**
    * Called as the tokenizer and the text tower's weights arrive. They are fetched when a text is first asked for, and
    * never if none is.
@@ -187,6 +205,7 @@ export class ClipVision {
   /** The model, and how it runs here. */
   readonly info: ClipVisionInfo;
   readonly #client: Client;
+  readonly #latest = new LatestOnly();
   readonly #decoding: WireDecoding;
 
   private constructor(client: Client, decoding: WireDecoding, info: ClipVisionInfo) {
@@ -204,10 +223,10 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl } = options;
+    const { precision, normalize, maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
     signal?.throwIfAborted();
-    if (typeof Worker !== "function") {
-      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page");
+    if (!platform() && typeof Worker !== "function") {
+      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
     }
     for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
@@ -215,6 +234,9 @@ export class ClipVision {
     }
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
       throw new ClipVisionError("invalid-argument", `threads can't be ${String(threads)}`);
+    }
+    if (startTimeout !== undefined && !(startTimeout > 0)) {
+      throw new ClipVisionError("invalid-argument", `startTimeout can't be ${String(startTimeout)}`);
     }
     const files = resolveModel(model, options);
     const name = modelName(model);
@@ -227,7 +249,7 @@ export class ClipVision {
         model: files,
         name: withoutQuery(name === "files" && "url" in files.weights ? files.weights.url : name),
         ...(revision !== undefined && { revision }),
-        cache: cacheMode(options.cache),
+        cache: platform() ? "off" : cacheMode(options.cache),
         ...(integrity && { integrity }),
         ...(precision !== undefined && { precision }),
         ...(normalize !== undefined && { normalize }),
@@ -238,6 +260,7 @@ export class ClipVision {
         fetchOnPage: fetch !== undefined,
       },
       ...(fetch && { fetch }),
+      ...(startTimeout !== undefined && { startTimeout }),
       ...(options.onWarning && { onWarning: options.onWarning }),
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
@@ -249,7 +272,7 @@ export class ClipVision {
    * The embedding of a photo: one value per dimension, of length 1 unless the model was loaded with `normalize: false`.
    *
    * @throws {@link ClipVisionError} `decode`, `unsupported-format` or `too-large` for the photo, `fetch` for its address,
-   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
+   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `superseded`, `closed`
    */
   embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Float32Array>;
   /** The embedding of a photo with its timings, decoder and size. */
@@ -263,13 +286,14 @@ export class ClipVision {
   /**
    * Embeds many photos, and yields a result for each in their order: `{ index, embedding }`, or `{ index, error }` for
    * one that failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop takes back
-   * what is under way.
+   * what is under way. If the worker crashes, the photo that caused it yields the error; the others are tried again in
+   * another worker.
    *
    * @param photos an array, a FileList, any iterable or asynchronous iterable
    * @throws the signal's reason, or {@link ClipVisionError} `closed`
    */
   embedMany(photos: PhotoSources, options: EmbedManyOptions = {}): AsyncGenerator<ManyResult, void> {
-    return embedMany(photos, options, (photo, callOptions) => this.embed(photo, callOptions));
+    return embedMany(photos, options, (workers) => this.#crew(workers), this.#client.closed);
   }
 
   /**
@@ -279,10 +303,10 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
    */
-  async embedText(text: string, { signal, onProgress }: TextOptions = {}): Promise<Float32Array> {
-    signal?.throwIfAborted();
+  async embedText(text: string, options: TextOptions = {}): Promise<Float32Array> {
+    options.signal?.throwIfAborted();
     if (typeof text !== "string") throw new ClipVisionError("invalid-argument", `A text can't be ${tagOf(text)}`);
-    return this.#client.call("embedText", text, [], signal, onProgress);
+    return this.#run("embedText", options, (listeners) => this.#client.call("embedText", text, [], listeners));
   }
 
   /**
@@ -294,7 +318,7 @@ export class ClipVision {
   async classify(photo: PhotoSource, labels: Iterable<string>, options: ClassifyOptions = {}): Promise<number[]> {
     const prompts = promptsOf(labels, options.template);
     const argument = (packed: WirePhoto) => ({ photo: packed, prompts });
-    return Array.from(await this.#callWithPhoto("classify", photo, options, argument, options.onProgress));
+    return Array.from(await this.#callWithPhoto("classify", photo, options, argument));
   }
 
   /**
@@ -314,25 +338,54 @@ export class ClipVision {
     this.#client.close();
   }
 
+  /** This model's worker, and others, which join in once they have loaded it; one that can't is done without. */
+  #crew(workers: number): Crew {
+    const lane =
+      (client: Client): Lane =>
+      async (photo, options) =>
+        (await this.#callWithPhoto("embed", photo, options, (packed) => packed, client)).embedding;
+    const lanes = [lane(this.#client)];
+    const others = Array.from({ length: this.info.threads > 1 ? 0 : workers - 1 }, () => this.#client.another());
+    for (const other of others) {
+      other.start().then(
+        () => lanes.push(lane(other)),
+        () => undefined,
+      );
+    }
+    return { lanes, close: () => others.forEach((other) => other.close()) };
+  }
+
   async #callWithPhoto<Name extends "embed" | "tensor" | "classify">(
     name: Name,
     source: PhotoSource,
-    { signal, transfer = false, ...options }: CallOptions,
+    options: CallOptions & TextOptions,
     argument: (photo: WirePhoto) => Calls[Name]["argument"],
-    onProgress?: (progress: LoadProgress) => void,
+    client = this.#client,
   ): Promise<Calls[Name]["result"]> {
-    signal?.throwIfAborted();
-    this.#client.closed.throwIfAborted();
+    options.signal?.throwIfAborted();
+    client.closed.throwIfAborted();
     const decoding = decodingOf(options);
-    const packing = packPhoto(source, transfer);
+    const packing = packPhoto(source, options.transfer ?? false);
     try {
-      const packed = await untilAborted(untilAborted(packing, signal), this.#client.closed);
-      const photo = withDecoding(packed.photo, this.#decoding, decoding);
-      return await this.#client.call(name, argument(photo), packed.transfer, signal, onProgress);
+      return await this.#run(name, options, async (listeners) => {
+        const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
+        const photo = withDecoding(packed.photo, this.#decoding, decoding);
+        return client.call(name, argument(photo), packed.transfer, listeners);
+      });
     } catch (error) {
       packing.then(discardPhoto, () => undefined);
       throw error;
     }
+  }
+
+  /** Runs a call, alone of its kind if that is wanted. */
+  #run<T>(
+    kind: string,
+    { signal, latestOnly = false, onProgress }: TextOptions,
+    work: (listeners: CallListeners) => Promise<T>,
+  ): Promise<T> {
+    if (!latestOnly) return work({ signal, onProgress });
+    return this.#latest.run(kind, signal, (both, onStarted) => work({ signal: both, onProgress, onStarted }));
   }
 }
 
@@ -366,17 +419,17 @@ const withoutQuery = (name: string): string => name.replace(/[?#].*$/s, "");
 
 function pageUrl(url: string | URL, option: string): URL {
   try {
-    return new URL(url, baseUrl());
+    return absoluteUrl(url);
   } catch (cause) {
     throw new ClipVisionError("invalid-argument", `${option} is no URL: ${String(url)}`, { cause });
   }
 }
 
 function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {
-  if (workerUrl !== undefined) {
-    const url = pageUrl(workerUrl, "workerUrl");
-    return () => new Worker(url, { type: "module" });
-  }
+  const script = workerUrl === undefined ? undefined : pageUrl(workerUrl, "workerUrl");
+  const place = platform();
+  if (place) return () => place.createWorker(script);
+  if (script) return () => new Worker(script, { type: "module" });
   // Written out in one expression: so bundlers see that there is a worker, and build it.
   return () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 }

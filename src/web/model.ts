@@ -6,7 +6,7 @@
 import { ClipVisionError } from "./errors.js";
 import { revisionOf } from "./models.js";
 import type { WireFile, WireModel } from "./protocol.js";
-import { baseUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
+import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
 
 /** A file of a model: its address (a string is relative to the page), or its content. */
 export type FileSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
@@ -63,9 +63,9 @@ const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
 const invalid = (message: string): ClipVisionError => new ClipVisionError("invalid-argument", message);
 
-function absolute(text: string | URL, base: string | undefined = baseUrl()): URL {
+function absolute(text: string | URL): URL {
   try {
-    return new URL(text, base);
+    return absoluteUrl(text);
   } catch (cause) {
     throw new ClipVisionError("invalid-argument", `"${String(text)}" is no URL, and no Hub id like "owner/name"`, { cause });
   }

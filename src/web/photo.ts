@@ -7,7 +7,7 @@
 import { ClipVisionError } from "./errors.js";
 import type { WirePhoto } from "./protocol.js";
 import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
-import { baseUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
+import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
 
 /** 8-bit pixels, row by row without padding. */
 export interface RawPixels {
@@ -114,7 +114,7 @@ export function discardPhoto({ photo }: PackedPhoto): void {
 
 function photoUrl(source: string | URL): string {
   try {
-    return new URL(source, baseUrl()).href;
+    return absoluteUrl(source).href;
   } catch (cause) {
     throw invalid(`"${String(source).slice(0, 200)}" is no URL`, cause);
   }
@@ -160,16 +160,18 @@ async function packBitmap(capture: Promise<ImageBitmap>): Promise<PackedPhoto> {
 }
 
 async function captureImage(image: HTMLImageElement): Promise<ImageBitmap> {
-  const address = image.currentSrc || image.src;
-  if (!address) throw invalid("The <img> has no src");
-  try {
-    await image.decode();
-  } catch (cause) {
-    throw new ClipVisionError("decode", `The browser could not load or decode the <img> of ${address.slice(0, 200)}`, { cause });
-  }
-  return createImageBitmap(image, AS_STORED).catch((cause: unknown) => {
-    throw new ClipVisionError("decode", `The browser gives no pixels of the <img> of ${address.slice(0, 200)}`, { cause });
-  });
+  const inPicture = image.parentElement?.tagName === "PICTURE";
+  if (!image.src && !image.srcset && !inPicture) throw invalid("The <img> has no src");
+  const failure = (what: string) => (cause: unknown) => {
+    const address = (image.currentSrc || image.src || image.srcset).slice(0, 200);
+    throw new ClipVisionError("decode", `The browser ${what} the <img> of ${address}`, { cause });
+  };
+  // One that is out of sight would be waited for until somebody scrolls there.
+  const deferred = image.loading === "lazy" && !image.complete;
+  if (deferred) image.loading = "eager";
+  await image.decode().catch(failure("could not load or decode"));
+  if (deferred) image.loading = "lazy";
+  return createImageBitmap(image, AS_STORED).catch(failure("gives no pixels of"));
 }
 
 async function captureVideo(video: HTMLVideoElement): Promise<ImageBitmap> {

@@ -10,7 +10,7 @@
 import type { WireError } from "./errors.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export type ProtocolVersion = 1;
+export type ProtocolVersion = 2;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
@@ -191,6 +191,8 @@ export type Request =
 export type Response =
   /** The script has been loaded and listens. */
   | { type: "hello"; version: ProtocolVersion }
+  /** The call waits no longer: it is being computed. */
+  | { type: "started"; id: number }
   | { type: "done"; id: number; result: Calls[CallName]["result"] }
   | { type: "failed"; id: number; error: WireError }
   | { type: "progress"; id: number; progress: LoadProgress }

@@ -51,8 +51,13 @@ export class Texts {
     this.#ready = new Shared((signal) => this.#load(signal));
   }
 
-  /** The embeddings of texts, in their order. */
-  async embed(texts: readonly string[], signal: AbortSignal, report: Report): Promise<Float32Array[]> {
+  /** The embeddings of texts, in their order; `started` is called once the first are computed. */
+  async embed(
+    texts: readonly string[],
+    signal: AbortSignal,
+    report: Report,
+    started?: () => void,
+  ): Promise<Float32Array[]> {
     const { tokenizer, maxTokens } = await this.#whenReady(signal, report);
     const { engine, model, inTurn } = this.#context;
     const embeddings: Float32Array[] = [];
@@ -65,7 +70,10 @@ export class Texts {
         all.set(row, at);
         at += row.length;
       }
-      const flat = await inTurn(signal, () => guarded(engine, () => model.embedTokens(all, lengths)));
+      const flat = await inTurn(signal, () => {
+        started?.();
+        return guarded(engine, () => model.embedTokens(all, lengths));
+      });
       const dimension = flat.length / ids.length;
       embeddings.push(...ids.map((_, index) => flat.slice(index * dimension, (index + 1) * dimension)));
     }

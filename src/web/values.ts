@@ -3,6 +3,8 @@
  * and `instanceof` fails for values of another window. Every platform object carries its class's name as a tag.
  */
 
+import { platform } from "./platform.js";
+
 /** `"Blob"`, `"HTMLImageElement"`, `"Uint8Array"`, `"Null"`, …: the class's name, whichever window the value is from. */
 export const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
@@ -27,4 +29,11 @@ export const copied = (source: ArrayBufferLike | ArrayBufferView): Uint8Array<Ar
   new Uint8Array(bytesOf(source));
 
 /** What relative addresses are relative to: the document's base, or a worker's own address; nothing on a server. */
-export const baseUrl = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
+const baseUrl = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
+
+/** An address, absolute: a string is relative to the document; in Node it is a path, unless it names a scheme. */
+export function absoluteUrl(text: string | URL): URL {
+  const place = platform();
+  if (place && typeof text === "string" && !/^[a-z][a-z\d+.-]+:/i.test(text)) return place.fileUrl(text);
+  return new URL(text, baseUrl());
+}

@@ -1,5 +1,7 @@
 /** Waiting for work that others may wait for as well, and giving up without taking it from them. */
 
+import { platform } from "./platform.js";
+
 /** The caller's promise ends with the signal, whatever the awaited work does. */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
@@ -9,6 +11,26 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
     signal.addEventListener("abort", giveUp, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
   });
+}
+
+/** A controller whose signal many will listen to at once. */
+export function sharedController(): AbortController {
+  const controller = new AbortController();
+  platform()?.expectListeners(controller.signal);
+  return controller;
+}
+
+/** A controller that also aborts, with the same reason, when one of the signals does; `unlink` ends that. */
+export function linkedTo(...signals: (AbortSignal | undefined)[]): { controller: AbortController; unlink: () => void } {
+  const controller = sharedController();
+  const forwards = signals.flatMap((signal) => {
+    if (!signal) return [];
+    const forward = () => controller.abort(signal.reason);
+    if (signal.aborted) forward();
+    signal.addEventListener("abort", forward);
+    return [() => signal.removeEventListener("abort", forward)];
+  });
+  return { controller, unlink: () => forwards.forEach((remove) => remove()) };
 }
 
 interface Running<T> {

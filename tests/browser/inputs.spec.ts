@@ -1,7 +1,7 @@
 /** Every kind of photo: the same picture, so the same embedding, and the caller's objects are left as they were. */
 
 import type { Page } from "@playwright/test";
-import { cosine, expected, maxDifference } from "./golden.ts";
+import { cosine, expected, images, maxDifference } from "./golden.ts";
 import { expect, test } from "./test.ts";
 
 const FILE = "rgb-photo.png"; // opaque and lossless: a browser decodes it to the same bytes
@@ -32,6 +32,9 @@ const makers = {
   "a File": "rust",
   "an ArrayBuffer": "rust",
   "a view with an offset": "rust",
+  "a DataView": "rust",
+  "a Uint16Array with an offset": "rust",
+  "a view of shared memory": "rust",
   "an ArrayBuffer that may move": "rust",
   "RGB pixels": "raw",
   "RGBA pixels": "raw",
@@ -40,8 +43,11 @@ const makers = {
   "an ImageBitmap that may move": "browser",
   "an <img>": "browser",
   "an <img> that is still loading": "browser",
+  "an <img> with a srcset": "browser",
+  "a lazy <img> that is out of sight": "browser",
   "an <img> that is in no document": "browser",
   "a <canvas>": "browser",
+  "a <canvas> that was given a bitmap": "browser",
   "an OffscreenCanvas": "browser",
   "a VideoFrame": "browser",
   "a VideoFrame that may move": "browser",
@@ -59,6 +65,58 @@ for (const [kind, decoder] of Object.entries(makers)) {
     expect(answer.timings.forward).toBeGreaterThan(0);
   });
 }
+
+test("a <canvas> of wide gamut", async ({ page }) => {
+  const { embedding } = await embedAs(page, "a <canvas> of wide gamut" as keyof typeof makers);
+  expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.999); // to the other colours and back, in 8 bits
+});
+
+/** Embeds each of a fixture's pictures, or says with which code it was refused. */
+const embedEach = (page: Page, kinds: "upright" | "translucent" | "hopeless", file = FILE) =>
+  page.evaluate(
+    async ({ model, kinds, url, fixtures }) => {
+      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
+      const make = (await import(fixtures)) as typeof import("./fixtures/photos.js");
+      const all: Record<string, { embedding: number[]; width: number; height: number } | string> = {};
+      for (const [kind, photoOf] of Object.entries(make[kinds])) {
+        const photo = (await photoOf(url)) as Blob;
+        all[kind] = await clip.embed(photo, { details: true }).then(
+          ({ embedding, width, height }) => ({ embedding: Array.from(embedding), width, height }),
+          ({ code, name }) => `${name} ${code}`,
+        );
+      }
+      clip.close();
+      return all;
+    },
+    { model: MODEL, kinds, url: `/golden/images/${file}`, fixtures: "/fixtures/photos.js" },
+  );
+
+test("pictures that lie on their side are upright, whoever decodes them", async ({ page }) => {
+  for (const file of ["exif-6.jpg", "exif-3.jpg"]) {
+    const python = expected(MODEL).values(`embedding/${file}`)!;
+    const { width, height } = images.find((image) => image.file === file)!;
+    for (const [kind, answer] of Object.entries(await embedEach(page, "upright", file))) {
+      expect(answer, `${kind} of ${file}`).toMatchObject({ width, height });
+      expect(cosine((answer as { embedding: number[] }).embedding, python), `${kind} of ${file}`).toBeGreaterThanOrEqual(0.999);
+    }
+  }
+});
+
+test("of half-transparent pictures all ways through a canvas see the same", async ({ page }) => {
+  const answers = await embedEach(page, "translucent", "rgba.png");
+  const reference = answers["a <canvas>"] as { embedding: number[] };
+  for (const [kind, answer] of Object.entries(answers)) {
+    expect(cosine((answer as { embedding: number[] }).embedding, reference.embedding), kind).toBeGreaterThanOrEqual(0.9999);
+  }
+});
+
+test("what has no picture is refused with a code", async ({ page }) => {
+  const answers = await embedEach(page, "hopeless");
+  for (const [kind, answer] of Object.entries(answers)) {
+    const code = /<img> that/.test(kind) ? "decode" : "invalid-argument";
+    expect.soft(answer, kind).toBe(`ClipVisionError ${code}`);
+  }
+});
 
 test("a <video>", async ({ page }) => {
   const { embedding, decoder } = await embedAs(page, "a <video>" as keyof typeof makers);

@@ -1,5 +1,6 @@
 /** A page that stays alive while the worker works, aborts, crashes, closing: every promise settles. */
 
+import { fileURLToPath } from "node:url";
 import { expected, maxDifference } from "./golden.ts";
 import { heavyConfig, heavyWeights } from "./heavy_model.ts";
 import { expect, test } from "./test.ts";
@@ -192,6 +193,105 @@ test.describe("a crash", () => {
     expect(answer.failed).toMatch(/^worker-crashed: .*thrown by a test/);
     expect(answer.length).toBe(37);
   });
+});
+
+test("embedMany goes on over crashes: they cost the photos that caused them", async ({ page, server }) => {
+  const asked = server.requests.length;
+  const files = ["rgb-photo.png", "PANIC", "rgb.bmp", "gray.png", "ALLOC", "still.gif", "rgb.tiff"];
+  const answer = await page.evaluate(
+    async ({ model, files }) => {
+      const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/crashing_worker.js" });
+      const photos = files.map((file) => (file.includes(".") ? `/golden/images/${file}` : new TextEncoder().encode(file)));
+      const results: (number[] | string)[] = [];
+      for await (const { embedding, error } of clip.embedMany(photos)) results.push(error ? error.code : Array.from(embedding));
+      clip.close();
+      return results;
+    },
+    { model: MODEL, files },
+  );
+  expect(answer[1]).toBe("worker-crashed");
+  expect(answer[4]).toBe("out-of-memory");
+  for (const [index, file] of files.entries()) {
+    if (!file.includes(".")) continue;
+    const python = expected("odd-widths").values(`embedding/${file}`)!;
+    expect(maxDifference(answer[index] as number[], python), file).toBeLessThanOrEqual(1e-4);
+  }
+  expect(server.requests.slice(asked).filter((path) => path === "/fixtures/crashing_worker.js")).toHaveLength(3);
+});
+
+test("several workers share the photos of embedMany, and end with it", async ({ page }) => {
+  const before = page.workers().length;
+  const embeddings = await page.evaluate(async (model) => {
+    const clip = await clipVision.ClipVision.load(model);
+    const all: number[][] = [];
+    for await (const { embedding } of clip.embedMany(Array<string>(90).fill("/golden/images/rgb-photo.png"), { workers: 3 })) {
+      all.push(Array.from(embedding!));
+    }
+    return all;
+  }, MODEL);
+  expect(embeddings).toHaveLength(90);
+  for (const embedding of embeddings) expect(maxDifference(embedding, golden)).toBeLessThanOrEqual(1e-4);
+  await expect.poll(() => page.workers().length).toBe(before + 1);
+});
+
+test("files that a user picks go to embedMany as they are", async ({ page }) => {
+  const names = ["rgb-photo.png", "lossless.webp", "gray.png"];
+  await page.evaluate(() => document.body.append(Object.assign(document.createElement("input"), { type: "file", multiple: true })));
+  await page.setInputFiles("input", names.map((file) => fileURLToPath(new URL(`../golden/images/${file}`, import.meta.url))));
+  const embeddings = await page.evaluate(async (model) => {
+    const clip = await clipVision.ClipVision.load(model);
+    const { files } = document.querySelector("input")!;
+    const [all, totals]: [number[][], unknown[]] = [[], []];
+    for await (const { embedding } of clip.embedMany(files!, { onProgress: ({ total }) => totals.push(total) })) {
+      all.push(Array.from(embedding!));
+    }
+    clip.close();
+    return { all, totals };
+  }, MODEL);
+  expect(embeddings.totals).toEqual([3, 3, 3]);
+  names.forEach((file, index) => {
+    const python = expected("odd-widths").values(`embedding/${file}`)!;
+    expect(maxDifference(embeddings.all[index]!, python), file).toBeLessThanOrEqual(1e-4);
+  });
+});
+
+test("latestOnly: what waits gives way to what comes later, and what was begun is answered", async ({ page }) => {
+  const outcomes = await page.evaluate(async () => {
+    const clip = await clipVision.ClipVision.load("/made/heavy/");
+    const settle = (work: Promise<unknown>) => work.then(() => "done", ({ code }) => code as string);
+    const photo = "/golden/images/rgb-photo.png";
+    const latest = () => settle(clip.embed(photo, { latestOnly: true }));
+    const atOnce = await Promise.all([latest(), latest(), latest(), settle(clip.embed(photo)), latest()]);
+    const otherKind = await Promise.all([settle(clip.tensor(photo, { latestOnly: true })), latest()]);
+    // A slider is dragged, faster than the model computes, for as long as it takes to see two answers meanwhile.
+    const calls: Promise<string>[] = [];
+    let answered = 0;
+    while (answered < 2 && calls.length < 2000) {
+      const call = latest();
+      calls.push(call);
+      void call.then((outcome) => (answered += Number(outcome === "done")));
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const dragged = await Promise.all(calls);
+    clip.close();
+    return { atOnce, otherKind, answered, dragged };
+  });
+  expect(outcomes.atOnce).toEqual(["superseded", "superseded", "superseded", "done", "done"]);
+  expect(outcomes.otherKind).toEqual(["done", "done"]);
+  expect(outcomes.answered, "answers while the slider moves").toBeGreaterThanOrEqual(2);
+  expect(outcomes.dragged.at(-1)).toBe("done");
+  expect(new Set(outcomes.dragged)).toEqual(new Set(["done", "superseded"]));
+});
+
+test("a worker that never says anything is given up", async ({ page }) => {
+  const message = await page.evaluate(
+    async (model) =>
+      clipVision.ClipVision.load(model, { workerUrl: "/fixtures/silent_worker.js", startTimeout: 200 }).catch(
+        ({ code, message }) => `${code}: ${message}`,
+      ),
+    MODEL,
+  );
+  expect(message).toMatch(/^worker-crashed: .*has not answered for 0\.2 s/);
 });
 
 test("close ends the worker and whatever waits for it", async ({ page }) => {

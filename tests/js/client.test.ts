@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Client } from "../../src/web/client.ts";
+import { Client, LostCall } from "../../src/web/client.ts";
 import { ClipVisionError, toWireError } from "../../src/web/errors.ts";
 import type { CallRequest, EmbeddingDetails, Request, WirePhoto } from "../../src/web/protocol.ts";
 import { FakeWorker, LOADED, load, text } from "./fakes.ts";
@@ -18,14 +18,15 @@ const details = (value: number): EmbeddingDetails => ({
 });
 
 /** A client whose workers load at once and leave the rest to `script`. */
-function clientWith(script: (request: CallRequest, worker: FakeWorker) => void = () => undefined) {
+function clientWith(script: (request: CallRequest, worker: FakeWorker) => void = () => undefined, startTimeout?: number) {
   const workers: FakeWorker[] = [];
   const client = new Client({
     load: load(),
+    ...(startTimeout !== undefined && { startTimeout }),
     createWorker: () => {
       const worker = new FakeWorker((message: Request) => {
         if (message.type === "load") {
-          worker.send({ type: "hello", version: 1 });
+          worker.send({ type: "hello", version: 2 });
           worker.send({ type: "progress", id: message.id, progress: { stage: "weights", file: "w", loaded: 1 } });
           worker.send({ type: "done", id: message.id, result: LOADED });
         } else if (message.type === "embed" || message.type === "tensor") {
@@ -36,7 +37,7 @@ function clientWith(script: (request: CallRequest, worker: FakeWorker) => void =
       return worker;
     },
   });
-  const embed = (content: string, signal?: AbortSignal) => client.call("embed", photo(content), [], signal);
+  const embed = (content: string, signal?: AbortSignal) => client.call("embed", photo(content), [], { signal });
   return { client, workers, embed };
 }
 
@@ -62,6 +63,16 @@ describe("calls", () => {
     const answers = await Promise.all(["1", "2", "3"].map((content) => embed(content)));
     expect(answers.map(({ embedding }) => embedding[0])).toEqual([1, 2, 3]);
     expect(workers).toHaveLength(1);
+  });
+
+  it("hear when they are begun", async () => {
+    const { client } = clientWith(({ id }, worker) => {
+      worker.send({ type: "started", id });
+      worker.send({ type: "done", id, result: details(1) });
+    });
+    let started = 0;
+    await client.call("embed", photo("x"), [], { onStarted: () => (started += 1) });
+    expect(started).toBe(1);
   });
 
   it("that fail reject with the worker's error", async () => {
@@ -186,9 +197,38 @@ describe("a worker that dies", () => {
   });
 
   it("of another release is not talked to", async () => {
-    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 as 1 }));
+    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 as 2 }));
     const error = await rejection(new Client({ load: load(), createWorker: () => worker }).start());
     expect(error).toMatchObject({ code: "worker-crashed", message: expect.stringContaining("release") });
+  });
+
+  it("or never says anything is given up after a while", async () => {
+    const silent = new FakeWorker(() => undefined);
+    const client = new Client({ load: load(), createWorker: () => silent, startTimeout: 20 });
+    expect(await rejection(client.start())).toMatchObject({
+      code: "worker-crashed",
+      message: expect.stringMatching(/has not answered for 0\.02 s.*workerUrl.*startTimeout/),
+    });
+    expect(silent.terminated).toBe(true);
+    const { client: lively, embed } = clientWith(({ id }, worker) => {
+      setTimeout(() => worker.send({ type: "done", id, result: details(1) }), 60);
+    }, 20);
+    await lively.start();
+    expect((await embed("a long computation")).width).toBe(1);
+    const patient = new Client({ load: load(), createWorker: () => new FakeWorker(() => undefined), startTimeout: Infinity });
+    const work = rejection(patient.start());
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    patient.close();
+    expect(await work).toMatchObject({ code: "closed" });
+  });
+
+  it("takes along what can be tried again, and what caused it", async () => {
+    const { embed } = clientWith((request, worker) => {
+      if (contentOf(request) === "bomb") worker.send({ type: "crashed", id: request.id, error: panic });
+    });
+    const waiting = rejection(embed("wait"));
+    expect(await rejection(embed("bomb"))).not.toBeInstanceOf(LostCall);
+    expect(await waiting).toBeInstanceOf(LostCall);
   });
 
   it("and a model that does not load again reject the call; the one after tries again", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { embedMany, type ManyResult } from "../../src/web/embed_many.ts";
+import { LostCall } from "../../src/web/client.ts";
+import { embedMany as embedManyWith, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "../../src/web/embed_many.ts";
 import { ClipVisionError } from "../../src/web/errors.ts";
 import type { PhotoSource } from "../../src/web/photo.ts";
 
@@ -13,6 +14,9 @@ async function embed(photo: PhotoSource, { signal }: { signal: AbortSignal }): P
   if (photo === "closed") throw new ClipVisionError("closed", "closed");
   return Float32Array.of(Number(photo));
 }
+
+const embedMany = (photos: PhotoSources, options: EmbedManyOptions, lane: Lane) =>
+  embedManyWith(photos, options, () => ({ lanes: [lane], close: () => undefined }));
 
 async function collect(results: AsyncIterable<ManyResult>): Promise<(number | string)[]> {
   const all: (number | string)[] = [];
@@ -91,5 +95,75 @@ describe("many photos", () => {
       throw new TypeError("disk");
     })();
     await expect(collect(embedMany(source, {}, embed))).rejects.toThrow("disk");
+  });
+});
+
+describe("a worker that crashes", () => {
+  const lost = () => new LostCall("worker-crashed", "The worker stopped");
+
+  it("costs the photo that caused it; those that were lost with it are tried again", async () => {
+    const tries = new Map<unknown, number>();
+    let bombs = 0;
+    const lane: Lane = async (photo) => {
+      tries.set(photo, (tries.get(photo) ?? 0) + 1);
+      await soon();
+      if (photo === "bomb") throw (bombs += 1, new ClipVisionError("out-of-memory", "no memory"));
+      if (bombs === 0) throw lost();
+      return Float32Array.of(Number(photo));
+    };
+    expect(await collect(embedMany(["0", "1", "bomb", "3"], {}, lane))).toEqual([0, 1, "out-of-memory", 3]);
+    expect([...tries]).toEqual([["0", 2], ["1", 2], ["bomb", 1], ["3", 1]]);
+  });
+
+  it("again and again does not keep the loop", async () => {
+    let tries = 0;
+    const lane: Lane = () => ((tries += 1), Promise.reject(lost()));
+    expect(await collect(embedMany(["0"], {}, lane))).toEqual(["worker-crashed"]);
+    expect(tries).toBe(3);
+  });
+
+  it("with a photo that had moved to it costs that photo, by its own error", async () => {
+    let given = 0;
+    const lane: Lane = () => Promise.reject((given += 1) === 1 ? lost() : new ClipVisionError("invalid-argument", "detached"));
+    expect(await collect(embedMany(["0"], { transfer: true }, lane))).toEqual(["worker-crashed"]);
+  });
+});
+
+describe("several workers", () => {
+  it("share the photos as they come up, and end with the loop", async () => {
+    const counts = [0, 0, 0];
+    let closed = 0;
+    const lane =
+      (which: number): Lane =>
+      async (photo) => {
+        counts[which]! += 1;
+        await soon();
+        return Float32Array.of(Number(photo));
+      };
+    const lanes = [lane(0)];
+    const crewOf = (workers: number) => {
+      setTimeout(() => lanes.push(lane(1), lane(2)), 10);
+      expect(workers).toBe(3);
+      return { lanes, close: () => void (closed += 1) };
+    };
+    const photos = Array.from({ length: 120 }, (_, index) => String(index));
+    expect(await collect(embedManyWith(photos, { workers: 3 }, crewOf))).toEqual(photos.map(Number));
+    expect(Math.min(...counts)).toBeGreaterThan(10);
+    expect(closed).toBe(1);
+  });
+
+  it("are a whole number of them", async () => {
+    for (const workers of [0, -1, 1.5, NaN, 1000]) {
+      await expect(collect(embedMany([], { workers }, embed))).rejects.toMatchObject({ code: "invalid-argument" });
+    }
+  });
+
+  it("end when the model is closed, whoever works", async () => {
+    const closing = new AbortController();
+    const lane: Lane = (_, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    const crew = { lanes: [lane], close: () => undefined };
+    const work = collect(embedManyWith(["1", "2"], {}, () => crew, closing.signal));
+    setTimeout(() => closing.abort(new ClipVisionError("closed", "closed")), 5);
+    await expect(work).rejects.toMatchObject({ code: "closed" });
   });
 });

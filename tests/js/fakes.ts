@@ -8,7 +8,9 @@ import type {
   EngineLoader,
   EngineLoaderOptions,
   EngineModel,
+  EnginePass,
   EnginePhoto,
+  EnginePrepared,
   EngineTextLoader,
 } from "../../src/web/engine.ts";
 import { ClipVisionError } from "../../src/web/errors.ts";
@@ -94,6 +96,31 @@ class FakeFiles implements EngineFiles {
   }
 }
 
+export class FakePrepared implements EnginePrepared {
+  readonly bytes: Uint8Array | Uint8ClampedArray;
+  readonly #model: FakeModel;
+  readonly #photo: EnginePhoto;
+
+  constructor(model: FakeModel, photo: EnginePhoto, bytes: Uint8Array | Uint8ClampedArray) {
+    this.bytes = bytes;
+    this.#model = model;
+    this.#photo = photo;
+  }
+
+  reading(): ReturnType<EnginePrepared["reading"]> {
+    const decoder = this.#photo.kind === "encoded" ? "rust" : "raw";
+    return { decoder, width: 4, height: 5, decode: 1, preprocess: 2 };
+  }
+
+  tensor(): ReturnType<EnginePrepared["tensor"]> {
+    return { data: Float32Array.from(this.bytes), shape: [3, 1, 1] };
+  }
+
+  free(): void {
+    this.#model.held -= 1;
+  }
+}
+
 export class FakeTextLoader extends FakeFiles implements EngineTextLoader {
   /** The tokenizer's files that were recorded with it. */
   files: Record<string, string> = {};
@@ -110,6 +137,14 @@ export class FakeTextLoader extends FakeFiles implements EngineTextLoader {
  */
 export class FakeModel implements EngineModel {
   readonly seen: EnginePhoto[] = [];
+  /** Layers of a forward pass. */
+  layers = 2;
+  /** Layers that were computed, of all passes. */
+  steps = 0;
+  /** Photos and passes that are in memory. */
+  held = 0;
+  /** Called before each layer. */
+  onStep: (() => void) | undefined;
   readonly textLoaders: FakeTextLoader[] = [];
   /** How many texts each call of embedTokens had. */
   readonly batches: number[] = [];
@@ -125,19 +160,28 @@ export class FakeModel implements EngineModel {
     return bytes;
   }
 
-  embed(photo: EnginePhoto): ReturnType<EngineModel["embed"]> {
+  prepare(photo: EnginePhoto): FakePrepared {
     const bytes = this.#bytes(photo);
-    return {
-      embedding: Float32Array.of(bytes[0] ?? -1, bytes.length),
-      timings: { decode: 1, preprocess: 2, forward: 3 },
-      decoder: photo.kind === "encoded" ? "rust" : "raw",
-      width: 4,
-      height: 5,
-    };
+    this.held += 1;
+    return new FakePrepared(this, photo, bytes);
   }
 
-  tensor(photo: EnginePhoto): ReturnType<EngineModel["tensor"]> {
-    return { data: Float32Array.from(this.#bytes(photo)), shape: [3, 1, 1] };
+  start(photos: EnginePrepared[]): EnginePass {
+    const embeddings = photos.flatMap((photo) => {
+      const { bytes } = photo as FakePrepared;
+      photo.free();
+      return [bytes[0] ?? -1, bytes.length];
+    });
+    let left = this.layers;
+    this.held += 1;
+    return {
+      step: () => {
+        this.onStep?.();
+        this.steps += 1;
+        return (left -= 1) < 0 ? Float32Array.from(embeddings) : undefined;
+      },
+      free: () => void (this.held -= 1),
+    };
   }
 
   info(): ReturnType<EngineModel["info"]> {
@@ -215,6 +259,10 @@ export class FakeEngine implements Engine {
 
   panicMessage(): string | undefined {
     return this.panic;
+  }
+
+  memory(): { held: number; refused: number } {
+    return { held: 64e6, refused: 2_500_001 };
   }
 }
 
@@ -307,7 +355,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
   /** The message that settles call `id`. */
   const settled = async (id: number): Promise<Message> => {
     for (;;) {
-      const message = posted.find((one) => one.type !== "progress" && "id" in one && one.id === id);
+      const message = posted.find((one) => one.type !== "progress" && one.type !== "started" && "id" in one && one.id === id);
       if (message) return message;
       await new Promise<void>((resolve) => waiters.push(resolve));
     }

@@ -25,8 +25,7 @@ import {
 } from "clip-vision";
 
 describe("the package", () => {
-  it("imports where there is no browser, and says so when it is used", async () => {
-    await expect(ClipVision.load("owner/name")).rejects.toMatchObject({ name: "ClipVisionError", code: "unsupported-browser" });
+  it("takes back a load that was taken back before", async () => {
     const reason = new Error("no");
     await expect(ClipVision.load("owner/name", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
@@ -43,6 +42,8 @@ describe("the package", () => {
       expect(read(file)).not.toMatch(/\beval\(|new Function|\bimport\(/);
       // No script from a Blob; a picture from one is svg.js's affair.
       if (file !== "svg.js") expect(read(file)).not.toContain("createObjectURL");
+      // Node's modules stop bundlers: only its own entry names them.
+      if (!file.startsWith("node/")) expect(read(file)).not.toMatch(/["']node:/);
     }
   });
 });

@@ -13,7 +13,7 @@ import { broken, floatsOf, rowsPerPiece, unsupported, type EmbeddingId, type Fil
 import { int16, int32, int64, int8, Table, writeFlatbuffer, type Node } from "./flatbuffer.js";
 
 /** How a file begins; a stream begins with {@link CONTINUATION}. */
-export const ARROW_MAGIC = new TextEncoder().encode("ARROW1");
+export const ARROW_MAGIC = Uint8Array.from("ARROW1", (letter) => letter.charCodeAt(0));
 /** Before each message. */
 export const CONTINUATION = Uint8Array.of(255, 255, 255, 255);
 

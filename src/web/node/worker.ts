@@ -1,0 +1,44 @@
+/** The worker thread's entry: wires the {@link Dispatcher} to the thread's messages, to the engine and to the disk. */
+
+import { parentPort } from "node:worker_threads";
+import { Dispatcher } from "../dispatcher.js";
+import { startEngine } from "../engine.js";
+import { ClipVisionError, toWireError } from "../errors.js";
+import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "../flavour.js";
+import type { Request, Response } from "../protocol.js";
+import { sleep } from "../retry.js";
+import { createTokenizer } from "../tokenizer.js";
+import { fetchWithFiles } from "./files.js";
+
+if (!parentPort) throw new Error("clip-vision's worker is started by the package, not by itself");
+const port = parentPort;
+const post = (message: Response, transfer: Transferable[] = []): void => port.postMessage(message, transfer as never);
+
+const dispatcher = new Dispatcher({
+  post,
+  // One thread: the builds with more are started by the browser's means.
+  startEngine: async (wasmUrl, _threads, fetch, signal) => {
+    const flavour = chooseFlavour(1, wasmUrl && flavourOfUrl(wasmUrl));
+    return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), 1, fetch, signal);
+  },
+  fetch: fetchWithFiles,
+  loading: {
+    sleep,
+    origin: "",
+    openStore: () => Promise.reject(new Error("In Node models are not cached")), // and it is not asked for
+    lock: (_name, _signal, work) => work(),
+  },
+  readPixels: () => {
+    throw new ClipVisionError("invalid-argument", "Node has no pictures of a browser's");
+  },
+  decodeInBrowser: () => Promise.resolve(undefined),
+  createTokenizer,
+  // After the messages that have arrived: they are handled in the event loop's phase before this one.
+  nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
+  now: () => performance.now(),
+});
+
+port.on("message", (request: Request) => dispatcher.handle(request));
+port.on("messageerror", (error) => post({ type: "crashed", error: toWireError(error) }));
+process.on("unhandledRejection", (reason) => post({ type: "crashed", error: toWireError(reason) }));
+post({ type: "hello", version: 2 });

@@ -1,0 +1,191 @@
+/** The built package in Node: the same embeddings as Python's, from paths as well as addresses. */
+
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { ClipVision, ClipVisionError, Embeddings } from "clip-vision";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { cosine, expected, images, maxDifference, Safetensors } from "../browser/golden.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const golden = (...parts: string[]): string => path.join(root, "tests", "golden", ...parts);
+const MODEL = golden("models", "odd-widths");
+const PHOTO = golden("images", "rgb-photo.png");
+const python = expected("odd-widths");
+
+/** A script in a Node of its own; resolves to what it prints. */
+async function inNode(script: string, ...args: string[]): Promise<string> {
+  const run = promisify(execFile);
+  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script, ...args], { cwd: root, timeout: 50_000 });
+  return stdout.trim();
+}
+
+let server: Server;
+let address: string;
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    readFile(golden(request.url ?? "")).then(
+      (content) => response.end(content),
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(() => server.close());
+
+const check = (embedding: Float32Array, file = "rgb-photo.png") =>
+  expect(maxDifference(embedding, python.values(`embedding/${file}`)!), file).toBeLessThanOrEqual(1e-4);
+
+describe("a model", () => {
+  const read = (file: string) => readFile(path.join(MODEL, file));
+  const models: [string, () => Promise<Parameters<typeof ClipVision.load>[0]>][] = [
+    ["a path", async () => MODEL],
+    ["a relative path", async () => `./${path.relative(process.cwd(), MODEL)}/`],
+    ["a file: URL", async () => pathToFileURL(MODEL)],
+    ["an http: URL", async () => `${address}/models/odd-widths`],
+    [
+      "bytes, a Blob and a path",
+      async () => ({
+        config: await read("config.json"),
+        preprocessor: new Blob([await read("preprocessor_config.json")]),
+        weights: path.join(MODEL, "model.safetensors"),
+      }),
+    ],
+  ];
+  it.each(models)("is %s", async (_, source) => {
+    const clip = await ClipVision.load(await source());
+    expect(clip.info).toMatchObject({ dimension: 37, imageSize: 30, precision: "f32" });
+    check(await clip.embed(PHOTO));
+    clip.close();
+  });
+
+  it("that is not there, or is no model, is an error with a code", async () => {
+    const code = (source: string) => ClipVision.load(source).catch((error: ClipVisionError) => `${error.code}: ${error.message}`);
+    expect(await code(golden("models", "nothing"))).toMatch(/^fetch: file:.*nothing\/config\.json answered 404/);
+    expect(await code(golden("images"))).toMatch(/^fetch: /);
+    expect(await code("http://127.0.0.1:9/model")).toMatch(/^fetch: /);
+    expect(await code("http://")).toMatch(/^invalid-argument: /);
+  });
+});
+
+describe("with a model", () => {
+  let clip: ClipVision;
+  beforeAll(async () => {
+    clip = await ClipVision.load(MODEL);
+  });
+  afterAll(() => clip.close());
+
+  it("photos are paths, addresses, bytes, Blobs and pixels; the caller's bytes stay", async () => {
+    const bytes = await readFile(PHOTO);
+    const small = Buffer.from(bytes.subarray(0, 100)); // of Node's pool, which never moves
+    for (const photo of [
+      PHOTO,
+      path.relative(process.cwd(), PHOTO),
+      pathToFileURL(PHOTO),
+      pathToFileURL(PHOTO).href,
+      `${address}/images/rgb-photo.png`,
+      `data:image/png;base64,${bytes.toString("base64")}`,
+      bytes,
+      new Uint8Array(bytes).buffer,
+      new Blob([bytes]),
+      new File([bytes], "x.gif"),
+    ]) {
+      check(await clip.embed(photo));
+    }
+    expect(bytes.byteLength).toBeGreaterThan(100);
+    await expect(clip.embed(small, { transfer: true })).rejects.toMatchObject({ code: "decode" });
+    const gray = { data: new Uint8Array(12).fill(9), width: 4, height: 3, channels: 1 } as const;
+    const rgb = { data: new Uint8Array(36).fill(9), width: 4, height: 3, channels: 3 } as const;
+    expect(await clip.embed(gray)).toEqual(await clip.embed(rgb));
+  });
+
+  it("every golden picture has Python's embedding", async () => {
+    let index = 0;
+    for await (const { embedding, error } of clip.embedMany(images.map(({ file }) => golden("images", file)))) {
+      const { file, lossy } = images[index++]!;
+      if (error) throw error;
+      expect(cosine(embedding, python.values(`embedding/${file}`)!), file).toBeGreaterThanOrEqual(0.9999);
+      if (!lossy) check(embedding, file);
+    }
+    expect(index).toBe(images.length);
+  });
+
+  it("errors have codes, and a signal takes back", async () => {
+    const code = (photo: string | Blob) => clip.embed(photo).catch((error: ClipVisionError) => error.code);
+    expect(await code(golden("broken", "not-an-image.jpg"))).toBe("unsupported-format");
+    expect(await code(golden("broken", "truncated.png"))).toBe("decode");
+    expect(await code(golden("nothing.png"))).toBe("fetch");
+    expect(await code(root)).toBe("fetch");
+    expect(await code(`${address}/nothing.png`)).toBe("fetch");
+    const controller = new AbortController();
+    const work = clip.embed(PHOTO, { signal: controller.signal });
+    controller.abort("enough");
+    await expect(work).rejects.toBe("enough");
+    check(await clip.embed(PHOTO));
+  });
+
+  it("several workers embed", async () => {
+    const all: Float32Array[] = [];
+    for await (const { embedding } of clip.embedMany(Array<string>(60).fill(PHOTO), { workers: 2 })) all.push(embedding!);
+    expect(all).toHaveLength(60);
+    all.forEach((embedding) => check(embedding));
+  });
+});
+
+it("texts have Python's embeddings", async () => {
+  const { rows } = JSON.parse((await readFile(golden("texts.json"))).toString()) as { rows: [string][] };
+  const clip = await ClipVision.load(golden("models", "b32-tiny"));
+  const [text] = rows[0]!;
+  const embedding = await clip.embedText(text);
+  const all = new Safetensors(await readFile(golden("expected_text", "b32-tiny.safetensors")));
+  expect(maxDifference(embedding, all.values("embeddings")!.subarray(0, embedding.length))).toBeLessThanOrEqual(1e-4);
+  clip.close();
+});
+
+it("a collection of embeddings is loaded from a path", async () => {
+  const photos = new Embeddings();
+  await photos.add("a", Float32Array.of(1, 0));
+  const file = path.join(await mkdtemp(path.join(tmpdir(), "clip-vision-")), "photos.bin");
+  await writeFile(file, new Uint8Array(await (await photos.toBlob()).arrayBuffer()));
+  const loaded = await Embeddings.load(file);
+  expect(await loaded.search(Float32Array.of(1, 0), 1)).toMatchObject([{ id: "a" }]);
+  await rm(path.dirname(file), { recursive: true });
+  await expect(Embeddings.load(file)).rejects.toMatchObject({ code: "fetch" });
+});
+
+it("a script that forgets close() ends all the same", async () => {
+  const script = `
+    import { ClipVision } from "clip-vision";
+    const clip = await ClipVision.load(process.argv[1]);
+    console.log((await clip.embed(process.argv[2])).length);`;
+  expect(await inNode(script, MODEL, PHOTO)).toBe("37");
+});
+
+it("importing touches no global of a browser's", async () => {
+  // What ECMAScript itself defines may be used; whoever looks at anything else throws.
+  const script = `
+    const own = new Set(("Object Function Array Number Boolean String Symbol Date Promise RegExp Error AggregateError EvalError " +
+      "RangeError ReferenceError SyntaxError TypeError URIError JSON Math Intl ArrayBuffer Atomics Uint8Array Int8Array Uint16Array " +
+      "Int16Array Uint32Array Int32Array Float32Array Float64Array Uint8ClampedArray BigUint64Array BigInt64Array DataView Map BigInt " +
+      "Set Iterator WeakMap WeakSet WeakRef Proxy Reflect FinalizationRegistry SharedArrayBuffer globalThis Infinity NaN undefined " +
+      "isFinite isNaN parseFloat parseInt decodeURI decodeURIComponent encodeURI encodeURIComponent escape unescape eval").split(" "));
+    const log = console.log.bind(console);
+    const { argv } = process;
+    const seen = new Set();
+    for (const name of [...Object.getOwnPropertyNames(globalThis), "window", "self", "document", "navigator", "location", "Worker", "Image"]) {
+      if (own.has(name) || name === "process" || name === "global") continue;
+      const value = globalThis[name];
+      Object.defineProperty(globalThis, name, { configurable: true, get: () => (/src.web|dist/.test(new Error().stack) && seen.add(name), value) });
+    }
+    const { ClipVision, ClipVisionError } = await import(argv[1]);
+    log(typeof ClipVision.load, typeof ClipVisionError, [...seen].join(" "));`;
+  for (const entry of ["index.js", "node/index.js"]) {
+    expect(await inNode(script, pathToFileURL(path.join(root, "dist", entry)).href), entry).toBe("function function");
+  }
+});
