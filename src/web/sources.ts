@@ -72,18 +72,26 @@ export class BlobSource implements Source {
 
   async read(taker: Taker, signal: AbortSignal): Promise<void> {
     taker.size(this.#blob.size);
+    let ahead: { start: number; bytes: Promise<ArrayBuffer> } | undefined;
     for (let range; (range = taker.wanted()); ) {
-      const [start, end] = [range[0], Math.min(range[1], range[0] + PIECE)];
-      let bytes: ArrayBuffer;
-      try {
-        bytes = await this.#blob.slice(start, end).arrayBuffer();
-      } catch (cause) {
-        // A file on disk that was changed or deleted since the user picked it.
-        throw new ClipVisionError("fetch", `Could not read the file ${this.name}: ${String(cause)}`, { cause });
-      }
+      const [start, end] = range;
+      const bytes = await (ahead?.start === start ? ahead.bytes : this.#bytes(start, end));
       signal.throwIfAborted();
       if (bytes.byteLength === 0) return;
+      // The next piece is read while this one is taken.
+      const next = start + bytes.byteLength;
+      ahead = next < end ? { start: next, bytes: this.#bytes(next, end) } : undefined;
+      ahead?.bytes.catch(() => undefined);
       taker.take(start, new Uint8Array(bytes));
+    }
+  }
+
+  async #bytes(start: number, end: number): Promise<ArrayBuffer> {
+    try {
+      return await this.#blob.slice(start, Math.min(end, start + PIECE)).arrayBuffer();
+    } catch (cause) {
+      // A file on disk that was changed or deleted since the user picked it.
+      throw new ClipVisionError("fetch", `Could not read the file ${this.name}: ${String(cause)}`, { cause });
     }
   }
 }
