@@ -3,8 +3,11 @@
 
 use clip_vision::Image;
 
-/// Shapes by the names that captions have; inside or not, of a point in a shape of radius 1 about (0, 0), y downwards.
-pub const SHAPES: [(&str, fn(f32, f32) -> bool); 8] = [
+/// Whether a point is in a shape of radius 1 about (0, 0); y downwards.
+pub type Inside = fn(f32, f32) -> bool;
+
+/// Shapes by the names that captions have.
+pub const SHAPES: [(&str, Inside); 8] = [
     ("circle", |x, y| x.hypot(y) < 1.0),
     ("square", |x, y| x.abs().max(y.abs()) < 0.87),
     ("triangle", |x, y| y < 0.8 && y > -0.95 && x.abs() < (y + 0.95) * 0.53),
@@ -47,7 +50,7 @@ fn star(x: f32, y: f32) -> bool {
 /// `radius` a part of that square's edge.
 pub fn draw(
     [width, height]: [usize; 2],
-    inside: fn(f32, f32) -> bool,
+    inside: Inside,
     colour: [u8; 3],
     ground: [u8; 3],
     at: [f32; 2],
