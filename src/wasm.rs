@@ -8,6 +8,7 @@
 use crate::embedder::{ClipVision, Loader, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Limits;
+use crate::ops;
 use js_sys::{Function, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;

@@ -3,8 +3,8 @@
 
 use clip_vision::Image;
 
-/// Whether a point is inside a shape of radius 1 about (0, 0), y downwards.
-type Inside = fn(f32, f32) -> bool;
+/// Whether a point is in a shape of radius 1 about (0, 0); y downwards.
+pub type Inside = fn(f32, f32) -> bool;
 
 /// Shapes by the names that captions have.
 pub const SHAPES: [(&str, Inside); 8] = [
@@ -50,7 +50,7 @@ fn star(x: f32, y: f32) -> bool {
 /// `radius` a part of that square's edge.
 pub fn draw(
     [width, height]: [usize; 2],
-    inside: fn(f32, f32) -> bool,
+    inside: Inside,
     colour: [u8; 3],
     ground: [u8; 3],
     at: [f32; 2],
