@@ -8,12 +8,15 @@
 use crate::embedder::{ClipVision, Loader, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Decode, Image, Limits, Measured};
+use crate::ops;
 use js_sys::{Float32Array, Function, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 mod loader;
 mod text;
+#[cfg(target_feature = "atomics")]
+mod threads;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
@@ -46,6 +49,7 @@ export interface WireInfo {
   imageSize: number;
   precision: string;
   simd: "none" | "simd128" | "relaxed";
+  threads: number;
   modelBytes: number;
 }
 "#;
@@ -271,6 +275,7 @@ struct Info {
     image_size: usize,
     precision: &'static str,
     simd: &'static str,
+    threads: usize,
     model_bytes: usize,
 }
 
@@ -309,6 +314,7 @@ impl WasmClipVision {
             image_size: self.clip.image_size(),
             precision: self.clip.options().precision.name(),
             simd,
+            threads: ops::threads(),
             model_bytes: self.clip.weight_bytes(),
         };
         answer(&info).map_err(thrown)

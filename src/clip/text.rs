@@ -3,7 +3,7 @@
 //! <https://arxiv.org/abs/2103.00020>
 
 use crate::clip::config::{EndToken, TextConfig};
-use crate::clip::encoder::Encoder;
+use crate::clip::encoder::{Encoder, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
@@ -35,7 +35,7 @@ impl TextTower {
     pub(crate) fn forward(&self, texts: &[&[u32]]) -> Result<Tensor> {
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
         let x = self.embed_tokens(&texts)?;
-        let x = self.encoder.forward(x, Mask::Causal, &mut |_, _| Ok(()))?;
+        let x = self.encoder.forward(x, Mask::Causal, Wanted::All, &mut |_, _| Ok(()))?;
         let ends: Vec<Tensor> =
             texts.iter().enumerate().map(|(row, ids)| x.i((row, ids.len() - 1))).collect::<Result<_, _>>()?;
         let pooled = self.final_norm.forward(&Tensor::stack(&ends, 0)?)?;

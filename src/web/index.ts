@@ -106,7 +106,18 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
   onWarning?: (warning: LoadWarning) => void;
   /** Where `worker.js` is, if not beside this module. It has to be of the page's origin. */
   workerUrl?: string | URL;
-  /** Where `clip_vision_bg.wasm` is, if not in `wasm/simd/` beside the worker. */
+  /**
+   * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
+   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
+   * whatever is asked for. Default: the processor's cores less one, at most 8. {@link ClipVisionInfo.threads} has what
+   * came of it. The embeddings are the same to the bit for any number.
+   */
+  threads?: number;
+  /**
+   * Where the wasm files are, if not in `wasm/` beside the worker: a folder like that one, with a slash at its end, or
+   * one `clip_vision_bg.wasm` of it, which then decides on SIMD and threads by the name of the folder that it is in
+   * (`simd` if it is in none of those names).
+   */
   wasmUrl?: string | URL;
 }
 
@@ -193,7 +204,7 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxBytes, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
+    const { precision, normalize, maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl } = options;
     signal?.throwIfAborted();
     if (typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page");
@@ -201,6 +212,9 @@ export class ClipVision {
     for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
       throw new ClipVisionError("invalid-argument", `${name} can't be ${String(most)}`);
+    }
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+      throw new ClipVisionError("invalid-argument", `threads can't be ${String(threads)}`);
     }
     const files = resolveModel(model, options);
     const name = modelName(model);
@@ -219,6 +233,7 @@ export class ClipVision {
         ...(normalize !== undefined && { normalize }),
         ...(maxBytes !== undefined && { maxBytes }),
         ...(maxPixels !== undefined && { maxPixels }),
+        ...(threads !== undefined && { threads }),
         ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
       },
