@@ -13,11 +13,15 @@ use candle_core::{Device, Tensor};
 use std::path::Path;
 use std::sync::Mutex;
 
+mod convert;
+mod files;
 mod loader;
 mod text;
 
+pub use convert::{ConvertOptions, StoredPrecision, convert};
+use files::Place;
 #[cfg(feature = "tokio")]
-pub(crate) use loader::dimension_of_dir;
+pub(crate) use files::dimension_at;
 pub use loader::{Loader, TextLoader};
 pub use text::TextModel;
 use text::TextState;
@@ -28,7 +32,7 @@ const BATCH: usize = 8;
 /// How a model is loaded.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The arithmetic. Default [`Precision::F32`].
+    /// The arithmetic. Default [`Precision::Stored`], which of a checkpoint is [`Precision::F32`].
     pub precision: Precision,
     /// Where it runs. Default the CPU; see [`device_from_name`](crate::device_from_name).
     pub device: Device,
@@ -85,14 +89,23 @@ impl std::fmt::Debug for ClipVision {
 }
 
 impl ClipVision {
-    /// Loads a Hugging Face CLIP directory: `config.json`, `model.safetensors` and, where there is one,
-    /// `preprocessor_config.json`.
+    /// Loads a Hugging Face CLIP directory: `config.json`, `model.safetensors` (or the files of
+    /// `model.safetensors.index.json`) and, where there is one, `preprocessor_config.json`. The path may also be that of
+    /// one file, as [`from_file`](Self::from_file) takes it.
     ///
     /// # Errors
     /// [`ErrorKind::Fetch`]: a file is not there or not readable. [`ErrorKind::Config`], [`ErrorKind::Weights`]: a file
     /// is wrong; the message says what and where. [`ErrorKind::OutOfMemory`].
     pub fn from_dir(path: impl AsRef<Path>, options: Options) -> Result<Self> {
-        loader::from_dir(path.as_ref(), options)
+        Place::of(path.as_ref()).load(options)
+    }
+
+    /// Loads one file that [`convert`] wrote (`clip-vision convert`).
+    ///
+    /// # Errors
+    /// As [`from_dir`](Self::from_dir).
+    pub fn from_file(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        Place::Converted(path.as_ref().to_owned()).load(options)
     }
 
     /// Loads a model of files in memory.
@@ -101,6 +114,7 @@ impl ClipVision {
     /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
         let mut loader = Loader::new(&files.config, files.preprocessor.as_deref(), options)?;
+        loader.set_size(files.weights.len() as u64)?;
         loader.push(&files.weights)?;
         let clip = loader.finish()?;
         if files.tokenizer.is_some() || files.vocab.is_some() && files.merges.is_some() {

@@ -48,7 +48,9 @@ mod weights;
 
 pub use clip::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
 pub use clip::vision::{VisionStage, VisionTower};
-pub use embedder::{ClipVision, Loader, ModelFiles, Options, TextLoader, TextModel};
+pub use embedder::{
+    ClipVision, ConvertOptions, Loader, ModelFiles, Options, StoredPrecision, TextLoader, TextModel, convert,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Decode, Image, Limits, ResizeFilter};
 #[cfg(feature = "tokio")]

@@ -4,7 +4,7 @@
 //! inside it, so it works on every tokio runtime, also one with a single thread or a single blocking thread. A dropped
 //! future lets its task run to its end; nothing is left half done.
 
-use crate::embedder::{ClipVision, Options, dimension_of_dir};
+use crate::embedder::{ClipVision, Options, dimension_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Image;
 use candle_core::{Device, Tensor};
@@ -247,7 +247,7 @@ impl Model for ClipVisionEmbeddingModel {
     fn dimension(&self) -> usize {
         match self.lazy.loaded.try_lock().ok().and_then(|loaded| loaded.as_ref().map(|clip| clip.dimension())) {
             Some(dimension) => dimension,
-            None => dimension_of_dir(&self.lazy.path).unwrap_or(0),
+            None => dimension_at(&self.lazy.path).unwrap_or(0),
         }
     }
 }

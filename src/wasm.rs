@@ -8,17 +8,21 @@
 use crate::embedder::{ClipVision, Loader, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Decode, Image, Limits, Measured};
+use crate::ops;
 use js_sys::{Float32Array, Function, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
+mod loader;
 mod text;
+#[cfg(target_feature = "atomics")]
+mod threads;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** What a model is loaded with; the bytes are those of the model's JSON files. */
+/** What a model is loaded with; the bytes are those of the model's JSON files, or its weights carry them along. */
 export interface LoaderOptions {
-  config: Uint8Array;
+  config?: Uint8Array;
   preprocessor?: Uint8Array;
   precision?: string;
   normalize?: boolean;
@@ -45,6 +49,7 @@ export interface WireInfo {
   imageSize: number;
   precision: string;
   simd: "none" | "simd128" | "relaxed";
+  threads: number;
   modelBytes: number;
 }
 "#;
@@ -94,8 +99,8 @@ fn malformed(error: serde_wasm_bindgen::Error) -> Error {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoaderArguments {
-    #[serde(with = "serde_wasm_bindgen::preserve")]
-    config: Uint8Array,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    config: JsValue,
     #[serde(default, with = "serde_wasm_bindgen::preserve")]
     preprocessor: JsValue,
     precision: Option<String>,
@@ -137,15 +142,18 @@ impl ModelLoader {
     pub fn new(options: LoaderOptions) -> Result<Self, JsValue> {
         let arguments: LoaderArguments =
             serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
-        let preprocessor = arguments.preprocessor.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
-        let config = arguments.config.to_vec();
-        let loader = arguments.options().and_then(|options| Loader::new(&config, preprocessor.as_deref(), options));
+        let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+        let (config, preprocessor) = (bytes(&arguments.config), bytes(&arguments.preprocessor));
+        let loader = arguments.options().and_then(|options| match config {
+            Some(config) => Loader::new(&config, preprocessor.as_deref(), options),
+            None => Loader::for_converted(options),
+        });
         Ok(Self { loader: loader.map_err(thrown)?, limits: arguments.limits() })
     }
 
-    /// Takes the next piece of model.safetensors.
-    pub fn push(&mut self, piece: &[u8]) -> Result<(), JsValue> {
-        self.loader.push(piece).map_err(thrown)
+    /// Records what is loaded, for a loader without configuration to load it again.
+    pub fn record(&mut self, source: &str) {
+        self.loader.record(source);
     }
 
     /// The model, once all pieces are there.
@@ -267,6 +275,7 @@ struct Info {
     image_size: usize,
     precision: &'static str,
     simd: &'static str,
+    threads: usize,
     model_bytes: usize,
 }
 
@@ -305,6 +314,7 @@ impl WasmClipVision {
             image_size: self.clip.image_size(),
             precision: self.clip.options().precision.name(),
             simd,
+            threads: ops::threads(),
             model_bytes: self.clip.weight_bytes(),
         };
         answer(&info).map_err(thrown)

@@ -103,6 +103,25 @@ fn a_line_of_json_a_text() {
 }
 
 #[test]
+fn a_model_becomes_one_file_that_takes_its_place() {
+    let file = std::env::temp_dir().join(format!("clip-vision-cli-{}.safetensors", std::process::id()));
+    let path = file.display().to_string();
+    let photo = golden("images/gray.png").display().to_string();
+    let output = run("convert", &["--precision", "int8", "--vision-only", "--out", &path]);
+    assert!(output.status.success(), "{output:?}");
+    let embed_with = |model: &str| {
+        let arguments = ["embed", "--model", model, "--json", &photo];
+        let output = Command::new(env!("CARGO_BIN_EXE_clip-vision")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        lines(&output).remove(0)
+    };
+    assert_eq!(embed_with(&path), lines(&embed(&["--json", "--precision", "int8", &photo])).remove(0));
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(run("convert", &["--precision", "f32", "--out", &path]).status.code(), Some(2));
+    assert!(!file.exists());
+}
+
+#[test]
 fn a_line_of_json_a_classified_image() {
     let good = golden("images/rgb-photo.png").display().to_string();
     let bad = golden("broken/not-an-image.jpg").display().to_string();

@@ -1,8 +1,10 @@
 //! The command line: `clip-vision embed --model DIR IMAGE…`, `clip-vision embed-text --model DIR TEXT…`,
-//! `clip-vision classify --model DIR --labels A,B IMAGE…`.
+//! `clip-vision classify --model DIR --labels A,B IMAGE…`, `clip-vision convert --model DIR --out FILE`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clip_vision::{ClipVision, Decode, Image, Options, Precision, device_from_name};
+use clip_vision::{
+    ClipVision, ConvertOptions, Decode, Image, Options, Precision, StoredPrecision, convert, device_from_name,
+};
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -50,6 +52,22 @@ enum Command {
         #[command(flatten)]
         images: Images,
     },
+    /// Write a model as one small file to host oneself: --model takes it in place of a directory, and the npm package
+    /// its address.
+    Convert {
+        /// A Hugging Face CLIP directory
+        #[arg(long, value_name = "DIR")]
+        model: PathBuf,
+        /// In what the weights are stored: f16, or int8, a quarter of f32's size
+        #[arg(long, default_value = "f16", value_parser = str::parse::<StoredPrecision>)]
+        precision: StoredPrecision,
+        /// Leave out the text tower and the tokenizer
+        #[arg(long)]
+        vision_only: bool,
+        /// The file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -80,11 +98,11 @@ impl From<DecodeArgument> for Decode {
 #[derive(Args)]
 struct Common {
     /// A Hugging Face CLIP directory: config.json, model.safetensors and preprocessor_config.json; for texts
-    /// tokenizer.json, or vocab.json and merges.txt
+    /// tokenizer.json, or vocab.json and merges.txt. Or a file that `convert` wrote
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// The arithmetic of the model: f32
-    #[arg(long, default_value = "f32", value_parser = str::parse::<Precision>)]
+    /// The arithmetic of the model: f32, int8, or as the weights are stored
+    #[arg(long, default_value = "stored", value_parser = str::parse::<Precision>)]
     precision: Precision,
     /// Where the model runs: cpu, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
@@ -125,6 +143,10 @@ fn main() -> ExitCode {
         Command::Embed { common, length, images } => embed_images(&common, &length, &images),
         Command::EmbedText { common, length, texts } => embed_texts(&common, &length, &texts),
         Command::Classify { common, labels, template, images } => classify(&common, &labels, &template, &images),
+        Command::Convert { model, precision, vision_only, out } => {
+            let options = ConvertOptions { precision, vision_only };
+            convert(model, out, &options).map(|()| true).map_err(Into::into)
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -21,16 +21,27 @@ pub(crate) struct EncoderConfig {
 /// A stack of layers: (batch, tokens, hidden) to the same.
 pub(crate) struct Encoder(Vec<EncoderLayer>);
 
+/// Which tokens come out of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All of them.
+    All,
+    /// The first of each: nearly the whole of the last layer is not computed for the others.
+    First,
+}
+
 impl Encoder {
     /// Runs all layers, and shows the output of each to `observe`.
     pub(crate) fn forward(
         &self,
         mut x: Tensor,
         mask: Mask,
+        wanted: Wanted,
         observe: &mut dyn FnMut(usize, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
         for (index, layer) in self.0.iter().enumerate() {
-            x = layer.forward(&x, mask)?;
+            let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
+            x = layer.forward(&x, mask, wanted)?;
             observe(index, &x)?;
         }
         Ok(x)
@@ -84,8 +95,8 @@ impl EncoderLayer {
         Ok(Self { norm1: norm("layer_norm1")?, attention, norm2: norm("layer_norm2")?, mlp })
     }
 
-    fn forward(&self, x: &Tensor, mask: Mask) -> Result<Tensor> {
-        let x = self.attention.forward_added(&self.norm1.forward(x)?, mask, x)?;
+    fn forward(&self, x: &Tensor, mask: Mask, wanted: Wanted) -> Result<Tensor> {
+        let x = self.attention.forward_added(&self.norm1.forward(x)?, mask, wanted, x)?;
         self.mlp.forward_added(&self.norm2.forward(&x)?, &x)
     }
 }
@@ -99,9 +110,15 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward_added(&self, x: &Tensor, mask: Mask, residual: &Tensor) -> Result<Tensor> {
-        let (query, key, value) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        self.out.forward_added(&ops::attention(&query, &key, &value, self.num_heads, mask)?, residual)
+    fn forward_added(&self, x: &Tensor, mask: Mask, wanted: Wanted, residual: &Tensor) -> Result<Tensor> {
+        let (key, value) = (self.key.forward(x)?, self.value.forward(x)?);
+        let first = |x: &Tensor| match wanted {
+            Wanted::All => Ok(x.clone()),
+            Wanted::First => x.narrow(1, 0, 1),
+        };
+        let query = self.query.forward(&first(x)?)?;
+        let attended = ops::attention(&query, &key, &value, self.num_heads, mask)?;
+        self.out.forward_added(&attended, &first(residual)?)
     }
 }
 

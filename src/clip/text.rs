@@ -3,7 +3,7 @@
 //! <https://arxiv.org/abs/2103.00020>
 
 use crate::clip::config::{EndToken, TextConfig};
-use crate::clip::encoder::Encoder;
+use crate::clip::encoder::{Encoder, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
@@ -13,6 +13,7 @@ use candle_core::{Device, IndexOp, Tensor};
 const PREFIX: &str = "text_model.";
 const PROJECTION: &str = "text_projection.weight";
 const LOGIT_SCALE: &str = "logit_scale";
+const TOKENS: &str = "embeddings.token_embedding.weight";
 
 /// A loaded text tower: token ids in, embeddings out.
 pub(crate) struct TextTower {
@@ -34,7 +35,7 @@ impl TextTower {
     pub(crate) fn forward(&self, texts: &[&[u32]]) -> Result<Tensor> {
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
         let x = self.embed_tokens(&texts)?;
-        let x = self.encoder.forward(x, Mask::Causal, &mut |_, _| Ok(()))?;
+        let x = self.encoder.forward(x, Mask::Causal, Wanted::All, &mut |_, _| Ok(()))?;
         let ends: Vec<Tensor> =
             texts.iter().enumerate().map(|(row, ids)| x.i((row, ids.len() - 1))).collect::<Result<_, _>>()?;
         let pooled = self.final_norm.forward(&Tensor::stack(&ends, 0)?)?;
@@ -87,14 +88,19 @@ impl TextTower {
         Ok(tokens.broadcast_add(&self.position_embedding.i(..longest)?)?)
     }
 
+    /// Whether a file has a text tower.
+    pub(crate) fn is_in(header: &Header) -> bool {
+        header.contains(&name(TOKENS))
+    }
+
     /// The tensors that a tower of this shape consists of; with the encoder's, all that is said of shapes is said here.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
-    pub(crate) fn specs(config: &TextConfig, header: &Header<'_>, backend: &Backend) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn specs(config: &TextConfig, header: &Header, backend: &Backend) -> Result<Vec<TensorSpec>> {
         let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
-        let tokens = name("embeddings.token_embedding.weight");
-        if !header.contains(&tokens) {
+        let tokens = name(TOKENS);
+        if !Self::is_in(header) {
             let what = format!("the weights have no text tower (no tensor {tokens}): they hold the vision tower alone");
             return Err(Error::new(ErrorKind::Weights, what));
         }
@@ -114,7 +120,7 @@ impl TextTower {
     pub(crate) fn build(config: TextConfig, weights: &mut Weights, backend: &Backend) -> Result<Self> {
         let device = backend.device();
         Ok(Self {
-            token_embedding: weights.take(&name("embeddings.token_embedding.weight"), device)?,
+            token_embedding: weights.take(&name(TOKENS), device)?,
             position_embedding: weights.take(&name("embeddings.position_embedding.weight"), device)?,
             encoder: Encoder::take(weights, &name("encoder.layers"), &config.encoder(), backend)?,
             final_norm: LayerNorm::take(weights, &name("final_layer_norm"), config.layer_norm_eps, backend)?,

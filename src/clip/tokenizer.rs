@@ -5,7 +5,6 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Map, Value, json};
-use std::path::Path;
 
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
@@ -77,26 +76,17 @@ impl Tokenizer {
         Self::from_json(json.as_bytes()).map_err(|error| invalid("vocab.json and merges.txt").with_source(error))
     }
 
-    /// Reads the tokenizer of a model's directory: `tokenizer.json`, or else `vocab.json` and `merges.txt`; `None` where
-    /// it has neither.
+    /// Makes the tokenizer of the contents of `tokenizer.json`, or else of `vocab.json` and `merges.txt`; `None` where
+    /// there is neither.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], [`ErrorKind::Fetch`].
-    pub(crate) fn from_dir(dir: &Path) -> Result<Option<Self>> {
-        let read = |name: &str| match std::fs::read(dir.join(name)) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => {
-                let what = format!("cannot read {}", dir.join(name).display());
-                Err(Error::new(ErrorKind::Fetch, what).with_source(error))
-            }
-        };
-        let tokenizer = match (read("tokenizer.json")?, read("vocab.json")?, read("merges.txt")?) {
-            (Some(json), ..) => Self::from_json(&json),
-            (None, Some(vocab), Some(merges)) => Self::from_vocab(&vocab, &merges),
-            _ => return Ok(None),
-        };
-        tokenizer.map(Some).map_err(|error| error.within(dir.display()))
+    /// [`ErrorKind::Config`].
+    pub(crate) fn from_files(files: &[Option<Vec<u8>>; 3]) -> Result<Option<Self>> {
+        match files {
+            [Some(json), ..] => Self::from_json(json).map(Some),
+            [None, Some(vocab), Some(merges)] => Self::from_vocab(vocab, merges).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The ids of a text, start and end token included, at most `longest`: of a longer text the beginning, and the end

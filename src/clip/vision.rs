@@ -2,7 +2,7 @@
 //! <https://arxiv.org/abs/2103.00020> · <https://arxiv.org/abs/2010.11929>
 
 use crate::clip::config::VisionConfig;
-use crate::clip::encoder::Encoder;
+use crate::clip::encoder::{Encoder, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
@@ -45,7 +45,7 @@ impl VisionTower {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
-        self.forward_observed(pixels, &mut |_, _| Ok(()))
+        self.run(pixels, Wanted::First, &mut |_, _| Ok(()))
     }
 
     /// The same, and shows each part's output to `observe`; an error from there ends the pass.
@@ -57,11 +57,21 @@ impl VisionTower {
         pixels: &Tensor,
         observe: &mut dyn FnMut(VisionStage, &Tensor) -> Result<()>,
     ) -> Result<Tensor> {
+        self.run(pixels, Wanted::All, observe)
+    }
+
+    /// Of the last layer's tokens the embedding needs the class token alone.
+    fn run(
+        &self,
+        pixels: &Tensor,
+        wanted: Wanted,
+        observe: &mut dyn FnMut(VisionStage, &Tensor) -> Result<()>,
+    ) -> Result<Tensor> {
         let mut x = self.embed_patches(pixels)?;
         observe(VisionStage::Embeddings, &x)?;
         x = self.pre_norm.forward(&x)?;
         observe(VisionStage::PreNorm, &x)?;
-        x = self.encoder.forward(x, Mask::None, &mut |index, x| observe(VisionStage::Layer(index), x))?;
+        x = self.encoder.forward(x, Mask::None, wanted, &mut |index, x| observe(VisionStage::Layer(index), x))?;
         let class_token = x.i((.., 0, ..))?;
         let pooled = self.post_norm.forward(&class_token)?;
         observe(VisionStage::Pooled, &pooled)?;
@@ -106,7 +116,7 @@ impl VisionTower {
 pub(crate) struct VisionNames(&'static str);
 
 impl VisionNames {
-    pub(crate) fn find(header: &Header<'_>) -> Self {
+    pub(crate) fn find(header: &Header) -> Self {
         Self(if header.contains("embeddings.class_embedding") { "" } else { "vision_model." })
     }
 
@@ -115,12 +125,7 @@ impl VisionNames {
     /// # Errors
     /// [`ErrorKind::Weights`] where the file's tower has a tensor that this one does not: it is another model than its
     /// configuration says.
-    pub(crate) fn specs(
-        &self,
-        config: &VisionConfig,
-        header: &Header<'_>,
-        backend: &Backend,
-    ) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn specs(&self, config: &VisionConfig, header: &Header, backend: &Backend) -> Result<Vec<TensorSpec>> {
         let VisionConfig { hidden_size: hidden, patch_size: patch, .. } = *config;
         let mut specs = vec![
             TensorSpec::new(self.name("embeddings.class_embedding"), [hidden]),

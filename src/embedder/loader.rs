@@ -1,50 +1,44 @@
-//! How a model is read: from a directory, or of weights that stream in; first its vision tower, and its text tower when
-//! it is asked for.
+//! How a model is made of weights that stream in; first its vision tower, and its text tower when it is asked for.
 
 use super::text::{TextModel, TextState};
 use super::{ClipVision, Options};
 use crate::clip::config::{ClipConfig, TextConfig};
 use crate::clip::text::TextTower;
+#[cfg(feature = "text")]
+use crate::clip::tokenizer::Tokenizer;
 use crate::clip::vision::VisionNames;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::Backend;
+use crate::ops::{Backend, Precision};
 use crate::preprocess::PreprocessConfig;
-use crate::weights::{TensorSpec, WeightsReader};
-use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "wasm")]
+use crate::weights::Kept;
+use crate::weights::{Choose, FILES, Header, Reader, Stored, TensorSpec};
+use std::ops::Range;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, channel};
-
-/// Bytes of a weights file read at a time.
-const PIECE: usize = 1 << 20;
 
 /// Makes a [`ClipVision`] of weights that arrive in pieces: from a disk, or from a network.
 ///
+/// Only a part of a file that holds both towers is needed: [`wanted`](Self::wanted) says which.
+///
 /// ```no_run
-/// # fn next_piece() -> Option<Vec<u8>> { None }
+/// # fn read(file: &str, range: std::ops::Range<u64>) -> Vec<u8> { Vec::new() }
 /// use clip_vision::{Loader, Options};
 /// # let config = Vec::new(); // the bytes of config.json
 /// let mut loader = Loader::new(&config, None, Options::default())?;
-/// while let Some(piece) = next_piece() {
-///     loader.push(&piece)?;
+/// while let Some(range) = loader.wanted() {
+///     let bytes = read(loader.file(), range.clone()); // as much as there is
+///     loader.push_at(range.start, &bytes)?;
 /// }
 /// let clip = loader.finish()?;
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 pub struct Loader {
-    reader: WeightsReader,
-    /// Where the tensors are named, once the header has said so.
-    names: Receiver<(VisionNames, usize)>,
-    config: ClipConfig,
-    preprocess: PreprocessConfig,
-    options: Options,
-    backend: Backend,
+    reader: Reader<VisionPlan>,
 }
 
 impl std::fmt::Debug for Loader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Loader").field("config", &self.config).field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Loader").field("options", &self.reader.plan().options).finish_non_exhaustive()
     }
 }
 
@@ -54,9 +48,123 @@ impl Loader {
     /// # Errors
     /// [`ErrorKind::Config`]; [`ErrorKind::InvalidArgument`] where the device does not have the precision.
     pub fn new(config: &[u8], preprocessor: Option<&[u8]>, options: Options) -> Result<Self> {
-        let config = ClipConfig::from_json(config)?;
+        let model = Model::new(config, preprocessor)?;
+        Self::with_model(Some(model), options)
+    }
+
+    /// For a file that `clip-vision convert` wrote: it holds the configuration as well.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
+    pub fn for_converted(options: Options) -> Result<Self> {
+        Self::with_model(None, options)
+    }
+
+    fn with_model(model: Option<Model>, options: Options) -> Result<Self> {
+        // What can't be is refused now; the rest is decided by the weights' header.
+        Backend::new(&options.device, options.precision)?;
+        let plan = VisionPlan { model, options, source: String::new(), chosen: None };
+        Ok(Self { reader: Reader::new(plan) })
+    }
+
+    /// Says that the weights are in several files: the bytes of `model.safetensors.index.json`. Before the first piece.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: it is malformed, or lacks a tensor.
+    pub fn set_index(&mut self, json: &[u8]) -> Result<()> {
+        self.reader.set_index(json)
+    }
+
+    /// The name of the file whose pieces come next: `model.safetensors`, or one of the index's.
+    pub fn file(&self) -> &str {
+        self.reader.file()
+    }
+
+    /// The bytes of that file to read next; `None` once all that is needed of it is there. Before the file's header has
+    /// come the range may lead beyond its end.
+    pub fn wanted(&self) -> Option<Range<u64>> {
+        self.reader.wanted()
+    }
+
+    /// Bytes of the file that are still wanted, once its header has come.
+    pub fn left(&self) -> Option<u64> {
+        self.reader.left()
+    }
+
+    /// Says how long the file is: one of another length than its header says is refused at once.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`].
+    pub fn set_size(&mut self, size: u64) -> Result<()> {
+        self.reader.set_size(size)
+    }
+
+    /// Takes the next piece of the file, of any length.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`], as soon as the file is seen to be wrong: a tensor that is missing, of another shape or
+    /// type, or not finite; a file that is no safetensors. [`ErrorKind::OutOfMemory`].
+    pub fn push(&mut self, piece: &[u8]) -> Result<()> {
+        self.reader.push(piece)
+    }
+
+    /// Takes a piece that begins at byte `offset` of the file. Pieces come in ascending order; what is not
+    /// [`wanted`](Self::wanted) may be left out between them.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), and [`ErrorKind::InvalidArgument`] where pieces overlap or something wanted was left out.
+    pub fn push_at(&mut self, offset: u64, piece: &[u8]) -> Result<()> {
+        self.reader.push_at(offset, piece)
+    }
+
+    /// Goes on to the next file of the index; false if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: the current one is cut short.
+    pub fn next_file(&mut self) -> Result<bool> {
+        self.reader.next_file()
+    }
+
+    /// Records what is loaded, for [`Loader::for_converted`] to load it again; `source` says what it was made of.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn record(&mut self, source: &str) {
+        self.reader.plan_mut().source = source.to_owned();
+        self.reader.record(Kept::AsLoaded, Vec::new());
+    }
+
+    pub(crate) fn reader(&mut self) -> &mut Reader<impl Choose> {
+        &mut self.reader
+    }
+
+    /// The model, once all pieces are there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where a file is cut short.
+    pub fn finish(self) -> Result<ClipVision> {
+        let (plan, mut weights) = self.reader.finish()?;
+        let Some(Chosen { model, backend, names, weight_bytes }) = plan.chosen else {
+            return Err(Error::new(ErrorKind::Weights, "the weights have no header"));
+        };
+        let tower = names.build(model.config.vision, &mut weights, &backend)?;
+        let text = Mutex::new(TextState::Absent(model.config.text));
+        let options = Options { precision: backend.precision(), ..plan.options };
+        Ok(ClipVision { tower, preprocess: model.preprocess, options, weight_bytes, text })
+    }
+}
+
+/// What the JSON files say, and their texts, for a recording.
+pub(super) struct Model {
+    pub(super) config: ClipConfig,
+    preprocess: PreprocessConfig,
+    config_json: Vec<u8>,
+    preprocessor_json: Option<Vec<u8>>,
+}
+
+impl Model {
+    pub(super) fn new(config_json: &[u8], preprocessor_json: Option<&[u8]>) -> Result<Self> {
+        let config = ClipConfig::from_json(config_json)?;
         let size = config.vision.image_size;
-        let preprocess = match preprocessor {
+        let preprocess = match preprocessor_json {
             Some(json) => PreprocessConfig::from_json(json)?,
             None => PreprocessConfig::clip(size),
         };
@@ -66,68 +174,134 @@ impl Loader {
             );
             return Err(Error::new(ErrorKind::Config, what));
         }
-        let backend = Backend::new(&options.device, options.precision)?;
-        let (sender, names) = channel();
-        let (shape, its_backend) = (config.vision.clone(), backend.clone());
-        let reader = WeightsReader::new(move |header| {
-            let names = VisionNames::find(header);
-            let specs = names.specs(&shape, header, &its_backend)?;
-            let weight_bytes = specs.iter().map(TensorSpec::bytes).sum();
-            // The receiver lives in the same Loader as the reader.
-            let _ = sender.send((names, weight_bytes));
-            Ok(specs)
-        });
-        Ok(Self { reader, names, config, preprocess, options, backend })
+        let (config_json, preprocessor_json) = (config_json.to_vec(), preprocessor_json.map(<[u8]>::to_vec));
+        Ok(Self { config, preprocess, config_json, preprocessor_json })
     }
 
-    /// Takes the next piece of `model.safetensors`, of any length.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Weights`], as soon as the file is seen to be wrong: a tensor that is missing, of another shape or
-    /// type, or not finite; a file that is no safetensors. [`ErrorKind::OutOfMemory`].
-    pub fn push(&mut self, piece: &[u8]) -> Result<()> {
-        self.reader.push(piece)
+    /// Of a file that says it itself.
+    fn of_stored(stored: Option<&Stored>) -> Result<Self> {
+        let config = stored.and_then(|stored| stored.config.as_ref()).ok_or_else(|| {
+            let what =
+                "there is no config.json, neither beside the weights nor in them (as clip-vision convert puts it)";
+            Error::new(ErrorKind::Config, what)
+        })?;
+        let preprocessor = stored.and_then(|stored| stored.preprocessor.as_ref());
+        Self::new(config.as_bytes(), preprocessor.map(String::as_bytes))
     }
 
-    /// The model, once all pieces are there.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Weights`] where the file is cut short.
-    pub fn finish(self) -> Result<ClipVision> {
-        let mut weights = self.reader.finish()?;
-        let header_missing = || Error::new(ErrorKind::Weights, "the weights have no header");
-        let (names, weight_bytes) = self.names.try_recv().map_err(|_| header_missing())?;
-        let tower = names.build(self.config.vision, &mut weights, &self.backend)?;
-        let text = Mutex::new(TextState::Absent(self.config.text));
-        Ok(ClipVision { tower, preprocess: self.preprocess, options: self.options, weight_bytes, text })
+    /// What a recording says of itself.
+    pub(super) fn describe(&self, precision: &str, source: &str) -> Stored {
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        Stored {
+            precision: precision.to_owned(),
+            source: source.to_owned(),
+            config: Some(text(&self.config_json)),
+            preprocessor: self.preprocessor_json.as_ref().map(text),
+        }
+    }
+}
+
+/// The vision tower of a file.
+struct VisionPlan {
+    /// Absent: it is in the weights.
+    model: Option<Model>,
+    options: Options,
+    source: String,
+    chosen: Option<Chosen>,
+}
+
+struct Chosen {
+    model: Model,
+    backend: Backend,
+    /// Where the tensors are named.
+    names: VisionNames,
+    weight_bytes: usize,
+}
+
+impl Choose for VisionPlan {
+    fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
+        let model = match self.model.take() {
+            Some(model) => model,
+            None => Model::of_stored(header.stored())?,
+        };
+        let backend = Backend::new(&self.options.device, resolved(self.options.precision, header))?;
+        let names = VisionNames::find(header);
+        let specs = names.specs(&model.config.vision, header, &backend)?;
+        let weight_bytes = specs.iter().map(TensorSpec::bytes).sum();
+        self.chosen = Some(Chosen { model, backend, names, weight_bytes });
+        Ok(specs)
+    }
+
+    fn describe(&self) -> Stored {
+        match &self.chosen {
+            Some(Chosen { model, backend, .. }) => model.describe(backend.precision().name(), &self.source),
+            None => Stored::default(),
+        }
+    }
+}
+
+/// The precision that a file's weights are loaded in.
+fn resolved(asked: Precision, header: &Header) -> Precision {
+    match (asked, header.stored()) {
+        (Precision::Stored, Some(stored)) if stored.precision == Precision::Int8.name() => Precision::Int8,
+        (Precision::Stored, _) => Precision::F32,
+        (asked, _) => asked,
     }
 }
 
 /// Reads the text tower of a model whose weights arrive in pieces; [`ClipVision::text_loader`] makes it.
 ///
-/// The file is the same `model.safetensors`, from its beginning; what belongs to the vision tower passes by.
+/// The files are those of the vision tower, from their beginnings; it is used as [`Loader`] is.
 pub struct TextLoader {
-    reader: WeightsReader,
-    config: TextConfig,
-    backend: Backend,
+    reader: Reader<TextPlan>,
     normalize: bool,
 }
 
 impl std::fmt::Debug for TextLoader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TextLoader").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("TextLoader").field("config", &self.reader.plan().config).finish_non_exhaustive()
     }
 }
 
 impl TextLoader {
     pub(super) fn new(config: TextConfig, options: &Options) -> Result<Self> {
         let backend = Backend::new(&options.device, options.precision)?;
-        let (shape, its_backend) = (config.clone(), backend.clone());
-        let reader = WeightsReader::new(move |header| TextTower::specs(&shape, header, &its_backend));
-        Ok(Self { reader, config, backend, normalize: options.normalize })
+        let reader = Reader::new(TextPlan { config, backend, source: String::new() });
+        Ok(Self { reader, normalize: options.normalize })
     }
 
-    /// Takes the next piece of `model.safetensors`, of any length.
+    /// As [`Loader::set_index`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`], also where the files have no text tower.
+    pub fn set_index(&mut self, json: &[u8]) -> Result<()> {
+        self.reader.set_index(json)
+    }
+
+    /// As [`Loader::file`].
+    pub fn file(&self) -> &str {
+        self.reader.file()
+    }
+
+    /// As [`Loader::wanted`].
+    pub fn wanted(&self) -> Option<Range<u64>> {
+        self.reader.wanted()
+    }
+
+    /// As [`Loader::left`].
+    pub fn left(&self) -> Option<u64> {
+        self.reader.left()
+    }
+
+    /// As [`Loader::set_size`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`].
+    pub fn set_size(&mut self, size: u64) -> Result<()> {
+        self.reader.set_size(size)
+    }
+
+    /// Takes the next piece of the file, of any length.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`], also where the file has no text tower; [`ErrorKind::OutOfMemory`].
@@ -135,86 +309,68 @@ impl TextLoader {
         self.reader.push(piece)
     }
 
-    /// Whether the whole text tower has arrived, and the rest of the file need not be read.
-    pub fn is_complete(&self) -> bool {
-        self.reader.is_complete()
-    }
-
-    /// The text half, without a tokenizer, once all its pieces are there.
+    /// As [`Loader::push_at`].
     ///
     /// # Errors
-    /// [`ErrorKind::Weights`] where the file is cut short.
+    /// As [`push`](Self::push), and [`ErrorKind::InvalidArgument`] where pieces overlap or something wanted was left out.
+    pub fn push_at(&mut self, offset: u64, piece: &[u8]) -> Result<()> {
+        self.reader.push_at(offset, piece)
+    }
+
+    /// As [`Loader::next_file`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: the current one is cut short.
+    pub fn next_file(&mut self) -> Result<bool> {
+        self.reader.next_file()
+    }
+
+    /// As [`Loader::record`], with the tokenizer's `files`.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn record(&mut self, source: &str, files: Vec<(&'static str, Vec<u8>)>) {
+        self.reader.plan_mut().source = source.to_owned();
+        self.reader.record(Kept::AsLoaded, files);
+    }
+
+    pub(crate) fn reader(&mut self) -> &mut Reader<impl Choose> {
+        &mut self.reader
+    }
+
+    /// The text half, once all its pieces are there; with a tokenizer if the weights carry one along.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where a file is cut short; [`ErrorKind::Config`] of the tokenizer.
     pub fn finish(self) -> Result<TextModel> {
-        let mut weights = self.reader.finish_early()?;
-        let tower = TextTower::build(self.config, &mut weights, &self.backend)?;
-        Ok(TextModel::new(tower, self.normalize))
+        let (text, _files) = self.finish_with_files()?;
+        #[cfg(feature = "text")]
+        let text = text.with(Tokenizer::from_files(&_files)?);
+        Ok(text)
+    }
+
+    /// The text half without its tokenizer, and the [`FILES`] of it that the weights carry along.
+    pub(crate) fn finish_with_files(self) -> Result<(TextModel, [Option<Vec<u8>>; 3])> {
+        let (TextPlan { config, backend, .. }, mut weights) = self.reader.finish()?;
+        let tower = TextTower::build(config, &mut weights, &backend)?;
+        Ok((TextModel::new(tower, self.normalize), FILES.map(|name| weights.take_file(name))))
     }
 }
 
-/// Loads a directory's vision tower; its text tower is left for later.
-pub(super) fn from_dir(dir: &Path, options: Options) -> Result<ClipVision> {
-    let (config, preprocessor) = read_configs(dir)?;
-    let mut loader =
-        Loader::new(&config, preprocessor.as_deref(), options).map_err(|error| error.within(dir.display()))?;
-    read_weights(dir, |piece| loader.push(piece).map(|()| true))?;
-    let mut clip = loader.finish().map_err(|error| error.within(weights_path(dir).display()))?;
-    if let Ok(TextState::Absent(Some(config))) = clip.text.get_mut() {
-        let text = TextState::InDir(config.clone(), dir.to_owned());
-        clip.text = Mutex::new(text);
+/// The text tower of a file.
+struct TextPlan {
+    config: TextConfig,
+    backend: Backend,
+    source: String,
+}
+
+impl Choose for TextPlan {
+    fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
+        let mut specs = TextTower::specs(&self.config, header, &self.backend)?;
+        specs.extend(FILES.into_iter().filter(|name| header.contains(name)).map(TensorSpec::file));
+        Ok(specs)
     }
-    Ok(clip)
-}
 
-/// Loads a directory's text tower.
-pub(super) fn text_from_dir(config: TextConfig, dir: &Path, options: &Options) -> Result<TextModel> {
-    let mut loader = TextLoader::new(config, options)?;
-    read_weights(dir, |piece| {
-        loader.push(piece)?;
-        Ok(!loader.is_complete())
-    })?;
-    loader.finish().map_err(|error| error.within(weights_path(dir).display()))
-}
-
-fn weights_path(dir: &Path) -> PathBuf {
-    dir.join("model.safetensors")
-}
-
-/// Hands the weights file over in pieces, until its end or until `take` says that it has enough.
-fn read_weights(dir: &Path, mut take: impl FnMut(&[u8]) -> Result<bool>) -> Result<()> {
-    let path = weights_path(dir);
-    let mut file = File::open(&path).map_err(|error| unreadable(&path, error))?;
-    let mut piece = vec![0; PIECE];
-    loop {
-        let len = file.read(&mut piece).map_err(|error| unreadable(&path, error))?;
-        let piece = piece.get(..len).unwrap_or_default();
-        if piece.is_empty() || !take(piece).map_err(|error| error.within(path.display()))? {
-            return Ok(());
-        }
+    fn describe(&self) -> Stored {
+        let precision = self.backend.precision().name().to_owned();
+        Stored { precision, source: self.source.clone(), config: None, preprocessor: None }
     }
-}
-
-/// Length of the embeddings of the model in a directory, from its `config.json` alone.
-#[cfg(feature = "tokio")]
-pub(crate) fn dimension_of_dir(dir: &Path) -> Result<usize> {
-    let (config, _) = read_configs(dir)?;
-    Ok(ClipConfig::from_json(&config)?.vision.embedding_dim())
-}
-
-fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Fetch, format!("cannot read {}", path.display())).with_source(error)
-}
-
-/// `config.json` and, where it is there, `preprocessor_config.json`.
-fn read_configs(dir: &Path) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
-    let read = |name: &str| {
-        let path = dir.join(name);
-        std::fs::read(&path).map_err(|error| (error.kind(), unreadable(&path, error)))
-    };
-    let config = read("config.json").map_err(|(_, error)| error)?;
-    let preprocessor = match read("preprocessor_config.json") {
-        Ok(json) => Some(json),
-        Err((std::io::ErrorKind::NotFound, _)) => None,
-        Err((_, error)) => return Err(error),
-    };
-    Ok((config, preprocessor))
 }

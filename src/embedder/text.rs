@@ -1,6 +1,7 @@
 //! The text half of a [`ClipVision`]: read when it is first used, or handed over by whoever streams the weights.
 
-use super::loader::{TextLoader, text_from_dir};
+use super::files::Place;
+use super::loader::TextLoader;
 use super::{ClipVision, normalize};
 use crate::clip::config::TextConfig;
 use crate::clip::text::TextTower;
@@ -9,7 +10,6 @@ use crate::clip::tokenizer::Tokenizer;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "text")]
 use crate::image::Image;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
 /// Texts of one forward pass.
@@ -19,8 +19,8 @@ const BATCH: usize = 32;
 pub(super) enum TextState {
     /// Nowhere, as yet; the configuration, where the model has a text tower at all.
     Absent(Option<TextConfig>),
-    /// In the model's directory.
-    InDir(TextConfig, PathBuf),
+    /// Where the vision tower came from.
+    OnDisk(TextConfig, Place),
     Loaded(Arc<TextModel>),
 }
 
@@ -55,6 +55,12 @@ impl TextModel {
     #[cfg(feature = "text")]
     pub fn with_tokenizer(self, json: &[u8]) -> Result<Self> {
         Ok(Self { tokenizer: Some(Tokenizer::from_json(json)?), ..self })
+    }
+
+    /// The same with a tokenizer, or without.
+    #[cfg(feature = "text")]
+    pub(super) fn with(self, tokenizer: Option<Tokenizer>) -> Self {
+        Self { tokenizer, ..self }
     }
 
     /// The same with the tokenizer of a `vocab.json` and a `merges.txt`.
@@ -191,12 +197,7 @@ impl ClipVision {
         let loaded = match &*state {
             TextState::Loaded(model) => return Ok(model.clone()),
             TextState::Absent(config) => return Err(absent(config.as_ref())),
-            TextState::InDir(config, dir) => {
-                let model = text_from_dir(config.clone(), dir, &self.options)?;
-                #[cfg(feature = "text")]
-                let model = TextModel { tokenizer: Tokenizer::from_dir(dir)?, ..model };
-                Arc::new(model)
-            }
+            TextState::OnDisk(config, place) => Arc::new(place.load_text(config.clone(), &self.options)?),
         };
         *state = TextState::Loaded(loaded.clone());
         Ok(loaded)
@@ -210,7 +211,7 @@ impl ClipVision {
     pub fn text_loader(&self) -> Result<TextLoader> {
         let state = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let config = match &*state {
-            TextState::Absent(Some(config)) | TextState::InDir(config, _) => config,
+            TextState::Absent(Some(config)) | TextState::OnDisk(config, _) => config,
             TextState::Absent(None) => return Err(absent(None)),
             TextState::Loaded(model) => model.config(),
         };

@@ -19,6 +19,7 @@
 use super::buffer::{Buffer, Shared};
 use super::matmul::Tiles;
 use super::pool::{Pool, share, split};
+use super::quantise::{self, Quantiser};
 use super::rotate;
 use super::simd::Simd;
 use super::tile::TileInt8;
@@ -60,7 +61,7 @@ pub(crate) struct PackedInt8 {
 pub(crate) struct PackedInt8Builder {
     packed: PackedInt8,
     rows: usize,
-    turned: Buffer<f32>,
+    quantiser: Box<Quantiser>,
 }
 
 impl PackedInt8 {
@@ -70,11 +71,7 @@ impl PackedInt8 {
     /// [`ErrorKind::OutOfMemory`].
     pub(crate) fn builder(isa: Isa, outputs: usize, inputs: usize, rotation: Rotation) -> Result<PackedInt8Builder> {
         let shape = isa.shape();
-        let block = if rotation == Rotation::On { rotate::block(inputs) } else { 1 };
-        let mut signs = Buffer::zeroed(if block > 1 { inputs } else { 0 })?;
-        for (index, sign) in signs.as_mut().iter_mut().enumerate() {
-            *sign = rotate::sign(index);
-        }
+        let (block, signs) = quantise::signs(inputs, rotation)?;
         let padded = outputs.next_multiple_of(shape.int8_columns);
         let depth = inputs.next_multiple_of(shape.lanes);
         let packed = Self {
@@ -88,7 +85,35 @@ impl PackedInt8 {
             sums: Buffer::zeroed(padded)?,
             bias: Buffer::zeroed(padded)?,
         };
-        Ok(PackedInt8Builder { packed, rows: 0, turned: Buffer::new() })
+        Ok(PackedInt8Builder { packed, rows: 0, quantiser: Box::new(Quantiser::new(isa, inputs, rotation)?) })
+    }
+
+    /// An error unless row `index` of `len` values is one of this weight.
+    fn check_row(&self, index: usize, len: usize) -> Result<()> {
+        let Self { outputs, inputs, .. } = *self;
+        if len == inputs && index < outputs {
+            return Ok(());
+        }
+        let what = format!("row {index} of {len} values for a weight of {outputs} × {inputs}");
+        Err(Error::new(ErrorKind::Weights, what))
+    }
+
+    /// Puts a row that was checked into its place.
+    fn set_row(&mut self, index: usize, row: &[i8], step: f32) {
+        let shape = self.isa.shape();
+        let (columns, group) = (shape.int8_columns, shape.group);
+        let depth = self.inputs.next_multiple_of(shape.lanes);
+        let (panel, column) = (index / columns, index % columns);
+        let place = &mut self.weights.as_mut()[panel * columns * depth..][..columns * depth];
+        let mut sum = 0;
+        for (values, groups) in row.chunks(group).zip(place.chunks_exact_mut(columns * group)) {
+            for (&w, q) in values.iter().zip(&mut groups[column * group..]) {
+                *q = w;
+                sum += i32::from(w);
+            }
+        }
+        self.scale.as_mut()[index] = step;
+        self.sums.as_mut()[index] = sum;
     }
 
     /// Channels out.
@@ -159,45 +184,39 @@ impl PackedInt8 {
 }
 
 impl PackedInt8Builder {
-    /// The next row: the weights of one output.
+    /// The next row: the weights of one output. Gives it back in 8 bits, with its step.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] for a row of another length, or one too many.
-    pub(crate) fn push_row(&mut self, row: &[f32]) -> Result<()> {
-        let PackedInt8 { isa, outputs, inputs, block, ref signs, ref mut weights, ref mut scale, ref mut sums, .. } =
-            self.packed;
-        if row.len() != inputs || self.rows == outputs {
-            let (rows, len) = (self.rows, row.len());
-            let what = format!("row {rows} of {len} values for a weight of {outputs} × {inputs}");
-            return Err(Error::new(ErrorKind::Weights, what));
-        }
-        let shape = isa.shape();
-        let (columns, group) = (shape.int8_columns, shape.group);
-        let depth = inputs.next_multiple_of(shape.lanes);
-        let (panel, column) = (self.rows / columns, self.rows % columns);
-
-        let row = if block > 1 {
-            let turned = self.turned.at_least(inputs)?;
-            isa.run(Turn { row, signs: signs.as_ref(), block, turned });
-            turned
-        } else {
-            row
-        };
-        let largest = row.iter().fold(0f32, |largest, &w| if w.abs() > largest { w.abs() } else { largest });
-        let step = largest / 127.0;
-        // All zeros, or so small that a step can't be told from none.
-        let inverse = if step > f32::MIN_POSITIVE { 1.0 / step } else { 0.0 };
-        let place = &mut weights.as_mut()[panel * columns * depth..][..columns * depth];
-        let mut sum = 0;
-        for (values, groups) in row.chunks(group).zip(place.chunks_exact_mut(columns * group)) {
-            for (&w, q) in values.iter().zip(&mut groups[column * group..]) {
-                *q = (w * inverse).round_ties_even() as i8;
-                sum += i32::from(*q);
-            }
-        }
-        scale.as_mut()[self.rows] = step / block as f32;
-        sums.as_mut()[self.rows] = sum;
+    pub(crate) fn push_row(&mut self, row: &[f32]) -> Result<(&[i8], f32)> {
+        self.packed.check_row(self.rows, row.len())?;
+        let (row, step) = self.quantiser.quantise(row);
+        self.packed.set_row(self.rows, row, step);
         self.rows += 1;
+        Ok((row, step))
+    }
+
+    /// The next row, in 8 bits already; its step comes with [`set_steps`](Self::set_steps).
+    ///
+    /// # Errors
+    /// As [`push_row`](Self::push_row).
+    pub(crate) fn push_quantised(&mut self, row: &[i8]) -> Result<()> {
+        self.packed.check_row(self.rows, row.len())?;
+        self.packed.set_row(self.rows, row, 0.0);
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The steps of all rows.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] for another number of them.
+    pub(crate) fn set_steps(&mut self, steps: &[f32]) -> Result<()> {
+        let outputs = self.packed.outputs;
+        if steps.len() != outputs {
+            return Err(Error::new(ErrorKind::Weights, format!("{} steps for {outputs} outputs", steps.len())));
+        }
+        self.packed.scale.as_mut()[..outputs].copy_from_slice(steps);
         Ok(())
     }
 
@@ -215,23 +234,6 @@ impl PackedInt8Builder {
             self.packed.bias.as_mut()[..outputs].copy_from_slice(bias);
         }
         Ok(self.packed)
-    }
-}
-
-/// Turns a row of the weight.
-struct Turn<'a> {
-    row: &'a [f32],
-    signs: &'a [f32],
-    block: usize,
-    turned: &'a mut [f32],
-}
-
-impl Kernel for Turn<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let (row, signs, turned) = (self.row.as_ptr(), self.signs.as_ptr(), self.turned.as_mut_ptr());
-        // SAFETY: all three have the length of a row, and `rotate::block` chose the blocks for it.
-        unsafe { rotate::rotate::<S>(row, signs, turned, self.row.len(), self.block) };
     }
 }
 

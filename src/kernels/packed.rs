@@ -1,7 +1,7 @@
 //! A linear layer's weight, packed for the arithmetic that was chosen: one type for both products.
 
 use super::{Isa, Output, PackedF32, PackedF32Builder, PackedInt8, PackedInt8Builder, Pool, Rotation, Workspace};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// How a weight is packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +48,27 @@ impl PackedBuilder {
         })
     }
 
-    /// The next row: the weights of one output.
-    pub(crate) fn push_row(&mut self, row: &[f32]) -> Result<()> {
+    /// The next row: the weights of one output. Where it is packed in 8 bits it is given back so, with its step.
+    pub(crate) fn push_row(&mut self, row: &[f32]) -> Result<Option<(&[i8], f32)>> {
         match self {
-            Self::F32(builder) => builder.push_row(row),
-            Self::Int8(builder) => builder.push_row(row),
+            Self::F32(builder) => builder.push_row(row).map(|()| None),
+            Self::Int8(builder) => builder.push_row(row).map(Some),
+        }
+    }
+
+    /// The next row, in 8 bits already; only for a weight that is packed so.
+    pub(crate) fn push_quantised(&mut self, row: &[i8]) -> Result<()> {
+        match self {
+            Self::F32(_) => Err(Error::new(ErrorKind::Compute, "a row in 8 bits for a weight in single precision")),
+            Self::Int8(builder) => builder.push_quantised(row),
+        }
+    }
+
+    /// The steps of the rows that [`push_quantised`](Self::push_quantised) was given.
+    pub(crate) fn set_steps(&mut self, steps: &[f32]) -> Result<()> {
+        match self {
+            Self::F32(_) => Ok(()),
+            Self::Int8(builder) => builder.set_steps(steps),
         }
     }
 

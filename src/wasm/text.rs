@@ -4,7 +4,8 @@
 use super::{WasmClipVision, answer, thrown};
 use crate::embedder::TextLoader;
 use crate::error::{Error, ErrorKind, Result};
-use js_sys::Float32Array;
+use crate::weights::FILES;
+use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -14,6 +15,10 @@ const TYPES: &str = r#"
 export interface WireTextInfo {
   /** Tokens of the longest text, start and end included. */
   maxTokens: number;
+  /** The tokenizer's files, as far as the weights carried them along. */
+  tokenizer?: Uint8Array;
+  vocab?: Uint8Array;
+  merges?: Uint8Array;
 }
 "#;
 
@@ -27,18 +32,27 @@ extern "C" {
 #[serde(rename_all = "camelCase")]
 struct TextInfo {
     max_tokens: usize,
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    tokenizer: JsValue,
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    vocab: JsValue,
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    merges: JsValue,
 }
 
 /// Makes a model's text half of weights that stream in.
 #[wasm_bindgen]
-pub struct WasmTextLoader(TextLoader);
+pub struct WasmTextLoader {
+    pub(super) loader: TextLoader,
+}
 
 #[wasm_bindgen]
 impl WasmTextLoader {
-    /// Takes the next piece of model.safetensors; true once the rest is not needed.
-    pub fn push(&mut self, piece: &[u8]) -> Result<bool, JsValue> {
-        self.0.push(piece).map_err(thrown)?;
-        Ok(self.0.is_complete())
+    /// Records what is loaded, with the files of the tokenizer: `names` of them and their `contents`.
+    pub fn record(&mut self, source: &str, names: Vec<String>, contents: Vec<Uint8Array>) {
+        let content = |name: &str| names.iter().position(|given| given == name).and_then(|at| contents.get(at));
+        let files = FILES.into_iter().filter_map(|name| Some((name, content(name)?.to_vec()))).collect();
+        self.loader.record(source, files);
     }
 }
 
@@ -47,14 +61,16 @@ impl WasmClipVision {
     /// A loader of this model's text half.
     #[wasm_bindgen(js_name = textLoader)]
     pub fn text_loader(&self) -> Result<WasmTextLoader, JsValue> {
-        self.clip.text_loader().map(WasmTextLoader).map_err(thrown)
+        self.clip.text_loader().map(|loader| WasmTextLoader { loader }).map_err(thrown)
     }
 
     /// Gives the model its text half, once all pieces are there.
     #[wasm_bindgen(js_name = setText)]
     pub fn set_text(&self, loader: WasmTextLoader) -> Result<WireTextInfo, JsValue> {
-        let text = loader.0.finish().map_err(thrown)?;
-        let info = TextInfo { max_tokens: text.config().max_position_embeddings };
+        let (text, files) = loader.loader.finish_with_files().map_err(thrown)?;
+        let bytes = |file: Option<Vec<u8>>| file.map_or(JsValue::UNDEFINED, |file| Uint8Array::from(&*file).into());
+        let [tokenizer, vocab, merges] = files.map(bytes);
+        let info = TextInfo { max_tokens: text.config().max_position_embeddings, tokenizer, vocab, merges };
         self.clip.set_text(text);
         answer(&info).map_err(thrown)
     }

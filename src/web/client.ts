@@ -16,6 +16,7 @@ import type {
   Calls,
   LoadedModel,
   LoadProgress,
+  LoadWarning,
   ProtocolVersion,
   Request,
   Response,
@@ -40,6 +41,8 @@ export interface ClientOptions {
   load: WireLoad;
   /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
   fetch?: Fetch;
+  /** Hears of what went wrong though a load goes on. */
+  onWarning?: (warning: LoadWarning) => void;
 }
 
 interface Pending {
@@ -62,16 +65,18 @@ class Session {
   readonly #fetches: FetchService | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #onEnd: (session: Session) => void;
+  readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
   #ids = 0;
   #ended: ClipVisionError | undefined;
   #heard = false;
 
   constructor(
-    { createWorker, load, fetch }: ClientOptions,
+    { createWorker, load, fetch, onWarning }: ClientOptions,
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
     this.#onEnd = onEnd;
+    this.#onWarning = onWarning;
     this.#worker = createWorker();
     this.#worker.onmessage = (event) => this.#receive(event.data as Response);
     this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
@@ -151,12 +156,14 @@ class Session {
         return this.#take(message.id)?.reject(fromWireError(message.error));
       case "progress":
         return this.#pending.get(message.id)?.onProgress?.(message.progress);
+      case "warning":
+        return this.#onWarning?.(message.warning);
       case "crashed": {
         const error = fromWireError(message.error);
         return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
       }
       case "fetch":
-        return void this.#fetches?.answer(message.ticket, message.url);
+        return void this.#fetches?.answer(message.ticket, message.url, message.headers);
       case "fetch-abort":
         return this.#fetches?.abort(message.ticket);
     }

@@ -8,7 +8,8 @@
 
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto } from "./engine.js";
 import { ClipVisionError, isCoded, toWireError } from "./errors.js";
-import { openFile, readAll, type Fetch, type OpenFile } from "./files.js";
+import { openFile, readAll, type Fetch } from "./files.js";
+import { ModelLoading, type LoadHost, type Report } from "./loading.js";
 import { PageFetch } from "./page_fetch.js";
 import type {
   CallName,
@@ -16,7 +17,6 @@ import type {
   Calls,
   EmbeddingDetails,
   LoadedModel,
-  LoadProgress,
   Request,
   Response,
   WireDecoding,
@@ -25,16 +25,23 @@ import type {
   WirePixels,
 } from "./protocol.js";
 import { Semaphore } from "./semaphore.js";
-import { Texts, type Report, type Tokenizer, type TokenizerFiles } from "./texts.js";
+import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
 
 /** What the dispatcher needs of the world around it. */
 export interface Host {
   /** Sends a message to the page. */
   post(message: Response, transfer?: Transferable[]): void;
-  /** Starts the engine, from the given wasm file or the package's own. */
-  startEngine(wasmUrl: string | undefined, fetch: Fetch, signal: AbortSignal): Promise<Engine>;
+  /** Starts the engine, from the given wasm file or the package's own, with so many threads or as many as are good. */
+  startEngine(
+    wasmUrl: string | undefined,
+    threads: number | undefined,
+    fetch: Fetch,
+    signal: AbortSignal,
+  ): Promise<Engine>;
   /** Reads addresses. */
   fetch: Fetch;
+  /** What else loading needs of the world. */
+  loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
   /** Reads the pixels of a picture of the browser's, and closes it. */
   readPixels(source: ImageBitmap | VideoFrame): WirePixels;
   /** Decodes a file with the browser; `undefined` if it can't. */
@@ -169,99 +176,35 @@ export class Dispatcher {
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
     if (load.fetchOnPage) this.#fetch = this.#pageFetch.fetch;
-    // One failure stops the others; `signal` itself stays what tells an abort from a failure.
-    const stop = new AbortController();
-    const forward = () => stop.abort(signal.reason);
-    signal.addEventListener("abort", forward);
-    try {
-      const report = this.#reporter(id);
-      const [engine, config, preprocessor] = await Promise.all([
-        this.#startEngine(load.wasmUrl, report, stop.signal),
-        this.#open(load.model.config, stop.signal).then((file) => this.#readWhole(file, report)),
-        load.model.preprocessor
-          ? this.#open(load.model.preprocessor, stop.signal).then((file) => file && this.#readWhole(file, report))
-          : undefined,
-      ]);
-      if (config === undefined) throw new ClipVisionError("config", "There is no config.json");
-      const model = await this.#loadWeights(engine, { load, config, preprocessor, report, signal: stop.signal });
-      const texts = new Texts({
-        engine,
-        model,
-        files: load.model,
-        open: (file, stopped) => this.#open(file, stopped),
-        createTokenizer: (files) => this.#host.createTokenizer(files),
-        inTurn: (stopped, work) => this.#inTurn(stopped, work),
-        // A call that waits for it reports it first, by its id.
-        crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(undefined, crash.cause)),
-      });
-      this.#loaded = { engine, model, texts };
-      const info = guarded(engine, () => model.info());
-      return {
-        dimension: info.dimension,
-        imageSize: info.imageSize,
-        precision: info.precision as LoadedModel["precision"],
-        simd: info.simd,
-        threads: 1,
-        bytes: info.modelBytes,
-      };
-    } finally {
-      signal.removeEventListener("abort", forward);
-      stop.abort();
-    }
-  }
-
-  #open(file: WireLoad["model"]["config"], signal: AbortSignal): Promise<OpenFile | undefined> {
-    return openFile(file, this.#fetch, signal);
-  }
-
-  async #readWhole(file: OpenFile | undefined, report: Report): Promise<Uint8Array | undefined> {
-    if (file === undefined) return undefined;
-    const bytes = await readAll(file);
-    report({ stage: "config", file: file.name, loaded: bytes.byteLength, total: bytes.byteLength });
-    return bytes;
-  }
-
-  async #startEngine(wasmUrl: string | undefined, report: Report, signal: AbortSignal): Promise<Engine> {
-    report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
-    return this.#host.startEngine(wasmUrl, this.#host.fetch, signal);
-  }
-
-  async #loadWeights(
-    engine: Engine,
-    given: {
-      load: WireLoad;
-      config: Uint8Array;
-      preprocessor: Uint8Array | undefined;
-      report: Report;
-      signal: AbortSignal;
-    },
-  ): Promise<EngineModel> {
-    const { precision, normalize, maxBytes, maxPixels, model } = given.load;
-    const options = {
-      config: given.config,
-      ...(given.preprocessor && { preprocessor: given.preprocessor }),
-      ...(precision !== undefined && { precision }),
-      ...(normalize !== undefined && { normalize }),
-      ...(maxBytes !== undefined && { maxBytes }),
-      ...(maxPixels !== undefined && { maxPixels }),
+    const loading = new ModelLoading(
+      {
+        ...this.#host.loading,
+        fetch: this.#fetch,
+        startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
+        warn: (warning) => this.#host.post({ type: "warning", warning }),
+      },
+      load,
+    );
+    const { engine, model } = await loading.vision(this.#reporter(id), signal);
+    const texts = new Texts({
+      engine,
+      model,
+      load: (report, stopped) => loading.text(engine, model, report, stopped),
+      createTokenizer: (files) => this.#host.createTokenizer(files),
+      inTurn: (stopped, work) => this.#inTurn(stopped, work),
+      // A call that waits for it reports it first, by its id.
+      crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(undefined, crash.cause)),
+    });
+    this.#loaded = { engine, model, texts };
+    const info = guarded(engine, () => model.info());
+    return {
+      dimension: info.dimension,
+      imageSize: info.imageSize,
+      precision: info.precision as LoadedModel["precision"],
+      simd: info.simd,
+      threads: info.threads,
+      bytes: info.modelBytes,
     };
-    const loader = guarded(engine, () => new engine.ModelLoader(options));
-    const weights = await this.#open(model.weights, given.signal);
-    if (weights === undefined) throw new ClipVisionError("weights", "There are no weights");
-    const progress = (loaded: number): LoadProgress => {
-      const known = weights.total !== undefined && loaded <= weights.total;
-      return { stage: "weights", file: weights.name, loaded, ...(known && { total: weights.total as number }) };
-    };
-    let loaded = 0;
-    given.report(progress(loaded));
-    for await (const piece of weights.pieces()) {
-      guarded(engine, () => loader.push(piece));
-      loaded += piece.byteLength;
-      given.report(progress(loaded));
-    }
-    const loadedModel = guarded(engine, () => loader.finish());
-    given.report(progress(loaded), true);
-    return loadedModel;
   }
 
   #reporter(id: number): Report {

@@ -8,6 +8,7 @@
 
 import { ClipVisionError, isCoded } from "./errors.js";
 import type { Flavour } from "./flavour.js";
+import { startHelpers } from "./threads.js";
 import { checkStatus, describeFailure, type Fetch } from "./files.js";
 import type { Precision, Timings, WirePixels } from "./protocol.js";
 
@@ -29,12 +30,13 @@ export interface EngineModel {
     imageSize: number;
     precision: string;
     simd: "none" | "simd128" | "relaxed";
+    threads: number;
     modelBytes: number;
   };
   /** Begins to read the text half. */
   textLoader(): EngineTextLoader;
   /** Takes the text half in, and the loader away. */
-  setText(loader: EngineTextLoader): { maxTokens: number };
+  setText(loader: EngineTextLoader): { maxTokens: number; tokenizer?: Uint8Array; vocab?: Uint8Array; merges?: Uint8Array };
   /** Texts' embeddings one after the other, of their token ids one after the other. */
   embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array;
   /** The probability of each label, of the photo's embedding and the labels' one after the other. */
@@ -42,23 +44,56 @@ export interface EngineModel {
   free(): void;
 }
 
-/** Takes the weights a second time, for the text half. */
-export interface EngineTextLoader {
-  /** Whether the rest is not needed. */
-  push(piece: Uint8Array): boolean;
+/** Takes files as they arrive, range by range, so that there is never a second copy of them; and may record them. */
+export interface EngineFiles {
+  /** Says that the weights are in several files, with their index. */
+  setIndex(json: Uint8Array): void;
+  /** The name of the file whose pieces come next. */
+  file(): string;
+  /** Where the bytes to read next begin and end; `undefined` once there are enough of the file. */
+  wanted(): Float64Array | undefined;
+  /** Bytes of the file that are still wanted, once that is known. */
+  left(): number | undefined;
+  setSize(bytes: number): void;
+  push(offset: number, piece: Uint8Array): void;
+  /** Goes on to the next file; `false` if there is none. */
+  nextFile(): boolean;
+  /** Computes the CRC-32 of what comes. */
+  keepChecksum(): void;
+  checksum(): number | undefined;
+  /** Where in the recorded file the recorded data begins, once that is known. */
+  recordedStart(): number | undefined;
+  /** What has been recorded since the last call. */
+  takeRecorded(): Uint8Array;
+  /** The beginning of the recorded file, which comes last, and the file's CRC-32. */
+  finishRecording(): { header: Uint8Array; checksum: number } | undefined;
   free(): void;
 }
 
-/** Takes the weights as they arrive, so that there is never a second copy of them. */
-export interface EngineLoader {
-  push(piece: Uint8Array): void;
+/** Takes the weights for the text half. */
+export interface EngineTextLoader extends EngineFiles {
+  /** Records what is loaded, and the tokenizer's files with it: their names and contents. */
+  record(source: string, names: string[], contents: Uint8Array[]): void;
+}
+
+/** Takes the weights for the vision tower. */
+export interface EngineLoader extends EngineFiles {
+  /** Records what is loaded. */
+  record(source: string): void;
   finish(): EngineModel;
-  free(): void;
+}
+
+/** Computes a sha256. */
+export interface EngineSha256 {
+  update(piece: Uint8Array): void;
+  /** In hexadecimal digits; frees it. */
+  finish(): string;
 }
 
 /** What a loader is made with. */
 export interface EngineLoaderOptions {
-  config: Uint8Array;
+  /** Absent: the weights carry it along. */
+  config?: Uint8Array;
   preprocessor?: Uint8Array;
   precision?: Precision;
   normalize?: boolean;
@@ -69,6 +104,7 @@ export interface EngineLoaderOptions {
 /** The engine, ready to load a model. */
 export interface Engine {
   ModelLoader: new (options: EngineLoaderOptions) => EngineLoader;
+  Sha256: new () => EngineSha256;
   /** What Rust said when it panicked, if it did. */
   panicMessage(): string | undefined;
 }
@@ -76,8 +112,17 @@ export interface Engine {
 /** The name under which Rust's panic hook looks for a listener. */
 const PANIC_LISTENER = "__clipVisionPanic";
 
-/** Downloads and instantiates the wasm file. The global listener for panics is set once, before any Rust runs. */
-export async function startEngine(flavour: Flavour, url: string, fetch: Fetch, signal: AbortSignal): Promise<Engine> {
+/**
+ * Downloads and instantiates the wasm file, and starts its threads. The global listener for panics is set once, before
+ * any Rust runs.
+ */
+export async function startEngine(
+  flavour: Flavour,
+  url: string,
+  threads: number,
+  fetch: Fetch,
+  signal: AbortSignal,
+): Promise<Engine> {
   let panic: string | undefined;
   Object.assign(globalThis, { [PANIC_LISTENER]: (message: string) => void (panic ??= message) });
   let response: Response;
@@ -88,11 +133,23 @@ export async function startEngine(flavour: Flavour, url: string, fetch: Fetch, s
   }
   checkStatus(response, url);
   try {
-    await flavour.init({ module_or_path: response });
+    if (flavour.memory) {
+      const module = await compile(response);
+      await flavour.glue.default({ module_or_path: module, memory: flavour.memory });
+      await startHelpers(flavour, module, threads - 1);
+    } else {
+      await flavour.glue.default({ module_or_path: response });
+    }
   } catch (cause) {
     throw startFailure(cause, url);
   }
-  return { ModelLoader: flavour.ModelLoader, panicMessage: () => panic };
+  return { ModelLoader: flavour.glue.ModelLoader, Sha256: flavour.glue.Sha256, panicMessage: () => panic };
+}
+
+/** Compiles a module that is to be sent to threads, while it streams in if its type allows that. */
+async function compile(response: Response): Promise<WebAssembly.Module> {
+  const streams = response.headers.get("content-type") === "application/wasm";
+  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
 function startFailure(cause: unknown, url: string): ClipVisionError {

@@ -8,7 +8,7 @@ import { ClipVisionError } from "./errors.js";
 import type { WireFile } from "./protocol.js";
 
 /** The part of `fetch` that the worker uses. */
-export type Fetch = (url: string, init: { signal: AbortSignal }) => Promise<Response>;
+export type Fetch = (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }) => Promise<Response>;
 
 /** An opened file. */
 export interface OpenFile {
@@ -19,7 +19,8 @@ export interface OpenFile {
   pieces(): AsyncGenerator<Uint8Array, void>;
 }
 
-const SNIFFED = 15; // bytes: "<!doctype html>"
+/** Bytes by which a page of HTML is known: "<!doctype html>". */
+export const SNIFFED = 15;
 
 /** The last part of an address: what a person calls the file. */
 export const nameOf = (url: string): string => {
@@ -37,11 +38,23 @@ export function describeFailure(what: string, url: string, cause: unknown): Clip
   return new ClipVisionError("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause });
 }
 
+/** The server answered that there is no such file, or not for us. */
+export class HttpError extends ClipVisionError {
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super("fetch", message);
+    this.status = status;
+  }
+}
+
 /** Throws unless the server answered with the file. */
 export function checkStatus(response: Response, url: string): void {
   if (response.ok) return;
-  const text = response.statusText ? ` ${response.statusText}` : "";
-  throw new ClipVisionError("fetch", `${shortUrl(url)} answered ${response.status}${text}`);
+  const { status, statusText } = response;
+  const advice =
+    status === 401 || status === 403 ? " (it is private or gated, or not there: the option `fetch` can send a token along)" : "";
+  throw new HttpError(`${shortUrl(url)} answered ${status}${statusText ? ` ${statusText}` : ""}${advice}`, status);
 }
 
 /** Whether a file begins like a page of HTML: what single-page applications and login walls answer with. */
@@ -50,8 +63,8 @@ export function looksLikeHtml(start: Uint8Array): boolean {
   return /^\s*<(!doctype html|html|head|body)\b/i.test(text);
 }
 
-const htmlError = (url: string): ClipVisionError =>
-  new ClipVisionError("fetch", `${shortUrl(url)} answered with an HTML page instead of the file`);
+/** The error for a page where a file should be. */
+export const htmlError = (url: string): HttpError => new HttpError(`${shortUrl(url)} answered with an HTML page instead of the file`, 200);
 
 /** Content-Length, where it is the number of bytes that will be read. */
 function lengthOf(response: Response): number | undefined {
@@ -60,7 +73,8 @@ function lengthOf(response: Response): number | undefined {
   return text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+/** A stream's pieces, until the signal; who stops taking them ends the stream. */
+export async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
   const reader = stream.getReader();
   const stop = () => void reader.cancel().catch(() => undefined);
   signal.addEventListener("abort", stop);

@@ -18,17 +18,35 @@ import { Client, type WorkerLike } from "./client.js";
 import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
 import { embedMany, type EmbedManyOptions, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
-import { modelName, resolveModel, type HubOptions, type ModelSource } from "./model.js";
+import { nameOf } from "./files.js";
+import { sha256Hex } from "./integrity.js";
+import { modelName, modelRevision, resolveModel, type HubOptions, type ModelSource } from "./model.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
-import type { Calls, EmbeddingDetails, LoadedModel, LoadProgress, PixelTensor, Precision, WireDecoding, WirePhoto } from "./protocol.js";
+import type {
+  CacheMode,
+  Calls,
+  EmbeddingDetails,
+  LoadedModel,
+  LoadProgress,
+  LoadWarning,
+  PixelTensor,
+  Precision,
+  WireDecoding,
+  WireFile,
+  WirePhoto,
+} from "./protocol.js";
 import { baseUrl, tagOf } from "./values.js";
 import { untilAborted } from "./waiting.js";
 
+export { deleteCached, listCached } from "./cached.js";
+export type { CachedModel } from "./cached.js";
 export { ClipVisionError } from "./errors.js";
 export type { ClipVisionErrorCode } from "./errors.js";
 export type { DecodingOptions } from "./decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./model.js";
+export { models } from "./models.js";
+export type { KnownModel } from "./models.js";
 export type { PhotoSource, RawPixels } from "./photo.js";
 export { Embeddings } from "./embeddings.js";
 export type {
@@ -44,11 +62,14 @@ export type { RowPrecision } from "./search/engine.js";
 export type { CollectionFormat, EmbeddingId } from "./search/file.js";
 export { cosineSimilarity, quantize, topK } from "./search/similarity.js";
 export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
-export type { Decoder, EmbeddingDetails, LoadProgress, PixelTensor, Precision, Timings } from "./protocol.js";
+export type { Decoder, EmbeddingDetails, LoadProgress, LoadWarning, PixelTensor, Precision, Timings } from "./protocol.js";
 
 /** Options of {@link ClipVision.load}. */
 export interface LoadOptions extends HubOptions, DecodingOptions {
-  /** How the model computes. Default `"f32"`: embeddings equal Python's. */
+  /**
+   * How the model computes. Default `"f32"`, with which embeddings equal Python's; and `"int8"` for a file that
+   * `clip-vision convert` wrote in 8 bits.
+   */
   precision?: Precision;
   /** Whether embeddings are scaled to length 1. Default `true`. */
   normalize?: boolean;
@@ -61,13 +82,42 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
   /** Called as files arrive, at most some twenty times a second. */
   onProgress?: (progress: LoadProgress) => void;
   /**
-   * Reads addresses, of the model's files and of photos, in place of the browser's `fetch`: for headers, credentials or
-   * a cache. Called on the page; bodies stream on to the worker. Default: the worker's own `fetch`.
+   * Reads addresses, of the model's files and of photos, in place of the browser's `fetch`: for headers or credentials.
+   * Called on the page; bodies stream on to the worker. `headers` ask for a part of a file (`Range`) and are to be sent
+   * along. Default: the worker's own `fetch`.
    */
-  fetch?: (url: string, init: { signal: AbortSignal }) => Promise<Response>;
+  fetch?: (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }) => Promise<Response>;
+  /**
+   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none), so
+   * that the next load touches no network: `true`, which is the default, takes it from there without asking; `"revalidate"`
+   * asks the server first whether its files are still the same, and takes it from there also if there is no answer;
+   * `false` neither reads nor writes. Files that are Blobs or bytes are never cached.
+   */
+  cache?: boolean | "revalidate";
+  /**
+   * The sha256 that the weights' file has to have, in hexadecimal digits or as `"sha256-…"` in base64; or those of several
+   * files by their names (`{ "config.json": …, "model.safetensors": … }`). A file with one is downloaded whole, also where a
+   * part of it would do.
+   */
+  integrity?: string | Readonly<Record<string, string>>;
+  /** Asks the browser to keep the cache also when disk space runs short (`navigator.storage.persist()`); it may ask the user. */
+  persist?: boolean;
+  /** Hears of what went wrong though the load goes on, such as a cache that can't be used. Default: nothing is said. */
+  onWarning?: (warning: LoadWarning) => void;
   /** Where `worker.js` is, if not beside this module. It has to be of the page's origin. */
   workerUrl?: string | URL;
-  /** Where `clip_vision_bg.wasm` is, if not in `wasm/simd/` beside the worker. */
+  /**
+   * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
+   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
+   * whatever is asked for. Default: the processor's cores less one, at most 8. {@link ClipVisionInfo.threads} has what
+   * came of it. The embeddings are the same to the bit for any number.
+   */
+  threads?: number;
+  /**
+   * Where the wasm files are, if not in `wasm/` beside the worker: a folder like that one, with a slash at its end, or
+   * one `clip_vision_bg.wasm` of it, which then decides on SIMD and threads by the name of the folder that it is in
+   * (`simd` if it is in none of those names).
+   */
   wasmUrl?: string | URL;
 }
 
@@ -154,7 +204,7 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxBytes, maxPixels, signal, onProgress, fetch, wasmUrl } = options;
+    const { precision, normalize, maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl } = options;
     signal?.throwIfAborted();
     if (typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page");
@@ -163,22 +213,36 @@ export class ClipVision {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
       throw new ClipVisionError("invalid-argument", `${name} can't be ${String(most)}`);
     }
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+      throw new ClipVisionError("invalid-argument", `threads can't be ${String(threads)}`);
+    }
+    const files = resolveModel(model, options);
+    const name = modelName(model);
+    const revision = modelRevision(model, options);
+    const integrity = options.integrity === undefined ? undefined : checksums(options.integrity, files.weights);
     const decoding = decodingOf(options);
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
       load: {
-        model: resolveModel(model, options),
+        model: files,
+        name: withoutQuery(name === "files" && "url" in files.weights ? files.weights.url : name),
+        ...(revision !== undefined && { revision }),
+        cache: cacheMode(options.cache),
+        ...(integrity && { integrity }),
         ...(precision !== undefined && { precision }),
         ...(normalize !== undefined && { normalize }),
         ...(maxBytes !== undefined && { maxBytes }),
         ...(maxPixels !== undefined && { maxPixels }),
+        ...(threads !== undefined && { threads }),
         ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
       },
       ...(fetch && { fetch }),
+      ...(options.onWarning && { onWarning: options.onWarning }),
     });
+    if (options.persist) void navigator.storage?.persist?.().catch(() => false);
     const loaded: LoadedModel = await client.start(signal, onProgress);
-    return new ClipVision(client, decoding, { model: modelName(model), ...loaded });
+    return new ClipVision(client, decoding, { model: name, ...loaded });
   }
 
   /**
@@ -283,6 +347,22 @@ function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): stri
     return template.split("{}").join(label);
   });
 }
+
+function cacheMode(cache: boolean | "revalidate" = true): CacheMode {
+  if (cache === "revalidate") return cache;
+  if (typeof cache !== "boolean") throw new ClipVisionError("invalid-argument", `cache can't be ${tagOf(cache)}`);
+  return cache ? "on" : "off";
+}
+
+/** The sha256 of files by their names. */
+function checksums(integrity: string | Readonly<Record<string, string>>, weights: WireFile): Record<string, string> {
+  const name = "url" in weights ? nameOf(weights.url) : weights.name;
+  const given = typeof integrity === "string" ? { [name]: integrity } : integrity;
+  return Object.fromEntries(Object.entries(given).map(([file, sha256]) => [file, sha256Hex(sha256)]));
+}
+
+/** An address as it may be kept and shown: what follows its path may be a secret. */
+const withoutQuery = (name: string): string => name.replace(/[?#].*$/s, "");
 
 function pageUrl(url: string | URL, option: string): URL {
   try {

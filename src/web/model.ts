@@ -4,6 +4,7 @@
  */
 
 import { ClipVisionError } from "./errors.js";
+import { revisionOf } from "./models.js";
 import type { WireFile, WireModel } from "./protocol.js";
 import { baseUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "./values.js";
 
@@ -12,11 +13,11 @@ export type FileSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
 
 /** The files of a model, one by one. */
 export interface ModelFiles {
-  /** `config.json`. */
-  config: FileSource;
+  /** `config.json`; not of weights that `clip-vision convert` wrote, which carry it along. */
+  config?: FileSource;
   /** `preprocessor_config.json`. Default: CLIP's own preprocessing at the model's image size. */
   preprocessor?: FileSource;
-  /** `model.safetensors`, in f32, f16 or bf16; the vision tower alone, or both. */
+  /** `model.safetensors`, in f32, f16 or bf16; the vision tower alone, or both. Or a file that `clip-vision convert` wrote. */
   weights: FileSource;
   /** `tokenizer.json`, for texts. */
   tokenizer?: FileSource;
@@ -27,11 +28,12 @@ export interface ModelFiles {
 }
 
 /**
- * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json`, `model.safetensors`; for texts
- * `tokenizer.json`, or `vocab.json` and `merges.txt`):
+ * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json`, `model.safetensors`, or several files
+ * with `model.safetensors.index.json`; for texts `tokenizer.json`, or `vocab.json` and `merges.txt`):
  *
  * - `"owner/name"`: a model of the Hugging Face Hub;
  * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);
+ * - the URL of one file that `clip-vision convert` wrote: it ends in `.safetensors`;
  * - its files, as addresses, Blobs (a folder that the user picked) or bytes.
  */
 export type ModelSource = string | URL | ModelFiles;
@@ -40,7 +42,7 @@ export type ModelSource = string | URL | ModelFiles;
 export interface HubOptions {
   /** The base URL of the Hub, or of a mirror with the same layout. Default `https://huggingface.co`. */
   hub?: string | URL;
-  /** The branch, tag or commit of a Hub model. Default `main`. */
+  /** The branch, tag or commit of a Hub model. Default: that of the list `models`, and `main` of models that are not in it. */
   revision?: string;
 }
 
@@ -49,12 +51,13 @@ const NAMES = {
   config: "config.json",
   preprocessor: "preprocessor_config.json",
   weights: "model.safetensors",
+  index: "model.safetensors.index.json",
   tokenizer: "tokenizer.json",
   vocab: "vocab.json",
   merges: "merges.txt",
 } as const;
 type Role = keyof typeof NAMES;
-const OPTIONAL = ["preprocessor", "tokenizer", "vocab", "merges"] as const;
+const OPTIONAL = ["config", "preprocessor", "tokenizer", "vocab", "merges"] as const;
 /** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
@@ -78,8 +81,13 @@ function within(folder: URL, name: string): string {
 
 function inFolder(folder: URL): WireModel {
   const file = (role: Role) => ({ url: within(folder, NAMES[role]) });
-  const optional = OPTIONAL.map((role) => [role, { ...file(role), optional: true }]);
+  const optional = (["preprocessor", "index", "tokenizer", "vocab", "merges"] as const).map((role) => [role, { ...file(role), optional: true }]);
   return { config: file("config"), weights: file("weights"), ...Object.fromEntries(optional) };
+}
+
+/** A folder, or one file that holds everything. */
+function at(url: URL): WireModel {
+  return /\.safetensors$/i.test(url.pathname) ? { weights: { url: url.href } } : inFolder(url);
 }
 
 function wireFile(source: unknown, role: Role): WireFile {
@@ -97,18 +105,23 @@ export function modelName(source: ModelSource): string {
   return isUrl(source) ? source.href : "files";
 }
 
+/** The revision of a Hub model; `undefined` of what is no Hub model. */
+export function modelRevision(source: ModelSource, { revision }: HubOptions): string | undefined {
+  return typeof source === "string" && HUB_ID.test(source) ? (revision ?? revisionOf(source)) : undefined;
+}
+
 /** The files that the worker reads. Throws `invalid-argument` for what cannot be a model. */
-export function resolveModel(source: ModelSource, { hub = HUB, revision = "main" }: HubOptions = {}): WireModel {
+export function resolveModel(source: ModelSource, { hub = HUB, revision }: HubOptions = {}): WireModel {
   if (typeof source === "string") {
     if (source === "") throw invalid("The model's name is empty");
-    if (!HUB_ID.test(source)) return inFolder(absolute(source));
-    return inFolder(absolute(within(absolute(hub), `${source}/resolve/${encodeURIComponent(revision)}`)));
+    if (!HUB_ID.test(source)) return at(absolute(source));
+    const folder = `${source}/resolve/${encodeURIComponent(revision ?? revisionOf(source))}`;
+    return inFolder(absolute(within(absolute(hub), folder)));
   }
-  if (isUrl(source)) return inFolder(source);
+  if (isUrl(source)) return at(source);
   if (typeof source !== "object" || source === null) throw invalid(`A model can't be ${tagOf(source)}`);
   const given = OPTIONAL.filter((role) => source[role] !== undefined);
   return {
-    config: wireFile(source.config, "config"),
     weights: wireFile(source.weights, "weights"),
     ...Object.fromEntries(given.map((role) => [role, wireFile(source[role], role)])),
   };

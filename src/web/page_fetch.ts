@@ -24,7 +24,7 @@ export class PageFetch {
   }
 
   /** Like the global `fetch`; what has been answered ends with its body's stream, not with the signal. */
-  readonly fetch: Fetch = (url, { signal }) =>
+  readonly fetch: Fetch = (url, { signal, headers }) =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const ticket = (this.#tickets += 1);
@@ -39,7 +39,7 @@ export class PageFetch {
         resolve: (response) => (settled(), resolve(response)),
         reject: (error) => (settled(), reject(error as Error)),
       });
-      this.#post({ type: "fetch", ticket, url });
+      this.#post({ type: "fetch", ticket, url, ...(headers && { headers }) });
     });
 
   /** Takes the page's answer. */
@@ -48,8 +48,11 @@ export class PageFetch {
     this.#open.delete(answer.ticket);
     if (!waiting) return;
     if (answer.type === "fetch-failed") return waiting.reject(fromWireError(answer.error));
-    const { status, headers, body } = answer;
-    waiting.resolve(new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: headers.map(([name, value]) => [name, value]) }));
+    const { status, headers, body, url } = answer;
+    const init = { status, headers: headers.map(([name, value]): [string, string] => [name, value]) };
+    const response = new Response(WITHOUT_BODY.has(status) ? null : body, init);
+    // A response that was made has no address of its own; this one's tells how far it was redirected.
+    waiting.resolve(Object.defineProperty(response, "url", { value: url }));
   }
 }
 
@@ -69,14 +72,15 @@ export class FetchService {
   }
 
   /** Answers a request of the worker's. Never rejects. */
-  async answer(ticket: number, url: string): Promise<void> {
+  async answer(ticket: number, url: string, requested?: Record<string, string>): Promise<void> {
     const controller = new AbortController();
     this.#running.set(ticket, controller);
     try {
-      const response = await this.#fetch(url, { signal: controller.signal });
+      const init = { signal: controller.signal, ...(requested && { headers: requested }) };
+      const response = await this.#fetch(url, init);
       if (controller.signal.aborted) return void response.body?.cancel().catch(() => undefined);
       const { status, headers, body } = response;
-      const answer = { type: "fetched", ticket, status, headers: [...headers] } as const;
+      const answer = { type: "fetched", ticket, url: response.url || url, status, headers: [...headers] } as const;
       try {
         this.#post({ ...answer, body }, body ? [body] : []);
       } catch {

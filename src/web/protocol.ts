@@ -12,20 +12,38 @@ import type { WireError } from "./errors.js";
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
 export type ProtocolVersion = 1;
 
-/** How the model computes: in 32-bit floats. */
+/** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
+
+/** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
+export type CacheMode = "off" | "on" | "revalidate";
+
+/** Something that went wrong, though the load goes on. */
+export interface LoadWarning {
+  /**
+   * - `cache-unavailable`: nothing is cached, since the page has no storage (a private window, say) or it failed;
+   * - `cache-full`: nothing is cached, since there is no room;
+   * - `cache-corrupt`: what was cached is damaged, and is downloaded again;
+   * - `cache-unchecked`: the server could not be asked whether the cache is up to date; the cached model is used.
+   */
+  code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked";
+  /** What happened, for a person. */
+  message: string;
+}
 
 /** A file of a model: an address, or its content. An `optional` one may be missing on the server. */
 export type WireFile = { url: string; optional?: boolean } | { blob: Blob; name: string };
 
 /**
- * The files of a model. Without `preprocessor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else
- * `vocab` and `merges`, and is read when a text is first asked for.
+ * The files of a model. Without `config` the weights carry everything along, as `clip-vision convert` puts it. Without
+ * `preprocessor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else `vocab` and `merges`, and is read
+ * when a text is first asked for. `index` is read where there are no `weights`.
  */
 export interface WireModel {
-  config: WireFile;
+  config?: WireFile;
   preprocessor?: WireFile;
   weights: WireFile;
+  index?: WireFile;
   tokenizer?: WireFile;
   vocab?: WireFile;
   merges?: WireFile;
@@ -34,10 +52,17 @@ export interface WireModel {
 /** What a model is loaded with. */
 export interface WireLoad {
   model: WireModel;
+  /** The model's name, for people. */
+  name: string;
+  revision?: string;
+  cache: CacheMode;
+  /** The sha256 that files have to have, in hexadecimal digits, by their names. */
+  integrity?: Record<string, string>;
   precision?: Precision;
   normalize?: boolean;
   maxBytes?: number;
   maxPixels?: number;
+  threads?: number;
   wasmUrl?: string;
   /** Addresses are fetched by the page, with the application's own function. */
   fetchOnPage: boolean;
@@ -118,8 +143,10 @@ export interface LoadProgress {
   file: string;
   /** Bytes read so far; 0 while it is unknown. */
   loaded: number;
-  /** Bytes of the whole file, where the server says so. */
+  /** Bytes to be read of the file, where they are known: not more than is needed of it. */
   total?: number;
+  /** The file comes from the cache, not from the network. */
+  cached?: true;
 }
 
 /** What `classify` asks: the photo, and the labels as whole texts. */
@@ -152,6 +179,8 @@ export type Request =
   | {
       type: "fetched";
       ticket: number;
+      /** Where it was found in the end. */
+      url: string;
       status: number;
       headers: readonly (readonly [string, string])[];
       body: ReadableStream<Uint8Array> | Blob | null;
@@ -165,7 +194,8 @@ export type Response =
   | { type: "done"; id: number; result: Calls[CallName]["result"] }
   | { type: "failed"; id: number; error: WireError }
   | { type: "progress"; id: number; progress: LoadProgress }
+  | { type: "warning"; warning: LoadWarning }
   /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
   | { type: "crashed"; id?: number; error: WireError }
-  | { type: "fetch"; ticket: number; url: string }
+  | { type: "fetch"; ticket: number; url: string; headers?: Record<string, string> }
   | { type: "fetch-abort"; ticket: number };

@@ -3,10 +3,8 @@
  * texts into embeddings, and keeps those of labels.
  */
 
-import { EngineCrash, guarded, type Engine, type EngineModel, type EngineTextLoader } from "./engine.js";
-import { ClipVisionError } from "./errors.js";
-import { readAll, type OpenFile } from "./files.js";
-import type { LoadProgress, WireFile, WireModel } from "./protocol.js";
+import { EngineCrash, guarded, type Engine, type EngineModel } from "./engine.js";
+import type { Report } from "./loading.js";
 import { Shared } from "./waiting.js";
 
 /** The contents of a tokenizer's files. */
@@ -18,15 +16,12 @@ export interface Tokenizer {
   ids(text: string, longest: number): Uint32Array;
 }
 
-/** Tells a caller how far the text half's files have come. */
-export type Report = (progress: LoadProgress, always?: boolean) => void;
-
 /** What the text half needs of the dispatcher. */
 export interface TextContext {
   engine: Engine;
   model: EngineModel;
-  files: WireModel;
-  open(file: WireFile, signal: AbortSignal): Promise<OpenFile | undefined>;
+  /** Loads the text tower into the model, and gives its tokenizer's files. */
+  load(report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }>;
   createTokenizer(files: TokenizerFiles): Tokenizer;
   /** Runs work when no other computation does, and lets messages in afterwards. */
   inTurn<T>(signal: AbortSignal, work: () => T): Promise<T>;
@@ -115,57 +110,13 @@ export class Texts {
   };
 
   async #load(signal: AbortSignal): Promise<Ready> {
-    const { engine, model, createTokenizer } = this.#context;
+    const { load, createTokenizer } = this.#context;
     try {
-      const loader = guarded(engine, () => model.textLoader()); // throws for a model without a text tower
-      let given = false;
-      try {
-        const tokenizer = createTokenizer(await this.#tokenizerFiles(signal));
-        await this.#loadWeights(loader, signal);
-        given = true; // setText takes the loader, and frees it
-        return { tokenizer, maxTokens: guarded(engine, () => model.setText(loader)).maxTokens };
-      } finally {
-        if (!given) loader.free();
-      }
+      const { files, maxTokens } = await load(this.#report, signal);
+      return { tokenizer: createTokenizer(files), maxTokens };
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);
       throw error;
-    }
-  }
-
-  async #tokenizerFiles(signal: AbortSignal): Promise<TokenizerFiles> {
-    const { tokenizer, vocab, merges } = this.#context.files;
-    const read = async (file: WireFile | undefined): Promise<Uint8Array | undefined> => {
-      const opened = file && (await this.#context.open(file, signal));
-      if (!opened) return undefined;
-      const bytes = await readAll(opened);
-      this.#report({ stage: "config", file: opened.name, loaded: bytes.byteLength, total: bytes.byteLength });
-      return bytes;
-    };
-    const json = await read(tokenizer);
-    if (json) return { json };
-    const [words, pairs] = [await read(vocab), await read(merges)];
-    if (words && pairs) return { vocab: words, merges: pairs };
-    throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
-  }
-
-  /** Reads the weights a second time, up to the last tensor of the text tower. */
-  async #loadWeights(loader: EngineTextLoader, signal: AbortSignal): Promise<void> {
-    const { engine, files } = this.#context;
-    const weights = await this.#context.open(files.weights, signal);
-    if (weights === undefined) throw new ClipVisionError("weights", "There are no weights");
-    const { name, total } = weights;
-    let loaded = 0;
-    const report = (always: boolean) => {
-      const known = total !== undefined && loaded <= total;
-      this.#report({ stage: "weights", file: name, loaded, ...(known && { total }) }, always);
-    };
-    report(true);
-    for await (const piece of weights.pieces()) {
-      const complete = guarded(engine, () => loader.push(piece));
-      loaded += piece.byteLength;
-      report(complete);
-      if (complete) return;
     }
   }
 }

@@ -6,19 +6,33 @@
  *     /page/golden/…            200, and an HTML page
  *     /cut/1000/golden/…        the right length, and a connection that ends after so many bytes
  *     /slow/golden/…            a kilobyte every 10 ms
+ *     /whole/golden/…           no ranges
+ *     /gzip/golden/…            compressed, and so no ranges
+ *     /trimmed/100/golden/…     without its last 100 bytes
+ *     /to/8080/golden/…         a redirection to another port
+ *     /broken-once/1000/…       the first answer ends after so many bytes
+ *     /busy/2/golden/…          503 for so many requests
+ *     /changing/1/golden/…      so many answers that break off, each of another ETag
  *     /never/golden/…           no answer at all
  *
  * Every answer carries the strict policy that the package promises to work with.
  */
 
+import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const MOUNTS = { "/dist/": "dist", "/golden/": "tests/golden", "/fixtures/": "tests/browser/fixtures" };
+const MOUNTS = {
+  "/dist/": "dist",
+  "/golden/": "tests/golden",
+  "/fixtures/": "tests/browser/fixtures",
+  "/models/": "models",
+};
 const TYPES: Record<string, string> = {
   ".html": "text/html",
   ".jpg": "image/jpeg",
@@ -40,6 +54,8 @@ export interface ServerOptions {
   policy?: string;
   /** Whether other origins may read. */
   shared?: boolean;
+  /** Whether its pages are cross-origin isolated: without that there are no threads. */
+  isolated?: boolean;
 }
 
 export class TestServer {
@@ -49,6 +65,8 @@ export class TestServer {
   readonly files = new Map<string, Uint8Array | string>();
   /** Every path that was asked for. */
   readonly requests: string[] = [];
+  /** What of each file was sent: its path, and the range. */
+  readonly ranges: [path: string, range: string][] = [];
   /** Paths whose connection the browser closed before the answer was complete. */
   readonly abandoned: string[] = [];
 
@@ -92,19 +110,49 @@ export class TestServer {
     const headers: Record<string, string | number> = {
       "Cache-Control": "no-store",
       "Content-Security-Policy": this.#options.policy ?? STRICT_POLICY,
+      ...(this.#options.isolated && {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+      }),
+      // What a hub's content network lets be seen, and no more.
       ...(this.#options.shared && { "Access-Control-Allow-Origin": "*" }),
     };
     if (part === "never") return;
     if (part === "status") return void response.writeHead(Number(value), headers).end("no");
     if (part === "page") return void response.writeHead(200, { ...headers, "Content-Type": "text/html" }).end(PAGE);
     const asked = pathname;
-    if (part === "slow") pathname = rest(2);
-    if (part === "cut") pathname = rest(3);
-    const content = this.#content(pathname);
+    if (part === "to") return void response.writeHead(307, { ...headers, Location: `http://127.0.0.1:${value}${rest(3)}` }).end();
+    if (["slow", "whole", "gzip"].includes(part)) pathname = rest(2);
+    const counted = ["cut", "trimmed", "broken-once", "busy", "changing"].includes(part);
+    if (counted) pathname = rest(3);
+    let content = this.#content(pathname);
     if (!content) return void response.writeHead(404, headers).end("not found");
+    const times = this.requests.filter((one) => one === asked).length;
+    if (part === "busy" && times <= Number(value)) return void response.writeHead(503, headers).end("busy");
+    if (part === "trimmed") content = content.subarray(0, -Number(value));
+    if (part === "gzip") {
+      headers["Content-Encoding"] = "gzip";
+      content = gzipSync(content);
+    }
+    headers["ETag"] = `"${createHash("sha256").update(content).digest("hex").slice(0, 16)}${part === "changing" ? Math.min(times, Number(value) + 1) : ""}"`;
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+    const conditions = request.headers["if-range"] ?? headers["ETag"];
+    const withRanges = !["whole", "gzip", "cut"].includes(part);
+    let status = 200;
+    if (withRanges && range && conditions === headers["ETag"]) {
+      const [start, end] = [Number(range[1]), Math.min(content.byteLength, range[2] ? Number(range[2]) + 1 : Infinity)];
+      if (start >= content.byteLength) return void response.writeHead(416, headers).end();
+      headers["Content-Range"] = `bytes ${start}-${end - 1}/${content.byteLength}`;
+      content = content.subarray(start, end);
+      status = 206;
+    }
+    this.ranges.push([pathname, status === 206 ? String(headers["Content-Range"]) : "whole"]);
     headers["Content-Type"] = pathname === "/" ? "text/html" : (TYPES[path.extname(pathname)] ?? "application/octet-stream");
     headers["Content-Length"] = content.byteLength;
-    response.writeHead(200, headers);
+    response.writeHead(status, headers);
+    // A moment later: what is on its way when a connection breaks may be lost.
+    const breaks = part === "broken-once" ? times === 1 : part === "changing" && times <= Number(value);
+    if (breaks) return void response.write(content.subarray(0, part === "changing" ? 1000 : Number(value)), () => setTimeout(() => response.destroy(), 20));
     if (part === "cut") return void response.write(content.subarray(0, Number(value)), () => response.destroy());
     if (part === "slow") return this.#trickle(content, response, asked);
     response.end(content);

@@ -64,7 +64,8 @@ test("token ids in a worker equal transformers'", async ({ page }) => {
 
 test("the tokenizer and the text weights are fetched at the first text, once, with progress", async ({ page, server }) => {
   const files = /(tokenizer\.json|vocab\.json|merges\.txt|model\.safetensors)$/;
-  const asked = () => server.requests.flatMap((path) => files.exec(path)?.[1] ?? []);
+  // A file may be read in several ranges.
+  const asked = () => server.requests.flatMap((path) => files.exec(path)?.[1] ?? []).filter((file, index, all) => file !== all[index - 1]);
   server.requests.length = 0;
   await page.evaluate(async () => {
     const clip = await clipVision.ClipVision.load("/golden/models/b32-tiny");

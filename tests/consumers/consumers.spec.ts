@@ -94,6 +94,24 @@ function checkWasm(out: string): void {
   expect(hashes(out)).toEqual(hashes(path.join(installed, "dist")));
 }
 
+/** The page and the package's files as they are: what a page without a bundler is made of. */
+function copyUnbundled(folder: string): void {
+  cpSync(path.join(installed, "dist"), path.join(folder, "clip-vision"), { recursive: true });
+  for (const file of readdirSync(path.join(consumers, "app"))) {
+    const text = readFileSync(path.join(consumers, "app", file), "utf8");
+    writeFileSync(path.join(folder, file), text.replace('"clip-vision"', '"./clip-vision/index.js"'));
+  }
+}
+
+/** Copies the golden model and photo to where the page looks for them. */
+function copyGolden(folder: string): void {
+  for (const part of ["models/b32-tiny", "images/rgb-photo.png"]) {
+    cpSync(path.join(golden, part), path.join(folder, "golden", part), { recursive: true });
+  }
+}
+
+const copyPage = (folder: string): void => cpSync(path.join(consumers, "app", "index.html"), path.join(folder, "index.html"));
+
 test.beforeAll(() => {
   cpSync(path.join(root, "tests", "consumers", "app"), path.join(consumers, "app"), { recursive: true });
 });
@@ -105,16 +123,13 @@ test.beforeEach(({}, info) => {
 test("no bundler: a script of the page's own", async ({ page }) => {
   const out = path.join(consumers, "plain");
   rmSync(out, { recursive: true, force: true });
-  cpSync(path.join(installed, "dist"), path.join(out, "clip-vision"), { recursive: true });
-  for (const file of readdirSync(path.join(consumers, "app"))) {
-    const text = readFileSync(path.join(consumers, "app", file), "utf8");
-    writeFileSync(path.join(out, file), text.replace('"clip-vision"', '"./clip-vision/index.js"'));
-  }
+  copyUnbundled(out);
   await visitBuilt(page, out);
 });
 
 test("Vite, built", async ({ page }) => {
   const folder = project("vite");
+  copyPage(folder);
   build(folder, bin("vite", "bin", "vite.js"), "build", "--outDir", "out", "--logLevel", "warn");
   checkWasm(path.join(folder, "out"));
   await visitBuilt(page, path.join(folder, "out"));
@@ -122,9 +137,8 @@ test("Vite, built", async ({ page }) => {
 
 test("Vite's development server", async ({ page }) => {
   const folder = project("vite");
-  for (const part of ["models/b32-tiny", "images/rgb-photo.png"]) {
-    cpSync(path.join(golden, part), path.join(folder, "public", "golden", part), { recursive: true });
-  }
+  copyPage(folder);
+  copyGolden(path.join(folder, "public"));
   const child = spawn(process.execPath, [bin("vite", "bin", "vite.js"), "--port", "0"], {
     cwd: folder,
     env: { ...process.env, NO_COLOR: "1" },
@@ -151,29 +165,21 @@ function addressOf(child: ChildProcess): Promise<string> {
   });
 }
 
-test("webpack 5", async ({ page }) => {
-  const folder = project("webpack");
-  build(folder, "build.cjs");
-  cpSync(path.join(consumers, "app", "index.html"), path.join(folder, "out", "index.html"));
-  checkWasm(path.join(folder, "out"));
-  await visitBuilt(page, path.join(folder, "out"));
-});
-
-test("Rollup", async ({ page }) => {
-  const folder = project("rollup");
-  build(folder, bin("rollup", "dist", "bin", "rollup"), "-c", "--silent");
-  cpSync(path.join(consumers, "app", "index.html"), path.join(folder, "out", "index.html"));
-  checkWasm(path.join(folder, "out"));
-  await visitBuilt(page, path.join(folder, "out"));
-});
-
-test("esbuild", async ({ page }) => {
-  const folder = project("esbuild");
-  build(folder, "build.mjs");
-  cpSync(path.join(consumers, "app", "index.html"), path.join(folder, "out", "index.html"));
-  checkWasm(path.join(folder, "out"));
-  await visitBuilt(page, path.join(folder, "out"));
-});
+for (const [title, name, ...command] of [
+  ["webpack 5", "webpack", "build.cjs"],
+  ["Rollup", "rollup", bin("rollup", "dist", "bin", "rollup"), "-c", "--silent"],
+  ["esbuild", "esbuild", "build.mjs"],
+] as [string, string, string, ...string[]][]) {
+  test(title, async ({ page }) => {
+    const folder = project(name);
+    const [script, ...args] = command;
+    build(folder, script as string, ...args);
+    const out = path.join(folder, "out");
+    copyPage(out);
+    checkWasm(out);
+    await visitBuilt(page, out);
+  });
+}
 
 test("Parcel", async ({ page }) => {
   const folder = project("parcel");
@@ -192,14 +198,8 @@ test("Next.js, app router, static export", async ({ page }) => {
 
 test("an extension of Manifest V3: its page, and an offscreen document", async ({}) => {
   const folder = project("extension");
-  cpSync(path.join(installed, "dist"), path.join(folder, "clip-vision"), { recursive: true });
-  for (const file of readdirSync(path.join(consumers, "app"))) {
-    const text = readFileSync(path.join(consumers, "app", file), "utf8");
-    writeFileSync(path.join(folder, file), text.replace('"clip-vision"', '"./clip-vision/index.js"'));
-  }
-  for (const part of ["models/b32-tiny", "images/rgb-photo.png"]) {
-    cpSync(path.join(golden, part), path.join(folder, "golden", part), { recursive: true });
-  }
+  copyUnbundled(folder);
+  copyGolden(folder);
   const profile = mkdtempSync(path.join(os.tmpdir(), "clip-vision-extension-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROME,

@@ -20,7 +20,7 @@ describe("load", () => {
     expect(answer).toEqual({
       type: "done",
       id: 1,
-      result: { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 99 },
+      result: { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, bytes: 99 },
     });
     expect(engine.options).toEqual({
       config: text("{}"),
@@ -74,14 +74,16 @@ describe("load", () => {
     expect((answer as Extract<Message, { type: "failed" }>).error.message).toMatch(message);
   });
 
-  it("says where a connection broke", async () => {
-    let pulls = 0;
-    const body = new ReadableStream<Uint8Array>({
-      pull(controller) {
-        if ((pulls += 1) === 1) controller.enqueue(text("wei"));
-        else controller.error(new TypeError("network error"));
-      },
-    });
+  it("says where a connection broke, if it never gets any further", async () => {
+    const body = () => {
+      let pulls = 0;
+      return new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if ((pulls += 1) === 1) controller.enqueue(text("wei"));
+          else controller.error(new TypeError("network error"));
+        },
+      });
+    };
     const { call } = dispatcherWith({ ...MODEL, ...at("model.safetensors", { body, headers: { "content-length": "7" } }) });
     expect(await call({ type: "load", id: 1, argument: load() })).toMatchObject({
       error: { code: "fetch", message: expect.stringMatching(/broke after 3 of 7 bytes/), cause: { message: "network error" } },
@@ -115,7 +117,7 @@ describe("load", () => {
         answered.add(message.ticket);
         const { body = "", headers = {} } = MODEL[message.url] ?? {};
         const stream = new Response(body as string).body;
-        dispatcher.handle({ type: "fetched", ticket: message.ticket, status: 200, headers: Object.entries(headers), body: stream });
+        dispatcher.handle({ type: "fetched", ticket: message.ticket, url: message.url, status: 200, headers: Object.entries(headers), body: stream });
       }
     };
     const timer = setInterval(answer, 1);

@@ -1,8 +1,10 @@
-/** Stand-ins for what the TypeScript half works with: an engine, its host, a worker. */
+/** Stand-ins for what the TypeScript half works with: an engine, its host, a store, a worker. */
 
+import { createHash } from "node:crypto";
 import { Dispatcher, type Host } from "../../src/web/dispatcher.ts";
 import type {
   Engine,
+  EngineFiles,
   EngineLoader,
   EngineLoaderOptions,
   EngineModel,
@@ -10,6 +12,7 @@ import type {
   EngineTextLoader,
 } from "../../src/web/engine.ts";
 import { ClipVisionError } from "../../src/web/errors.ts";
+import type { Store, Writer } from "../../src/web/store.ts";
 import type { WorkerLike } from "../../src/web/client.ts";
 import type { Request, Response as Message, WireLoad } from "../../src/web/protocol.ts";
 
@@ -19,21 +22,85 @@ export const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncode
 export const rustError = (code: string, message: string): Error =>
   Object.assign(new Error(message), { name: "ClipVisionError", code });
 
-/** Takes pieces until one ends with a full stop. */
-export class FakeTextLoader implements EngineTextLoader {
+/** The beginning of a recorded file. */
+const HEADER = "RECORDED";
+const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => total + byte, 0);
+
+/**
+ * Takes a file from its beginning to its end, or to a piece that ends with a full stop, and records it as it is, behind a
+ * header. Of content that begins with `index:` it wants the files whose names follow.
+ */
+class FakeFiles implements EngineFiles {
   readonly pushed: string[] = [];
   freed = 0;
+  recorded: Uint8Array[] | undefined;
+  #files = ["model.safetensors"];
+  #position = 0;
+  #size = Infinity;
+  #full = false;
+  #checksum = 0;
+  #data = 0;
 
-  push(piece: Uint8Array): boolean {
+  setIndex(json: Uint8Array): void {
+    this.#files = new TextDecoder().decode(json).split(" ");
+  }
+  file(): string {
+    return this.#files[0]!;
+  }
+  wanted(): Float64Array | undefined {
+    if (this.#full || this.#position >= this.#size) return undefined;
+    return Float64Array.of(this.#position, Math.min(this.#size, this.#position + 1000));
+  }
+  left(): number | undefined {
+    return Number.isFinite(this.#size) ? this.#size - this.#position : undefined;
+  }
+  setSize(bytes: number): void {
+    this.#size = bytes;
+  }
+  push(offset: number, piece: Uint8Array): void {
+    if (offset !== this.#position) throw rustError("invalid-argument", `a piece at ${offset}, not ${this.#position}`);
     const content = new TextDecoder().decode(piece);
-    if (content === "bad") throw rustError("weights", "no text tower");
+    if (content === "bad") throw rustError("weights", "no safetensors");
     if (content === "panic") throw new WebAssembly.RuntimeError("unreachable");
     this.pushed.push(content);
-    return content.endsWith(".");
+    this.#full = content.endsWith(".");
+    this.#position += piece.byteLength;
+    this.#checksum += sum(piece);
+    this.recorded?.push(piece.slice());
   }
-
+  nextFile(): boolean {
+    if (!this.#full && this.#position < this.#size) throw rustError("weights", "cut short");
+    this.#files.shift();
+    [this.#position, this.#size, this.#full] = [0, Infinity, false];
+    return this.#files.length > 0;
+  }
+  keepChecksum(): void {}
+  checksum(): number {
+    return this.#checksum;
+  }
+  recordedStart(): number | undefined {
+    return this.recorded && HEADER.length;
+  }
+  takeRecorded(): Uint8Array {
+    const pieces = this.recorded?.splice(0) ?? [];
+    pieces.forEach((piece) => (this.#data += sum(piece)));
+    return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+  }
+  finishRecording(): { header: Uint8Array; checksum: number } | undefined {
+    return this.recorded && { header: text(HEADER), checksum: sum(text(HEADER)) + this.#data };
+  }
   free(): void {
     this.freed += 1;
+  }
+}
+
+export class FakeTextLoader extends FakeFiles implements EngineTextLoader {
+  /** The tokenizer's files that were recorded with it. */
+  files: Record<string, string> = {};
+
+  record(_: string, names: string[], contents: Uint8Array[]): void {
+    this.recorded = [];
+    names.forEach((name, index) => (this.files[name] = new TextDecoder().decode(contents[index])));
   }
 }
 
@@ -74,7 +141,7 @@ export class FakeModel implements EngineModel {
   }
 
   info(): ReturnType<EngineModel["info"]> {
-    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", modelBytes: 99 };
+    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99 };
   }
 
   textLoader(): FakeTextLoader {
@@ -83,9 +150,11 @@ export class FakeModel implements EngineModel {
     return loader;
   }
 
-  setText(loader: EngineTextLoader): { maxTokens: number } {
+  /** What is read of recorded weights has a tokenizer in it. */
+  setText(loader: EngineTextLoader): ReturnType<EngineModel["setText"]> {
     this.texts = loader;
-    return { maxTokens: 4 };
+    const carried = (loader as FakeTextLoader).pushed[0]?.startsWith(HEADER);
+    return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }) };
   }
 
   embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array {
@@ -107,36 +176,88 @@ export class FakeEngine implements Engine {
   panic: string | undefined;
   options: EngineLoaderOptions | undefined;
   readonly pushed: Uint8Array[] = [];
+  readonly loaders: FakeFiles[] = [];
   readonly model = new FakeModel();
 
   readonly ModelLoader: Engine["ModelLoader"];
 
   constructor() {
     const engine = this; // eslint-disable-line @typescript-eslint/no-this-alias
-    this.ModelLoader = class implements EngineLoader {
+    this.ModelLoader = class extends FakeFiles implements EngineLoader {
       constructor(options: EngineLoaderOptions) {
+        super();
         if (new TextDecoder().decode(options.config) === "bad") throw rustError("config", "not CLIP");
         engine.options = options;
+        engine.loaders.push(this);
       }
-      push(piece: Uint8Array): void {
-        if (new TextDecoder().decode(piece) === "bad") throw rustError("weights", "no safetensors");
+      override push(offset: number, piece: Uint8Array): void {
+        super.push(offset, piece);
         engine.pushed.push(piece.slice());
+      }
+      record(): void {
+        this.recorded = [];
       }
       finish(): EngineModel {
         return engine.model;
       }
-      free(): void {}
     };
   }
+
+  readonly Sha256: Engine["Sha256"] = class {
+    readonly #hash = createHash("sha256");
+    update(piece: Uint8Array): void {
+      this.#hash.update(piece);
+    }
+    finish(): string {
+      return this.#hash.digest("hex");
+    }
+  };
 
   panicMessage(): string | undefined {
     return this.panic;
   }
 }
 
+/** A store in memory. */
+export class MemoryStore implements Store {
+  readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** Bytes after which there is no more room. */
+  room = Infinity;
+  /** Bytes that are read in place of a file's. */
+  readonly read = async (name: string): Promise<Blob | undefined> => {
+    const bytes = this.files.get(name);
+    return bytes && new Blob([bytes]);
+  };
+  async create(name: string): Promise<Writer> {
+    let bytes = new Uint8Array();
+    this.files.set(name, bytes);
+    return {
+      write: (at, piece) => {
+        const grown = new Uint8Array(Math.max(bytes.byteLength, at + piece.byteLength));
+        grown.set(bytes);
+        grown.set(piece, at);
+        bytes = grown;
+        if ((this.room -= piece.byteLength) < 0) throw new DOMException("full", "QuotaExceededError");
+        this.files.set(name, bytes);
+      },
+      close: async () => undefined,
+      discard: async () => void this.files.delete(name),
+    };
+  }
+  async remove(name: string): Promise<void> {
+    this.files.delete(name);
+  }
+  async list(): Promise<string[]> {
+    return [...this.files.keys()];
+  }
+  async modified(): Promise<number> {
+    return Date.now();
+  }
+}
+
 export interface Served {
   status?: number;
-  body?: string | ReadableStream<Uint8Array>;
+  body?: string | ReadableStream<Uint8Array> | (() => ReadableStream<Uint8Array>);
   headers?: Record<string, string>;
 }
 
@@ -158,7 +279,15 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       fetched.push(url);
       signal.throwIfAborted();
       const { status = 200, body = "", headers = {} } = served[url] ?? { status: 404 };
-      return new Response(body, { status, headers });
+      return new Response(typeof body === "function" ? body() : body, { status, headers });
+    },
+    loading: {
+      sleep: async () => undefined,
+      origin: "https://models.test",
+      openStore: async () => {
+        throw new DOMException("private", "SecurityError");
+      },
+      lock: (_, __, work) => work(),
     },
     readPixels: () => ({ kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }),
     decodeInBrowser: async (bytes) =>
@@ -208,6 +337,8 @@ export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
     vocab: { url: `${folder}/vocab.json`, optional: true },
     merges: { url: `${folder}/merges.txt`, optional: true },
   },
+  name: "m",
+  cache: "off",
   fetchOnPage: false,
   ...more,
 });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { modelName, resolveModel, type ModelSource } from "../../src/web/model.ts";
+import { modelName, modelRevision, resolveModel, type ModelSource } from "../../src/web/model.ts";
+import { models } from "../../src/web/models.ts";
 import { text } from "./fakes.ts";
 
 const folderOf = (source: ModelSource, options?: Parameters<typeof resolveModel>[1]): string => {
@@ -9,6 +10,7 @@ const folderOf = (source: ModelSource, options?: Parameters<typeof resolveModel>
     config: { url: folder.replace(/(\?.*)?$/, "config.json$1") },
     preprocessor: { url: folder.replace(/(\?.*)?$/, "preprocessor_config.json$1"), optional: true },
     weights: { url: folder.replace(/(\?.*)?$/, "model.safetensors$1") },
+    index: { url: folder.replace(/(\?.*)?$/, "model.safetensors.index.json$1"), optional: true },
     tokenizer: { url: folder.replace(/(\?.*)?$/, "tokenizer.json$1"), optional: true },
     vocab: { url: folder.replace(/(\?.*)?$/, "vocab.json$1"), optional: true },
     merges: { url: folder.replace(/(\?.*)?$/, "merges.txt$1"), optional: true },
@@ -20,7 +22,9 @@ afterEach(() => vi.unstubAllGlobals());
 
 describe("a model's files", () => {
   it.each<[string, Parameters<typeof resolveModel>[1], string]>([
-    ["openai/clip-vit-base-patch32", {}, "https://huggingface.co/openai/clip-vit-base-patch32/resolve/main/"],
+    ["openai/clip-vit-base-patch32", {}, "https://huggingface.co/openai/clip-vit-base-patch32/resolve/refs%2Fpr%2F15/"],
+    ["openai/clip-vit-base-patch32", { revision: "main" }, "https://huggingface.co/openai/clip-vit-base-patch32/resolve/main/"],
+    ["owner/name", {}, "https://huggingface.co/owner/name/resolve/main/"],
     ["owner/name.v1_x", { revision: "refs/pr/4" }, "https://huggingface.co/owner/name.v1_x/resolve/refs%2Fpr%2F4/"],
     ["a/b", { hub: "https://mirror.test/hf", revision: "v2" }, "https://mirror.test/hf/a/b/resolve/v2/"],
     ["a/b", { hub: new URL("https://mirror.test/hf/") }, "https://mirror.test/hf/a/b/resolve/main/"],
@@ -59,9 +63,28 @@ describe("a model's files", () => {
   });
 
   it.each([
+    "https://m.test/model.clip.safetensors?token=1",
+    new URL("https://m.test/model.clip.safetensors?token=1"),
+    { weights: "https://m.test/model.clip.safetensors?token=1" },
+  ])("in one file: %s", (source) => {
+    expect(resolveModel(source)).toEqual({ weights: { url: "https://m.test/model.clip.safetensors?token=1" } });
+  });
+
+  it("of the list have the revision that has them", () => {
+    expect(new Set(models.map(({ id }) => id)).size).toBe(models.length);
+    for (const { id, revision, bytes, visionBytes } of models) {
+      expect((resolveModel(id).weights as { url: string }).url).toContain(`${id}/resolve/${encodeURIComponent(revision)}/model.safetensors`);
+      expect(modelRevision(id, {})).toBe(revision);
+      expect(visionBytes).toBeLessThan(bytes);
+    }
+    expect([...models].sort((a, b) => a.visionBytes - b.visionBytes)).toEqual(models);
+    expect(modelRevision("https://m.test/", {})).toBeUndefined();
+  });
+
+  it.each([
     ["", {}],
     ["./m", {}], // relative to nothing: there is no page here
-    [{ config: "https://m.test/c" }, {}],
+    [{ config: "https://m.test/c" }, {}], // no weights
     [{ config: 1, weights: "https://m.test/w" }, {}],
     [null, {}],
     [7, {}],

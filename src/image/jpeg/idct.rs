@@ -42,17 +42,20 @@ pub(super) const CONST_BITS: u32 = 13;
 pub(super) const PASS1_BITS: u32 = 2;
 
 /// The sample for a descaled value: clamped, and centred at 128.
+#[inline(always)]
 fn sample(value: i32) -> u8 {
     (value.clamp(-128, 127) + 128) as u8
 }
 
 /// `value` / 2^`bits`, rounded, clamped to 16 bits.
+#[inline(always)]
 fn descale(value: i32, bits: u32) -> i16 {
     let rounded = value.wrapping_add(1 << (bits - 1)) >> bits;
     rounded.clamp(i16::MIN.into(), i16::MAX.into()) as i16
 }
 
 /// `a·x + b·y`.
+#[inline(always)]
 fn dot(a: i32, x: i16, b: i32, y: i16) -> i32 {
     (a * i32::from(x)).wrapping_add(b * i32::from(y))
 }
@@ -160,6 +163,7 @@ pub(super) fn idct_4x4(coefficients: &[i16; 64], quantisers: &[i16; 64], out: &m
 }
 
 /// The odd part of the 2-point transform.
+#[inline(always)]
 fn two(x1: i16, x3: i16, x5: i16, x7: i16) -> i32 {
     dot(F_3_624, x1, -F_1_272, x3).wrapping_add(dot(F_0_850, x5, -F_0_720, x7))
 }
@@ -167,22 +171,31 @@ fn two(x1: i16, x3: i16, x5: i16, x7: i16) -> i32 {
 /// 2x2 samples: the picture at a quarter of its size.
 pub(super) fn idct_2x2(coefficients: &[i16; 64], quantisers: &[i16; 64], out: &mut [u8], stride: usize) {
     const BITS: u32 = CONST_BITS - PASS1_BITS + 2;
-    let (values, _) = dequantise(coefficients, quantisers, &[]);
-    // The first column stays at 32 bits between the passes, the others are clamped to 16.
+    let value = |place: usize| coefficients[place].wrapping_mul(quantisers[place]);
     let column = |x: usize| {
-        let even = i32::from(values[x]) << (CONST_BITS + 2);
-        let odd = two(values[8 + x], values[24 + x], values[40 + x], values[56 + x]);
-        [even.wrapping_add(odd), even.wrapping_sub(odd)]
+        let even = i32::from(value(x)) << (CONST_BITS + 2);
+        let odd = two(value(8 + x), value(24 + x), value(40 + x), value(56 + x));
+        (even.wrapping_add(odd), even.wrapping_sub(odd))
     };
-    let first = column(0).map(|value| value.wrapping_add(1 << (BITS - 1)) >> BITS);
-    let [c1, c3, c5, c7] = [1, 3, 5, 7].map(|x| column(x).map(|value| descale(value, BITS)));
-    for (y, line) in out.chunks_mut(stride).take(2).enumerate() {
-        let even = first[y] << (CONST_BITS + 2);
-        let odd = two(c1[y], c3[y], c5[y], c7[y]);
-        for (to, value) in line.iter_mut().zip([even.wrapping_add(odd), even.wrapping_sub(odd)]) {
-            *to = sample(descale(value, CONST_BITS + PASS1_BITS + 3 + 2).into());
-        }
+    let clamped = |(top, bottom): (i32, i32)| (descale(top, BITS), descale(bottom, BITS));
+    // The first column stays at 32 bits between the passes, the others are clamped to 16.
+    let (top, bottom) = column(0);
+    let (top, bottom) = (top.wrapping_add(1 << (BITS - 1)) >> BITS, bottom.wrapping_add(1 << (BITS - 1)) >> BITS);
+    let (c1, c3, c5, c7) = (clamped(column(1)), clamped(column(3)), clamped(column(5)), clamped(column(7)));
+    let rows = [(top, two(c1.0, c3.0, c5.0, c7.0)), (bottom, two(c1.1, c3.1, c5.1, c7.1))];
+    for (line, (even, odd)) in out.chunks_mut(stride).zip(rows) {
+        let even = even << (CONST_BITS + 2);
+        line[0] = sample(descale(even.wrapping_add(odd), DESCALE_2X2).into());
+        line[1] = sample(descale(even.wrapping_sub(odd), DESCALE_2X2).into());
     }
+}
+
+const DESCALE_2X2: u32 = CONST_BITS + PASS1_BITS + 3 + 2;
+
+/// What [`idct_2x2`] makes of a block that has a DC coefficient only: four times the same.
+pub(super) fn dc_sample_2x2(dc: i16, quantiser: i16) -> u8 {
+    let value = i32::from(dc.wrapping_mul(quantiser)) << PASS1_BITS;
+    sample(descale(value << (CONST_BITS + 2), DESCALE_2X2).into())
 }
 
 /// One sample: the picture at an eighth of its size. Values out of range wrap around at 1024, as libjpeg's

@@ -124,7 +124,10 @@ impl Strip {
             }
             (8, false) => (self.kernels.idct_8x8)(coefficients, &self.quantisers, out, self.stride),
             (4, false) => (self.kernels.idct_4x4)(coefficients, &self.quantisers, out, self.stride),
-            (2, _) => idct::idct_2x2(coefficients, &self.quantisers, out, self.stride),
+            (2, true) => {
+                idct::fill(idct::dc_sample_2x2(coefficients[0], self.quantisers[0]), size, out, self.stride);
+            }
+            (2, false) => idct::idct_2x2(coefficients, &self.quantisers, out, self.stride),
             _ => out[0] = idct::idct_1x1(coefficients[0], self.quantisers[0]),
         }
     }

@@ -329,3 +329,17 @@ fn mutations_do_no_harm() {
         }
     }
 }
+
+#[test]
+fn blocks_of_one_coefficient_are_all_the_same() {
+    let mut noise = Noise(3);
+    for _ in 0..20_000 {
+        let (mut block, mut quantisers) = ([0i16; 64], [0i16; 64]);
+        // Wild ones too: what overflows has to overflow alike.
+        (block[0], quantisers[0]) = (noise.next() as i16, (noise.next() as i16) >> noise.below(16));
+        let mut out = [0; 16];
+        idct::idct_2x2(&block, &quantisers, &mut out, 8);
+        let expected = idct::dc_sample_2x2(block[0], quantisers[0]);
+        assert_eq!([out[0], out[1], out[8], out[9]], [expected; 4], "{} times {}", block[0], quantisers[0]);
+    }
+}

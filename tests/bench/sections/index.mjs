@@ -16,7 +16,8 @@ import accuracy from "./accuracy.mjs";
 import browserForward from "./browser_forward.mjs";
 import endToEnd from "./end_to_end.mjs";
 import images from "./images.mjs";
+import load from "./load.mjs";
 import nativeForward from "./native_forward.mjs";
 import search from "./search.mjs";
 
-export const sections = [...browserForward, accuracy, endToEnd, ...nativeForward, ...images, search];
+export const sections = [...browserForward, accuracy, endToEnd, load, ...nativeForward, ...images, search];

@@ -1,0 +1,145 @@
+//! `clip-vision convert`: a model's directory becomes one small file to host oneself.
+//!
+//! The tensors are read, converted and written piece by piece; none of them is ever whole in memory.
+
+use super::files::{Place, read_configs, tokenizer_files};
+use super::loader::Model;
+use crate::clip::config::ClipConfig;
+use crate::clip::text::TextTower;
+use crate::clip::vision::VisionNames;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ops::{Backend, Precision};
+use crate::weights::{Choose, FILES, Header, Kept, Reader, Stored, TensorSpec};
+use candle_core::Device;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::str::FromStr;
+
+/// In what a converted file's weights are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoredPrecision {
+    /// Half precision, all of them.
+    F16,
+    /// Linear layers in 8 bits: loaded as [`Precision::Int8`] they give exactly what the checkpoint gives as
+    /// [`Precision::Int8`].
+    Int8,
+}
+
+impl StoredPrecision {
+    fn name(self) -> &'static str {
+        match self {
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl FromStr for StoredPrecision {
+    type Err = Error;
+
+    /// Reads `"f16"` or `"int8"`.
+    fn from_str(name: &str) -> Result<Self> {
+        [Self::F16, Self::Int8].into_iter().find(|precision| precision.name() == name).ok_or_else(|| {
+            let what = format!("unknown precision {name:?}: files are stored in \"f16\" or \"int8\"");
+            Error::new(ErrorKind::InvalidArgument, what)
+        })
+    }
+}
+
+/// How a model is converted.
+#[derive(Clone, Debug)]
+pub struct ConvertOptions {
+    /// In what the weights are stored. Default [`StoredPrecision::F16`].
+    pub precision: StoredPrecision,
+    /// Whether the text tower and the tokenizer are left out. Default false.
+    pub vision_only: bool,
+}
+
+impl Default for ConvertOptions {
+    fn default() -> Self {
+        Self { precision: StoredPrecision::F16, vision_only: false }
+    }
+}
+
+/// Writes the model of a Hugging Face directory as one file, which holds everything that loading needs:
+/// [`ClipVision::from_file`](super::ClipVision::from_file), or its address in the npm package.
+///
+/// Until it is whole the file has another name, with `.part` at its end.
+///
+/// # Errors
+/// Those of [`ClipVision::from_dir`](super::ClipVision::from_dir); [`ErrorKind::Fetch`] where the file cannot be written.
+pub fn convert(model: impl AsRef<Path>, file: impl AsRef<Path>, options: &ConvertOptions) -> Result<()> {
+    let (dir, path) = (model.as_ref(), file.as_ref());
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = Path::new(&part);
+    let written = write(dir, part, options).and_then(|()| std::fs::rename(part, path).map_err(|e| unwritable(path, e)));
+    if written.is_err() {
+        // What is left of it is of no use, and the error that led here counts more than one of removing it.
+        let _ = std::fs::remove_file(part);
+    }
+    written
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Fetch, format!("cannot write {}", path.display())).with_source(error)
+}
+
+fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<()> {
+    let (config, preprocessor) = read_configs(dir)?;
+    let model = Model::new(&config, preprocessor.as_deref()).map_err(|error| error.within(dir.display()))?;
+    let source = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let files = if options.vision_only { [const { None }; 3] } else { tokenizer_files(dir)? };
+    let files = FILES.into_iter().zip(files).filter_map(|(name, content)| Some((name, content?))).collect();
+    let kept = match options.precision {
+        StoredPrecision::F16 => Kept::F16,
+        StoredPrecision::Int8 => Kept::Int8,
+    };
+    let mut reader = Reader::new(ConvertPlan { model, source, options: options.clone() });
+    reader.record(kept, files);
+
+    let failed = |error| unwritable(path, error);
+    let mut out = File::create(path).map_err(failed)?;
+    let mut begun = false;
+    Place::Directory(dir.to_owned()).read_into(&mut reader, |reader| {
+        let Some(recorder) = reader.recorder() else { return Ok(()) };
+        if !begun {
+            out.seek(SeekFrom::Start(recorder.data_start() as u64)).map_err(failed)?;
+            begun = true;
+        }
+        out.write_all(&recorder.take()).map_err(failed)
+    })?;
+    if let Some(recorded) = reader.finish_recording()? {
+        out.seek(SeekFrom::Start(0)).map_err(failed)?;
+        out.write_all(&recorded.header).map_err(failed)?;
+    }
+    out.sync_all().map_err(failed)
+}
+
+/// Everything of a model that is stored.
+struct ConvertPlan {
+    model: Model,
+    source: String,
+    options: ConvertOptions,
+}
+
+impl Choose for ConvertPlan {
+    fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
+        let ClipConfig { vision, text, .. } = &self.model.config;
+        // Nothing is packed: the backend only says what there is.
+        let backend = Backend::new(&Device::Cpu, Precision::F32)?;
+        let mut specs = VisionNames::find(header).specs(vision, header, &backend)?;
+        if let (false, Some(text)) = (self.options.vision_only, text)
+            && TextTower::is_in(header)
+        {
+            specs.extend(TextTower::specs(text, header, &backend)?);
+        }
+        Ok(specs.into_iter().map(TensorSpec::only_recorded).collect())
+    }
+
+    fn describe(&self) -> Stored {
+        self.model.describe(self.options.precision.name(), &self.source)
+    }
+}

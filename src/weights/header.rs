@@ -1,0 +1,95 @@
+//! The beginning of a file: collected byte by byte, then parsed and checked.
+
+use super::stored::{self, Stored};
+use super::{Header, invalid};
+use crate::error::{Error, Result};
+use safetensors::tensor::{Metadata, TensorInfo};
+use std::ops::Range;
+
+/// A header is a few hundred bytes a tensor: the largest CLIP's has 120 kB. A longer one is another kind of file.
+const MAX_LEN: u64 = 16 << 20;
+/// The 8 bytes of the header's length.
+const PREFIX: usize = 8;
+/// What is asked for before the length is known: one answer then mostly has the whole header.
+const FIRST_RANGE: u64 = 128 << 10;
+
+/// A header on its way.
+#[derive(Default)]
+pub(super) struct HeaderBytes(Vec<u8>);
+
+impl HeaderBytes {
+    /// Takes the bytes that belong to the header and gives back the rest, beside the header if that completes it.
+    pub(super) fn push<'a>(&mut self, piece: &'a [u8]) -> Result<(Option<FileHeader>, &'a [u8])> {
+        // The length first, alone: until it is known to be sane nothing more is kept.
+        let (prefix, piece) = piece.split_at(piece.len().min(PREFIX.saturating_sub(self.0.len())));
+        self.0.extend_from_slice(prefix);
+        let Some(len) = self.len() else { return Ok((None, piece)) };
+        if len > MAX_LEN {
+            return Err(not_safetensors(&self.0));
+        }
+        let wanted = len as usize + PREFIX - self.0.len();
+        let (header, rest) = piece.split_at(piece.len().min(wanted));
+        self.0.extend_from_slice(header);
+        if header.len() < wanted {
+            return Ok((None, rest));
+        }
+        let metadata: Metadata = serde_json::from_slice(self.0.get(PREFIX..).unwrap_or_default())
+            .map_err(|error| invalid("the header of the weights is malformed").with_source(error))?;
+        Ok((Some(FileHeader { metadata, data_start: PREFIX as u64 + len }), rest))
+    }
+
+    /// The bytes of the file to read next.
+    pub(super) fn wanted(&self) -> Range<u64> {
+        self.0.len() as u64..self.len().map_or(FIRST_RANGE, |len| PREFIX as u64 + len)
+    }
+
+    fn len(&self) -> Option<u64> {
+        self.0.first_chunk::<PREFIX>().map(|first| u64::from_le_bytes(*first))
+    }
+}
+
+/// What the first bytes are, where they are no safetensors file.
+fn not_safetensors(first: &[u8]) -> Error {
+    let what = if first.trim_ascii_start().starts_with(b"<") {
+        "they look like an HTML or XML page"
+    } else if first.starts_with(b"version ") {
+        "they are a Git LFS pointer; the file itself has to be fetched with git lfs pull"
+    } else if first.starts_with(b"PK") || first.starts_with(b"\x80") {
+        "they look like a PyTorch pickle; save the model as safetensors"
+    } else {
+        "their first 8 bytes give no sensible header length"
+    };
+    invalid(format!("the weights are no safetensors file: {what}"))
+}
+
+/// One file's header. The tensors' places are consistent: they fill the data without gaps or overlaps, each as long as
+/// its type and shape say.
+pub(super) struct FileHeader {
+    metadata: Metadata,
+    data_start: u64,
+}
+
+impl FileHeader {
+    /// Length of the whole file.
+    pub(super) fn file_len(&self) -> u64 {
+        self.data_start + self.metadata.data_len() as u64
+    }
+
+    pub(super) fn info(&self, name: &str) -> Option<&TensorInfo> {
+        self.metadata.info(name)
+    }
+
+    /// Where in the file a tensor is.
+    pub(super) fn range(&self, info: &TensorInfo) -> Range<u64> {
+        let (start, end) = info.data_offsets;
+        self.data_start + start as u64..self.data_start + end as u64
+    }
+
+    /// What a model sees of it: steps of rows in 8 bits are part of their tensors.
+    pub(super) fn contents(&self) -> Result<Header> {
+        let all = self.metadata.tensors();
+        let names = all.keys().filter(|name| !stored::is_step(name, |base| all.get(base).map(|info| info.dtype)));
+        let stored = self.metadata.metadata().as_ref().map(Stored::from_metadata).transpose()?.flatten();
+        Ok(Header { names: names.cloned().collect(), stored })
+    }
+}

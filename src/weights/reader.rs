@@ -1,0 +1,298 @@
+//! Reads a model's weights, from one file or from several; see the module above.
+
+use super::data::{Data, Output};
+use super::header::HeaderBytes;
+use super::recorder::{Kept, Recorded, Recorder};
+use super::shards::Index;
+use super::{Choose, Header, TensorSpec, Weights, invalid, missing};
+use crate::error::{Error, ErrorKind, Result};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
+
+/// What the one file of a model that is not sharded is called.
+const SINGLE: &str = "model.safetensors";
+
+/// Reads one model's weights. After an error every further call is one.
+pub(crate) struct Reader<C> {
+    plan: C,
+    state: State,
+    /// The file that is being read, and what is wanted of it; of a single one that is known once its header is there.
+    file: String,
+    specs: Option<Vec<TensorSpec>>,
+    /// The files after it.
+    others: VecDeque<(String, Vec<TensorSpec>)>,
+    /// Where in the file the next byte is.
+    position: u64,
+    /// Length of the file, where it was told.
+    size: Option<u64>,
+    output: Output,
+    recording: Option<Recording>,
+    checksum: Option<crc32fast::Hasher>,
+}
+
+/// What was asked to be recorded.
+struct Recording {
+    kept: Kept,
+    files: Vec<(&'static str, Vec<u8>)>,
+}
+
+enum State {
+    Header(HeaderBytes),
+    Data(Box<Data>),
+    Failed,
+}
+
+impl<C: Choose> Reader<C> {
+    /// A reader of what `plan` chooses.
+    pub(crate) fn new(plan: C) -> Self {
+        Self {
+            plan,
+            state: State::Header(HeaderBytes::default()),
+            file: SINGLE.to_owned(),
+            specs: None,
+            others: VecDeque::new(),
+            position: 0,
+            size: None,
+            output: Output::default(),
+            recording: None,
+            checksum: None,
+        }
+    }
+
+    /// Says that the weights are in several files; before anything else.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: the index is malformed, or lacks a tensor.
+    pub(crate) fn set_index(&mut self, json: &[u8]) -> Result<()> {
+        let Index { mut weight_map } = Index::from_json(json)?;
+        let names: BTreeSet<String> = weight_map.keys().cloned().collect();
+        let specs = self.choose(&Header { names, stored: None })?;
+        let mut files: BTreeMap<String, Vec<TensorSpec>> = BTreeMap::new();
+        for spec in specs {
+            let file = weight_map.remove(&spec.name).ok_or_else(|| missing(&spec.name))?;
+            files.entry(file).or_default().push(spec);
+        }
+        self.others = files.into_iter().collect();
+        self.open_next();
+        Ok(())
+    }
+
+    /// Records what is read as one file of our own, which carries `files` along; before the first byte.
+    pub(crate) fn record(&mut self, kept: Kept, files: Vec<(&'static str, Vec<u8>)>) {
+        self.recording = Some(Recording { kept, files });
+    }
+
+    /// The recording, once the header has been read.
+    pub(crate) fn recorder(&mut self) -> Option<&mut Recorder> {
+        self.output.recorder.as_mut()
+    }
+
+    /// Computes the CRC-32 of all bytes that come.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn keep_checksum(&mut self) {
+        self.checksum = Some(crc32fast::Hasher::new());
+    }
+
+    /// The CRC-32 of the bytes so far, if it is kept.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn checksum(&self) -> Option<u32> {
+        self.checksum.clone().map(crc32fast::Hasher::finalize)
+    }
+
+    /// What chose the tensors.
+    pub(crate) fn plan(&self) -> &C {
+        &self.plan
+    }
+
+    /// The same, to be changed before the first byte.
+    #[cfg(feature = "wasm")]
+    pub(crate) fn plan_mut(&mut self) -> &mut C {
+        &mut self.plan
+    }
+
+    /// The name of the file whose bytes are to come.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The range of it to read next; `None` once all that is wanted of it is there.
+    pub(crate) fn wanted(&self) -> Option<Range<u64>> {
+        match &self.state {
+            State::Header(header) => Some(header.wanted()),
+            State::Data(data) => data.wanted(self.position),
+            State::Failed => None,
+        }
+    }
+
+    /// Bytes of the file that are still to be read, as far as its header has said.
+    pub(crate) fn left(&self) -> Option<u64> {
+        match &self.state {
+            State::Data(data) => Some(data.all_wanted(self.position).map(|range| range.end - range.start).sum()),
+            State::Header(_) | State::Failed => None,
+        }
+    }
+
+    /// Says how long the file is: one of another length than its header says is refused.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`].
+    pub(crate) fn set_size(&mut self, size: u64) -> Result<()> {
+        self.size = Some(size);
+        match &self.state {
+            State::Data(data) => self.check_size(data.file_len),
+            State::Header(_) | State::Failed => Ok(()),
+        }
+    }
+
+    fn check_size(&self, file_len: u64) -> Result<()> {
+        match self.size {
+            Some(size) if size < file_len => {
+                Err(invalid(format!("the weights are cut short: {size} of {file_len} bytes")))
+            }
+            Some(size) => surplus(size, file_len),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the next piece of the file.
+    ///
+    /// # Errors
+    /// Those of [`push_at`](Self::push_at).
+    pub(crate) fn push(&mut self, piece: &[u8]) -> Result<()> {
+        self.push_at(self.position, piece)
+    }
+
+    /// Takes a piece of the file that begins at `offset`. Pieces come in ascending order; what is not wanted may be left
+    /// out between them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] as soon as the file is seen to be wrong; [`ErrorKind::OutOfMemory`];
+    /// [`ErrorKind::InvalidArgument`] for pieces that overlap, or lack something that is wanted between them.
+    pub(crate) fn push_at(&mut self, offset: u64, piece: &[u8]) -> Result<()> {
+        // A state that an error leaves half done is not to be gone on with.
+        match std::mem::replace(&mut self.state, State::Failed) {
+            State::Failed => Err(invalid("the weights were refused already")),
+            State::Header(header) => {
+                if offset != self.position {
+                    return Err(Error::new(ErrorKind::InvalidArgument, "bytes of the header were left out"));
+                }
+                self.hash(piece);
+                self.push_header(header, piece)
+            }
+            State::Data(data) => {
+                if offset < self.position {
+                    let what = format!("a piece at byte {offset} after one that ended at {}", self.position);
+                    return Err(Error::new(ErrorKind::InvalidArgument, what));
+                }
+                data.check_jump(self.position, offset)?;
+                self.hash(piece);
+                self.position = offset;
+                self.push_data(data, piece)
+            }
+        }
+    }
+
+    fn hash(&mut self, piece: &[u8]) {
+        if let Some(checksum) = &mut self.checksum {
+            checksum.update(piece);
+        }
+    }
+
+    fn push_header(&mut self, mut header: HeaderBytes, piece: &[u8]) -> Result<()> {
+        let (parsed, rest) = header.push(piece)?;
+        self.position += (piece.len() - rest.len()) as u64;
+        let Some(parsed) = parsed else {
+            self.state = State::Header(header);
+            return Ok(());
+        };
+        let specs = match self.specs.take() {
+            Some(specs) => specs,
+            None => self.choose(&parsed.contents()?)?,
+        };
+        let data = Box::new(Data::new(&parsed, specs)?);
+        self.check_size(data.file_len)?;
+        self.push_data(data, rest)
+    }
+
+    fn push_data(&mut self, mut data: Box<Data>, piece: &[u8]) -> Result<()> {
+        let at = self.position;
+        self.position += piece.len() as u64;
+        surplus(self.position, data.file_len)?;
+        data.push(at, piece, &mut self.output)?;
+        self.state = State::Data(data);
+        Ok(())
+    }
+
+    fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
+        let specs = self.plan.choose(header)?;
+        if let Some(Recording { kept, files }) = self.recording.take() {
+            let carried: Vec<TensorSpec> = files.iter().map(|(name, _)| TensorSpec::file(*name)).collect();
+            let mut recorder = Recorder::new(kept, self.plan.describe(), &[specs.as_slice(), &carried].concat());
+            files.iter().for_each(|(name, content)| recorder.file(name, content));
+            self.output.recorder = Some(recorder);
+        }
+        Ok(specs)
+    }
+
+    /// Goes on to the next file; false if there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: the current one is cut short.
+    pub(crate) fn next_file(&mut self) -> Result<bool> {
+        self.check_complete()?;
+        Ok(self.open_next())
+    }
+
+    fn open_next(&mut self) -> bool {
+        let Some((file, specs)) = self.others.pop_front() else { return false };
+        self.file = file;
+        self.specs = Some(specs);
+        self.state = State::Header(HeaderBytes::default());
+        (self.position, self.size) = (0, None);
+        true
+    }
+
+    /// An error that says what is missing, if anything of this file is.
+    pub(crate) fn check_complete(&self) -> Result<()> {
+        let position = self.position;
+        match &self.state {
+            State::Failed => Err(invalid("the weights were refused already")),
+            State::Header(_) if position == 0 => Err(invalid("the weights are empty (0 bytes)")),
+            State::Header(_) => Err(invalid(format!("the weights end after {position} bytes, inside their header"))),
+            State::Data(data) if data.is_complete() => Ok(()),
+            State::Data(data) => {
+                let within = data.inside().map(|name| format!(", inside tensor {name}")).unwrap_or_default();
+                Err(invalid(format!("the weights are cut short: {position} of {} bytes{within}", data.file_len)))
+            }
+        }
+    }
+
+    /// Ends the reading and gives out plan and tensors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where something is missing.
+    pub(crate) fn finish(self) -> Result<(C, Weights)> {
+        self.check_complete()?;
+        match self.others.front() {
+            Some((file, _)) => Err(invalid(format!("the weights in {file} were not read"))),
+            None => Ok((self.plan, self.output.weights)),
+        }
+    }
+
+    /// Ends the recording, once everything has been read and taken.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where something is missing.
+    pub(crate) fn finish_recording(&mut self) -> Result<Option<Recorded>> {
+        self.check_complete()?;
+        self.output.recorder.take().map(Recorder::finish).transpose()
+    }
+}
+
+fn surplus(len: u64, file_len: u64) -> Result<()> {
+    if len <= file_len {
+        return Ok(());
+    }
+    let more = len - file_len;
+    Err(invalid(format!("the weights have at least {more} bytes more than their header describes")))
+}

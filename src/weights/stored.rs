@@ -1,0 +1,82 @@
+//! The form of our own files, which the npm package's cache holds and `clip-vision convert` writes.
+//!
+//! They are safetensors files of a CLIP, with the names of Hugging Face's. The weights of linear layers are F16, or I8:
+//! then the rows are those of `kernels/quantise.rs`, and beside a tensor `x` stands `x_step`, an F32 for each of its rows.
+//! The header's metadata have `clip_vision.version`, `clip_vision.precision`, `clip_vision.source` (what it was made of)
+//! and, whole, `config.json` and `preprocessor_config.json`; a tokenizer's files are U8 tensors of their names, so that
+//! who wants no text need not read them.
+
+use super::invalid;
+use crate::error::Result;
+use safetensors::Dtype;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Goes up whenever older readers would misread a file, and whenever `kernels/quantise.rs` changes its result.
+const VERSION: &str = "1";
+
+const VERSION_KEY: &str = "clip_vision.version";
+const PRECISION_KEY: &str = "clip_vision.precision";
+const SOURCE_KEY: &str = "clip_vision.source";
+const CONFIG_KEY: &str = "config.json";
+const PREPROCESSOR_KEY: &str = "preprocessor_config.json";
+
+/// The files that weights may carry along as tensors: a tokenizer's.
+pub(crate) const FILES: [&str; 3] = ["tokenizer.json", "vocab.json", "merges.txt"];
+
+/// What a file of our own says of itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Stored {
+    /// The precision that it was made for: "f32", "f16" or "int8".
+    pub(crate) precision: String,
+    /// What it was made of.
+    pub(crate) source: String,
+    pub(crate) config: Option<String>,
+    pub(crate) preprocessor: Option<String>,
+}
+
+impl Stored {
+    /// `None` where the file is none of our own.
+    pub(super) fn from_metadata(metadata: &HashMap<String, String>) -> Result<Option<Self>> {
+        match metadata.get(VERSION_KEY).map(String::as_str) {
+            None => return Ok(None),
+            Some(VERSION) => {}
+            Some(other) => {
+                let what = format!(
+                    "the weights are of version {other:?} of clip-vision's file format; this reads version {VERSION}"
+                );
+                return Err(invalid(what));
+            }
+        }
+        let text = |key: &str| metadata.get(key).cloned();
+        Ok(Some(Self {
+            precision: text(PRECISION_KEY).unwrap_or_default(),
+            source: text(SOURCE_KEY).unwrap_or_default(),
+            config: text(CONFIG_KEY),
+            preprocessor: text(PREPROCESSOR_KEY),
+        }))
+    }
+
+    /// The header's metadata.
+    pub(super) fn metadata(&self) -> Value {
+        let Self { precision, source, config, preprocessor } = self;
+        let texts = [
+            (VERSION_KEY, Some(VERSION)),
+            (PRECISION_KEY, Some(precision.as_str())),
+            (SOURCE_KEY, Some(source.as_str())),
+            (CONFIG_KEY, config.as_deref()),
+            (PREPROCESSOR_KEY, preprocessor.as_deref()),
+        ];
+        texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))).collect()
+    }
+}
+
+/// The tensor of the steps of a tensor's rows.
+pub(super) fn step_name(name: &str) -> String {
+    format!("{name}_step")
+}
+
+/// Whether a tensor holds the steps of another one's rows.
+pub(super) fn is_step(name: &str, dtype_of: impl Fn(&str) -> Option<Dtype>) -> bool {
+    name.strip_suffix("_step").and_then(dtype_of) == Some(Dtype::I8)
+}

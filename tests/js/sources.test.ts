@@ -1,0 +1,255 @@
+import { describe, expect, it } from "vitest";
+import { TRIES } from "../../src/web/retry.ts";
+import { BlobSource, FileChanged, RemoteFile, type ByteRange, type Taker } from "../../src/web/sources.ts";
+
+const URL = "https://hub.test/m/model.safetensors";
+const FILE = Uint8Array.from({ length: 5000 }, (_, index) => (index * 7 + (index >> 8)) % 256);
+
+interface Asked {
+  range?: string;
+  ifRange?: string;
+}
+
+interface Play {
+  /** Whether the server has ranges. */
+  ranges?: boolean;
+  /** Answers for the first requests, in place of the file. */
+  first?: ((asked: Asked) => Response | Promise<Response>)[];
+  /** The file's ETag, for each request. */
+  etag?: (request: number) => string | undefined;
+  /** Bytes of each answer after which the connection breaks. */
+  cut?: (request: number) => number | undefined;
+  /** What Content-Encoding says, and then the length is not the content's. */
+  encoding?: string;
+  /** Whether Content-Range can be seen. */
+  exposed?: boolean;
+  origin?: string;
+}
+
+/** A server that plays a part, and what it was asked. */
+function server({ ranges = true, first = [], etag = () => '"a"', cut = () => undefined, encoding, exposed = true, origin = "https://hub.test" }: Play = {}) {
+  const asked: Asked[] = [];
+  const pauses: number[] = [];
+  const fetch = async (_: string, { headers = {}, signal }: { headers?: Record<string, string>; signal: AbortSignal }) => {
+    signal.throwIfAborted();
+    const { Range: range, "If-Range": ifRange } = headers;
+    const request = asked.push({ ...(range && { range }), ...(ifRange && { ifRange }) }) - 1;
+    const play = first[request];
+    if (play) return play(asked[request]!);
+    const tag = etag(request);
+    const fresh = ifRange === undefined || ifRange === tag;
+    const match = ranges && fresh && range ? /^bytes=(\d+)-(\d*)$/.exec(range) : null;
+    const [start, end] = match ? [Number(match[1]), Math.min(FILE.length, match[2] ? Number(match[2]) + 1 : Infinity)] : [0, FILE.length];
+    if (start >= FILE.length) return new Response(null, { status: 416 });
+    const whole = FILE.subarray(start, end);
+    const sent = whole.subarray(0, cut(request));
+    let at = 0;
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          if (at < sent.length) controller.enqueue(sent.slice(at, (at += 700)));
+          else if (sent.length < whole.length) controller.error(new TypeError("network error"));
+          else controller.close();
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    return new Response(body, {
+      status: match ? 206 : 200,
+      headers: {
+        ...(encoding !== undefined ? { "content-encoding": encoding, "content-length": "77" } : { "content-length": String(whole.length) }),
+        ...(match && exposed && { "content-range": `bytes ${start}-${end - 1}/${FILE.length}` }),
+        ...(tag && { etag: tag }),
+      },
+    });
+  };
+  const sleep = async (milliseconds: number) => void pauses.push(milliseconds);
+  return { network: { fetch, sleep, origin }, asked, pauses };
+}
+
+/** Takes the given ranges of a file, and checks every byte. */
+class Checked implements Taker {
+  readonly sizes: number[] = [];
+  taken = 0;
+  readonly #ranges: [number, number][];
+
+  constructor(...ranges: ByteRange[]) {
+    this.#ranges = ranges.map(([start, end]) => [start, end]);
+  }
+  wanted(): ByteRange | undefined {
+    return this.#ranges[0];
+  }
+  take(offset: number, piece: Uint8Array): void {
+    const wrong = piece.findIndex((byte, index) => byte !== FILE[offset + index]);
+    if (wrong >= 0) throw new Error(`byte ${offset + wrong} is wrong`);
+    this.taken += piece.byteLength;
+    const end = offset + piece.byteLength;
+    for (let range; (range = this.#ranges[0]) && end > range[0]; ) {
+      if (offset > range[0]) throw new Error(`byte ${range[0]} was left out`);
+      range[0] = Math.min(end, range[1]);
+      if (range[0] < Math.min(range[1], FILE.length)) return;
+      this.#ranges.shift();
+    }
+  }
+  size(bytes: number): void {
+    this.sizes.push(bytes);
+  }
+}
+
+const { signal } = new AbortController();
+const failure = (work: Promise<unknown>): Promise<Error> => work.then(() => expect.unreachable("it did not fail"), (error: Error) => error);
+
+describe("a remote file", () => {
+  it("is read range by range, and no more of it", async () => {
+    const { network, asked } = server();
+    const taker = new Checked([0, 100], [2000, 2500], [4990, 6000]);
+    await new RemoteFile(URL, network).read(taker, signal);
+    expect(asked.map(({ range }) => range)).toEqual(["bytes=0-99", "bytes=2000-2499", "bytes=4990-5999"]);
+    expect(taker).toMatchObject({ taken: 100 + 500 + 10, sizes: [FILE.length] });
+  });
+
+  it.each<[string, Play, number]>([
+    ["ranges", {}, 2],
+    ["no ranges", { ranges: false }, 1],
+    ["ranges that it does not let be seen", { exposed: false, etag: () => undefined }, 2],
+  ])("is read in one go or in parts: %s", async (_, play, requests) => {
+    const { network, asked } = server(play);
+    await new RemoteFile(URL, network).read(new Checked([0, 100], [4000, 4100]), signal);
+    expect(asked).toHaveLength(requests);
+  });
+
+  it("that is encoded on the way is read as it is", async () => {
+    const { network, asked } = server({ encoding: "gzip" });
+    const taker = new Checked([0, 100], [1000, 5000]);
+    await new RemoteFile(URL, network).read(taker, signal);
+    expect(asked).toEqual([{ range: "bytes=0-99" }, {}]); // a part of what is encoded is of no use
+    expect(taker.sizes).toEqual([]);
+  });
+
+  it("that is encoded by another server, which does not let that be seen, is read as it is", async () => {
+    const { network } = server({ ranges: false, encoding: "", origin: "https://app.test" });
+    const taker = new Checked([0, 100], [1000, 6000]);
+    await new RemoteFile(URL, network).read(taker, signal);
+    expect(taker.taken).toBe(FILE.length);
+  });
+
+  it.each(Array.from({ length: 20 }, (_, index) => 1 + index * 249))("goes on where the connection broke: after %i bytes", async (cut) => {
+    for (const ranges of [true, false]) {
+      const { network, asked } = server({ ranges, cut: (request) => (request === 0 ? cut : undefined) });
+      await new RemoteFile(URL, network).read(new Checked([0, FILE.length]), signal);
+      expect(asked).toEqual([{ range: "bytes=0-4999" }, { range: `bytes=${cut}-${ranges ? 4999 : ""}`, ifRange: '"a"' }]);
+    }
+  });
+
+  it("goes on as often as it gets any further", async () => {
+    const { network, asked } = server({ cut: () => 100 });
+    await new RemoteFile(URL, network).read(new Checked([0, FILE.length]), signal);
+    expect(asked).toHaveLength(50);
+  });
+
+  it("sends no conditions to other origins, which would have to allow them", async () => {
+    const { network, asked } = server({ origin: "https://app.test", cut: (request) => (request === 0 ? 10 : undefined) });
+    const elsewhere = { ...network, fetch: async (...args: Parameters<typeof network.fetch>) => Object.defineProperty(await network.fetch(...args), "url", { value: "https://cdn.test/x" }) };
+    await new RemoteFile("https://app.test/m", elsewhere).read(new Checked([0, 100]), signal);
+    expect(asked).toEqual([{ range: "bytes=0-99" }, { range: "bytes=10-99" }]);
+  });
+
+  it("is asked for again while the server is busy, after the pause that it wants", async () => {
+    const busy = (status: number, headers = {}) => () => new Response("busy", { status, headers });
+    const { network, asked, pauses } = server({ first: [busy(503), busy(429, { "retry-after": "7" })] });
+    await new RemoteFile(URL, network).read(new Checked([0, 100]), signal);
+    expect(asked).toHaveLength(3);
+    expect(pauses[0]).toBeLessThan(1000);
+    expect(pauses[1]).toBe(7000);
+  });
+
+  it("fails when the server stays busy, or wants a pause that is too long", async () => {
+    const busy = () => new Response("busy", { status: 503 });
+    const always = server({ first: Array.from({ length: 99 }, () => busy) });
+    const error = await failure(new RemoteFile(URL, always.network).read(new Checked([0, 100]), signal));
+    expect(error).toMatchObject({ code: "fetch", message: `${URL} answered 503` });
+    expect(always.asked).toHaveLength(TRIES);
+    const long = server({ first: [() => new Response("", { status: 429, headers: { "retry-after": "3600" } })] });
+    await expect(new RemoteFile(URL, long.network).read(new Checked([0, 100]), signal)).rejects.toMatchObject({ code: "fetch" });
+    expect(long.asked).toHaveLength(1);
+  });
+
+  it("is asked for without ranges where nothing answers to them", async () => {
+    const lost = () => Promise.reject(new TypeError("Failed to fetch"));
+    const { network, asked } = server({ first: [lost, lost] });
+    await new RemoteFile(URL, network).read(new Checked([0, 100]), signal);
+    expect(asked).toEqual([{ range: "bytes=0-99" }, { range: "bytes=0-99" }, {}]);
+    const gone = server({ first: Array.from({ length: 99 }, () => lost) });
+    const error = await failure(new RemoteFile(URL, gone.network).read(new Checked([0, 100]), signal));
+    expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/hub\.test.*Failed to fetch/) });
+  });
+
+  it.each<[string, Play]>([
+    ["its ETag", { etag: (request) => `"${request}"` }],
+    ["its ETag, without ranges", { ranges: false, etag: (request) => `"${request}"`, cut: (request) => (request === 0 ? 10 : undefined) }],
+  ])("that changes in between is refused: %s", async (_, play) => {
+    const { network } = server(play);
+    await expect(new RemoteFile(URL, network).read(new Checked([0, 100], [2000, 2100]), signal)).rejects.toBeInstanceOf(FileChanged);
+  });
+
+  it.each<[string, () => Response, RegExp]>([
+    ["404", () => new Response("no", { status: 404 }), /answered 404/],
+    ["401", () => new Response("no", { status: 401 }), /answered 401.*token/],
+    ["403", () => new Response("no", { status: 403 }), /answered 403.*token/],
+    ["501", () => new Response("no", { status: 501 }), /answered 501/],
+    ["HTML", () => new Response("<p>", { headers: { "content-type": "text/html; charset=utf-8" } }), /HTML page/],
+    ["HTML in disguise", () => new Response("\n<!DOCTYPE html>"), /HTML page/],
+    ["a part where the whole was asked for", () => new Response("x", { status: 206, headers: { "content-encoding": "br" } }), /part of the file/],
+  ])("fails at once for %s, and names the address", async (_, answer, message) => {
+    const { network, asked } = server({ first: Array.from({ length: 9 }, () => answer) });
+    const error = await failure(new RemoteFile(URL, network).read(new Checked([0, 100]), signal));
+    expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(message) });
+    expect(error.message).toContain(URL);
+    expect(asked.length).toBeLessThanOrEqual(2);
+  });
+
+  it("that has less than is wanted ends, and says how long it was", async () => {
+    const beyond = new Checked([0, 10], [6000, 6010]);
+    await new RemoteFile(URL, server().network).read(beyond, signal);
+    expect(beyond).toMatchObject({ taken: 10, sizes: [FILE.length] });
+    const short = new Checked([0, 100]);
+    await new RemoteFile(URL, server({ first: [() => new Response(FILE.slice(0, 50))] }).network).read(short, signal);
+    expect(short).toMatchObject({ taken: 50, sizes: [50] });
+  });
+
+  it("of which nothing comes is an error in the end", async () => {
+    const empty = server({ first: Array.from({ length: 99 }, () => () => new Response(null, { status: 206 })) });
+    expect(await failure(new RemoteFile(URL, empty.network).read(new Checked([0, 100]), signal))).toMatchObject({ code: "fetch" });
+  });
+
+  it("ends at once with the signal, in a request, in a body and in a pause", async () => {
+    const never = () => new Promise<never>(() => undefined);
+    const hanging = new ReadableStream<Uint8Array>({ pull: () => never() });
+    const plays: [Play, ((milliseconds: number, signal: AbortSignal) => Promise<void>)?][] = [
+      [{ first: [() => new Response(hanging)] }],
+      [{ first: [() => new Response("", { status: 503 })] }, (_, stop) => new Promise((_, reject) => stop.addEventListener("abort", () => reject(stop.reason as Error)))],
+    ];
+    for (const [play, sleep] of plays) {
+      const { network } = server(play);
+      const controller = new AbortController();
+      const work = new RemoteFile(URL, { ...network, ...(sleep && { sleep }) }).read(new Checked([0, 100]), controller.signal);
+      setTimeout(() => controller.abort("enough"));
+      await expect(work).rejects.toBe("enough");
+    }
+  });
+
+  it("to be read whole is asked for without ranges, and taken up with them", async () => {
+    const { network, asked } = server({ cut: (request) => (request === 0 ? 1234 : undefined) });
+    const taker = new Checked([0, FILE.length]);
+    await new RemoteFile(URL, network, { whole: true }).read(taker, signal);
+    expect(asked).toEqual([{}, { range: "bytes=1234-", ifRange: '"a"' }]);
+  });
+});
+
+describe("a Blob", () => {
+  it("is read range by range", async () => {
+    const taker = new Checked([0, 100], [2000, 2500], [4990, 6000]);
+    await new BlobSource(new Blob([FILE]), "w").read(taker, signal);
+    expect(taker).toMatchObject({ taken: 610, sizes: [FILE.length] });
+  });
+});
