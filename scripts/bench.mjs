@@ -27,8 +27,8 @@ async function measure(section, ready, askedRounds) {
   step(`Section ${section.name}`, section.what);
   const begin = Date.now();
   const inBrowser = section.needs.some((need) => need === "package" || need === "browser");
-  // Not before the set-up, which installs Playwright.
-  const browser = inBrowser && (await (await import("../tests/bench/lib/tabs.mjs")).openBrowser(ready.chrome));
+  // Imported no earlier: it is the set-up that installs Playwright.
+  const browser = inBrowser ? await (await import("../tests/bench/lib/tabs.mjs")).openBrowser(ready.chrome) : undefined;
   try {
     const tables = await section.run({ ...ready, rounds, say: note, tab: (module, options) => browser.open(module, options) });
     keep(section.name, { tables, rounds, versions: versionsOf(section, browser) });
