@@ -5,8 +5,9 @@
 //! a step needs no address arithmetic but two increments. How many rows and vectors the tile has is each instruction set's
 //! choice ([`Simd::TILE_F32`]): more means more multiplications for each load and more sums that don't wait for each
 //! other, until the sums, the activations and the weights no longer fit the registers. In a browser on x86 there are 15
-//! (the engine keeps one for itself), and a spilled sum costs more than all else: 3 × 3 in f32 (9 + 3 + 1), 2 × 4 in int8,
-//! where a product takes a register on its way and one holds a constant; 2 × 5 runs at half the speed.
+//! (the engine keeps one for itself), and a spilled sum costs more than all else: 3 × 3 in f32 with a fused multiply-add
+//! (9 + 3 + 1), 2 × 4 where a product takes a register on its way, as in int8 and without relaxed SIMD. One more runs at
+//! half the speed.
 //!
 //! Packed activations, `rows` a tile: `[depth][rows]`. Packed weights, `vectors · LANES` columns a panel:
 //! `[depth][columns]`. In int8 a step is a group of four bytes instead of one f32.
