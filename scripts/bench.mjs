@@ -9,7 +9,6 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { report, keep } from "../tests/bench/lib/results.mjs";
-import { openBrowser } from "../tests/bench/lib/tabs.mjs";
 import { markdown } from "../tests/bench/lib/table.mjs";
 import { sections } from "../tests/bench/sections/index.mjs";
 import { setUp } from "../tests/bench/setup/index.mjs";
@@ -28,7 +27,8 @@ async function measure(section, ready, askedRounds) {
   step(`Section ${section.name}`, section.what);
   const begin = Date.now();
   const inBrowser = section.needs.some((need) => need === "package" || need === "browser");
-  const browser = inBrowser ? await openBrowser(ready.chrome) : undefined;
+  // Imported no earlier: it is the set-up that installs Playwright.
+  const browser = inBrowser ? await (await import("../tests/bench/lib/tabs.mjs")).openBrowser(ready.chrome) : undefined;
   try {
     const tables = await section.run({ ...ready, rounds, say: note, tab: (module, options) => browser.open(module, options) });
     keep(section.name, { tables, rounds, versions: versionsOf(section, browser) });

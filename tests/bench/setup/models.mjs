@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { note, seconds, step } from "../../../scripts/lib/log.mjs";
+import { Stop, note, seconds, step } from "../../../scripts/lib/log.mjs";
 import { inRoot } from "../../../scripts/lib/paths.mjs";
 import { run } from "../../../scripts/lib/run.mjs";
 import { forget, hashOf, isDone, markDone } from "../../../scripts/lib/stamp.mjs";
@@ -22,7 +22,11 @@ export async function ensureModels(names) {
     step(`Making the benchmark's ${name}`, "random weights as safetensors and ONNX, and what torch computes with them");
     const begin = Date.now();
     forget(stamp);
-    await run(python, [script, modelsFolder, name], { silent: !process.env.CLIP_VISION_VERBOSE });
+    try {
+      await run(python, [script, modelsFolder, name], { silent: !process.env.CLIP_VISION_VERBOSE }); // torch says a lot
+    } catch (error) {
+      throw new Stop(`${error.message}.`, "CLIP_VISION_VERBOSE=1 npm run bench   # shows why");
+    }
     markDone(stamp, hash);
     note(`${name} is ready (${seconds(begin)})`);
   }
