@@ -1,7 +1,7 @@
 // npm run build [all|package|wasm|typescript]: set-up, then what is out of date. `package` leaves out the demo.
 
 import { buildAll, buildPackage } from "./build/index.mjs";
-import { flavours } from "./build/flavours.mjs";
+import { chosenFlavours } from "./build/flavours.mjs";
 import { buildSearch } from "./build/search.mjs";
 import { buildTypeScript } from "./build/typescript.mjs";
 import { buildWasm } from "./build/wasm.mjs";
@@ -13,7 +13,7 @@ const targets = {
   package: async () => buildPackage(await setUpBuild()),
   wasm: async () => {
     const rust = await setUpBuild();
-    for (const flavour of flavours) await buildWasm(flavour, rust);
+    await buildWasm(chosenFlavours(), rust);
     await buildSearch(rust);
   },
   typescript: async () => {

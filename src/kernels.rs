@@ -35,6 +35,8 @@ mod scalar;
 mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+mod threads;
 mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -50,9 +52,11 @@ pub(crate) use matmul::{PackedF32, PackedF32Builder};
 pub(crate) use norm::layer_norm;
 pub(crate) use packed::{Packed, PackedBuilder, Packing};
 pub(crate) use pool::Pool;
-#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 pub(crate) use pool::Serial;
 pub(crate) use quantise::Quantiser;
+#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+pub(crate) use threads::Threads;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -89,6 +93,8 @@ enum Kind {
     Simd128,
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     Relaxed,
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    Pairs,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
@@ -118,7 +124,11 @@ impl Isa {
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         kinds.push(Kind::Simd128);
         #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-        kinds.push(Kind::Relaxed);
+        if relaxed::has_dot_product() {
+            kinds.extend([Kind::Pairs, Kind::Relaxed]);
+        } else {
+            kinds.extend([Kind::Relaxed, Kind::Pairs]);
+        }
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             kinds.push(Kind::Avx2);
@@ -136,7 +146,7 @@ impl Isa {
         kinds.into_iter().map(Self).collect()
     }
 
-    /// A word for logs and `info`: `scalar`, `simd128`, `relaxed-simd`, `avx2`, `avx-vnni`, `avx512`.
+    /// A word for logs and `info`: `scalar`, `simd128`, `relaxed-simd`, `relaxed-simd-pairs`, `avx2`, `avx-vnni`, `avx512`.
     #[allow(dead_code)] // for the kernels' own benchmark
     pub(crate) fn name(self) -> &'static str {
         match self.0 {
@@ -145,6 +155,8 @@ impl Isa {
             Kind::Simd128 => "simd128",
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             Kind::Relaxed => "relaxed-simd",
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Kind::Pairs => "relaxed-simd-pairs",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
@@ -165,6 +177,8 @@ impl Isa {
                 Kind::Simd128 => kernel.run::<simd128::Simd128>(),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
                 Kind::Relaxed => kernel.run::<relaxed::Relaxed>(),
+                #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+                Kind::Pairs => kernel.run::<relaxed::Pairs>(),
                 #[cfg(target_arch = "x86_64")]
                 Kind::Avx2 => x86::avx2::run_avx2(kernel),
                 #[cfg(target_arch = "x86_64")]
@@ -193,6 +207,8 @@ impl Isa {
             Kind::Simd128 => of::<simd128::Simd128>(),
             #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
             Kind::Relaxed => of::<relaxed::Relaxed>(),
+            #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+            Kind::Pairs => of::<relaxed::Pairs>(),
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => of::<x86::avx2::Avx2>(),
             #[cfg(target_arch = "x86_64")]

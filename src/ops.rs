@@ -144,9 +144,18 @@ impl Pool for Rayon {
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-const POOL: &dyn Pool = &Rayon;
-#[cfg(target_arch = "wasm32")]
-const POOL: &dyn Pool = &kernels::Serial;
+static POOL: Rayon = Rayon;
+#[cfg(all(target_arch = "wasm32", not(target_feature = "atomics")))]
+static POOL: kernels::Serial = kernels::Serial;
+/// The workers that the npm package starts (`wasm/threads.rs`).
+#[cfg(all(target_arch = "wasm32", target_feature = "atomics"))]
+pub(crate) static POOL: kernels::Threads = kernels::Threads::new();
+
+/// Threads that compute at the same time.
+#[cfg(feature = "wasm")]
+pub(crate) fn threads() -> usize {
+    POOL.threads()
+}
 
 /// The values of tensors on the CPU, without gaps, for `work` on slices.
 fn with_values<const N: usize, T>(tensors: [&Tensor; N], work: impl FnOnce([&[f32]; N]) -> Result<T>) -> Result<T> {
@@ -248,7 +257,7 @@ fn multiply(packed: &Packed, x: &Tensor, fused: Fused<'_>) -> Result<Tensor> {
         }
     };
     with_values([&x.contiguous()?], |[x]| {
-        with_workspace(|workspace| packed.matmul(x, rows, output, &mut y, workspace, POOL))
+        with_workspace(|workspace| packed.matmul(x, rows, output, &mut y, workspace, &POOL))
     })?;
     Ok(Tensor::from_vec(y, shape, &Device::Cpu)?)
 }
@@ -294,7 +303,7 @@ impl LayerNorm {
         };
         let mut y = vec![0.0; x.elem_count()];
         let rows = x.elem_count() / weight.len();
-        with_values([&x], |[x]| kernels::layer_norm(Isa::best(), x, rows, weight, bias, eps, &mut y, POOL))?;
+        with_values([&x], |[x]| kernels::layer_norm(Isa::best(), x, rows, weight, bias, eps, &mut y, &POOL))?;
         Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
     }
 }
@@ -308,31 +317,33 @@ pub(crate) enum Mask {
     Causal,
 }
 
-/// Scaled dot-product attention of `num_heads` heads; queries, keys, values and the result are (b, t, c), each head
-/// owning `c / num_heads` neighbouring channels. <https://arxiv.org/abs/1706.03762>
+/// Scaled dot-product attention of `num_heads` heads; keys and values are (b, t, c), each head owning `c / num_heads`
+/// neighbouring channels. Queries and the result are of all tokens or of the first few. <https://arxiv.org/abs/1706.03762>
 pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads: usize, mask: Mask) -> Result<Tensor> {
-    let (batch, tokens, channels) = query.dims3()?;
+    let (batch, queries, channels) = query.dims3()?;
+    let tokens = key.dim(1)?;
     let head_size = channels / num_heads;
     if query.device().is_cpu() {
-        let sizes = kernels::Attention { batch, tokens, heads: num_heads, head_size, causal: mask == Mask::Causal };
-        let mut y = vec![0.0; batch * tokens * channels];
+        let causal = mask == Mask::Causal;
+        let sizes = kernels::Attention { batch, tokens, queries, heads: num_heads, head_size, causal };
+        let mut y = vec![0.0; batch * queries * channels];
         let parts = [&query.contiguous()?, &key.contiguous()?, &value.contiguous()?];
         with_values(parts, |parts| {
             let parts = parts.map(|data| Strided { data, stride: channels });
-            with_workspace(|workspace| sizes.run(Isa::best(), parts, &mut y, workspace, POOL))
+            with_workspace(|workspace| sizes.run(Isa::best(), parts, &mut y, workspace, &POOL))
         })?;
-        return Ok(Tensor::from_vec(y, (batch, tokens, channels), &Device::Cpu)?);
+        return Ok(Tensor::from_vec(y, (batch, queries, channels), &Device::Cpu)?);
     }
-    let heads = |x: &Tensor| x.reshape((batch, tokens, num_heads, head_size))?.transpose(1, 2)?.contiguous();
-    let query = (heads(query)? * (head_size as f64).powf(-0.5))?;
-    let mut scores = query.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
+    let heads = |x: &Tensor| x.reshape((batch, (), num_heads, head_size))?.transpose(1, 2)?.contiguous();
+    let scaled = (heads(query)? * (head_size as f64).powf(-0.5))?;
+    let mut scores = scaled.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
     if mask == Mask::Causal {
-        let later = (0..tokens * tokens).map(|at| if at % tokens > at / tokens { f32::NEG_INFINITY } else { 0.0 });
-        let later = Tensor::from_iter(later, query.device())?.reshape((tokens, tokens))?;
+        let later = (0..queries * tokens).map(|at| if at % tokens > at / tokens { f32::NEG_INFINITY } else { 0.0 });
+        let later = Tensor::from_iter(later, query.device())?.reshape((queries, tokens))?;
         scores = scores.broadcast_add(&later)?;
     }
     let weights = candle_nn::ops::softmax_last_dim(&scores)?;
-    Ok(weights.matmul(&heads(value)?)?.transpose(1, 2)?.reshape((batch, tokens, channels))?)
+    Ok(weights.matmul(&heads(value)?)?.transpose(1, 2)?.reshape((batch, queries, channels))?)
 }
 
 /// The activation, elementwise, by candle.

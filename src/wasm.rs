@@ -8,6 +8,7 @@
 use crate::embedder::{ClipVision, Loader, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Limits;
+use crate::ops;
 use js_sys::{Function, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
@@ -16,6 +17,8 @@ use wasm_bindgen::prelude::*;
 mod loader;
 mod memory;
 mod text;
+#[cfg(target_feature = "atomics")]
+mod threads;
 mod vision;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -36,6 +39,7 @@ export interface WireInfo {
   imageSize: number;
   precision: string;
   simd: "none" | "simd128" | "relaxed";
+  threads: number;
   modelBytes: number;
 }
 "#;
@@ -154,6 +158,7 @@ struct Info {
     image_size: usize,
     precision: &'static str,
     simd: &'static str,
+    threads: usize,
     model_bytes: usize,
 }
 
@@ -175,6 +180,7 @@ impl WasmClipVision {
             image_size: self.clip.image_size(),
             precision: self.clip.options().precision.name(),
             simd,
+            threads: ops::threads(),
             model_bytes: self.clip.weight_bytes(),
         };
         answer(&info).map_err(thrown)

@@ -1,4 +1,4 @@
-// The wasm builds, in one table: a browser downloads exactly one of them, and src/web picks the best that it can run.
+// The wasm builds, in one table: a browser downloads exactly one of them, and src/web/flavour.ts picks the best that it can run.
 // Each has its own target folder, since cargo rebuilds everything whenever RUSTFLAGS change.
 
 import { dist, inRoot } from "../lib/paths.mjs";
@@ -8,19 +8,55 @@ import path from "node:path";
 const EVERY_FLAVOUR = ["--cfg", 'getrandom_backend="wasm_js"'];
 
 /**
+ * Shared memory, made by JavaScript (flavour.ts: at least these pages at the beginning), and what wasm-bindgen needs to
+ * give each thread a stack and its thread-local variables. The largest that 32 bits can address: JavaScript may ask for
+ * less.
+ */
+const THREADS = [
+  "--shared-memory",
+  "--import-memory",
+  "--initial-memory=4194304",
+  "--max-memory=4294967296",
+  "--export=__wasm_init_tls",
+  "--export=__tls_size",
+  "--export=__tls_align",
+  "--export=__tls_base",
+].flatMap((argument) => ["-C", `link-arg=${argument}`]);
+
+const target = (features) => ["-C", `target-feature=${features}`];
+
+/**
  * name       the folder under dist/wasm/
  * rustFlags  on top of EVERY_FLAVOUR
- * features   of the crate, on top of "wasm"
  * wasmOpt    the proposals beyond the baseline that wasm-opt has to accept in the file
- * buildStd   std itself has to be compiled with rustFlags (threads need atomics in it): -Z build-std
+ * threads    std itself has to be compiled with rustFlags (-Z build-std), since there are atomics in it
+ * served     whether `npm start` builds it: what the current Chromium takes on a page with COOP and COEP, and what works
+ *            in every browser
  */
 const TABLE = [
   {
     name: "simd",
-    rustFlags: ["-C", "target-feature=+simd128"],
-    features: [],
+    rustFlags: target("+simd128"),
     wasmOpt: ["--enable-simd"],
-    buildStd: false,
+    served: true,
+  },
+  {
+    name: "relaxed",
+    rustFlags: target("+simd128,+relaxed-simd"),
+    wasmOpt: ["--enable-simd", "--enable-relaxed-simd"],
+  },
+  {
+    name: "simd-threads",
+    rustFlags: [...target("+simd128,+atomics,+bulk-memory,+mutable-globals"), ...THREADS],
+    wasmOpt: ["--enable-simd", "--enable-threads"],
+    threads: true,
+  },
+  {
+    name: "relaxed-threads",
+    rustFlags: [...target("+simd128,+relaxed-simd,+atomics,+bulk-memory,+mutable-globals"), ...THREADS],
+    wasmOpt: ["--enable-simd", "--enable-relaxed-simd", "--enable-threads"],
+    threads: true,
+    served: true,
   },
 ];
 
@@ -36,15 +72,26 @@ export const flavours = TABLE.map((flavour) => ({
     "wasm32-unknown-unknown",
     "--no-default-features",
     "--features",
-    ["wasm", ...flavour.features].join(","),
-    ...(flavour.buildStd ? ["-Z", "build-std=std,panic_abort"] : []),
+    "wasm",
+    ...(flavour.threads ? ["-Z", "build-std=std,panic_abort"] : []),
   ],
   env: {
     // The encoded form wins over RUSTFLAGS and over every cargo configuration: no flag comes in or gets lost unseen.
     CARGO_ENCODED_RUSTFLAGS: [...EVERY_FLAVOUR, ...flavour.rustFlags].join("\x1f"),
     CARGO_TARGET_DIR: inRoot("target", `wasm-${flavour.name}`),
-    ...(flavour.buildStd && { RUSTC_BOOTSTRAP: "1" }),
+    ...(flavour.threads && { RUSTC_BOOTSTRAP: "1" }), // -Z on a stable compiler
   },
 }));
+
+/**
+ * The flavours to build: all, or those that CLIP_VISION_FLAVOURS names, comma-separated. With CLIP_VISION_QUICK, for
+ * which seconds count, the baseline is all there is unless others are named.
+ */
+export function chosenFlavours(wanted = () => true) {
+  const named = process.env.CLIP_VISION_FLAVOURS ?? (process.env.CLIP_VISION_QUICK && BASELINE);
+  if (!named) return flavours.filter(wanted);
+  const names = new Set([BASELINE, ...named.split(",")]); // the types are the baseline's
+  return flavours.filter(({ name }) => names.has(name));
+}
 
 export const flavourNamed = (name) => flavours.find((flavour) => flavour.name === name);

@@ -1,14 +1,16 @@
-// One flavour of the wasm file: cargo, then wasm-bindgen (the JavaScript around it), then wasm-opt. The result appears
-// under dist/wasm/<flavour>/ in one move, so that nobody ever sees half of it.
+// The flavours of the wasm file, each by cargo, then wasm-bindgen (the JavaScript around it), then wasm-opt. The result
+// appears under dist/wasm/<flavour>/ in one move, so that nobody ever sees half of it.
 
-import { mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { note, seconds, step } from "../lib/log.mjs";
-import { inRoot } from "../lib/paths.mjs";
+import { dist, inRoot } from "../lib/paths.mjs";
 import { ask, run } from "../lib/run.mjs";
 import { filesUnder, forget, hashOf, isDone, markDone } from "../lib/stamp.mjs";
+import { ensureStdSource } from "../setup/rust.mjs";
 import { lockedVersion } from "../setup/tools.mjs";
+import { BASELINE, flavours } from "./flavours.mjs";
 
 const NAME = "clip_vision";
 
@@ -33,14 +35,29 @@ export const RUST_BASELINE = [
 
 const isRust = (file) => file.endsWith(".rs") || path.basename(file) === "Cargo.toml" || path.basename(file) === "Cargo.lock";
 
-/** Builds a flavour unless it is there already; `rust` is the environment from the set-up. */
-export async function buildWasm(flavour, rust) {
+/** What a flavour is made of and becomes; `given` is the environment from the set-up. */
+async function planOf(flavour, given) {
+  const rust = flavour.threads ? await ensureStdSource(given) : given;
   const sources = filesUnder(["Cargo.toml", "Cargo.lock", "src"], isRust);
   const compiler = ask("rustc", ["-vV"], { env: rust });
   const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, LEVEL, compiler, lockedVersion("wasm-bindgen")];
   const outputs = [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`].map((file) => path.join(flavour.outDir, file));
   const hash = hashOf([...sources, inRoot("package-lock.json")], how);
-  const stamp = `wasm-${flavour.name}`;
+  return { rust, how, outputs, hash, stamp: `wasm-${flavour.name}` };
+}
+
+/** Builds the flavours that are not there already, and lists for the worker those that are up to date. */
+export async function buildWasm(chosen, given) {
+  for (const flavour of chosen) await buildFlavour(flavour, await planOf(flavour, given)); // each uses every core
+  const current = [];
+  for (const flavour of flavours) {
+    const { stamp, hash, outputs } = await planOf(flavour, given);
+    if (chosen.includes(flavour) || isDone(stamp, hash, outputs)) current.push(flavour);
+  }
+  writeIndex(current);
+}
+
+async function buildFlavour(flavour, { rust, how, outputs, hash, stamp }) {
   if (isDone(stamp, hash, outputs)) return;
 
   step(`Building wasm, flavour ${flavour.name}`, "the Rust core for browsers (minutes the first time, seconds later)");
@@ -60,6 +77,46 @@ export async function buildWasm(flavour, rust) {
   const bytes = readFileSync(path.join(flavour.outDir, `${NAME}_bg.wasm`));
   const kB = (n) => `${(n / 1000).toFixed(0)} kB`;
   note(`${NAME}_bg.wasm: ${kB(bytes.length)}, ${kB(gzipSync(bytes, { level: 9 }).length)} gzipped (${seconds(begin)})`);
+}
+
+/**
+ * dist/wasm/index.js: the glue of the flavours that were built, imported statically, and where each one's wasm file is,
+ * written so that bundlers see the file and copy it.
+ */
+function writeIndex(built) {
+  const variable = ({ name }) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+  const js = [
+    "// Made by scripts/build/wasm.mjs.",
+    ...built.map((flavour) => `import * as ${variable(flavour)} from "./${flavour.name}/${NAME}.js";`),
+    "export const builds = {",
+    ...built.map((flavour) => {
+      const url = `new URL("./${flavour.name}/${NAME}_bg.wasm", import.meta.url)`;
+      return `  "${flavour.name}": { glue: ${variable(flavour)}, wasmUrl: () => ${url} },`;
+    }),
+    "};",
+  ];
+  const dts = [
+    `export type Glue = typeof import("./${BASELINE}/${NAME}.js");`,
+    "/** The glue of a flavour with threads has these on top: src/wasm/threads.rs. */",
+    "export interface ThreadsGlue {",
+    "  default(options: { module_or_path: WebAssembly.Module; memory: WebAssembly.Memory; thread_stack_size?: number }): Promise<unknown>;",
+    "  helpThreads(): void;",
+    "  setHelpers(helpers: number): void;",
+    "  failThreads(): void;",
+    "}",
+    "/** The JavaScript around a wasm file, and where that is. */",
+    "export interface Build<Glue> { readonly glue: Glue; wasmUrl(): URL }",
+    "/** Those that were built. */",
+    "export declare const builds: {",
+    ...flavours.map(({ name, threads }) => {
+      const glue = threads ? 'Omit<Glue, "default"> & ThreadsGlue' : "Glue";
+      return `  readonly "${name}"${name === BASELINE ? "" : "?"}: Build<${glue}>;`;
+    }),
+    "};",
+  ];
+  for (const [file, lines] of [["index.js", js], ["index.d.ts", dts]]) {
+    writeFileSync(path.join(dist, "wasm", file), `${lines.join("\n")}\n`);
+  }
 }
 
 /** What cargo compiled -> a flavour's `outDir`, by way of a folder beside it. */

@@ -52,3 +52,26 @@ export async function ensureWasmRust() {
   }
   return ensureDebianRust();
 }
+
+const hasStdSource = (sysroot) =>
+  sysroot !== null && existsSync(path.join(sysroot, "lib", "rustlib", "src", "rust", "library", "std", "Cargo.toml"));
+
+/**
+ * The environment in which std itself can be compiled (`-Z build-std`), which threads need: `rust`, the one for ordinary
+ * builds, where it has std's source or rustup can fetch that, otherwise Debian's compiler.
+ */
+export async function ensureStdSource(rust) {
+  const sysroot = () => ask("rustc", ["--print", "sysroot"], { env: rust });
+  if (hasStdSource(sysroot())) return rust;
+  if (which("rustup") && process.env.CLIP_VISION_RUST !== "debian") {
+    step("Adding the source of Rust's standard library with rustup", "for threads it is compiled anew");
+    try {
+      await run("rustup", ["component", "add", "rust-src"]);
+      if (hasStdSource(sysroot())) return rust;
+    } catch {
+      note("rustup could not fetch it; taking Debian's compiler instead");
+    }
+  }
+  const debian = await ensureDebianRust();
+  return { ...rust, ...debian, PATH: [...debian.PATH, ...(rust.PATH ?? [])] };
+}

@@ -21,15 +21,25 @@ pub(crate) struct EncoderConfig {
 /// A stack of layers: (batch, tokens, hidden) to the same.
 pub(crate) struct Encoder(Vec<EncoderLayer>);
 
+/// Which tokens come out of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All of them.
+    All,
+    /// The first of each: nearly the whole of the last layer is not computed for the others.
+    First,
+}
+
 impl Encoder {
-    /// Runs all layers.
+    /// Runs all layers, for all tokens.
     pub(crate) fn forward(&self, x: Tensor, mask: Mask) -> Result<Tensor> {
-        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask))
+        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask, Wanted::All))
     }
 
-    /// Runs layer `index` alone; nothing where there is no such layer.
-    pub(crate) fn forward_layer(&self, index: usize, x: &Tensor, mask: Mask) -> Option<Result<Tensor>> {
-        self.0.get(index).map(|layer| layer.forward(x, mask))
+    /// Runs layer `index` alone, the last one for the `wanted` tokens; nothing where there is no such layer.
+    pub(crate) fn forward_layer(&self, index: usize, x: &Tensor, mask: Mask, wanted: Wanted) -> Option<Result<Tensor>> {
+        let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
+        self.0.get(index).map(|layer| layer.forward(x, mask, wanted))
     }
 
     /// The tensors of the encoder whose layers are named `{prefix}.0`, `{prefix}.1`, ….
@@ -80,8 +90,8 @@ impl EncoderLayer {
         Ok(Self { norm1: norm("layer_norm1")?, attention, norm2: norm("layer_norm2")?, mlp })
     }
 
-    fn forward(&self, x: &Tensor, mask: Mask) -> Result<Tensor> {
-        let x = self.attention.forward_added(&self.norm1.forward(x)?, mask, x)?;
+    fn forward(&self, x: &Tensor, mask: Mask, wanted: Wanted) -> Result<Tensor> {
+        let x = self.attention.forward_added(&self.norm1.forward(x)?, mask, wanted, x)?;
         self.mlp.forward_added(&self.norm2.forward(&x)?, &x)
     }
 }
@@ -95,9 +105,15 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward_added(&self, x: &Tensor, mask: Mask, residual: &Tensor) -> Result<Tensor> {
-        let (query, key, value) = (self.query.forward(x)?, self.key.forward(x)?, self.value.forward(x)?);
-        self.out.forward_added(&ops::attention(&query, &key, &value, self.num_heads, mask)?, residual)
+    fn forward_added(&self, x: &Tensor, mask: Mask, wanted: Wanted, residual: &Tensor) -> Result<Tensor> {
+        let (key, value) = (self.key.forward(x)?, self.value.forward(x)?);
+        let first = |x: &Tensor| match wanted {
+            Wanted::All => Ok(x.clone()),
+            Wanted::First => x.narrow(1, 0, 1),
+        };
+        let query = self.query.forward(&first(x)?)?;
+        let attended = ops::attention(&query, &key, &value, self.num_heads, mask)?;
+        self.out.forward_added(&attended, &first(residual)?)
     }
 }
 

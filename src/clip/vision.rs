@@ -2,7 +2,7 @@
 //! <https://arxiv.org/abs/2103.00020> · <https://arxiv.org/abs/2010.11929>
 
 use crate::clip::config::VisionConfig;
-use crate::clip::encoder::Encoder;
+use crate::clip::encoder::{Encoder, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
@@ -35,6 +35,7 @@ pub enum VisionStage {
 pub struct VisionPass {
     stage: VisionStage,
     output: Tensor,
+    wanted: Wanted,
 }
 
 impl VisionPass {
@@ -77,7 +78,20 @@ impl VisionTower {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn start(&self, pixels: &Tensor) -> Result<VisionPass> {
-        Ok(VisionPass { stage: VisionStage::Embeddings, output: self.embed_patches(pixels)? })
+        self.start_for(pixels, Wanted::First)
+    }
+
+    /// The same for whoever looks at the parts: of the last layer all tokens are computed, though the embedding needs the
+    /// class token alone.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn start_observed(&self, pixels: &Tensor) -> Result<VisionPass> {
+        self.start_for(pixels, Wanted::All)
+    }
+
+    fn start_for(&self, pixels: &Tensor, wanted: Wanted) -> Result<VisionPass> {
+        Ok(VisionPass { stage: VisionStage::Embeddings, output: self.embed_patches(pixels)?, wanted })
     }
 
     /// Computes the next part of a pass, which for the most part is a layer of the encoder; false, and nothing is done,
@@ -89,21 +103,21 @@ impl VisionTower {
         let x = &pass.output;
         let (stage, output) = match pass.stage {
             VisionStage::Embeddings => (VisionStage::PreNorm, self.pre_norm.forward(x)?),
-            VisionStage::PreNorm => self.encode(0, x)?,
-            VisionStage::Layer(index) => self.encode(index + 1, x)?,
+            VisionStage::PreNorm => self.encode(0, x, pass.wanted)?,
+            VisionStage::Layer(index) => self.encode(index + 1, x, pass.wanted)?,
             VisionStage::Pooled => match &self.projection {
                 Some(projection) => (VisionStage::Projected, projection.forward(x)?),
                 None => return Ok(false),
             },
             VisionStage::Projected => return Ok(false),
         };
-        *pass = VisionPass { stage, output };
+        *pass = VisionPass { stage, output, ..*pass };
         Ok(true)
     }
 
     /// Layer `index` of the encoder; after the last one the class token is what remains.
-    fn encode(&self, index: usize, x: &Tensor) -> Result<(VisionStage, Tensor)> {
-        match self.encoder.forward_layer(index, x, Mask::None) {
+    fn encode(&self, index: usize, x: &Tensor, wanted: Wanted) -> Result<(VisionStage, Tensor)> {
+        match self.encoder.forward_layer(index, x, Mask::None, wanted) {
             Some(output) => Ok((VisionStage::Layer(index), output?)),
             None => Ok((VisionStage::Pooled, self.post_norm.forward(&x.i((.., 0, ..))?)?)),
         }

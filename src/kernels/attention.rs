@@ -22,6 +22,8 @@ pub(crate) struct Attention {
     pub batch: usize,
     /// Tokens of each.
     pub tokens: usize,
+    /// How many of them look at the others: the first ones. Queries and results are of these alone.
+    pub queries: usize,
     pub heads: usize,
     /// Channels of a head. The scores are divided by its root.
     pub head_size: usize,
@@ -39,7 +41,8 @@ pub(crate) struct Strided<'a> {
 }
 
 impl Attention {
-    /// Attention over one matrix of (batch · tokens, 3 · channels) that holds queries, keys and values side by side.
+    /// Attention of all tokens over one matrix of (batch · tokens, 3 · channels) that holds queries, keys and values side
+    /// by side.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -58,7 +61,7 @@ impl Attention {
         self.run(isa, [part(0), part(1), part(2)], y, workspace, pool)
     }
 
-    /// Attention of queries, keys and values into `y` (batch · tokens, channels).
+    /// Attention of queries, keys and values into `y` (batch · queries, channels).
     ///
     /// # Errors
     /// [`ErrorKind::Compute`] for slices too short or of another length; [`ErrorKind::OutOfMemory`].
@@ -70,12 +73,17 @@ impl Attention {
         workspace: &mut Workspace,
         pool: &dyn Pool,
     ) -> Result<()> {
-        let (rows, channels) = (self.batch * self.tokens, self.heads * self.head_size);
-        check("the output of attention", y.len(), rows, channels)?;
-        if rows * channels == 0 {
+        let channels = self.heads * self.head_size;
+        check("the output of attention", y.len(), self.batch * self.queries, channels)?;
+        if y.is_empty() {
             return Ok(());
         }
-        for part in qkv {
+        if self.queries > self.tokens {
+            let what = format!("kernels: attention of {} queries to {} tokens", self.queries, self.tokens);
+            return Err(Error::new(ErrorKind::Compute, what));
+        }
+        for (part, tokens) in qkv.into_iter().zip([self.queries, self.tokens, self.tokens]) {
+            let rows = self.batch * tokens;
             if part.stride < channels || part.data.len() < (rows - 1) * part.stride + channels {
                 let (len, stride) = (part.data.len(), part.stride);
                 let what = format!("kernels: attention over {len} values, {rows} rows of {channels}, {stride} apart");
@@ -136,31 +144,31 @@ struct Heads<'a> {
 impl Kernel for Heads<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Attention { tokens, heads, head_size, causal, .. } = self.sizes;
+        let Attention { tokens, queries, heads, head_size, causal, .. } = self.sizes;
         let Scratch { padded_tokens, values, query, scores, weights, .. } = self.scratch;
         let columns = S::TILE_F32.1 * S::LANES;
         let scale = 1.0 / (head_size as f32).sqrt();
-        let tiles = Tiles::new(tokens, S::TILE_F32.0);
+        let tiles = Tiles::new(queries, S::TILE_F32.0);
         for head in self.heads.clone() {
-            let (first_row, channel) = (head / heads * tokens, head % heads * head_size);
-            let part = |index: usize| {
+            let (image, channel) = (head / heads, head % heads * head_size);
+            let part = |index: usize, tokens: usize| {
                 let Strided { data, stride } = self.qkv[index];
-                (&data[first_row * stride + channel..], stride)
+                (&data[image * tokens * stride + channel..], stride)
             };
             // SAFETY: the parts of the buffer are as long as `Scratch` says, which is what is written and read here; y
-            // is (batch · tokens, channels), and a head's columns are its own.
+            // is (batch · queries, channels), and a head's columns are its own.
             unsafe {
                 let buffer = self.buffer.get();
-                pack_transposed(part(1), tokens, head_size, columns, buffer);
-                pack(part(2), tokens, head_size, columns, buffer.add(values));
-                let (queries, stride) = part(0);
+                pack_transposed(part(1, tokens), tokens, head_size, columns, buffer);
+                pack(part(2, tokens), tokens, head_size, columns, buffer.add(values));
+                let (source, query_stride) = part(0, queries);
                 for tile in 0..tiles.count {
                     let rows = tiles.range(tile);
                     let height = rows.len();
                     // Columns that any row of the tile sees.
                     let seen = if causal { rows.end } else { tokens };
                     for (r, row) in rows.clone().enumerate() {
-                        let source = &queries[row * stride..][..head_size];
+                        let source = &source[row * query_stride..][..head_size];
                         for (c, &value) in source.iter().enumerate() {
                             *buffer.add(query + c * height + r) = value;
                         }
@@ -195,7 +203,7 @@ impl Kernel for Heads<'_> {
                             a: buffer.add(weights),
                             w: buffer.add(values + column * tokens),
                             depth: seen,
-                            y: self.y.get().add((first_row + rows.start) * stride + channel + column),
+                            y: self.y.get().add((image * queries + rows.start) * stride + channel + column),
                             y_stride: stride,
                             width: columns.min(head_size - column),
                             accumulate: false,

@@ -11,10 +11,10 @@ pub(crate) trait Pool: Sync {
 }
 
 /// The calling thread alone.
-#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 pub(crate) struct Serial;
 
-#[cfg(any(test, target_arch = "wasm32"))]
+#[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 impl Pool for Serial {
     fn threads(&self) -> usize {
         1

@@ -130,7 +130,7 @@ impl Simd for Scalar {
         // SAFETY: the caller gives a pointer valid for four bytes.
         unsafe { p.cast::<[u8; 4]>().read_unaligned() }
     }
-    #[inline(always)] unsafe fn dot(mut acc: I, w: [i8; 16], a: [u8; 4]) -> I {
+    #[inline(always)] unsafe fn dot(mut acc: I, w: [i8; 16], a: [u8; 4], _unit: I) -> I {
         for (lane, sum) in acc.iter_mut().enumerate() {
             for (j, &x) in a.iter().enumerate() {
                 *sum += i32::from(w[lane * 4 + j]) * i32::from(x);

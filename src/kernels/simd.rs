@@ -78,8 +78,13 @@ pub(crate) trait Simd: Copy + 'static {
     /// The four bytes at `p`, one group of activations, for every lane.
     unsafe fn load_group(p: *const u8) -> Self::A;
     /// Adds to each lane of `acc` the `GROUP` products of its weights and activations, exactly, provided that
-    /// activations are in 0..=127.
-    unsafe fn dot(acc: Self::I, w: Self::W, a: Self::A) -> Self::I;
+    /// activations are in 0..=127. `unit` is [`unit`](Self::unit)'s.
+    unsafe fn dot(acc: Self::I, w: Self::W, a: Self::A, unit: Self::I) -> Self::I;
+    /// A constant for [`dot`](Self::dot), for those that need one: made once before the loop, to stay in a register.
+    unsafe fn unit() -> Self::I {
+        // SAFETY: no pointers; the instruction set is the caller's promise.
+        unsafe { Self::splat_int(0) }
+    }
 
     /// [`tile::f32`](super::tile::f32) for `rows` in `1..=TILE_F32.0`.
     unsafe fn tile_f32(rows: usize, tile: &TileF32);

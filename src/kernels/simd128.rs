@@ -61,7 +61,7 @@ pub(super) use common;
 
 impl Simd for Simd128 {
     common!();
-    const TILE_F32: (usize, usize) = (2, 4);
+    const TILE_F32: (usize, usize) = (3, 3);
     const TILE_INT8: (usize, usize) = (2, 4);
     const GROUP: usize = 2;
 
@@ -73,8 +73,8 @@ impl Simd for Simd128 {
             v128_store32_lane::<1>(halves, p.add(stride).cast());
         }
         fn load_weights(p: *const i8) -> v128 { i16x8_load_extend_i8x8(p) }
-        fn dot(acc: v128, w: v128, a: v128) -> v128 { i32x4_add(acc, i32x4_dot_i16x8(w, a)) }
+        fn dot(acc: v128, w: v128, a: v128, _unit: v128) -> v128 { i32x4_add(acc, i32x4_dot_i16x8(w, a)) }
     }
-    tiles!(f32: 4; 1 2);
+    tiles!(f32: 3; 1 2 3);
     tiles!(int8: 4; 1 2);
 }

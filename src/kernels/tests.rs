@@ -47,32 +47,19 @@ impl Pool for Backwards {
     }
 }
 
-/// Real threads, where there are some.
+/// A pool with threads that help until the program ends.
 #[cfg(not(target_arch = "wasm32"))]
-struct Threads(usize);
-
-#[cfg(not(target_arch = "wasm32"))]
-impl Pool for Threads {
-    fn threads(&self) -> usize {
-        self.0
-    }
-
-    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-        let next = std::sync::atomic::AtomicUsize::new(0);
-        std::thread::scope(|scope| {
-            for _ in 0..self.0 {
-                scope.spawn(|| {
-                    loop {
-                        let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        if index >= tasks {
-                            break;
-                        }
-                        task(index);
-                    }
-                });
-            }
+fn threads(helpers: usize) -> &'static Threads {
+    let pool: &Threads = Box::leak(Box::new(Threads::new()));
+    pool.set_helpers(helpers);
+    for _ in 0..helpers {
+        std::thread::spawn(|| {
+            // What a worker does whose instance traps (`web/threads.ts`).
+            let _ = std::thread::spawn(|| pool.help()).join();
+            pool.fail();
         });
     }
+    pool
 }
 
 fn packed_f32(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize) -> PackedF32 {
@@ -279,9 +266,11 @@ fn attention_equals_the_naive_one() {
     for isa in Isa::available() {
         let mut rng = Rng(6);
         for case in 0..40 {
+            let tokens = rng.size();
             let sizes = Attention {
                 batch: 1 + case % 3,
-                tokens: rng.size(),
+                tokens,
+                queries: tokens,
                 heads: 1 + rng.below(4),
                 head_size: if case % 4 == 0 { 64 } else { rng.size() },
                 causal: case % 2 == 1,
@@ -302,6 +291,17 @@ fn attention_equals_the_naive_one() {
             let mut again = vec![f32::NAN; rows * channels];
             sizes.run(isa, parts, &mut again, &mut workspace, &Serial).unwrap();
             assert_eq!(y, again, "three matrices or one");
+
+            // The first tokens alone look: the same to the bit.
+            let few = Attention { queries: 1 + case % tokens, ..sizes };
+            let of_each = |x: &[f32]| -> Vec<f32> {
+                x.chunks(tokens * channels).flat_map(|x| &x[..few.queries * channels]).copied().collect()
+            };
+            let first = of_each(&q);
+            let parts = [&first, &k, &v].map(|data| Strided { data, stride: channels });
+            let mut again = vec![f32::NAN; few.batch * few.queries * channels];
+            few.run(isa, parts, &mut again, &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            assert_eq!(of_each(&y), again, "{} queries", few.queries);
         }
     }
 }
@@ -310,7 +310,7 @@ fn attention_equals_the_naive_one() {
 fn everything(isa: Isa, pool: &dyn Pool) -> Vec<f32> {
     let mut rng = Rng(7);
     let mut workspace = Workspace::new();
-    let sizes = Attention { batch: 2, tokens: 17, heads: 4, head_size: 20, causal: false };
+    let sizes = Attention { batch: 2, tokens: 17, queries: 17, heads: 4, head_size: 20, causal: false };
     let (rows, channels) = (34, 80);
     let (x, g, b) = (rng.values(rows * channels), rng.values(channels), rng.values(channels));
     let mut y = vec![0.0; rows * channels];
@@ -327,15 +327,61 @@ fn everything(isa: Isa, pool: &dyn Pool) -> Vec<f32> {
 
 #[test]
 fn threads_and_repetition_do_not_change_a_bit() {
+    #[cfg(not(target_arch = "wasm32"))]
+    let pools: Vec<_> = (0..5).map(threads).collect();
     for isa in Isa::available() {
         let expected = everything(isa, &Serial);
         assert_eq!(expected, everything(isa, &Serial));
         for threads in [2, 3, 5] {
             assert_eq!(expected, everything(isa, &Backwards(threads)));
             #[cfg(not(target_arch = "wasm32"))]
-            assert_eq!(expected, everything(isa, &Threads(threads)));
+            assert_eq!(expected, everything(isa, pools[threads - 1]));
         }
     }
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn a_pool_runs_each_task_once_and_returns_when_all_are_done() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    // One helper is said to be there and never comes.
+    let pool = threads(3);
+    pool.set_helpers(4);
+    let mut rng = Rng(8);
+    for round in 0..3000 {
+        let counts: Vec<AtomicU32> = (0..rng.size() % 20).map(|_| AtomicU32::new(0)).collect();
+        pool.run(counts.len(), &|task| {
+            if round % 100 == 0 && task == 1 {
+                std::thread::sleep(std::time::Duration::from_millis(1)); // all others fall asleep meanwhile
+            }
+            counts[task].fetch_add(1, Ordering::Relaxed);
+        });
+        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "round {round}");
+    }
+    // A run within a run is done by its own thread.
+    let count = AtomicU32::new(0);
+    let inner = |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    pool.run(3, &|_| pool.run(5, &inner));
+    assert_eq!(count.into_inner(), 15);
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn a_thread_that_stops_in_the_middle_of_its_work_is_no_hang() {
+    let pool = threads(1);
+    let run = || {
+        let caller = std::thread::current().id();
+        pool.run(2, &|_| {
+            if std::thread::current().id() != caller {
+                panic!("on purpose");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20)); // so that the helper has one as well
+        });
+    };
+    let failed = (0..100).any(|_| std::thread::spawn(run).join().is_err());
+    assert!(failed, "the helper never had a task");
 }
 
 #[test]
@@ -363,8 +409,10 @@ fn wrong_lengths_are_errors() {
     assert!(PackedInt8::builder(isa, usize::MAX / 2, 3, Rotation::Off).is_err(), "more than there is memory");
 
     assert!(layer_norm(isa, &[0.0; 6], 2, &[1.0; 3], &[0.0; 2], 1e-5, &mut [0.0; 6], &Serial).is_err());
-    let sizes = Attention { batch: 1, tokens: 2, heads: 1, head_size: 3, causal: false };
+    let sizes = Attention { batch: 1, tokens: 2, queries: 2, heads: 1, head_size: 3, causal: false };
     let short = Strided { data: &[0.0; 5], stride: 3 };
     assert!(sizes.run(isa, [short; 3], &mut [0.0; 6], &mut workspace, &Serial).is_err());
+    let (more, long) = (Attention { queries: 3, ..sizes }, Strided { data: &[0.0; 9], stride: 3 });
+    assert!(more.run(isa, [long; 3], &mut [0.0; 9], &mut workspace, &Serial).is_err());
     assert!(sizes.run_fused(isa, &[0.0; 17], &mut [0.0; 6], &mut workspace, &Serial).is_err());
 }

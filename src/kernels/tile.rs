@@ -1,11 +1,12 @@
 //! The innermost loops: a tile of the product, kept in registers while the depth runs by.
 //!
-//! Everything a matrix product does in its time is here: load a few vectors of weights, then for each row of the tile
-//! splat one activation and multiply. Both operands come packed in exactly the order in which they are read, so that a step
-//! needs no address arithmetic but two increments. How many rows and vectors the tile has is each instruction set's
-//! choice ([`Simd::TILE_F32`]): more means more multiplications for each load, until the accumulators, the weights
-//! and the splatted activation no longer fit the registers. In a browser on x86 that is 3 × 3 of 16 (9 + 3 + 1; the
-//! engine keeps some for itself): 4 × 3 spills, and 6 × 2 runs at two thirds of the speed.
+//! Everything a matrix product does in its time is here: splat an activation for each row of the tile, then load one vector
+//! of weights after the other and multiply. Both operands come packed in exactly the order in which they are read, so that
+//! a step needs no address arithmetic but two increments. How many rows and vectors the tile has is each instruction set's
+//! choice ([`Simd::TILE_F32`]): more means more multiplications for each load and more sums that don't wait for each
+//! other, until the sums, the activations and the weights no longer fit the registers. In a browser on x86 there are 15
+//! (the engine keeps one for itself), and a spilled sum costs more than all else: 3 × 3 in f32 (9 + 3 + 1), 2 × 4 in int8,
+//! where a product takes a register on its way and one holds a constant; 2 × 5 runs at half the speed.
 //!
 //! Packed activations, `rows` a tile: `[depth][rows]`. Packed weights, `vectors · LANES` columns a panel:
 //! `[depth][columns]`. In int8 a step is a group of four bytes instead of one f32.
@@ -72,14 +73,14 @@ pub(super) unsafe fn f32<S: Simd, const R: usize, const C: usize>(tile: &TileF32
         let mut acc = [[S::splat(0.0); C]; R];
         let (mut a, mut w) = (tile.a, tile.w);
         for _ in 0..tile.depth {
-            let mut weights = [S::splat(0.0); C];
-            for c in 0..C {
-                weights[c] = S::load(w.add(c * S::LANES));
-            }
+            let mut x = [S::splat(0.0); R];
             for r in 0..R {
-                let x = S::load_splat(a.add(r));
-                for c in 0..C {
-                    acc[r][c] = S::mul_add(x, weights[c], acc[r][c]);
+                x[r] = S::load_splat(a.add(r));
+            }
+            for c in 0..C {
+                let weights = S::load(w.add(c * S::LANES));
+                for r in 0..R {
+                    acc[r][c] = S::mul_add(x[r], weights, acc[r][c]);
                 }
             }
             a = a.add(R);
@@ -101,15 +102,16 @@ pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileIn
     unsafe {
         let mut acc = [[S::splat_int(0); C]; R];
         let (mut a, mut w) = (tile.a, tile.w);
+        let unit = S::unit();
         for _ in 0..tile.depth {
-            let mut weights = [S::load_weights(w); C];
-            for c in 1..C {
-                weights[c] = S::load_weights(w.add(c * S::LANES * S::GROUP));
+            let mut x = [S::load_group(a); R];
+            for r in 1..R {
+                x[r] = S::load_group(a.add(r * 4));
             }
-            for r in 0..R {
-                let x = S::load_group(a.add(r * 4));
-                for c in 0..C {
-                    acc[r][c] = S::dot(acc[r][c], weights[c], x);
+            for c in 0..C {
+                let weights = S::load_weights(w.add(c * S::LANES * S::GROUP));
+                for r in 0..R {
+                    acc[r][c] = S::dot(acc[r][c], weights, x[r], unit);
                 }
             }
             a = a.add(R * 4);

@@ -41,8 +41,13 @@ import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
 export interface Host {
   /** Sends a message to the page. */
   post(message: Response, transfer?: Transferable[]): void;
-  /** Starts the engine, from the given wasm file or the package's own. */
-  startEngine(wasmUrl: string | undefined, fetch: Fetch, signal: AbortSignal): Promise<Engine>;
+  /** Starts the engine, from the given wasm file or the package's own, with so many threads or as many as are good. */
+  startEngine(
+    wasmUrl: string | undefined,
+    threads: number | undefined,
+    fetch: Fetch,
+    signal: AbortSignal,
+  ): Promise<Engine>;
   /** Reads addresses. */
   fetch: Fetch;
   /** What else loading needs of the world. */
@@ -195,7 +200,7 @@ export class Dispatcher {
       {
         ...this.#host.loading,
         fetch: this.#fetch,
-        startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, this.#host.fetch, stopped),
+        startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
         warn: (warning) => this.#host.post({ type: "warning", warning }),
       },
       load,
@@ -217,7 +222,7 @@ export class Dispatcher {
       imageSize: info.imageSize,
       precision: info.precision as LoadedModel["precision"],
       simd: info.simd,
-      threads: 1,
+      threads: info.threads,
       bytes: info.modelBytes,
     };
   }

@@ -8,6 +8,7 @@
 
 import { ClipVisionError, isCoded } from "./errors.js";
 import type { Flavour } from "./flavour.js";
+import { startHelpers } from "./threads.js";
 import { checkStatus, describeFailure, type Fetch } from "./files.js";
 import type { Precision, WirePixels } from "./protocol.js";
 
@@ -40,6 +41,7 @@ export interface EngineModel {
     imageSize: number;
     precision: string;
     simd: "none" | "simd128" | "relaxed";
+    threads: number;
     modelBytes: number;
   };
   /** Begins to read the text half. */
@@ -123,8 +125,17 @@ export interface Engine {
 /** The name under which Rust's panic hook looks for a listener. */
 const PANIC_LISTENER = "__clipVisionPanic";
 
-/** Downloads and instantiates the wasm file. The global listener for panics is set once, before any Rust runs. */
-export async function startEngine(flavour: Flavour, url: string, fetch: Fetch, signal: AbortSignal): Promise<Engine> {
+/**
+ * Downloads and instantiates the wasm file, and starts its threads. The global listener for panics is set once, before
+ * any Rust runs.
+ */
+export async function startEngine(
+  flavour: Flavour,
+  url: string,
+  threads: number,
+  fetch: Fetch,
+  signal: AbortSignal,
+): Promise<Engine> {
   let panic: string | undefined;
   Object.assign(globalThis, { [PANIC_LISTENER]: (message: string) => void (panic ??= message) });
   let response: Response;
@@ -136,16 +147,30 @@ export async function startEngine(flavour: Flavour, url: string, fetch: Fetch, s
   checkStatus(response, url);
   let memory: WebAssembly.Memory;
   try {
-    ({ memory } = await flavour.init({ module_or_path: response }));
+    if (flavour.memory) {
+      const module = await compile(response);
+      await flavour.glue.default({ module_or_path: module, memory: flavour.memory });
+      await startHelpers(flavour, module, threads - 1);
+      memory = flavour.memory;
+    } else {
+      ({ memory } = await flavour.glue.default({ module_or_path: response }));
+    }
   } catch (cause) {
     throw startFailure(cause, url);
   }
+  const { ModelLoader, Sha256, refusedBytes } = flavour.glue;
   return {
-    ModelLoader: flavour.ModelLoader,
-    Sha256: flavour.Sha256,
+    ModelLoader,
+    Sha256,
     panicMessage: () => panic,
-    memory: () => ({ held: memory.buffer.byteLength, refused: flavour.refusedBytes() }),
+    memory: () => ({ held: memory.buffer.byteLength, refused: refusedBytes() }),
   };
+}
+
+/** Compiles a module that is to be sent to threads, while it streams in if its type allows that. */
+async function compile(response: Response): Promise<WebAssembly.Module> {
+  const streams = response.headers.get("content-type") === "application/wasm";
+  return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());
 }
 
 function startFailure(cause: unknown, url: string): ClipVisionError {

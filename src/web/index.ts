@@ -113,7 +113,18 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
    * `worker-crashed`. The model's download has no limit. Default 60,000; `Infinity` waits for ever.
    */
   startTimeout?: number;
-  /** Where `clip_vision_bg.wasm` is, if not in `wasm/simd/` beside the worker. */
+  /**
+   * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
+   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
+   * whatever is asked for. Default: the processor's cores less one, at most 8. {@link ClipVisionInfo.threads} has what
+   * came of it. The embeddings are the same to the bit for any number.
+   */
+  threads?: number;
+  /**
+   * Where the wasm files are, if not in `wasm/` beside the worker: a folder like that one, with a slash at its end, or
+   * one `clip_vision_bg.wasm` of it, which then decides on SIMD and threads by the name of the folder that it is in
+   * (`simd` if it is in none of those names).
+   */
   wasmUrl?: string | URL;
 }
 
@@ -212,7 +223,7 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxBytes, maxPixels, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
+    const { precision, normalize, maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
     signal?.throwIfAborted();
     if (!platform() && typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
@@ -223,6 +234,9 @@ export class ClipVision {
     }
     if (startTimeout !== undefined && !(startTimeout > 0)) {
       throw new ClipVisionError("invalid-argument", `startTimeout can't be ${String(startTimeout)}`);
+    }
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+      throw new ClipVisionError("invalid-argument", `threads can't be ${String(threads)}`);
     }
     const files = resolveModel(model, options);
     const name = modelName(model);
@@ -241,6 +255,7 @@ export class ClipVision {
         ...(normalize !== undefined && { normalize }),
         ...(maxBytes !== undefined && { maxBytes }),
         ...(maxPixels !== undefined && { maxPixels }),
+        ...(threads !== undefined && { threads }),
         ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
       },

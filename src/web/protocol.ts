@@ -12,7 +12,7 @@ import type { WireError } from "./errors.js";
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
 export type ProtocolVersion = 2;
 
-/** How the model computes: in 32-bit floats. */
+/** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
 
 /** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
@@ -62,6 +62,7 @@ export interface WireLoad {
   normalize?: boolean;
   maxBytes?: number;
   maxPixels?: number;
+  threads?: number;
   wasmUrl?: string;
   /** Addresses are fetched by the page, with the application's own function. */
   fetchOnPage: boolean;

@@ -6,12 +6,14 @@
 import { Dispatcher } from "./dispatcher.js";
 import { startEngine } from "./engine.js";
 import { toWireError } from "./errors.js";
-import { chooseFlavour } from "./flavour.js";
+import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "./flavour.js";
 import { decodeInBrowser, readPixels } from "./pixels.js";
 import type { Request, Response } from "./protocol.js";
 import { sleep } from "./retry.js";
 import { openStore, withLock } from "./store.js";
+import { beThread, defaultThreads, isThread } from "./threads.js";
 import { createTokenizer } from "./tokenizer.js";
+import { builds } from "./wasm/index.js";
 
 /** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
 interface WorkerScope {
@@ -24,36 +26,43 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 const post = (message: Response, transfer: Transferable[] = []): void => scope.postMessage(message, transfer);
 
-/** A message to ourselves: it comes after all messages that were sent before it. */
-const turns = new MessageChannel();
-const waiting: (() => void)[] = [];
-turns.port1.onmessage = () => waiting.shift()?.();
+/** Answers the page. */
+function serve(): void {
+  // A message to ourselves comes after all messages that were sent before it.
+  const turns = new MessageChannel();
+  const waiting: (() => void)[] = [];
+  turns.port1.onmessage = () => waiting.shift()?.();
 
-const dispatcher = new Dispatcher({
-  post,
-  startEngine: async (wasmUrl, fetch, signal) => {
-    const flavour = chooseFlavour();
-    return startEngine(flavour, wasmUrl ?? flavour.wasmUrl().href, fetch, signal);
-  },
-  fetch: (url, init) => fetch(url, init),
-  loading: { sleep, origin: location.origin, openStore, lock: withLock },
-  readPixels,
-  decodeInBrowser,
-  createTokenizer,
-  nextTurn: () =>
-    new Promise((resolve) => {
-      waiting.push(resolve);
-      turns.port2.postMessage(null);
-    }),
-  now: () => performance.now(),
-});
+  const dispatcher = new Dispatcher({
+    post,
+    startEngine: async (wasmUrl, threads = defaultThreads(), fetch, signal) => {
+      const flavour = chooseFlavour(threads, wasmUrl && flavourOfUrl(wasmUrl));
+      return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), threads, fetch, signal);
+    },
+    fetch: (url, init) => fetch(url, init),
+    loading: { sleep, origin: location.origin, openStore, lock: withLock },
+    readPixels,
+    decodeInBrowser,
+    createTokenizer,
+    nextTurn: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        turns.port2.postMessage(null);
+      }),
+    now: () => performance.now(),
+  });
 
-scope.addEventListener("message", (event) => dispatcher.handle(event.data));
-// What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
-scope.addEventListener("messageerror", () => {
-  post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
-});
-scope.addEventListener("unhandledrejection", (event) => {
-  post({ type: "crashed", error: toWireError(event.reason) });
-});
-post({ type: "hello", version: 2 });
+  scope.addEventListener("message", (event) => dispatcher.handle(event.data));
+  // What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
+  scope.addEventListener("messageerror", () => {
+    post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
+  });
+  scope.addEventListener("unhandledrejection", (event) => {
+    post({ type: "crashed", error: toWireError(event.reason) });
+  });
+  post({ type: "hello", version: 2 });
+}
+
+// The engine's threads are started from this same script.
+if (isThread()) beThread((name) => builds[name]?.glue);
+else serve();

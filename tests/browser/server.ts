@@ -49,6 +49,8 @@ export interface ServerOptions {
   policy?: string;
   /** Whether other origins may read. */
   shared?: boolean;
+  /** Whether its pages are cross-origin isolated: without that there are no threads. */
+  isolated?: boolean;
 }
 
 export class TestServer {
@@ -103,6 +105,10 @@ export class TestServer {
     const headers: Record<string, string | number> = {
       "Cache-Control": "no-store",
       "Content-Security-Policy": this.#options.policy ?? STRICT_POLICY,
+      ...(this.#options.isolated && {
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Embedder-Policy": "require-corp",
+      }),
       // What a hub's content network lets be seen, and no more.
       ...(this.#options.shared && { "Access-Control-Allow-Origin": "*" }),
     };

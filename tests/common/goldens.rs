@@ -63,7 +63,7 @@ impl<'a> Golden<'a> {
         let pixels = self.clip.pixel_tensor(Image::from_bytes(bytes)).unwrap().unsqueeze(0).unwrap();
         let mut compared = 0;
         let tower = self.clip.vision_tower();
-        let mut pass = tower.start(&pixels).unwrap();
+        let mut pass = tower.start_observed(&pixels).unwrap();
         loop {
             let part = match pass.stage() {
                 VisionStage::Embeddings => "embeddings".to_owned(),

@@ -185,7 +185,7 @@ export class FakeModel implements EngineModel {
   }
 
   info(): ReturnType<EngineModel["info"]> {
-    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", modelBytes: 99 };
+    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99 };
   }
 
   textLoader(): FakeTextLoader {

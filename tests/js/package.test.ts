@@ -33,7 +33,7 @@ describe("the package", () => {
   it("names its worker and its wasm file so that bundlers find them, and evaluates nothing", () => {
     const read = (file: string) => readFileSync(new URL(`../../dist/${file}`, import.meta.url), "utf8");
     expect(read("index.js")).toContain('new Worker(new URL("./worker.js", import.meta.url), { type: "module" })');
-    expect(read("flavour.js")).toContain('new URL("./wasm/simd/clip_vision_bg.wasm", import.meta.url)');
+    expect(read("wasm/index.js")).toContain('new URL("./simd/clip_vision_bg.wasm", import.meta.url)');
     expect(read("embeddings.js")).toContain('new Worker(new URL("./search_worker.js", import.meta.url), { type: "module" })');
     const dist = readdirSync(new URL("../../dist", import.meta.url), { encoding: "utf8", recursive: true });
     const files = dist.filter((file) => file.endsWith(".js") && !file.includes("clip_vision"));

@@ -135,7 +135,7 @@ pub(super) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f64) 
 }
 
 pub(super) fn attention(sizes: &Attention, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f64> {
-    let Attention { batch, tokens, heads, head_size, causal } = *sizes;
+    let Attention { batch, tokens, heads, head_size, causal, .. } = *sizes;
     let channels = heads * head_size;
     let mut y = vec![0.0; batch * tokens * channels];
     for (image, head) in (0..batch).flat_map(|image| (0..heads).map(move |head| (image, head))) {

@@ -91,7 +91,7 @@ macro_rules! common {
 impl Simd for Avx2 {
     common!();
     ops! {
-        fn dot(acc: __m256i, w: __m256i, a: __m256i) -> __m256i {
+        fn dot(acc: __m256i, w: __m256i, a: __m256i, _unit: __m256i) -> __m256i {
             let pairs = _mm256_maddubs_epi16(a, w);
             _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         }
@@ -101,6 +101,6 @@ impl Simd for Avx2 {
 impl Simd for AvxVnni {
     common!();
     ops! {
-        fn dot(acc: __m256i, w: __m256i, a: __m256i) -> __m256i { _mm256_dpbusd_avx_epi32(acc, a, w) }
+        fn dot(acc: __m256i, w: __m256i, a: __m256i, _unit: __m256i) -> __m256i { _mm256_dpbusd_avx_epi32(acc, a, w) }
     }
 }

@@ -70,7 +70,7 @@ impl Simd for Avx512 {
         }
         fn load_weights(p: *const i8) -> __m512i { _mm512_loadu_si512(p.cast()) }
         fn load_group(p: *const u8) -> __m512i { _mm512_set1_epi32(p.cast::<i32>().read_unaligned()) }
-        fn dot(acc: __m512i, w: __m512i, a: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }
+        fn dot(acc: __m512i, w: __m512i, a: __m512i, _unit: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }
     }
     tiles!(f32: 3; 1 2 3 4 5 6 7 8);
     tiles!(int8: 3; 1 2 3 4 5 6 7 8);

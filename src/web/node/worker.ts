@@ -4,7 +4,7 @@ import { parentPort } from "node:worker_threads";
 import { Dispatcher } from "../dispatcher.js";
 import { startEngine } from "../engine.js";
 import { ClipVisionError, toWireError } from "../errors.js";
-import { chooseFlavour } from "../flavour.js";
+import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "../flavour.js";
 import type { Request, Response } from "../protocol.js";
 import { sleep } from "../retry.js";
 import { createTokenizer } from "../tokenizer.js";
@@ -16,9 +16,9 @@ const post = (message: Response, transfer: Transferable[] = []): void => port.po
 
 const dispatcher = new Dispatcher({
   post,
-  startEngine: async (wasmUrl, fetch, signal) => {
-    const flavour = chooseFlavour();
-    return startEngine(flavour, wasmUrl ?? flavour.wasmUrl().href, fetch, signal);
+  startEngine: async (wasmUrl, _threads, fetch, signal) => {
+    const flavour = chooseFlavour(1, wasmUrl && flavourOfUrl(wasmUrl));
+    return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), 1, fetch, signal);
   },
   fetch: fetchWithFiles,
   loading: {

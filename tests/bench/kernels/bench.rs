@@ -22,54 +22,52 @@ impl Rng {
 /// Seconds, from anywhere.
 pub type Clock = fn() -> f64;
 
-/// GMAC/s, best of rounds.
-pub(crate) fn f32_rate(clock: Clock, isa: Isa, m: usize, k: usize, n: usize, copies: usize, rounds: usize) -> f64 {
-    let mut rng = Rng(1);
-    let mut w = vec![];
-    for _ in 0..copies {
-        let mut b = PackedF32::builder(isa, n, k).unwrap();
-        for _ in 0..n {
-            b.push_row(&rng.vec(k, 0.05)).unwrap();
+/// Products with different weights one after the other, as in a model.
+pub(crate) struct Products {
+    weights: Vec<Packed>,
+    x: Vec<f32>,
+    y: Vec<f32>,
+    rows: usize,
+    workspace: Workspace,
+}
+
+impl Products {
+    pub(crate) fn new(isa: Isa, int8: bool, m: usize, k: usize, n: usize, copies: usize) -> Self {
+        let mut rng = Rng::new(1);
+        let mut weights = vec![];
+        for _ in 0..copies {
+            let mut builder = if int8 {
+                PackedBuilder::Int8(PackedInt8::builder(isa, n, k, Rotation::On).unwrap())
+            } else {
+                PackedBuilder::F32(PackedF32::builder(isa, n, k).unwrap())
+            };
+            for _ in 0..n {
+                builder.push_row(&rng.vec(k, 0.05)).unwrap();
+            }
+            weights.push(builder.finish(Some(&rng.vec(n, 0.1))).unwrap());
         }
-        w.push(b.finish(Some(&rng.vec(n, 0.1))).unwrap());
+        Self { weights, x: rng.vec(m * k, 1.0), y: vec![0.0; m * n], rows: m, workspace: Workspace::new() }
     }
-    let x = rng.vec(m * k, 1.0);
-    let mut y = vec![0.0; m * n];
-    let mut ws = Workspace::new();
-    let mut best = f64::MAX;
-    for _ in 0..rounds {
-        let t = clock();
-        for w in &w {
-            w.matmul(&x, m, Output::Set(Activation::None), &mut y, &mut ws, &Serial).unwrap();
+
+    pub(crate) fn run(&mut self) {
+        let Self { weights, x, y, rows, workspace } = self;
+        for weight in weights {
+            weight.matmul(x, *rows, Output::Set(Activation::None), y, workspace, &Serial).unwrap();
         }
-        best = best.min(clock() - t);
     }
-    (m * n * k * copies) as f64 / best / 1e9
 }
 
 /// GMAC/s, best of rounds.
-pub(crate) fn int8_rate(clock: Clock, isa: Isa, m: usize, k: usize, n: usize, copies: usize, rounds: usize) -> f64 {
-    let mut rng = Rng(1);
-    let mut w = vec![];
-    for _ in 0..copies {
-        let mut b = PackedInt8::builder(isa, n, k, Rotation::On).unwrap();
-        for _ in 0..n {
-            b.push_row(&rng.vec(k, 0.05)).unwrap();
-        }
-        w.push(b.finish(Some(&rng.vec(n, 0.1))).unwrap());
-    }
-    let x = rng.vec(m * k, 1.0);
-    let mut y = vec![0.0; m * n];
-    let mut ws = Workspace::new();
+#[cfg(not(target_arch = "wasm32"))]
+fn rate(isa: Isa, int8: bool, m: usize, k: usize, n: usize, rounds: usize) -> f64 {
+    let mut products = Products::new(isa, int8, m, k, n, 1);
     let mut best = f64::MAX;
     for _ in 0..rounds {
-        let t = clock();
-        for w in &w {
-            w.matmul(&x, m, Output::Set(Activation::None), &mut y, &mut ws, &Serial).unwrap();
-        }
-        best = best.min(clock() - t);
+        let t = now();
+        products.run();
+        best = best.min(now() - t);
     }
-    (m * n * k * copies) as f64 / best / 1e9
+    (m * n * k) as f64 / best / 1e9
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -136,11 +134,11 @@ pub fn main() {
     ] {
         print!("m {m} k {k} n {n}:");
         for isa in Isa::available() {
-            print!(" {} {:.1}", isa.name(), f32_rate(now, isa, m, k, n, 1, 15));
+            print!(" {} {:.1}", isa.name(), rate(isa, false, m, k, n, 15));
         }
         print!(" int8:");
         for isa in Isa::available() {
-            print!(" {} {:.1}", isa.name(), int8_rate(now, isa, m, k, n, 1, 15));
+            print!(" {} {:.1}", isa.name(), rate(isa, true, m, k, n, 15));
         }
         println!(" gemm {:.1}", gemm_rate(m, k, n, 15));
     }

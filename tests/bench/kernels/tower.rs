@@ -131,7 +131,7 @@ impl Tower {
             let t1 = clock();
             l.qkv.run(&h, rows, Output::Set(Activation::None), &mut qkv, ws, pool)?;
             let t2 = clock();
-            let a = Attention { batch, tokens, heads: self.heads, head_size: d / self.heads, causal: false };
+            let a = Attention { batch, tokens, queries: tokens, heads: self.heads, head_size: d / self.heads, causal: false };
             a.run_fused(isa, &qkv, &mut h, ws, pool)?;
             let t3 = clock();
             let mut rows = rows;

@@ -1,0 +1,158 @@
+//! A pool of threads that somebody else starts.
+//!
+//! In a browser a thread is a worker, which only JavaScript can start; what it does from then on is here: it calls
+//! [`Threads::help`] and stays there. The thread that hands out tasks takes part in the work, and never waits for a helper
+//! that has not taken a task yet: one that is late, or was never given a processor, costs nothing.
+//!
+//! All that is to be known of a run is in one word, [`Threads::claims`]: how many tasks it has and which is the next. A
+//! thread takes a task by raising it. Whoever has one may read [`Threads::job`], since the run can't end before that
+//! task does. Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and
+//! goes on asleep: std's locks are WebAssembly's own `memory.atomic.wait32` there.
+
+use super::pool::Pool;
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+/// How often to look before falling asleep: some 20 µs.
+const LOOKS: usize = 20_000;
+
+/// The most tasks of a run: what half a word holds.
+const MOST_TASKS: usize = u16::MAX as usize;
+
+type Job = *const (dyn Fn(usize) + Sync);
+
+/// See the module. One for a whole program, so that threads find it without being told.
+pub(crate) struct Threads {
+    /// Tasks of this run in the upper half, tasks taken in the lower one: equal when there is nothing to take.
+    claims: AtomicU32,
+    /// What to call with a task's number.
+    job: UnsafeCell<Option<Job>>,
+    /// Tasks of this run that have returned.
+    done: AtomicU32,
+    /// Whether a run is under way.
+    busy: AtomicBool,
+    /// Threads that help.
+    helpers: AtomicUsize,
+    /// Whether one of them stopped in the middle of a task, which then never ends.
+    failed: AtomicBool,
+    /// Held only to fall asleep and to wake sleepers, so that no call is missed.
+    lock: Mutex<()>,
+    /// There is something to take.
+    work: Condvar,
+    /// A run is over, or a helper failed.
+    end: Condvar,
+}
+
+// SAFETY: `job` is written between two runs by the thread that set `busy`, and read by threads that hold one of the run's
+// tasks; the atomic that the task was taken from orders the two. What it points to is Sync.
+unsafe impl Sync for Threads {}
+
+impl Threads {
+    pub(crate) const fn new() -> Self {
+        Self {
+            claims: AtomicU32::new(0),
+            job: UnsafeCell::new(None),
+            done: AtomicU32::new(0),
+            busy: AtomicBool::new(false),
+            helpers: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            lock: Mutex::new(()),
+            work: Condvar::new(),
+            end: Condvar::new(),
+        }
+    }
+
+    /// Says that so many threads help: from now on work is split for them.
+    pub(crate) fn set_helpers(&self, helpers: usize) {
+        self.helpers.store(helpers, Ordering::Relaxed);
+    }
+
+    /// Works for this pool, for ever.
+    pub(crate) fn help(&self) -> ! {
+        loop {
+            self.wait(&self.work, || self.has_task());
+            self.take_tasks();
+        }
+    }
+
+    /// Says that a helper stopped in the middle of a task: whoever waits for it panics.
+    pub(crate) fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.wake(&self.end);
+    }
+
+    fn has_task(&self) -> bool {
+        let claims = self.claims.load(Ordering::Acquire);
+        claims >> 16 != claims & 0xFFFF
+    }
+
+    /// Takes tasks and does them until there are none left.
+    fn take_tasks(&self) {
+        let mut claims = self.claims.load(Ordering::Acquire);
+        while claims >> 16 != claims & 0xFFFF {
+            match self.claims.compare_exchange_weak(claims, claims + 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => {
+                    // SAFETY: this thread holds a task that is not done, so that `run` has not returned: the job is the
+                    // one it was called with.
+                    unsafe {
+                        if let Some(job) = *self.job.get() {
+                            (*job)((claims & 0xFFFF) as usize);
+                        }
+                    }
+                    // The last one out: the caller may be asleep.
+                    if self.done.fetch_add(1, Ordering::AcqRel) + 1 == claims >> 16 {
+                        self.wake(&self.end);
+                    }
+                    claims = self.claims.load(Ordering::Acquire);
+                }
+                Err(now) => claims = now,
+            }
+        }
+    }
+
+    fn wait(&self, bell: &Condvar, ready: impl Fn() -> bool) {
+        for _ in 0..LOOKS {
+            if ready() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        while !ready() {
+            guard = bell.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Wakes those who wait at `bell` for what was just made true. The lock is taken so that nobody is between having
+    /// looked and having fallen asleep.
+    fn wake(&self, bell: &Condvar) {
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
+        bell.notify_all();
+    }
+}
+
+impl Pool for Threads {
+    fn threads(&self) -> usize {
+        self.helpers.load(Ordering::Relaxed) + 1
+    }
+
+    /// # Panics
+    /// If a helper [failed](Self::fail).
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        if tasks <= 1 || tasks > MOST_TASKS || self.threads() == 1 || self.busy.swap(true, Ordering::Acquire) {
+            return (0..tasks).for_each(task);
+        }
+        // SAFETY: only the lifetime changes. Nobody reads the job without holding a task of this run, and this function
+        // returns when all tasks are done. Nobody reads it now: the tasks of the run before are all done.
+        unsafe { *self.job.get() = Some(std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(task)) };
+        self.done.store(0, Ordering::Relaxed);
+        self.claims.store((tasks as u32) << 16, Ordering::Release);
+        self.wake(&self.work);
+        self.take_tasks();
+        let is_done = || self.done.load(Ordering::Acquire) == tasks as u32;
+        self.wait(&self.end, || is_done() || self.failed.load(Ordering::Acquire));
+        assert!(is_done(), "a thread of the engine stopped in the middle of its work");
+        self.busy.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,4 @@
+//! See `run.mjs`.
+fn main() {
+    kernel_bench::bench::main();
+}
