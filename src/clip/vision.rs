@@ -19,8 +19,7 @@ pub enum VisionStage {
     Embeddings,
     /// After the layer norm before the encoder: (batch, tokens, hidden).
     PreNorm,
-    /// After encoder layer `0`, `1`, …: (batch, tokens, hidden); after the last one, (batch, 1, hidden): the class token,
-    /// since the embedding is made of nothing else.
+    /// After encoder layer `0`, `1`, …: (batch, tokens, hidden).
     Layer(usize),
     /// The class token after the last layer norm: (batch, hidden).
     Pooled,
@@ -36,6 +35,7 @@ pub enum VisionStage {
 pub struct VisionPass {
     stage: VisionStage,
     output: Tensor,
+    wanted: Wanted,
 }
 
 impl VisionPass {
@@ -78,7 +78,20 @@ impl VisionTower {
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn start(&self, pixels: &Tensor) -> Result<VisionPass> {
-        Ok(VisionPass { stage: VisionStage::Embeddings, output: self.embed_patches(pixels)? })
+        self.start_for(pixels, Wanted::First)
+    }
+
+    /// The same for whoever looks at the parts: of the last layer all tokens are computed, though the embedding needs the
+    /// class token alone.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn start_observed(&self, pixels: &Tensor) -> Result<VisionPass> {
+        self.start_for(pixels, Wanted::All)
+    }
+
+    fn start_for(&self, pixels: &Tensor, wanted: Wanted) -> Result<VisionPass> {
+        Ok(VisionPass { stage: VisionStage::Embeddings, output: self.embed_patches(pixels)?, wanted })
     }
 
     /// Computes the next part of a pass, which for the most part is a layer of the encoder; false, and nothing is done,
@@ -90,21 +103,21 @@ impl VisionTower {
         let x = &pass.output;
         let (stage, output) = match pass.stage {
             VisionStage::Embeddings => (VisionStage::PreNorm, self.pre_norm.forward(x)?),
-            VisionStage::PreNorm => self.encode(0, x)?,
-            VisionStage::Layer(index) => self.encode(index + 1, x)?,
+            VisionStage::PreNorm => self.encode(0, x, pass.wanted)?,
+            VisionStage::Layer(index) => self.encode(index + 1, x, pass.wanted)?,
             VisionStage::Pooled => match &self.projection {
                 Some(projection) => (VisionStage::Projected, projection.forward(x)?),
                 None => return Ok(false),
             },
             VisionStage::Projected => return Ok(false),
         };
-        *pass = VisionPass { stage, output };
+        *pass = VisionPass { stage, output, ..*pass };
         Ok(true)
     }
 
-    /// Layer `index` of the encoder; after the last one, which computes it alone, the class token is what remains.
-    fn encode(&self, index: usize, x: &Tensor) -> Result<(VisionStage, Tensor)> {
-        match self.encoder.forward_layer(index, x, Mask::None, Wanted::First) {
+    /// Layer `index` of the encoder; after the last one the class token is what remains.
+    fn encode(&self, index: usize, x: &Tensor, wanted: Wanted) -> Result<(VisionStage, Tensor)> {
+        match self.encoder.forward_layer(index, x, Mask::None, wanted) {
             Some(output) => Ok((VisionStage::Layer(index), output?)),
             None => Ok((VisionStage::Pooled, self.post_norm.forward(&x.i((.., 0, ..))?)?)),
         }

@@ -149,19 +149,21 @@ export async function startEngine(
   try {
     if (flavour.memory) {
       const module = await compile(response);
-      ({ memory } = await flavour.glue.default({ module_or_path: module, memory: flavour.memory }));
+      await flavour.glue.default({ module_or_path: module, memory: flavour.memory });
       await startHelpers(flavour, module, threads - 1);
+      memory = flavour.memory;
     } else {
       ({ memory } = await flavour.glue.default({ module_or_path: response }));
     }
   } catch (cause) {
     throw startFailure(cause, url);
   }
+  const { ModelLoader, Sha256, refusedBytes } = flavour.glue;
   return {
-    ModelLoader: flavour.glue.ModelLoader,
-    Sha256: flavour.glue.Sha256,
+    ModelLoader,
+    Sha256,
     panicMessage: () => panic,
-    memory: () => ({ held: memory.buffer.byteLength, refused: flavour.glue.refusedBytes() }),
+    memory: () => ({ held: memory.buffer.byteLength, refused: refusedBytes() }),
   };
 }
 

@@ -232,11 +232,11 @@ export class ClipVision {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
       throw new ClipVisionError("invalid-argument", `${name} can't be ${String(most)}`);
     }
-    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-      throw new ClipVisionError("invalid-argument", `threads can't be ${String(threads)}`);
-    }
     if (startTimeout !== undefined && !(startTimeout > 0)) {
       throw new ClipVisionError("invalid-argument", `startTimeout can't be ${String(startTimeout)}`);
+    }
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+      throw new ClipVisionError("invalid-argument", `threads can't be ${String(threads)}`);
     }
     const files = resolveModel(model, options);
     const name = modelName(model);

@@ -16,7 +16,6 @@ const post = (message: Response, transfer: Transferable[] = []): void => port.po
 
 const dispatcher = new Dispatcher({
   post,
-  // One thread: the builds with more are started by the browser's means.
   startEngine: async (wasmUrl, _threads, fetch, signal) => {
     const flavour = chooseFlavour(1, wasmUrl && flavourOfUrl(wasmUrl));
     return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), 1, fetch, signal);
