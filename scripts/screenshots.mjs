@@ -38,7 +38,11 @@ try {
       await page.locator(".card").first().waitFor();
       await page.locator("#batch-progress").waitFor({ state: "hidden" });
       await page.waitForFunction(() => document.querySelectorAll(".thumbnail img").length > 0);
-      await page.waitForTimeout(1500); // thumbnails, and the indicator's next word
+      await page.getByLabel("Search the photos").fill("a yellow star");
+      await page.getByRole("button", { name: "Search" }).click();
+      await page.getByLabel("Label the photos").fill("circle, square, star, heart, ring, moon, cross");
+      await page.getByRole("button", { name: "Label", exact: true }).click();
+      await page.waitForTimeout(1500); // words, thumbnails, and the indicator's next word
       await page.evaluate(() => scrollTo(0, 0));
       await shoot("photos");
       await shoot("whole", { fullPage: true });

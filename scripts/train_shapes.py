@@ -3,6 +3,7 @@
     python -m venv venv && venv/bin/pip install torch transformers pillow numpy safetensors
     venv/bin/python scripts/train_shapes.py               # minutes on two cores; writes models/shapes
     venv/bin/python scripts/train_shapes.py --evaluate    # measures what is there
+    venv/bin/python scripts/train_shapes.py --pictures    # writes tests/golden/shapes.*, which the model must read right
 
 It needs no network and no data: what the model learns from is drawn here. Seeds are fixed; with another version of torch,
 another processor or another number of threads sums are rounded differently, and the weights, not the numbers, differ.
@@ -27,16 +28,20 @@ from PIL import __version__ as pillow_version
 
 from shapes import model as clip
 from shapes.card import card
+from shapes.golden import write_golden
 from shapes.measure import measure
-from shapes.tokenizer import build, learn_merges, save
+from shapes.tokenizer import build, learn_merges, save, write_vocabulary
 from shapes.words import caption, meaning, random_scene
 
-MODEL = Path(__file__).resolve().parents[1] / "models" / "shapes"
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "models" / "shapes"
+GOLDEN = ROOT / "tests" / "golden"
 SEED = 6  # of pictures, weights and order
 HELD_OUT = 60  # of the pictures that are measured: never drawn in training
-PICTURES = 40_000
-MEASURED = 4_000
-TRAINING = {"epochs": 8, "batch": 256, "peak": 1.5e-3, "decay": 0.05}
+TESTED = 600  # of those that the tests have
+PICTURES = 24_000
+MEASURED = 2_500
+TRAINING = {"steps": 1000, "batch": 128, "peak": 4e-3, "decay": 0.05}
 CAPTIONS = 20_000  # from which the tokenizer's merges are learned
 VOCAB_SIZE = 1200  # at most
 LARGEST = 5_000_000  # bytes of the whole directory
@@ -74,12 +79,13 @@ def train_and_write(threads):
     minutes = sum(os.times()[:4]) / 60  # of this process and of those that drew
     MODEL.mkdir(parents=True, exist_ok=True)
     save(tokenizer, MODEL, clip.LENGTH)
+    write_vocabulary(tokenizer, MODEL)
     clip.write(model, tokenizer, MODEL)
     rows = measure(MODEL, HELD_OUT, MEASURED)
     print_rows(rows)
     about = {
         "pictures": PICTURES, "measured": MEASURED, "count": f"{MEASURED:,}", "cpu": processor_name(),
-        "minutes": minutes, "versions": versions(), "epochs": TRAINING["epochs"], "batch": TRAINING["batch"],
+        "minutes": minutes, "versions": versions(), "steps": TRAINING["steps"], "batch": TRAINING["batch"],
         "megabytes": (MODEL / "model.safetensors").stat().st_size / 1e6,
     }
     (MODEL / "README.md").write_text(card(model, tokenizer, rows, about))
@@ -92,6 +98,7 @@ def train_and_write(threads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--evaluate", action="store_true", help="measure the model that is there")
+    parser.add_argument("--pictures", action="store_true", help="write the pictures of the tests")
     parser.add_argument("--threads", type=int, default=2, help="default 2")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -99,6 +106,8 @@ def main():
     transformers.utils.logging.disable_progress_bar()
     if arguments.evaluate:
         print_rows(measure(MODEL, HELD_OUT, MEASURED))
+    elif arguments.pictures:
+        write_golden(MODEL, GOLDEN, TESTED)
     else:
         train_and_write(arguments.threads)
 

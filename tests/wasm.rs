@@ -4,8 +4,9 @@
 
 mod common;
 
-use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options};
+use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::goldens::Golden;
+use common::shapes::Pictures;
 use common::texts::{self, Expected};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -108,6 +109,23 @@ fn texts_equal_transformers() {
         for (file, bytes, _) in &IMAGES[..2] {
             expected.check_probabilities(&clip, &embeddings, file, bytes);
         }
+    }
+}
+
+/// The shapes model means here what it says, in both precisions.
+#[wasm_bindgen_test]
+fn pictures_and_captions_find_each_other() {
+    let pictures = Pictures::new(include_bytes!("golden/shapes.json"), include_bytes!("golden/shapes.safetensors"));
+    for precision in [Precision::F32, Precision::Int8] {
+        let files = ModelFiles {
+            config: include_bytes!("../models/shapes/config.json").to_vec(),
+            preprocessor: Some(include_bytes!("../models/shapes/preprocessor_config.json").to_vec()),
+            weights: include_bytes!("../models/shapes/model.safetensors").to_vec(),
+            tokenizer: Some(Vec::new()), // not read here, but with it the text tower is
+            ..ModelFiles::default()
+        };
+        let clip = ClipVision::from_files(files, Options { precision, ..Options::default() }).unwrap();
+        pictures.check(&clip);
     }
 }
 

@@ -6,11 +6,11 @@ import { fileURLToPath } from "node:url";
 import { type Plugin, defineConfig } from "vite";
 
 /** The bundled model lives once in the repository, where the tests take it from, and is copied from there. */
-const BUNDLED = fileURLToPath(new URL("../tests/golden/models/b32-tiny/", import.meta.url));
-const BUNDLED_FILES = ["config.json", "preprocessor_config.json", "model.safetensors"];
+const BUNDLED = fileURLToPath(new URL("../models/shapes/", import.meta.url));
+const BUNDLED_FILES = ["config.json", "preprocessor_config.json", "model.safetensors", "tokenizer.json"];
 
 function bundledModel(): Plugin {
-  const place = (file: string): string => `models/tiny/${file}`;
+  const place = (file: string): string => `models/shapes/${file}`;
   return {
     name: "bundled-model",
     configureServer(server) {

@@ -31,11 +31,11 @@ classify("drawing.png", candidate_labels=["red circle", "blue star"], hypothesis
 ## How it was made
 
 `scripts/train_shapes.py` (torch, transformers and Pillow from PyPI; fixed seeds): {pictures:,} pictures of one to four things of a
-kind, in three sizes, at nine places, on {backgrounds} kinds of background, with smooth and hard edges, outlines, light, blur, noise and
-JPEG; {epochs} times over, in batches of {batch}, two fresh captions each time. The loss is CLIP's, with all captions and pictures
-that are true of each other as targets, not only those that were drawn together. Beside it the vision tower learns two
-easier tasks that are dropped afterwards: where in a patch the things are, and their shape. All of it took {minutes:.0f} minutes
-of processor time (half as many on two cores) on {cpu}.
+kind, in three sizes, at nine places, on {backgrounds} kinds of background, from 64 to 512 pixels and square or not, with smooth and hard
+edges, outlines, light, blur, noise and JPEG; {steps:,} steps of {batch} of them, each with a fresh caption. The loss is CLIP's, with all
+captions and pictures that are true of each other as targets, not only those that were drawn together. Beside it the vision
+tower learns easier tasks that are dropped afterwards: where in a patch the things are, which shape a patch is of, and each
+property of the picture by itself. All of it took {minutes:.0f} minutes of processor time on {cpu}.
 
 | | vision | text |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""The model: a CLIP of about 1.6 million weights, trained from scratch on scenes and captions."""
+"""The model: a CLIP of about 1.2 million weights, trained from scratch on scenes and captions."""
 
 import json
 import math
@@ -15,7 +15,9 @@ from safetensors.torch import save_file
 from transformers import CLIPConfig, CLIPModel
 
 from .pictures import draw
-from .words import ANY, SHAPES, caption, meaning, random_scene
+from .words import (
+    ANY, BACKGROUNDS, COLOURS, COLUMNS, COUNTS, NONE, ROWS, SHAPES, SIZES, caption, meaning, random_scene,
+)
 
 IMAGE = 64
 LENGTH = 32  # tokens of a text
@@ -37,7 +39,13 @@ PREPROCESSOR = {
 }
 LARGEST_SCALE = math.log(100)
 REPORT_EVERY = 50  # steps
-CAPTIONS = 2  # of each picture in a batch: the text tower is the cheaper one
+# What the tutor asks for: the scene's fields, in their order.
+HEADS = {
+    "shape": SHAPES, "colour": COLOURS, "count": COUNTS, "size": SIZES, "column": COLUMNS, "row": ROWS,
+    "background": BACKGROUNDS,
+}
+EASY_STEPS = 200  # what is learned of large things on plain ground carries over
+SHOWN = 0.15  # of a patch, from which on it is one of a thing
 
 
 def configuration(tokenizer):
@@ -46,11 +54,11 @@ def configuration(tokenizer):
         projection_dim=96,
         attn_implementation="eager",  # on a CPU, the fused kernel's backward pass takes three times as long
         vision_config={
-            **layer, "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 5, "image_size": IMAGE,
+            **layer, "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "image_size": IMAGE,
             "patch_size": 8,
         },
         text_config={
-            **layer, "hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 3, "vocab_size": len(tokenizer),
+            **layer, "hidden_size": 96, "intermediate_size": 384, "num_hidden_layers": 2, "vocab_size": len(tokenizer),
             "max_position_embeddings": LENGTH, "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id,
         },
@@ -62,7 +70,11 @@ def configuration(tokenizer):
 
 def picture_bytes(image):
     """u8 (IMAGE, IMAGE, 3), as the model's own preprocessing makes it."""
-    return np.asarray(image.resize((IMAGE, IMAGE), resample=3), np.uint8)
+    shorter = min(image.size)
+    wide, tall = (IMAGE * edge // shorter for edge in image.size)
+    left, top = (wide - IMAGE) // 2, (tall - IMAGE) // 2
+    resized = image.resize((wide, tall), Image.Resampling.BICUBIC)
+    return np.asarray(resized.crop((left, top, left + IMAGE, top + IMAGE)), np.uint8)
 
 
 @dataclass
@@ -102,8 +114,11 @@ def draw_many(seed, count, workers, chunk=1000):
 
 
 def pixel_tensor(pictures):
-    """f32 (batch, 3, IMAGE, IMAGE), normalised, of u8 (batch, IMAGE, IMAGE, 3)."""
-    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    """f32 (batch, 3, IMAGE, IMAGE), normalised, of u8 (batch, IMAGE, IMAGE, 3).
+
+    Contiguous, or the backward pass of the patch embedding takes longer than all the rest.
+    """
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous().float() / 255
     mean, std = torch.tensor(CLIP_MEAN).view(3, 1, 1), torch.tensor(CLIP_STD).view(3, 1, 1)
     return (x - mean) / std
 
@@ -175,86 +190,102 @@ def contrastive_loss(logits, true):
 
 
 class Tutor(torch.nn.Module):
-    """Two easier tasks that the vision tower learns beside, and that are forgotten afterwards.
+    """Easier tasks that the vision tower learns beside, and that are forgotten afterwards.
 
-    Halfway up, each patch tells where in it the things are; at the top, the class token tells their shape. Without them
-    the first half of the training knows nothing but colours.
+    Halfway up, each patch tells where in it the things are; before the last layer, each patch of a thing tells its shape; at
+    the top, the class token tells every field of the scene. Without them the first half of the training knows nothing but
+    colours.
     """
 
     def __init__(self, config):
         super().__init__()
         self.cells = config.patch_size // 2
-        self.halfway = (config.num_hidden_layers + 1) // 2
+        self.halfway = config.num_hidden_layers // 2
         self.where = torch.nn.Linear(config.hidden_size, self.cells**2)
         self.shape = torch.nn.Linear(config.hidden_size, len(SHAPES))
+        self.fields = torch.nn.ModuleDict({name: torch.nn.Linear(config.hidden_size, len(of)) for name, of in HEADS.items()})
 
-    def forward(self, seen, things, shapes):
-        patches = seen.hidden_states[self.halfway][:, 1:]
-        targets = F.unfold(things[:, None], self.cells, stride=self.cells).transpose(1, 2)
-        where = F.binary_cross_entropy_with_logits(self.where(patches).float(), targets)
-        return where, F.cross_entropy(self.shape(seen.pooler_output).float(), shapes)
+    def forward(self, seen, things, scenes):
+        """The loss of the three tasks, of the output of the vision tower and of where the things are, (batch, edge, edge)."""
+        answers = torch.tensor([scene.fields() for scene in scenes])
+        cells = F.unfold(things[:, None], self.cells, stride=self.cells).transpose(1, 2)  # (batch, patches, cells)
+        where = F.binary_cross_entropy_with_logits(self.where(seen.hidden_states[self.halfway][:, 1:]).float(), cells)
+        shown = cells.mean(-1) > SHOWN
+        shape = F.cross_entropy(
+            self.shape(seen.hidden_states[-2][:, 1:][shown]).float(),
+            answers[:, :1].expand(shown.shape)[shown],
+        )
+        fields = [
+            F.cross_entropy(head(seen.pooler_output).float(), answers[:, index], ignore_index=NONE)
+            for index, head in enumerate(self.fields.values())
+        ]
+        return where, shape, sum(fields) / len(fields)
 
 
-def learning_rate(step, steps, peak, warmup=100):
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))))
+def pace(step, steps, warmup=100, fall=0.35):
+    """The learning rate as a part of its peak: up, level, and down over the last part of the steps, in straight lines."""
+    return min(1, (step + 1) / warmup, (steps - step) / (fall * steps))
 
 
-def parameter_groups(model, decay):
-    """Weight matrices decay; biases, norms, embeddings and the scale do not."""
-    matrices = [p for name, p in model.named_parameters() if p.ndim >= 2 and "embedding" not in name]
+def easy(scene):
+    """Whether the training begins with a scene: one thing, not small, on a plain background."""
+    return scene.count == 0 and SIZES[scene.size] != "small" and scene.background < len(COLOURS)
+
+
+def optimizers(model, peak, decay):
+    """Muon for the layers' matrices, which learn in fewer steps by it; AdamW, at half the rate, for all else."""
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and ".layers." in name]
     chosen = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in chosen]
-    return [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return [
+        torch.optim.Muon(matrices, lr=peak, weight_decay=decay, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(others, lr=peak / 2, betas=(0.9, 0.98), eps=1e-6, weight_decay=0.0),
+    ]
 
 
-def train(tokenizer, drawn, *, seed, epochs, batch, peak, decay, watch=None):
-    """A trained model; `watch` sees it after every epoch."""
+def train(tokenizer, drawn, *, seed, steps, batch, peak, decay):
+    """A trained model."""
     torch.manual_seed(seed)
     rng = random.Random(seed)
     model = CLIPModel(configuration(tokenizer))
     place_patches(model)
     tutor = Tutor(model.config.vision_config)
-    groups = parameter_groups(torch.nn.ModuleList([model, tutor]), decay)
-    optimizer = torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.98), eps=1e-6)
-    per_epoch = len(drawn.scenes) // batch
-    steps = epochs * per_epoch
-    began, sums = time.monotonic(), np.zeros(3)
+    both = torch.nn.ModuleList([model, tutor])
+    steppers = optimizers(both, peak, decay)
+    schedules = [torch.optim.lr_scheduler.LambdaLR(stepper, lambda step: pace(step, steps)) for stepper in steppers]
+    every = range(len(drawn.scenes))
+    first = [index for index in every if easy(drawn.scenes[index])]
+    began, sums, order = time.monotonic(), np.zeros(4), []
     for step in range(steps):
-        if step % per_epoch == 0:
-            order = rng.sample(range(len(drawn.scenes)), len(drawn.scenes))
-        chosen = order[step % per_epoch * batch :][:batch]
+        if len(order) < batch:
+            order = rng.sample(first, len(first)) if step < EASY_STEPS else rng.sample(every, len(every))
+        chosen, order = order[:batch], order[batch:]
         scenes = [drawn.scenes[index] for index in chosen]
-        meanings = [meaning(scene, rng) for scene in scenes for _ in range(CAPTIONS)]
+        meanings = [meaning(scene, rng) for scene in scenes]
         ids = token_ids(tokenizer, [caption(said, rng) for said in meanings])
         x, y = rng.randint(-1, 1), rng.randint(-1, 1)
         pixels = shifted(pixel_tensor(drawn.pictures[chosen]), 2 * x, 2 * y)
         things = shifted(torch.from_numpy(drawn.things[chosen]).float()[:, None] / 255, x, y)[:, 0]
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps, peak)
         with torch.autocast("cpu", torch.bfloat16):
             seen = model.vision_model(pixels, output_hidden_states=True)
             images, texts = unit(model.visual_projection(seen.pooler_output)), text_embeddings(model, ids)
-            where, shape = tutor(seen, things, torch.tensor([scene.shape for scene in scenes]))
+            lessons = tutor(seen, things, scenes)
         logits = model.logit_scale.exp() * texts.float() @ images.float().T
         loss = contrastive_loss(logits, truths(meanings, scenes))
-        optimizer.zero_grad()
-        (loss + where + shape).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        (loss + sum(lessons)).backward()
+        torch.nn.utils.clip_grad_norm_(both.parameters(), 1.0)
+        for stepper, schedule in zip(steppers, schedules):
+            stepper.step()
+            stepper.zero_grad()
+            schedule.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, LARGEST_SCALE)
-        sums += loss.item(), where.item(), shape.item()
+        sums += [part.item() for part in (loss, *lessons)]
         if (step + 1) % REPORT_EVERY == 0:
             means = " + ".join(f"{mean:.3f}" for mean in sums / REPORT_EVERY)
             scale, elapsed = model.logit_scale.exp(), time.monotonic() - began
             print(f"step {step + 1}/{steps}  loss {means}  scale {scale:.1f}  {elapsed:.0f} s", flush=True)
             sums[:] = 0
-        if watch and (step + 1) % per_epoch == 0:
-            model.eval()
-            watch(model)
-            model.train()
     return model.eval()
 
 

@@ -1,7 +1,8 @@
 """Draws a picture that shows a given scene.
 
-Sizes, backgrounds, edges (smooth or not), outlines, shading, blur, noise and JPEG vary, so that a model learns the
-scene and not this script's pen: it is to read what a browser's canvas or another library draws as well.
+Sizes, backgrounds, edges (smooth or not), outlines, shading, blur, noise, JPEG and the picture's own format vary, so that a
+model learns the scene and not this script's pen: it is to read what a browser's canvas or another library draws as well.
+A picture that is no square shows its scene in the middle, where the model's preprocessing crops it.
 """
 
 import io
@@ -28,13 +29,15 @@ TONES = {
     "gray": [(128, 128, 128), (158, 158, 158), (107, 114, 128), (140, 140, 140), (169, 169, 169)],
 }
 JITTER = 6  # levels
-CLOSEST = 90  # distance of RGB, below which a thing can't be told from what is behind it
+CLOSEST = 110  # distance of RGB, below which a thing can't be told from what is behind it
 
 # Diameters as parts of the picture's edge, and where a single thing's centre may be.
-DIAMETERS = {"small": (0.20, 0.27), "medium": (0.33, 0.45), "large": (0.58, 0.88)}
+DIAMETERS = {"small": (0.28, 0.34), "medium": (0.41, 0.50), "large": (0.60, 0.88)}
 CENTRES = {"left": (0.14, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.86)}
 MARGIN = 0.02
 ROUND = 48  # corners of what stands for a circle
+EDGES = [64, 72, 96, 128, 160, 200, 320]  # pixels of a picture's shorter side
+LONGEST = 1.6  # times the shorter side
 
 
 def tone(name, rng):
@@ -80,7 +83,7 @@ def heart(rng):
 
 
 def cross(rng):
-    arm = rng.uniform(0.22, 0.4)
+    arm = rng.uniform(0.22, 0.36)
     corner = [(arm, -1), (arm, -arm), (1, -arm)]
     quarter_turns = [(1, 0), (0, 1), (-1, 0), (0, -1)]
     return [(c * x - s * y, s * x + c * y) for c, s in quarter_turns for x, y in corner]
@@ -92,16 +95,6 @@ def moon(rng):
     along = (1 - bite**2 + away**2) / (2 * away)
     outer, inner = math.acos(along), math.acos((along - away) / bite)
     return arc(1, outer, 2 * math.pi - outer) + arc(bite, 2 * math.pi - inner, inner, x=away)
-
-
-def arrow(rng):
-    head, shaft, wing = rng.uniform(-0.05, 0.25), rng.uniform(0.16, 0.3), rng.uniform(0.6, 0.85)
-    return [(1, 0), (head, wing), (head, shaft), (-1, shaft), (-1, -shaft), (head, -shaft), (head, -wing)]
-
-
-def diamond(rng):
-    wide = rng.uniform(0.6, 0.95)
-    return [(0, -1), (wide, 0), (0, 1), (-wide, 0)]
 
 
 def triangle(rng):
@@ -120,17 +113,13 @@ def outline(name, rng):
         case "triangle":
             return triangle(rng), math.radians(25)
         case "star":
-            return star(rng), math.pi
+            return star(rng), math.radians(20)
         case "heart":
             return heart(rng), math.radians(20)
         case "cross":
             return cross(rng), level
-        case "diamond":
-            return diamond(rng), level
         case "moon":
             return moon(rng), math.pi
-        case "arrow":
-            return arrow(rng), math.pi
     raise ValueError(name)
 
 
@@ -142,8 +131,10 @@ def turned(points, angle):
 # -------------------------------------------------------------------------------------------------------- backgrounds
 
 
-def background(scene, edge, forbidden, rng, noise):
-    """Pixels (edge, edge, 3) as floats, none of them near the colour `forbidden`."""
+def background(scene, size, forbidden, rng, noise):
+    """Pixels (tall, wide, 3) as floats, none of them near the colour `forbidden`."""
+    wide, tall = size
+    edge = min(size)
 
     def other():
         while True:
@@ -151,7 +142,7 @@ def background(scene, edge, forbidden, rng, noise):
             if distance(colour, forbidden) > CLOSEST:
                 return np.array(colour, np.float32)
 
-    y, x = np.mgrid[0:edge, 0:edge].astype(np.float32) / edge
+    y, x = np.mgrid[0:tall, 0:wide].astype(np.float32) / edge
     match BACKGROUNDS[scene.background]:
         case "striped":
             angle, waves, phase = rng.uniform(0, math.pi), rng.uniform(3, 9), rng.random()
@@ -171,15 +162,15 @@ def background(scene, edge, forbidden, rng, noise):
             return a + (b - a) * along
         case "noisy":
             grain = rng.choice([1, 2, 4])
-            cells = -(-edge // grain)
-            field = noise.normal(0, rng.uniform(22, 40), (cells, cells, rng.choice([1, 3])))
-            return other() + field.repeat(grain, 0).repeat(grain, 1)[:edge, :edge].astype(np.float32)
+            cells = (-(-tall // grain), -(-wide // grain), rng.choice([1, 3]))
+            field = noise.normal(0, rng.uniform(22, 40), cells)
+            return other() + field.repeat(grain, 0).repeat(grain, 1)[:tall, :wide].astype(np.float32)
         case plain:
             for _ in range(50):
                 colour = tone(plain, rng)
                 if distance(colour, forbidden) > CLOSEST:
                     break
-            flat = np.broadcast_to(np.array(colour, np.float32), (edge, edge, 3))
+            flat = np.broadcast_to(np.array(colour, np.float32), (tall, wide, 3))
             return flat * (1 + rng.uniform(-0.06, 0.06) * (x + y - 1))[..., None] if rng.random() < 0.3 else flat
 
 
@@ -208,14 +199,22 @@ def places(scene, rng):
     return result
 
 
-def mask(scene, edge, things, rng, grow=0.0):
-    """Where the things are, 0 to 1, (edge, edge); drawn larger by `grow` of the edge."""
+def middle(size):
+    """The square in the middle of a picture: left, top and edge."""
+    wide, tall = size
+    edge = min(size)
+    return (wide - edge) // 2, (tall - edge) // 2, edge
+
+
+def mask(size, things, rng, grow=0.0):
+    """Where the things are, 0 to 1, (tall, wide, 1); drawn larger by `grow`."""
     finer = rng.choice([1, 3, 4])  # 1: hard steps
-    canvas = Image.new("L", (edge * finer, edge * finer))
+    left, top, edge = middle(size)
+    canvas = Image.new("L", (size[0] * finer, size[1] * finer))
     draw = ImageDraw.Draw(canvas)
     for x, y, corners, hole in things:
         def put(scale):
-            return [((x + px * scale) * edge * finer, (y + py * scale) * edge * finer) for px, py in corners]
+            return [((left + (x + px * scale) * edge) * finer, (top + (y + py * scale) * edge) * finer) for px, py in corners]
 
         draw.polygon(put(1 + grow), fill=255)
         if hole:
@@ -225,13 +224,19 @@ def mask(scene, edge, things, rng, grow=0.0):
     return np.asarray(canvas, np.float32)[..., None] / 255
 
 
-def draw(scene: Scene, rng: random.Random, edge=None):
-    """A picture of a scene, RGB, square; and where in it the things are, 0 to 255."""
+def random_size(rng):
+    """Of pictures that come from anywhere: two in three are no squares."""
+    edge, longer = rng.choice(EDGES), rng.uniform(1, LONGEST)
+    return rng.choice([(edge, edge), (round(edge * longer), edge), (edge, round(edge * longer))])
+
+
+def draw(scene: Scene, rng: random.Random, size=None):
+    """A picture of a scene, RGB; and where in the square in its middle the things are, 0 to 255."""
     noise = np.random.default_rng(rng.getrandbits(63))
-    edge = edge or rng.choice([64, 72, 96, 128, 160, 200])
+    size = size or random_size(rng)
     colour = tone(COLOURS[scene.colour], rng)
     # A plain background whose name is so near that no tone of it differs enough: take another tone of the thing.
-    picture = background(scene, edge, colour, rng, noise)
+    picture = background(scene, size, colour, rng, noise)
     name = SHAPES[scene.shape]
     things = []
     for x, y, radius in places(scene, rng):
@@ -241,19 +246,20 @@ def draw(scene: Scene, rng: random.Random, edge=None):
         hole = rng.uniform(0.5, 0.72) if name == "ring" else 0
         things.append((x, y, turned(points, rng.uniform(-most, most)), hole))
     state = rng.getstate()
-    covered = mask(scene, edge, things, rng)
+    covered = mask(size, things, rng)
     if rng.random() < 0.12:  # a border in black, white or a darker tone
         rng.setstate(state)
         border = rng.choice([(0, 0, 0), (255, 255, 255), tuple(channel * 0.6 for channel in colour)])
-        wider = mask(scene, edge, things, rng, grow=rng.uniform(0.06, 0.12))
+        wider = mask(size, things, rng, grow=rng.uniform(0.06, 0.12))
         picture = picture + (np.array(border, np.float32) - picture) * wider
     fill = np.array(colour, np.float32)
     if rng.random() < 0.2:  # light from one side
-        slope = np.linspace(-1, 1, edge, dtype=np.float32)[:, None] * rng.uniform(-12, 12)
-        fill = fill + (slope if rng.random() < 0.5 else slope.T)[..., None]
+        slope = np.linspace(-1, 1, size[1], dtype=np.float32)[:, None] * rng.uniform(-12, 12)
+        fill = fill + slope[..., None]
     picture = picture + (fill - picture) * covered
-    where = Image.fromarray(np.rint(covered[..., 0] * 255).astype(np.uint8))
-    return developed(picture, rng, noise), where
+    left, top, edge = middle(size)
+    where = np.rint(covered[top : top + edge, left : left + edge, 0] * 255).astype(np.uint8)
+    return developed(picture, rng, noise), Image.fromarray(where)
 
 
 def developed(picture, rng, noise):
@@ -262,7 +268,7 @@ def developed(picture, rng, noise):
         picture = picture + noise.normal(0, rng.uniform(1, 8), picture.shape)
     image = Image.fromarray(np.clip(np.rint(picture), 0, 255).astype(np.uint8), "RGB")
     if rng.random() < 0.15:
-        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.9) * image.width / 96))
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 0.9) * min(image.size) / 96))
     if rng.random() < 0.35:
         file = io.BytesIO()
         image.save(file, "JPEG", quality=rng.randrange(45, 96), subsampling=rng.choice([0, 2]))

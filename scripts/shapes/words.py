@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass
 ANY = -1  # a caption does not say
 NONE = -2  # a scene has no such property: no caption that names one is true
 
-SHAPES = ["circle", "square", "triangle", "star", "heart", "cross", "ring", "diamond", "moon", "arrow"]
+SHAPES = ["circle", "square", "triangle", "star", "heart", "cross", "ring", "moon"]
 COLOURS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray"]
 PATTERNS = ["striped", "checkered", "gradient", "noisy"]
 BACKGROUNDS = COLOURS + PATTERNS
@@ -24,14 +24,13 @@ SYNONYMS = {
     "square": ["box"],
     "cross": ["plus"],
     "ring": ["donut"],
-    "diamond": ["rhombus"],
     "moon": ["crescent"],
     "purple": ["violet"],
     "gray": ["grey"],
     "small": ["little", "tiny"],
     "large": ["big", "huge"],
 }
-PLURALS = {"box": "boxes", "cross": "crosses", "plus": "pluses", "rhombus": "rhombuses"}
+PLURALS = {"box": "boxes", "cross": "crosses", "plus": "pluses"}
 OPENINGS = ["a photo of ", "a picture of ", "an image of ", "a drawing of ", "this is "]
 SYNONYM_RATE = 0.15
 OPENING_RATE = 0.4

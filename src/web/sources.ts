@@ -108,6 +108,8 @@ export class RemoteFile implements Source {
    * any ranges, where the server has none that could be trusted.
    */
   #mode: "parts" | "stream" | "plain";
+  /** Only where there is HTTP: an extension's files answer a range with status 200 and nothing that tells it from the whole. */
+  readonly #ranges: boolean;
   /** Whether the answers are of the page's own origin. */
   #own = false;
   #answered = false;
@@ -124,7 +126,8 @@ export class RemoteFile implements Source {
     this.name = nameOf(url);
     this.validators = validators;
     this.#network = network;
-    this.#mode = whole ? "stream" : "parts";
+    this.#ranges = /^https?:/i.test(url);
+    this.#mode = !this.#ranges ? "plain" : whole ? "stream" : "parts";
   }
 
   async read(taker: Taker, signal: AbortSignal): Promise<void> {
@@ -201,7 +204,7 @@ export class RemoteFile implements Source {
     // Other origins don't let be seen whether they encode a whole file; its length would then be another one.
     const length = encoded || (status === 200 && !this.#own) ? undefined : contentLength(response);
     this.#check(response, status === 206 ? part?.size : length, taker);
-    if (status === 200) this.#mode = encoded ? "plain" : "stream";
+    if (status === 200) this.#mode = encoded || !this.#ranges ? "plain" : "stream";
     const last = status === 206 && this.#mode === "parts" ? end : Infinity;
     return this.#body(response, { at: status === 206 ? start : 0, from: start, end: last, length }, taker, signal);
   }

@@ -37,7 +37,7 @@ const modelName = (page: Page): Locator => page.locator("#model-name");
 const cards = (page: Page, state?: string): Locator => page.locator(state ? `.card[data-state="${state}"]` : ".card");
 const chooser = (page: Page): Locator => page.locator("summary", { hasText: "Choose a model" });
 
-async function open(page: Page, query = "", name = "Tiny CLIP"): Promise<void> {
+async function open(page: Page, query = "", name = "Shapes"): Promise<void> {
   await page.goto(server.url + query);
   await expect(page.locator("#model-facts")).toBeVisible({ timeout: 20_000 });
   await expect(modelName(page)).toHaveText(name);
@@ -48,26 +48,25 @@ const addPhotos = (page: Page, ...files: string[]): Promise<void> =>
 
 test("starts with the bundled model, and says plainly what it is", async ({ page }) => {
   await open(page);
-  await expect(page.locator("#model-badge")).toHaveText("random weights");
-  await expect(page.locator("#model-note")).toContainText("mean nothing");
-  await expect(page.locator("#model-facts")).toContainText("64 values");
+  await expect(page.locator("#model-badge")).toHaveText("drawings only");
+  await expect(page.locator("#model-note")).toContainText("nothing of photographs");
+  await expect(page.locator("#model-facts")).toContainText("96 values");
   await expect(page.locator("#similarity")).toBeHidden();
 });
 
 test("sample pictures become cards, embeddings and a matrix", async ({ page }) => {
   await open(page);
   await page.getByRole("button", { name: "Try sample pictures" }).click();
-  await expect(cards(page, "done")).toHaveCount(6, { timeout: 20_000 });
+  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
   const first = cards(page).first();
-  await expect(first.getByRole("img")).toHaveAttribute("aria-label", /^Embedding of 64 values, from −0\.\d{3} at position/);
-  await expect(first.locator(".card-meta")).toHaveText(/^640\s×\s480 · \d+\skB · 64\svalues · [\d.]+\sm?s$/);
+  await expect(first.getByRole("img")).toHaveAttribute("aria-label", /^Embedding of 96 values, from −0\.\d{3} at position/);
+  await expect(first.locator(".card-meta")).toHaveText(/^640\s×\s480 · [\d.]+\skB · 96\svalues · [\d.]+\sm?s$/);
   await expect(first.locator(".timings dd")).toHaveText([TIME, TIME, TIME]);
   await expect(first.locator(".thumbnail img")).toHaveJSProperty("naturalWidth", 480);
   expect(await drawnColours(first.locator("canvas"))).toBeGreaterThan(20);
-  await expect(page.locator("#similarity-warning")).toBeVisible();
-  await expect(page.getByRole("table").getByRole("columnheader")).toHaveCount(6);
-  await expect(page.getByRole("table").getByRole("rowheader")).toHaveCount(6);
-  await expect(page.getByRole("status")).toHaveText("6 photos embedded.");
+  await expect(page.getByRole("table").getByRole("columnheader")).toHaveCount(8);
+  await expect(page.getByRole("table").getByRole("rowheader")).toHaveCount(8);
+  await expect(page.getByRole("status")).toHaveText("8 photos embedded.");
 });
 
 const drawnColours = (canvas: Locator): Promise<number> =>
@@ -76,9 +75,44 @@ const drawnColours = (canvas: Locator): Promise<number> =>
     return new Set(new Uint32Array(data.buffer)).size;
   });
 
+test("a search puts the photos in order, and labels say what they show", async ({ page }) => {
+  await open(page);
+  await expect(page.locator("#words")).toBeHidden();
+  await page.getByRole("button", { name: "Try sample pictures" }).click();
+  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
+  const search = page.getByLabel("Search the photos");
+  const names = page.locator("#found .found-name");
+  for (const [text, name] of [["a red heart", "red heart.jpg"], ["three yellow stars", "yellow stars.jpg"], ["a blue ring", "blue ring.jpg"]] as const) {
+    await search.fill(text);
+    await search.press("Enter");
+    await expect(page.locator("#words-finding")).toHaveText(new RegExp(`^Nearest to “${text}” is “${name}”, at 0\\.\\d\\d\\.$`));
+    await expect(names.first()).toHaveText(name);
+    await expect(names).toHaveCount(8);
+  }
+  await page.getByLabel("Label the photos").fill("heart, circle, star, square, ring, moon, cross");
+  await page.getByRole("button", { name: "Label", exact: true }).click();
+  for (const name of await names.allTextContents()) {
+    const row = page.locator("#found li", { hasText: name });
+    const shape = name.replace(/^\w+ (cross|\w+?)s?\.jpg$/, "$1");
+    await expect(row.locator(".found-label").first(), name).toHaveText(new RegExp(`^${shape} \\d+\\s%$`));
+  }
+  await search.fill("");
+  await search.press("Enter");
+  await expect(page.locator("#words-finding")).toBeHidden();
+  await expect(names.first()).toHaveText("red heart.jpg"); // the labels stay, in the photos' own order
+});
+
+test("words that a model can't read are a sentence", async ({ page }) => {
+  await open(page, "?model=/golden/models/odd-widths/", "odd-widths");
+  await addPhotos(page, "rgb-20x13.png");
+  await page.getByLabel("Search the photos").fill("a dog");
+  await page.getByLabel("Search the photos").press("Enter");
+  await expect(page.getByRole("alert")).toContainText("This model knows pictures alone");
+});
+
 test("the matrix has the similarities that transformers' embeddings have", async ({ page }) => {
   const names = ["rgb-photo.png", "rgb-noise.png", "rgb-500x375.png", "lossless.webp", "rgb.bmp"];
-  await open(page);
+  await open(page, "?model=/golden/models/b32-tiny/", "b32-tiny");
   await addPhotos(page, ...names);
   await expect(cards(page, "done")).toHaveCount(names.length, { timeout: 20_000 });
   const python = expected("b32-tiny");
@@ -176,9 +210,8 @@ test("a folder from disk is a model, and every photo is embedded again", async (
   await page.locator("#folder-input").setInputFiles(golden("models", "odd-widths"));
   await expect(modelName(page)).toHaveText("odd-widths", { timeout: 20_000 });
   await expect(page.locator("#model-badge")).toBeHidden();
-  const dimension = (await page.locator("#model-facts dd").first().textContent())?.split(" ")[0];
-  expect(dimension).not.toBe("64");
-  await expect(page.locator(".card-meta")).toContainText(` ${dimension} values`);
+  await expect(page.locator("#model-facts")).toContainText("37 values");
+  await expect(page.locator(".card-meta")).toContainText("37 values");
   await page.locator("#folder-input").setInputFiles(golden("images"));
   await expect(page.getByRole("alert")).toContainText("The folder “images” has no config.json.");
   await expect(modelName(page)).toHaveText("odd-widths");
@@ -207,7 +240,7 @@ test("a model that isn't there is a sentence, and the one in use stays", async (
   await field.fill("/golden/models/none");
   await field.press("Enter");
   await expect(page.getByRole("alert")).toContainText("“none” could not be downloaded.");
-  await expect(modelName(page)).toHaveText("Tiny CLIP");
+  await expect(modelName(page)).toHaveText("Shapes");
   await field.fill("clip");
   await field.press("Enter");
   await expect(page.getByRole("alert")).toContainText("“clip” is neither a model's name");
@@ -228,9 +261,9 @@ test("a download shows its progress and can be cancelled", async ({ page }) => {
   await page.locator("#load-cancel").click();
   await expect(page.locator("#load-progress")).toBeHidden();
   await expect(page.getByRole("alert")).toBeHidden();
-  await expect(modelName(page)).toHaveText("Tiny CLIP");
+  await expect(modelName(page)).toHaveText("Shapes");
   await page.getByRole("button", { name: "Try sample pictures" }).click();
-  await expect(cards(page, "done")).toHaveCount(6, { timeout: 20_000 });
+  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
 });
 
 test("the keyboard reaches everything", async ({ page }) => {
@@ -240,12 +273,12 @@ test("the keyboard reaches everything", async ({ page }) => {
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
   await expect(page.getByLabel("From the Hugging Face Hub")).toBeFocused();
-  for (const name of ["Load", "Choose a folder", "Use the tiny model", /^Drop, paste or choose photos/, "Try sample pictures"]) {
+  for (const name of ["Load", "Choose a folder", "Use the bundled model", /^Drop, paste or choose photos/, "Try sample pictures"]) {
     await page.keyboard.press("Tab");
     await expect(page.getByRole("button", { name, exact: true })).toBeFocused();
   }
   await page.keyboard.press("Enter");
-  await expect(cards(page, "done")).toHaveCount(6, { timeout: 20_000 });
+  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
   await page.locator("#matrix-scroll").focus();
   await expect(page.getByRole("region", { name: "Similarity of every pair" }).last()).toBeFocused();
 });

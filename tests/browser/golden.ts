@@ -37,10 +37,19 @@ export class Safetensors {
 
   /** The values of an F32 tensor. */
   values(name: string): Float32Array | undefined {
+    const bytes = this.#bytes(name, "F32");
+    return bytes && new Float32Array(new Uint8Array(bytes).buffer);
+  }
+
+  /** The content of a U8 tensor: a file, for one. */
+  bytes(name: string): Buffer | undefined {
+    return this.#bytes(name, "U8");
+  }
+
+  #bytes(name: string, dtype: string): Buffer | undefined {
     const entry = this.entries.get(name);
-    if (!entry) return undefined;
-    if (entry.dtype !== "F32") throw new Error(`${name} is ${entry.dtype}`);
-    return new Float32Array(new Uint8Array(this.data.subarray(...entry.data_offsets)).buffer);
+    if (entry && entry.dtype !== dtype) throw new Error(`${name} is ${entry.dtype}`);
+    return entry && this.data.subarray(...entry.data_offsets);
   }
 
   /** The whole file. */

@@ -27,7 +27,12 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const MOUNTS = { "/dist/": "dist", "/golden/": "tests/golden", "/fixtures/": "tests/browser/fixtures" };
+const MOUNTS = {
+  "/dist/": "dist",
+  "/golden/": "tests/golden",
+  "/fixtures/": "tests/browser/fixtures",
+  "/models/": "models",
+};
 const TYPES: Record<string, string> = {
   ".html": "text/html",
   ".jpg": "image/jpeg",

@@ -1,7 +1,9 @@
 //! What the tests share: where the goldens are, and how vectors are compared.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod drawings;
 pub mod goldens;
+pub mod shapes;
 pub mod texts;
 
 use std::path::PathBuf;

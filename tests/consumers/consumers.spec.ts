@@ -72,7 +72,12 @@ async function visit(page: Page, url: string): Promise<string[]> {
   page.on("pageerror", (error) => complaints.push(error.message));
   await page.goto(url);
   await page.waitForSelector("html[data-result]", { state: "attached" });
-  checkResult(JSON.parse((await page.evaluate(() => document.documentElement.dataset["result"])) ?? "{}") as Result);
+  const result = JSON.parse((await page.evaluate(() => document.documentElement.dataset["result"])) ?? "{}") as Result;
+  checkResult(result);
+  // Two were asked for; a build with threads was built unless CLIP_VISION_FLAVOURS left them out.
+  const isolated = await page.evaluate(() => crossOriginIsolated);
+  const threads = existsSync(path.join(installed, "dist", "wasm", "relaxed-threads"));
+  expect(result.threads).toBe(isolated && threads ? 2 : 1);
   expect(complaints).toEqual([]);
   return wasm;
 }

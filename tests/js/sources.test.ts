@@ -100,6 +100,16 @@ const { signal } = new AbortController();
 const failure = (work: Promise<unknown>): Promise<Error> => work.then(() => expect.unreachable("it did not fail"), (error: Error) => error);
 
 describe("a remote file", () => {
+  it("is read whole where the address is no server's: an extension answers a range with 200 and the part alone", async () => {
+    const { network, asked } = server({ ranges: false });
+    const taker = new Checked([0, 100], [2000, 2500]);
+    await new RemoteFile("chrome-extension://abc/m/model.safetensors", network).read(taker, signal);
+    expect(asked).toEqual([{}]);
+    const broken = server({ ranges: false, cut: (request) => (request === 0 ? 3000 : undefined) });
+    await new RemoteFile("chrome-extension://abc/m/model.safetensors", broken.network).read(new Checked([0, 5000]), signal);
+    expect(broken.asked).toEqual([{}, {}]);
+  });
+
   it("is read range by range, and no more of it", async () => {
     const { network, asked } = server();
     const taker = new Checked([0, 100], [2000, 2500], [4990, 6000]);

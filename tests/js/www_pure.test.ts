@@ -2,9 +2,10 @@
 
 import { describe, expect, test } from "vitest";
 import { describe as describeEmbedding, layout } from "../../www/src/fingerprint.ts";
-import { bytes, duration, plural, shortName, similarity } from "../../www/src/format.ts";
+import { bytes, duration, percent, plural, shortName, similarity } from "../../www/src/format.ts";
 import { ChoiceError, looksLikeModel, modelInAddress, modelInFolder, parseModel } from "../../www/src/model_source.ts";
 import { cosine, extremes, matrixOf, scaleStart, shade } from "../../www/src/similarity.ts";
+import { labelsIn } from "../../www/src/words.ts";
 
 const BASE = "https://demo.test/clip/";
 
@@ -36,16 +37,18 @@ describe("a folder", () => {
 
   test("gives the files beside the outermost config.json", async () => {
     const model = modelInFolder(
-      files("m/onnx/config.json", "m/onnx/model.safetensors", "m/config.json", "m/model.safetensors", "m/preprocessor_config.json"),
+      files("m/onnx/config.json", "m/onnx/tokenizer.json", "m/config.json", "m/model.safetensors", "m/preprocessor_config.json", "m/vocab.json"),
     );
     expect(model.label).toBe("m");
     expect(await read(model.config)).toBe("m/config.json");
     expect(await read(model.weights)).toBe("m/model.safetensors");
-    expect(await read(model.preprocessor)).toBe("m/preprocessor_config.json");
+    expect(await read(model.optional.preprocessor)).toBe("m/preprocessor_config.json");
+    expect(await read(model.optional.vocab)).toBe("m/vocab.json");
+    expect(model.optional).not.toHaveProperty("tokenizer");
   });
 
   test("does without preprocessor_config.json", () => {
-    expect(modelInFolder(files("m/config.json", "m/model.safetensors"))).not.toHaveProperty("preprocessor");
+    expect(modelInFolder(files("m/config.json", "m/model.safetensors")).optional).toEqual({});
   });
 
   test.each([
@@ -76,6 +79,9 @@ describe("numbers as text", () => {
     (value, text) => expect(spaced(duration(value))).toBe(text),
   );
   test.each([[1, "1.00"], [-0.001, "0.00"], [-0.126, "\u22120.13"]])("%d is %s", (value, text) => expect(similarity(value)).toBe(text));
+  test.each([[0, "0 %"], [0.004, "< 1 %"], [0.005, "1 %"], [0.996, "100 %"]])("%d is %s", (share, text) =>
+    expect(percent(share).replaceAll("\u00a0", " ")).toBe(text),
+  );
   test("plurals and names", () => {
     expect([plural(1, "photo"), plural(0, "photo")]).toEqual(["1 photo", "0 photos"]);
     expect(shortName("a.jpg")).toBe("a.jpg");
@@ -83,6 +89,12 @@ describe("numbers as text", () => {
     expect(shortName("a-very-long-name-of-a-photo-0001.jpeg", 20)).toMatch(/^a-very.*….*\.jpeg$/);
   });
 });
+
+test.each([
+  ["circle, square", ["circle", "square"]],
+  [" a red heart ,,circle , circle", ["a red heart", "circle"]],
+  [" , ", []],
+])("%j are labels", (text, labels) => expect(labelsIn(text)).toEqual(labels));
 
 describe("similarity", () => {
   const e = [[1, 0], [0.6, 0.8], [0, 2]].map((v) => Float32Array.from(v));

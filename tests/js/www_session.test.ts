@@ -27,6 +27,12 @@ class FakeEngine implements Engine {
       this.calls.push({ name: (photo as File).name, answer: (value) => resolve(details(value)), fail: reject });
     });
   }
+  embedText(): Promise<Float32Array> {
+    return Promise.reject(new Error("no text is asked for here"));
+  }
+  classify(): Promise<number[]> {
+    return Promise.reject(new Error("no labels are asked for here"));
+  }
   close(): void {
     this.closed = true;
   }

@@ -5,13 +5,15 @@ import type { ModelSource } from "./model_source.ts";
 import type { OpenEngine } from "./session.ts";
 
 /** Where Vite puts the bundled model, relative to the page. */
-const BUNDLED = "models/tiny/";
+const BUNDLED = "models/shapes/";
 
 export const openEngine: OpenEngine = async (source, options) => {
   const clip = await load(source, options);
   return {
     info: clip.info,
     embed: (photo, signal) => clip.embed(photo, { details: true, signal }),
+    embedText: (text, signal) => clip.embedText(text, { signal }),
+    classify: (photo, labels, signal) => clip.classify(photo, labels, { signal }),
     close: () => clip.close(),
   };
 };
@@ -29,8 +31,8 @@ function load(source: ModelSource, options: LoadOptions): Promise<ClipVision> {
       return ClipVision.load(id, { ...options, ...(revision && { revision }), ...(hub && { hub }) });
     }
     case "folder": {
-      const { config, weights, preprocessor } = source;
-      return ClipVision.load({ config, weights, ...(preprocessor && { preprocessor }) }, options);
+      const { config, weights, optional } = source;
+      return ClipVision.load({ config, weights, ...optional }, options);
     }
   }
 }

@@ -27,6 +27,11 @@ export function similarity(value: number): string {
   return text === "\u22120.00" ? "0.00" : text;
 }
 
+/** A probability in whole percent; "< 1 %" is not nothing. */
+export function percent(share: number): string {
+  return share > 0 && share < 0.005 ? "<\u00a01\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
+}
+
 /** A value of an embedding, with three decimals. */
 export const component = (value: number): string => round(value, 3);
 

@@ -12,6 +12,7 @@ import { startPulse } from "./pulse.ts";
 import { drawSamples } from "./sample_photos.ts";
 import { Session } from "./session.ts";
 import { Thumbnails } from "./thumbnails.ts";
+import { startWordsView } from "./words_view.ts";
 
 const session = new Session(openEngine);
 const thumbnails = new Thumbnails();
@@ -19,6 +20,7 @@ const hub = new URL(location.href).searchParams.get("hub");
 
 startModelView(session, hub === null ? undefined : new URL(hub, location.href).href);
 startPhotoList(session, thumbnails);
+startWordsView(session, thumbnails);
 startMatrixView(session, thumbnails);
 startAnnouncer(session);
 startIntake(session);

@@ -28,7 +28,6 @@ export function startMatrixView(session: Session, thumbnails: Thumbnails): void 
 let drawn: readonly Embedded[] = [];
 
 function update(session: Session, thumbnails: Thumbnails): void {
-  must("#similarity-warning", HTMLElement).hidden = session.model?.source.kind !== "bundled";
   const all = session.photos.flatMap((photo): Embedded[] =>
     photo.state.kind === "done" ? [{ photo, embedding: photo.state.details.embedding }] : [],
   );

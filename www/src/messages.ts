@@ -37,6 +37,15 @@ const MODEL: Sentences = {
   "invalid-argument": "is not the name or the address of a model.",
 };
 
+const WORDS: Sentences = {
+  "invalid-argument": "This model knows pictures alone: its files have no text tower.",
+  "config": "This model has no tokenizer, so it can't read words. tokenizer.json is missing among its files.",
+  "fetch": "The files that texts need could not be downloaded. Check the connection.",
+  "weights": "The model's text weights are damaged or incomplete.",
+  "out-of-memory": "There was not enough memory for the model's text half. Closing other tabs may help.",
+  "worker-crashed": "The engine stopped unexpectedly. Trying again starts a new one.",
+};
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** What to say about a photo that could not be embedded; its name stands beside it. */
@@ -49,4 +58,10 @@ export function photoComplaint(error: unknown): Complaint {
 export function modelComplaint(error: unknown, model: string): Complaint {
   const known = error instanceof ClipVisionError ? MODEL[error.code] : undefined;
   return { sentence: `\u201c${model}\u201d ${known ?? "could not be loaded."}`, detail: messageOf(error) };
+}
+
+/** What to say about words that the model could not read. */
+export function wordsComplaint(error: unknown): Complaint {
+  const known = error instanceof ClipVisionError ? WORDS[error.code] : undefined;
+  return { sentence: known ?? "The model could not read these words.", detail: messageOf(error) };
 }

@@ -1,6 +1,6 @@
 /** Which model is meant: the bundled one, a name on the Hub, an address, or files that the user picked. */
 
-/** The bundled model: a tiny CLIP with random weights, served beside the page. */
+/** The bundled model: a small CLIP that knows drawn shapes, served beside the page. */
 export interface BundledModel {
   kind: "bundled";
   label: string;
@@ -22,18 +22,19 @@ export interface AddressedModel {
   url: string;
 }
 
-/** Files from disk. Without a preprocessor_config.json CLIP's own preprocessing applies. */
+/** Files from disk. Without a preprocessor_config.json CLIP's own preprocessing applies; texts need a tokenizer. */
 export interface FolderModel {
   kind: "folder";
   label: string;
   config: Blob;
   weights: Blob;
-  preprocessor?: Blob;
+  /** What a model can do without, by its name in the package. */
+  optional: { preprocessor?: Blob; tokenizer?: Blob; vocab?: Blob; merges?: Blob };
 }
 
 export type ModelSource = BundledModel | HubModel | AddressedModel | FolderModel;
 
-export const BUNDLED: BundledModel = { kind: "bundled", label: "Tiny CLIP" };
+export const BUNDLED: BundledModel = { kind: "bundled", label: "Shapes" };
 
 /** A choice that can't be loaded, with the sentence to show. */
 export class ChoiceError extends Error {}
@@ -81,6 +82,13 @@ export const placed = (files: Iterable<File>): PlacedFile[] =>
 
 const NEEDED = "A CLIP folder holds config.json, model.safetensors and, mostly, preprocessor_config.json.";
 
+const OPTIONAL = {
+  preprocessor: "preprocessor_config.json",
+  tokenizer: "tokenizer.json",
+  vocab: "vocab.json",
+  merges: "merges.txt",
+};
+
 const baseName = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 const depth = (path: string): number => path.split("/").length;
@@ -102,8 +110,11 @@ export function modelInFolder(files: readonly PlacedFile[]): FolderModel {
     files.find(({ path }) => folderOf(path) === root && baseName(path) === name)?.file;
   const weights = beside("model.safetensors");
   if (!weights) throw new ChoiceError(`${withoutWeights(label, beside)} ${NEEDED}`);
-  const preprocessor = beside("preprocessor_config.json");
-  return { kind: "folder", label, config: config.file, weights, ...(preprocessor && { preprocessor }) };
+  const optional = Object.entries(OPTIONAL).flatMap(([role, name]) => {
+    const file = beside(name);
+    return file ? [[role, file]] : [];
+  });
+  return { kind: "folder", label, config: config.file, weights, optional: Object.fromEntries(optional) };
 }
 
 function withoutWeights(label: string, beside: (name: string) => File | undefined): string {

@@ -1,112 +1,109 @@
-/** Pictures drawn on the spot, for whoever has no photos at hand: three pairs of something alike. */
+/** Pictures drawn on the spot, for whoever has none at hand: what the bundled model knows, some of it alike. */
 
-type Draw = (context: OffscreenCanvasRenderingContext2D) => void;
+type Context = OffscreenCanvasRenderingContext2D;
+type Point = readonly [x: number, y: number];
 
 const WIDTH = 640;
 const HEIGHT = 480;
 
-function fade(context: OffscreenCanvasRenderingContext2D, bottom: number, ...colours: string[]): void {
-  const gradient = context.createLinearGradient(0, 0, 0, bottom);
-  colours.forEach((colour, i) => gradient.addColorStop(i / (colours.length - 1), colour));
+/** Shapes about (0, 0), of radius 1. */
+const SHAPES = {
+  circle: (path: Path2D) => path.arc(0, 0, 1, 0, 2 * Math.PI),
+  ring: (path: Path2D) => {
+    path.arc(0, 0, 1, 0, 2 * Math.PI);
+    path.moveTo(0.62, 0);
+    path.arc(0, 0, 0.62, 0, 2 * Math.PI, true);
+  },
+  square: (path: Path2D) => path.rect(-0.86, -0.86, 1.72, 1.72),
+  triangle: (path: Path2D) => polygon(path, [[0, -0.95], [0.92, 0.78], [-0.92, 0.78]]),
+  star: (path: Path2D) => {
+    const corner = (index: number): Point => {
+      const [radius, turn] = [index % 2 ? 0.42 : 1, (Math.PI * index) / 5 - Math.PI / 2];
+      return [radius * Math.cos(turn), radius * Math.sin(turn)];
+    };
+    polygon(path, Array.from({ length: 10 }, (_, index) => corner(index)));
+  },
+  heart: (path: Path2D) => {
+    path.moveTo(0, 0.95);
+    path.bezierCurveTo(-1.5, -0.1, -0.9, -1.15, 0, -0.45);
+    path.bezierCurveTo(0.9, -1.15, 1.5, -0.1, 0, 0.95);
+  },
+  cross: (path: Path2D) => {
+    path.rect(-0.28, -0.95, 0.56, 1.9);
+    path.rect(-0.95, -0.28, 1.9, 0.56);
+  },
+  moon: (path: Path2D) => {
+    path.arc(0, 0, 1, 0.86, 2 * Math.PI - 0.86);
+    path.arc(0.5, 0, 0.78, 2 * Math.PI - 1.33, 1.33, true);
+  },
+};
+
+function polygon(path: Path2D, corners: readonly Point[]): void {
+  for (const [x, y] of corners) path.lineTo(x, y);
+  path.closePath();
+}
+
+/** A drawing: what is in it, where, as parts of the height about the middle, and what is behind. */
+interface Drawing {
+  shape: keyof typeof SHAPES;
+  colour: string;
+  radius: number;
+  at?: readonly Point[];
+  behind: (context: Context) => void;
+}
+
+const plain = (colour: string) => (context: Context): void => {
+  context.fillStyle = colour;
+  context.fillRect(0, 0, WIDTH, HEIGHT);
+};
+
+const striped = (first: string, second: string) => (context: Context): void => {
+  plain(first)(context);
+  context.fillStyle = second;
+  for (let x = 0; x < WIDTH; x += 120) context.fillRect(x, 0, 60, HEIGHT);
+};
+
+const fading = (top: string, bottom: string) => (context: Context): void => {
+  const gradient = context.createLinearGradient(0, 0, 0, HEIGHT);
+  gradient.addColorStop(0, top);
+  gradient.addColorStop(1, bottom);
   context.fillStyle = gradient;
-  context.fillRect(0, 0, WIDTH, bottom);
-}
+  context.fillRect(0, 0, WIDTH, HEIGHT);
+};
 
-function disc(context: OffscreenCanvasRenderingContext2D, x: number, y: number, radius: number, colour: string): void {
+const DRAWINGS: Record<string, Drawing> = {
+  "red heart.jpg": { shape: "heart", colour: "#e02535", radius: 0.34, behind: plain("#fafafa") },
+  "red circle.jpg": { shape: "circle", colour: "#dc1e2d", radius: 0.36, behind: plain("#ffdd33") },
+  "yellow star.jpg": { shape: "star", colour: "#fdd820", radius: 0.38, behind: plain("#6d1f9c") },
+  "yellow stars.jpg": {
+    shape: "star", colour: "#fdd820", radius: 0.15, at: [[-0.25, -0.22], [0.24, -0.2], [0.02, 0.24]], behind: fading("#0b3f9e", "#3b82f6"),
+  },
+  "green squares.jpg": {
+    shape: "square", colour: "#1f8f3e", radius: 0.19, at: [[-0.25, 0.02], [0.25, -0.04]], behind: striped("#ffffff", "#ffc0cb"),
+  },
+  "blue ring.jpg": { shape: "ring", colour: "#1e5fe0", radius: 0.36, behind: plain("#ffffff") },
+  "white moon.jpg": { shape: "moon", colour: "#fbfbf6", radius: 0.16, at: [[0.27, -0.27]], behind: plain("#10121c") },
+  "black cross.jpg": { shape: "cross", colour: "#141414", radius: 0.16, at: [[-0.25, 0.23]], behind: plain("#fb8c00") },
+};
+
+function draw(context: Context, { shape, colour, radius, at = [[0, 0]], behind }: Drawing): void {
+  behind(context);
   context.fillStyle = colour;
-  context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fill();
-}
-
-function shape(context: OffscreenCanvasRenderingContext2D, colour: string, points: [number, number][]): void {
-  context.fillStyle = colour;
-  context.beginPath();
-  for (const [x, y] of points) context.lineTo(x, y);
-  context.fill();
-}
-
-const sea = (sky: string[], sun: string, at: [number, number], water: string[]): Draw => (context) => {
-  fade(context, HEIGHT, ...water);
-  fade(context, 290, ...sky);
-  context.save();
-  context.beginPath();
-  context.rect(0, 0, WIDTH, 290);
-  context.clip();
-  disc(context, ...at, 62, sun);
-  context.restore();
-  context.fillStyle = sun;
-  for (let i = 0; i < 12; i++) {
-    context.globalAlpha = 0.75 - i * 0.05;
-    const half = 58 - 22 * Math.sin(i * 2.1) - i;
-    context.fillRect(at[0] - half, 300 + i * 15, 2 * half, 5);
+  const path = new Path2D();
+  SHAPES[shape](path);
+  for (const [x, y] of at) {
+    context.setTransform(radius * HEIGHT, 0, 0, radius * HEIGHT, WIDTH / 2 + x * HEIGHT, HEIGHT / 2 + y * HEIGHT);
+    context.fill(path);
   }
-  context.globalAlpha = 1;
-};
-
-const apple = (skin: string, light: string, cloth: string, table: string): Draw => (context) => {
-  fade(context, HEIGHT, cloth, cloth);
-  context.fillStyle = table;
-  context.fillRect(0, 350, WIDTH, 130);
-  context.fillStyle = "rgb(0 0 0 / 0.25)";
-  context.beginPath();
-  context.ellipse(330, 402, 150, 24, 0, 0, 2 * Math.PI);
-  context.fill();
-  const gradient = context.createRadialGradient(270, 210, 20, 320, 270, 170);
-  gradient.addColorStop(0, light);
-  gradient.addColorStop(1, skin);
-  context.fillStyle = gradient;
-  context.beginPath();
-  context.moveTo(320, 170);
-  context.bezierCurveTo(390, 120, 490, 160, 470, 270);
-  context.bezierCurveTo(455, 360, 390, 420, 320, 396);
-  context.bezierCurveTo(250, 420, 185, 360, 170, 270);
-  context.bezierCurveTo(150, 160, 250, 120, 320, 170);
-  context.fill();
-  context.strokeStyle = "#5a3a1e";
-  context.lineWidth = 11;
-  context.lineCap = "round";
-  context.beginPath();
-  context.moveTo(320, 178);
-  context.quadraticCurveTo(322, 130, 348, 98);
-  context.stroke();
-  context.fillStyle = "#4f8a34";
-  context.beginPath();
-  context.ellipse(392, 112, 48, 18, -0.35, 0, 2 * Math.PI);
-  context.fill();
-};
-
-const mountains = (sky: string[], moon: string, ridges: string[], snow: string): Draw => (context) => {
-  fade(context, HEIGHT, ...sky);
-  disc(context, 490, 96, 38, moon);
-  const peaks: [number, number][][] = [
-    [[-40, 420], [150, 130], [330, 420]],
-    [[180, 440], [400, 90], [640, 440]],
-    [[400, 450], [580, 220], [760, 450]],
-  ];
-  peaks.forEach((peak, i) => shape(context, ridges[i % 2] as string, peak));
-  shape(context, snow, [[400, 90], [354, 163], [382, 180], [404, 158], [428, 184], [450, 163]]);
-  shape(context, snow, [[150, 130], [117, 181], [140, 196], [158, 178], [186, 188]]);
-  context.fillStyle = ridges[2] as string;
-  context.fillRect(0, 400, WIDTH, 80);
-};
-
-const SAMPLES: Record<string, Draw> = {
-  "sunset.jpg": sea(["#27235c", "#c8496a", "#ffb45c"], "#ffe9b0", [330, 250], ["#7a3b63", "#2a1f4d"]),
-  "sea at noon.jpg": sea(["#3d8fd6", "#bfe3f7"], "#fffbe6", [410, 120], ["#2b7fb3", "#0c3f68"]),
-  "red apple.jpg": apple("#9f1420", "#f2705c", "#e9e2d4", "#b98d5f"),
-  "green apple.jpg": apple("#4f8a1d", "#c8e07a", "#dfe6ea", "#8d9aa3"),
-  "mountains by day.jpg": mountains(["#8fc3ea", "#eef6fb"], "#fff6d0", ["#64798c", "#4d6276", "#5d7f4a"], "#ffffff"),
-  "mountains by night.jpg": mountains(["#0a1030", "#28406e"], "#f3f0dc", ["#26344f", "#1c2740", "#131c2b"], "#9fb4d4"),
-};
+}
 
 /** The sample pictures, drawn and compressed as a camera would have stored them. */
 export function drawSamples(): Promise<File[]> {
   return Promise.all(
-    Object.entries(SAMPLES).map(async ([name, drawOn]) => {
+    Object.entries(DRAWINGS).map(async ([name, drawing]) => {
       const canvas = new OffscreenCanvas(WIDTH, HEIGHT);
       const context = canvas.getContext("2d");
-      if (context) drawOn(context);
+      if (context) draw(context, drawing);
       const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
       return new File([blob], name, { type: blob.type });
     }),

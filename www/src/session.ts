@@ -11,6 +11,8 @@ import { ChoiceError, type ModelSource } from "./model_source.ts";
 export interface Engine {
   readonly info: ClipVisionInfo;
   embed(photo: Blob, signal: AbortSignal): Promise<EmbeddingDetails>;
+  embedText(text: string, signal: AbortSignal): Promise<Float32Array>;
+  classify(photo: Blob, labels: readonly string[], signal: AbortSignal): Promise<number[]>;
   close(): void;
 }
 
@@ -87,6 +89,10 @@ export class Session {
   }
   get model(): LoadedModel | null {
     return this.#model;
+  }
+  /** The model in use, for words. */
+  get engine(): Engine | null {
+    return this.#engine;
   }
   get loading(): Loading | null {
     return this.#loading;

@@ -6,7 +6,7 @@ import { filesUnder, forget, hashOf, isDone, markDone } from "../../../scripts/l
 
 /** The path of a program: `native` or `images`. */
 export async function ensureNative(name) {
-  const build = ["bench", "--locked", "--no-run", "--bench", name, "--features", "cli,http,text,tokio"];
+  const build = ["bench", "--locked", "--no-run", "--bench", name]; // with no feature that would build another program too
   const sources = ["Cargo.toml", "Cargo.lock", "src", `tests/bench/${name}.rs`, "tests/bench/candle/src"];
   const hash = hashOf(filesUnder(sources), ask("rustc", ["-vV"]));
   if (!isDone(`bench-${name}`, hash)) {

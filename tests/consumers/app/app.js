@@ -6,7 +6,7 @@ import { ClipVision, Embeddings, topK } from "clip-vision";
 export async function run() {
   const result = {};
   try {
-    const clip = await ClipVision.load("./golden/models/b32-tiny/");
+    const clip = await ClipVision.load("./golden/models/b32-tiny/", { threads: 2 });
     const embedding = await clip.embed("./golden/images/rgb-photo.png");
     const text = await clip.embedText("a dog on a beach");
     const photos = new Embeddings();

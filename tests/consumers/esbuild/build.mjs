@@ -7,4 +7,4 @@ import { build } from "esbuild";
 const common = { bundle: true, format: "esm", minify: true, outdir: "out", logLevel: "warning" };
 await build({ ...common, entryPoints: ["../app/main.js"] });
 await build({ ...common, entryPoints: { worker: "clip-vision/worker", search_worker: "clip-vision/search-worker" } });
-cpSync("../node_modules/clip-vision/dist/wasm", "out/wasm", { recursive: true, filter: (file) => !/\.(ts|js)$/.test(file) });
+cpSync("../node_modules/clip-vision/dist/wasm", "out", { recursive: true, filter: (file) => !/\.(ts|js)$/.test(file) });
