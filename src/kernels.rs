@@ -35,7 +35,7 @@ mod scalar;
 mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
-#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+#[cfg(any(all(test, not(target_arch = "wasm32")), all(target_arch = "wasm32", target_feature = "atomics")))]
 mod threads;
 mod tile;
 #[cfg(target_arch = "x86_64")]
@@ -55,7 +55,7 @@ pub(crate) use pool::Pool;
 #[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 pub(crate) use pool::Serial;
 pub(crate) use quantise::Quantiser;
-#[cfg(any(test, all(target_arch = "wasm32", target_feature = "atomics")))]
+#[cfg(any(all(test, not(target_arch = "wasm32")), all(target_arch = "wasm32", target_feature = "atomics")))]
 pub(crate) use threads::Threads;
 
 use crate::error::{Error, ErrorKind, Result};

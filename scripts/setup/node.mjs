@@ -38,7 +38,8 @@ export async function ensurePackages(stamp, folder, from, what, why) {
   forget(stamp);
   mkdirSync(folder, { recursive: true });
   for (const file of files) copyFileSync(file, path.join(folder, path.basename(file)));
-  await npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
+  // Not `npm ci`: it refuses a lockfile without the packages of other platforms that the registry in use does not have.
+  await npm(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
   markDone(stamp, hash);
   note(`installed (${seconds(begin)})`);
   return true;
