@@ -19,7 +19,8 @@ pub enum VisionStage {
     Embeddings,
     /// After the layer norm before the encoder: (batch, tokens, hidden).
     PreNorm,
-    /// After encoder layer `0`, `1`, …: (batch, tokens, hidden).
+    /// After encoder layer `0`, `1`, …: (batch, tokens, hidden); after the last one (batch, 1, hidden), the class token,
+    /// unless the pass is one to be [observed](VisionTower::start_observed).
     Layer(usize),
     /// The class token after the last layer norm: (batch, hidden).
     Pooled,
