@@ -230,6 +230,13 @@ struct Shape {
     lanes: usize,
 }
 
+impl Shape {
+    /// Inputs of a product in 8 bits, filled up to whole vectors and an even number of groups.
+    fn int8_depth(self, inputs: usize) -> usize {
+        inputs.next_multiple_of(self.lanes.max(2 * self.group))
+    }
+}
+
 /// An error unless `len` is `rows · columns`.
 fn check(what: &str, len: usize, rows: usize, columns: usize) -> Result<()> {
     if rows.checked_mul(columns) == Some(len) {

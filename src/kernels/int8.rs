@@ -14,7 +14,8 @@
 //! (`rotate.rs`).
 //!
 //! Layouts, with G = 4 products a lane (2 in plain SIMD): weights `[panel][depth / G][columns][G]`, activations
-//! `[row tile][depth / G][rows][4 bytes]`. The depth is padded to whole vectors with weights of zero.
+//! `[row tile][depth / G][rows][4 bytes]`. The depth is padded with weights of zero to whole vectors
+//! and an even number of groups.
 
 use super::buffer::{Buffer, Shared};
 use super::matmul::Tiles;
@@ -50,6 +51,8 @@ pub(crate) struct PackedInt8 {
     block: usize,
     signs: Buffer<f32>,
     weights: Buffer<i8>,
+    /// Whether the [sums](quantise::sums_fit) of all rows fit.
+    sums_fit: bool,
     /// The weights' step; this and the next two have one value for each column of every panel.
     scale: Buffer<f32>,
     /// The sum of the quantised weights.
@@ -73,7 +76,7 @@ impl PackedInt8 {
         let shape = isa.shape();
         let (block, signs) = quantise::signs(inputs, rotation)?;
         let padded = outputs.next_multiple_of(shape.int8_columns);
-        let depth = inputs.next_multiple_of(shape.lanes);
+        let depth = shape.int8_depth(inputs);
         let packed = Self {
             isa,
             outputs,
@@ -81,6 +84,7 @@ impl PackedInt8 {
             block,
             signs,
             weights: Buffer::zeroed(padded.saturating_mul(depth))?,
+            sums_fit: true,
             scale: Buffer::zeroed(padded)?,
             sums: Buffer::zeroed(padded)?,
             bias: Buffer::zeroed(padded)?,
@@ -102,7 +106,7 @@ impl PackedInt8 {
     fn set_row(&mut self, index: usize, row: &[i8], step: f32) {
         let shape = self.isa.shape();
         let (columns, group) = (shape.int8_columns, shape.group);
-        let depth = self.inputs.next_multiple_of(shape.lanes);
+        let depth = shape.int8_depth(self.inputs);
         let (panel, column) = (index / columns, index % columns);
         let place = &mut self.weights.as_mut()[panel * columns * depth..][..columns * depth];
         let mut sum = 0;
@@ -112,6 +116,7 @@ impl PackedInt8 {
                 sum += i32::from(w);
             }
         }
+        self.sums_fit &= quantise::sums_fit(row);
         self.scale.as_mut()[index] = step;
         self.sums.as_mut()[index] = sum;
     }
@@ -152,7 +157,7 @@ impl PackedInt8 {
             return Ok(());
         }
         let shape = self.isa.shape();
-        let depth = self.inputs.next_multiple_of(shape.lanes) / shape.group;
+        let depth = shape.int8_depth(self.inputs) / shape.group;
         let tiles = Tiles::new(rows, shape.int8_rows);
         let packed = workspace.bytes.at_least(rows * depth * 4)?;
         let zero = workspace.ints.at_least(rows)?;
@@ -253,7 +258,7 @@ impl Kernel for Quantise<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let PackedInt8 { inputs, block, ref signs, .. } = *self.weight;
-        let depth = inputs.next_multiple_of(S::LANES);
+        let depth = self.weight.isa.shape().int8_depth(inputs);
         let height = self.rows.len();
         let whole = inputs - inputs % S::LANES;
         for (r, row) in self.rows.clone().enumerate() {
@@ -332,7 +337,7 @@ impl Kernel for Product<'_> {
         let (weights, scale) = (weights.as_ref().as_ptr(), scale.as_ref().as_ptr());
         let (sums, bias) = (sums.as_ref().as_ptr(), bias.as_ref().as_ptr());
         let columns = S::TILE_INT8.1 * S::LANES;
-        let depth = inputs.next_multiple_of(S::LANES) / S::GROUP;
+        let depth = self.weight.isa.shape().int8_depth(inputs) / S::GROUP;
         let tiles = self.tiles;
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_INT8.0).max(1);
         let (accumulate, activation) = match self.output {
@@ -356,6 +361,7 @@ impl Kernel for Product<'_> {
                             a: self.packed.as_ptr().add(rows.start * depth * 4),
                             w: weights.add(column * depth * S::GROUP),
                             depth,
+                            sums_fit: self.weight.sums_fit,
                             step: self.step.as_ptr().add(rows.start),
                             zero: self.zero.as_ptr().add(rows.start),
                             scale: scale.add(column),

@@ -6,8 +6,9 @@
 //! the same everywhere: `vpdpbusd` on newer x86, `pmaddubsw` and `pmaddwd` on older, `sdot` on ARM.
 //!
 //! Two siblings, since where it is not one instruction an engine makes five of it, two of them the constant 1 anew each
-//! time. [`Pairs`] asks for the three that matter, and is a fifth faster there. A module can't ask what processor it
-//! runs on, but what the dot product gives for operands that it is not meant for tells: see [`has_dot_product`].
+//! time. [`Pairs`] asks for the three that matter, and where the weights allow it adds two of the products before it
+//! widens their sums, so that three multiplications do the work of four. A module can't ask what processor it runs on, but
+//! what the dot product gives for operands that it is not meant for tells: see [`has_dot_product`].
 
 use super::simd::{Simd, ops};
 use super::simd128::common;
@@ -34,7 +35,6 @@ macro_rules! common_relaxed {
     () => {
         common!();
         const TILE_F32: (usize, usize) = (3, 3);
-        const TILE_INT8: (usize, usize) = (2, 4);
         const GROUP: usize = 4;
 
         ops! {
@@ -46,24 +46,32 @@ macro_rules! common_relaxed {
             fn load_weights(p: *const i8) -> v128 { v128_load(p.cast()) }
         }
         tiles!(f32: 3; 1 2 3);
-        tiles!(int8: 4; 1 2);
     };
 }
 
 impl Simd for Relaxed {
     common_relaxed!();
+    const TILE_INT8: (usize, usize) = (2, 4);
     ops! {
         fn dot(acc: v128, w: v128, a: v128, _unit: v128) -> v128 { i32x4_relaxed_dot_i8x16_i7x16_add(w, a, acc) }
     }
+    tiles!(int8: 4; 1 2);
 }
 
 impl Simd for Pairs {
     common_relaxed!();
+    const TILE_INT8: (usize, usize) = (2, 3);
+    const PAIRS: bool = true;
     ops! {
         // Of a constant that it knows, the engine would make a new one at each step.
         fn unit() -> v128 { i16x8_splat(black_box(1)) }
         fn dot(acc: v128, w: v128, a: v128, unit: v128) -> v128 {
             i32x4_add(acc, i32x4_dot_i16x8(i16x8_relaxed_dot_i8x16_i7x16(w, a), unit))
         }
+        fn dot_pair(acc: v128, w: [v128; 2], a: [v128; 2], unit: v128) -> v128 {
+            let (first, second) = (i16x8_relaxed_dot_i8x16_i7x16(w[0], a[0]), i16x8_relaxed_dot_i8x16_i7x16(w[1], a[1]));
+            i32x4_add(acc, i32x4_dot_i16x8(i16x8_add(first, second), unit))
+        }
     }
+    tiles!(int8: 3; 1 2);
 }

@@ -80,6 +80,14 @@ pub(crate) trait Simd: Copy + 'static {
     /// Adds to each lane of `acc` the `GROUP` products of its weights and activations, exactly, provided that
     /// activations are in 0..=127. `unit` is [`unit`](Self::unit)'s.
     unsafe fn dot(acc: Self::I, w: Self::W, a: Self::A, unit: Self::I) -> Self::I;
+    /// Whether [`dot_pair`](Self::dot_pair) is faster than two dot products.
+    const PAIRS: bool = false;
+    /// `dot(dot(acc, w[0], a[0]), w[1], a[1])` for weights whose [`sums fit`](super::quantise::sums_fit): the sum of four
+    /// products may be taken in 16 bits.
+    unsafe fn dot_pair(acc: Self::I, w: [Self::W; 2], a: [Self::A; 2], unit: Self::I) -> Self::I {
+        // SAFETY: no pointers; the instruction set is the caller's promise.
+        unsafe { Self::dot(Self::dot(acc, w[0], a[0], unit), w[1], a[1], unit) }
+    }
     /// A constant for [`dot`](Self::dot), for those that need one: made once before the loop, to stay in a register.
     unsafe fn unit() -> Self::I {
         // SAFETY: no pointers; the instruction set is the caller's promise.

@@ -40,8 +40,10 @@ pub(crate) struct TileInt8 {
     pub a: *const u8,
     /// Packed weights, `[depth][columns][GROUP]`.
     pub w: *const i8,
-    /// Groups.
+    /// Groups, an even number of them.
     pub depth: usize,
+    /// Whether the weights' [sums fit](super::quantise::sums_fit).
+    pub sums_fit: bool,
     /// For each row of the tile: the step of its activations.
     pub step: *const f32,
     /// For each row of the tile: the activation that stands for zero.
@@ -101,23 +103,7 @@ pub(super) unsafe fn f32<S: Simd, const R: usize, const C: usize>(tile: &TileF32
 pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileInt8) {
     // SAFETY: as in `f32`, a step being a group.
     unsafe {
-        let mut acc = [[S::splat_int(0); C]; R];
-        let (mut a, mut w) = (tile.a, tile.w);
-        let unit = S::unit();
-        for _ in 0..tile.depth {
-            let mut x = [S::load_group(a); R];
-            for r in 1..R {
-                x[r] = S::load_group(a.add(r * 4));
-            }
-            for c in 0..C {
-                let weights = S::load_weights(w.add(c * S::LANES * S::GROUP));
-                for r in 0..R {
-                    acc[r][c] = S::dot(acc[r][c], weights, x[r], unit);
-                }
-            }
-            a = a.add(R * 4);
-            w = w.add(C * S::LANES * S::GROUP);
-        }
+        let acc = if S::PAIRS && tile.sums_fit { sums::<S, R, C, true>(tile) } else { sums::<S, R, C, false>(tile) };
         for r in 0..R {
             let (step, zero) = (S::splat(*tile.step.add(r)), S::splat_int(*tile.zero.add(r)));
             let mut values = [step; C];
@@ -129,6 +115,37 @@ pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileIn
             }
             write::<S, C>(values, tile.y.add(r * tile.y_stride), tile.width, tile.accumulate, tile.bias);
         }
+    }
+}
+
+/// `a · w`, two groups at a time; with `PAIRS` by [`Simd::dot_pair`].
+#[inline(always)]
+unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(tile: &TileInt8) -> [[S::I; C]; R] {
+    // SAFETY: as in `f32`, a step being a group.
+    unsafe {
+        let mut acc = [[S::splat_int(0); C]; R];
+        let (mut a, mut w) = (tile.a, tile.w);
+        let unit = S::unit();
+        for _ in 0..tile.depth / 2 {
+            let mut x = [[S::load_group(a); 2]; R];
+            for r in 0..R {
+                x[r] = [S::load_group(a.add(r * 4)), S::load_group(a.add((R + r) * 4))];
+            }
+            for c in 0..C {
+                let at = w.add(c * S::LANES * S::GROUP);
+                let weights = [S::load_weights(at), S::load_weights(at.add(C * S::LANES * S::GROUP))];
+                for r in 0..R {
+                    acc[r][c] = if PAIRS {
+                        S::dot_pair(acc[r][c], weights, x[r], unit)
+                    } else {
+                        S::dot(S::dot(acc[r][c], weights[0], x[r][0], unit), weights[1], x[r][1], unit)
+                    };
+                }
+            }
+            a = a.add(2 * R * 4);
+            w = w.add(2 * C * S::LANES * S::GROUP);
+        }
+        acc
     }
 }
 

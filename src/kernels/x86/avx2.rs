@@ -90,9 +90,14 @@ macro_rules! common {
 
 impl Simd for Avx2 {
     common!();
+    const PAIRS: bool = true;
     ops! {
         fn dot(acc: __m256i, w: __m256i, a: __m256i, _unit: __m256i) -> __m256i {
             let pairs = _mm256_maddubs_epi16(a, w);
+            _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        }
+        fn dot_pair(acc: __m256i, w: [__m256i; 2], a: [__m256i; 2], _unit: __m256i) -> __m256i {
+            let pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a[0], w[0]), _mm256_maddubs_epi16(a[1], w[1]));
             _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
         }
     }
