@@ -44,13 +44,13 @@ mod x86;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attention::{Attention, Strided};
+pub(crate) use attention::Attention;
 pub(crate) use buffer::Buffer;
 pub(crate) use int8::{PackedInt8, PackedInt8Builder, Rotation};
 pub(crate) use math::Activation;
 pub(crate) use matmul::{PackedF32, PackedF32Builder};
 pub(crate) use norm::layer_norm;
-pub(crate) use packed::{Packed, PackedBuilder, Packing};
+pub(crate) use packed::{Packed, PackedBuilder, Packing, multiply};
 pub(crate) use pool::Pool;
 #[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 pub(crate) use pool::Serial;
@@ -61,12 +61,37 @@ pub(crate) use threads::Threads;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What becomes of a product.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Output {
-    /// `y = activation(x · Wᵀ + bias)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Output<'a> {
+    /// `activation(x · Wᵀ + bias)`.
     Set(Activation),
-    /// `y += x · Wᵀ + bias`: the residual stream.
-    Add,
+    /// `residual + x · Wᵀ + bias`; the residual stream is (rows, outputs).
+    Add(&'a [f32]),
+}
+
+impl Output<'_> {
+    fn activation(self) -> Activation {
+        match self {
+            Self::Set(activation) => activation,
+            Self::Add(_) => Activation::None,
+        }
+    }
+
+    /// Room for the result.
+    fn room(self, rows: usize, outputs: usize) -> Result<Vec<f32>> {
+        if let Self::Add(residual) = self {
+            check("the residual of a linear layer", residual.len(), rows, outputs)?;
+        }
+        buffer::room(rows.saturating_mul(outputs))
+    }
+
+    /// What is added to from this value of the result on; null for nothing.
+    fn residual(self, at: usize) -> *const f32 {
+        match self {
+            Self::Set(_) => std::ptr::null(),
+            Self::Add(residual) => residual[at..].as_ptr(),
+        }
+    }
 }
 
 /// Memory that kernels need while they run: made once, grown on demand, used again by the next call.

@@ -8,9 +8,9 @@
 
 use crate::clip::config::Activation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels::{self, Isa, Output, Packed, Packing, Pool, Rotation, Strided, Workspace};
+use crate::kernels::{self, Isa, Output, Packed, Packing, Pool, Rotation, Workspace};
 use crate::weights::{TensorSpec, Weights};
-use candle_core::{CpuStorage, D, Device, Module, Storage, Tensor};
+use candle_core::{CpuStorage, D, Device, IndexOp, Module, Storage, Tensor};
 use std::cell::RefCell;
 use std::str::FromStr;
 
@@ -172,12 +172,6 @@ fn with_values<const N: usize, T>(tensors: [&Tensor; N], work: impl FnOnce([&[f3
     work(slices)
 }
 
-/// What of a packed layer's output is known before: nothing, or what is added to.
-enum Fused<'a> {
-    Activated(kernels::Activation),
-    Added(&'a Tensor),
-}
-
 /// `y = x · Wᵀ + bias`, over the last axis.
 pub(crate) enum Linear {
     Candle(candle_nn::Linear),
@@ -219,47 +213,66 @@ impl Linear {
         Ok(Self::Packed(Box::new(builder.finish(bias.as_deref())?)))
     }
 
-    /// (…, in) to (…, out).
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Candle(linear) => Ok(linear.forward(x)?),
-            Self::Packed(packed) => multiply(packed, x, Fused::Activated(kernels::Activation::None)),
-        }
+    /// (…, in) to (…, out). Where the weight has 8 bits, the `pooled` ones among the rows of `x`, of which embeddings are
+    /// made, are taken more exactly than the rest.
+    pub(crate) fn forward(&self, x: &Tensor, pooled: &[usize]) -> Result<Tensor> {
+        let [y] = Self::forward_all([self], x, pooled)?;
+        Ok(y)
+    }
+
+    /// The same by several layers.
+    pub(crate) fn forward_all<const N: usize>(layers: [&Self; N], x: &Tensor, pooled: &[usize]) -> Result<[Tensor; N]> {
+        let plain = Output::Set(kernels::Activation::None);
+        compute(layers.map(|layer| (layer, plain)), x, pooled, |linear| Ok(linear.forward(x)?))
     }
 
     /// The same, and the activation of it.
-    pub(crate) fn forward_activated(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        match self {
-            Self::Candle(linear) => activate(&linear.forward(x)?, activation),
-            Self::Packed(packed) => multiply(packed, x, Fused::Activated(activation.into())),
-        }
+    pub(crate) fn forward_activated(&self, x: &Tensor, activation: Activation, pooled: &[usize]) -> Result<Tensor> {
+        let output = Output::Set(activation.into());
+        let [y] = compute([(self, output)], x, pooled, |linear| activate(&linear.forward(x)?, activation))?;
+        Ok(y)
     }
 
     /// The same, added to `residual` (…, out).
-    pub(crate) fn forward_added(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        match self {
-            Self::Candle(linear) => Ok((residual + linear.forward(x)?)?),
-            Self::Packed(packed) => multiply(packed, x, Fused::Added(residual)),
+    pub(crate) fn forward_added(&self, x: &Tensor, residual: &Tensor, pooled: &[usize]) -> Result<Tensor> {
+        let candle = |linear: &candle_nn::Linear| Ok((residual + linear.forward(x)?)?);
+        if let Self::Candle(linear) = self {
+            return candle(linear);
         }
+        let residual = residual.contiguous()?;
+        with_values([&residual], |[values]| {
+            let [y] = compute([(self, Output::Add(values))], x, pooled, candle)?;
+            Ok(y)
+        })
     }
 }
 
-fn multiply(packed: &Packed, x: &Tensor, fused: Fused<'_>) -> Result<Tensor> {
-    let mut shape = x.dims().to_vec();
-    let channels = shape.pop().unwrap_or(1);
-    let rows: usize = shape.iter().product();
-    debug_assert_eq!(rows * channels, x.elem_count());
-    shape.push(packed.outputs());
-    let (mut y, output) = match fused {
-        Fused::Activated(activation) => (vec![0.0; rows * packed.outputs()], Output::Set(activation)),
-        Fused::Added(residual) => {
-            (with_values([&residual.contiguous()?], |[values]| Ok(values.to_vec()))?, Output::Add)
+/// Gives `x` to each layer: to the packed ones together, to candle's by `candle`.
+fn compute<const N: usize>(
+    layers: [(&Linear, Output<'_>); N],
+    x: &Tensor,
+    pooled: &[usize],
+    candle: impl Fn(&candle_nn::Linear) -> Result<Tensor>,
+) -> Result<[Tensor; N]> {
+    let (mut tensors, mut packed) = (Vec::with_capacity(N), Vec::with_capacity(N));
+    for (layer, output) in layers {
+        match layer {
+            Linear::Candle(linear) => tensors.push(candle(linear)?),
+            Linear::Packed(weight) => packed.push((&**weight, output)),
         }
-    };
-    with_values([&x.contiguous()?], |[x]| {
-        with_workspace(|workspace| packed.matmul(x, rows, output, &mut y, workspace, &POOL))
-    })?;
-    Ok(Tensor::from_vec(y, shape, &Device::Cpu)?)
+    }
+    if !packed.is_empty() {
+        let (&channels, others) = x.dims().split_last().unwrap_or((&1, &[]));
+        let rows: usize = others.iter().product();
+        debug_assert_eq!(rows * channels, x.elem_count());
+        let results = with_values([&x.contiguous()?], |[x]| {
+            with_workspace(|workspace| kernels::multiply(&packed, x, rows, pooled, workspace, &POOL))
+        })?;
+        for (y, (weight, _)) in results.into_iter().zip(packed) {
+            tensors.push(Tensor::from_vec(y, [others, &[weight.outputs()]].concat(), &Device::Cpu)?);
+        }
+    }
+    tensors.try_into().map_err(|_| Error::new(ErrorKind::Compute, "layers of the CPU and of a GPU at once"))
 }
 
 impl From<Activation> for kernels::Activation {
@@ -301,11 +314,36 @@ impl LayerNorm {
             Self::Candle(norm) => return Ok(norm.forward(&x)?),
             Self::Kernel { weight, bias, eps } => (weight, bias, *eps),
         };
-        let mut y = vec![0.0; x.elem_count()];
         let rows = x.elem_count() / weight.len();
-        with_values([&x], |[x]| kernels::layer_norm(Isa::best(), x, rows, weight, bias, eps, &mut y, &POOL))?;
+        let y = with_values([&x], |[x]| kernels::layer_norm(Isa::best(), x, rows, weight, bias, eps, &POOL))?;
         Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
     }
+}
+
+/// Cuts pictures (b, 3, height, width) into patches, `grid` by `grid` from the upper left: (b, grid², 3 · patch²), each
+/// with its channels one after the other, rows of pixels in each.
+pub(crate) fn patches(pixels: &Tensor, grid: usize, patch: usize) -> Result<Tensor> {
+    let (batch, channels, height, width) = pixels.dims4()?;
+    let shape = (batch, grid * grid, channels * patch * patch);
+    if !pixels.device().is_cpu() {
+        let seen = pixels.i((.., .., ..grid * patch, ..grid * patch))?;
+        let cut = seen.reshape((batch, channels, grid, patch, grid, patch))?.permute([0, 2, 4, 1, 3, 5])?;
+        return Ok(cut.reshape(shape)?);
+    }
+    let patches = with_values([&pixels.contiguous()?], |[pixels]| {
+        let mut patches = Vec::with_capacity(batch * grid * grid * channels * patch * patch);
+        for image in pixels.chunks_exact(channels * height * width) {
+            for (top, left) in (0..grid * grid).map(|at| (at / grid * patch, at % grid * patch)) {
+                for plane in image.chunks_exact(height * width) {
+                    for row in plane.chunks_exact(width).skip(top).take(patch) {
+                        patches.extend_from_slice(&row[left..left + patch]);
+                    }
+                }
+            }
+        }
+        Ok(patches)
+    })?;
+    Ok(Tensor::from_vec(patches, shape, &Device::Cpu)?)
 }
 
 /// What a token may attend to.
@@ -326,12 +364,9 @@ pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads:
     if query.device().is_cpu() {
         let causal = mask == Mask::Causal;
         let sizes = kernels::Attention { batch, tokens, queries, heads: num_heads, head_size, causal };
-        let mut y = vec![0.0; batch * queries * channels];
         let parts = [&query.contiguous()?, &key.contiguous()?, &value.contiguous()?];
-        with_values(parts, |parts| {
-            let parts = parts.map(|data| Strided { data, stride: channels });
-            with_workspace(|workspace| sizes.run(Isa::best(), parts, &mut y, workspace, &POOL))
-        })?;
+        let y =
+            with_values(parts, |parts| with_workspace(|workspace| sizes.run(Isa::best(), parts, workspace, &POOL)))?;
         return Ok(Tensor::from_vec(y, (batch, queries, channels), &Device::Cpu)?);
     }
     let heads = |x: &Tensor| x.reshape((batch, (), num_heads, head_size))?.transpose(1, 2)?.contiguous();

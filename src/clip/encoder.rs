@@ -31,15 +31,19 @@ pub(crate) enum Wanted {
 }
 
 impl Encoder {
-    /// Runs all layers, for all tokens.
-    pub(crate) fn forward(&self, x: Tensor, mask: Mask) -> Result<Tensor> {
-        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask, Wanted::All))
+    /// Runs all layers, for all tokens. `pooled` names those that become embeddings, among all tokens of the batch.
+    pub(crate) fn forward(&self, x: Tensor, mask: Mask, pooled: &[usize]) -> Result<Tensor> {
+        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask, Wanted::All, pooled))
     }
 
-    /// Runs layer `index` alone, the last one for the `wanted` tokens; nothing where there is no such layer.
+    /// Runs layer `index` alone, the last one for the `wanted` tokens; nothing where there is no such layer. The first
+    /// token of each picture becomes its embedding.
     pub(crate) fn forward_layer(&self, index: usize, x: &Tensor, mask: Mask, wanted: Wanted) -> Option<Result<Tensor>> {
         let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
-        self.0.get(index).map(|layer| layer.forward(x, mask, wanted))
+        let layer = self.0.get(index)?;
+        Some(x.dims3().map_err(Into::into).and_then(|(batch, tokens, _)| {
+            layer.forward(x, mask, wanted, &(0..batch).map(|image| image * tokens).collect::<Vec<_>>())
+        }))
     }
 
     /// The tensors of the encoder whose layers are named `{prefix}.0`, `{prefix}.1`, ….
@@ -90,9 +94,14 @@ impl EncoderLayer {
         Ok(Self { norm1: norm("layer_norm1")?, attention, norm2: norm("layer_norm2")?, mlp })
     }
 
-    fn forward(&self, x: &Tensor, mask: Mask, wanted: Wanted) -> Result<Tensor> {
-        let x = self.attention.forward_added(&self.norm1.forward(x)?, mask, wanted, x)?;
-        self.mlp.forward_added(&self.norm2.forward(&x)?, &x)
+    fn forward(&self, x: &Tensor, mask: Mask, wanted: Wanted, pooled: &[usize]) -> Result<Tensor> {
+        let left: Vec<usize> = match wanted {
+            Wanted::All => pooled.to_vec(),
+            Wanted::First => (0..pooled.len()).collect(), // nothing else is left
+        };
+        let normed = self.norm1.forward(x)?;
+        let x = self.attention.forward_added(&normed, mask, wanted, [pooled, &left], x)?;
+        self.mlp.forward_added(&self.norm2.forward(&x)?, &left, &x)
     }
 }
 
@@ -105,15 +114,27 @@ struct Attention {
 }
 
 impl Attention {
-    fn forward_added(&self, x: &Tensor, mask: Mask, wanted: Wanted, residual: &Tensor) -> Result<Tensor> {
-        let (key, value) = (self.key.forward(x)?, self.value.forward(x)?);
-        let first = |x: &Tensor| match wanted {
-            Wanted::All => Ok(x.clone()),
-            Wanted::First => x.narrow(1, 0, 1),
+    /// `pooled` are the tokens that become embeddings, among all tokens and among the wanted ones.
+    fn forward_added(
+        &self,
+        x: &Tensor,
+        mask: Mask,
+        wanted: Wanted,
+        [pooled, left]: [&[usize]; 2],
+        residual: &Tensor,
+    ) -> Result<Tensor> {
+        let (attended, residual) = match wanted {
+            Wanted::All => {
+                let [query, key, value] = Linear::forward_all([&self.query, &self.key, &self.value], x, pooled)?;
+                (ops::attention(&query, &key, &value, self.num_heads, mask)?, residual.clone())
+            }
+            Wanted::First => {
+                let [key, value] = Linear::forward_all([&self.key, &self.value], x, pooled)?;
+                let query = self.query.forward(&x.narrow(1, 0, 1)?, left)?;
+                (ops::attention(&query, &key, &value, self.num_heads, mask)?, residual.narrow(1, 0, 1)?)
+            }
         };
-        let query = self.query.forward(&first(x)?)?;
-        let attended = ops::attention(&query, &key, &value, self.num_heads, mask)?;
-        self.out.forward_added(&attended, &first(residual)?)
+        self.out.forward_added(&attended, &residual, left)
     }
 }
 
@@ -124,7 +145,7 @@ struct Mlp {
 }
 
 impl Mlp {
-    fn forward_added(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        self.fc2.forward_added(&self.fc1.forward_activated(x, self.activation)?, residual)
+    fn forward_added(&self, x: &Tensor, pooled: &[usize], residual: &Tensor) -> Result<Tensor> {
+        self.fc2.forward_added(&self.fc1.forward_activated(x, self.activation, pooled)?, residual, pooled)
     }
 }

@@ -35,11 +35,13 @@ impl TextTower {
     pub(crate) fn forward(&self, texts: &[&[u32]]) -> Result<Tensor> {
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
         let x = self.embed_tokens(&texts)?;
-        let x = self.encoder.forward(x, Mask::Causal)?;
-        let ends: Vec<Tensor> =
-            texts.iter().enumerate().map(|(row, ids)| x.i((row, ids.len() - 1))).collect::<Result<_, _>>()?;
-        let pooled = self.final_norm.forward(&Tensor::stack(&ends, 0)?)?;
-        self.projection.forward(&pooled)
+        let longest = x.dim(1)?;
+        let ends: Vec<usize> = texts.iter().enumerate().map(|(row, ids)| row * longest + ids.len() - 1).collect();
+        let x = self.encoder.forward(x, Mask::Causal, &ends)?;
+        let ends: Vec<u32> = ends.into_iter().map(|row| row as u32).collect();
+        let ends = Tensor::new(ends, x.device())?;
+        let pooled = self.final_norm.forward(&x.flatten_to(1)?.index_select(&ends, 0)?)?;
+        self.projection.forward(&pooled, &[])
     }
 
     /// The tower's shape.

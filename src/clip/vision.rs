@@ -4,7 +4,7 @@
 use crate::clip::config::VisionConfig;
 use crate::clip::encoder::{Encoder, Wanted};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
+use crate::ops::{self, Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
 use candle_core::{IndexOp, Tensor};
 
@@ -107,7 +107,7 @@ impl VisionTower {
             VisionStage::PreNorm => self.encode(0, x, pass.wanted)?,
             VisionStage::Layer(index) => self.encode(index + 1, x, pass.wanted)?,
             VisionStage::Pooled => match &self.projection {
-                Some(projection) => (VisionStage::Projected, projection.forward(x)?),
+                Some(projection) => (VisionStage::Projected, projection.forward(x, &[])?),
                 None => return Ok(false),
             },
             VisionStage::Projected => return Ok(false),
@@ -141,13 +141,7 @@ impl VisionTower {
             }
         };
         // A convolution whose stride is its kernel's size is a linear layer over the patches.
-        let seen = grid * patch_size;
-        let patches = pixels
-            .i((.., .., ..seen, ..seen))?
-            .reshape((batch, 3, grid, patch_size, grid, patch_size))?
-            .permute([0, 2, 4, 1, 3, 5])?
-            .reshape((batch, grid * grid, 3 * patch_size * patch_size))?;
-        let patches = self.patch_embedding.forward(&patches)?;
+        let patches = self.patch_embedding.forward(&ops::patches(pixels, grid, patch_size)?, &[])?;
         let class_token = self.class_embedding.expand((batch, 1, hidden_size))?;
         let tokens = Tensor::cat(&[&class_token, &patches], 1)?;
         Ok(tokens.broadcast_add(&self.position_embedding)?)

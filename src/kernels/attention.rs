@@ -7,7 +7,7 @@
 //!
 //! Tasks are heads, each of one image; a batch only means more of them.
 
-use super::buffer::Shared;
+use super::buffer::{Shared, room};
 use super::matmul::Tiles;
 use super::pool::{Pool, share, split};
 use super::simd::Simd;
@@ -31,76 +31,46 @@ pub(crate) struct Attention {
     pub causal: bool,
 }
 
-/// Rows of (batch · tokens, heads · head_size) inside a wider matrix.
-#[derive(Clone, Copy)]
-pub(crate) struct Strided<'a> {
-    /// Begins at the first row's first channel.
-    pub data: &'a [f32],
-    /// From one row to the next.
-    pub stride: usize,
-}
-
 impl Attention {
-    /// Attention of all tokens over one matrix of (batch · tokens, 3 · channels) that holds queries, keys and values side
-    /// by side.
+    /// Attention of queries (batch · queries, channels), keys and values (batch · tokens, channels), each head owning
+    /// `head_size` neighbouring channels: (batch · queries, channels).
     ///
     /// # Errors
-    /// As [`run`](Self::run).
-    #[allow(dead_code)] // for the kernels' own benchmark
-    pub(crate) fn run_fused(
-        &self,
-        isa: Isa,
-        qkv: &[f32],
-        y: &mut [f32],
-        workspace: &mut Workspace,
-        pool: &dyn Pool,
-    ) -> Result<()> {
-        let channels = self.heads * self.head_size;
-        check("queries, keys and values", qkv.len(), self.batch * self.tokens, 3 * channels)?;
-        let part = |index: usize| Strided { data: qkv.get(index * channels..).unwrap_or(&[]), stride: 3 * channels };
-        self.run(isa, [part(0), part(1), part(2)], y, workspace, pool)
-    }
-
-    /// Attention of queries, keys and values into `y` (batch · queries, channels).
-    ///
-    /// # Errors
-    /// [`ErrorKind::Compute`] for slices too short or of another length; [`ErrorKind::OutOfMemory`].
+    /// [`ErrorKind::Compute`] for slices of another length; [`ErrorKind::OutOfMemory`].
     pub(crate) fn run(
         &self,
         isa: Isa,
-        qkv: [Strided<'_>; 3],
-        y: &mut [f32],
+        qkv: [&[f32]; 3],
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<()> {
+    ) -> Result<Vec<f32>> {
+        let Self { batch, tokens, queries, .. } = *self;
         let channels = self.heads * self.head_size;
-        check("the output of attention", y.len(), self.batch * self.queries, channels)?;
-        if y.is_empty() {
-            return Ok(());
+        if queries > tokens {
+            return Err(Error::new(
+                ErrorKind::Compute,
+                format!("kernels: attention of {queries} queries to {tokens} tokens"),
+            ));
         }
-        if self.queries > self.tokens {
-            let what = format!("kernels: attention of {} queries to {} tokens", self.queries, self.tokens);
-            return Err(Error::new(ErrorKind::Compute, what));
+        for (what, (part, rows)) in
+            ["queries", "keys", "values"].into_iter().zip(qkv.into_iter().zip([queries, tokens, tokens]))
+        {
+            check(what, part.len(), batch * rows, channels)?;
         }
-        for (part, tokens) in qkv.into_iter().zip([self.queries, self.tokens, self.tokens]) {
-            let rows = self.batch * tokens;
-            if part.stride < channels || part.data.len() < (rows - 1) * part.stride + channels {
-                let (len, stride) = (part.data.len(), part.stride);
-                let what = format!("kernels: attention over {len} values, {rows} rows of {channels}, {stride} apart");
-                return Err(Error::new(ErrorKind::Compute, what));
-            }
-        }
+        let mut attended = room(batch * queries * channels)?;
+        let y = Shared::at(attended.as_mut_ptr());
         let heads = self.batch * self.heads;
         let tasks = split(heads, pool);
         let scratch = Scratch::new(self, isa);
-        let y = Shared::new(y);
         let buffer = Shared::new(workspace.floats.at_least(scratch.len * tasks)?);
         pool.run(tasks, &|task| {
             // SAFETY: the buffer has `scratch.len` values for each task.
             let buffer = Shared::at(unsafe { buffer.get().add(task * scratch.len) });
             isa.run(Heads { sizes: *self, heads: share(heads, tasks, task), qkv, y, scratch, buffer });
         });
-        Ok(())
+        // SAFETY: there is room for as many, and the tasks wrote all heads of all queries.
+        unsafe { attended.set_len(batch * queries * channels) };
+        Ok(attended)
     }
 }
 
@@ -135,7 +105,7 @@ impl Scratch {
 struct Heads<'a> {
     sizes: Attention,
     heads: std::ops::Range<usize>,
-    qkv: [Strided<'a>; 3],
+    qkv: [&'a [f32]; 3],
     y: Shared<f32>,
     scratch: Scratch,
     buffer: Shared<f32>,
@@ -149,26 +119,24 @@ impl Kernel for Heads<'_> {
         let columns = S::TILE_F32.1 * S::LANES;
         let scale = 1.0 / (head_size as f32).sqrt();
         let tiles = Tiles::new(queries, S::TILE_F32.0);
+        let stride = heads * head_size;
         for head in self.heads.clone() {
             let (image, channel) = (head / heads, head % heads * head_size);
-            let part = |index: usize, tokens: usize| {
-                let Strided { data, stride } = self.qkv[index];
-                (&data[image * tokens * stride + channel..], stride)
-            };
+            let part = |index: usize, tokens: usize| (&self.qkv[index][image * tokens * stride + channel..], stride);
             // SAFETY: the parts of the buffer are as long as `Scratch` says, which is what is written and read here; y
             // is (batch · queries, channels), and a head's columns are its own.
             unsafe {
                 let buffer = self.buffer.get();
                 pack_transposed(part(1, tokens), tokens, head_size, columns, buffer);
                 pack(part(2, tokens), tokens, head_size, columns, buffer.add(values));
-                let (source, query_stride) = part(0, queries);
+                let (source, _) = part(0, queries);
                 for tile in 0..tiles.count {
                     let rows = tiles.range(tile);
                     let height = rows.len();
                     // Columns that any row of the tile sees.
                     let seen = if causal { rows.end } else { tokens };
                     for (r, row) in rows.clone().enumerate() {
-                        let source = &source[row * query_stride..][..head_size];
+                        let source = &source[row * stride..][..head_size];
                         for (c, &value) in source.iter().enumerate() {
                             *buffer.add(query + c * height + r) = value;
                         }
@@ -181,7 +149,7 @@ impl Kernel for Heads<'_> {
                             y: buffer.add(scores + column),
                             y_stride: padded_tokens,
                             width: columns,
-                            accumulate: false,
+                            add: std::ptr::null(),
                             bias: std::ptr::null(),
                         };
                         S::tile_f32(height, &job);
@@ -197,7 +165,6 @@ impl Kernel for Heads<'_> {
                             *buffer.add(weights + j * height + r) = 0.0;
                         }
                     }
-                    let stride = heads * head_size;
                     for column in (0..head_size).step_by(columns) {
                         let job = TileF32 {
                             a: buffer.add(weights),
@@ -206,7 +173,7 @@ impl Kernel for Heads<'_> {
                             y: self.y.get().add((image * queries + rows.start) * stride + channel + column),
                             y_stride: stride,
                             width: columns.min(head_size - column),
-                            accumulate: false,
+                            add: std::ptr::null(),
                             bias: std::ptr::null(),
                         };
                         S::tile_f32(height, &job);

@@ -10,6 +10,10 @@
 //! set and for any number of threads; `Σ p` is known when the weights are. The rounding to integers is the same
 //! everywhere too: no fused multiply-add is used on the way.
 //!
+//! A few rows of activations, those that embeddings are made of, have 14 bits: their upper and their lower seven are two
+//! rows of the product, which are summed when they are written. Of what the arithmetic costs in accuracy, most comes by
+//! way of these, and they are one row in fifty.
+//!
 //! Where [`Rotation::On`] says so, weights and activations are turned before they are quantised, against outliers
 //! (`rotate.rs`).
 //!
@@ -19,7 +23,7 @@
 
 use super::buffer::{Buffer, Shared};
 use super::matmul::Tiles;
-use super::pool::{Pool, share, split};
+use super::pool::{Pool, run_parts, share, split};
 use super::quantise::{self, Quantiser};
 use super::rotate;
 use super::simd::Simd;
@@ -29,6 +33,9 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The largest activation.
 pub(super) const LEVELS: f32 = 127.0;
+
+/// The largest one of 14 bits.
+pub(super) const FINE_LEVELS: f32 = 16_383.0;
 
 /// Rows that go past all panels together: 240 × 3072 bytes are 720 kB.
 const ROWS_PER_BLOCK: usize = 240;
@@ -138,54 +145,109 @@ impl PackedInt8 {
         self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) into `y` (rows, outputs).
+    /// Multiplies `x` (rows, inputs) with each of the weights, which are turned alike: (rows, outputs) of each. The rows
+    /// named by `pooled`, in order, have 14 bits.
     ///
     /// # Errors
-    /// [`ErrorKind::Compute`] for slices of another length; [`ErrorKind::OutOfMemory`].
-    pub(crate) fn matmul(
-        &self,
+    /// [`ErrorKind::Compute`] for slices of another length, or weights that take another input; [`ErrorKind::OutOfMemory`].
+    pub(crate) fn multiply(
+        layers: &[(&Self, Output<'_>)],
         x: &[f32],
         rows: usize,
-        output: Output,
-        y: &mut [f32],
+        pooled: &[usize],
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<()> {
-        check("the input of a linear layer", x.len(), rows, self.inputs)?;
-        check("the output of a linear layer", y.len(), rows, self.outputs)?;
-        if rows == 0 || self.outputs == 0 {
-            return Ok(());
+    ) -> Result<Vec<Vec<f32>>> {
+        let Some(&(first, _)) = layers.first() else { return Ok(Vec::new()) };
+        let mut results = Vec::with_capacity(layers.len());
+        for (weight, output) in layers {
+            check("the input of a linear layer", x.len(), rows, weight.inputs)?;
+            results.push(output.room(rows, weight.outputs)?);
         }
-        let shape = self.isa.shape();
-        let depth = shape.int8_depth(self.inputs) / shape.group;
-        let tiles = Tiles::new(rows, shape.int8_rows);
-        let packed = workspace.bytes.at_least(rows * depth * 4)?;
-        let zero = workspace.ints.at_least(rows)?;
-        let tasks = split(tiles.count, pool);
-        let (step, turned) = workspace.floats.at_least(rows + tasks * self.signs.as_ref().len())?.split_at_mut(rows);
+        if layers.iter().any(|(weight, _)| weight.block != first.block) {
+            return Err(Error::new(ErrorKind::Compute, "kernels: weights turned otherwise"));
+        }
+        let shape = first.isa.shape();
+        let depth = shape.int8_depth(first.inputs) / shape.group;
+        let tiles = cut(rows, pooled, shape.int8_rows)?;
+        let packed_rows = tiles.last().map_or(0, |tile| tile.begin + tile.height());
+        let packed = workspace.bytes.at_least(packed_rows * depth * 4)?;
+        let zero = workspace.ints.at_least(packed_rows)?;
+        let turned_len = first.signs.as_ref().len();
+        let tasks = split(tiles.len(), pool);
+        let (step, turned) = workspace.floats.at_least(packed_rows + tasks * turned_len)?.split_at_mut(packed_rows);
 
         let target = (Shared::new(packed), Shared::new(step), Shared::new(zero));
         let turned = Shared::new(turned);
         pool.run(tasks, &|task| {
             let (packed, step, zero) = target;
             // SAFETY: there is a row of them for each task.
-            let turned = Shared::at(unsafe { turned.get().add(task * self.signs.as_ref().len()) });
-            for tile in share(tiles.count, tasks, task) {
-                let rows = tiles.range(tile);
-                self.isa.run(Quantise { weight: self, x, rows, packed, step, zero, turned });
+            let turned = Shared::at(unsafe { turned.get().add(task * turned_len) });
+            for tile in &tiles[share(tiles.len(), tasks, task)] {
+                first.isa.run(Quantise { weight: first, x, tile, packed, step, zero, turned });
             }
         });
 
         let (packed, step, zero): (&[u8], &[f32], &[i32]) = (packed, step, zero);
-        let panels = self.outputs.div_ceil(shape.int8_columns);
-        let y = Shared::new(y);
-        let tasks = split(panels, pool);
-        pool.run(tasks, &|task| {
-            let panels = share(panels, tasks, task);
-            self.isa.run(Product { weight: self, rows, tiles, panels, packed, step, zero, output, y });
+        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+            weight,
+            tiles: &tiles,
+            panels: 0..weight.outputs.div_ceil(shape.int8_columns),
+            packed,
+            step,
+            zero,
+            output,
+            y: Shared::at(y.as_mut_ptr()),
         });
-        Ok(())
+        let jobs: Vec<Product<'_>> = jobs.collect();
+        let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
+        run_parts(pool, &panels, &|layer, panels| first.isa.run(Product { panels, ..jobs[layer].clone() }));
+        for (y, (weight, _)) in results.iter_mut().zip(layers) {
+            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
+            unsafe { y.set_len(rows * weight.outputs) };
+        }
+        Ok(results)
     }
+}
+
+/// Rows that are multiplied together.
+struct Tile {
+    /// Of the input and the result.
+    rows: std::ops::Range<usize>,
+    /// Packed rows before it.
+    begin: usize,
+    /// Whether it is one row, in two halves.
+    halves: bool,
+}
+
+impl Tile {
+    /// Packed rows.
+    fn height(&self) -> usize {
+        if self.halves { 2 } else { self.rows.len() }
+    }
+}
+
+/// Cuts rows into tiles of at most `tallest`, each of the `pooled` ones, in order, into one of its own.
+fn cut(rows: usize, pooled: &[usize], tallest: usize) -> Result<Vec<Tile>> {
+    if pooled.iter().zip(pooled.iter().skip(1)).any(|(a, b)| a >= b) || pooled.last().is_some_and(|&row| row >= rows) {
+        return Err(Error::new(ErrorKind::Compute, format!("kernels: pooled rows {pooled:?} of {rows}")));
+    }
+    let mut tiles: Vec<Tile> = Vec::with_capacity(rows.div_ceil(tallest) + 2 * pooled.len());
+    let (mut row, mut begin) = (0, 0);
+    for pooled in pooled.iter().copied().chain([rows]) {
+        let between = Tiles::new(pooled - row, tallest);
+        for tile in 0..between.count {
+            let range = between.range(tile);
+            tiles.push(Tile { rows: row + range.start..row + range.end, begin: begin + range.start, halves: false });
+        }
+        begin += pooled - row;
+        if pooled < rows {
+            tiles.push(Tile { rows: pooled..pooled + 1, begin, halves: true });
+            begin += 2;
+        }
+        row = pooled + 1;
+    }
+    Ok(tiles)
 }
 
 impl PackedInt8Builder {
@@ -246,7 +308,7 @@ impl PackedInt8Builder {
 struct Quantise<'a> {
     weight: &'a PackedInt8,
     x: &'a [f32],
-    rows: std::ops::Range<usize>,
+    tile: &'a Tile,
     packed: Shared<u8>,
     step: Shared<f32>,
     zero: Shared<i32>,
@@ -259,9 +321,11 @@ impl Kernel for Quantise<'_> {
     unsafe fn run<S: Simd>(self) {
         let PackedInt8 { inputs, block, ref signs, .. } = *self.weight;
         let depth = self.weight.isa.shape().int8_depth(inputs);
-        let height = self.rows.len();
+        let Tile { begin, halves, .. } = *self.tile;
+        let height = self.tile.height();
+        let levels = if halves { FINE_LEVELS } else { LEVELS };
         let whole = inputs - inputs % S::LANES;
-        for (r, row) in self.rows.clone().enumerate() {
+        for (r, row) in self.tile.rows.clone().enumerate() {
             let mut x = &self.x[row * inputs..][..inputs];
             if block > 1 {
                 // SAFETY: all three have the length of a row, and `rotate::block` chose the blocks for it.
@@ -275,18 +339,31 @@ impl Kernel for Quantise<'_> {
             unsafe {
                 let mut tail = [0f32; 16];
                 tail[..x.len() - whole].copy_from_slice(&x[whole..]);
-                let (step, zero) = range::<S>(x, whole, &tail);
-                self.step.get().add(row).write(step);
-                self.zero.get().add(row).write(zero as i32);
+                let (step, zero) = range::<S>(x, whole, &tail, levels);
+                let (steps, zeros) = (self.step.get().add(begin + r), self.zero.get().add(begin + r));
+                if halves {
+                    steps.cast::<[f32; 2]>().write([step * 128.0, step]);
+                    zeros.cast::<[i32; 2]>().write([zero as i32 >> 7, zero as i32 & 127]);
+                } else {
+                    steps.write(step);
+                    zeros.write(zero as i32);
+                }
 
                 let (inverse, zero) = (S::splat(if step > 0.0 { 1.0 / step } else { 0.0 }), S::splat(zero));
-                let place = self.packed.get().add(self.rows.start * (depth / S::GROUP) * 4 + r * 4);
+                let place = self.packed.get().add(begin * (depth / S::GROUP) * 4 + r * 4);
                 let mut i = 0;
                 while i < depth {
                     let values = if i < whole { S::load(x.as_ptr().add(i)) } else { S::load(tail.as_ptr()) };
                     let q = S::add(S::mul(values, inverse), zero);
-                    let q = S::round_int(S::max(S::min(q, S::splat(LEVELS)), S::splat(0.0)));
-                    S::store_groups(place.add(i / S::GROUP * height * 4), height * 4, q);
+                    let q = S::round_int(S::max(S::min(q, S::splat(levels)), S::splat(0.0)));
+                    let place = place.add(i / S::GROUP * height * 4);
+                    if halves {
+                        let [upper, lower] = S::halves(q);
+                        S::store_groups(place, height * 4, upper);
+                        S::store_groups(place.add(4), height * 4, lower);
+                    } else {
+                        S::store_groups(place, height * 4, q);
+                    }
                     i += S::LANES;
                 }
             }
@@ -294,9 +371,9 @@ impl Kernel for Quantise<'_> {
     }
 }
 
-/// The step and the zero point, an integer in 0..=127, of a row; zero is always within the range.
+/// The step and the zero point, an integer in 0..=`levels`, of a row; zero is always within the range.
 #[inline(always)]
-unsafe fn range<S: Simd>(x: &[f32], whole: usize, tail: &[f32; 16]) -> (f32, f32) {
+unsafe fn range<S: Simd>(x: &[f32], whole: usize, tail: &[f32; 16], levels: f32) -> (f32, f32) {
     // SAFETY: vectors lie within the row or the buffer.
     unsafe {
         let (mut low, mut high) = (S::load(tail.as_ptr()), S::load(tail.as_ptr()));
@@ -312,21 +389,21 @@ unsafe fn range<S: Simd>(x: &[f32], whole: usize, tail: &[f32; 16]) -> (f32, f32
         S::store(highs.as_mut_ptr(), high);
         let low = lows.iter().fold(0f32, |low, &x| if x < low { x } else { low });
         let high = highs.iter().fold(0f32, |high, &x| if x > high { x } else { high });
-        let step = (high - low) / LEVELS;
+        let step = (high - low) / levels;
         if step > f32::MIN_POSITIVE { (step, (-low / step).round_ties_even()) } else { (0.0, 0.0) }
     }
 }
 
 /// One task of a product: all rows, some panels.
+#[derive(Clone)]
 struct Product<'a> {
     weight: &'a PackedInt8,
-    rows: usize,
-    tiles: Tiles,
+    tiles: &'a [Tile],
     panels: std::ops::Range<usize>,
     packed: &'a [u8],
     step: &'a [f32],
     zero: &'a [i32],
-    output: Output,
+    output: Output<'a>,
     y: Shared<f32>,
 }
 
@@ -338,50 +415,42 @@ impl Kernel for Product<'_> {
         let (sums, bias) = (sums.as_ref().as_ptr(), bias.as_ref().as_ptr());
         let columns = S::TILE_INT8.1 * S::LANES;
         let depth = self.weight.isa.shape().int8_depth(inputs) / S::GROUP;
-        let tiles = self.tiles;
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_INT8.0).max(1);
-        let (accumulate, activation) = match self.output {
-            Output::Add => (true, Activation::None),
-            Output::Set(activation) => (false, activation),
-        };
-        debug_assert_eq!(self.rows, tiles.range(tiles.count - 1).end);
-
-        let mut tile_begin = 0;
-        while tile_begin < tiles.count {
-            let tile_end = (tile_begin + tiles_per_block).min(tiles.count);
+        let activation = self.output.activation();
+        for tiles in self.tiles.chunks(tiles_per_block) {
             for panel in self.panels.clone() {
                 let column = panel * columns;
                 let width = columns.min(outputs - column);
-                for tile in tile_begin..tile_end {
-                    let rows = tiles.range(tile);
+                for tile in tiles {
                     // SAFETY: the layouts are those of `push_row` and `Quantise`; tasks write disjoint panels.
                     unsafe {
-                        let y = self.y.get().add(rows.start * outputs + column);
+                        let at = tile.rows.start * outputs + column;
+                        let y = self.y.get().add(at);
                         let job = TileInt8 {
-                            a: self.packed.as_ptr().add(rows.start * depth * 4),
+                            a: self.packed.as_ptr().add(tile.begin * depth * 4),
                             w: weights.add(column * depth * S::GROUP),
                             depth,
                             sums_fit: self.weight.sums_fit,
-                            step: self.step.as_ptr().add(rows.start),
-                            zero: self.zero.as_ptr().add(rows.start),
+                            step: self.step.as_ptr().add(tile.begin),
+                            zero: self.zero.as_ptr().add(tile.begin),
                             scale: scale.add(column),
                             weight_sums: sums.add(column),
                             bias: bias.add(column),
                             y,
                             y_stride: outputs,
                             width,
-                            accumulate,
+                            add: self.output.residual(at),
+                            halves: tile.halves,
                         };
-                        S::tile_int8(rows.len(), &job);
+                        S::tile_int8(tile.height(), &job);
                         if activation != Activation::None {
-                            for r in 0..rows.len() {
+                            for r in 0..tile.rows.len() {
                                 math::activate::<S>(activation, y.add(r * outputs), width);
                             }
                         }
                     }
                 }
             }
-            tile_begin = tile_end;
         }
     }
 }

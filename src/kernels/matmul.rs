@@ -1,20 +1,20 @@
-//! f32 matrix products with packed weights: `y = activation(x · Wᵀ + bias)`, or `y += x · Wᵀ + bias`.
+//! f32 matrix products with packed weights: `activation(x · Wᵀ + bias)`, or `residual + x · Wᵀ + bias`.
 //!
 //! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes turned round, since here `x` is small and `W`
 //! large. From the outside in:
 //!
-//! 1. tasks: ranges of columns, a task a thread;
+//! 1. tasks: ranges of columns, of all layers that share `x`;
 //! 2. blocks of rows, so that a block of `x` stays in the second-level cache; up to [`ROWS_PER_BLOCK`] rows there is one,
 //!    and the weights are read from memory once;
 //! 3. a handful of panels at a time ([`PANELS_PER_CHUNK`]), so that their part of `y` stays close between
 //! 4. blocks of the depth, [`DEPTH`] long: a panel's block (12 kB in WebAssembly) stays in the first-level cache while
 //! 5. all row tiles of the block pass by it ([`tile::f32`](super::tile::f32)).
 //!
-//! `x` is packed at each call, which costs one part in the number of columns, a thousandth or so.
+//! `x` is packed at each call, once for all layers, which costs one part in the number of columns, a thousandth or so.
 //! Layouts: weights `[depth block][panel][depth][columns]`, activations `[depth block][row tile][depth][rows]`.
 
 use super::buffer::{Buffer, Shared};
-use super::pool::{Pool, share, split};
+use super::pool::{Pool, run_parts, share};
 use super::simd::Simd;
 use super::tile::TileF32;
 use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
@@ -74,45 +74,51 @@ impl PackedF32 {
         self.weights.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) into `y` (rows, outputs).
+    /// Multiplies `x` (rows, inputs) with each of the weights: (rows, outputs) of each.
     ///
     /// # Errors
-    /// [`ErrorKind::Compute`] for slices of another length; [`ErrorKind::OutOfMemory`].
-    pub(crate) fn matmul(
-        &self,
+    /// [`ErrorKind::Compute`] for slices of another length, or weights of another number of inputs; [`ErrorKind::OutOfMemory`].
+    pub(crate) fn multiply(
+        layers: &[(&Self, Output<'_>)],
         x: &[f32],
         rows: usize,
-        output: Output,
-        y: &mut [f32],
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<()> {
-        check("the input of a linear layer", x.len(), rows, self.inputs)?;
-        check("the output of a linear layer", y.len(), rows, self.outputs)?;
-        if rows == 0 || self.outputs == 0 {
-            return Ok(());
+    ) -> Result<Vec<Vec<f32>>> {
+        let Some(&(&Self { isa, inputs, .. }, _)) = layers.first() else { return Ok(Vec::new()) };
+        let mut results = Vec::with_capacity(layers.len());
+        for (weight, output) in layers {
+            check("the input of a linear layer", x.len(), rows, weight.inputs)?;
+            results.push(output.room(rows, weight.outputs)?);
         }
-        let shape = self.isa.shape();
+        let shape = isa.shape();
         let tiles = Tiles::new(rows, shape.f32_rows);
         let packed = workspace.floats.at_least(x.len())?;
-
         let target = Shared::new(packed);
-        let tasks = split(tiles.count, pool);
-        pool.run(tasks, &|task| {
-            for tile in share(tiles.count, tasks, task) {
+        run_parts(pool, &[tiles.count], &|_, some| {
+            for tile in some {
                 // SAFETY: a tile's rows are packed into places of their own, and `packed` is as long as `x`.
-                unsafe { pack_tile(x, rows, self.inputs, tiles.range(tile), target.get()) };
+                unsafe { pack_tile(x, rows, inputs, tiles.range(tile), target.get()) };
             }
         });
 
-        let panels = self.outputs.div_ceil(shape.f32_columns);
         let packed: &[f32] = packed;
-        let y = Shared::new(y);
-        let tasks = split(panels, pool);
-        pool.run(tasks, &|task| {
-            self.isa.run(Product { weight: self, tiles, panels: share(panels, tasks, task), packed, output, y });
+        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+            weight,
+            tiles,
+            panels: 0..if rows > 0 { weight.outputs.div_ceil(shape.f32_columns) } else { 0 },
+            packed,
+            output,
+            y: Shared::at(y.as_mut_ptr()),
         });
-        Ok(())
+        let jobs: Vec<Product<'_>> = jobs.collect();
+        let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
+        run_parts(pool, &panels, &|layer, panels| isa.run(Product { panels, ..jobs[layer].clone() }));
+        for (y, (weight, _)) in results.iter_mut().zip(layers) {
+            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
+            unsafe { y.set_len(rows * weight.outputs) };
+        }
+        Ok(results)
     }
 }
 
@@ -200,12 +206,13 @@ unsafe fn pack_tile(x: &[f32], total: usize, inputs: usize, rows: std::ops::Rang
 }
 
 /// One task of a product: all rows, some panels.
+#[derive(Clone)]
 struct Product<'a> {
     weight: &'a PackedF32,
     tiles: Tiles,
     panels: std::ops::Range<usize>,
     packed: &'a [f32],
-    output: Output,
+    output: Output<'a>,
     y: Shared<f32>,
 }
 
@@ -218,10 +225,7 @@ impl Kernel for Product<'_> {
         let (weights, bias) = (weights.as_ref().as_ptr(), bias.as_ref());
         let (tiles, total) = (self.tiles, self.tiles.rows);
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_F32.0).max(1);
-        let (adds, activation) = match self.output {
-            Output::Add => (true, Activation::None),
-            Output::Set(activation) => (false, activation),
-        };
+        let activation = self.output.activation();
 
         let mut tile_begin = 0;
         while tile_begin < tiles.count {
@@ -241,7 +245,8 @@ impl Kernel for Product<'_> {
                             let rows = tiles.range(tile);
                             // SAFETY: the layouts are those of `push_row` and `pack_tile`; tasks write disjoint panels.
                             unsafe {
-                                let y = self.y.get().add(rows.start * outputs + column);
+                                let at = rows.start * outputs + column;
+                                let y = self.y.get().add(at);
                                 let job = TileF32 {
                                     a: self.packed.as_ptr().add(depth * total + rows.start * len),
                                     w: weights.add(depth * padded + column * len),
@@ -249,7 +254,7 @@ impl Kernel for Product<'_> {
                                     y,
                                     y_stride: outputs,
                                     width,
-                                    accumulate: adds || !first,
+                                    add: if first { self.output.residual(at) } else { y },
                                     bias: if first && !bias.is_empty() {
                                         bias.as_ptr().add(column)
                                     } else {

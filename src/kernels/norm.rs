@@ -4,17 +4,20 @@
 //! first-level cache: the one-pass formula `E[x²] − E[x]²` cancels where a channel is far larger than the rest, as some in
 //! CLIP are.
 
-use super::buffer::Shared;
+use super::buffer::{Shared, room};
 use super::pool::{Pool, share, split};
 use super::simd::Simd;
 use super::{Isa, Kernel, check};
 use crate::error::Result;
 
-/// Normalises each row of `x` (rows, channels) into `y` of the same shape; `weight` and `bias` have one value a channel.
+/// Rows that are worth a task: some microseconds.
+const ROWS_PER_TASK: usize = 8;
+
+/// Normalises each row of `x` (rows, channels); `weight` and `bias` have one value a channel.
 ///
 /// # Errors
-/// [`ErrorKind::Compute`](crate::error::ErrorKind::Compute) for slices of another length.
-#[allow(clippy::too_many_arguments)]
+/// [`ErrorKind::Compute`](crate::error::ErrorKind::Compute) for slices of another length;
+/// [`ErrorKind::OutOfMemory`](crate::error::ErrorKind::OutOfMemory).
 pub(crate) fn layer_norm(
     isa: Isa,
     x: &[f32],
@@ -22,17 +25,18 @@ pub(crate) fn layer_norm(
     weight: &[f32],
     bias: &[f32],
     epsilon: f32,
-    y: &mut [f32],
     pool: &dyn Pool,
-) -> Result<()> {
+) -> Result<Vec<f32>> {
     let channels = weight.len();
     check("the bias of a layer norm", bias.len(), 1, channels)?;
     check("the input of a layer norm", x.len(), rows, channels)?;
-    check("the output of a layer norm", y.len(), rows, channels)?;
-    let y = Shared::new(y);
-    let tasks = split(rows, pool);
+    let mut normed = room(x.len())?;
+    let y = Shared::at(normed.as_mut_ptr());
+    let tasks = split(rows.div_ceil(ROWS_PER_TASK), pool);
     pool.run(tasks, &|task| isa.run(Rows { x, rows: share(rows, tasks, task), weight, bias, epsilon, y }));
-    Ok(())
+    // SAFETY: there is room for as many, and the tasks wrote all rows.
+    unsafe { normed.set_len(x.len()) };
+    Ok(normed)
 }
 
 /// One task: some rows.

@@ -1,4 +1,4 @@
-//! A linear layer's weight, packed for the arithmetic that was chosen: one type for both products.
+//! A linear layer's weight, packed for the arithmetic that was chosen: one type, and one function, for both products.
 
 use super::{Isa, Output, PackedF32, PackedF32Builder, PackedInt8, PackedInt8Builder, Pool, Rotation, Workspace};
 use crate::error::{Error, ErrorKind, Result};
@@ -89,20 +89,31 @@ impl Packed {
             Self::Int8(packed) => packed.outputs(),
         }
     }
+}
 
-    /// Multiplies `x` (rows, inputs) into `y` (rows, outputs).
-    pub(crate) fn matmul(
-        &self,
-        x: &[f32],
-        rows: usize,
-        output: Output,
-        y: &mut [f32],
-        workspace: &mut Workspace,
-        pool: &dyn Pool,
-    ) -> Result<()> {
-        match self {
-            Self::F32(packed) => packed.matmul(x, rows, output, y, workspace, pool),
-            Self::Int8(packed) => packed.matmul(x, rows, output, y, workspace, pool),
+/// Multiplies `x` (rows, inputs) with the weight of each layer: (rows, outputs) of each. Where a weight has 8 bits, the
+/// rows of `x` named by `pooled`, in order, are taken in twice as many: an embedding is made of them.
+///
+/// # Errors
+/// [`ErrorKind::Compute`] for slices of another length, or layers of several kinds; [`ErrorKind::OutOfMemory`].
+pub(crate) fn multiply(
+    layers: &[(&Packed, Output<'_>)],
+    x: &[f32],
+    rows: usize,
+    pooled: &[usize],
+    workspace: &mut Workspace,
+    pool: &dyn Pool,
+) -> Result<Vec<Vec<f32>>> {
+    let (mut single, mut int8) = (Vec::with_capacity(layers.len()), Vec::with_capacity(layers.len()));
+    for &(weight, output) in layers {
+        match weight {
+            Packed::F32(weight) => single.push((weight, output)),
+            Packed::Int8(weight) => int8.push((weight, output)),
         }
+    }
+    match (single.is_empty(), int8.is_empty()) {
+        (_, true) => PackedF32::multiply(&single, x, rows, workspace, pool),
+        (true, _) => PackedInt8::multiply(&int8, x, rows, pooled, workspace, pool),
+        _ => Err(Error::new(ErrorKind::Compute, "kernels: layers in 8 bits and in single precision at once")),
     }
 }

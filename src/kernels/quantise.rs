@@ -44,7 +44,8 @@ impl Quantiser {
         let largest = row.iter().fold(0f32, |largest, &w| if w.abs() > largest { w.abs() } else { largest });
         // What is turned has no order left: that the sums fit costs a row in five a few hundredths of its accuracy. What
         // is not, such as filters over pixels, might have to give a whole bit for it.
-        let step = if *block > 1 { (largest / 127.0).max(largest_sum(row) / (MOST_SUM - 2) as f32) } else { largest / 127.0 };
+        let step =
+            if *block > 1 { (largest / 127.0).max(largest_sum(row) / (MOST_SUM - 2) as f32) } else { largest / 127.0 };
         // All zeros, or so small that a step can't be told from none.
         let inverse = if step > f32::MIN_POSITIVE { 1.0 / step } else { 0.0 };
         quantised.clear();
@@ -93,7 +94,8 @@ fn largest_sum(row: &[f32]) -> f32 {
     for weights in row.chunks(8) {
         for four in FOURS {
             let weights = four.iter().filter_map(|&at| weights.get(at));
-            let (above, below) = weights.fold((0f32, 0f32), |(above, below), w| (above + w.max(0.0), below - w.min(0.0)));
+            let (above, below) =
+                weights.fold((0f32, 0f32), |(above, below), w| (above + w.max(0.0), below - w.min(0.0)));
             largest = largest.max(above).max(below);
         }
     }

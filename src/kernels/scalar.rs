@@ -117,6 +117,7 @@ impl Simd for Scalar {
     }
     #[inline(always)] unsafe fn sub_int(a: I, b: I) -> I { each!(a b, x y => x.wrapping_sub(y)) }
     #[inline(always)] unsafe fn mul_int(a: I, b: I) -> I { each!(a b, x y => x.wrapping_mul(y)) }
+    #[inline(always)] unsafe fn halves(x: I) -> [I; 2] { [each!(x, x => x >> 7), each!(x, x => x & 127)] }
     #[inline(always)] unsafe fn store_groups(p: *mut u8, _stride: usize, x: I) {
         // SAFETY: the caller gives a pointer valid for four bytes.
         unsafe { p.cast::<[u8; 4]>().write_unaligned(each!(x, x => x as u8)) }

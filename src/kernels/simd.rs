@@ -69,6 +69,8 @@ pub(crate) trait Simd: Copy + 'static {
     unsafe fn store_int(p: *mut i32, x: Self::I);
     unsafe fn sub_int(a: Self::I, b: Self::I) -> Self::I;
     unsafe fn mul_int(a: Self::I, b: Self::I) -> Self::I;
+    /// A value of 14 bits: its upper seven, and its lower seven.
+    unsafe fn halves(x: Self::I) -> [Self::I; 2];
     /// Writes each lane, which must be in 0..=127, as one activation: `LANES / GROUP` groups of four bytes, the first at
     /// `p`, each next one `stride` bytes on.
     unsafe fn store_groups(p: *mut u8, stride: usize, x: Self::I);

@@ -52,6 +52,7 @@ macro_rules! common {
             fn store_int(p: *mut i32, x: v128) { v128_store(p.cast(), x) }
             fn sub_int(a: v128, b: v128) -> v128 { i32x4_sub(a, b) }
             fn mul_int(a: v128, b: v128) -> v128 { i32x4_mul(a, b) }
+            fn halves(x: v128) -> [v128; 2] { [i32x4_shr(x, 7), v128_and(x, i32x4_splat(127))] }
             fn load_group(p: *const u8) -> v128 { v128_load32_splat(p.cast()) }
         }
     };

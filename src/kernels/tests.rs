@@ -62,25 +62,23 @@ fn threads(helpers: usize) -> &'static Threads {
     pool
 }
 
-fn packed_f32(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize) -> PackedF32 {
+fn packed_f32(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize) -> Packed {
     let mut builder = PackedF32::builder(isa, outputs, inputs).unwrap();
     w.chunks(inputs).for_each(|row| builder.push_row(row).unwrap());
-    builder.finish(bias).unwrap()
+    Packed::F32(builder.finish(bias).unwrap())
 }
 
-fn packed_int8(
-    isa: Isa,
-    w: &[f32],
-    bias: Option<&[f32]>,
-    outputs: usize,
-    inputs: usize,
-    rotation: Rotation,
-) -> PackedInt8 {
+/// One layer.
+fn multiply_one(weight: &Packed, x: &[f32], rows: usize, output: Output<'_>, pooled: &[usize]) -> Vec<f32> {
+    multiply(&[(weight, output)], x, rows, pooled, &mut Workspace::new(), &Serial).unwrap().pop().unwrap()
+}
+
+fn packed_int8(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize, rotation: Rotation) -> Packed {
     let mut builder = PackedInt8::builder(isa, outputs, inputs, rotation).unwrap();
     for row in w.chunks(inputs) {
         builder.push_row(row).unwrap();
     }
-    builder.finish(bias).unwrap()
+    Packed::Int8(builder.finish(bias).unwrap())
 }
 
 /// Sizes from 1 to 70, and around the ends of the blocks.
@@ -90,28 +88,24 @@ fn sizes(rng: &mut Rng) -> Vec<(usize, usize, usize)> {
     sizes
 }
 
-const OUTPUTS: [Output; 5] = [
-    Output::Set(Activation::None),
-    Output::Set(Activation::QuickGelu),
-    Output::Set(Activation::Gelu),
-    Output::Set(Activation::GeluTanh),
-    Output::Add,
-];
+const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::QuickGelu, Activation::Gelu, Activation::GeluTanh];
+
+/// One of all kinds.
+fn output(case: usize, residual: &[f32]) -> Output<'_> {
+    ACTIVATIONS.get(case % 5).map_or(Output::Add(residual), |activation| Output::Set(*activation))
+}
 
 #[test]
 fn f32_product_equals_the_naive_one() {
-    let mut workspace = Workspace::new();
     for isa in Isa::available() {
         let mut rng = Rng(1);
         for (case, (rows, outputs, inputs)) in sizes(&mut rng).into_iter().enumerate() {
             let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
             let bias = (case % 3 != 0).then_some(&b[..]);
-            let output = OUTPUTS[case % OUTPUTS.len()];
-            let before = rng.values(rows * outputs);
-            let mut y = before.clone();
-            let weight = packed_f32(isa, &w, bias, outputs, inputs);
-            weight.matmul(&x, rows, output, &mut y, &mut workspace, &Serial).unwrap();
-            let (expected, size) = naive::product(&x, &w, bias, rows, output, &before);
+            let residual = rng.values(rows * outputs);
+            let output = output(case, &residual);
+            let y = multiply_one(&packed_f32(isa, &w, bias, outputs, inputs), &x, rows, output, &[]);
+            let (expected, size) = naive::product(&x, &w, bias, rows, output);
             for (i, (y, (expected, size))) in y.iter().zip(expected.iter().zip(size)).enumerate() {
                 // The bound of a sum of `inputs` products, times the largest slope of an activation, and the activation's own.
                 let tolerance = (inputs as f64 + 4.0) * size * 1.2 / 16_777_216.0 + 1e-6;
@@ -124,7 +118,6 @@ fn f32_product_equals_the_naive_one() {
 
 #[test]
 fn int8_product_equals_the_integer_model_to_the_bit() {
-    let mut workspace = Workspace::new();
     for isa in Isa::available() {
         let mut rng = Rng(2);
         let mut sizes = sizes(&mut rng);
@@ -146,12 +139,12 @@ fn int8_product_equals_the_integer_model_to_the_bit() {
             let (mut w, b) = (rng.values(outputs * inputs), rng.values(outputs));
             w[..inputs].fill(if case % 3 == 0 { 0.0 } else { 1.0 });
             let bias = (case % 3 != 0).then_some(&b[..]);
-            let output = if case % 2 == 0 { Output::Add } else { Output::Set(Activation::None) };
-            let before = rng.values(rows * outputs);
-            let mut y = before.clone();
+            let residual = rng.values(rows * outputs);
+            let output = if case % 2 == 0 { Output::Add(&residual) } else { Output::Set(Activation::None) };
+            let pooled: Vec<usize> = (0..rows).filter(|row| row % 7 == case % 9).collect();
             let weight = packed_int8(isa, &w, bias, outputs, inputs, rotation);
-            weight.matmul(&x, rows, output, &mut y, &mut workspace, &Serial).unwrap();
-            let expected = naive::int8_product(&x, &w, bias, rows, output, rotation, &before);
+            let y = multiply_one(&weight, &x, rows, output, &pooled);
+            let expected = naive::int8_product(&x, &w, bias, rows, output, rotation, &pooled);
             for (i, (y, expected)) in y.iter().zip(&expected).enumerate() {
                 assert!(
                     y == expected,
@@ -162,22 +155,77 @@ fn int8_product_equals_the_integer_model_to_the_bit() {
     }
 }
 
+/// Rows whose sums fit and rows whose sums don't, from a file: the same integers, and so the same result to the bit.
+#[test]
+fn int8_sums_of_four_products_never_overflow() {
+    let (rows, inputs) = (3, 40);
+    // All activations at their ends, against weights at theirs.
+    let x: Vec<f32> = (0..rows * inputs).map(|i| if i % inputs < 37 { 1.0 } else { 0.0 }).collect();
+    for isa in Isa::available() {
+        for largest in [64i8, 65, 127] {
+            for sign in [1, -1] {
+                let row: Vec<i8> = (0..inputs).map(|i| if i < 38 { sign * largest } else { 0 }).collect();
+                assert_eq!(quantise::sums_fit(&row), largest == 64);
+                let mut builder = PackedInt8::builder(isa, 1, inputs, Rotation::Off).unwrap();
+                builder.push_quantised(&row).unwrap();
+                builder.set_steps(&[1.0]).unwrap();
+                let weight = Packed::Int8(builder.finish(None).unwrap());
+                let expected = (37 * 127 * i32::from(sign * largest)) as f32 * (1.0 / 127.0);
+                assert_eq!(
+                    multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[]),
+                    [expected; 3],
+                    "{isa:?}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn int8_product_with_activation_follows_the_plain_one() {
-    let mut workspace = Workspace::new();
     let mut rng = Rng(3);
     let (rows, outputs, inputs) = (5, 53, 64);
     let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
     for isa in Isa::available() {
         let weight = packed_int8(isa, &w, Some(&b), outputs, inputs, Rotation::On);
-        for output in OUTPUTS {
-            let Output::Set(activation) = output else { continue };
-            let (mut plain, mut y) = (vec![0.0; rows * outputs], vec![0.0; rows * outputs]);
-            weight.matmul(&x, rows, Output::Set(Activation::None), &mut plain, &mut workspace, &Serial).unwrap();
-            weight.matmul(&x, rows, output, &mut y, &mut workspace, &Serial).unwrap();
-            for (y, plain) in y.iter().zip(plain) {
-                let expected = naive::activation(activation, f64::from(plain));
-                assert!((f64::from(*y) - expected).abs() <= 1e-6 * (1.0 + expected.abs()), "{isa:?} {output:?}: {y}");
+        let plain = multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[3]);
+        for activation in ACTIVATIONS {
+            let y = multiply_one(&weight, &x, rows, Output::Set(activation), &[3]);
+            for (y, plain) in y.iter().zip(&plain) {
+                let expected = naive::activation(activation, f64::from(*plain));
+                assert!(
+                    (f64::from(*y) - expected).abs() <= 1e-6 * (1.0 + expected.abs()),
+                    "{isa:?} {activation:?}: {y}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn layers_together_give_what_each_gives() {
+    let mut rng = Rng(9);
+    let (rows, inputs) = (11, 48);
+    let (x, residual) = (rng.values(rows * inputs), rng.values(rows * 30));
+    for isa in Isa::available() {
+        for int8 in [false, true] {
+            let mut layer = |outputs: usize| {
+                let (w, b) = (rng.values(outputs * inputs), rng.values(outputs));
+                match int8 {
+                    true => packed_int8(isa, &w, Some(&b), outputs, inputs, Rotation::On),
+                    false => packed_f32(isa, &w, Some(&b), outputs, inputs),
+                }
+            };
+            let (a, b, c) = (layer(7), layer(30), layer(65));
+            let layers = [
+                (&a, Output::Set(Activation::None)),
+                (&b, Output::Add(&residual)),
+                (&c, Output::Set(Activation::QuickGelu)),
+            ];
+            let each: Vec<_> = layers.iter().map(|(w, output)| multiply_one(w, &x, rows, *output, &[4])).collect();
+            for threads in [1, 4] {
+                let workspace = &mut Workspace::new();
+                assert_eq!(multiply(&layers, &x, rows, &[4], workspace, &Backwards(threads)).unwrap(), each);
             }
         }
     }
@@ -185,24 +233,23 @@ fn int8_product_with_activation_follows_the_plain_one() {
 
 #[test]
 fn int8_is_close_to_f32_even_with_outliers() {
-    let mut workspace = Workspace::new();
     let mut rng = Rng(4);
     let (rows, outputs, inputs) = (20, 96, 768);
     let (mut x, w) = (rng.values(rows * inputs), rng.values(outputs * inputs));
     for x in x.chunks_mut(inputs) {
         [5, 100, 101, 300, 511, 767].into_iter().for_each(|channel| x[channel] *= 8.0);
     }
-    let isa = Isa::best();
-    let exact = naive::product(&x, &w, None, rows, Output::Set(Activation::None), &[]).0;
-    let cosine = |rotation| {
-        let mut y = vec![0.0; rows * outputs];
-        let weight = packed_int8(isa, &w, None, outputs, inputs, rotation);
-        weight.matmul(&x, rows, Output::Set(Activation::None), &mut y, &mut workspace, &Serial).unwrap();
-        y.chunks(outputs).zip(exact.chunks(outputs)).map(|(a, b)| naive::cosine(a, b)).fold(1.0, f64::min)
+    let none = Output::Set(Activation::None);
+    let exact = naive::product(&x, &w, None, rows, none).0;
+    let cosines = |rotation, pooled: &[usize]| -> Vec<f64> {
+        let y = multiply_one(&packed_int8(Isa::best(), &w, None, outputs, inputs, rotation), &x, rows, none, pooled);
+        y.chunks(outputs).zip(exact.chunks(outputs)).map(|(a, b)| naive::cosine(a, b)).collect()
     };
-    let mut cosine = cosine;
-    let (off, on) = (cosine(Rotation::Off), cosine(Rotation::On));
-    assert!(on > 0.9998 && on > off, "cosine {on}, without rotation {off}");
+    let worst = |cosines: &[f64]| cosines.iter().copied().fold(1.0, f64::min);
+    let (off, on) = (worst(&cosines(Rotation::Off, &[])), cosines(Rotation::On, &[2, 11]));
+    assert!(worst(&on) > 0.9998 && worst(&on) > off, "cosine {on:?}, without rotation {off}");
+    // What is left in the pooled rows is the weights' error.
+    assert!(on[2].min(on[11]) > 0.99995, "{on:?}");
 }
 
 #[test]
@@ -248,8 +295,7 @@ fn layer_norm_equals_the_naive_one() {
             // Far from zero, as the residual stream of a trained model.
             x.iter_mut().for_each(|x| *x += 30.0 * (case % 3) as f32);
             let (w, b) = (rng.values(channels), rng.values(channels));
-            let mut y = vec![0.0; rows * channels];
-            layer_norm(isa, &x, rows, &w, &b, 1e-5, &mut y, &Serial).unwrap();
+            let y = layer_norm(isa, &x, rows, &w, &b, 1e-5, &Serial).unwrap();
             for (i, (y, expected)) in y.iter().zip(naive::layer_norm(&x, &w, &b, 1e-5)).enumerate() {
                 let error = (f64::from(*y) - expected).abs();
                 // The mean of values near 60 is known to some 4e-6, and one channel alone is divided by √ε.
@@ -276,21 +322,12 @@ fn attention_equals_the_naive_one() {
                 causal: case % 2 == 1,
             };
             let (rows, channels) = (sizes.batch * sizes.tokens, sizes.heads * sizes.head_size);
-            let mut qkv = rng.values(rows * 3 * channels);
-            qkv.iter_mut().for_each(|x| *x *= 3.0);
-            let mut y = vec![f32::NAN; rows * channels];
-            sizes.run_fused(isa, &qkv, &mut y, &mut workspace, &Backwards(1 + case % 3)).unwrap();
-            let part =
-                |i: usize| qkv.chunks(3 * channels).flat_map(move |row| &row[i * channels..][..channels]).copied();
-            let [q, k, v] = [0, 1, 2].map(|i| part(i).collect::<Vec<f32>>());
+            let [q, k, v] = [3.0, 3.0, 1.0]
+                .map(|scale| rng.values(rows * channels).into_iter().map(|x| x * scale).collect::<Vec<f32>>());
+            let y = sizes.run(isa, [&q, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
             for (i, (y, expected)) in y.iter().zip(naive::attention(&sizes, &q, &k, &v)).enumerate() {
                 assert!((f64::from(*y) - expected).abs() <= 2e-5, "{isa:?} {sizes:?} at {i}: {y} {expected}");
             }
-
-            let parts = [&q, &k, &v].map(|data| Strided { data, stride: channels });
-            let mut again = vec![f32::NAN; rows * channels];
-            sizes.run(isa, parts, &mut again, &mut workspace, &Serial).unwrap();
-            assert_eq!(y, again, "three matrices or one");
 
             // The first tokens alone look: the same to the bit.
             let few = Attention { queries: 1 + case % tokens, ..sizes };
@@ -298,9 +335,7 @@ fn attention_equals_the_naive_one() {
                 x.chunks(tokens * channels).flat_map(|x| &x[..few.queries * channels]).copied().collect()
             };
             let first = of_each(&q);
-            let parts = [&first, &k, &v].map(|data| Strided { data, stride: channels });
-            let mut again = vec![f32::NAN; few.batch * few.queries * channels];
-            few.run(isa, parts, &mut again, &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            let again = few.run(isa, [&first, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
             assert_eq!(of_each(&y), again, "{} queries", few.queries);
         }
     }
@@ -313,16 +348,14 @@ fn everything(isa: Isa, pool: &dyn Pool) -> Vec<f32> {
     let sizes = Attention { batch: 2, tokens: 17, queries: 17, heads: 4, head_size: 20, causal: false };
     let (rows, channels) = (34, 80);
     let (x, g, b) = (rng.values(rows * channels), rng.values(channels), rng.values(channels));
-    let mut y = vec![0.0; rows * channels];
-    layer_norm(isa, &x, rows, &g, &b, 1e-5, &mut y, pool).unwrap();
-    let mut qkv = vec![0.0; rows * 3 * channels];
-    let qkv_weight = packed_f32(isa, &rng.values(3 * channels * channels), None, 3 * channels, channels);
-    qkv_weight.matmul(&y, rows, Output::Set(Activation::None), &mut qkv, &mut workspace, pool).unwrap();
-    sizes.run_fused(isa, &qkv, &mut y, &mut workspace, pool).unwrap();
+    let y = layer_norm(isa, &x, rows, &g, &b, 1e-5, pool).unwrap();
+    let mut layer = || packed_f32(isa, &rng.values(channels * channels), None, channels, channels);
+    let qkv = [layer(), layer(), layer()];
+    let layers = qkv.each_ref().map(|weight| (weight, Output::Set(Activation::None)));
+    let qkv = multiply(&layers, &y, rows, &[], &mut workspace, pool).unwrap();
+    let y = sizes.run(isa, [&qkv[0], &qkv[1], &qkv[2]], &mut workspace, pool).unwrap();
     let out = packed_int8(isa, &rng.values(channels * channels), Some(&b), channels, channels, Rotation::On);
-    let mut z = x.clone();
-    out.matmul(&y, rows, Output::Add, &mut z, &mut workspace, pool).unwrap();
-    z
+    multiply(&[(&out, Output::Add(&x))], &y, rows, &[0, 17], &mut workspace, pool).unwrap().remove(0)
 }
 
 #[test]
@@ -395,12 +428,22 @@ fn wrong_lengths_are_errors() {
     builder.push_row(&[0.0; 3]).unwrap();
     assert!(builder.push_row(&[0.0; 3]).is_err(), "one too many");
     let weight = builder.finish(Some(&[0.0; 2])).unwrap();
-    let mut y = [0.0; 4];
+    let weight = Packed::F32(weight);
     let none = Output::Set(Activation::None);
-    assert!(weight.matmul(&[0.0; 5], 2, none, &mut y, &mut workspace, &Serial).is_err());
-    assert!(weight.matmul(&[0.0; 6], 2, none, &mut y[..3], &mut workspace, &Serial).is_err());
-    assert!(weight.matmul(&[0.0; 6], 2, none, &mut y, &mut workspace, &Serial).is_ok());
-    assert!(weight.matmul(&[], 0, none, &mut [], &mut workspace, &Serial).is_ok());
+    let mut run = |x: &[f32], rows, output, pooled: &[usize], weight| {
+        multiply(&[(weight, output)], x, rows, pooled, &mut workspace, &Serial)
+    };
+    assert!(run(&[0.0; 5], 2, none, &[], &weight).is_err());
+    assert!(run(&[0.0; 6], 2, Output::Add(&[0.0; 3]), &[], &weight).is_err());
+    assert_eq!(run(&[0.0; 6], 2, none, &[], &weight).unwrap(), [[0.0; 4]]);
+    assert_eq!(run(&[], 0, none, &[], &weight).unwrap(), [[0.0; 0]]);
+    let int8 = packed_int8(isa, &[1.0; 6], None, 2, 3, Rotation::On);
+    assert_eq!(run(&[], 0, none, &[], &int8).unwrap(), [[0.0; 0]]);
+    for pooled in [&[2][..], &[1, 0], &[1, 1]] {
+        assert!(run(&[0.0; 6], 2, none, pooled, &int8).is_err(), "{pooled:?} of two rows");
+    }
+    let both = [(&weight, none), (&int8, none)];
+    assert!(multiply(&both, &[0.0; 6], 2, &[], &mut Workspace::new(), &Serial).is_err(), "of two kinds");
 
     let mut builder = PackedInt8::builder(isa, 1, 3, Rotation::On).unwrap();
     assert_eq!(builder.push_row(&[0.0; 4]).unwrap_err().kind(), ErrorKind::Weights);
@@ -408,11 +451,12 @@ fn wrong_lengths_are_errors() {
     assert!(builder.finish(Some(&[0.0; 2])).is_err());
     assert!(PackedInt8::builder(isa, usize::MAX / 2, 3, Rotation::Off).is_err(), "more than there is memory");
 
-    assert!(layer_norm(isa, &[0.0; 6], 2, &[1.0; 3], &[0.0; 2], 1e-5, &mut [0.0; 6], &Serial).is_err());
+    assert!(layer_norm(isa, &[0.0; 6], 2, &[1.0; 3], &[0.0; 2], 1e-5, &Serial).is_err());
     let sizes = Attention { batch: 1, tokens: 2, queries: 2, heads: 1, head_size: 3, causal: false };
-    let short = Strided { data: &[0.0; 5], stride: 3 };
-    assert!(sizes.run(isa, [short; 3], &mut [0.0; 6], &mut workspace, &Serial).is_err());
-    let (more, long) = (Attention { queries: 3, ..sizes }, Strided { data: &[0.0; 9], stride: 3 });
-    assert!(more.run(isa, [long; 3], &mut [0.0; 9], &mut workspace, &Serial).is_err());
-    assert!(sizes.run_fused(isa, &[0.0; 17], &mut [0.0; 6], &mut workspace, &Serial).is_err());
+    let (five, six, nine): (&[f32], &[f32], &[f32]) = (&[0.0; 5], &[0.0; 6], &[0.0; 9]);
+    for (sizes, qkv) in
+        [(sizes, [five, six, six]), (sizes, [six, six, nine]), (Attention { queries: 3, ..sizes }, [nine, six, six])]
+    {
+        assert!(sizes.run(isa, qkv, &mut Workspace::new(), &Serial).is_err());
+    }
 }

@@ -14,8 +14,9 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// How often to look before falling asleep: some 20 µs.
-const LOOKS: usize = 20_000;
+/// How often to look before falling asleep: some 500 µs. What lies between two kernels, and between two layers, where the
+/// worker looks at its messages, takes less; to be woken takes as long as a kernel.
+const LOOKS: usize = 500_000;
 
 /// The most tasks of a run: what half a word holds.
 const MOST_TASKS: usize = u16::MAX as usize;

@@ -28,8 +28,8 @@ pub(crate) struct TileF32 {
     pub y_stride: usize,
     /// Columns that exist; those past it are the panel's padding.
     pub width: usize,
-    /// Add to what is in `y` instead of replacing it.
-    pub accumulate: bool,
+    /// What the product is added to, with `y`'s stride; `y` itself to go on with a sum, null for nothing.
+    pub add: *const f32,
     /// One for each column of the panel, padding included; null for none.
     pub bias: *const f32,
 }
@@ -58,13 +58,15 @@ pub(crate) struct TileInt8 {
     pub y: *mut f32,
     pub y_stride: usize,
     pub width: usize,
-    pub accumulate: bool,
+    pub add: *const f32,
+    /// Whether the tile's two rows are the upper and the lower seven bits of one: their results are summed.
+    pub halves: bool,
 }
 
 /// The widest panel: 3 vectors of 16.
 pub(super) const MAX_COLUMNS: usize = 48;
 
-/// `y = a · w + bias`, or `y += …`, for `R` rows and `C` vectors of columns.
+/// `y = add + a · w + bias`, for `R` rows and `C` vectors of columns.
 ///
 /// # Safety
 /// As for [`Simd`]; the pointers of `tile` are valid for what their fields say.
@@ -90,12 +92,13 @@ pub(super) unsafe fn f32<S: Simd, const R: usize, const C: usize>(tile: &TileF32
             w = w.add(C * S::LANES);
         }
         for r in 0..R {
-            write::<S, C>(acc[r], tile.y.add(r * tile.y_stride), tile.width, tile.accumulate, tile.bias);
+            let at = r * tile.y_stride;
+            write::<S, C>(acc[r], tile.y.add(at), tile.width, after(tile.add, at), tile.bias);
         }
     }
 }
 
-/// `y = scale · (a · w − zero · weight_sums) + bias`, or `y += …`, for `R` rows and `C` vectors of columns.
+/// `y = add + scale · (a · w − zero · weight_sums) + bias`, for `R` rows and `C` vectors of columns.
 ///
 /// # Safety
 /// As for [`Simd`]; the pointers of `tile` are valid for what their fields say.
@@ -104,16 +107,25 @@ pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileIn
     // SAFETY: as in `f32`, a step being a group.
     unsafe {
         let acc = if S::PAIRS && tile.sums_fit { sums::<S, R, C, true>(tile) } else { sums::<S, R, C, false>(tile) };
+        let mut values = [[S::splat(0.0); C]; R];
         for r in 0..R {
             let (step, zero) = (S::splat(*tile.step.add(r)), S::splat_int(*tile.zero.add(r)));
-            let mut values = [step; C];
             for c in 0..C {
                 let correction = S::mul_int(zero, S::load_int(tile.weight_sums.add(c * S::LANES)));
                 let sum = S::to_float(S::sub_int(acc[r][c], correction));
                 // No fused multiply-add here: the result is to be the same on every instruction set.
-                values[c] = S::mul(sum, S::mul(step, S::load(tile.scale.add(c * S::LANES))));
+                values[r][c] = S::mul(sum, S::mul(step, S::load(tile.scale.add(c * S::LANES))));
             }
-            write::<S, C>(values, tile.y.add(r * tile.y_stride), tile.width, tile.accumulate, tile.bias);
+        }
+        if R == 2 && tile.halves {
+            for c in 0..C {
+                values[0][c] = S::add(values[0][c], values[R - 1][c]);
+            }
+            return write::<S, C>(values[0], tile.y, tile.width, tile.add, tile.bias);
+        }
+        for r in 0..R {
+            let at = r * tile.y_stride;
+            write::<S, C>(values[r], tile.y.add(at), tile.width, after(tile.add, at), tile.bias);
         }
     }
 }
@@ -149,13 +161,20 @@ unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(tile:
     }
 }
 
-/// Adds the bias and what `y` holds, as asked, and writes `width` of the columns.
+/// `at` values after `p`, unless it is null.
+#[inline(always)]
+unsafe fn after(p: *const f32, at: usize) -> *const f32 {
+    // SAFETY: a pointer that is not null is valid for all rows of its tile.
+    if p.is_null() { p } else { unsafe { p.add(at) } }
+}
+
+/// Adds the bias and `add`, as far as there are any, and writes `width` of the columns.
 #[inline(always)]
 unsafe fn write<S: Simd, const C: usize>(
     mut values: [S::F; C],
     y: *mut f32,
     width: usize,
-    accumulate: bool,
+    add: *const f32,
     bias: *const f32,
 ) {
     // SAFETY: as in `f32`; a panel with padding goes through a buffer that is as wide as the widest panel.
@@ -167,8 +186,8 @@ unsafe fn write<S: Simd, const C: usize>(
         }
         if width == C * S::LANES {
             for c in 0..C {
-                let at = y.add(c * S::LANES);
-                S::store(at, if accumulate { S::add(S::load(at), values[c]) } else { values[c] });
+                let at = c * S::LANES;
+                S::store(y.add(at), if add.is_null() { values[c] } else { S::add(S::load(add.add(at)), values[c]) });
             }
         } else {
             let mut buffer = [0f32; MAX_COLUMNS];
@@ -176,8 +195,7 @@ unsafe fn write<S: Simd, const C: usize>(
                 S::store(buffer.as_mut_ptr().add(c * S::LANES), values[c]);
             }
             for (j, &value) in buffer.iter().enumerate().take(width) {
-                let at = y.add(j);
-                *at = if accumulate { *at + value } else { value };
+                *y.add(j) = if add.is_null() { value } else { *add.add(j) + value };
             }
         }
     }

@@ -9,8 +9,7 @@ pub(super) fn product(
     w: &[f32],
     bias: Option<&[f32]>,
     rows: usize,
-    output: Output,
-    before: &[f32],
+    output: Output<'_>,
 ) -> (Vec<f64>, Vec<f64>) {
     let inputs = x.len() / rows;
     let outputs = w.len() / inputs;
@@ -23,7 +22,7 @@ pub(super) fn product(
         let size = pairs().map(|(x, w)| f64::from((x * w).abs())).sum::<f64>() + bias.abs();
         let (result, size) = match output {
             Output::Set(kind) => (activation(kind, sum), size),
-            Output::Add => (f64::from(before[i]) + sum, size + f64::from(before[i].abs())),
+            Output::Add(residual) => (f64::from(residual[i]) + sum, size + f64::from(residual[i].abs())),
         };
         results.push(result);
         sizes.push(size);
@@ -37,25 +36,27 @@ pub(super) fn int8_product(
     w: &[f32],
     bias: Option<&[f32]>,
     rows: usize,
-    output: Output,
+    output: Output<'_>,
     rotation: Rotation,
-    before: &[f32],
+    pooled: &[usize],
 ) -> Vec<f32> {
     let inputs = x.len() / rows;
     let outputs = w.len() / inputs;
     let block = if rotation == Rotation::On { rotate::block(inputs) } else { 1 };
     let activations: Vec<(f32, i64, Vec<i64>)> = x
         .chunks(inputs)
-        .map(|x| {
+        .enumerate()
+        .map(|(row, x)| {
             let x = rotated(x, block);
+            let levels = if pooled.contains(&row) { 16_383.0 } else { 127.0 };
             let low = x.iter().copied().fold(0.0, f32::min);
             let high = x.iter().copied().fold(0.0, f32::max);
-            let step = (high - low) / 127.0;
+            let step = (high - low) / levels;
             if step <= f32::MIN_POSITIVE {
                 return (0.0, 0, vec![0; inputs]);
             }
             let (inverse, zero) = (1.0 / step, (-low / step).round_ties_even());
-            let q = x.iter().map(|x| (x * inverse + zero).clamp(0.0, 127.0).round_ties_even() as i64).collect();
+            let q = x.iter().map(|x| (x * inverse + zero).clamp(0.0, levels).round_ties_even() as i64).collect();
             (step, zero as i64, q)
         })
         .collect();
@@ -63,7 +64,14 @@ pub(super) fn int8_product(
         .chunks(inputs)
         .map(|w| {
             let w = rotated(w, block);
-            let step = w.iter().map(|w| w.abs()).fold(0.0, f32::max) / 127.0;
+            let mut step = w.iter().map(|w| w.abs()).fold(0.0, f32::max) / 127.0;
+            if block > 1 {
+                // So that 258 is not exceeded by the integers of one sign among four, rounding included.
+                for four in w.chunks(8).flat_map(|w| [[w[0], w[1], w[4], w[5]], [w[2], w[3], w[6], w[7]]]) {
+                    step = step.max(four.iter().map(|w| w.max(0.0)).sum::<f32>() / 256.0);
+                    step = step.max(four.iter().map(|w| -w.min(0.0)).sum::<f32>() / 256.0);
+                }
+            }
             let inverse = if step > f32::MIN_POSITIVE { 1.0 / step } else { 0.0 };
             (step / block as f32, w.iter().map(|w| (w * inverse).round_ties_even() as i64).collect())
         })
@@ -71,9 +79,15 @@ pub(super) fn int8_product(
     let mut results = vec![];
     for (row, (step, zero, x)) in activations.iter().enumerate() {
         for (column, (scale, w)) in weights.iter().enumerate() {
-            let sum: i64 = x.iter().zip(w).map(|(x, w)| (x - zero) * w).sum();
-            let y = sum as f32 * (step * scale) + bias.map_or(0.0, |bias| bias[column]);
-            results.push(if output == Output::Add { before[row * outputs + column] + y } else { y });
+            let sum =
+                |part: fn(i64) -> i64| x.iter().zip(w).map(|(x, w)| (part(*x) - part(*zero)) * w).sum::<i64>() as f32;
+            let product = match pooled.contains(&row) {
+                // The upper and the lower seven bits.
+                true => sum(|x| x >> 7) * (step * 128.0 * scale) + sum(|x| x & 127) * (step * scale),
+                false => sum(|x| x) * (step * scale),
+            };
+            let y = product + bias.map_or(0.0, |bias| bias[column]);
+            results.push(if let Output::Add(residual) = output { residual[row * outputs + column] + y } else { y });
         }
     }
     results

@@ -74,6 +74,7 @@ macro_rules! common {
             fn store_int(p: *mut i32, x: __m256i) { _mm256_storeu_si256(p.cast(), x) }
             fn sub_int(a: __m256i, b: __m256i) -> __m256i { _mm256_sub_epi32(a, b) }
             fn mul_int(a: __m256i, b: __m256i) -> __m256i { _mm256_mullo_epi32(a, b) }
+            fn halves(x: __m256i) -> [__m256i; 2] { [_mm256_srli_epi32::<7>(x), _mm256_and_si256(x, _mm256_set1_epi32(127))] }
             fn store_groups(p: *mut u8, stride: usize, x: __m256i) {
                 let halves = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
                 let bytes = _mm_packus_epi16(halves, halves);

@@ -61,6 +61,7 @@ impl Simd for Avx512 {
         fn store_int(p: *mut i32, x: __m512i) { _mm512_storeu_si512(p.cast(), x) }
         fn sub_int(a: __m512i, b: __m512i) -> __m512i { _mm512_sub_epi32(a, b) }
         fn mul_int(a: __m512i, b: __m512i) -> __m512i { _mm512_mullo_epi32(a, b) }
+        fn halves(x: __m512i) -> [__m512i; 2] { [_mm512_srli_epi32::<7>(x), _mm512_and_si512(x, _mm512_set1_epi32(127))] }
         fn store_groups(p: *mut u8, stride: usize, x: __m512i) {
             let bytes = _mm512_cvtepi32_epi8(x);
             p.cast::<i32>().write_unaligned(_mm_cvtsi128_si32(bytes));
