@@ -3,40 +3,23 @@ use crate::bench::{Clock, Rng};
 use crate::error::Result;
 use crate::kernels::*;
 
-pub(crate) enum Linear {
-    F32(PackedF32),
-    Int8(PackedInt8),
+fn linear(isa: Isa, int8: bool, rng: &mut Rng, n: usize, k: usize) -> Result<Packed> {
+    let scale = 1.7 / (k as f32).sqrt();
+    let mut builder = if int8 {
+        PackedBuilder::Int8(PackedInt8::builder(isa, n, k, Rotation::On)?)
+    } else {
+        PackedBuilder::F32(PackedF32::builder(isa, n, k)?)
+    };
+    for _ in 0..n {
+        builder.push_row(&rng.vec(k, scale))?;
+    }
+    builder.finish(Some(&rng.vec(n, 0.02)))
 }
 
-impl Linear {
-    fn new(isa: Isa, int8: bool, rng: &mut Rng, n: usize, k: usize) -> Result<Self> {
-        let scale = 1.7 / (k as f32).sqrt();
-        let bias = rng.vec(n, 0.02);
-        Ok(if int8 {
-            let mut b = PackedInt8::builder(isa, n, k, Rotation::On)?;
-            for _ in 0..n {
-                b.push_row(&rng.vec(k, scale))?;
-            }
-            Self::Int8(b.finish(Some(&bias))?)
-        } else {
-            let mut b = PackedF32::builder(isa, n, k)?;
-            for _ in 0..n {
-                b.push_row(&rng.vec(k, scale))?;
-            }
-            Self::F32(b.finish(Some(&bias))?)
-        })
-    }
-    fn run(&self, x: &[f32], m: usize, o: Output, y: &mut [f32], ws: &mut Workspace, p: &dyn Pool) -> Result<()> {
-        match self {
-            Self::F32(w) => w.matmul(x, m, o, y, ws, p),
-            Self::Int8(w) => w.matmul(x, m, o, y, ws, p),
-        }
-    }
-    fn bytes(&self) -> usize {
-        match self {
-            Self::F32(w) => w.bytes(),
-            Self::Int8(w) => w.bytes(),
-        }
+fn bytes(packed: &Packed) -> usize {
+    match packed {
+        Packed::F32(packed) => packed.bytes(),
+        Packed::Int8(packed) => packed.bytes(),
     }
 }
 
@@ -45,22 +28,21 @@ struct Layer {
     b1: Vec<f32>,
     g2: Vec<f32>,
     b2: Vec<f32>,
-    qkv: Linear,
-    out: Linear,
-    fc1: Linear,
-    fc2: Linear,
+    qkv: [Packed; 3],
+    out: Packed,
+    fc1: Packed,
+    fc2: Packed,
 }
 
 pub(crate) struct Tower {
     isa: Isa,
     d: usize,
     heads: usize,
-    ff: usize,
     tokens: usize,
-    patch: Linear,
+    patch: Packed,
     k_patch: usize,
     layers: Vec<Layer>,
-    proj: Linear,
+    proj: Packed,
 }
 
 /// Seconds of each step of a pass; the name says which kind of step.
@@ -72,7 +54,7 @@ impl Tower {
         let ff = 4 * d;
         let grid = 224 / patch;
         let k_patch = 3 * patch * patch;
-        let patch = Linear::new(isa, int8, &mut rng, d, k_patch)?;
+        let patch = linear(isa, int8, &mut rng, d, k_patch)?;
         let mut l = vec![];
         for _ in 0..layers {
             let r = &mut rng;
@@ -83,20 +65,19 @@ impl Tower {
                 b1,
                 g2,
                 b2,
-                qkv: Linear::new(isa, int8, r, 3 * d, d)?,
-                out: Linear::new(isa, int8, r, d, d)?,
-                fc1: Linear::new(isa, int8, r, ff, d)?,
-                fc2: Linear::new(isa, int8, r, d, ff)?,
+                qkv: [linear(isa, int8, r, d, d)?, linear(isa, int8, r, d, d)?, linear(isa, int8, r, d, d)?],
+                out: linear(isa, int8, r, d, d)?,
+                fc1: linear(isa, int8, r, ff, d)?,
+                fc2: linear(isa, int8, r, d, ff)?,
             });
         }
-        let proj = Linear::new(isa, false, &mut rng, 512, d)?;
-        Ok(Self { isa, d, heads, ff, tokens: grid * grid + 1, patch, k_patch, layers: l, proj })
+        let proj = linear(isa, false, &mut rng, 512, d)?;
+        Ok(Self { isa, d, heads, tokens: grid * grid + 1, patch, k_patch, layers: l, proj })
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.patch.bytes()
-            + self.proj.bytes()
-            + self.layers.iter().map(|l| l.qkv.bytes() + l.out.bytes() + l.fc1.bytes() + l.fc2.bytes()).sum::<usize>()
+        let layers = self.layers.iter().flat_map(|l| l.qkv.iter().chain([&l.out, &l.fc1, &l.fc2]));
+        layers.chain([&self.patch, &self.proj]).map(bytes).sum()
     }
 
     /// `skip`: the last layer's MLP for the class tokens alone.
@@ -110,45 +91,45 @@ impl Tower {
         clock: Clock,
         t: &mut Times,
     ) -> Result<Vec<f32>> {
-        let Self { isa, d, ff, tokens, .. } = *self;
+        let Self { isa, d, tokens, .. } = *self;
         let rows = batch * tokens;
         let start = clock();
-        let mut embedded = vec![0.0; batch * (tokens - 1) * d];
-        self.patch.run(patches, batch * (tokens - 1), Output::Set(Activation::None), &mut embedded, ws, pool)?;
+        let plain = Output::Set(Activation::None);
+        let mut run = |layers: &[(&Packed, Output<'_>)], x: &[f32], rows, pooled: &[usize]| {
+            multiply(layers, x, rows, pooled, ws, pool)
+        };
+        let embedded = run(&[(&self.patch, plain)], patches, batch * (tokens - 1), &[])?.remove(0);
         let mut x = vec![0.1; rows * d];
         for b in 0..batch {
             x[(b * tokens + 1) * d..(b + 1) * tokens * d]
                 .copy_from_slice(&embedded[b * (tokens - 1) * d..(b + 1) * (tokens - 1) * d]);
         }
-        let (mut h, mut qkv, mut wide) = (vec![0.0; rows * d], vec![0.0; rows * 3 * d], vec![0.0; rows * ff]);
         let l0 = &self.layers[0];
-        layer_norm(isa, &x, rows, &l0.g1, &l0.b1, 1e-5, &mut h, pool)?;
-        std::mem::swap(&mut x, &mut h);
+        let mut x = layer_norm(isa, &x, rows, &l0.g1, &l0.b1, 1e-5, pool)?;
+        let mut pooled: Vec<usize> = (0..batch).map(|b| b * tokens).collect();
+        let mut attention_workspace = Workspace::new();
         t.push(("start", clock() - start));
         for (i, l) in self.layers.iter().enumerate() {
             let t0 = clock();
-            layer_norm(isa, &x, rows, &l.g1, &l.b1, 1e-5, &mut h, pool)?;
+            let h = layer_norm(isa, &x, rows, &l.g1, &l.b1, 1e-5, pool)?;
             let t1 = clock();
-            l.qkv.run(&h, rows, Output::Set(Activation::None), &mut qkv, ws, pool)?;
+            let qkv = run(&l.qkv.each_ref().map(|w| (w, plain)), &h, rows, &pooled)?;
             let t2 = clock();
             let a = Attention { batch, tokens, queries: tokens, heads: self.heads, head_size: d / self.heads, causal: false };
-            a.run_fused(isa, &qkv, &mut h, ws, pool)?;
+            let mut h = a.run(isa, [&qkv[0], &qkv[1], &qkv[2]], &mut attention_workspace, pool)?;
             let t3 = clock();
             let mut rows = rows;
             if skip && i + 1 == self.layers.len() {
-                for b in 0..batch {
-                    h.copy_within(b * tokens * d..(b * tokens + 1) * d, b * d);
-                    x.copy_within(b * tokens * d..(b * tokens + 1) * d, b * d);
-                }
-                rows = batch;
+                let firsts = |x: &[f32]| x.chunks(tokens * d).flat_map(|x| &x[..d]).copied().collect::<Vec<f32>>();
+                (h, x, rows, pooled) = (firsts(&h), firsts(&x), batch, (0..batch).collect());
             }
-            l.out.run(&h[..rows * d], rows, Output::Add, &mut x[..rows * d], ws, pool)?;
+            x = run(&[(&l.out, Output::Add(&x))], &h, rows, &pooled)?.remove(0);
             let t4 = clock();
-            layer_norm(isa, &x[..rows * d], rows, &l.g2, &l.b2, 1e-5, &mut h[..rows * d], pool)?;
+            let h = layer_norm(isa, &x, rows, &l.g2, &l.b2, 1e-5, pool)?;
             let t5 = clock();
-            l.fc1.run(&h[..rows * d], rows, Output::Set(Activation::QuickGelu), &mut wide[..rows * ff], ws, pool)?;
+            let wide = run(&[(&l.fc1, Output::Set(Activation::QuickGelu))], &h, rows, &pooled)?.remove(0);
             let t6 = clock();
-            l.fc2.run(&wide[..rows * ff], rows, Output::Add, &mut x[..rows * d], ws, pool)?;
+            x = run(&[(&l.fc2, Output::Add(&x))], &wide, rows, &pooled)?.remove(0);
             let t7 = clock();
             t.extend([
                 ("norm", t1 - t0 + t5 - t4),
@@ -161,13 +142,9 @@ impl Tower {
         }
         let end = clock();
         let stride = if skip { d } else { tokens * d };
-        let mut class = vec![];
-        for b in 0..batch {
-            class.extend_from_slice(&x[b * stride..b * stride + d]);
-        }
-        let mut y = vec![0.0; batch * 512];
-        layer_norm(isa, &class.clone(), batch, &l0.g1, &l0.b1, 1e-5, &mut class, pool)?;
-        self.proj.run(&class, batch, Output::Set(Activation::None), &mut y, ws, pool)?;
+        let class: Vec<f32> = (0..batch).flat_map(|b| x[b * stride..][..d].to_vec()).collect();
+        let class = layer_norm(isa, &class, batch, &l0.g1, &l0.b1, 1e-5, pool)?;
+        let y = run(&[(&self.proj, plain)], &class, batch, &[])?.remove(0);
         t.push(("end", clock() - end));
         Ok(y)
     }
