@@ -17,7 +17,7 @@ import {
   type EnginePrepared,
 } from "./engine.js";
 import { ClipVisionError, isCoded, toWireError } from "./errors.js";
-import { openFile, readAll, type Fetch } from "./files.js";
+import { checkBytes, openFile, readAll, type Fetch } from "./files.js";
 import { ModelLoading, type LoadHost, type Report } from "./loading.js";
 import { PageFetch } from "./page_fetch.js";
 import type {
@@ -66,6 +66,8 @@ export interface Host {
 
 /** Photos that are read or held in memory before their turn; more would only cost memory. */
 const READ_AHEAD = 4;
+/** The most bytes of a photo's file, unless an application says otherwise: what Rust's `Limits` have on wasm32. */
+const MAX_BYTES = 256 * 2 ** 20;
 /** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
 const LISTEN_EVERY = 4;
 /** Milliseconds between two reports of progress. */
@@ -92,6 +94,7 @@ export class Dispatcher {
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
   #fetch: Fetch;
+  #maxBytes = MAX_BYTES;
   #loaded: { engine: Engine; model: EngineModel; texts: Texts } | undefined;
   #crashed = false;
 
@@ -196,6 +199,7 @@ export class Dispatcher {
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
     if (load.fetchOnPage) this.#fetch = this.#pageFetch.fetch;
+    this.#maxBytes = load.maxBytes ?? MAX_BYTES;
     const loading = new ModelLoading(
       {
         ...this.#host.loading,
@@ -240,19 +244,21 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
+  /** Files over the limit are refused before they are read, let alone copied into the engine's memory. */
   async #read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
     switch (photo.kind) {
       case "url": {
         const file = await openFile({ url: photo.url }, this.#fetch, signal);
-        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: "" };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file, this.#maxBytes) : new Uint8Array(), type: "" };
       }
       case "blob": {
         const { blob } = photo;
         const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
         const file = await openFile({ blob, name }, this.#fetch, signal);
-        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: blob.type };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file, this.#maxBytes) : new Uint8Array(), type: blob.type };
       }
       case "encoded":
+        checkBytes(photo.bytes.byteLength, this.#maxBytes);
         return { ...photo, type: "" };
       default:
         return photo;

@@ -18,7 +18,7 @@ import { Client, type CallListeners, type WorkerLike } from "./client.js";
 import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
 import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
-import { nameOf } from "./files.js";
+import { nameOf, openFile, readAll } from "./files.js";
 import { sha256Hex } from "./integrity.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type HubOptions, type ModelSource } from "./model.js";
@@ -194,6 +194,12 @@ export interface ClipVisionInfo {
   readonly bytes: number;
 }
 
+/** How the page reads an address: with the application's own function, and at most so many bytes. */
+interface Reading {
+  fetch: LoadOptions["fetch"] | undefined;
+  maxBytes: number | undefined;
+}
+
 /**
  * A CLIP vision model in a worker of its own.
  *
@@ -207,10 +213,13 @@ export class ClipVision {
   readonly #client: Client;
   readonly #latest = new LatestOnly();
   readonly #decoding: WireDecoding;
+  /** The application's own function, and the most bytes that a file may have. */
+  readonly #reading: Reading;
 
-  private constructor(client: Client, decoding: WireDecoding, info: ClipVisionInfo) {
+  private constructor(client: Client, decoding: WireDecoding, reading: Reading, info: ClipVisionInfo) {
     this.#client = client;
     this.#decoding = decoding;
+    this.#reading = reading;
     this.info = Object.freeze(info);
   }
 
@@ -265,7 +274,7 @@ export class ClipVision {
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
     const loaded: LoadedModel = await client.start(signal, onProgress);
-    return new ClipVision(client, decoding, { model: name, ...loaded });
+    return new ClipVision(client, decoding, { fetch, maxBytes }, { model: name, ...loaded });
   }
 
   /**
@@ -365,7 +374,7 @@ export class ClipVision {
     options.signal?.throwIfAborted();
     client.closed.throwIfAborted();
     const decoding = decodingOf(options);
-    const packing = packPhoto(source, options.transfer ?? false);
+    const packing = packPhoto(source, options.transfer ?? false, this.#reader(options.signal));
     try {
       return await this.#run(name, options, async (listeners) => {
         const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
@@ -376,6 +385,15 @@ export class ClipVision {
       packing.then(discardPhoto, () => undefined);
       throw error;
     }
+  }
+
+  /** Reads an address on the page, with the application's function; nothing if it has none. */
+  #reader(signal = new AbortController().signal): ((url: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined {
+    const { fetch, maxBytes } = this.#reading;
+    return fetch && (async (url) => {
+      const file = await openFile({ url }, fetch, signal);
+      return file ? readAll(file, maxBytes) : new Uint8Array();
+    });
   }
 
   /** Runs a call, alone of its kind if that is wanted. */
