@@ -20,6 +20,7 @@ import { ClipVisionError, isCoded, toWireError } from "./errors.js";
 import { checkBytes, openFile, readAll, type Fetch } from "./files.js";
 import { ModelLoading, type LoadHost, type Report } from "./loading.js";
 import { PageFetch } from "./page_fetch.js";
+import type { BrowserPicture } from "./pixels.js";
 import type {
   CallName,
   CallRequest,
@@ -54,8 +55,8 @@ export interface Host {
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
   /** Reads the pixels of a picture of the browser's, and closes it. */
   readPixels(source: ImageBitmap | VideoFrame): WirePixels;
-  /** Decodes a file with the browser; `undefined` if it can't. */
-  decodeInBrowser(bytes: Uint8Array, type: string): Promise<WirePixels | undefined>;
+  /** Decodes a file with the browser, smaller if its shorter edge is over `edge`; `undefined` if it can't. */
+  decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserPicture | undefined>;
   /** Makes a tokenizer of its files. */
   createTokenizer(files: TokenizerFiles): Tokenizer;
   /** Resolves after the messages that have arrived by now have been handled. */
@@ -66,8 +67,11 @@ export interface Host {
 
 /** Photos that are read or held in memory before their turn; more would only cost memory. */
 const READ_AHEAD = 4;
-/** The most bytes of a photo's file, unless an application says otherwise: what Rust's `Limits` have on wasm32. */
+/** The most bytes and pixels of a photo's file, unless an application says otherwise: what Rust's `Limits` have on wasm32. */
 const MAX_BYTES = 256 * 2 ** 20;
+const MAX_PIXELS = 100e6;
+/** How many times the model's size the shorter edge of a picture keeps at least that is decoded fast. */
+const REDUCING_GAP = 2;
 /** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
 const LISTEN_EVERY = 4;
 /** Milliseconds between two reports of progress. */
@@ -95,6 +99,7 @@ export class Dispatcher {
   readonly #turn = new Semaphore(1);
   #fetch: Fetch;
   #maxBytes = MAX_BYTES;
+  #maxPixels = MAX_PIXELS;
   #loaded: { engine: Engine; model: EngineModel; texts: Texts } | undefined;
   #crashed = false;
 
@@ -200,6 +205,7 @@ export class Dispatcher {
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
     if (load.fetchOnPage) this.#fetch = this.#pageFetch.fetch;
     this.#maxBytes = load.maxBytes ?? MAX_BYTES;
+    this.#maxPixels = load.maxPixels ?? MAX_PIXELS;
     const loading = new ModelLoading(
       {
         ...this.#host.loading,
@@ -321,9 +327,14 @@ export class Dispatcher {
         refusal = error;
       }
     }
-    const pixels = await this.#host.decodeInBrowser(bytes, type);
-    if (pixels === undefined) throw refusal;
-    return decodedBy(pixels);
+    const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
+    const picture = await this.#host.decodeInBrowser(bytes, type, edge);
+    if (picture === undefined) throw refusal;
+    const { pixels, width, height } = picture;
+    if (width * height > this.#maxPixels) {
+      throw new ClipVisionError("too-large", `${width}x${height} pixels are over the limit of ${this.#maxPixels}`);
+    }
+    return { ...decodedBy(pixels), width, height };
   }
 
   /** Computes an embedding, with an ear for messages between the layers: a photo that is taken back ends it there. */

@@ -188,13 +188,20 @@ describe("photos", () => {
     const { call } = await loaded();
     expect(await call({ type: "embed", id: 2, argument: encoded("avif…") })).toMatchObject({
       type: "done",
-      result: { decoder: "browser", embedding: Float32Array.of(9, 4) },
+      result: { decoder: "browser", embedding: Float32Array.of(9, 160), width: 40, height: 30 },
+    });
+    const fast: WirePhoto = { kind: "encoded", bytes: text("avif…"), decode: "fast" };
+    expect(await call({ type: "embed", id: 5, argument: fast })).toMatchObject({
+      result: { embedding: Float32Array.of(9, 64), width: 40, height: 30 }, // of twice the model's 8 pixels
     });
     expect(await call({ type: "embed", id: 3, argument: encoded("junk") })).toMatchObject({
       type: "failed",
       error: { code: "unsupported-format", message: "no format that is known" },
     });
     expect(await call({ type: "tensor", id: 4, argument: encoded("broken") })).toMatchObject({ error: { code: "decode" } });
+    const { call: callSmall } = dispatcherWith(MODEL);
+    await callSmall({ type: "load", id: 1, argument: load({ maxPixels: 1000 }) });
+    expect(await callSmall({ type: "embed", id: 2, argument: fast })).toMatchObject({ error: { code: "too-large" } });
   });
 
   it("are computed in their order, and one that is taken back while it waits never", async () => {
