@@ -119,6 +119,19 @@ export function discardPhoto({ photo }: PackedPhoto): void {
   if (photo.kind === "frame") photo.frame.close();
 }
 
+/** Whether this is a picture that the page may show, but not read: of another server, which does not share it. */
+export function isTainted(picture: Transferable): boolean {
+  if (tagOf(picture) !== "ImageBitmap") return false;
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  try {
+    context?.drawImage(picture as ImageBitmap, 0, 0);
+    context?.getImageData(0, 0, 1, 1);
+    return false;
+  } catch (error) {
+    return error instanceof DOMException && error.name === "SecurityError";
+  }
+}
+
 function photoUrl(source: string | URL): string {
   try {
     return absoluteUrl(source).href;
