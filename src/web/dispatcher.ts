@@ -13,6 +13,7 @@ import {
   release,
   type Engine,
   type EngineModel,
+  type EnginePass,
   type EnginePhoto,
   type EnginePrepared,
 } from "./engine.js";
@@ -207,11 +208,11 @@ export class Dispatcher {
     );
     const { engine, model } = await loading.vision(this.#reporter(id), signal);
     const texts = new Texts({
-      engine,
       model,
       load: (report, stopped) => loading.text(engine, model, report, stopped),
       createTokenizer: (files) => this.#host.createTokenizer(files),
-      inTurn: (stopped, work) => this.#inTurn(stopped, work),
+      compute: (stopped, begin) =>
+        this.#inTurn(stopped, async () => (await this.#forward(begin, stopped)).output),
       // A call that waits for it reports it first, by its id.
       crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(undefined, crash.cause)),
     });
@@ -261,7 +262,7 @@ export class Dispatcher {
 
   async #embed(photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     const { prepared, ...reading } = await this.#prepare(photo);
-    const { embedding, forward } = await this.#forward(prepared, signal);
+    const { output: embedding, forward } = await this.#forward(() => this.#ready().model.start([prepared]), signal);
     const { decode, preprocess, decoder, width, height } = reading;
     const answer: EmbeddingDetails = { embedding, timings: { decode, preprocess, forward }, decoder, width, height };
     return [answer, [embedding.buffer]];
@@ -279,8 +280,8 @@ export class Dispatcher {
 
   async #classify(photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
     const { prepared } = await this.#prepare(photo);
-    const { embedding } = await this.#forward(prepared, signal);
     const { engine, model } = this.#ready();
+    const { output: embedding } = await this.#forward(() => model.start([prepared]), signal);
     const probabilities = guarded(engine, () => model.probabilities(embedding, labels));
     return [probabilities, [probabilities.buffer]];
   }
@@ -320,23 +321,23 @@ export class Dispatcher {
     return decodedBy(pixels);
   }
 
-  /** Computes an embedding, with an ear for messages between the layers: a photo that is taken back ends it there. */
-  async #forward(photo: EnginePrepared, signal: AbortSignal): Promise<{ embedding: Float32Array; forward: number }> {
-    const { engine, model } = this.#ready();
+  /** Computes a pass, with an ear for messages between the layers: a call that is taken back ends it there. */
+  async #forward(start: () => EnginePass, signal: AbortSignal): Promise<{ output: Float32Array; forward: number }> {
+    const { engine } = this.#ready();
     const { now, nextTurn } = this.#host;
     let begin = now();
-    const pass = guarded(engine, () => model.start([photo]));
+    const pass = guarded(engine, start);
     let forward = now() - begin;
     try {
       for (;;) {
         await nextTurn();
         signal.throwIfAborted();
         begin = now();
-        let embedding: Float32Array | undefined;
-        do embedding = guarded(engine, () => pass.step());
-        while (!embedding && now() - begin < LISTEN_EVERY);
+        let output: Float32Array | undefined;
+        do output = guarded(engine, () => pass.step());
+        while (!output && now() - begin < LISTEN_EVERY);
         forward += now() - begin;
-        if (embedding) return { embedding, forward };
+        if (output) return { output, forward };
       }
     } finally {
       release(pass);

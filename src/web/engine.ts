@@ -25,7 +25,7 @@ export interface EnginePrepared {
 
 /** A forward pass under way. */
 export interface EnginePass {
-  /** Computes the next layer; the photos' embeddings, one after the other, once there is none. */
+  /** Computes the next layer; the photos' or texts' embeddings, one after the other, once there is none. */
   step(): Float32Array | undefined;
   free(): void;
 }
@@ -48,8 +48,8 @@ export interface EngineModel {
   textLoader(): EngineTextLoader;
   /** Takes the text half in, and the loader away. */
   setText(loader: EngineTextLoader): { maxTokens: number; tokenizer?: Uint8Array; vocab?: Uint8Array; merges?: Uint8Array };
-  /** Texts' embeddings one after the other, of their token ids one after the other. */
-  embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array;
+  /** Begins a forward pass over texts, of their token ids one after the other and how many each has. */
+  startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass;
   /** The probability of each label, of the photo's embedding and the labels' one after the other. */
   probabilities(embedding: Float32Array, labels: Float32Array): Float32Array;
   free(): void;

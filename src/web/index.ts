@@ -132,7 +132,7 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
 export interface TakeBackOptions {
   /**
    * Takes the call back: its promise rejects with the signal's reason at once. What waits is never computed, what is
-   * being computed ends with the layer of the model that it is at.
+   * being computed, photo or text, ends with the layer of the model that it is at.
    */
   signal?: AbortSignal;
   /**

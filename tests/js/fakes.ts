@@ -146,7 +146,7 @@ export class FakeModel implements EngineModel {
   /** Called before each layer. */
   onStep: (() => void) | undefined;
   readonly textLoaders: FakeTextLoader[] = [];
-  /** How many texts each call of embedTokens had. */
+  /** How many texts each forward pass had. */
   readonly batches: number[] = [];
   texts: EngineTextLoader | undefined;
 
@@ -172,6 +172,10 @@ export class FakeModel implements EngineModel {
       photo.free();
       return [bytes[0] ?? -1, bytes.length];
     });
+    return this.#pass(embeddings);
+  }
+
+  #pass(embeddings: number[]): EnginePass {
     let left = this.layers;
     this.held += 1;
     return {
@@ -201,11 +205,11 @@ export class FakeModel implements EngineModel {
     return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }) };
   }
 
-  embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array {
+  startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass {
     if (!this.texts) throw rustError("invalid-argument", "no text tower");
     this.batches.push(lengths.length);
     let at = 0;
-    return Float32Array.from([...lengths].flatMap((length) => [ids[(at += length) - length]!, length]));
+    return this.#pass([...lengths].flatMap((length) => [ids[(at += length) - length]!, length]));
   }
 
   /** Not a probability: the sum of both first values. */
