@@ -10,10 +10,10 @@ import { ClipVisionError, isCoded } from "./errors.js";
 import type { Flavour } from "./flavour.js";
 import { startHelpers } from "./threads.js";
 import { checkStatus, describeFailure, type Fetch } from "./files.js";
-import type { Precision, WirePixels } from "./protocol.js";
+import type { Precision, WireOpacity, WirePixels } from "./protocol.js";
 
 /** A photo in the form that Rust takes. */
-export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels;
+export type EnginePhoto = WireOpacity & ({ kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels);
 
 /** A photo as the model sees it, in wasm memory: freed by its owner, or taken away by {@link EngineModel.start}. */
 export interface EnginePrepared {
@@ -43,6 +43,7 @@ export interface EngineModel {
     simd: "none" | "simd128" | "relaxed";
     threads: number;
     modelBytes: number;
+    batch: number;
   };
   /** Begins to read the text half. */
   textLoader(): EngineTextLoader;

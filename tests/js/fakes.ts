@@ -137,6 +137,10 @@ export class FakeTextLoader extends FakeFiles implements EngineTextLoader {
  */
 export class FakeModel implements EngineModel {
   readonly seen: EnginePhoto[] = [];
+  /** Photos that are worth computing together. */
+  batch = 1;
+  /** Photos of each forward pass. */
+  readonly passes: number[] = [];
   /** Layers of a forward pass. */
   layers = 2;
   /** Layers that were computed, of all passes. */
@@ -167,6 +171,7 @@ export class FakeModel implements EngineModel {
   }
 
   start(photos: EnginePrepared[]): EnginePass {
+    this.passes.push(photos.length);
     const embeddings = photos.flatMap((photo) => {
       const { bytes } = photo as FakePrepared;
       photo.free();
@@ -189,7 +194,7 @@ export class FakeModel implements EngineModel {
   }
 
   info(): ReturnType<EngineModel["info"]> {
-    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99 };
+    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99, batch: this.batch };
   }
 
   textLoader(): FakeTextLoader {
@@ -341,10 +346,10 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       },
       lock: (_, __, work) => work(),
     },
-    readPixels: () => ({ kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }),
+    readPixels: async () => ({ pixels: { kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }, noisy: false }),
     decodeInBrowser: async (bytes) =>
       new TextDecoder().decode(bytes).startsWith("avif")
-        ? { kind: "pixels", data: Uint8Array.of(9, 9, 9, 255), width: 1, height: 1, channels: 4 }
+        ? { pixels: { kind: "pixels", data: Uint8Array.of(9, 9, 9, 255), width: 1, height: 1, channels: 4 }, noisy: false }
         : undefined,
     createTokenizer: (files) => {
       const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
@@ -424,4 +429,4 @@ export class FakeWorker implements WorkerLike {
   }
 }
 
-export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 9 } as const;
+export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 9, batch: 1 } as const;
