@@ -31,11 +31,6 @@ pub(crate) enum Wanted {
 }
 
 impl Encoder {
-    /// Runs all layers, for all tokens.
-    pub(crate) fn forward(&self, x: Tensor, mask: Mask) -> Result<Tensor> {
-        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask, Wanted::All))
-    }
-
     /// Runs layer `index` alone, the last one for the `wanted` tokens; nothing where there is no such layer.
     pub(crate) fn forward_layer(&self, index: usize, x: &Tensor, mask: Mask, wanted: Wanted) -> Option<Result<Tensor>> {
         let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };

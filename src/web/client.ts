@@ -66,7 +66,7 @@ export class LostCall extends ClipVisionError {}
 
 type ResultOf<Name extends CallName> = Calls[Name]["result"];
 
-const VERSION: ProtocolVersion = 2;
+const VERSION: ProtocolVersion = 3;
 
 /** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
 const START_TIMEOUT = 60_000;

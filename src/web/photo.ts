@@ -17,7 +17,7 @@ export interface RawPixels {
   width: number;
   /** In pixels. */
   height: number;
-  /** 1: gray. 3: RGB. 4: RGBA; alpha is dropped, as Python's transformers does. */
+  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
   channels: 1 | 3 | 4;
 }
 

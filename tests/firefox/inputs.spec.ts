@@ -1,7 +1,7 @@
 /** The inputs of tests/browser/inputs.spec.ts in Firefox: the same picture, so the embedding that Python computed. */
 
 import type { Page } from "puppeteer-core";
-import { cosine, expected, images, maxDifference } from "../browser/golden.ts";
+import { cosine, expected, images, maxDifference, translucentImages } from "../browser/golden.ts";
 import { expect, MODEL, test } from "./test.ts";
 
 const FILE = "rgb-photo.png";
@@ -32,21 +32,21 @@ const embedAs = (tab: Page, kind: string, file = FILE): Promise<Answer | string>
   );
 
 /** Embeds each of a fixture's pictures, or says with which code it was refused. */
-const embedEach = (tab: Page, kinds: "upright" | "hopeless", file = FILE) =>
+const embedEach = (tab: Page, kinds: "upright" | "translucent" | "multiplied" | "hopeless", file = FILE, options = {}) =>
   tab.evaluate(
-    async ({ kinds, url, fixtures }) => {
+    async ({ kinds, url, options, fixtures }) => {
       const make = (await import(fixtures)) as typeof import("../browser/fixtures/photos.js");
       const all: Record<string, { embedding: number[]; width: number; height: number } | string> = {};
       for (const [kind, photoOf] of Object.entries(make[kinds])) {
         const photo = (await (photoOf as (url: string) => unknown)(url)) as Blob;
-        all[kind] = await clip.embed(photo, { details: true }).then(
+        all[kind] = await clip.embed(photo, { ...options, details: true }).then(
           ({ embedding, width, height }) => ({ embedding: Array.from(embedding), width, height }),
           ({ code, name }) => `${name} ${code}`,
         );
       }
       return all;
     },
-    { kinds, url: `/golden/images/${file}`, fixtures: "/fixtures/photos.js" },
+    { kinds, url: `/golden/images/${file}`, options, fixtures: "/fixtures/photos.js" },
   );
 
 const KINDS = {
@@ -132,6 +132,28 @@ test("pictures that lie on their side are upright, whoever decodes them", async 
       expect.soft(answer, `${kind} of ${file}`).toMatchObject({ width, height });
       expect.soft(cosine((answer as Answer).embedding, golden(file)), `${kind} of ${file}`).toBeGreaterThanOrEqual(0.999);
     }
+  }
+});
+
+test("of pictures that are not opaque the colours count as they are stored; or as a canvas keeps them", async ({ tab }) => {
+  for (const { file } of translucentImages) {
+    for (const [kind, answer] of Object.entries(await embedEach(tab, "translucent", file))) {
+      expect.soft(maxDifference((answer as Answer).embedding, golden(file)), `${kind} of ${file}`).toBeLessThanOrEqual(1e-4);
+    }
+    const { "a canvas as PNG": reference, ...answers } = await embedEach(tab, "multiplied", file);
+    for (const [kind, answer] of Object.entries(answers)) {
+      const same = cosine((answer as Answer).embedding, (reference as Answer).embedding);
+      expect.soft(same, `${kind} of ${file}`).toBeGreaterThanOrEqual(0.998); // its readings of a canvas round differently
+    }
+  }
+});
+
+test("over a background all pictures that are not opaque are the same, whatever keeps them", async ({ tab }) => {
+  const options = { background: [250, 40, 90] };
+  const whole = await embedEach(tab, "translucent", "rgba.png", options);
+  const reference = (whole["a File"] as Answer).embedding;
+  for (const [kind, answer] of Object.entries({ ...whole, ...(await embedEach(tab, "multiplied", "rgba.png", options)) })) {
+    expect.soft(cosine((answer as Answer).embedding, reference), kind).toBeGreaterThanOrEqual(0.999);
   }
 });
 

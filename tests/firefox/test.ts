@@ -62,14 +62,7 @@ export const test = base.extend<Fixtures, Shared>({
   ],
   firefox: [
     async ({}, use) => {
-      const browser = await puppeteer.launch({
-        browser: "firefox",
-        executablePath: FIREFOX,
-        headless: true,
-        timeout: PATIENCE,
-        protocolTimeout: PATIENCE,
-        extraPrefsFirefox: PREFERENCES,
-      });
+      const browser = await start();
       await use(browser);
       await browser.close();
     },
@@ -77,9 +70,7 @@ export const test = base.extend<Fixtures, Shared>({
   ],
   tab: [
     async ({ firefox, server }, use) => {
-      const [tab = await firefox.newPage()] = await firefox.pages();
-      await open(tab, server);
-      await use(tab);
+      await use(await newTab(firefox, server));
     },
     { scope: "worker", timeout: PATIENCE },
   ],
@@ -95,22 +86,35 @@ export const test = base.extend<Fixtures, Shared>({
   openTab: async ({ firefox }, use) => {
     const tabs: Page[] = [];
     await use(async (server) => {
-      const tab = await firefox.newPage();
+      const tab = await newTab(firefox, server);
       tabs.push(tab);
-      await open(tab, server);
       return tab;
     });
     await Promise.all(tabs.map((tab) => tab.close()));
   },
 });
 
-/** Opens a server's page and loads the model into it. */
-async function open(page: Page, server: TestServer): Promise<void> {
-  await page.goto(server.url, { timeout: PATIENCE });
-  await page.waitForSelector("html[data-ready]", { timeout: PATIENCE });
-  await page.evaluate(async (model) => {
+/** Starts a Firefox, with settings beyond those that all have. */
+export function start(preferences: Record<string, unknown> = {}): Promise<Browser> {
+  return puppeteer.launch({
+    browser: "firefox",
+    executablePath: FIREFOX,
+    headless: true,
+    timeout: PATIENCE,
+    protocolTimeout: PATIENCE,
+    extraPrefsFirefox: { ...PREFERENCES, ...preferences },
+  });
+}
+
+/** Opens a server's page in a tab of its own and loads the model into it. */
+export async function newTab(firefox: Browser, server: TestServer): Promise<Page> {
+  const tab = await firefox.newPage();
+  await tab.goto(server.url, { timeout: PATIENCE });
+  await tab.waitForSelector("html[data-ready]", { timeout: PATIENCE });
+  await tab.evaluate(async (model) => {
     globalThis.clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
   }, MODEL);
+  return tab;
 }
 
 export { expect };

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { expected, maxDifference } from "../browser/golden.ts";
-import { expect, MODEL, test } from "./test.ts";
+import { expect, MODEL, newTab, start, test } from "./test.ts";
 
 const golden = expected(MODEL).values("embedding/rgb-photo.png")!;
 const built = (name: string): boolean => existsSync(new URL(`../../dist/wasm/${name}/clip_vision_bg.wasm`, import.meta.url));
@@ -112,6 +112,23 @@ test("a text and its photos, in a collection that is saved", async ({ tab }) => 
     return { found: found.map(({ id }) => id).sort(), size: again.size };
   });
   expect(answer).toEqual({ found: ["gray.png", "rgb-photo.png"], size: 2 });
+});
+
+test("pixels that Firefox falsifies are noticed", async ({ firefox, server }) => {
+  const wary = await start({ "privacy.resistFingerprinting": true });
+  try {
+    const tab = await newTab(wary, server);
+    const found = await tab.evaluate(async () => {
+      const url = "/golden/images/rgb-photo.png";
+      const image = new Image();
+      image.src = url;
+      return [(await clip.embed(url, { details: true })).noisy, (await clip.embed(image, { details: true })).noisy];
+    });
+    expect(found).toEqual([undefined, true]);
+  } finally {
+    await wary.close();
+  }
+  expect(firefox.connected).toBe(true);
 });
 
 test("close ends whatever waits", async ({ tab }) => {

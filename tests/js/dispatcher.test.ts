@@ -20,7 +20,7 @@ describe("load", () => {
     expect(answer).toEqual({
       type: "done",
       id: 1,
-      result: { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, bytes: 99 },
+      result: { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, bytes: 99, batch: 1 },
     });
     expect(engine.options).toEqual({
       config: text("{}"),
@@ -260,7 +260,7 @@ describe("photos", () => {
     await slow.call({ type: "load", id: 1, argument: load() });
     for (let id = 2; id <= 21; id += 1) slow.dispatcher.handle({ type: "embed", id, argument: { kind: "url", url: `https://p.test/${id}` } });
     await Promise.all(Array.from({ length: 20 }, (_, index) => slow.settled(index + 2)));
-    expect(most).toBe(4);
+    expect(most).toBe(8);
   });
 });
 
