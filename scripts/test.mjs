@@ -11,6 +11,7 @@ import { Stop, main, note, seconds, step } from "./lib/log.mjs";
 import { inRoot } from "./lib/paths.mjs";
 import { ask, run } from "./lib/run.mjs";
 import { ensureConsumers } from "./setup/consumers.mjs";
+import { ensureFirefox } from "./setup/firefox.mjs";
 import { requireCargo } from "./setup/rust.mjs";
 import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
 
@@ -115,6 +116,17 @@ const stages = [
     run: async ({ rust, browser }) => {
       await buildAll(rust);
       await playwright("tests/browser", { ...rust, ...browser });
+    },
+  },
+  {
+    name: "firefox",
+    what: "the built package's inputs and worker in a stock Firefox",
+    needs: "build",
+    run: async ({ rust }) => {
+      const { skipped, ...firefox } = await ensureFirefox();
+      if (skipped) return { skipped };
+      await buildPackage(rust);
+      await playwright("tests/firefox", firefox);
     },
   },
   {

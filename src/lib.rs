@@ -47,6 +47,7 @@ mod wasm;
 mod weights;
 
 pub use clip::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
+pub use clip::text::TextPass;
 pub use clip::vision::{VisionPass, VisionStage, VisionTower};
 pub use embedder::{
     ClipVision, ConvertOptions, Loader, ModelFiles, Options, StoredPrecision, TextLoader, TextModel, convert,

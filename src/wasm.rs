@@ -41,6 +41,8 @@ export interface WireInfo {
   simd: "none" | "simd128" | "relaxed";
   threads: number;
   modelBytes: number;
+  /** Photos that are worth computing together. */
+  batch: number;
 }
 "#;
 
@@ -160,6 +162,7 @@ struct Info {
     simd: &'static str,
     threads: usize,
     model_bytes: usize,
+    batch: usize,
 }
 
 fn answer<T: JsCast>(value: &impl Serialize) -> Result<T> {
@@ -182,6 +185,7 @@ impl WasmClipVision {
             simd,
             threads: ops::threads(),
             model_bytes: self.clip.weight_bytes(),
+            batch: self.clip.batch(),
         };
         answer(&info).map_err(thrown)
     }

@@ -90,6 +90,26 @@ fn every_form_of_tokenizer_and_both_end_tokens() {
 }
 
 #[test]
+fn texts_go_through_the_tower_in_steps() {
+    let model = load(model_dir("b32-tiny")).text().unwrap();
+    let ids = ["a photo of a dog", "a", "two cats on a red sofa"].map(|text| model.tokenize(text).unwrap());
+    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+    let (mut pass, mut layers) = (model.start(&ids).unwrap(), 0);
+    let embeddings = loop {
+        let mut other = model.start(&ids[..1]).unwrap(); // a pass beside it, given up half-way
+        assert!(model.step(&mut other).unwrap().is_none());
+        match model.step(&mut pass).unwrap() {
+            Some(embeddings) => break embeddings,
+            None => layers += 1,
+        }
+    };
+    assert_eq!(layers, model.config().num_hidden_layers);
+    assert_eq!(embeddings, model.embed_tokens(&ids).unwrap());
+    assert_eq!(model.step(&mut pass).unwrap().unwrap(), embeddings, "a pass that has ended stays as it is");
+    assert_eq!(model.start(&[]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
 fn the_old_files_and_the_new_one_make_the_same_tokenizer() {
     let copy = Copy::of("patch14-gelu", "both");
     std::fs::copy(model_dir("b32-tiny").join("tokenizer.json"), copy.0.join("tokenizer.json")).unwrap();

@@ -17,7 +17,8 @@ const CHROMES = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ];
 
-function find(variable, names) {
+/** The program that an environment variable names, or else the first of some names that there is; or null. */
+export function findProgram(variable, names) {
   const named = process.env[variable];
   if (!named) return names.map((name) => which(name)).find(Boolean) ?? null;
   const path = which(named);
@@ -32,7 +33,7 @@ const majorOf = (program) => ask(program, ["--version"])?.match(/(\d+)\.\d+\.\d+
  * WASM_BINDGEN_TEST_WEBDRIVER_JSON, which is webdriver.json with this machine's browser written in.
  */
 export async function ensureBrowser() {
-  const look = () => ({ chrome: find("CHROME", CHROMES), driver: find("CHROMEDRIVER", ["chromedriver"]) });
+  const look = () => ({ chrome: findProgram("CHROME", CHROMES), driver: findProgram("CHROMEDRIVER", ["chromedriver"]) });
   let { chrome, driver } = look();
   if (!(chrome && driver) && hasApt() && !process.env.CHROME) {
     await aptInstall(["chromium", "chromium-driver"], "the tests run in a real browser");

@@ -31,19 +31,18 @@ pub(crate) enum Wanted {
 }
 
 impl Encoder {
-    /// Runs all layers, for all tokens. `pooled` names those that become embeddings, among all tokens of the batch.
-    pub(crate) fn forward(&self, x: Tensor, mask: Mask, pooled: &[usize]) -> Result<Tensor> {
-        self.0.iter().try_fold(x, |x, layer| layer.forward(&x, mask, Wanted::All, pooled))
-    }
-
-    /// Runs layer `index` alone, the last one for the `wanted` tokens; nothing where there is no such layer. The first
-    /// token of each picture becomes its embedding.
-    pub(crate) fn forward_layer(&self, index: usize, x: &Tensor, mask: Mask, wanted: Wanted) -> Option<Result<Tensor>> {
+    /// Runs layer `index` alone, the last one for the `wanted` tokens; nothing where there is no such layer. `pooled` names
+    /// the tokens that become embeddings, one of each picture or text, among the tokens of all.
+    pub(crate) fn forward_layer(
+        &self,
+        index: usize,
+        x: &Tensor,
+        mask: Mask,
+        wanted: Wanted,
+        pooled: &[usize],
+    ) -> Option<Result<Tensor>> {
         let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
-        let layer = self.0.get(index)?;
-        Some(x.dims3().map_err(Into::into).and_then(|(batch, tokens, _)| {
-            layer.forward(x, mask, wanted, &(0..batch).map(|image| image * tokens).collect::<Vec<_>>())
-        }))
+        self.0.get(index).map(|layer| layer.forward(x, mask, wanted, pooled))
     }
 
     /// The tensors of the encoder whose layers are named `{prefix}.0`, `{prefix}.1`, ….

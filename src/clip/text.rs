@@ -3,7 +3,7 @@
 //! <https://arxiv.org/abs/2103.00020>
 
 use crate::clip::config::{EndToken, TextConfig};
-use crate::clip::encoder::Encoder;
+use crate::clip::encoder::{Encoder, Wanted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ops::{Backend, LayerNorm, Linear, Mask, Role};
 use crate::weights::{Header, TensorSpec, Weights};
@@ -14,6 +14,18 @@ const PREFIX: &str = "text_model.";
 const PROJECTION: &str = "text_projection.weight";
 const LOGIT_SCALE: &str = "logit_scale";
 const TOKENS: &str = "embeddings.token_embedding.weight";
+
+/// A forward pass over texts under way: made by [`TextModel::start`](crate::TextModel::start), taken on by
+/// [`TextModel::step`](crate::TextModel::step), given up by dropping it.
+#[derive(Clone, Debug)]
+pub struct TextPass {
+    /// Layers that were computed.
+    layers: usize,
+    /// What the last of them gave: (texts, tokens of the longest, hidden).
+    output: Tensor,
+    /// Where each text's end token is, among the tokens of all.
+    ends: Vec<usize>,
+}
 
 /// A loaded text tower: token ids in, embeddings out.
 pub(crate) struct TextTower {
@@ -27,21 +39,37 @@ pub(crate) struct TextTower {
 }
 
 impl TextTower {
-    /// Token ids, start and end token included, to (texts, dimension) embeddings, not normalised.
+    /// Begins a forward pass over texts in token ids, start and end token included; at least one.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`]: a text without tokens, with more than the model takes, without an end token, or
-    /// with an id that the model does not have.
-    pub(crate) fn forward(&self, texts: &[&[u32]]) -> Result<Tensor> {
+    /// [`ErrorKind::InvalidArgument`]: no text, one without tokens, with more than the model takes, without an end token,
+    /// or with an id that the model does not have.
+    pub(crate) fn start(&self, texts: &[&[u32]]) -> Result<TextPass> {
+        if texts.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
+        }
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
-        let x = self.embed_tokens(&texts)?;
-        let longest = x.dim(1)?;
-        let ends: Vec<usize> = texts.iter().enumerate().map(|(row, ids)| row * longest + ids.len() - 1).collect();
-        let x = self.encoder.forward(x, Mask::Causal, &ends)?;
-        let ends: Vec<u32> = ends.into_iter().map(|row| row as u32).collect();
+        let output = self.embed_tokens(&texts)?;
+        let longest = output.dim(1)?;
+        let ends = texts.iter().enumerate().map(|(row, ids)| row * longest + ids.len() - 1).collect();
+        Ok(TextPass { layers: 0, output, ends })
+    }
+
+    /// Computes the next layer; once there is none, (texts, dimension) embeddings, not normalised.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
+    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Tensor>> {
+        let x = &pass.output;
+        if let Some(output) = self.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All, &pass.ends) {
+            pass.output = output?;
+            pass.layers += 1;
+            return Ok(None);
+        }
+        let ends: Vec<u32> = pass.ends.iter().map(|&row| row as u32).collect();
         let ends = Tensor::new(ends, x.device())?;
         let pooled = self.final_norm.forward(&x.flatten_to(1)?.index_select(&ends, 0)?)?;
-        self.projection.forward(&pooled, &[])
+        self.projection.forward(&pooled, &[]).map(Some)
     }
 
     /// The tower's shape.

@@ -118,7 +118,9 @@ impl VisionTower {
 
     /// Layer `index` of the encoder; after the last one the class token is what remains.
     fn encode(&self, index: usize, x: &Tensor, wanted: Wanted) -> Result<(VisionStage, Tensor)> {
-        match self.encoder.forward_layer(index, x, Mask::None, wanted) {
+        let (batch, tokens, _) = x.dims3()?;
+        let class_tokens: Vec<usize> = (0..batch).map(|image| image * tokens).collect();
+        match self.encoder.forward_layer(index, x, Mask::None, wanted, &class_tokens) {
             Some(output) => Ok((VisionStage::Layer(index), output?)),
             None => Ok((VisionStage::Pooled, self.post_norm.forward(&x.i((.., 0, ..))?)?)),
         }

@@ -4,7 +4,7 @@ use super::files::Place;
 use super::loader::TextLoader;
 use super::{ClipVision, normalize};
 use crate::clip::config::TextConfig;
-use crate::clip::text::TextTower;
+use crate::clip::text::{TextPass, TextTower};
 #[cfg(feature = "text")]
 use crate::clip::tokenizer::Tokenizer;
 use crate::error::{Error, ErrorKind, Result};
@@ -105,12 +105,36 @@ impl TextModel {
     pub fn embed_tokens(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
         let mut embeddings = Vec::with_capacity(texts.len());
         for batch in texts.chunks(BATCH) {
-            embeddings.extend(self.tower.forward(batch)?.to_vec2::<f32>()?);
+            let mut pass = self.start(batch)?;
+            embeddings.extend(loop {
+                if let Some(embeddings) = self.step(&mut pass)? {
+                    break embeddings;
+                }
+            });
         }
+        Ok(embeddings)
+    }
+
+    /// Begins to embed texts in token ids, at least one, together in one forward pass. [`step`](Self::step) takes it on, a
+    /// layer at a time: what lies between is the caller's, who may also drop it.
+    ///
+    /// # Errors
+    /// Those of [`embed_tokens`](Self::embed_tokens), and [`ErrorKind::InvalidArgument`] for no texts.
+    pub fn start(&self, texts: &[&[u32]]) -> Result<TextPass> {
+        self.tower.start(texts)
+    }
+
+    /// Takes a pass one layer on; the embeddings, in the order of the texts, when it was the last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
+    pub fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
+        let Some(embeddings) = self.tower.step(pass)? else { return Ok(None) };
+        let mut embeddings = embeddings.to_vec2::<f32>()?;
         if self.normalize {
             embeddings.iter_mut().for_each(|embedding| normalize(embedding));
         }
-        Ok(embeddings)
+        Ok(Some(embeddings))
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times

@@ -2,11 +2,13 @@
 //! worker's JavaScript tokenizer.
 
 use super::{WasmClipVision, answer, thrown};
-use crate::embedder::TextLoader;
+use crate::clip::text::TextPass;
+use crate::embedder::{TextLoader, TextModel};
 use crate::error::{Error, ErrorKind, Result};
 use crate::weights::FILES;
 use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
+use std::sync::Arc;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -56,6 +58,22 @@ impl WasmTextLoader {
     }
 }
 
+/// A forward pass over texts under way.
+#[wasm_bindgen]
+pub struct TextForwardPass {
+    model: Arc<TextModel>,
+    pass: TextPass,
+}
+
+#[wasm_bindgen]
+impl TextForwardPass {
+    /// Computes the next layer; the texts' embeddings, one after the other, once there is none.
+    pub fn step(&mut self) -> Result<Option<Float32Array>, JsValue> {
+        let embeddings = self.model.step(&mut self.pass).map_err(thrown)?;
+        Ok(embeddings.map(|embeddings| Float32Array::from(embeddings.concat().as_slice())))
+    }
+}
+
 #[wasm_bindgen]
 impl WasmClipVision {
     /// A loader of this model's text half.
@@ -75,11 +93,10 @@ impl WasmClipVision {
         answer(&info).map_err(thrown)
     }
 
-    /// The embeddings of texts, one after the other, of their token ids, one after the other; `lengths` says how many
-    /// tokens each has.
-    #[wasm_bindgen(js_name = embedTokens)]
-    pub fn embed_tokens(&self, ids: &[u32], lengths: &[u32]) -> Result<Float32Array, JsValue> {
-        self.token_embeddings(ids, lengths).map_err(thrown)
+    /// Begins a forward pass over texts, of their token ids, one after the other; `lengths` says how many tokens each has.
+    #[wasm_bindgen(js_name = startTexts)]
+    pub fn start_texts(&self, ids: &[u32], lengths: &[u32]) -> Result<TextForwardPass, JsValue> {
+        self.text_pass(ids, lengths).map_err(thrown)
     }
 
     /// The probability of each label for an image, of the image's embedding and the labels' one after the other.
@@ -89,7 +106,7 @@ impl WasmClipVision {
 }
 
 impl WasmClipVision {
-    fn token_embeddings(&self, mut ids: &[u32], lengths: &[u32]) -> Result<Float32Array> {
+    fn text_pass(&self, mut ids: &[u32], lengths: &[u32]) -> Result<TextForwardPass> {
         let mut texts = Vec::with_capacity(lengths.len());
         for length in lengths {
             let (text, rest) = ids.split_at_checked(*length as usize).ok_or_else(|| {
@@ -98,8 +115,9 @@ impl WasmClipVision {
             texts.push(text);
             ids = rest;
         }
-        let embeddings = self.clip.text()?.embed_tokens(&texts)?.concat();
-        Ok(Float32Array::from(embeddings.as_slice()))
+        let model = self.clip.text()?;
+        let pass = model.start(&texts)?;
+        Ok(TextForwardPass { model, pass })
     }
 
     fn label_probabilities(&self, image: &[f32], labels: &[f32]) -> Result<Float32Array> {

@@ -14,10 +14,14 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** A picture: an image file's bytes, or rows of 8-bit pixels without padding. */
-export type WirePhoto =
+/**
+ * A picture: an image file's bytes, or rows of 8-bit pixels without padding. What is transparent is composited over
+ * `background` (red, green, blue: 0 to 255); without one, opacity is dropped.
+ */
+export type WirePhoto = { background?: readonly [number, number, number] } & (
   | { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" }
-  | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 };
+  | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 }
+);
 /** How a picture was read; milliseconds of decoding and preprocessing. */
 export interface WirePrepared {
   decoder: "rust" | "raw";
@@ -54,6 +58,7 @@ struct EncodedPhoto {
     bytes: Uint8Array,
     #[serde(default)]
     decode: WireDecode,
+    background: Option<[u8; 3]>,
 }
 
 #[derive(Deserialize, Default)]
@@ -71,6 +76,7 @@ struct PixelPhoto {
     width: usize,
     height: usize,
     channels: usize,
+    background: Option<[u8; 3]>,
 }
 
 impl Photo {
@@ -92,27 +98,32 @@ impl Photo {
     }
 
     fn image(self) -> Result<Image> {
-        match self {
-            Self::Encoded(EncodedPhoto { bytes, decode }) => {
+        let (image, background) = match self {
+            Self::Encoded(EncodedPhoto { bytes, decode, background }) => {
                 let decode = match decode {
                     WireDecode::Exact => Decode::Exact,
                     WireDecode::Fast => Decode::Fast,
                 };
-                Ok(Image::from_bytes(bytes.to_vec()).decode(decode))
+                (Image::from_bytes(bytes.to_vec()).decode(decode), background)
             }
-            Self::Pixels(PixelPhoto { data, width, height, channels }) => {
+            Self::Pixels(PixelPhoto { data, width, height, channels, background }) => {
                 let pixels = Uint8Array::new(&data).to_vec();
-                match channels {
-                    1 => Ok(Image::from_rgb8(width, height, pixels.into_iter().flat_map(|gray| [gray; 3]).collect())),
-                    3 => Ok(Image::from_rgb8(width, height, pixels)),
-                    4 => Ok(Image::from_rgba8(width, height, pixels)),
+                let image = match channels {
+                    1 => Image::from_rgb8(width, height, pixels.into_iter().flat_map(|gray| [gray; 3]).collect()),
+                    3 => Image::from_rgb8(width, height, pixels),
+                    4 => Image::from_rgba8(width, height, pixels),
                     _ => {
                         let what = format!("pixels of {channels} channels: there are 1, 3 and 4");
-                        Err(Error::new(ErrorKind::InvalidArgument, what))
+                        return Err(Error::new(ErrorKind::InvalidArgument, what));
                     }
-                }
+                };
+                (image, background)
             }
-        }
+        };
+        Ok(match background {
+            Some(rgb) => image.background(rgb),
+            None => image,
+        })
     }
 }
 

@@ -11,6 +11,7 @@
 import { ClipVisionError, fromWireError } from "./errors.js";
 import type { Fetch } from "./files.js";
 import { FetchService } from "./page_fetch.js";
+import { isTainted } from "./photo.js";
 import type {
   CallName,
   Calls,
@@ -65,7 +66,7 @@ export class LostCall extends ClipVisionError {}
 
 type ResultOf<Name extends CallName> = Calls[Name]["result"];
 
-const VERSION: ProtocolVersion = 2;
+const VERSION: ProtocolVersion = 3;
 
 /** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
 const START_TIMEOUT = 60_000;
@@ -128,7 +129,7 @@ class Session {
         this.#post({ type, id, argument } as Request, transfer);
       } catch (cause) {
         this.#pending.delete(id);
-        reject(postFailure(cause));
+        reject(postFailure(cause, transfer));
       }
     });
     if (!signal) return answer;
@@ -205,9 +206,10 @@ class Session {
   }
 }
 
-function postFailure(cause: unknown): ClipVisionError {
+/** Why a message could not be sent. Not every browser says of a picture of another server's that it is one. */
+function postFailure(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
   const text = cause instanceof Error ? cause.message : String(cause);
-  if (/origin/i.test(text)) {
+  if (/origin/i.test(text) || transfer.some(isTainted)) {
     const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
     return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });
   }

@@ -73,14 +73,14 @@ export type Lane = (photo: PhotoSource, options: LaneOptions) => Promise<Float32
 /** The workers of one call; more may join. */
 export interface Crew {
   readonly lanes: readonly Lane[];
+  /** Photos that a worker computes together. */
+  readonly batch: number;
   /** Ends the ones that were started for this call. */
   close(): void;
 }
 
-/** Photos in flight of each worker: one is computed, the next ones are read meanwhile. */
-const IN_FLIGHT = 3;
-/** Times that a photo is tried which was lost with its worker. */
-const MOST_TRIES = 3;
+/** Photos in flight of each worker: one is computed, the next ones are read meanwhile; or two batches of them. */
+const inFlightOf = (batch: number): number => (batch === 1 ? 3 : 2 * batch);
 const MOST_WORKERS = 64;
 
 function iterate(sources: PhotoSources): AsyncIterator<PhotoSource> | Iterator<PhotoSource> {
@@ -126,6 +126,7 @@ export async function* embedMany(
     return lane(photo, options).finally(() => busy.set(lane, busyOf(lane) - 1));
   };
 
+  const most = inFlightOf(crew.batch);
   const total = countOf(sources);
   const iterator = iterate(sources);
   const inFlight: Promise<ManyResult>[] = [];
@@ -134,12 +135,12 @@ export async function* embedMany(
   let exhausted = false;
   try {
     for (;;) {
-      while (!exhausted && inFlight.length < IN_FLIGHT * crew.lanes.length) {
+      while (!exhausted && inFlight.length < most * crew.lanes.length) {
         const next = await Promise.race([iterator.next(), aborted]);
         if (next.done) {
           exhausted = true;
         } else {
-          const result = settled(index++, next.value, embed, { ...decoding, signal: stop.signal, transfer });
+          const result = settled(index++, next.value, embed, { ...decoding, signal: stop.signal, transfer }, most);
           result.catch(() => undefined); // nobody looks at it before its turn, or at all after the end
           inFlight.push(result);
         }
@@ -164,8 +165,11 @@ export async function* embedMany(
   }
 }
 
-/** An error of one photo is a result; the end of everything (an abort, `close()`) is an error. */
-async function settled(index: number, photo: PhotoSource, embed: Lane, options: LaneOptions): Promise<ManyResult> {
+/**
+ * An error of one photo is a result; the end of everything (an abort, `close()`) is an error. What was lost with its worker
+ * is tried again, `most` times in all: so many photos that bring a worker down can be in flight with it.
+ */
+async function settled(index: number, photo: PhotoSource, embed: Lane, options: LaneOptions, most: number): Promise<ManyResult> {
   let lost: LostCall | undefined;
   for (let tries = 1; ; tries += 1) {
     try {
@@ -174,7 +178,7 @@ async function settled(index: number, photo: PhotoSource, embed: Lane, options: 
       if (!(error instanceof ClipVisionError) || error.code === "closed" || options.signal.aborted) throw error;
       // What moved into the worker that is gone can't be given once more.
       if (lost && error.code === "invalid-argument") return { index, error: lost };
-      if (!(error instanceof LostCall) || tries === MOST_TRIES) return { index, error };
+      if (!(error instanceof LostCall) || tries === most) return { index, error };
       lost = error;
     }
   }

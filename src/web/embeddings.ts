@@ -93,8 +93,10 @@ const FEW = 1024;
  * const saved = await photos.toBlob();
  * ```
  *
- * Calls may overlap; they take effect in their order. If the worker dies, its rows are lost: every call rejects with
- * `worker-crashed`. All calls reject with a {@link ClipVisionError}, or with the reason of their signal.
+ * Calls may overlap; they take effect in their order. A call that fails, or an error in the worker, costs no embedding: they
+ * are kept until {@link Embeddings.close} or the end of the page, beyond which only what was saved is. If the worker can't be
+ * started, every call rejects with `worker-crashed`. All calls reject with a {@link ClipVisionError}, or with the reason of
+ * their signal.
  */
 export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   readonly #connection: Connection;
@@ -239,8 +241,10 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     try {
       await this.#connection.call("put", { rows, values, dimension }, { transfer: [values.buffer] });
     } catch (error) {
-      // Their rows stay behind, without an embedding and without an owner.
+      // Their rows stay behind without an owner; and, should the worker have put them, without an embedding.
+      const left = added.map((id) => this.#rows.get(id) as number);
       for (const id of added) this.#rows.delete(id);
+      this.#connection.call("remove", Uint32Array.from(left)).catch(() => undefined); // it has no more to say than `error`
       if (this.#rows.size === 0) this.#dimension = before;
       throw error;
     }

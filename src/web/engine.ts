@@ -10,10 +10,10 @@ import { ClipVisionError, isCoded } from "./errors.js";
 import type { Flavour } from "./flavour.js";
 import { startHelpers } from "./threads.js";
 import { checkStatus, describeFailure, type Fetch } from "./files.js";
-import type { Precision, WirePixels } from "./protocol.js";
+import type { Precision, WireOpacity, WirePixels } from "./protocol.js";
 
 /** A photo in the form that Rust takes. */
-export type EnginePhoto = { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels;
+export type EnginePhoto = WireOpacity & ({ kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels);
 
 /** A photo as the model sees it, in wasm memory: freed by its owner, or taken away by {@link EngineModel.start}. */
 export interface EnginePrepared {
@@ -25,7 +25,7 @@ export interface EnginePrepared {
 
 /** A forward pass under way. */
 export interface EnginePass {
-  /** Computes the next layer; the photos' embeddings, one after the other, once there is none. */
+  /** Computes the next layer; the photos' or texts' embeddings, one after the other, once there is none. */
   step(): Float32Array | undefined;
   free(): void;
 }
@@ -43,13 +43,14 @@ export interface EngineModel {
     simd: "none" | "simd128" | "relaxed";
     threads: number;
     modelBytes: number;
+    batch: number;
   };
   /** Begins to read the text half. */
   textLoader(): EngineTextLoader;
   /** Takes the text half in, and the loader away. */
   setText(loader: EngineTextLoader): { maxTokens: number; tokenizer?: Uint8Array; vocab?: Uint8Array; merges?: Uint8Array };
-  /** Texts' embeddings one after the other, of their token ids one after the other. */
-  embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array;
+  /** Begins a forward pass over texts, of their token ids one after the other and how many each has. */
+  startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass;
   /** The probability of each label, of the photo's embedding and the labels' one after the other. */
   probabilities(embedding: Float32Array, labels: Float32Array): Float32Array;
   free(): void;

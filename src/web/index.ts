@@ -18,7 +18,7 @@ import { Client, type CallListeners, type WorkerLike } from "./client.js";
 import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
 import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
-import { nameOf } from "./files.js";
+import { nameOf, openFile, readAll } from "./files.js";
 import { sha256Hex } from "./integrity.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type HubOptions, type ModelSource } from "./model.js";
@@ -35,6 +35,7 @@ import type {
   Precision,
   WireDecoding,
   WireFile,
+  WireOpacity,
   WirePhoto,
 } from "./protocol.js";
 import { absoluteUrl, tagOf } from "./values.js";
@@ -64,7 +65,7 @@ export type { RowPrecision } from "./search/engine.js";
 export type { CollectionFormat, EmbeddingId } from "./search/file.js";
 export { cosineSimilarity, quantize, topK } from "./search/similarity.js";
 export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
-export type { Decoder, EmbeddingDetails, LoadProgress, LoadWarning, PixelTensor, Precision, Timings } from "./protocol.js";
+export type { Decoder, EmbeddingDetails, LoadProgress, LoadWarning, PixelTensor, Precision, Rgb, Timings } from "./protocol.js";
 
 /** Options of {@link ClipVision.load}. */
 export interface LoadOptions extends HubOptions, DecodingOptions {
@@ -104,7 +105,10 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
   integrity?: string | Readonly<Record<string, string>>;
   /** Asks the browser to keep the cache also when disk space runs short (`navigator.storage.persist()`); it may ask the user. */
   persist?: boolean;
-  /** Hears of what went wrong though the load goes on, such as a cache that can't be used. Default: nothing is said. */
+  /**
+   * Hears of what went wrong though the load goes on, such as a cache that can't be used, or, later, of pixels that the
+   * browser falsifies. Default: only the last is said, on the console, since it spoils embeddings.
+   */
   onWarning?: (warning: LoadWarning) => void;
   /** Where `worker.js` is, if not beside this module. It has to be of the page's origin. */
   workerUrl?: string | URL;
@@ -132,7 +136,7 @@ export interface LoadOptions extends HubOptions, DecodingOptions {
 export interface TakeBackOptions {
   /**
    * Takes the call back: its promise rejects with the signal's reason at once. What waits is never computed, what is
-   * being computed ends with the layer of the model that it is at.
+   * being computed, photo or text, ends with the layer of the model that it is at.
    */
   signal?: AbortSignal;
   /**
@@ -143,7 +147,7 @@ export interface TakeBackOptions {
   latestOnly?: boolean;
 }
 
-/** Options of a call with a photo; `decode` and `decoder` are those of {@link LoadOptions} where they are not given. */
+/** Options of a call with a photo; how it is decoded is as {@link LoadOptions} has it where it is not given. */
 export interface CallOptions extends TakeBackOptions, DecodingOptions {
   /**
    * Lets the photo's buffer, ImageBitmap or VideoFrame move to the worker instead of being copied: it can't be used
@@ -194,6 +198,12 @@ export interface ClipVisionInfo {
   readonly bytes: number;
 }
 
+/** How the page reads an address: with the application's own function, and at most so many bytes. */
+interface Reading {
+  fetch: LoadOptions["fetch"] | undefined;
+  maxBytes: number | undefined;
+}
+
 /**
  * A CLIP vision model in a worker of its own.
  *
@@ -206,12 +216,23 @@ export class ClipVision {
   readonly info: ClipVisionInfo;
   readonly #client: Client;
   readonly #latest = new LatestOnly();
-  readonly #decoding: WireDecoding;
+  readonly #decoding: WireDecoding & WireOpacity;
+  /** The application's own function, and the most bytes that a file may have. */
+  readonly #reading: Reading;
+  readonly #batch: number;
 
-  private constructor(client: Client, decoding: WireDecoding, info: ClipVisionInfo) {
+  private constructor(
+    client: Client,
+    decoding: WireDecoding & WireOpacity,
+    reading: Reading,
+    model: string,
+    { batch, ...loaded }: LoadedModel,
+  ) {
     this.#client = client;
     this.#decoding = decoding;
-    this.info = Object.freeze(info);
+    this.#reading = reading;
+    this.#batch = batch;
+    this.info = Object.freeze({ model, ...loaded });
   }
 
   /**
@@ -261,11 +282,10 @@ export class ClipVision {
       },
       ...(fetch && { fetch }),
       ...(startTimeout !== undefined && { startTimeout }),
-      ...(options.onWarning && { onWarning: options.onWarning }),
+      onWarning: options.onWarning ?? sayWhatSpoils,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
-    const loaded: LoadedModel = await client.start(signal, onProgress);
-    return new ClipVision(client, decoding, { model: name, ...loaded });
+    return new ClipVision(client, decoding, { fetch, maxBytes }, name, await client.start(signal, onProgress));
   }
 
   /**
@@ -343,7 +363,7 @@ export class ClipVision {
     const lane =
       (client: Client): Lane =>
       async (photo, options) =>
-        (await this.#callWithPhoto("embed", photo, options, (packed) => packed, client)).embedding;
+        (await this.#callWithPhoto("embedOneOfMany", photo, options, (packed) => packed, client)).embedding;
     const lanes = [lane(this.#client)];
     const others = Array.from({ length: this.info.threads > 1 ? 0 : workers - 1 }, () => this.#client.another());
     for (const other of others) {
@@ -352,10 +372,10 @@ export class ClipVision {
         () => undefined,
       );
     }
-    return { lanes, close: () => others.forEach((other) => other.close()) };
+    return { lanes, batch: this.#batch, close: () => others.forEach((other) => other.close()) };
   }
 
-  async #callWithPhoto<Name extends "embed" | "tensor" | "classify">(
+  async #callWithPhoto<Name extends "embed" | "embedOneOfMany" | "tensor" | "classify">(
     name: Name,
     source: PhotoSource,
     options: CallOptions & TextOptions,
@@ -365,7 +385,7 @@ export class ClipVision {
     options.signal?.throwIfAborted();
     client.closed.throwIfAborted();
     const decoding = decodingOf(options);
-    const packing = packPhoto(source, options.transfer ?? false);
+    const packing = packPhoto(source, options.transfer ?? false, this.#reader(options.signal));
     try {
       return await this.#run(name, options, async (listeners) => {
         const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
@@ -376,6 +396,15 @@ export class ClipVision {
       packing.then(discardPhoto, () => undefined);
       throw error;
     }
+  }
+
+  /** Reads an address on the page, with the application's function; nothing if it has none. */
+  #reader(signal = new AbortController().signal): ((url: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined {
+    const { fetch, maxBytes } = this.#reading;
+    return fetch && (async (url) => {
+      const file = await openFile({ url }, fetch, signal);
+      return file ? readAll(file, maxBytes) : new Uint8Array();
+    });
   }
 
   /** Runs a call, alone of its kind if that is wanted. */
@@ -399,6 +428,11 @@ function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): stri
     if (typeof label !== "string") throw new ClipVisionError("invalid-argument", `A label can't be ${tagOf(label)}`);
     return template.split("{}").join(label);
   });
+}
+
+/** The warnings that an application should not miss though it asked for none. */
+function sayWhatSpoils({ code, message }: LoadWarning): void {
+  if (code === "canvas-noise") console.warn(`clip-vision: ${message}`);
 }
 
 function cacheMode(cache: boolean | "revalidate" = true): CacheMode {

@@ -17,7 +17,7 @@ export interface RawPixels {
   width: number;
   /** In pixels. */
   height: number;
-  /** 1: gray. 3: RGB. 4: RGBA; alpha is dropped, as Python's transformers does. */
+  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
   channels: 1 | 3 | 4;
 }
 
@@ -64,11 +64,18 @@ const invalid = (message: string, cause?: unknown): ClipVisionError =>
  *
  * @param source what the application gave
  * @param transfer whether its buffer, ImageBitmap or VideoFrame may move to the worker, instead of a copy
+ * @param read reads an address in the way that the application wants its addresses read, if it does
  */
-export async function packPhoto(source: PhotoSource, transfer: boolean): Promise<PackedPhoto> {
+export async function packPhoto(
+  source: PhotoSource,
+  transfer: boolean,
+  read?: (url: string) => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<PackedPhoto> {
   if (typeof source === "string" || isUrl(source)) {
     const url = photoUrl(source);
-    return isSvgUrl(url) && canDrawSvg() ? packBitmap(drawnSvg(url)) : { photo: { kind: "url", url }, transfer: [] };
+    if (!isSvgUrl(url) || !canDrawSvg()) return { photo: { kind: "url", url }, transfer: [] };
+    // An <img> would load it past the application's function.
+    return packBitmap(read ? read(url).then((bytes) => drawnSvgFile(new Blob([bytes]))) : drawnSvg(url));
   }
   if (isBlob(source)) {
     const svg = canDrawSvg() && (await isSvgBlob(source));
@@ -110,6 +117,19 @@ export async function packPhoto(source: PhotoSource, transfer: boolean): Promise
 export function discardPhoto({ photo }: PackedPhoto): void {
   if (photo.kind === "bitmap") photo.bitmap.close();
   if (photo.kind === "frame") photo.frame.close();
+}
+
+/** Whether this is a picture that the page may show, but not read: of another server, which does not share it. */
+export function isTainted(picture: Transferable): boolean {
+  if (tagOf(picture) !== "ImageBitmap") return false;
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  try {
+    context?.drawImage(picture as ImageBitmap, 0, 0);
+    context?.getImageData(0, 0, 1, 1);
+    return false;
+  } catch (error) {
+    return error instanceof DOMException && error.name === "SecurityError";
+  }
 }
 
 function photoUrl(source: string | URL): string {

@@ -10,7 +10,7 @@
 import type { WireError } from "./errors.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export type ProtocolVersion = 2;
+export type ProtocolVersion = 3;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
@@ -18,15 +18,17 @@ export type Precision = "f32" | "int8";
 /** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
 export type CacheMode = "off" | "on" | "revalidate";
 
-/** Something that went wrong, though the load goes on. */
+/** Something that went wrong, though the load, or a call, goes on. */
 export interface LoadWarning {
   /**
    * - `cache-unavailable`: nothing is cached, since the page has no storage (a private window, say) or it failed;
    * - `cache-full`: nothing is cached, since there is no room;
    * - `cache-corrupt`: what was cached is damaged, and is downloaded again;
-   * - `cache-unchecked`: the server could not be asked whether the cache is up to date; the cached model is used.
+   * - `cache-unchecked`: the server could not be asked whether the cache is up to date; the cached model is used;
+   * - `canvas-noise`: of a photo whose pixels come from a canvas: the browser falsifies them, to protect against being
+   *   recognised (said once).
    */
-  code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked";
+  code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked" | "canvas-noise";
   /** What happened, for a person. */
   message: string;
 }
@@ -83,12 +85,22 @@ export interface WireDecoding {
   decoder?: "auto" | "rust" | "browser";
 }
 
+/** Red, green and blue, 0 to 255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** What becomes of opacity: dropped, or composited over a colour. */
+export interface WireOpacity {
+  background?: Rgb;
+}
+
 /** A photo on its way to the worker. `encoded` and `pixels` reach Rust as they are; the worker reads the others. */
-export type WirePhoto =
-  | (({ kind: "url"; url: string } | { kind: "blob"; blob: Blob } | { kind: "encoded"; bytes: Uint8Array }) & WireDecoding)
-  | WirePixels
-  | { kind: "bitmap"; bitmap: ImageBitmap }
-  | { kind: "frame"; frame: VideoFrame };
+export type WirePhoto = WireOpacity &
+  (
+    | (({ kind: "url"; url: string } | { kind: "blob"; blob: Blob } | { kind: "encoded"; bytes: Uint8Array }) & WireDecoding)
+    | WirePixels
+    | { kind: "bitmap"; bitmap: ImageBitmap }
+    | { kind: "frame"; frame: VideoFrame }
+  );
 
 /** Milliseconds that the stages of one embedding took, in the worker, waiting excluded. */
 export interface Timings {
@@ -115,6 +127,11 @@ export interface EmbeddingDetails {
   width: number;
   /** The photo's height in pixels, upright. */
   height: number;
+  /**
+   * Present where the browser falsifies the pixels that are read from a canvas, by which this photo came: the embedding is
+   * not that of the picture, a little or entirely. Files, bytes and pixels come by no canvas.
+   */
+  noisy?: true;
 }
 
 /** The answer to `tensor`: what the model sees of a photo. */
@@ -133,6 +150,8 @@ export interface LoadedModel {
   simd: "none" | "simd128" | "relaxed";
   threads: number;
   bytes: number;
+  /** Photos that are worth computing together. */
+  batch: number;
 }
 
 /** How far a load has come: that of the model, or of its text half when a text is first asked for. */
@@ -159,6 +178,8 @@ export interface WireQuestion {
 export interface Calls {
   load: { argument: WireLoad; result: LoadedModel };
   embed: { argument: WirePhoto; result: EmbeddingDetails };
+  /** The same for one of many: it may be computed together with others. */
+  embedOneOfMany: { argument: WirePhoto; result: EmbeddingDetails };
   tensor: { argument: WirePhoto; result: PixelTensor };
   embedText: { argument: string; result: Float32Array };
   classify: { argument: WireQuestion; result: Float32Array };

@@ -3,7 +3,7 @@
  * texts into embeddings, and keeps those of labels.
  */
 
-import { EngineCrash, guarded, type Engine, type EngineModel } from "./engine.js";
+import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
 import type { Report } from "./loading.js";
 import { Shared } from "./waiting.js";
 
@@ -18,18 +18,17 @@ export interface Tokenizer {
 
 /** What the text half needs of the dispatcher. */
 export interface TextContext {
-  engine: Engine;
   model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
   load(report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }>;
   createTokenizer(files: TokenizerFiles): Tokenizer;
-  /** Runs work when no other computation does, and lets messages in afterwards. */
-  inTurn<T>(signal: AbortSignal, work: () => T): Promise<T>;
+  /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
+  compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
   /** The engine is lost though no call may be waiting for it. */
   crashed(crash: EngineCrash): void;
 }
 
-/** Texts of one forward pass: between two of them the worker listens. */
+/** Texts of one forward pass. */
 const BATCH = 16;
 /** Labels whose embeddings are kept; the ones that were not asked for longest go first. */
 const KEPT = 4096;
@@ -59,7 +58,7 @@ export class Texts {
     started?: () => void,
   ): Promise<Float32Array[]> {
     const { tokenizer, maxTokens } = await this.#whenReady(signal, report);
-    const { engine, model, inTurn } = this.#context;
+    const { model, compute } = this.#context;
     const embeddings: Float32Array[] = [];
     for (let start = 0; start < texts.length; start += BATCH) {
       const ids = texts.slice(start, start + BATCH).map((text) => tokenizer.ids(text, maxTokens));
@@ -70,9 +69,9 @@ export class Texts {
         all.set(row, at);
         at += row.length;
       }
-      const flat = await inTurn(signal, () => {
+      const flat = await compute(signal, () => {
         started?.();
-        return guarded(engine, () => model.embedTokens(all, lengths));
+        return model.startTexts(all, lengths);
       });
       const dimension = flat.length / ids.length;
       embeddings.push(...ids.map((_, index) => flat.slice(index * dimension, (index + 1) * dimension)));

@@ -33,6 +33,17 @@ export function linkedTo(...signals: (AbortSignal | undefined)[]): { controller:
   return { controller, unlink: () => forwards.forEach((remove) => remove()) };
 }
 
+/** A signal that aborts once all of some have; of those, at least one has not by now. */
+export function everyAborted(signals: readonly AbortSignal[]): AbortSignal {
+  if (signals.length === 1 && signals[0]) return signals[0];
+  const controller = new AbortController();
+  let left = signals.length;
+  for (const signal of signals) {
+    signal.addEventListener("abort", () => void ((left -= 1) === 0 && controller.abort(signal.reason)), { once: true });
+  }
+  return controller.signal;
+}
+
 interface Running<T> {
   result: Promise<T>;
   controller: AbortController;

@@ -60,7 +60,7 @@ function serve(): void {
   scope.addEventListener("unhandledrejection", (event) => {
     post({ type: "crashed", error: toWireError(event.reason) });
   });
-  post({ type: "hello", version: 2 });
+  post({ type: "hello", version: 3 });
 }
 
 // The engine's threads are started from this same script.

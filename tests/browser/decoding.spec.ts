@@ -40,6 +40,38 @@ test("the browser decodes what Rust could, where it is asked to", async ({ page 
   expect(cosine(turned.embedding, golden("exif-6.jpg"))).toBeGreaterThanOrEqual(0.99);
 });
 
+test("the browser decodes fast, too: drawn at twice the model's size, it tells its own", async ({ page }) => {
+  const fast = await embed(page, "/golden/images/rgb-500x375.png", { decoder: "browser", decode: "fast" });
+  expect(fast).toMatchObject({ decoder: "browser", width: 500, height: 375 });
+  expect(cosine(fast.embedding, golden("rgb-500x375.png"))).toBeGreaterThanOrEqual(0.99);
+  expect(maxDifference(fast.embedding, golden("rgb-500x375.png"))).toBeGreaterThan(1e-6);
+});
+
+test("pixels that the browser falsifies are noticed, where they come from a canvas, and said once", async ({ page }) => {
+  const said: string[] = [];
+  page.on("console", (message) => void (message.type() === "warning" && said.push(message.text())));
+  const answer = await page.evaluate(async (model) => {
+    const url = "/golden/images/rgb-photo.png";
+    const load = (options = {}) => clipVision.ClipVision.load(`/golden/models/${model}`, options);
+    const image = await createImageBitmap(await (await fetch(url)).blob());
+    const codes: string[] = [];
+    const [honest, noisy, quiet] = [
+      await load(),
+      await load({ workerUrl: "/fixtures/noisy_worker.js" }),
+      await load({ workerUrl: "/fixtures/noisy_worker.js", onWarning: ({ code }: { code: string }) => codes.push(code) }),
+    ];
+    const found: unknown[] = [];
+    for (const clip of [honest, noisy, quiet]) {
+      for (const photo of [url, image, image]) found.push((await clip.embed(photo, { details: true })).noisy);
+      clip.close();
+    }
+    return { found, codes };
+  }, MODEL);
+  const none = undefined;
+  expect(answer).toEqual({ found: [none, none, none, none, true, true, none, true, true], codes: ["canvas-noise"] });
+  expect(said).toEqual([expect.stringMatching(/^clip-vision: This browser falsifies the pixels/)]);
+});
+
 test("fast decoding is nearly the same, and only of JPEGs", async ({ page }) => {
   const file = "photo-640x427.jpg"; // to 30 pixels: a quarter will do
   const fast = await embed(page, `/golden/images/${file}`, { decode: "fast" });

@@ -14,6 +14,8 @@ export interface GoldenImage {
 }
 
 export const images = (JSON.parse(read("images.json").toString()) as { images: GoldenImage[] }).images;
+/** Those that are not opaque and lossless; but of a GIF browsers themselves don't keep the colour of what is transparent. */
+export const translucentImages = images.filter(({ file, alpha, lossy }) => alpha && !lossy && !file.endsWith(".gif"));
 export const models = readdirSync(new URL("models/", folder)).sort();
 
 interface TensorEntry {

@@ -1,7 +1,7 @@
 /** Every kind of photo: the same picture, so the same embedding, and the caller's objects are left as they were. */
 
 import type { Page } from "@playwright/test";
-import { cosine, expected, images, maxDifference } from "./golden.ts";
+import { cosine, expected, images, maxDifference, translucentImages } from "./golden.ts";
 import { expect, test } from "./test.ts";
 
 const FILE = "rgb-photo.png"; // opaque and lossless: a browser decodes it to the same bytes
@@ -66,16 +66,29 @@ for (const [kind, decoder] of Object.entries(makers)) {
   });
 }
 
+test("an SVG at an address that only the application's fetch can read", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'><rect width='9' height='9'/></svg>";
+    const fetch: typeof window.fetch = async (url, init) =>
+      String(url).endsWith("/private.svg") ? new Response(drawing) : window.fetch(url, init);
+    const clip = await clipVision.ClipVision.load(model, { fetch, maxBytes: 1000 });
+    const { decoder, width, height } = await clip.embed("/private.svg", { details: true });
+    clip.close();
+    return { decoder, width, height };
+  }, `/golden/models/${MODEL}`);
+  expect(answer).toEqual({ decoder: "browser", width: 30, height: 20 });
+});
+
 test("a <canvas> of wide gamut", async ({ page }) => {
   const { embedding } = await embedAs(page, "a <canvas> of wide gamut" as keyof typeof makers);
   expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.999); // to the other colours and back, in 8 bits
 });
 
 /** Embeds each of a fixture's pictures, or says with which code it was refused. */
-const embedEach = (page: Page, kinds: "upright" | "translucent" | "hopeless", file = FILE) =>
+const embedEach = (page: Page, kinds: "upright" | "translucent" | "multiplied" | "hopeless", file = FILE, options = {}) =>
   page.evaluate(
-    async ({ model, kinds, url, fixtures }) => {
-      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
+    async ({ model, kinds, url, options, fixtures }) => {
+      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`, options);
       const make = (await import(fixtures)) as typeof import("./fixtures/photos.js");
       const all: Record<string, { embedding: number[]; width: number; height: number } | string> = {};
       for (const [kind, photoOf] of Object.entries(make[kinds])) {
@@ -88,7 +101,7 @@ const embedEach = (page: Page, kinds: "upright" | "translucent" | "hopeless", fi
       clip.close();
       return all;
     },
-    { model: MODEL, kinds, url: `/golden/images/${file}`, fixtures: "/fixtures/photos.js" },
+    { model: MODEL, kinds, url: `/golden/images/${file}`, options, fixtures: "/fixtures/photos.js" },
   );
 
 test("pictures that lie on their side are upright, whoever decodes them", async ({ page }) => {
@@ -102,11 +115,36 @@ test("pictures that lie on their side are upright, whoever decodes them", async 
   }
 });
 
-test("of half-transparent pictures all ways through a canvas see the same", async ({ page }) => {
-  const answers = await embedEach(page, "translucent", "rgba.png");
-  const reference = answers["a <canvas>"] as { embedding: number[] };
-  for (const [kind, answer] of Object.entries(answers)) {
-    expect(cosine((answer as { embedding: number[] }).embedding, reference.embedding), kind).toBeGreaterThanOrEqual(0.9999);
+test("of pictures that are not opaque the colours count as they are stored, as in Python", async ({ page }) => {
+  expect(translucentImages.length).toBeGreaterThan(1);
+  for (const { file } of translucentImages) {
+    const python = expected(MODEL).values(`embedding/${file}`)!;
+    for (const [kind, answer] of Object.entries(await embedEach(page, "translucent", file))) {
+      expect.soft(maxDifference((answer as { embedding: number[] }).embedding, python), `${kind} of ${file}`).toBeLessThanOrEqual(1e-4);
+    }
+  }
+});
+
+test("of pictures that a canvas keeps, the colours are those of the canvas's PNG", async ({ page }) => {
+  for (const { file } of translucentImages) {
+    const { "a canvas as PNG": reference, ...answers } = await embedEach(page, "multiplied", file);
+    for (const [kind, answer] of Object.entries(answers)) {
+      const same = cosine((answer as { embedding: number[] }).embedding, (reference as { embedding: number[] }).embedding);
+      expect.soft(same, `${kind} of ${file}`).toBeGreaterThanOrEqual(0.9999);
+    }
+  }
+});
+
+test("over a background all pictures that are not opaque are the same, whatever keeps them", async ({ page }) => {
+  for (const [background, other] of [[[255, 255, 255], [0, 0, 0]], [[250, 40, 90], [255, 255, 255]]]) {
+    const whole = await embedEach(page, "translucent", "rgba.png", { background });
+    const answers = { ...whole, ...(await embedEach(page, "multiplied", "rgba.png", { background })) };
+    const reference = (answers["a File"] as { embedding: number[] }).embedding;
+    for (const [kind, answer] of Object.entries(answers)) {
+      expect.soft(cosine((answer as { embedding: number[] }).embedding, reference), kind).toBeGreaterThanOrEqual(0.999);
+    }
+    const others = await embedEach(page, "translucent", "rgba.png", { background: other });
+    expect(cosine((others["a File"] as { embedding: number[] }).embedding, reference)).toBeLessThan(0.99);
   }
 });
 

@@ -98,6 +98,29 @@ test("a page that forbids WebAssembly, or the worker, hears so", async ({ page, 
   }
 });
 
+test("an error in its worker costs no embedding", async ({ page }) => {
+  const said: string[] = [];
+  page.on("console", (message) => void (message.type() === "error" && said.push(message.text())));
+  const workers = page.workers().length;
+  const answer = await page.evaluate(async () => {
+    const photos = new clipVision.Embeddings<string>({ workerUrl: "/fixtures/failing_search_worker.js" });
+    await photos.addMany(["a", "b"], Float32Array.of(1, 0, 0, 1));
+    const found: string[][] = [];
+    for (let round = 0; round < 3; round += 1) {
+      const pending = [photos.search(Float32Array.of(1, 0)), photos.search(Float32Array.of(1, 0))];
+      for (const matches of await Promise.all(pending)) found.push(matches.map(({ id }) => id));
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+    await photos.add("c", Float32Array.of(1, 1));
+    const blob = await photos.toBlob();
+    photos.close();
+    return { found, saved: (await clipVision.Embeddings.load<string>(blob)).ids() };
+  });
+  expect(answer).toEqual({ found: Array(6).fill(["a", "b"]), saved: ["a", "b", "c"] });
+  expect(said).toEqual(Array(6).fill(expect.stringMatching(/worker, which goes on: .*thrown by a test/)));
+  await expect.poll(() => page.workers().length).toBe(workers + 1);
+});
+
 test("8-bit rows find what f32 rows find: recall of the best ten in clusters, as photos are", async ({ page }) => {
   const recall = await page.evaluate(async () => {
     const { Embeddings } = clipVision;

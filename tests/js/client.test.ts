@@ -26,7 +26,7 @@ function clientWith(script: (request: CallRequest, worker: FakeWorker) => void =
     createWorker: () => {
       const worker = new FakeWorker((message: Request) => {
         if (message.type === "load") {
-          worker.send({ type: "hello", version: 2 });
+          worker.send({ type: "hello", version: 3 });
           worker.send({ type: "progress", id: message.id, progress: { stage: "weights", file: "w", loaded: 1 } });
           worker.send({ type: "done", id: message.id, result: LOADED });
         } else if (message.type === "embed" || message.type === "tensor") {
@@ -197,7 +197,7 @@ describe("a worker that dies", () => {
   });
 
   it("of another release is not talked to", async () => {
-    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 as 2 }));
+    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 as 3 }));
     const error = await rejection(new Client({ load: load(), createWorker: () => worker }).start());
     expect(error).toMatchObject({ code: "worker-crashed", message: expect.stringContaining("release") });
   });

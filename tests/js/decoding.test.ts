@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decodingOf, withDecoding } from "../../src/web/decoding.ts";
-import type { WireDecoding, WirePhoto } from "../../src/web/protocol.ts";
+import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../src/web/protocol.ts";
 import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
 
 const file: WirePhoto = { kind: "encoded", bytes: text("jpeg") };
@@ -18,7 +18,47 @@ describe("how a photo is decoded", () => {
     const model: WireDecoding = { decode: "fast", decoder: "rust" };
     expect(withDecoding(file, model, { decode: "exact" })).toEqual({ ...file, decode: "exact", decoder: "rust" });
     const pixels: WirePhoto = { kind: "pixels", data: Uint8Array.of(1, 2, 3), width: 1, height: 1, channels: 3 };
-    expect(withDecoding(pixels, model)).toBe(pixels);
+    expect(withDecoding(pixels, model)).toEqual(pixels);
+  });
+});
+
+describe("what is transparent", () => {
+  const over = { background: [255, 128, 0] as const };
+
+  it("is composited over a colour that is checked", () => {
+    expect(decodingOf(over)).toEqual(over);
+    for (const background of [[255, 255], [0, 0, 256], [0.5, 0, 0], [-1, 0, 0], "white", null]) {
+      expect(() => decodingOf({ background: background as never }), String(background)).toThrow(/background is three values of 0 to 255/);
+    }
+  });
+
+  it("is so in any photo, and reaches Rust however the photo was read", async () => {
+    const pixels: WirePhoto = { kind: "pixels", data: Uint8Array.of(1, 2, 3, 4), width: 1, height: 1, channels: 4 };
+    expect(withDecoding(pixels, { decode: "fast" }, over)).toEqual({ ...pixels, ...over });
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load() });
+    const bitmap = { close: () => undefined } as ImageBitmap;
+    const photos: WirePhoto[] = [file, pixels, { kind: "bitmap", bitmap }, { kind: "encoded", bytes: text("avif, say") }];
+    for (const [index, photo] of photos.entries()) {
+      expect(await all.call({ type: "embed", id: 2 + index, argument: { ...photo, ...over } })).toMatchObject({ type: "done" });
+      expect(all.engine.model.seen.at(-1)).toMatchObject(over);
+    }
+    await all.call({ type: "embed", id: 9, argument: pixels });
+    expect(all.engine.model.seen.at(-1)).not.toHaveProperty("background");
+  });
+});
+
+describe("a browser that falsifies what is read from a canvas", () => {
+  it("is told of in the answer, and once by a warning; files don't come that way", async () => {
+    const pixels = { kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 } as const;
+    const all = dispatcherWith(MODEL, { readPixels: async () => ({ pixels, noisy: true }) });
+    await all.call({ type: "load", id: 1, argument: load() });
+    const bitmap: WirePhoto = { kind: "bitmap", bitmap: { close: () => undefined } as ImageBitmap };
+    const answers = [];
+    for (const [index, argument] of [file, bitmap, bitmap].entries()) answers.push(await all.call({ type: "embed", id: 2 + index, argument }));
+    expect(answers.map((answer) => "result" in answer && (answer.result as EmbeddingDetails).noisy)).toEqual([undefined, true, true]);
+    const warnings = all.posted.flatMap((one) => (one.type === "warning" && one.warning.code === "canvas-noise" ? [one] : []));
+    expect(warnings).toHaveLength(1);
   });
 });
 

@@ -16,7 +16,7 @@ async function embed(photo: PhotoSource, { signal }: { signal: AbortSignal }): P
 }
 
 const embedMany = (photos: PhotoSources, options: EmbedManyOptions, lane: Lane) =>
-  embedManyWith(photos, options, () => ({ lanes: [lane], close: () => undefined }));
+  embedManyWith(photos, options, () => ({ lanes: [lane], batch: 1, close: () => undefined }));
 
 async function collect(results: AsyncIterable<ManyResult>): Promise<(number | string)[]> {
   const all: (number | string)[] = [];
@@ -40,6 +40,20 @@ describe("many photos", () => {
     expect(await collect(embedMany(stream(), {}, embed))).toEqual(expected);
     expect(await collect(embedMany({ ...photos, length: 6 }, {}, embed))).toEqual(expected);
     expect(await collect(embedMany([], {}, embed))).toEqual([]);
+  });
+
+  it("are so many in flight that a worker can compute a batch while it reads the next", async () => {
+    for (const [batch, expected] of [[1, 3], [4, 8]] as const) {
+      let [flying, most] = [0, 0];
+      const lane: Lane = async (photo, options) => {
+        most = Math.max(most, (flying += 1));
+        return embed(photo, options).finally(() => (flying -= 1));
+      };
+      const numbers = Array.from({ length: 40 }, (_, index) => String(index));
+      const results = embedManyWith(numbers, {}, () => ({ lanes: [lane], batch, close: () => undefined }));
+      expect(await collect(results)).toEqual(numbers.map(Number));
+      expect(most).toBe(expected);
+    }
   });
 
   it("report how far they are", async () => {
@@ -144,7 +158,7 @@ describe("several workers", () => {
     const crewOf = (workers: number) => {
       setTimeout(() => lanes.push(lane(1), lane(2)), 10);
       expect(workers).toBe(3);
-      return { lanes, close: () => void (closed += 1) };
+      return { lanes, batch: 1, close: () => void (closed += 1) };
     };
     const photos = Array.from({ length: 120 }, (_, index) => String(index));
     expect(await collect(embedManyWith(photos, { workers: 3 }, crewOf))).toEqual(photos.map(Number));
@@ -161,7 +175,7 @@ describe("several workers", () => {
   it("end when the model is closed, whoever works", async () => {
     const closing = new AbortController();
     const lane: Lane = (_, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
-    const crew = { lanes: [lane], close: () => undefined };
+    const crew = { lanes: [lane], batch: 1, close: () => undefined };
     const work = collect(embedManyWith(["1", "2"], {}, () => crew, closing.signal));
     setTimeout(() => closing.abort(new ClipVisionError("closed", "closed")), 5);
     await expect(work).rejects.toMatchObject({ code: "closed" });

@@ -137,6 +137,10 @@ export class FakeTextLoader extends FakeFiles implements EngineTextLoader {
  */
 export class FakeModel implements EngineModel {
   readonly seen: EnginePhoto[] = [];
+  /** Photos that are worth computing together. */
+  batch = 1;
+  /** Photos of each forward pass. */
+  readonly passes: number[] = [];
   /** Layers of a forward pass. */
   layers = 2;
   /** Layers that were computed, of all passes. */
@@ -146,7 +150,7 @@ export class FakeModel implements EngineModel {
   /** Called before each layer. */
   onStep: (() => void) | undefined;
   readonly textLoaders: FakeTextLoader[] = [];
-  /** How many texts each call of embedTokens had. */
+  /** How many texts each forward pass had. */
   readonly batches: number[] = [];
   texts: EngineTextLoader | undefined;
 
@@ -167,11 +171,16 @@ export class FakeModel implements EngineModel {
   }
 
   start(photos: EnginePrepared[]): EnginePass {
+    this.passes.push(photos.length);
     const embeddings = photos.flatMap((photo) => {
       const { bytes } = photo as FakePrepared;
       photo.free();
       return [bytes[0] ?? -1, bytes.length];
     });
+    return this.#pass(embeddings);
+  }
+
+  #pass(embeddings: number[]): EnginePass {
     let left = this.layers;
     this.held += 1;
     return {
@@ -185,7 +194,7 @@ export class FakeModel implements EngineModel {
   }
 
   info(): ReturnType<EngineModel["info"]> {
-    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99 };
+    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99, batch: this.batch };
   }
 
   textLoader(): FakeTextLoader {
@@ -201,11 +210,11 @@ export class FakeModel implements EngineModel {
     return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }) };
   }
 
-  embedTokens(ids: Uint32Array, lengths: Uint32Array): Float32Array {
+  startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass {
     if (!this.texts) throw rustError("invalid-argument", "no text tower");
     this.batches.push(lengths.length);
     let at = 0;
-    return Float32Array.from([...lengths].flatMap((length) => [ids[(at += length) - length]!, length]));
+    return this.#pass([...lengths].flatMap((length) => [ids[(at += length) - length]!, length]));
   }
 
   /** Not a probability: the sum of both first values. */
@@ -337,11 +346,13 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       },
       lock: (_, __, work) => work(),
     },
-    readPixels: () => ({ kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }),
-    decodeInBrowser: async (bytes) =>
-      new TextDecoder().decode(bytes).startsWith("avif")
-        ? { kind: "pixels", data: Uint8Array.of(9, 9, 9, 255), width: 1, height: 1, channels: 4 }
-        : undefined,
+    readPixels: async () => ({ pixels: { kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }, noisy: false }),
+    decodeInBrowser: async (bytes, _, edge = 1000) => {
+      if (!new TextDecoder().decode(bytes).startsWith("avif")) return undefined;
+      const [width, height] = [Math.min(40, edge), 1];
+      const data = new Uint8Array(4 * width).fill(9);
+      return { pixels: { kind: "pixels", data, width, height, channels: 4 }, noisy: false, width: 40, height: 30 };
+    },
     createTokenizer: (files) => {
       const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
       if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
@@ -420,4 +431,4 @@ export class FakeWorker implements WorkerLike {
   }
 }
 
-export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 9 } as const;
+export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 9, batch: 1 } as const;

@@ -44,6 +44,26 @@ describe("texts", () => {
     expect([...new Set(told)].sort()).toEqual([1, 2, 3, 4]);
   });
 
+  it("listen between two layers: one that is taken back is computed no further, and leaves nothing in memory", async () => {
+    let clock = 0;
+    const { call, dispatcher, engine, posted } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { now: () => clock });
+    const { model } = engine;
+    await call({ type: "load", id: 1, argument: load() });
+    await call({ type: "embedText", id: 2, argument: "dog" });
+    model.layers = 10;
+    model.steps = 0;
+    model.onStep = () => {
+      clock += 3; // milliseconds
+      if (model.steps === 4) setTimeout(() => dispatcher.handle({ type: "cancel", id: 3 }));
+    };
+    dispatcher.handle({ type: "embedText", id: 3, argument: "cat" });
+    await expect.poll(() => model.steps).toBe(6); // two layers, 6 ms, between two turns
+    expect(result(await call({ type: "embedText", id: 4, argument: "bird" }))).toEqual([98, 4]);
+    expect(posted.filter((message) => "id" in message && message.id === 3)).toEqual([{ type: "started", id: 3 }]);
+    expect(model.steps).toBe(6 + 11);
+    expect(model.held).toBe(0);
+  });
+
   it("end the download with the last tensor that they need", async () => {
     const pieces = ["te", "xt.", "vision"];
     const body = () =>

@@ -40,6 +40,10 @@ pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Picture<'a>> 
     let (width, height) = decoder.read_header_info().map_err(failed)?.size();
     super::check_pixels(u64::from(width), u64::from(height), limits)?;
     let mut reader = decoder.read_info().map_err(failed)?;
+    // The decoder takes entries of three bytes from it, without looking whether there are three.
+    if let Some(palette) = reader.info().palette.as_ref().filter(|palette| palette.len() % 3 != 0) {
+        return Err(Error::new(ErrorKind::Decode, format!("PNG broken: a palette of {} bytes", palette.len())));
+    }
     let (color, depth) = reader.output_color_type();
     let layout = match color {
         ColorType::Grayscale => Layout::Gray,

@@ -40,4 +40,4 @@ const dispatcher = new Dispatcher({
 port.on("message", (request: Request) => dispatcher.handle(request));
 port.on("messageerror", (error) => post({ type: "crashed", error: toWireError(error) }));
 process.on("unhandledRejection", (reason) => post({ type: "crashed", error: toWireError(reason) }));
-post({ type: "hello", version: 2 });
+post({ type: "hello", version: 3 });

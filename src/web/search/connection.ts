@@ -1,6 +1,9 @@
 /**
- * The page's half of a collection's conversation: owns the worker and settles every call. If the worker dies, the collection
- * in it is gone: what was pending rejects with `worker-crashed`, and so does every later call.
+ * The page's half of a collection's conversation: owns the worker and settles every call.
+ *
+ * The rows are in the worker alone, so a worker that has once answered is never given up: an error that nobody caught does
+ * not end a worker, and its server answers every call whatever happens in it. Only one that never started is: what was
+ * pending rejects with `worker-crashed` then, and so does every later call.
  */
 
 import { ClipVisionError, fromWireError } from "../errors.js";
@@ -21,6 +24,7 @@ export class Connection {
   readonly #send: (message: SearchRequest, transfer: Transferable[]) => void;
   readonly #stop: () => void;
   #ids = 0;
+  #heard = false;
   #ended: ClipVisionError | undefined;
 
   /**
@@ -41,11 +45,15 @@ export class Connection {
       throw crash(`The worker could not be started: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
     }
     worker.onmessage = (event) => this.#receive(event.data as SearchResponse);
-    worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
+    // Whose answer it was can't be told.
+    worker.onmessageerror = () => this.#rejectAll(crash("An answer of the collection's worker could not be read"));
     worker.onerror = (event) => {
       event.preventDefault?.();
-      const reasons = "if it never started: its file is missing, or a Content Security Policy (worker-src) blocks it";
-      this.end(crash(`The collection's worker failed${event.message ? `: ${event.message}` : ""} (${reasons})`, event.error ?? event));
+      // A bug, but no harm: it is for whoever can report it.
+      if (this.#heard) return console.error("clip-vision: an error in a collection's worker, which goes on:", event.message);
+      const reasons = "its file is missing or no JavaScript module, or a Content Security Policy (worker-src) blocks it";
+      const detail = event.message ? `: ${event.message}` : "";
+      this.end(crash(`The collection's worker could not be started (${reasons})${detail}`, event.error ?? event));
     };
     this.#send = (message, transfer) => worker.postMessage(message, transfer);
     this.#stop = () => worker.terminate();
@@ -82,11 +90,16 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = error;
     this.#stop();
+    this.#rejectAll(error);
+  }
+
+  #rejectAll(error: ClipVisionError): void {
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
 
   #receive(message: SearchResponse): void {
+    this.#heard = true;
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if ("error" in message) pending?.reject(fromWireError(message.error));

@@ -1,5 +1,5 @@
 /**
- * Answers a collection's requests, one after the other: in a worker of its own (`search_worker.ts`), or in place where there are
+ * Answers a collection's requests, one after the other and each once, whatever comes of it: in a worker of its own (`search_worker.ts`), or in place where there are
  * no workers.
  */
 

@@ -1,0 +1,2 @@
+/** The model that `open` loads into the page. */
+declare var clip: import("clip-vision").ClipVision;

@@ -1,0 +1,76 @@
+/** A collection's worker that fails: nothing waits for ever, and no row is given up that may still be there. */
+
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { Embeddings } from "../../dist/embeddings.js";
+import type { SearchRequest } from "../../dist/search/protocol.js";
+import { SearchServer } from "../../dist/search/server.js";
+
+/** A worker in place, whose answers can be spoilt. */
+class FakeWorker {
+  static last: FakeWorker;
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  onmessageerror: (() => void) | null = null;
+  onerror: ((event: { message: string; preventDefault?: () => void }) => void) | null = null;
+  terminated = false;
+  unreadable = false;
+  readonly #server = new SearchServer((message) => {
+    if (this.unreadable) this.onmessageerror?.();
+    else this.onmessage?.({ data: message });
+  });
+
+  constructor() {
+    FakeWorker.last = this;
+  }
+
+  postMessage(message: SearchRequest): void {
+    if (!this.terminated) this.#server.handle(message);
+  }
+
+  terminate(): void {
+    this.terminated = true;
+  }
+}
+
+/** A collection with two embeddings in a fake worker. */
+async function collection() {
+  vi.stubGlobal("Worker", FakeWorker);
+  const photos = new Embeddings<string>();
+  await photos.addMany(["a", "b"], Float32Array.of(1, 0, 0, 1));
+  return { photos, worker: FakeWorker.last };
+}
+
+afterEach(() => vi.unstubAllGlobals());
+
+describe("a collection's worker", () => {
+  it("that throws goes on with its rows", async () => {
+    const { photos, worker } = await collection();
+    const pending = photos.search(Float32Array.of(1, 0), 1);
+    worker.onerror?.({ message: "thrown by a test" });
+    expect(await pending).toEqual([{ id: "a", score: 1 }]);
+    expect(await photos.get("b")).toEqual(Float32Array.of(0, 1));
+    expect(worker.terminated).toBe(false);
+  });
+
+  it("whose answer can't be read keeps the rows that are certain", async () => {
+    const { photos, worker } = await collection();
+    worker.unreadable = true;
+    await expect(photos.add("c", Float32Array.of(1, 1))).rejects.toMatchObject({ code: "worker-crashed" });
+    worker.unreadable = false;
+    expect(photos.ids()).toEqual(["a", "b"]);
+    expect((await photos.search(Float32Array.of(1, 1))).map(({ id }) => id)).toEqual(["a", "b"]);
+    await photos.add("c", Float32Array.of(1, 1));
+    expect((await photos.search(Float32Array.of(1, 1), 1))[0]).toMatchObject({ id: "c" });
+  });
+
+  it("that never starts fails every call", async () => {
+    vi.stubGlobal("Worker", FakeWorker);
+    const photos = new Embeddings<string>();
+    const worker = FakeWorker.last;
+    worker.postMessage = () => undefined;
+    const pending = photos.add("a", Float32Array.of(1, 0));
+    worker.onerror?.({ message: "404" });
+    await expect(pending).rejects.toMatchObject({ code: "worker-crashed", message: expect.stringMatching(/could not be started.*404/) });
+    await expect(photos.search(Float32Array.of(1, 0))).rejects.toMatchObject({ code: "worker-crashed" });
+    expect(worker.terminated).toBe(true);
+  });
+});
