@@ -40,7 +40,7 @@ pub enum Decode {
     #[default]
     Exact,
     /// A JPEG that is to be made much smaller is decoded at 1/2, 1/4 or 1/8 of its size, at no less than twice the size
-    /// that it gets (Pillow's `draft` with a `reducing_gap` of 2). README has the times and the cosines. Everything
+    /// that it gets (Pillow's `draft` with a `reducing_gap` of 2). docs/bench.md has the times and the cosines. Everything
     /// else is decoded exactly.
     Fast,
 }

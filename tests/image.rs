@@ -11,7 +11,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use candle_core::Device;
-use clip_vision::{Error, ErrorKind, Image, Limits, ResizeFilter};
+use clip_vision::{Error, ErrorKind, Image, ResizeFilter};
 use sources::{fnv1a64, golden_bytes, golden_json, golden_path, number, rgb8, shared_images, values};
 
 fn error(image: Image) -> Error {
@@ -253,7 +253,7 @@ fn pictures_are_fetched_within_limits() {
     let without_length = [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", png.as_slice()].concat();
     assert_eq!(rgb8(Image::from_url(serve(without_length.clone()))).1, (13, 20));
 
-    let few = Limits { max_bytes: 100, ..Limits::default() };
+    let few = clip_vision::Limits { max_bytes: 100, ..Default::default() };
     let failing = [
         (Image::from_url(serve(answer("404 Not Found", 4, b"gone"))), ErrorKind::Fetch),
         (Image::from_url(serve(answer("200 OK", png.len() + 9, &png))), ErrorKind::Fetch),

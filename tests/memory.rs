@@ -91,14 +91,17 @@ fn pictures_of_48_megapixels_are_never_held_as_a_whole() {
     let lying = giants::baseline_jpeg(WIDTH, HEIGHT, 6);
     let png = giants::png(WIDTH.into(), HEIGHT.into());
     let progressive = giants::progressive_jpeg(WIDTH, HEIGHT, 0x22);
+    let complete = [0x22, 0x11].map(|sampling| giants::complete_progressive_jpeg(WIDTH, HEIGHT, sampling));
     let cases = [
         ("baseline", &upright, Decode::Exact, 8 * MEGABYTE),
         ("baseline, lying", &lying, Decode::Exact, 12 * MEGABYTE),
         ("baseline, fast", &upright, Decode::Fast, 4 * MEGABYTE),
         ("PNG", &png, Decode::Exact, 8 * MEGABYTE),
-        // Its coefficients have to be held: two bytes for each of 1.5 samples a pixel.
-        ("progressive", &progressive, Decode::Exact, decoded + 8 * MEGABYTE),
-        ("progressive, fast", &progressive, Decode::Fast, decoded + 8 * MEGABYTE),
+        ("progressive", &complete[0], Decode::Exact, 8 * MEGABYTE),
+        ("progressive, fast", &complete[0], Decode::Fast, 8 * MEGABYTE),
+        ("progressive, 4:4:4", &complete[1], Decode::Exact, 8 * MEGABYTE),
+        // What lacks scans is smoothed, and so its coefficients are held: two bytes for each of 1.5 samples a pixel.
+        ("progressive, incomplete", &progressive, Decode::Exact, decoded + 8 * MEGABYTE),
     ];
     for (name, file, decode, allowed) in cases {
         let (tensor, most) = tensor(file, decode);

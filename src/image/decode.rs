@@ -2,7 +2,7 @@
 //!
 //! [`Picture::open`] reads the header, [`Picture::read`] the rows that are asked for, and hands them on as they come: of
 //! a JPEG, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders know no
-//! rows; they are decoded when they are opened.
+//! rows; they are decoded when they are opened, lossy WebP to planes that take half of what RGB would.
 //!
 //! Well-kept crates read the formats; this module and its siblings, one a format that needs it, see to it that the
 //! pixels equal those of Pillow's `convert("RGB")`: the first frame of an animation, 16-bit samples cut to their high
@@ -34,6 +34,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) enum Picture<'a> {
     Jpeg(jpeg::Jpeg<'a>),
     Png(Box<png::Png<'a>>),
+    WebP(Box<webp::Lossy>),
     Pixels(Arc<Pixels>),
 }
 
@@ -50,7 +51,7 @@ impl<'a> Picture<'a> {
             Format::Jpeg => return guarded(format, || jpeg::Jpeg::open(bytes, limits).map(Self::Jpeg)),
             Format::Png => return guarded(format, || png::open(bytes, limits)),
             Format::Gif => gif::decode,
-            Format::WebP => webp::decode,
+            Format::WebP => return guarded(format, || webp::open(bytes, limits)),
             Format::Bmp => bmp::decode,
             Format::Tiff => tiff::decode,
             Format::Foreign(name) => {
@@ -74,6 +75,7 @@ impl<'a> Picture<'a> {
         match self {
             Self::Jpeg(jpeg) => jpeg.header(),
             Self::Png(png) => png.header(),
+            Self::WebP(webp) => webp.header(),
             Self::Pixels(pixels) => pixels.header(),
         }
     }
@@ -91,7 +93,7 @@ impl<'a> Picture<'a> {
     pub(crate) fn memory(&self) -> u64 {
         match self {
             Self::Jpeg(jpeg) => jpeg.memory(),
-            Self::Png(_) | Self::Pixels(_) => 0,
+            Self::Png(_) | Self::WebP(_) | Self::Pixels(_) => 0,
         }
     }
 
@@ -104,6 +106,7 @@ impl<'a> Picture<'a> {
         match self {
             Self::Jpeg(jpeg) => guarded(Format::Jpeg, || jpeg.read(area, sink)),
             Self::Png(png) => guarded(Format::Png, || png.read(area, sink)),
+            Self::WebP(webp) => guarded(Format::WebP, || webp.read(area, sink)),
             Self::Pixels(pixels) => sink(pixels.rows(&area)),
         }
     }

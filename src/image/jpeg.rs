@@ -11,8 +11,8 @@
 //!
 //! **How**: [`Decoder::new`] reads the headers, [`Decoder::decode`] the rest, and hands on finished rows from the top, a
 //! few at a time.
-//! A picture in one scan is worked through in bands of 8 or 16 rows, and takes hardly any memory; one in several
-//! (progressive) needs its coefficients as a whole.
+//! A picture is worked through in bands of 8 or 16 rows, all of its scans side by side, and takes hardly any memory. Only
+//! some incomplete or damaged ones need their coefficients as a whole.
 //!
 //! ```text
 //! markers.rs     headers and tables         frame.rs           sizes, blocks, MCUs
@@ -21,6 +21,7 @@
 //! idct.rs        coefficients to samples    upsample.rs        samples to full size
 //! color.rs       samples to RGB             smooth.rs          blocks whose coefficients never came
 //! rows.rs        blocks to rows             kernels.rs         scalar or SIMD: vector.rs, x86.rs, simd128.rs
+//! scans.rs       several scans at once
 //! ```
 //!
 //! All formulas are from the standard (ITU-T T.81) and from <https://github.com/libjpeg-turbo/libjpeg-turbo>; each
@@ -39,6 +40,7 @@ mod kernels;
 mod markers;
 mod progressive;
 mod rows;
+mod scans;
 mod sequential;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
@@ -57,6 +59,7 @@ use self::huffman::Code;
 pub(crate) use self::markers::Colors;
 use self::markers::{Event, Parser};
 use self::rows::Rows;
+use self::scans::{Reader, SideBySide};
 use self::sequential::{Extent, Sequential};
 use self::smooth::Progress;
 use super::exif::Metadata;
@@ -124,6 +127,8 @@ pub(crate) struct Decoder<'a> {
     frame: Rc<Frame>,
     colors: Colors,
     first: Scan,
+    /// Of a picture in several scans, these, if they can be decoded side by side.
+    side_by_side: Option<SideBySide<'a>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -147,7 +152,11 @@ impl<'a> Decoder<'a> {
                 parser.ac_codes[index] = parser.ac_codes[index].take().or(ac);
             }
         }
-        Ok(Self { parser, frame, colors, first })
+        let mut decoder = Self { parser, frame, colors, first, side_by_side: None };
+        if !decoder.in_one_scan() {
+            decoder.side_by_side = SideBySide::new(decoder.parser.clone(), &decoder.frame, &decoder.first);
+        }
+        Ok(decoder)
     }
 
     /// The same picture, whose components mean `colors`, whatever its headers say; if they are as many.
@@ -185,8 +194,12 @@ impl<'a> Decoder<'a> {
     /// How many bytes of memory decoding takes, besides the rows that are handed on.
     pub(crate) fn memory(&self, scale: Scale) -> u64 {
         let blocks: usize = self.frame.components.iter().map(|component| self.frame.padded_blocks(component)).sum();
-        let coefficients = if self.in_one_scan() { 0 } else { blocks as u64 * 128 };
-        Rows::size(&self.frame, scale) + coefficients
+        let held = match (&self.side_by_side, self.in_one_scan()) {
+            (_, true) => 0,
+            (Some(_), _) => blocks / self.frame.bands,
+            (None, _) => blocks,
+        };
+        Rows::size(&self.frame, scale) + held as u64 * 128
     }
 
     /// Decodes `area`, whose pixels are those at `scale`, and hands its rows to `sink` from the top, a few at a time.
@@ -204,7 +217,13 @@ impl<'a> Decoder<'a> {
             let context = format!("no part of {width}x{height} pixels: {area:?}");
             return Err(Error::new(ErrorKind::InvalidArgument, context));
         }
-        if self.in_one_scan() { self.stream(scale, area, &mut sink) } else { self.collect(scale, area, &mut sink) }
+        if self.in_one_scan() {
+            self.stream(scale, area, &mut sink)
+        } else if let Some(scans) = self.side_by_side {
+            scans.decode(&self.frame, self.colors, scale, area, &mut sink)
+        } else {
+            self.collect(scale, area, &mut sink)
+        }
     }
 
     fn in_one_scan(&self) -> bool {
@@ -213,14 +232,12 @@ impl<'a> Decoder<'a> {
 
     /// Decodes a picture in one scan, band by band.
     fn stream(self, scale: Scale, area: Area, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let Self { mut parser, frame, colors, first } = self;
+        let Self { mut parser, frame, colors, first, .. } = self;
         let mut entropy = Sequential::new(&parser, &frame, &first)?;
         let mut rows = Rows::new(&frame, colors, scale, area)?;
         let mut quantisers = vec![None; frame.components.len()];
         latch_quantisers(&parser, &frame, &first, &mut quantisers)?;
-        for (strip, quantisers) in rows.strips.iter_mut().zip(&quantisers) {
-            strip.set_quantisers(quantisers.as_ref().unwrap_or(&[0; 64]));
-        }
+        rows.set_quantisers(&quantisers);
         // Where each member's blocks lie: its strip, and the size of its part of an MCU.
         let places: Vec<_> = first.members.iter().map(|&(i, ..)| (i, frame.components[i].horizontal)).collect();
         let single = entropy.layout().single;
@@ -242,9 +259,9 @@ impl<'a> Decoder<'a> {
         parser.check_end()
     }
 
-    /// Decodes a picture in several scans.
+    /// Decodes a picture in several scans, one after the other.
     fn collect(self, scale: Scale, area: Area, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let Self { mut parser, frame, colors, first } = self;
+        let Self { mut parser, frame, colors, first, .. } = self;
         let mut rows = Rows::new(&frame, colors, scale, area)?;
         let planes = frame.components.iter().map(|component| Plane::new(&frame, component));
         let mut planes = planes.collect::<Result<Vec<_>>>()?;
@@ -255,36 +272,31 @@ impl<'a> Decoder<'a> {
         while let Event::Scan(scan) = next {
             work.add(&McuLayout::new(&frame, &scan)?, &frame)?;
             latch_quantisers(&parser, &frame, &scan, &mut quantisers)?;
-            let (at, pending) = match &mut progress {
-                Some(progress) => {
-                    let (end, good) =
-                        progressive::decode(&parser, &frame, &scan, &mut planes, |scan| progress.begin(scan))?;
-                    progress.end(good);
-                    end
-                }
-                None => collect_sequential(&parser, &frame, &scan, &mut planes)?,
-            };
-            (parser.at, parser.pending) = (at, pending);
+            let mut reader = Reader::new(&parser, &frame, &scan)?;
+            if let Some(progress) = &mut progress {
+                progress.begin(&scan);
+            }
+            (0..frame.bands).try_for_each(|band| reader.band(&frame, band, &mut planes))?;
+            if let Some(progress) = &mut progress {
+                progress.end(reader.last_good());
+            }
+            (parser.at, parser.pending) = reader.finish();
             next = parser.next()?;
         }
-        for (strip, quantisers) in rows.strips.iter_mut().zip(&quantisers) {
-            // A component without any scan has no coefficients either.
-            strip.set_quantisers(quantisers.as_ref().unwrap_or(&[0; 64]));
-        }
+        rows.set_quantisers(&quantisers);
         let progress = progress.filter(|progress| progress.needs_smoothing(&quantisers));
         for band in 0..frame.bands {
             let needed = rows.begin_band(band);
-            let components = frame.components.iter().zip(&planes).enumerate();
-            for (index, (component, plane)) in components.take(if needed { usize::MAX } else { 0 }) {
-                let strip = &mut rows.strips[index];
-                let above = band * component.vertical;
-                for y in 0..component.vertical.min(component.blocks_high - above) {
-                    if let (Some(progress), Some(quantisers)) = (&progress, &quantisers[index]) {
-                        let put = |x, block: &[i16; 64]| strip.put(x, y, block, Extent::of(block));
-                        progress.smooth_row(&frame, index, plane, quantisers, (band, y), put);
-                    } else {
-                        for (x, block) in plane.row(above + y)[..component.blocks_wide].iter().enumerate() {
-                            strip.put(x, y, block, Extent::of(block));
+            match &progress {
+                _ if !needed => {}
+                None => rows.put_band(&frame, &planes, band),
+                Some(progress) => {
+                    for (index, component) in frame.components.iter().enumerate() {
+                        let Some(quantisers) = &quantisers[index] else { continue };
+                        let strip = &mut rows.strips[index];
+                        for y in 0..component.vertical.min(component.blocks_high - band * component.vertical) {
+                            let put = |x, block: &[i16; 64]| strip.put(x, y, block, Extent::of(block));
+                            progress.smooth_row(&frame, index, &planes[index], quantisers, (band, y), put);
                         }
                     }
                 }
@@ -299,27 +311,30 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Decodes one of several sequential scans. Returns where it ends.
-fn collect_sequential(parser: &Parser<'_>, frame: &Frame, scan: &Scan, planes: &mut [Plane]) -> Result<(usize, u8)> {
-    let mut entropy = Sequential::new(parser, frame, scan)?;
-    let single = entropy.layout().single;
-    for band in 0..frame.bands {
-        for mcu_row in 0..entropy.layout().rows(frame, band) {
-            entropy.mcu_row(|mcu, place, block, extent| {
-                let (index, ..) = scan.members[place.member];
-                let component = &frame.components[index];
-                let (x, y) = if single { (mcu, mcu_row) } else { (mcu * component.horizontal + place.x, place.y) };
-                let kept = planes[index].block_mut(x, (band, y));
-                if extent != Extent::NOTHING {
-                    // A second scan of the same block overwrites what it holds, and leaves the rest.
-                    kept[0] = block.0[0];
-                    let new = kept.iter_mut().zip(block.0);
-                    new.filter(|(_, new)| *new != 0).for_each(|(kept, new)| *kept = new);
-                }
-            })?;
+impl SideBySide<'_> {
+    /// Decodes the picture, band by band.
+    fn decode(
+        mut self,
+        frame: &Frame,
+        colors: Colors,
+        scale: Scale,
+        area: Area,
+        sink: &mut impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let mut rows = Rows::new(frame, colors, scale, area)?;
+        rows.set_quantisers(&self.quantisers);
+        let planes = frame.components.iter().map(|component| Plane::of_one_band(frame, component));
+        let mut planes = planes.collect::<Result<Vec<_>>>()?;
+        for band in 0..frame.bands {
+            planes.iter_mut().for_each(|plane| plane.begin_band(band));
+            self.readers.iter_mut().try_for_each(|reader| reader.band(frame, band, &mut planes))?;
+            if rows.begin_band(band) {
+                rows.put_band(frame, &planes, band);
+            }
+            rows.end_band(band, sink)?;
         }
+        Ok(())
     }
-    Ok(entropy.finish())
 }
 
 /// Keeps each component's quantisers as they are at its first scan.

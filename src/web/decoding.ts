@@ -10,7 +10,8 @@ const DECODERS = ["auto", "rust", "browser"] as const;
 export interface DecodingOptions {
   /**
    * `"exact"`: every value as in Python. `"fast"`: a JPEG that is much larger than the model's image is decoded at 1/2,
-   * 1/4 or 1/8 of its size; the README has the times and the cosines. Default `"exact"`.
+   * 1/4 or 1/8 of its size, and what the browser decodes is drawn at twice the model's size before its pixels are read;
+   * docs/bench.md has the times and the cosines. Default `"exact"`.
    */
   decode?: (typeof DECODE)[number];
   /**

@@ -19,10 +19,10 @@ import {
   type EnginePrepared,
 } from "./engine.js";
 import { ClipVisionError, isCoded, toWireError } from "./errors.js";
-import { openFile, readAll, type Fetch } from "./files.js";
+import { checkBytes, openFile, readAll, type Fetch } from "./files.js";
 import { ModelLoading, type LoadHost, type Report } from "./loading.js";
 import { PageFetch } from "./page_fetch.js";
-import type { BrowserPixels } from "./pixels.js";
+import type { BrowserPicture, BrowserPixels } from "./pixels.js";
 import type {
   CallName,
   CallRequest,
@@ -58,8 +58,8 @@ export interface Host {
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
   /** Reads the pixels of a picture of the browser's, and closes it. */
   readPixels(source: ImageBitmap | VideoFrame): Promise<BrowserPixels>;
-  /** Decodes a file with the browser; `undefined` if it can't. */
-  decodeInBrowser(bytes: Uint8Array, type: string): Promise<BrowserPixels | undefined>;
+  /** Decodes a file with the browser, smaller if its shorter edge is over `edge`; `undefined` if it can't. */
+  decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserPicture | undefined>;
   /** Makes a tokenizer of its files. */
   createTokenizer(files: TokenizerFiles): Tokenizer;
   /** Resolves after the messages that have arrived by now have been handled. */
@@ -70,6 +70,11 @@ export interface Host {
 
 /** Photos that are read or held in memory before their turn: two batches; more would only cost memory. */
 const READ_AHEAD = 8;
+/** The most bytes and pixels of a photo's file, unless an application says otherwise: what Rust's `Limits` have on wasm32. */
+const MAX_BYTES = 256 * 2 ** 20;
+const MAX_PIXELS = 100e6;
+/** How many times the model's size the shorter edge of a picture keeps at least that is decoded fast. */
+const REDUCING_GAP = 2;
 /** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
 const LISTEN_EVERY = 4;
 /** Milliseconds between two reports of progress. */
@@ -106,6 +111,8 @@ export class Dispatcher {
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
   #fetch: Fetch;
+  #maxBytes = MAX_BYTES;
+  #maxPixels = MAX_PIXELS;
   #loaded: Loaded | undefined;
   #crashed = false;
   /** The page knows that pixels are falsified. */
@@ -217,6 +224,8 @@ export class Dispatcher {
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
     if (load.fetchOnPage) this.#fetch = this.#pageFetch.fetch;
+    this.#maxBytes = load.maxBytes ?? MAX_BYTES;
+    this.#maxPixels = load.maxPixels ?? MAX_PIXELS;
     const loading = new ModelLoading(
       {
         ...this.#host.loading,
@@ -268,19 +277,21 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
+  /** Files over the limit are refused before they are read, let alone copied into the engine's memory. */
   async #read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
     switch (photo.kind) {
       case "url": {
         const file = await openFile({ url: photo.url }, this.#fetch, signal);
-        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: "" };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file, this.#maxBytes) : new Uint8Array(), type: "" };
       }
       case "blob": {
         const { blob } = photo;
         const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
         const file = await openFile({ blob, name }, this.#fetch, signal);
-        return { ...photo, kind: "encoded", bytes: file ? await readAll(file) : new Uint8Array(), type: blob.type };
+        return { ...photo, kind: "encoded", bytes: file ? await readAll(file, this.#maxBytes) : new Uint8Array(), type: blob.type };
       }
       case "encoded":
+        checkBytes(photo.bytes.byteLength, this.#maxBytes);
         return { ...photo, type: "" };
       default:
         return photo;
@@ -357,9 +368,14 @@ export class Dispatcher {
         refusal = error;
       }
     }
-    const pixels = await this.#host.decodeInBrowser(bytes, type);
-    if (pixels === undefined) throw refusal;
-    return inBrowser(pixels);
+    const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
+    const picture = await this.#host.decodeInBrowser(bytes, type, edge);
+    if (picture === undefined) throw refusal;
+    const { width, height } = picture;
+    if (width * height > this.#maxPixels) {
+      throw new ClipVisionError("too-large", `${width}x${height} pixels are over the limit of ${this.#maxPixels}`);
+    }
+    return { ...inBrowser(picture), width, height };
   }
 
   #warnOfNoise(): void {

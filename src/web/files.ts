@@ -158,9 +158,25 @@ export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** The whole content of an opened file. */
-export async function readAll(file: OpenFile): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * The whole content of an opened file.
+ *
+ * @param most how many bytes it may have; of a larger one no more is read than it takes to know that
+ * @throws {@link ClipVisionError} `too-large`
+ */
+export async function readAll(file: OpenFile, most = Infinity): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of file.pieces()) pieces.push(piece);
+  let loaded = 0;
+  for await (const piece of file.pieces()) {
+    loaded += piece.byteLength;
+    checkBytes(Math.max(loaded, file.total ?? 0), most); // leaving the loop ends the download
+    pieces.push(piece);
+  }
   return joined(pieces);
+}
+
+/** Throws `too-large` where `bytes` encoded bytes are more than `most`. */
+export function checkBytes(bytes: number, most: number): void {
+  if (bytes <= most) return;
+  throw new ClipVisionError("too-large", `${bytes} encoded bytes are over the limit of ${most}`);
 }

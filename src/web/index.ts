@@ -18,7 +18,7 @@ import { Client, type CallListeners, type WorkerLike } from "./client.js";
 import { decodingOf, withDecoding, type DecodingOptions } from "./decoding.js";
 import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { ClipVisionError } from "./errors.js";
-import { nameOf } from "./files.js";
+import { nameOf, openFile, readAll } from "./files.js";
 import { sha256Hex } from "./integrity.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type HubOptions, type ModelSource } from "./model.js";
@@ -198,6 +198,12 @@ export interface ClipVisionInfo {
   readonly bytes: number;
 }
 
+/** How the page reads an address: with the application's own function, and at most so many bytes. */
+interface Reading {
+  fetch: LoadOptions["fetch"] | undefined;
+  maxBytes: number | undefined;
+}
+
 /**
  * A CLIP vision model in a worker of its own.
  *
@@ -211,11 +217,20 @@ export class ClipVision {
   readonly #client: Client;
   readonly #latest = new LatestOnly();
   readonly #decoding: WireDecoding & WireOpacity;
+  /** The application's own function, and the most bytes that a file may have. */
+  readonly #reading: Reading;
   readonly #batch: number;
 
-  private constructor(client: Client, decoding: WireDecoding & WireOpacity, model: string, { batch, ...loaded }: LoadedModel) {
+  private constructor(
+    client: Client,
+    decoding: WireDecoding & WireOpacity,
+    reading: Reading,
+    model: string,
+    { batch, ...loaded }: LoadedModel,
+  ) {
     this.#client = client;
     this.#decoding = decoding;
+    this.#reading = reading;
     this.#batch = batch;
     this.info = Object.freeze({ model, ...loaded });
   }
@@ -270,7 +285,7 @@ export class ClipVision {
       onWarning: options.onWarning ?? sayWhatSpoils,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
-    return new ClipVision(client, decoding, name, await client.start(signal, onProgress));
+    return new ClipVision(client, decoding, { fetch, maxBytes }, name, await client.start(signal, onProgress));
   }
 
   /**
@@ -370,7 +385,7 @@ export class ClipVision {
     options.signal?.throwIfAborted();
     client.closed.throwIfAborted();
     const decoding = decodingOf(options);
-    const packing = packPhoto(source, options.transfer ?? false);
+    const packing = packPhoto(source, options.transfer ?? false, this.#reader(options.signal));
     try {
       return await this.#run(name, options, async (listeners) => {
         const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
@@ -381,6 +396,15 @@ export class ClipVision {
       packing.then(discardPhoto, () => undefined);
       throw error;
     }
+  }
+
+  /** Reads an address on the page, with the application's function; nothing if it has none. */
+  #reader(signal = new AbortController().signal): ((url: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined {
+    const { fetch, maxBytes } = this.#reading;
+    return fetch && (async (url) => {
+      const file = await openFile({ url }, fetch, signal);
+      return file ? readAll(file, maxBytes) : new Uint8Array();
+    });
   }
 
   /** Runs a call, alone of its kind if that is wanted. */

@@ -64,11 +64,18 @@ const invalid = (message: string, cause?: unknown): ClipVisionError =>
  *
  * @param source what the application gave
  * @param transfer whether its buffer, ImageBitmap or VideoFrame may move to the worker, instead of a copy
+ * @param read reads an address in the way that the application wants its addresses read, if it does
  */
-export async function packPhoto(source: PhotoSource, transfer: boolean): Promise<PackedPhoto> {
+export async function packPhoto(
+  source: PhotoSource,
+  transfer: boolean,
+  read?: (url: string) => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<PackedPhoto> {
   if (typeof source === "string" || isUrl(source)) {
     const url = photoUrl(source);
-    return isSvgUrl(url) && canDrawSvg() ? packBitmap(drawnSvg(url)) : { photo: { kind: "url", url }, transfer: [] };
+    if (!isSvgUrl(url) || !canDrawSvg()) return { photo: { kind: "url", url }, transfer: [] };
+    // An <img> would load it past the application's function.
+    return packBitmap(read ? read(url).then((bytes) => drawnSvgFile(new Blob([bytes]))) : drawnSvg(url));
   }
   if (isBlob(source)) {
     const svg = canDrawSvg() && (await isSvgBlob(source));

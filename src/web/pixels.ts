@@ -21,6 +21,12 @@ export interface BrowserPixels {
   noisy: boolean;
 }
 
+/** Those of a file, and the size that it has itself. */
+export interface BrowserPicture extends BrowserPixels {
+  width: number;
+  height: number;
+}
+
 /** Where red, green and blue are in a pixel of four bytes whose last is opacity. */
 const ORDERS: Partial<Record<string, readonly [number, number, number]>> = { RGBA: [0, 1, 2], BGRA: [2, 1, 0] };
 /** Levels a value, on average, that two readings of the same picture may lie apart, each counted by its opacity. */
@@ -29,16 +35,36 @@ const SAME = 2;
 const sizeOf = (source: ImageBitmap | VideoFrame): [number, number] =>
   "displayWidth" in source ? [source.displayWidth, source.displayHeight] : [source.width, source.height];
 
-/** Reads a picture and closes it: its memory is the browser's, and not waited for by any garbage collector. */
-export async function readPixels(source: ImageBitmap | VideoFrame): Promise<BrowserPixels> {
+/** What a canvas gives of a picture that is drawn to `width` x `height`. */
+function drawnTo(source: ImageBitmap | VideoFrame, width: number, height: number): Uint8ClampedArray<ArrayBuffer> {
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!context) throw new Error("there is no 2D context");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(source, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+/**
+ * Reads a picture and closes it: its memory is the browser's, and not waited for by any garbage collector.
+ *
+ * @param edge one that is opaque is drawn smaller where its shorter edge is longer than this, in pixels
+ */
+export async function readPixels(source: ImageBitmap | VideoFrame, edge = Infinity): Promise<BrowserPixels> {
   const [width, height] = sizeOf(source);
+  const pixels = (data: Uint8ClampedArray, size: { width: number; height: number }): BrowserPixels => ({
+    pixels: { kind: "pixels", data, ...size, channels: 4 },
+    noisy: canvasIsNoisy(),
+  });
   try {
-    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-    if (!context) throw new Error("there is no 2D context");
-    context.drawImage(source, 0, 0, width, height);
-    const drawn = context.getImageData(0, 0, width, height).data;
+    const scale = edge / Math.min(width, height);
+    if (scale < 1) {
+      const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
+      const reduced = drawnTo(source, size.width, size.height);
+      if (isOpaque(reduced)) return pixels(reduced, size);
+    }
+    const drawn = drawnTo(source, width, height);
     const data = isOpaque(drawn) ? drawn : ((await readStored(source, drawn).catch(() => undefined)) ?? drawn);
-    return { pixels: { kind: "pixels", data, width, height, channels: 4 }, noisy: canvasIsNoisy() };
+    return pixels(data, { width, height });
   } catch (cause) {
     const message = `The browser does not give the pixels of this picture of ${width} x ${height}`;
     throw new ClipVisionError("decode", `${message}: ${String(cause)}`, { cause });
@@ -149,14 +175,16 @@ function differenceOf(pixels: Uint8ClampedArray, drawn: Uint8ClampedArray): numb
  *
  * @param bytes the file
  * @param type its media type, where it is known
- * @returns `undefined` if the browser does not know the format either
+ * @param edge a picture whose shorter edge is longer comes smaller: see {@link readPixels}
+ * @returns the pixels and the file's own width and height; `undefined` if the browser does not know the format either
  */
-export async function decodeInBrowser(bytes: Uint8Array, type: string): Promise<BrowserPixels | undefined> {
+export async function decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserPicture | undefined> {
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }), AS_STORED);
   } catch {
     return undefined; // the error that Rust gave says more
   }
-  return readPixels(bitmap);
+  const { width, height } = bitmap;
+  return { ...(await readPixels(bitmap, edge)), width, height };
 }

@@ -1,6 +1,6 @@
 /**
  * SVG is drawn by the page: a worker has no decoder for it. What is SVG is told by a file's first bytes or its media type,
- * and of an address by how it ends, for the page does not read it.
+ * and of an address by how it ends, for the page reads it only where the application has a function of its own for that.
  */
 
 import { ClipVisionError } from "./errors.js";

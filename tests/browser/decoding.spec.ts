@@ -40,6 +40,13 @@ test("the browser decodes what Rust could, where it is asked to", async ({ page 
   expect(cosine(turned.embedding, golden("exif-6.jpg"))).toBeGreaterThanOrEqual(0.99);
 });
 
+test("the browser decodes fast, too: drawn at twice the model's size, it tells its own", async ({ page }) => {
+  const fast = await embed(page, "/golden/images/rgb-500x375.png", { decoder: "browser", decode: "fast" });
+  expect(fast).toMatchObject({ decoder: "browser", width: 500, height: 375 });
+  expect(cosine(fast.embedding, golden("rgb-500x375.png"))).toBeGreaterThanOrEqual(0.99);
+  expect(maxDifference(fast.embedding, golden("rgb-500x375.png"))).toBeGreaterThan(1e-6);
+});
+
 test("pixels that the browser falsifies are noticed, where they come from a canvas, and said once", async ({ page }) => {
   const said: string[] = [];
   page.on("console", (message) => void (message.type() === "warning" && said.push(message.text())));

@@ -66,6 +66,19 @@ for (const [kind, decoder] of Object.entries(makers)) {
   });
 }
 
+test("an SVG at an address that only the application's fetch can read", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'><rect width='9' height='9'/></svg>";
+    const fetch: typeof window.fetch = async (url, init) =>
+      String(url).endsWith("/private.svg") ? new Response(drawing) : window.fetch(url, init);
+    const clip = await clipVision.ClipVision.load(model, { fetch, maxBytes: 1000 });
+    const { decoder, width, height } = await clip.embed("/private.svg", { details: true });
+    clip.close();
+    return { decoder, width, height };
+  }, `/golden/models/${MODEL}`);
+  expect(answer).toEqual({ decoder: "browser", width: 30, height: 20 });
+});
+
 test("a <canvas> of wide gamut", async ({ page }) => {
   const { embedding } = await embedAs(page, "a <canvas> of wide gamut" as keyof typeof makers);
   expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.999); // to the other colours and back, in 8 bits

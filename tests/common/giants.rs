@@ -44,6 +44,23 @@ pub fn progressive_jpeg(width: u16, height: u16, sampling: u8) -> Vec<u8> {
     file
 }
 
+/// The same with all of its scans: the AC coefficients, too, are all zero.
+#[allow(dead_code, reason = "not everybody who takes giants takes this one")]
+pub fn complete_progressive_jpeg(width: u16, height: u16, sampling: u8) -> Vec<u8> {
+    let mut file = progressive_jpeg(width, height, sampling);
+    file.truncate(file.len() - 2);
+    // One code, 0: the end of the block.
+    segment(&mut file, 0xc4, &[&[0x10, 1], [0; 15].as_slice(), &[0]].concat());
+    let blocks = usize::from(width) * usize::from(height) / 64;
+    for component in 1..=3 {
+        segment(&mut file, 0xda, &[1, component, 0, 1, 63, 0]);
+        let blocks = if sampling == 0x22 && component > 1 { blocks / 4 } else { blocks };
+        file.extend(vec![0; blocks.div_ceil(8)]);
+    }
+    file.extend([0xff, 0xd9]);
+    file
+}
+
 /// A PNG of RGB zeros.
 pub fn png(width: u32, height: u32) -> Vec<u8> {
     let mut file = b"\x89PNG\r\n\x1a\n".to_vec();

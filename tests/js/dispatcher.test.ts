@@ -163,17 +163,45 @@ describe("photos", () => {
     });
   });
 
+  it("that are larger than allowed are refused before the engine sees a byte of them, and read no further", async () => {
+    let pulled = 0;
+    const endless = new ReadableStream<Uint8Array>({ pull: (controller) => ((pulled += 1), controller.enqueue(text("12345"))) });
+    const announced = { body: "1234567890 and more", headers: { "content-length": "19" } };
+    const all = dispatcherWith({ ...MODEL, "https://photos.test/endless.jpg": { body: endless }, "https://photos.test/big.jpg": announced });
+    expect(await all.call({ type: "load", id: 1, argument: load({ maxBytes: 12 }) })).toMatchObject({ type: "done" });
+    const photos: [WirePhoto, number][] = [
+      [encoded("1234567890123"), 13],
+      [{ kind: "blob", blob: new Blob(["1234567890", "1234"]) }, 14],
+      [{ kind: "url", url: "https://photos.test/big.jpg" }, 19],
+      [{ kind: "url", url: "https://photos.test/endless.jpg" }, 15],
+    ];
+    for (const [index, [argument, bytes]] of photos.entries()) {
+      const error = { code: "too-large", message: `${bytes} encoded bytes are over the limit of 12` };
+      expect(await all.call({ type: "embed", id: 10 + index, argument })).toMatchObject({ type: "failed", error });
+    }
+    expect(pulled).toBeLessThan(6);
+    expect(all.engine.model.seen).toEqual([]);
+    expect(await all.call({ type: "embed", id: 20, argument: encoded("123456789012") })).toMatchObject({ type: "done" });
+  });
+
   it("that Rust does not know go to the browser; what neither knows keeps Rust's error", async () => {
     const { call } = await loaded();
     expect(await call({ type: "embed", id: 2, argument: encoded("avif…") })).toMatchObject({
       type: "done",
-      result: { decoder: "browser", embedding: Float32Array.of(9, 4) },
+      result: { decoder: "browser", embedding: Float32Array.of(9, 160), width: 40, height: 30 },
+    });
+    const fast: WirePhoto = { kind: "encoded", bytes: text("avif…"), decode: "fast" };
+    expect(await call({ type: "embed", id: 5, argument: fast })).toMatchObject({
+      result: { embedding: Float32Array.of(9, 64), width: 40, height: 30 }, // of twice the model's 8 pixels
     });
     expect(await call({ type: "embed", id: 3, argument: encoded("junk") })).toMatchObject({
       type: "failed",
       error: { code: "unsupported-format", message: "no format that is known" },
     });
     expect(await call({ type: "tensor", id: 4, argument: encoded("broken") })).toMatchObject({ error: { code: "decode" } });
+    const { call: callSmall } = dispatcherWith(MODEL);
+    await callSmall({ type: "load", id: 1, argument: load({ maxPixels: 1000 }) });
+    expect(await callSmall({ type: "embed", id: 2, argument: fast })).toMatchObject({ error: { code: "too-large" } });
   });
 
   it("are computed in their order, and one that is taken back while it waits never", async () => {

@@ -347,10 +347,12 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       lock: (_, __, work) => work(),
     },
     readPixels: async () => ({ pixels: { kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }, noisy: false }),
-    decodeInBrowser: async (bytes) =>
-      new TextDecoder().decode(bytes).startsWith("avif")
-        ? { pixels: { kind: "pixels", data: Uint8Array.of(9, 9, 9, 255), width: 1, height: 1, channels: 4 }, noisy: false }
-        : undefined,
+    decodeInBrowser: async (bytes, _, edge = 1000) => {
+      if (!new TextDecoder().decode(bytes).startsWith("avif")) return undefined;
+      const [width, height] = [Math.min(40, edge), 1];
+      const data = new Uint8Array(4 * width).fill(9);
+      return { pixels: { kind: "pixels", data, width, height, channels: 4 }, noisy: false, width: 40, height: 30 };
+    },
     createTokenizer: (files) => {
       const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
       if (content === "bad") throw new ClipVisionError("config", "no tokenizer");

@@ -1,3 +1,4 @@
+import { resolveObjectURL } from "node:buffer";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { discardPhoto, packPhoto, type PhotoSource } from "../../src/web/photo.ts";
 import { text } from "./fakes.ts";
@@ -28,6 +29,28 @@ describe("photos that are files", () => {
     expect(photo).toEqual({ kind: "encoded", bytes: text("jpeg") });
     expect(transfer).toEqual([(photo as { bytes: Uint8Array }).bytes.buffer]);
     expect((await pack(new SharedArrayBuffer(3), true)).photo).toEqual({ kind: "encoded", bytes: new Uint8Array(3) });
+  });
+
+  it("are drawings at an address, which the application's own function reads if there is one", async () => {
+    const drawn: string[] = [];
+    const bitmap = {};
+    vi.stubGlobal("document", { baseURI: "https://app.test/" });
+    vi.stubGlobal("createImageBitmap", async () => bitmap);
+    vi.stubGlobal(
+      "Image",
+      class {
+        src = "";
+        naturalWidth = 1;
+        async decode() {
+          drawn.push(this.src.startsWith("blob:") ? await resolveObjectURL(this.src)!.text() : this.src);
+        }
+      },
+    );
+    const read = async (url: string) => text(`<svg>${url}</svg>`);
+    expect((await packPhoto("logo.svg", false, read)).photo).toEqual({ kind: "bitmap", bitmap });
+    expect((await pack("logo.svg")).photo).toEqual({ kind: "bitmap", bitmap });
+    expect(drawn).toEqual(["<svg>https://app.test/logo.svg</svg>", "https://app.test/logo.svg"]);
+    await expect(packPhoto("logo.svg", false, () => Promise.reject(new Error("offline")))).rejects.toThrow("offline");
   });
 
   it("are bytes that move, if that is allowed", async () => {

@@ -3,25 +3,38 @@
 //! The first frame of an animation is read as a still picture of its own and laid on a transparent black canvas, as
 //! libwebp does for Pillow: blended with nothing, and whatever the file's background colour.
 
+mod lossy;
+
 use std::io::Cursor;
+use std::sync::Arc;
 
-use ::image::ImageDecoder;
 use ::image::codecs::webp::WebPDecoder;
+use ::image::{ColorType, ImageDecoder};
 
-use super::{allowed, failed, read, room};
+pub(super) use self::lossy::Lossy;
+use super::{Picture, allowed, failed, read, room};
 use crate::image::exif::Metadata;
 use crate::image::format::Format;
 use crate::image::limits::Limits;
 use crate::image::pixels::{Header, Layout, Pixels};
 use crate::{Error, ErrorKind, Result};
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
+pub(super) fn open<'a>(bytes: &[u8], limits: &Limits) -> Result<Picture<'a>> {
+    let held = |pixels| Picture::Pixels(Arc::new(pixels));
     if is_animation(bytes) {
         let broken = || Error::new(ErrorKind::Decode, "WebP broken: the first frame of its animation is not whole");
-        return FirstFrame::of(bytes).ok_or_else(broken)?.decode(limits);
+        return FirstFrame::of(bytes).ok_or_else(broken)?.decode(limits).map(held);
     }
-    let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| failed(Format::WebP, error))?;
-    read(Format::WebP, decoder, limits)
+    let mut decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(|error| failed(Format::WebP, error))?;
+    if decoder.color_type() == ColorType::Rgb8 {
+        let (exif, xmp) = (decoder.exif_metadata().ok().flatten(), decoder.xmp_metadata().ok().flatten());
+        let orientation = Metadata { exif, xmp }.orientation();
+        // Lossless without alpha is RGB, too, and has no such chunk.
+        if let Some(lossy) = Lossy::open(bytes, decoder.dimensions(), orientation, limits)? {
+            return Ok(Picture::WebP(Box::new(lossy)));
+        }
+    }
+    read(Format::WebP, decoder, limits).map(held)
 }
 
 /// Does the first chunk say so?

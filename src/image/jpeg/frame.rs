@@ -48,6 +48,7 @@ pub(super) struct Frame {
 }
 
 /// A scan header.
+#[derive(Clone)]
 pub(super) struct Scan {
     /// Each component's index in the frame, and those of its DC and AC tables.
     pub(super) members: Vec<(usize, u8, u8)>,

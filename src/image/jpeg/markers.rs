@@ -52,6 +52,7 @@ pub(super) enum Event {
 }
 
 /// A walk through a file's markers.
+#[derive(Clone)]
 pub(super) struct Parser<'a> {
     pub(super) bytes: &'a [u8],
     /// The next byte to be read.

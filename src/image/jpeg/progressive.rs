@@ -15,103 +15,119 @@ use crate::Result;
 pub(super) struct Progressive<'a> {
     source: Source<'a>,
     window: Window,
+    restarts: RestartCounter,
+    layout: McuLayout,
+    /// The components of the scan's members.
+    components: Vec<usize>,
     /// The tables of the scan's members; refinements of DC coefficients need none.
     tables: Vec<Table>,
     /// The last DC coefficient of each member.
     dc: [i32; 4],
     /// How many more blocks have no further new coefficient in this band.
     end_of_band_run: u32,
+    /// Whether a former scan began these coefficients.
+    refines: bool,
     start: usize,
     end: usize,
     low: u32,
+    last_good: Option<usize>,
 }
 
-/// Decodes `scan` into `planes`, after `accepted` has heard that it is possible. Returns where the next segment is looked for, the marker met already, and the last
-/// band that was not missing data.
-pub(super) fn decode(
-    parser: &Parser<'_>,
-    frame: &Frame,
-    scan: &Scan,
-    planes: &mut [Plane],
-    accepted: impl FnOnce(&Scan),
-) -> Result<((usize, u8), Option<usize>)> {
-    let dc = scan.start == 0;
-    let refines = scan.high != 0;
-    let band = if dc { scan.end == 0 } else { scan.start <= scan.end && scan.end < 64 && scan.members.len() == 1 };
-    if !band || scan.low > 13 || (refines && scan.low + 1 != scan.high) {
-        let (start, end, high, low) = (scan.start, scan.end, scan.high, scan.low);
-        return Err(broken(format!("a scan of coefficients {start} to {end}, bits {high} to {low}, is impossible")));
+impl<'a> Progressive<'a> {
+    /// Begins `scan`, whose data are the parser's next bytes.
+    ///
+    /// # Errors
+    /// `Decode` for an impossible scan or one whose tables are missing.
+    pub(super) fn new(parser: &Parser<'a>, frame: &Frame, scan: &Scan) -> Result<Self> {
+        let dc = scan.start == 0;
+        let refines = scan.high != 0;
+        let band = if dc { scan.end == 0 } else { scan.start <= scan.end && scan.end < 64 && scan.members.len() == 1 };
+        if !band || scan.low > 13 || (refines && scan.low + 1 != scan.high) {
+            let (start, end, high, low) = (scan.start, scan.end, scan.high, scan.low);
+            return Err(broken(format!(
+                "a scan of coefficients {start} to {end}, bits {high} to {low}, is impossible"
+            )));
+        }
+        let layout = McuLayout::new(frame, scan)?;
+        let mut tables = Vec::new();
+        if !(dc && refines) {
+            for &(_, dc_index, ac_index) in &scan.members {
+                let (codes, index) = if dc { (&parser.dc_codes, dc_index) } else { (&parser.ac_codes, ac_index) };
+                let code = codes.get(usize::from(index)).and_then(Option::as_ref);
+                let code = code.ok_or_else(|| broken(format!("Huffman table {index} is missing")))?;
+                tables.push(Table::new(code, dc, dc)?);
+            }
+        }
+        Ok(Self {
+            source: Source::new(parser.bytes),
+            window: Window::new(parser.at),
+            restarts: RestartCounter::new(parser.restart_interval),
+            layout,
+            components: scan.members.iter().map(|&(index, ..)| index).collect(),
+            tables,
+            dc: [0; 4],
+            end_of_band_run: 0,
+            refines,
+            start: usize::from(scan.start),
+            end: usize::from(scan.end),
+            low: u32::from(scan.low),
+            last_good: None,
+        })
     }
-    accepted(scan);
-    let layout = McuLayout::new(frame, scan)?;
-    let mut tables = Vec::new();
-    if !(dc && refines) {
-        for &(_, dc_index, ac_index) in &scan.members {
-            let (codes, index) = if dc { (&parser.dc_codes, dc_index) } else { (&parser.ac_codes, ac_index) };
-            let code = codes.get(usize::from(index)).and_then(Option::as_ref);
-            let code = code.ok_or_else(|| broken(format!("Huffman table {index} is missing")))?;
-            tables.push(Table::new(code, dc, dc)?);
+
+    /// Decodes the next band, `band`, into `planes`.
+    pub(super) fn band(&mut self, frame: &Frame, band: usize, planes: &mut [Plane]) -> Result<()> {
+        match (self.start == 0, self.refines) {
+            (true, false) => self.run(frame, band, planes, Self::dc_first),
+            (true, true) => self.run(frame, band, planes, Self::dc_refine),
+            (false, false) => self.run(frame, band, planes, Self::ac_first),
+            (false, true) => self.run(frame, band, planes, Self::ac_refine),
         }
     }
-    let mut state = Progressive {
-        source: Source::new(parser.bytes),
-        window: Window::new(parser.at),
-        tables,
-        dc: [0; 4],
-        end_of_band_run: 0,
-        start: usize::from(scan.start),
-        end: usize::from(scan.end),
-        low: u32::from(scan.low),
-    };
-    let good = match (dc, refines) {
-        (true, false) => state.run(parser, frame, scan, &layout, planes, Progressive::dc_first),
-        (true, true) => state.run(parser, frame, scan, &layout, planes, Progressive::dc_refine),
-        (false, false) => state.run(parser, frame, scan, &layout, planes, Progressive::ac_first),
-        (false, true) => state.run(parser, frame, scan, &layout, planes, Progressive::ac_refine),
-    }?;
-    Ok((state.source.finish(state.window), good))
-}
 
-impl Progressive<'_> {
-    /// Visits all blocks of the scan with `visit`, which gets the member's number and the block.
+    /// The last band that was not missing data.
+    pub(super) fn last_good(&self) -> Option<usize> {
+        self.last_good
+    }
+
+    /// Ends the scan: see [`Source::finish`].
+    pub(super) fn finish(self) -> (usize, u8) {
+        self.source.finish(self.window)
+    }
+
+    /// Visits all blocks of the band with `visit`, which gets the member's number and the block.
     #[inline(always)]
     fn run(
         &mut self,
-        parser: &Parser<'_>,
         frame: &Frame,
-        scan: &Scan,
-        layout: &McuLayout,
+        band: usize,
         planes: &mut [Plane],
         visit: impl Fn(&mut Self, usize, &mut [i16; 64]) -> Result<()>,
-    ) -> Result<Option<usize>> {
-        let mut restarts = RestartCounter::new(parser.restart_interval);
-        let mut good = None;
-        for band in 0..frame.bands {
-            for row in 0..layout.rows(frame, band) {
-                for mcu in 0..layout.wide {
-                    if !self.source.exhausted {
-                        good = Some(band);
-                    }
-                    if restarts.due() {
-                        self.window = self.source.restart(self.window)?;
-                        self.dc = [0; 4];
-                        self.end_of_band_run = 0;
-                    }
-                    if self.source.exhausted {
-                        continue;
-                    }
-                    for place in &layout.blocks {
-                        let (index, ..) = scan.members[place.member];
-                        let component = &frame.components[index];
-                        let (x, y) =
-                            if layout.single { (mcu, row) } else { (mcu * component.horizontal + place.x, place.y) };
-                        visit(self, place.member, planes[index].block_mut(x, (band, y)))?;
-                    }
-                    self.source.check(&self.window)?;
+    ) -> Result<()> {
+        for row in 0..self.layout.rows(frame, band) {
+            for mcu in 0..self.layout.wide {
+                if !self.source.exhausted {
+                    self.last_good = Some(band);
                 }
+                if self.restarts.due() {
+                    self.window = self.source.restart(self.window)?;
+                    self.dc = [0; 4];
+                    self.end_of_band_run = 0;
+                }
+                if self.source.exhausted {
+                    continue;
+                }
+                for i in 0..self.layout.blocks.len() {
+                    let place = self.layout.blocks[i];
+                    let index = self.components[place.member];
+                    let horizontal = frame.components[index].horizontal;
+                    let (x, y) = if self.layout.single { (mcu, row) } else { (mcu * horizontal + place.x, place.y) };
+                    visit(self, place.member, planes[index].block_mut(x, (band, y)))?;
+                }
+                self.source.check(&self.window)?;
             }
         }
-        Ok(good)
+        Ok(())
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@
 
 use std::ops::Range;
 
+use super::coefficients::Plane;
 use super::color;
 use super::frame::{Component, Frame};
 use super::idct;
@@ -95,7 +96,7 @@ impl Strip {
     }
 
     /// Sets the quantisers: of their 16 bits libjpeg too takes the highest for a sign.
-    pub(super) fn set_quantisers(&mut self, quantisers: &[u16; 64]) {
+    fn set_quantisers(&mut self, quantisers: &[u16; 64]) {
         self.quantisers = quantisers.map(|quantiser| quantiser as i16);
     }
 
@@ -210,6 +211,25 @@ impl Rows {
     pub(super) fn size(frame: &Frame, scale: Scale) -> u64 {
         let strips: u64 = frame.components.iter().map(|component| Strip::size(frame, component, scale)).sum();
         strips + ((frame.components.len() + 3 * BATCH) * frame.mcus_wide * frame.horizontal * 8) as u64
+    }
+
+    /// Sets each component's quantisers. One without any scan has none, and no coefficients either.
+    pub(super) fn set_quantisers(&mut self, quantisers: &[Option<[u16; 64]>]) {
+        for (strip, quantisers) in self.strips.iter_mut().zip(quantisers) {
+            strip.set_quantisers(quantisers.as_ref().unwrap_or(&[0; 64]));
+        }
+    }
+
+    /// Transforms the blocks of band `band`.
+    pub(super) fn put_band(&mut self, frame: &Frame, planes: &[Plane], band: usize) {
+        for ((component, plane), strip) in frame.components.iter().zip(planes).zip(&mut self.strips) {
+            let above = band * component.vertical;
+            for y in 0..component.vertical.min(component.blocks_high - above) {
+                for (x, block) in plane.row(above + y)[..component.blocks_wide].iter().enumerate() {
+                    strip.put(x, y, block, Extent::of(block));
+                }
+            }
+        }
     }
 
     /// Moves on to band `band`. Tells whether its blocks are needed.

@@ -303,6 +303,55 @@ fn codes_that_are_none_are_refused() {
 }
 
 /// Whatever is done to a file, it decodes or says why not.
+/// What comes of `bytes`, their scans decoded one after the other.
+fn decode_one_by_one(bytes: &[u8]) -> Result<Vec<u8>> {
+    let decoder = Decoder { side_by_side: None, ..Decoder::new(bytes)? };
+    let (width, height) = decoder.size(Scale::Full);
+    let mut out = Vec::new();
+    decoder.decode(Scale::Full, Area { across: 0..width, down: 0..height }, |rows| {
+        out.extend_from_slice(rows);
+        Ok(())
+    })?;
+    Ok(out)
+}
+
+#[test]
+fn scans_side_by_side_give_what_they_give_one_by_one() {
+    let index: serde_json::Value = serde_json::from_slice(&golden("jpeg.json")).unwrap();
+    let files = index["cases"].as_array().unwrap().iter().map(|case| case["file"].as_str().unwrap());
+    let mut noise = Noise(9);
+    let (mut whole, mut damaged) = (0, 0);
+    for file in files {
+        let mut bytes = golden(&format!("jpeg/{file}"));
+        let is_side_by_side = |bytes: &[u8]| Decoder::new(bytes).is_ok_and(|decoder| decoder.side_by_side.is_some());
+        if !is_side_by_side(&bytes) {
+            continue;
+        }
+        whole += 1;
+        for changes in 0..60 {
+            if changes > 0 {
+                // A bit, or a marker of any kind: in the data for the most part.
+                let at = 2 + noise.below(bytes.len() - 3);
+                match noise.below(4) {
+                    0 => bytes[at..at + 2].copy_from_slice(&[0xff, noise.next() as u8]),
+                    _ => bytes[at] ^= 1 << noise.below(8),
+                }
+            }
+            let (together, one_by_one) = (decode(&bytes, Scale::Full), decode_one_by_one(&bytes));
+            match (&together, &one_by_one) {
+                (Ok(together), Ok(one_by_one)) => assert!(together == one_by_one, "{file} after {changes} changes"),
+                (Err(_), Err(_)) => {}
+                (one, other) => panic!("{file} after {changes} changes: {:?}, {:?}", one.is_ok(), other.is_ok()),
+            }
+            damaged += usize::from(changes > 0 && together.is_ok() && is_side_by_side(&bytes));
+            if together.is_err() {
+                bytes = golden(&format!("jpeg/{file}"));
+            }
+        }
+    }
+    assert!(whole >= 10 && damaged >= 100, "only {whole} files, {damaged} damaged ones that are read");
+}
+
 #[test]
 fn mutations_do_no_harm() {
     let names =

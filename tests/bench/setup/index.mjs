@@ -16,7 +16,8 @@ import { ensurePython } from "./python.mjs";
  * and, by need, why something is not there. `needs` are of
  *
  *     package   the built package and Chromium
- *     browser   these, and onnxruntime-web, transformers.js, candle as wasm
+ *     peers     onnxruntime-web and transformers.js
+ *     browser   all of these, and candle as wasm
  *     native    tests/bench/native.rs, compiled
  *     native-images    tests/bench/images.rs, compiled
  *     python    an interpreter with the packages of python/requirements.txt
@@ -41,10 +42,8 @@ export async function setUp(needs, models) {
     const rust = await setUpBuild();
     await buildPackage(rust);
     ready.chrome = (await ensureBrowser()).CHROME;
-    if (needs.has("browser")) {
-      await attempt("peers", ensurePeers);
-      await attempt("candle", () => ensureCandle(rust));
-    }
+    if (needs.has("browser") || needs.has("peers")) await attempt("peers", ensurePeers);
+    if (needs.has("browser")) await attempt("candle", () => ensureCandle(rust));
   }
   for (const [need, name] of [["native", "native"], ["native-images", "images"]]) {
     if (!needs.has(need)) continue;

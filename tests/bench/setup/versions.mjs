@@ -18,11 +18,9 @@ export function versionsOf({ needs }, browser) {
   return {
     "clip-vision": ask("git", ["describe", "--always", "--dirty"], { cwd: inRoot() }) ?? "",
     ...(browser && { [browser.version.split(" ")[0]]: browser.version.split(" ")[1] }),
-    ...(needs.includes("browser") && {
-      "onnxruntime-web": peerVersion("onnxruntime-web"),
-      "transformers.js": peerVersion("@huggingface/transformers"),
-    }),
-    ...(!needs.includes("package") && { candle: lockedVersion("candle-core") }),
-    ...(needs.includes("python") && pythonVersions(["onnxruntime", "torch"])),
+    ...(needs.includes("browser") && { "onnxruntime-web": peerVersion("onnxruntime-web") }),
+    ...((needs.includes("browser") || needs.includes("peers")) && { "transformers.js": peerVersion("@huggingface/transformers") }),
+    ...((needs.includes("browser") || needs.includes("native")) && { candle: lockedVersion("candle-core") }),
+    ...(needs.includes("python") && pythonVersions(needs.includes("native-images") ? ["pillow", "transformers"] : ["onnxruntime", "torch"])),
   };
 }
