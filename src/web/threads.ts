@@ -71,13 +71,16 @@ function startHelper(start: Start): Promise<boolean> {
   });
 }
 
-/** Whether this worker was started as a module, where `importScripts` is there but may not be called. */
+/**
+ * Whether this worker was started as a module, where `importScripts` is there but may not be called: a TypeError. Firefox
+ * says so only when it is given something; what is no address is refused without being looked for.
+ */
 function isModule(): boolean {
   try {
-    (globalThis as unknown as { importScripts(): void }).importScripts();
+    (globalThis as unknown as { importScripts(url: string): void }).importScripts("http://");
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    return error instanceof TypeError;
   }
 }
 
