@@ -1,6 +1,6 @@
 //! A weight's rows in 8 bits, in the order of the checkpoint: what [`PackedInt8`](super::PackedInt8) packs, and what
-//! model files store. The form is the same on every instruction set, and files of it last: a change here is a new version
-//! of the file format (`weights/stored.rs`).
+//! model files store. The form is the same on every instruction set, and files of it last: another meaning of integers
+//! and steps, or another rotation, is a new version of the file format (`weights/stored.rs`).
 
 use super::buffer::Buffer;
 use super::int8::Rotation;
@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    /// Files hold these integers: another result is another version of the format.
+    /// Files hold these integers: whoever changes them has to know why.
     #[test]
     fn the_stored_form_does_not_change() {
         for isa in Isa::available() {

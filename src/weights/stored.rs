@@ -12,7 +12,8 @@ use safetensors::Dtype;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// Goes up whenever older readers would misread a file, and whenever `kernels/quantise.rs` changes its result.
+/// Goes up whenever older readers would misread a file. That `kernels/quantise.rs` chooses other steps is no reason: each
+/// file says which ones it has.
 const VERSION: &str = "1";
 
 const VERSION_KEY: &str = "clip_vision.version";
