@@ -2,6 +2,7 @@
 
 import type { Page } from "@playwright/test";
 import { cosine, expected, images, maxDifference, translucentImages } from "./golden.ts";
+import { DECODERS, type PhotoKind } from "./photo_kinds.ts";
 import { expect, test } from "./test.ts";
 
 const FILE = "rgb-photo.png"; // opaque and lossless: a browser decodes it to the same bytes
@@ -9,7 +10,7 @@ const MODEL = "odd-widths";
 const golden = expected(MODEL).values(`embedding/${FILE}`)!;
 
 /** Makes a photo in the page, in the named way, and embeds it. */
-async function embedAs(page: Page, kind: keyof typeof makers) {
+async function embedAs(page: Page, kind: PhotoKind) {
   return page.evaluate(
     async ({ kind, model, url, makers }) => {
       const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
@@ -23,41 +24,9 @@ async function embedAs(page: Page, kind: keyof typeof makers) {
   );
 }
 
-const makers = {
-  "a relative URL": "rust",
-  "a URL object": "rust",
-  "a data: URL": "rust",
-  "a blob: URL": "rust",
-  "a Blob": "rust",
-  "a File": "rust",
-  "an ArrayBuffer": "rust",
-  "a view with an offset": "rust",
-  "a DataView": "rust",
-  "a Uint16Array with an offset": "rust",
-  "a view of shared memory": "rust",
-  "an ArrayBuffer that may move": "rust",
-  "RGB pixels": "raw",
-  "RGBA pixels": "raw",
-  "ImageData": "raw",
-  "an ImageBitmap": "browser",
-  "an ImageBitmap that may move": "browser",
-  "an <img>": "browser",
-  "an <img> that is still loading": "browser",
-  "an <img> with a srcset": "browser",
-  "a lazy <img> that is out of sight": "browser",
-  "an <img> that is in no document": "browser",
-  "a <canvas>": "browser",
-  "a <canvas> that was given a bitmap": "browser",
-  "an OffscreenCanvas": "browser",
-  "a VideoFrame": "browser",
-  "a VideoFrame that may move": "browser",
-  "an image of another window": "browser",
-  "an SVG file": "browser",
-} as const;
-
-for (const [kind, decoder] of Object.entries(makers)) {
+for (const [kind, decoder] of Object.entries(DECODERS)) {
   test(kind, async ({ page }) => {
-    const answer = await embedAs(page, kind as keyof typeof makers);
+    const answer = await embedAs(page, kind as PhotoKind);
     expect(answer).toMatchObject({ width: 160, height: 120, decoder, intact: !kind.includes("may move") });
     expect(cosine(answer.embedding, golden)).toBeGreaterThanOrEqual(0.9999);
     expect(maxDifference(answer.embedding, golden)).toBeLessThanOrEqual(1e-4);
@@ -80,7 +49,7 @@ test("an SVG at an address that only the application's fetch can read", async ({
 });
 
 test("a <canvas> of wide gamut", async ({ page }) => {
-  const { embedding } = await embedAs(page, "a <canvas> of wide gamut" as keyof typeof makers);
+  const { embedding } = await embedAs(page, "a <canvas> of wide gamut" as PhotoKind);
   expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.999); // to the other colours and back, in 8 bits
 });
 
@@ -157,7 +126,7 @@ test("what has no picture is refused with a code", async ({ page }) => {
 });
 
 test("a <video>", async ({ page }) => {
-  const { embedding, decoder } = await embedAs(page, "a <video>" as keyof typeof makers);
+  const { embedding, decoder } = await embedAs(page, "a <video>" as PhotoKind);
   expect(decoder).toBe("browser");
   expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.99); // its colours went through YUV
 });

@@ -2,6 +2,7 @@
 
 import type { Page } from "puppeteer-core";
 import { cosine, expected, images, maxDifference, translucentImages } from "../browser/golden.ts";
+import { DECODERS } from "../browser/photo_kinds.ts";
 import { expect, MODEL, test } from "./test.ts";
 
 const FILE = "rgb-photo.png";
@@ -49,39 +50,7 @@ const embedEach = (tab: Page, kinds: "upright" | "translucent" | "multiplied" | 
     { kinds, url: `/golden/images/${file}`, options, fixtures: "/fixtures/photos.js" },
   );
 
-const KINDS = {
-  "a relative URL": "rust",
-  "a URL object": "rust",
-  "a data: URL": "rust",
-  "a blob: URL": "rust",
-  "a Blob": "rust",
-  "a File": "rust",
-  "an ArrayBuffer": "rust",
-  "a view with an offset": "rust",
-  "a DataView": "rust",
-  "a Uint16Array with an offset": "rust",
-  "a view of shared memory": "rust",
-  "an ArrayBuffer that may move": "rust",
-  "RGB pixels": "raw",
-  "RGBA pixels": "raw",
-  "ImageData": "raw",
-  "an ImageBitmap": "browser",
-  "an ImageBitmap that may move": "browser",
-  "an <img>": "browser",
-  "an <img> that is still loading": "browser",
-  "an <img> with a srcset": "browser",
-  "a lazy <img> that is out of sight": "browser",
-  "an <img> that is in no document": "browser",
-  "a <canvas>": "browser",
-  "a <canvas> that was given a bitmap": "browser",
-  "an OffscreenCanvas": "browser",
-  "a VideoFrame": "browser",
-  "a VideoFrame that may move": "browser",
-  "an image of another window": "browser",
-  "an SVG file": "browser",
-};
-
-for (const [kind, decoder] of Object.entries(KINDS)) {
+for (const [kind, decoder] of Object.entries(DECODERS)) {
   test(kind, async ({ tab }) => {
     test.skip(/VideoFrame/.test(kind) && (await tab.evaluate(() => typeof VideoFrame)) === "undefined", "this Firefox has no VideoFrame");
     const answer = await embedAs(tab, kind);

@@ -8,9 +8,10 @@
  */
 
 import { existsSync } from "node:fs";
-import { test as base, expect } from "@playwright/test";
+import { expect } from "@playwright/test";
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
-import { TestServer, type ServerOptions } from "../browser/server.ts";
+import { test as base } from "../browser/served.ts";
+import type { TestServer } from "../browser/server.ts";
 
 /** The browser that the set-up found (FIREFOX), or Debian's. */
 const FIREFOX = process.env["FIREFOX"] ?? "/usr/bin/firefox-esr";
@@ -28,8 +29,6 @@ const PREFERENCES = {
 };
 
 interface Shared {
-  /** Serves the page. */
-  server: TestServer;
   firefox: Browser;
   /** A page with the package in `clipVision` and the model in `clip`. */
   tab: Page;
@@ -38,8 +37,6 @@ interface Shared {
 interface Fixtures {
   /** Skips where there is no Firefox: what can't run has not passed. */
   firefoxIsThere: void;
-  /** Starts more servers, of other origins or with other policies. */
-  serve: (options?: ServerOptions) => Promise<TestServer>;
   /** Opens another tab, of another server. */
   openTab: (server: TestServer) => Promise<Page>;
 }
@@ -51,14 +48,6 @@ export const test = base.extend<Fixtures, Shared>({
       await use();
     },
     { auto: true },
-  ],
-  server: [
-    async ({}, use) => {
-      const server = await TestServer.start();
-      await use(server);
-      await server.close();
-    },
-    { scope: "worker" },
   ],
   firefox: [
     async ({}, use) => {
@@ -74,15 +63,6 @@ export const test = base.extend<Fixtures, Shared>({
     },
     { scope: "worker", timeout: PATIENCE },
   ],
-  serve: async ({}, use) => {
-    const servers: TestServer[] = [];
-    await use(async (options) => {
-      const server = await TestServer.start(options);
-      servers.push(server);
-      return server;
-    });
-    await Promise.all(servers.map((server) => server.close()));
-  },
   openTab: async ({ firefox }, use) => {
     const tabs: Page[] = [];
     await use(async (server) => {
