@@ -402,6 +402,27 @@ fn a_pool_runs_each_task_once_and_returns_when_all_are_done() {
 
 #[test]
 #[cfg(not(target_arch = "wasm32"))]
+fn no_more_threads_help_than_may() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+    let pool = threads(4);
+    pool.set_helpers(2);
+    let (working, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    for round in 0..200 {
+        if round % 10 == 0 {
+            std::thread::sleep(Duration::from_millis(3)); // others may help from here on
+        }
+        pool.run(20, &|_| {
+            most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_micros(50));
+            working.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+    assert_eq!(most.into_inner(), 3, "the caller and two helpers");
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
 fn a_thread_that_stops_in_the_middle_of_its_work_is_no_hang() {
     let pool = threads(1);
     let run = || {

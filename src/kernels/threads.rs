@@ -6,17 +6,28 @@
 //!
 //! All that is to be known of a run is in one word, [`Threads::claims`]: how many tasks it has and which is the next. A
 //! thread takes a task by raising it. Whoever has one may read [`Threads::job`], since the run can't end before that
-//! task does. Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and
-//! goes on asleep: std's locks are WebAssembly's own `memory.atomic.wait32` there.
+//! task does.
+//!
+//! Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and goes on asleep:
+//! std's locks are WebAssembly's own `memory.atomic.wait32` there.
+//!
+//! **There is one helper more than may help**, and who comes first does ([`Threads::members`]). For a sleeper is woken where
+//! it fell asleep, which may be the processor that the caller has been given meanwhile, while the other one is busy just then
+//! with what sent the caller its work, or, in a virtual machine, is halted and not thought of. Two threads on one processor
+//! are no faster than one, and systems mend that late: Linux after some 30 ms, which is as long as a picture takes. Of two
+//! sleepers one will have slept elsewhere. The other one sees that it is not needed, and goes on sleeping.
 
 use super::pool::Pool;
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How often to look before falling asleep: some 500 µs. What lies between two kernels, and between two layers, where the
-/// worker looks at its messages, takes less; to be woken takes as long as a kernel.
+/// How often a helper looks before it falls asleep: some 500 µs. What lies between two kernels, and between two layers,
+/// where the worker looks at its messages, takes less; to be woken takes as long as a kernel.
 const LOOKS: usize = 500_000;
+/// How often the caller looks for the end of others' tasks: for longer than one takes. Who takes longer still may have lost
+/// its processor to the caller.
+const CALLER_LOOKS: usize = LOOKS / 2;
 
 /// The most tasks of a run: what half a word holds.
 const MOST_TASKS: usize = u16::MAX as usize;
@@ -33,14 +44,16 @@ pub(crate) struct Threads {
     done: AtomicU32,
     /// Whether a run is under way.
     busy: AtomicBool,
-    /// Threads that help.
+    /// Threads that may help at the same time.
     helpers: AtomicUsize,
+    /// Those that do: they take tasks, and look for some.
+    members: AtomicUsize,
     /// Whether one of them stopped in the middle of a task, which then never ends.
     failed: AtomicBool,
-    /// Held only to fall asleep and to wake sleepers, so that no call is missed.
-    lock: Mutex<()>,
-    /// There is something to take.
-    work: Condvar,
+    /// How often helpers were called. Held only to fall asleep and to wake sleepers, so that no call is missed.
+    calls: Mutex<u32>,
+    /// Helpers are called.
+    call: Condvar,
     /// A run is over, or a helper failed.
     end: Condvar,
 }
@@ -57,30 +70,51 @@ impl Threads {
             done: AtomicU32::new(0),
             busy: AtomicBool::new(false),
             helpers: AtomicUsize::new(0),
+            members: AtomicUsize::new(0),
             failed: AtomicBool::new(false),
-            lock: Mutex::new(()),
-            work: Condvar::new(),
+            calls: Mutex::new(0),
+            call: Condvar::new(),
             end: Condvar::new(),
         }
     }
 
-    /// Says that so many threads help: from now on work is split for them.
+    /// Says how many threads may help at the same time: from now on work is split for them.
     pub(crate) fn set_helpers(&self, helpers: usize) {
         self.helpers.store(helpers, Ordering::Relaxed);
     }
 
     /// Works for this pool, for ever.
     pub(crate) fn help(&self) -> ! {
+        let mut seen = 0;
         loop {
-            self.wait(&self.work, || self.has_task());
-            self.take_tasks();
+            if look(LOOKS, || self.is_full() || self.has_task()) && self.join() {
+                while look(LOOKS, || self.has_task()) {
+                    self.take_tasks();
+                }
+                self.members.fetch_sub(1, Ordering::AcqRel);
+            }
+            let mut calls = self.calls();
+            while *calls == seen {
+                calls = self.call.wait(calls).unwrap_or_else(PoisonError::into_inner);
+            }
+            seen = *calls;
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.members.load(Ordering::Acquire) >= self.helpers.load(Ordering::Relaxed)
+    }
+
+    fn join(&self) -> bool {
+        let helpers = self.helpers.load(Ordering::Relaxed);
+        let join = |members| (members < helpers).then_some(members + 1);
+        self.members.fetch_update(Ordering::AcqRel, Ordering::Acquire, join).is_ok()
     }
 
     /// Says that a helper stopped in the middle of a task: whoever waits for it panics.
     pub(crate) fn fail(&self) {
         self.failed.store(true, Ordering::Release);
-        self.wake(&self.end);
+        self.wake_caller();
     }
 
     fn has_task(&self) -> bool {
@@ -103,7 +137,7 @@ impl Threads {
                     }
                     // The last one out: the caller may be asleep.
                     if self.done.fetch_add(1, Ordering::AcqRel) + 1 == claims >> 16 {
-                        self.wake(&self.end);
+                        self.wake_caller();
                     }
                     claims = self.claims.load(Ordering::Acquire);
                 }
@@ -112,25 +146,48 @@ impl Threads {
         }
     }
 
-    fn wait(&self, bell: &Condvar, ready: impl Fn() -> bool) {
-        for _ in 0..LOOKS {
-            if ready() {
-                return;
-            }
-            std::hint::spin_loop();
-        }
-        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        while !ready() {
-            guard = bell.wait(guard).unwrap_or_else(PoisonError::into_inner);
+    fn calls(&self) -> MutexGuard<'_, u32> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls helpers, if more of them may help.
+    fn call(&self) {
+        if !self.is_full() {
+            let mut calls = self.calls();
+            *calls = calls.wrapping_add(1);
+            drop(calls);
+            self.call.notify_all();
         }
     }
 
-    /// Wakes those who wait at `bell` for what was just made true. The lock is taken so that nobody is between having
-    /// looked and having fallen asleep.
-    fn wake(&self, bell: &Condvar) {
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner));
-        bell.notify_all();
+    /// Waits until a run of so many tasks is over, or a helper has failed.
+    fn wait(&self, tasks: u32) {
+        let is_over = || self.done.load(Ordering::Acquire) == tasks || self.failed.load(Ordering::Acquire);
+        if look(CALLER_LOOKS, is_over) {
+            return;
+        }
+        let mut guard = self.calls();
+        while !is_over() {
+            guard = self.end.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
     }
+
+    /// The lock is taken so that the caller is not between having looked and having fallen asleep.
+    fn wake_caller(&self) {
+        drop(self.calls());
+        self.end.notify_all();
+    }
+}
+
+/// Looks so many times whether something is so.
+fn look(times: usize, is_so: impl Fn() -> bool) -> bool {
+    for _ in 0..times {
+        if is_so() {
+            return true;
+        }
+        std::hint::spin_loop();
+    }
+    false
 }
 
 impl Pool for Threads {
@@ -148,12 +205,14 @@ impl Pool for Threads {
         // returns when all tasks are done. Nobody reads it now: the tasks of the run before are all done.
         unsafe { *self.job.get() = Some(std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(task)) };
         self.done.store(0, Ordering::Relaxed);
+        // Before there is anything to take: who is woken on the caller's own processor may run at once, and must not be the
+        // first to join.
+        self.call();
         self.claims.store((tasks as u32) << 16, Ordering::Release);
-        self.wake(&self.work);
         self.take_tasks();
-        let is_done = || self.done.load(Ordering::Acquire) == tasks as u32;
-        self.wait(&self.end, || is_done() || self.failed.load(Ordering::Acquire));
-        assert!(is_done(), "a thread of the engine stopped in the middle of its work");
+        self.wait(tasks as u32);
+        let is_done = self.done.load(Ordering::Acquire) == tasks as u32;
+        assert!(is_done, "a thread of the engine stopped in the middle of its work");
         self.busy.store(false, Ordering::Release);
     }
 }

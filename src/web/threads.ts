@@ -18,6 +18,8 @@ const THREAD = "clip-vision thread";
 const PATIENCE = 10_000;
 /** A thread's stack: the kernels need little. A multiple of WebAssembly's page. */
 const STACK_BYTES = 262_144;
+/** Threads that are started beyond those that help. */
+const SPARE = 1;
 /** More gain nothing: a picture's work is too little to be shared by so many. */
 const MOST_THREADS = 8;
 
@@ -39,11 +41,14 @@ export function defaultThreads(): number {
   return Math.min(Math.max((globalThis.navigator?.hardwareConcurrency ?? 1) - 1, 1), MOST_THREADS);
 }
 
-/** Starts threads that help, and tells the engine how many did: one that can't start is done without. */
+/**
+ * Starts threads of which so many help at the same time, and tells the engine how many that are: one that can't start is done
+ * without. There is a spare one, since it is not foreseeable whose processor will be free (`kernels/threads.rs`).
+ */
 export async function startHelpers(flavour: ThreadsFlavour, module: WebAssembly.Module, count: number): Promise<void> {
   const start: Start = { name: flavour.name, module, memory: flavour.memory };
-  const started = await Promise.all(Array.from({ length: count }, () => startHelper(start)));
-  flavour.glue.setHelpers(started.filter(Boolean).length);
+  const started = await Promise.all(Array.from({ length: count + SPARE }, () => startHelper(start)));
+  flavour.glue.setHelpers(Math.min(started.filter(Boolean).length, count));
 }
 
 function startHelper(start: Start): Promise<boolean> {
