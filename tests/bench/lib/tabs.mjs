@@ -13,6 +13,8 @@ import { peersFolder } from "../setup/peers.mjs";
 
 /** A page that does nothing longer than this is given up. */
 const PATIENCE = 240_000;
+/** Milliseconds that a call waits in its tab. */
+const SETTLE = 20;
 
 /** Starts the server and the browser; `chrome` is the browser's path. */
 export async function openBrowser(chrome) {
@@ -48,9 +50,15 @@ async function openTab({ url, context, cdp }, module, options) {
   const crashed = new Promise((_, reject) => page.on("crash", () => reject(new Error("the tab crashed"))));
   crashed.catch(() => undefined);
   page.on("pageerror", (error) => void (failure ??= error));
-  /** Runs one of the contender's functions in the tab. */
+  /**
+   * Runs one of the contender's functions in the tab: not before the messages are over that brought the call here, since
+   * they would take the processor from a contender with as many threads as there are cores.
+   */
   const call = (name, ...values) => {
-    const answer = page.evaluate(([name, values]) => globalThis.contender[name](...values), [name, values]);
+    const answer = page.evaluate(async ([name, values, settle]) => {
+      await new Promise((resolve) => setTimeout(resolve, settle));
+      return globalThis.contender[name](...values);
+    }, [name, values, SETTLE]);
     return Promise.race([answer, crashed]);
   };
   try {
