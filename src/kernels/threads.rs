@@ -4,9 +4,10 @@
 //! [`Threads::help`] and stays there. The thread that hands out tasks takes part in the work, and never waits for a helper
 //! that has not taken a task yet: one that is late, or was never given a processor, costs nothing.
 //!
-//! All that is to be known of a run is in one word, [`Threads::claims`]: how many tasks it has and which is the next. A
-//! thread takes a task by raising it. Whoever has one may read [`Threads::job`], since the run can't end before that
-//! task does.
+//! A run's tasks lie in a row, and each thread has a [`Stretch`] of it, which it does from the front: neighbouring tasks
+//! write to the same lines of the cache, so that they had better be done by one thread, one after the other. Who has done its
+//! own takes from the back of others'. Whoever has taken a task may read [`Threads::job`], since the run can't end before
+//! that task does.
 //!
 //! Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and goes on asleep:
 //! std's locks are WebAssembly's own `memory.atomic.wait32` there.
@@ -17,8 +18,9 @@
 //! are no faster than one, and systems mend that late: Linux after some 30 ms, which is as long as a picture takes. Of two
 //! sleepers one will have slept elsewhere. The other one sees that it is not needed, and goes on sleeping.
 
-use super::pool::Pool;
+use super::pool::{Pool, share};
 use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -31,16 +33,54 @@ const CALLER_LOOKS: usize = LOOKS / 2;
 
 /// The most tasks of a run: what half a word holds.
 const MOST_TASKS: usize = u16::MAX as usize;
+/// The most threads that take part in a run; further helpers have no stretch of their own.
+const MOST_STRETCHES: usize = 64;
 
 type Job = *const (dyn Fn(usize) + Sync);
 
+/// Tasks that are to be taken: the end of their range in the upper half, its beginning in the lower one. Alone on its line of
+/// the cache, and on that which processors fetch along with it.
+#[repr(align(128))]
+struct Stretch(AtomicU32);
+
+impl Stretch {
+    fn set(&self, tasks: Range<usize>) {
+        self.0.store((tasks.end as u32) << 16 | tasks.start as u32, Ordering::Release);
+    }
+
+    fn tasks(word: u32) -> Range<usize> {
+        (word & 0xFFFF) as usize..(word >> 16) as usize
+    }
+
+    fn is_empty(&self) -> bool {
+        Self::tasks(self.0.load(Ordering::Relaxed)).is_empty()
+    }
+
+    /// The first task, which is the caller's from here on.
+    fn take_first(&self) -> Option<usize> {
+        self.take(|word| word + 1).map(|tasks| tasks.start)
+    }
+
+    /// The last one.
+    fn take_last(&self) -> Option<usize> {
+        self.take(|word| word - (1 << 16)).map(|tasks| tasks.end - 1)
+    }
+
+    fn take(&self, rest: impl Fn(u32) -> u32) -> Option<Range<usize>> {
+        let rest = |word| (!Self::tasks(word).is_empty()).then(|| rest(word));
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest).ok().map(Self::tasks)
+    }
+}
+
 /// See the module. One for a whole program, so that threads find it without being told.
 pub(crate) struct Threads {
-    /// Tasks of this run in the upper half, tasks taken in the lower one: equal when there is nothing to take.
-    claims: AtomicU32,
+    /// What is left to be taken of this run.
+    stretches: [Stretch; MOST_STRETCHES],
+    /// Tasks of this run.
+    tasks: AtomicU32,
     /// What to call with a task's number.
     job: UnsafeCell<Option<Job>>,
-    /// Tasks of this run that have returned.
+    /// Tasks of this run that have returned, as far as those who did them have said so.
     done: AtomicU32,
     /// Whether a run is under way.
     busy: AtomicBool,
@@ -65,7 +105,8 @@ unsafe impl Sync for Threads {}
 impl Threads {
     pub(crate) const fn new() -> Self {
         Self {
-            claims: AtomicU32::new(0),
+            stretches: [const { Stretch(AtomicU32::new(0)) }; MOST_STRETCHES],
+            tasks: AtomicU32::new(0),
             job: UnsafeCell::new(None),
             done: AtomicU32::new(0),
             busy: AtomicBool::new(false),
@@ -87,9 +128,11 @@ impl Threads {
     pub(crate) fn help(&self) -> ! {
         let mut seen = 0;
         loop {
-            if look(LOOKS, || self.is_full() || self.has_task()) && self.join() {
+            if look(LOOKS, || self.is_full() || self.has_task())
+                && let Some(members) = self.join()
+            {
                 while look(LOOKS, || self.has_task()) {
-                    self.take_tasks();
+                    self.take_tasks(1 + members);
                 }
                 self.members.fetch_sub(1, Ordering::AcqRel);
             }
@@ -105,10 +148,11 @@ impl Threads {
         self.members.load(Ordering::Acquire) >= self.helpers.load(Ordering::Relaxed)
     }
 
-    fn join(&self) -> bool {
+    /// Becomes a member, unless there are enough; how many others there are.
+    fn join(&self) -> Option<usize> {
         let helpers = self.helpers.load(Ordering::Relaxed);
         let join = |members| (members < helpers).then_some(members + 1);
-        self.members.fetch_update(Ordering::AcqRel, Ordering::Acquire, join).is_ok()
+        self.members.fetch_update(Ordering::AcqRel, Ordering::Acquire, join).ok()
     }
 
     /// Says that a helper stopped in the middle of a task: whoever waits for it panics.
@@ -117,32 +161,43 @@ impl Threads {
         self.wake_caller();
     }
 
-    fn has_task(&self) -> bool {
-        let claims = self.claims.load(Ordering::Acquire);
-        claims >> 16 != claims & 0xFFFF
+    /// The stretches of a run, one for each thread.
+    fn stretches(&self) -> &[Stretch] {
+        &self.stretches[..self.threads().min(MOST_STRETCHES)]
     }
 
-    /// Takes tasks and does them until there are none left.
-    fn take_tasks(&self) {
-        let mut claims = self.claims.load(Ordering::Acquire);
-        while claims >> 16 != claims & 0xFFFF {
-            match self.claims.compare_exchange_weak(claims, claims + 1, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => {
-                    // SAFETY: this thread holds a task that is not done, so that `run` has not returned: the job is the
-                    // one it was called with.
-                    unsafe {
-                        if let Some(job) = *self.job.get() {
-                            (*job)((claims & 0xFFFF) as usize);
-                        }
-                    }
-                    // The last one out: the caller may be asleep.
-                    if self.done.fetch_add(1, Ordering::AcqRel) + 1 == claims >> 16 {
-                        self.wake_caller();
-                    }
-                    claims = self.claims.load(Ordering::Acquire);
+    fn has_task(&self) -> bool {
+        self.stretches().iter().any(|stretch| !stretch.is_empty())
+    }
+
+    /// Does the tasks of the thread's `own` stretch, and then what others have left.
+    fn take_tasks(&self, own: usize) {
+        let mut count = 0;
+        let mut work = |task: usize| {
+            // SAFETY: this thread holds a task that is not done, so that `run` has not returned: the job is the one it was
+            // called with.
+            unsafe {
+                if let Some(job) = *self.job.get() {
+                    (*job)(task);
                 }
-                Err(now) => claims = now,
             }
+            count += 1;
+        };
+        let stretches = self.stretches();
+        let (before, from_own) = stretches.split_at(own.min(stretches.len()));
+        if let Some(own) = from_own.first() {
+            while let Some(task) = own.take_first() {
+                work(task);
+            }
+        }
+        for other in from_own.iter().skip(1).chain(before) {
+            while let Some(task) = other.take_last() {
+                work(task);
+            }
+        }
+        // The last one out: the caller may be asleep.
+        if count > 0 && self.done.fetch_add(count, Ordering::AcqRel) + count == self.tasks.load(Ordering::Relaxed) {
+            self.wake_caller();
         }
     }
 
@@ -205,11 +260,15 @@ impl Pool for Threads {
         // returns when all tasks are done. Nobody reads it now: the tasks of the run before are all done.
         unsafe { *self.job.get() = Some(std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(task)) };
         self.done.store(0, Ordering::Relaxed);
+        self.tasks.store(tasks as u32, Ordering::Relaxed);
         // Before there is anything to take: who is woken on the caller's own processor may run at once, and must not be the
         // first to join.
         self.call();
-        self.claims.store((tasks as u32) << 16, Ordering::Release);
-        self.take_tasks();
+        let stretches = self.stretches();
+        for (index, stretch) in stretches.iter().enumerate() {
+            stretch.set(share(tasks, stretches.len(), index));
+        }
+        self.take_tasks(0);
         self.wait(tasks as u32);
         let is_done = self.done.load(Ordering::Acquire) == tasks as u32;
         assert!(is_done, "a thread of the engine stopped in the middle of its work");

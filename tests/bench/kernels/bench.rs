@@ -1,4 +1,6 @@
 //! Timings of the kernels.
+#[cfg(not(target_arch = "wasm32"))]
+use crate::Serial;
 use crate::kernels::*;
 
 /// Seeded.

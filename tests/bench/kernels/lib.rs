@@ -4,6 +4,21 @@
 mod error;
 mod kernels;
 
+/// The calling thread alone, which the kernels themselves need on one thread of WebAssembly only.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) struct Serial;
+
+#[cfg(not(target_arch = "wasm32"))]
+impl kernels::Pool for Serial {
+    fn threads(&self) -> usize {
+        1
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..tasks).for_each(task);
+    }
+}
+
 pub mod bench;
 pub mod tower;
 

@@ -1,6 +1,8 @@
 //! A whole vision tower of random weights on nothing but the kernels: what the model can reach.
 use crate::bench::{Clock, Rng};
 use crate::error::Result;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::Serial;
 use crate::kernels::*;
 
 fn linear(isa: Isa, int8: bool, rng: &mut Rng, n: usize, k: usize) -> Result<Packed> {
