@@ -13,6 +13,8 @@ use crate::weights::{TensorSpec, Weights};
 use candle_core::{CpuStorage, D, Device, IndexOp, Module, Storage, Tensor};
 use std::cell::RefCell;
 use std::str::FromStr;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The arithmetic of the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,12 +136,24 @@ impl Pool for Rayon {
         rayon::current_num_threads()
     }
 
+    /// The calling thread works too: were it to wait for rayon's, each kernel would begin and end with a thread waking up.
     fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-        use rayon::prelude::*;
-        if tasks <= 1 {
-            return (0..tasks).for_each(task);
-        }
-        (0..tasks).into_par_iter().with_max_len(1).for_each(task);
+        let next = AtomicUsize::new(0);
+        let work = || {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= tasks {
+                    break;
+                }
+                task(index);
+            }
+        };
+        rayon::in_place_scope(|scope| {
+            for _ in 1..self.threads().min(tasks) {
+                scope.spawn(|_| work());
+            }
+            work();
+        });
     }
 }
 

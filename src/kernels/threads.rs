@@ -2,7 +2,7 @@
 //!
 //! In a browser a thread is a worker, which only JavaScript can start; what it does from then on is here: it calls
 //! [`Threads::help`] and stays there. The thread that hands out tasks takes part in the work, and never waits for a helper
-//! that has not taken a task yet: one that is late, or was never given a processor, costs nothing.
+//! that has not taken a task yet: one that is late, or was never given a processor, costs next to nothing.
 //!
 //! A run's tasks lie in a row, and each thread has a [`Stretch`] of it, which it does from the front: neighbouring tasks
 //! write to the same lines of the cache, so that they had better be done by one thread, one after the other. Who has done its
@@ -12,29 +12,29 @@
 //! Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and goes on asleep:
 //! std's locks are WebAssembly's own `memory.atomic.wait32` there.
 //!
-//! **There is one helper more than may help**, and who comes first does ([`Threads::members`]). For a sleeper is woken where
-//! it fell asleep, which may be the processor that the caller has been given meanwhile, while the other one is busy just then
-//! with what sent the caller its work, or, in a virtual machine, is halted and not thought of. Two threads on one processor
-//! are no faster than one, and systems mend that late: Linux after some 30 ms, which is as long as a picture takes. Of two
-//! sleepers one will have slept elsewhere. The other one sees that it is not needed, and goes on sleeping.
+//! **There is one helper more than may help**, and who comes first does. A sleeper wakes on the processor where it fell asleep,
+//! which may be the caller's by now: the other one was busy just then with what sent the caller its work or, in a virtual
+//! machine, is halted and not thought of. Two threads on one processor are no faster than one, and Linux takes some 30 ms to
+//! move one of them, as long as a picture takes. Of two sleepers one slept elsewhere; the other sees that it is not needed,
+//! and sleeps on.
 
 use super::pool::{Pool, share};
 use std::cell::UnsafeCell;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How often a helper looks before it falls asleep: some 500 µs. What lies between two kernels, and between two layers,
-/// where the worker looks at its messages, takes less; to be woken takes as long as a kernel.
-const LOOKS: usize = 500_000;
+/// How many stretches a helper looks at before it falls asleep: some 500 µs. What lies between two kernels, and between two
+/// layers, where the worker looks at its messages, takes less; to be woken takes as long as a kernel. In tests helpers sleep.
+const LOOKS: usize = if cfg!(test) { 5_000 } else { 500_000 };
 /// How often the caller looks for the end of others' tasks: for longer than one takes. Who takes longer still may have lost
 /// its processor to the caller.
 const CALLER_LOOKS: usize = LOOKS / 2;
 
 /// The most tasks of a run: what half a word holds.
 const MOST_TASKS: usize = u16::MAX as usize;
-/// The most threads that take part in a run; further helpers have no stretch of their own.
-const MOST_STRETCHES: usize = 64;
+/// The most threads that take part in a run: a bit of a word for each.
+const MOST_THREADS: usize = 64;
 
 type Job = *const (dyn Fn(usize) + Sync);
 
@@ -67,15 +67,15 @@ impl Stretch {
     }
 
     fn take(&self, rest: impl Fn(u32) -> u32) -> Option<Range<usize>> {
-        let rest = |word| (!Self::tasks(word).is_empty()).then(|| rest(word));
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, rest).ok().map(Self::tasks)
+        let next = |word| (!Self::tasks(word).is_empty()).then(|| rest(word));
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok().map(Self::tasks)
     }
 }
 
 /// See the module. One for a whole program, so that threads find it without being told.
 pub(crate) struct Threads {
     /// What is left to be taken of this run.
-    stretches: [Stretch; MOST_STRETCHES],
+    stretches: [Stretch; MOST_THREADS],
     /// Tasks of this run.
     tasks: AtomicU32,
     /// What to call with a task's number.
@@ -86,16 +86,16 @@ pub(crate) struct Threads {
     busy: AtomicBool,
     /// Threads that may help at the same time.
     helpers: AtomicUsize,
-    /// Those that do: they take tasks, and look for some.
-    members: AtomicUsize,
+    /// Those that do, a bit for each: they have a stretch, and look for tasks.
+    members: AtomicU64,
     /// Whether one of them stopped in the middle of a task, which then never ends.
     failed: AtomicBool,
     /// How often helpers were called. Held only to fall asleep and to wake sleepers, so that no call is missed.
     calls: Mutex<u32>,
     /// Helpers are called.
-    call: Condvar,
+    called: Condvar,
     /// A run is over, or a helper failed.
-    end: Condvar,
+    over: Condvar,
 }
 
 // SAFETY: `job` is written between two runs by the thread that set `busy`, and read by threads that hold one of the run's
@@ -105,54 +105,56 @@ unsafe impl Sync for Threads {}
 impl Threads {
     pub(crate) const fn new() -> Self {
         Self {
-            stretches: [const { Stretch(AtomicU32::new(0)) }; MOST_STRETCHES],
+            stretches: [const { Stretch(AtomicU32::new(0)) }; MOST_THREADS],
             tasks: AtomicU32::new(0),
             job: UnsafeCell::new(None),
             done: AtomicU32::new(0),
             busy: AtomicBool::new(false),
             helpers: AtomicUsize::new(0),
-            members: AtomicUsize::new(0),
+            members: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             calls: Mutex::new(0),
-            call: Condvar::new(),
-            end: Condvar::new(),
+            called: Condvar::new(),
+            over: Condvar::new(),
         }
     }
 
-    /// Says how many threads may help at the same time: from now on work is split for them.
+    /// Says how many threads may help at the same time: work is split for them. Before the first run only.
     pub(crate) fn set_helpers(&self, helpers: usize) {
-        self.helpers.store(helpers, Ordering::Relaxed);
+        self.helpers.store(helpers.min(MOST_THREADS - 1), Ordering::Relaxed);
     }
 
     /// Works for this pool, for ever.
     pub(crate) fn help(&self) -> ! {
         let mut seen = 0;
         loop {
-            if look(LOOKS, || self.is_full() || self.has_task())
-                && let Some(members) = self.join()
+            let looks = LOOKS / self.threads();
+            if look(looks, || self.is_full() || self.has_task())
+                && let Some(seat) = self.join()
             {
-                while look(LOOKS, || self.has_task()) {
-                    self.take_tasks(1 + members);
+                while look(looks, || self.has_task()) {
+                    self.take_tasks(1 + seat);
                 }
-                self.members.fetch_sub(1, Ordering::AcqRel);
+                self.members.fetch_and(!(1 << seat), Ordering::AcqRel);
             }
-            let mut calls = self.calls();
+            let mut calls = self.lock();
             while *calls == seen {
-                calls = self.call.wait(calls).unwrap_or_else(PoisonError::into_inner);
+                calls = self.called.wait(calls).unwrap_or_else(PoisonError::into_inner);
             }
             seen = *calls;
         }
     }
 
     fn is_full(&self) -> bool {
-        self.members.load(Ordering::Acquire) >= self.helpers.load(Ordering::Relaxed)
+        self.members.load(Ordering::Acquire).count_ones() as usize >= self.helpers.load(Ordering::Relaxed)
     }
 
-    /// Becomes a member, unless there are enough; how many others there are.
+    /// Becomes a member, unless there are enough: which one.
     fn join(&self) -> Option<usize> {
         let helpers = self.helpers.load(Ordering::Relaxed);
-        let join = |members| (members < helpers).then_some(members + 1);
-        self.members.fetch_update(Ordering::AcqRel, Ordering::Acquire, join).ok()
+        let seat = |members: u64| members.trailing_ones() as usize;
+        let join = |members: u64| ((members.count_ones() as usize) < helpers).then(|| members | 1 << seat(members));
+        self.members.fetch_update(Ordering::AcqRel, Ordering::Acquire, join).ok().map(seat)
     }
 
     /// Says that a helper stopped in the middle of a task: whoever waits for it panics.
@@ -163,37 +165,28 @@ impl Threads {
 
     /// The stretches of a run, one for each thread.
     fn stretches(&self) -> &[Stretch] {
-        &self.stretches[..self.threads().min(MOST_STRETCHES)]
+        &self.stretches[..self.threads()]
     }
 
     fn has_task(&self) -> bool {
         self.stretches().iter().any(|stretch| !stretch.is_empty())
     }
 
-    /// Does the tasks of the thread's `own` stretch, and then what others have left.
+    /// Does tasks until there are none left: those of the thread's `own` stretch, or else what others have.
     fn take_tasks(&self, own: usize) {
+        let (before, from_own) = self.stretches().split_at(own);
+        let others = || from_own.iter().skip(1).chain(before);
+        let take = || from_own[0].take_first().or_else(|| others().find_map(Stretch::take_last));
         let mut count = 0;
-        let mut work = |task: usize| {
+        while let Some(task) = take() {
             // SAFETY: this thread holds a task that is not done, so that `run` has not returned: the job is the one it was
-            // called with.
+            // called with. (A panic ends a run early; in WebAssembly it frees nothing.)
             unsafe {
                 if let Some(job) = *self.job.get() {
                     (*job)(task);
                 }
             }
             count += 1;
-        };
-        let stretches = self.stretches();
-        let (before, from_own) = stretches.split_at(own.min(stretches.len()));
-        if let Some(own) = from_own.first() {
-            while let Some(task) = own.take_first() {
-                work(task);
-            }
-        }
-        for other in from_own.iter().skip(1).chain(before) {
-            while let Some(task) = other.take_last() {
-                work(task);
-            }
         }
         // The last one out: the caller may be asleep.
         if count > 0 && self.done.fetch_add(count, Ordering::AcqRel) + count == self.tasks.load(Ordering::Relaxed) {
@@ -201,17 +194,17 @@ impl Threads {
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, u32> {
+    fn lock(&self) -> MutexGuard<'_, u32> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls helpers, if more of them may help.
-    fn call(&self) {
+    /// Calls helpers, if more of them may help. Who stops helping at this very moment misses a run; the next one calls it.
+    fn call_helpers(&self) {
         if !self.is_full() {
-            let mut calls = self.calls();
+            let mut calls = self.lock();
             *calls = calls.wrapping_add(1);
             drop(calls);
-            self.call.notify_all();
+            self.called.notify_all();
         }
     }
 
@@ -221,16 +214,16 @@ impl Threads {
         if look(CALLER_LOOKS, is_over) {
             return;
         }
-        let mut guard = self.calls();
+        let mut guard = self.lock();
         while !is_over() {
-            guard = self.end.wait(guard).unwrap_or_else(PoisonError::into_inner);
+            guard = self.over.wait(guard).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// The lock is taken so that the caller is not between having looked and having fallen asleep.
     fn wake_caller(&self) {
-        drop(self.calls());
-        self.end.notify_all();
+        drop(self.lock());
+        self.over.notify_all();
     }
 }
 
@@ -261,11 +254,11 @@ impl Pool for Threads {
         unsafe { *self.job.get() = Some(std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(task)) };
         self.done.store(0, Ordering::Relaxed);
         self.tasks.store(tasks as u32, Ordering::Relaxed);
-        // Before there is anything to take: who is woken on the caller's own processor may run at once, and must not be the
-        // first to join.
-        self.call();
+        // Before there is anything to take: who is woken on the caller's own processor may run at once, until it is tired of
+        // looking, and must not be the first to join.
+        self.call_helpers();
         let stretches = self.stretches();
-        for (index, stretch) in stretches.iter().enumerate() {
+        for (index, stretch) in stretches.iter().enumerate().rev() {
             stretch.set(share(tasks, stretches.len(), index));
         }
         self.take_tasks(0);

@@ -10,7 +10,7 @@ pub fn help_threads() {
     POOL.help()
 }
 
-/// Says that so many threads take part besides the calling one.
+/// Says how many threads may help the calling one at the same time.
 #[wasm_bindgen(js_name = setHelpers)]
 pub fn set_helpers(helpers: usize) {
     POOL.set_helpers(helpers);

@@ -10,11 +10,10 @@ import { candleOut } from "../setup/candle.mjs";
 import { peakMemory, residentMemory } from "./memory.mjs";
 import { modelsFolder } from "../setup/models.mjs";
 import { peersFolder } from "../setup/peers.mjs";
+import { SETTLE } from "./turns.mjs";
 
 /** A page that does nothing longer than this is given up. */
 const PATIENCE = 240_000;
-/** Milliseconds that a call waits in its tab. */
-const SETTLE = 20;
 
 /** Starts the server and the browser; `chrome` is the browser's path. */
 export async function openBrowser(chrome) {

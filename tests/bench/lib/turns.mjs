@@ -2,6 +2,9 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** Milliseconds that a call into a tab waits there, before it begins. */
+export const SETTLE = 20;
+
 /** The first line of what went wrong, without Playwright's part of it, short enough for a table. */
 export const reasonOf = (error) =>
   String(error?.message ?? error)

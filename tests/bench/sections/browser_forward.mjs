@@ -3,15 +3,12 @@
 import { candle, clipVision, onnxruntimeWeb } from "../lib/contenders.mjs";
 import { cosine, summary, worst } from "../lib/statistics.mjs";
 import { megabytes, nearOne, ratio, spread } from "../lib/table.mjs";
-import { startAll, takeTurns } from "../lib/turns.mjs";
+import { SETTLE, startAll, takeTurns } from "../lib/turns.mjs";
 import { readModel } from "../setup/models.mjs";
 
 const KINDS = ["f32", "int8"];
 /** Pictures whose embeddings are compared with torch's; the section `accuracy` takes all of them. */
 const COMPARED = 8;
-
-/** Passes of a turn, of which the median counts: of one picture three, as a machine's hiccups are as long as a picture takes. */
-const passesOf = (batch) => (batch === 1 ? 3 : 1);
 
 const upTo = (count) => Array.from({ length: count }, (_, index) => index);
 
@@ -29,7 +26,7 @@ async function inspect({ runner, reason }, references) {
 }
 
 /** A section of `model`, `batch` pictures a turn, with contenders of each number of threads. */
-function section({ name, what, model, batch, threads, rounds, warmUp }) {
+function section({ name, what, model, batch, threads, rounds, warmUp, passes = 1 }) {
   return {
     name,
     what,
@@ -45,9 +42,9 @@ function section({ name, what, model, batch, threads, rounds, warmUp }) {
       const started = await startAll(contenders, bench.say);
       const inspected = await Promise.all(started.map((contender) => inspect(contender, references)));
       const turn = async (runner) => {
-        const passes = [];
-        for (let pass = 0; pass < passesOf(batch); pass += 1) passes.push(await runner.call("forward", upTo(batch)));
-        return summary(passes).median;
+        const times = [];
+        while (times.length < passes) times.push(await runner.call("forward", upTo(batch)));
+        return summary(times).median;
       };
       const timed = await takeTurns(started, turn, { rounds: bench.rounds, warmUp });
       const results = [];
@@ -56,7 +53,7 @@ function section({ name, what, model, batch, threads, rounds, warmUp }) {
         results.push({ ...contender, ...inspected[index], ...memory, values, time: summary(values) });
         await runner?.stop();
       }
-      return [{ title: title(batch), ...tableOf(results, { batch, weights }), raw: results }];
+      return [{ title: title(batch), ...tableOf(results, { batch, weights, passes }), raw: results }];
     },
   };
 }
@@ -68,7 +65,7 @@ const same = (results, { name, kind, threads }, change) => {
   return results.find((other) => Object.entries(wanted).every(([key, value]) => other[key] === value));
 };
 
-function tableOf(results, { batch, weights }) {
+function tableOf(results, { batch, weights, passes }) {
   const rows = results.filter(({ reason }) => !reason).map((result) => {
     const peer = same(results, result, { name: `onnxruntime-web ${result.kind}` });
     const single = result.threads > 1 ? same(results, result, { threads: 1 }) : undefined;
@@ -92,20 +89,21 @@ function tableOf(results, { batch, weights }) {
     rows,
     skipped: results.filter(({ reason }) => reason).map(({ name, threads, reason }) => ({ name: `${name}, threads: ${threads}`, reason })),
     notes: [
-      `The weights are ${megabytes(weights)} MB in f32. ${batch === 1 ? `A turn is ${passesOf(batch)} pictures, of which the median counts. ` : ""}clip-vision's time is its own \`timings.forward\`${batch === 1 ? "" : ", summed"}; ` +
+      `The weights are ${megabytes(weights)} MB in f32. ` +
+        (passes > 1 ? `A turn is ${passes} pictures, of which the median counts: a machine's hiccups are as long as a picture takes. ` : "") +
+        `Before each there is a pause of ${SETTLE} ms. clip-vision's time is its own \`timings.forward\`${batch === 1 ? "" : ", summed"}; ` +
         `onnxruntime-web's is that of \`session.run\` in a worker. Cosines: the worst of ${COMPARED} pictures.`,
     ],
   };
 }
 
-/** The compilers of V8 are busy with a wasm file for some eight pictures, on the core that a second thread should have. */
-const WARM_UP = 8;
-const both = { threads: [1, 2], rounds: 9, warmUp: WARM_UP };
+/** V8 compiles parts of a wasm file for some twenty pictures, on the core that a second thread should have. */
+const both = { threads: [1, 2], rounds: 9, warmUp: 4, passes: 3 };
 
 export default [
   section({ name: "b32", what: "ViT-B/32 in Chromium, one picture at a time", model: "b32", batch: 1, ...both }),
-  section({ name: "b32x8", what: "ViT-B/32 in Chromium, eight pictures at a time", model: "b32", batch: 8, ...both, rounds: 7, warmUp: 2 }),
+  section({ name: "b32x8", what: "ViT-B/32 in Chromium, eight pictures at a time", model: "b32", batch: 8, ...both, rounds: 7, warmUp: 2, passes: 1 }),
   section({ name: "tiny", what: "TinyCLIP-ViT-8M/16 in Chromium, one picture at a time", model: "tiny", batch: 1, ...both }),
-  section({ name: "tinyx8", what: "TinyCLIP-ViT-8M/16 in Chromium, eight pictures at a time", model: "tiny", batch: 8, ...both }),
+  section({ name: "tinyx8", what: "TinyCLIP-ViT-8M/16 in Chromium, eight pictures at a time", model: "tiny", batch: 8, ...both, warmUp: 2, passes: 1 }),
   section({ name: "l14", what: "ViT-L/14 in Chromium, one picture at a time", model: "l14", batch: 1, threads: [1], rounds: 7, warmUp: 2 }),
 ];

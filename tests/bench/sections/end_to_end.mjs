@@ -34,7 +34,7 @@ export default {
     ]);
     const started = await startAll(contenders, bench.say);
     for (const { runner } of started) for (const photo of PHOTOS) await runner?.call("readPhoto", photo);
-    const timed = await takeTurns(started, embedPhotos(photoReferences), { rounds: bench.rounds, warmUp: 1 });
+    const timed = await takeTurns(started, embedPhotos(photoReferences), { rounds: bench.rounds, warmUp: 4 });
     for (const { runner } of timed) await runner?.stop();
 
     const timesOf = ({ values }, photo) => summary(values.map((answers) => answers[photo].ms));
