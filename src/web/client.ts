@@ -2,10 +2,10 @@
  * The page's half of the conversation: owns the worker, knows what it owes to whom, and settles every promise whatever
  * becomes of the worker.
  *
- * A worker with one model in it is a {@link Session}. It ends when its engine crashes, when its script fails, or with
- * `close()`; all of its pending calls are rejected then, and, unless it was closed, the next call opens another session
- * with the same model. A call that was taken back (`signal`) is forgotten at once; what the worker still says of it is
- * dropped.
+ * A worker with one model in it, and the workers that are its threads, are a {@link Session}. It ends when its engine
+ * crashes, when its script fails, or with `close()`; all of its pending calls are rejected then, and, unless it was closed,
+ * the next call opens another session with the same model. A call that was taken back (`signal`) is forgotten at once; what
+ * the worker still says of it is dropped.
  */
 
 import { ClipVisionError, fromWireError } from "./errors.js";
@@ -66,7 +66,7 @@ export class LostCall extends ClipVisionError {}
 
 type ResultOf<Name extends CallName> = Calls[Name]["result"];
 
-const VERSION: ProtocolVersion = 3;
+const VERSION: ProtocolVersion = 4;
 
 /** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
 const START_TIMEOUT = 60_000;
@@ -74,10 +74,12 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1; // of setTimeout
 
 const crash = (message: string, cause?: unknown): ClipVisionError => new LostCall("worker-crashed", message, { cause });
 
-/** One worker with its pending calls. */
+/** One worker with its threads and its pending calls. */
 class Session {
   readonly ready: Promise<LoadedModel>;
   readonly #worker: WorkerLike;
+  readonly #createWorker: () => WorkerLike;
+  readonly #threads: WorkerLike[] = [];
   readonly #fetches: FetchService | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #onEnd: (session: Session) => void;
@@ -94,6 +96,7 @@ class Session {
   ) {
     this.#onEnd = onEnd;
     this.#onWarning = onWarning;
+    this.#createWorker = createWorker;
     this.#worker = createWorker();
     this.#silence = setTimeout(() => this.#silent(startTimeout), Math.min(startTimeout, LONGEST_TIMEOUT));
     this.#worker.onmessage = (event) => this.#receive(event.data as Response);
@@ -147,6 +150,7 @@ class Session {
     clearTimeout(this.#silence);
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
+    for (const thread of this.#threads) thread.terminate();
     this.#fetches?.abortAll();
     this.#onEnd(this);
     for (const [id, { reject }] of this.#pending) reject(id === culprit ? error.cause : error);
@@ -188,6 +192,24 @@ class Session {
         return void this.#fetches?.answer(message.ticket, message.url, message.headers);
       case "fetch-abort":
         return this.#fetches?.abort(message.ticket);
+      case "thread":
+        return this.#startThread(message.ticket, message.port);
+    }
+  }
+
+  /** Starts a worker that computes for this one. It answers through the port, if it can be started. */
+  #startThread(ticket: number, port: MessagePort): void {
+    const fail = () => this.#post({ type: "thread-failed", ticket }, []);
+    try {
+      const thread = this.#createWorker();
+      this.#threads.push(thread);
+      thread.onerror = (event) => {
+        event.preventDefault?.();
+        fail();
+      };
+      thread.postMessage({ type: "help", port }, [port]);
+    } catch {
+      fail();
     }
   }
 

@@ -31,6 +31,7 @@ import type {
   LoadedModel,
   Request,
   Response,
+  ThreadRequest,
   Timings,
   WireDecoding,
   WireLoad,
@@ -125,7 +126,7 @@ export class Dispatcher {
   }
 
   /** Takes a message from the page. Never throws. */
-  handle(request: Request): void {
+  handle(request: Exclude<Request, ThreadRequest>): void {
     if (this.#crashed) return; // the page has been told, and ends this worker
     switch (request.type) {
       case "cancel":

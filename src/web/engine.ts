@@ -7,8 +7,7 @@
  */
 
 import { ClipVisionError, isCoded } from "./errors.js";
-import type { Flavour } from "./flavour.js";
-import { startHelpers } from "./threads.js";
+import type { Flavour, ThreadsFlavour } from "./flavour.js";
 import { checkStatus, describeFailure, type Fetch } from "./files.js";
 import type { Precision, WireOpacity, WirePixels } from "./protocol.js";
 
@@ -127,15 +126,16 @@ export interface Engine {
 const PANIC_LISTENER = "__clipVisionPanic";
 
 /**
- * Downloads and instantiates the wasm file, and starts its threads. The global listener for panics is set once, before
- * any Rust runs.
+ * Downloads and instantiates the wasm file. The global listener for panics is set once, before any Rust runs.
+ *
+ * @param startThreads starts its threads, for a build that has them
  */
 export async function startEngine(
   flavour: Flavour,
   url: string,
-  threads: number,
   fetch: Fetch,
   signal: AbortSignal,
+  startThreads?: (flavour: ThreadsFlavour, module: WebAssembly.Module) => Promise<void>,
 ): Promise<Engine> {
   let panic: string | undefined;
   Object.assign(globalThis, { [PANIC_LISTENER]: (message: string) => void (panic ??= message) });
@@ -151,7 +151,7 @@ export async function startEngine(
     if (flavour.memory) {
       const module = await compile(response);
       await flavour.glue.default({ module_or_path: module, memory: flavour.memory });
-      await startHelpers(flavour, module, threads - 1);
+      await startThreads?.(flavour, module);
       memory = flavour.memory;
     } else {
       ({ memory } = await flavour.glue.default({ module_or_path: response }));

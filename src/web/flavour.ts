@@ -13,7 +13,10 @@ type ThreadsName = "simd-threads" | "relaxed-threads";
 /** A build of the engine: what wasm-bindgen wrote around it, and its wasm file. */
 export type Flavour =
   | (Builds[Exclude<Name, ThreadsName>] & { name: Exclude<Name, ThreadsName>; memory?: undefined })
-  | (Builds[ThreadsName] & { name: ThreadsName; memory: WebAssembly.Memory });
+  | ThreadsFlavour;
+
+/** One with threads, and the memory that they share. */
+export type ThreadsFlavour = Builds[ThreadsName] & { name: ThreadsName; memory: WebAssembly.Memory };
 
 /** A module of one function, whose body is `i8x16.popcnt (i8x16.splat 0)`: valid where there is 128-bit SIMD. */
 // prettier-ignore

@@ -3,14 +3,15 @@
  *
  * A call is one message with an `id` of the client's choosing; the worker answers it with exactly one `done`, `failed`
  * or `crashed` of the same `id`, unless the client took it back with `cancel`. Answers come in any order. What the
- * worker wants of the page (a `fetch` through the function that the application gave) has a `ticket` of the worker's
- * choosing, answered by `fetched` or `fetch-failed`.
+ * worker wants of the page has a `ticket` of the worker's choosing: a `fetch` through the function that the application
+ * gave, answered by `fetched` or `fetch-failed`, and a `thread`, another worker of the same script, which hears `help` and
+ * nothing else.
  */
 
 import type { WireError } from "./errors.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export type ProtocolVersion = 3;
+export type ProtocolVersion = 4;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
@@ -193,9 +194,16 @@ export type CallRequest = {
   [Name in CallName]: { type: Name; id: number; argument: Calls[Name]["argument"] };
 }[CallName];
 
+/** Page -> worker, about the engine's threads. */
+export type ThreadRequest =
+  /** Be a thread of the engine at the port's other end. */
+  | { type: "help"; port: MessagePort }
+  | { type: "thread-failed"; ticket: number };
+
 /** Page -> worker. */
 export type Request =
   | CallRequest
+  | ThreadRequest
   | { type: "cancel"; id: number }
   | {
       type: "fetched";
@@ -221,4 +229,6 @@ export type Response =
   /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
   | { type: "crashed"; id?: number; error: WireError }
   | { type: "fetch"; ticket: number; url: string; headers?: Record<string, string> }
-  | { type: "fetch-abort"; ticket: number };
+  | { type: "fetch-abort"; ticket: number }
+  /** Another worker is to be started, and given this port. */
+  | { type: "thread"; ticket: number; port: MessagePort };

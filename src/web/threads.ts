@@ -1,19 +1,19 @@
 /**
  * The engine's threads: more workers of the worker's own script, each with an instance of the same module on the same
- * memory. They wait for work inside WebAssembly and never listen to messages again; they end with the worker that
- * started them, whose children they are.
+ * memory. They wait for work inside WebAssembly and never listen to messages again.
  *
- * No second script, so that no bundler has to find one: the script tells by the worker's name what it is to be.
+ * The page starts them, as it starts the worker itself, so that no bundler has to find another script, and ends them with it.
+ * The worker could start workers of its own, but in Firefox that may last for ever while somebody debugs the page: the two
+ * wait for one condition, of which only one of them hears (`WorkerPrivate::SetIsDebuggerRegistered`). What the engine and a
+ * thread have to tell each other goes through a port that the page hands on: it never holds the engine's memory.
  */
 
-import type { Flavour } from "./flavour.js";
+import type { ThreadsFlavour } from "./flavour.js";
+import type { Response } from "./protocol.js";
 
-type ThreadsFlavour = Extract<Flavour, { memory: WebAssembly.Memory }>;
 
 type GlueOf = (name: ThreadsFlavour["name"]) => ThreadsFlavour["glue"] | undefined;
 
-/** What a worker is called that is to be a thread. */
-const THREAD = "clip-vision thread";
 /** Milliseconds that a thread may take to start. It is rather done without than waited for. */
 const PATIENCE = 10_000;
 /** A thread's stack: the kernels need little. A multiple of WebAssembly's page. */
@@ -30,83 +30,80 @@ interface Start {
   memory: WebAssembly.Memory;
 }
 
-interface ThreadScope {
-  readonly name?: string;
-  postMessage(message: "ready" | "failed"): void;
-  addEventListener(type: "message", listener: (event: MessageEvent<Start>) => void): void;
-}
+/** What a thread says: that it listens; that it waits for work; that it can't. */
+type Word = "here" | "ready" | "failed";
 
 /** Threads to compute with unless it is said: one core is left for the page. */
 export function defaultThreads(): number {
   return Math.min(Math.max((globalThis.navigator?.hardwareConcurrency ?? 1) - 1, 1), MOST_THREADS);
 }
 
-/**
- * Starts threads of which so many help at the same time, and tells the engine how many that are: one that can't start is done
- * without. There is a spare one, since it is not foreseeable whose processor will be free (`kernels/threads.rs`).
- */
-export async function startHelpers(flavour: ThreadsFlavour, module: WebAssembly.Module, count: number): Promise<void> {
-  const start: Start = { name: flavour.name, module, memory: flavour.memory };
-  const started = await Promise.all(Array.from({ length: count + SPARE }, () => startHelper(start)));
-  flavour.glue.setHelpers(Math.min(started.filter(Boolean).length, count));
-}
+/** The worker's end: has threads started. */
+export class Helpers {
+  #tickets = 0;
+  readonly #starting = new Map<number, (ready: boolean) => void>();
+  readonly #post: (message: Response, transfer: Transferable[]) => void;
 
-function startHelper(start: Start): Promise<boolean> {
-  return new Promise((resolve) => {
-    let worker: Worker | undefined;
-    const timer = setTimeout(() => give(false), PATIENCE);
-    const give = (ready: boolean) => {
-      clearTimeout(timer);
-      if (worker) worker.onmessage = worker.onerror = null;
-      if (!ready) worker?.terminate();
-      resolve(ready);
-    };
-    try {
-      // What some bundlers make of this script is no module.
-      worker = new Worker(globalThis.location.href, { type: isModule() ? "module" : "classic", name: THREAD });
-      worker.onmessage = ({ data }) => give(data === "ready");
-      worker.onerror = (event) => {
-        event.preventDefault();
-        give(false);
+  /** @param post sends a message to the page */
+  constructor(post: (message: Response, transfer: Transferable[]) => void) {
+    this.#post = post;
+  }
+
+  /**
+   * Starts threads of which so many help at the same time, and tells the engine how many that are: one that can't start is
+   * done without. There is a spare one, since it is not foreseeable whose processor will be free (`kernels/threads.rs`).
+   */
+  async start(flavour: ThreadsFlavour, module: WebAssembly.Module, count: number): Promise<void> {
+    const start: Start = { name: flavour.name, module, memory: flavour.memory };
+    const started = await Promise.all(Array.from({ length: count + SPARE }, () => this.#startOne(start)));
+    flavour.glue.setHelpers(Math.min(started.filter(Boolean).length, count));
+  }
+
+  /** The page could not start the worker of this thread. */
+  fail(ticket: number): void {
+    this.#starting.get(ticket)?.(false);
+  }
+
+  #startOne(start: Start): Promise<boolean> {
+    return new Promise((resolve) => {
+      const ticket = (this.#tickets += 1);
+      const { port1: thread, port2: port } = new MessageChannel();
+      const give = (ready: boolean) => {
+        clearTimeout(timer);
+        this.#starting.delete(ticket);
+        thread.close();
+        resolve(ready);
       };
-      worker.postMessage(start);
-    } catch {
-      give(false);
-    }
-  });
-}
-
-/**
- * Whether this worker was started as a module, where `importScripts` is there but may not be called: a TypeError. Firefox
- * says so only when it is given something; what is no address is refused without being looked for.
- */
-function isModule(): boolean {
-  try {
-    (globalThis as unknown as { importScripts(url: string): void }).importScripts("http://");
-    return false;
-  } catch (error) {
-    return error instanceof TypeError;
+      const timer = setTimeout(() => give(false), PATIENCE);
+      this.#starting.set(ticket, give);
+      thread.onmessage = ({ data }: MessageEvent<Word>) => {
+        if (data !== "here") return give(data === "ready");
+        try {
+          thread.postMessage(start);
+        } catch {
+          give(false); // a browser that sends no shared memory through a port
+        }
+      };
+      this.#post({ type: "thread", ticket, port }, [port]);
+    });
   }
 }
 
-/** Whether this worker is to be a thread. */
-export function isThread(): boolean {
-  return (globalThis as unknown as ThreadScope).name === THREAD;
+/** Is a thread of the engine at the port's other end, from now on; `glueOf` gives the glue of a build. */
+export function beThread(port: MessagePort, glueOf: GlueOf): void {
+  const say = (word: Word) => port.postMessage(word);
+  port.onmessage = ({ data }: MessageEvent<Start>) => void help(data, glueOf(data.name), say);
+  port.onmessageerror = () => say("failed");
+  say("here");
 }
 
-/** Is a thread, from the first message on; `glueOf` gives the glue of a build. */
-export function beThread(glueOf: GlueOf): void {
-  const scope = globalThis as unknown as ThreadScope;
-  scope.addEventListener("message", ({ data }) => void help(scope, data, glueOf(data.name)));
-}
-
-async function help(scope: ThreadScope, { module, memory }: Start, glue: ReturnType<GlueOf>): Promise<void> {
+async function help({ module, memory }: Start, glue: ReturnType<GlueOf>, say: (word: Word) => void): Promise<void> {
   try {
     await glue?.default({ module_or_path: module, memory, thread_stack_size: STACK_BYTES });
   } catch {
-    return scope.postMessage("failed"); // no memory for its stack, say
+    return say("failed"); // no memory for its stack, say
   }
-  scope.postMessage("ready");
+  say("ready");
   try {
     glue?.helpThreads();
   } catch (error) {

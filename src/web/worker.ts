@@ -1,6 +1,7 @@
 /**
- * The worker's entry: wires the {@link Dispatcher} to this worker's messages, to the engine and to the browser. Started
- * by `client.ts`; a page whose bundler or policy wants the file elsewhere names it with `workerUrl`.
+ * The worker's entry: wires the {@link Dispatcher} to this worker's messages, to the engine and to the browser, or is one
+ * of the engine's threads, if that is what it is told first. Started by `client.ts`; a page whose bundler or policy wants
+ * the file elsewhere names it with `workerUrl`.
  */
 
 import { Dispatcher } from "./dispatcher.js";
@@ -11,7 +12,7 @@ import { decodeInBrowser, readPixels } from "./pixels.js";
 import type { Request, Response } from "./protocol.js";
 import { sleep } from "./retry.js";
 import { openStore, withLock } from "./store.js";
-import { beThread, defaultThreads, isThread } from "./threads.js";
+import { beThread, defaultThreads, Helpers } from "./threads.js";
 import { createTokenizer } from "./tokenizer.js";
 import { builds } from "./wasm/index.js";
 
@@ -26,18 +27,22 @@ interface WorkerScope {
 const scope = globalThis as unknown as WorkerScope;
 const post = (message: Response, transfer: Transferable[] = []): void => scope.postMessage(message, transfer);
 
-/** Answers the page. */
-function serve(): void {
+const helpers = new Helpers(post);
+let dispatcher: Dispatcher | undefined;
+
+function createDispatcher(): Dispatcher {
   // A message to ourselves comes after all messages that were sent before it.
   const turns = new MessageChannel();
   const waiting: (() => void)[] = [];
   turns.port1.onmessage = () => waiting.shift()?.();
 
-  const dispatcher = new Dispatcher({
+  return new Dispatcher({
     post,
     startEngine: async (wasmUrl, threads = defaultThreads(), fetch, signal) => {
       const flavour = chooseFlavour(threads, wasmUrl && flavourOfUrl(wasmUrl));
-      return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), threads, fetch, signal);
+      return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), fetch, signal, (threaded, module) =>
+        helpers.start(threaded, module, threads - 1),
+      );
     },
     fetch: (url, init) => fetch(url, init),
     loading: { sleep, origin: location.origin, openStore, lock: withLock },
@@ -51,18 +56,23 @@ function serve(): void {
       }),
     now: () => performance.now(),
   });
-
-  scope.addEventListener("message", (event) => dispatcher.handle(event.data));
-  // What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
-  scope.addEventListener("messageerror", () => {
-    post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
-  });
-  scope.addEventListener("unhandledrejection", (event) => {
-    post({ type: "crashed", error: toWireError(event.reason) });
-  });
-  post({ type: "hello", version: 3 });
 }
 
-// The engine's threads are started from this same script.
-if (isThread()) beThread((name) => builds[name]?.glue);
-else serve();
+scope.addEventListener("message", ({ data: request }) => {
+  switch (request.type) {
+    case "help":
+      return beThread(request.port, (name) => builds[name]?.glue);
+    case "thread-failed":
+      return helpers.fail(request.ticket);
+    default:
+      return (dispatcher ??= createDispatcher()).handle(request);
+  }
+});
+// What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
+scope.addEventListener("messageerror", () => {
+  post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
+});
+scope.addEventListener("unhandledrejection", (event) => {
+  post({ type: "crashed", error: toWireError(event.reason) });
+});
+post({ type: "hello", version: 4 });

@@ -26,7 +26,7 @@ function clientWith(script: (request: CallRequest, worker: FakeWorker) => void =
     createWorker: () => {
       const worker = new FakeWorker((message: Request) => {
         if (message.type === "load") {
-          worker.send({ type: "hello", version: 3 });
+          worker.send({ type: "hello", version: 4 });
           worker.send({ type: "progress", id: message.id, progress: { stage: "weights", file: "w", loaded: 1 } });
           worker.send({ type: "done", id: message.id, result: LOADED });
         } else if (message.type === "embed" || message.type === "tensor") {
@@ -197,7 +197,7 @@ describe("a worker that dies", () => {
   });
 
   it("of another release is not talked to", async () => {
-    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 as 3 }));
+    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 as 4 }));
     const error = await rejection(new Client({ load: load(), createWorker: () => worker }).start());
     expect(error).toMatchObject({ code: "worker-crashed", message: expect.stringContaining("release") });
   });
@@ -278,6 +278,48 @@ describe("close", () => {
     const work = rejection(client.call("embed", photo("x"), []));
     client.close();
     expect(await work).toMatchObject({ code: "closed" });
+  });
+});
+
+describe("threads", () => {
+  /** A client whose first worker asks for a thread; `others` makes the workers that become threads. */
+  function clientWithThread(others: () => FakeWorker) {
+    const port = new MessageChannel().port2;
+    const failed: number[] = [];
+    const worker = new FakeWorker((message) => {
+      if (message.type === "load") {
+        worker.send({ type: "thread", ticket: 7, port }, [port]);
+        worker.send({ type: "done", id: message.id, result: LOADED });
+      }
+      if (message.type === "thread-failed") failed.push(message.ticket);
+    });
+    let started = 0;
+    const client = new Client({ load: load(), createWorker: () => ((started += 1) === 1 ? worker : others()) });
+    return { client, worker, failed };
+  }
+
+  it("are workers that are given the port, and end with the worker", async () => {
+    const thread = new FakeWorker(() => undefined);
+    const { client, worker, failed } = clientWithThread(() => thread);
+    await client.start();
+    expect(thread.received).toMatchObject([{ type: "help", port: expect.any(MessagePort) }]);
+    expect(failed).toEqual([]);
+    client.close();
+    expect([worker.terminated, thread.terminated]).toEqual([true, true]);
+  });
+
+  it("that can't be started are done without", async () => {
+    const thread = new FakeWorker(() => undefined);
+    const late = clientWithThread(() => thread);
+    await late.client.start();
+    thread.onerror!({ message: "no script" } as ErrorEvent);
+    const none = clientWithThread(() => {
+      throw new Error("no workers any more");
+    });
+    await none.client.start();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect([late.failed, none.failed]).toEqual([[7], [7]]);
+    for (const { client } of [late, none]) client.close();
   });
 });
 

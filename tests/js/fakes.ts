@@ -422,8 +422,8 @@ export class FakeWorker implements WorkerLike {
     queueMicrotask(() => !this.terminated && this.script(cloned, this));
   }
 
-  send(message: Message): void {
-    this.onmessage?.({ data: structuredClone(message) } as MessageEvent);
+  send(message: Message, transfer: Transferable[] = []): void {
+    this.onmessage?.({ data: structuredClone(message, { transfer: transfer as never }) } as MessageEvent);
   }
 
   terminate(): void {

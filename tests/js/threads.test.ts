@@ -1,0 +1,78 @@
+import { describe, expect, it, vi } from "vitest";
+import type { ThreadsFlavour } from "../../src/web/flavour.ts";
+import type { Response } from "../../src/web/protocol.ts";
+import { beThread, Helpers } from "../../src/web/threads.ts";
+
+/** The smallest module there is. */
+const MODULE = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+const MEMORY = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+const patience = 10_000;
+
+type Asked = Extract<Response, { type: "thread" }>;
+
+/** Starts two helpers and a spare one, whose page is `page`; `helping` is what the engine hears of it. */
+function start(page: (asked: Asked, helpers: Helpers) => void) {
+  const helping: number[] = [];
+  const flavour = {
+    name: "simd-threads",
+    memory: MEMORY,
+    glue: { setHelpers: (count: number) => helping.push(count) },
+  } as unknown as ThreadsFlavour;
+  const helpers: Helpers = new Helpers((message) => page(message as Asked, helpers));
+  return { helping, started: helpers.start(flavour, MODULE, 2) };
+}
+
+/** A build whose threads return at once; `broken` can't be instantiated. */
+function glue(broken = false) {
+  const calls: unknown[] = [];
+  return {
+    calls,
+    glueOf: () =>
+      ({
+        default: async (init: unknown) => {
+          if (broken) throw new RangeError("no memory");
+          calls.push(init);
+        },
+        helpThreads: () => calls.push("help"),
+      }) as never,
+  };
+}
+
+describe("threads", () => {
+  it("get the module and the memory, and are as many as are to help", async () => {
+    const { calls, glueOf } = glue();
+    const { helping, started } = start(({ port }) => beThread(port, glueOf));
+    await started;
+    expect(helping).toEqual([2]);
+    const inits = calls.filter((call) => call !== "help") as { module_or_path: unknown; memory: WebAssembly.Memory }[];
+    expect(inits).toHaveLength(3);
+    for (const { module_or_path: module, memory } of inits) {
+      expect(module).toBeInstanceOf(WebAssembly.Module);
+      expect(memory.buffer).toBeInstanceOf(SharedArrayBuffer);
+    }
+    expect(calls.filter((call) => call === "help")).toHaveLength(3);
+  });
+
+  it("that fail are done without: no worker, and no memory for a stack", async () => {
+    const one = glue();
+    const { helping, started } = start(({ ticket, port }, helpers) => {
+      if (ticket === 1) helpers.fail(ticket);
+      else beThread(port, ticket === 2 ? glue(true).glueOf : one.glueOf);
+    });
+    await started;
+    expect(helping).toEqual([1]);
+    expect(one.calls).toHaveLength(2);
+  });
+
+  it("that say nothing are not waited for", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { helping, started } = start(() => undefined);
+      vi.advanceTimersByTime(patience);
+      await started;
+      expect(helping).toEqual([0]);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
