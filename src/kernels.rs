@@ -35,6 +35,8 @@ mod scalar;
 mod simd;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod simd128;
+#[cfg(any(not(target_arch = "wasm32"), target_feature = "atomics"))]
+mod stretch;
 #[cfg(any(all(test, not(target_arch = "wasm32")), all(target_arch = "wasm32", target_feature = "atomics")))]
 mod threads;
 mod tile;
@@ -55,6 +57,8 @@ pub(crate) use pool::Pool;
 #[cfg(any(test, all(target_arch = "wasm32", not(target_feature = "atomics"))))]
 pub(crate) use pool::Serial;
 pub(crate) use quantise::Quantiser;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use stretch::{stretches, take_tasks};
 #[cfg(any(all(test, not(target_arch = "wasm32")), all(target_arch = "wasm32", target_feature = "atomics")))]
 pub(crate) use threads::Threads;
 

@@ -13,8 +13,6 @@ use crate::weights::{TensorSpec, Weights};
 use candle_core::{CpuStorage, D, Device, IndexOp, Module, Storage, Tensor};
 use std::cell::RefCell;
 use std::str::FromStr;
-#[cfg(not(target_arch = "wasm32"))]
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The arithmetic of the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,21 +136,15 @@ impl Pool for Rayon {
 
     /// The calling thread works too: were it to wait for rayon's, each kernel would begin and end with a thread waking up.
     fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= tasks {
-                    break;
-                }
-                task(index);
-            }
-        };
+        let stretches = kernels::stretches(tasks, self.threads().min(tasks).max(1));
         rayon::in_place_scope(|scope| {
-            for _ in 1..self.threads().min(tasks) {
-                scope.spawn(|_| work());
+            for own in 1..stretches.len() {
+                let stretches = &stretches;
+                scope.spawn(move |_| {
+                    kernels::take_tasks(stretches, own, task);
+                });
             }
-            work();
+            kernels::take_tasks(&stretches, 0, task);
         });
     }
 }

@@ -4,10 +4,8 @@
 //! [`Threads::help`] and stays there. The thread that hands out tasks takes part in the work, and never waits for a helper
 //! that has not taken a task yet: one that is late, or was never given a processor, costs next to nothing.
 //!
-//! A run's tasks lie in a row, and each thread has a [`Stretch`] of it, which it does from the front: neighbouring tasks
-//! write to the same lines of the cache, so that they had better be done by one thread, one after the other. Who has done its
-//! own takes from the back of others'. Whoever has taken a task may read [`Threads::job`], since the run can't end before
-//! that task does.
+//! Each thread has a [`Stretch`] of a run's tasks. Whoever has taken a task may read [`Threads::job`], since the run can't end
+//! before that task does.
 //!
 //! Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and goes on asleep:
 //! std's locks are WebAssembly's own `memory.atomic.wait32` there.
@@ -18,9 +16,9 @@
 //! move one of them, as long as a picture takes. Of two sleepers one slept elsewhere; the other sees that it is not needed,
 //! and sleeps on.
 
-use super::pool::{Pool, share};
+use super::pool::Pool;
+use super::stretch::{Stretch, take_tasks};
 use std::cell::UnsafeCell;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -31,46 +29,10 @@ const LOOKS: usize = if cfg!(test) { 5_000 } else { 500_000 };
 /// its processor to the caller.
 const CALLER_LOOKS: usize = LOOKS / 2;
 
-/// The most tasks of a run: what half a word holds.
-const MOST_TASKS: usize = u16::MAX as usize;
 /// The most threads that take part in a run: a bit of a word for each.
 const MOST_THREADS: usize = 64;
 
 type Job = *const (dyn Fn(usize) + Sync);
-
-/// Tasks that are to be taken: the end of their range in the upper half, its beginning in the lower one. Alone on its line of
-/// the cache, and on that which processors fetch along with it.
-#[repr(align(128))]
-struct Stretch(AtomicU32);
-
-impl Stretch {
-    fn set(&self, tasks: Range<usize>) {
-        self.0.store((tasks.end as u32) << 16 | tasks.start as u32, Ordering::Release);
-    }
-
-    fn tasks(word: u32) -> Range<usize> {
-        (word & 0xFFFF) as usize..(word >> 16) as usize
-    }
-
-    fn is_empty(&self) -> bool {
-        Self::tasks(self.0.load(Ordering::Relaxed)).is_empty()
-    }
-
-    /// The first task, which is the caller's from here on.
-    fn take_first(&self) -> Option<usize> {
-        self.take(|word| word + 1).map(|tasks| tasks.start)
-    }
-
-    /// The last one.
-    fn take_last(&self) -> Option<usize> {
-        self.take(|word| word - (1 << 16)).map(|tasks| tasks.end - 1)
-    }
-
-    fn take(&self, rest: impl Fn(u32) -> u32) -> Option<Range<usize>> {
-        let next = |word| (!Self::tasks(word).is_empty()).then(|| rest(word));
-        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok().map(Self::tasks)
-    }
-}
 
 /// See the module. One for a whole program, so that threads find it without being told.
 pub(crate) struct Threads {
@@ -105,7 +67,7 @@ unsafe impl Sync for Threads {}
 impl Threads {
     pub(crate) const fn new() -> Self {
         Self {
-            stretches: [const { Stretch(AtomicU32::new(0)) }; MOST_THREADS],
+            stretches: [const { Stretch::empty() }; MOST_THREADS],
             tasks: AtomicU32::new(0),
             job: UnsafeCell::new(None),
             done: AtomicU32::new(0),
@@ -174,11 +136,7 @@ impl Threads {
 
     /// Does tasks until there are none left: those of the thread's `own` stretch, or else what others have.
     fn take_tasks(&self, own: usize) {
-        let (before, from_own) = self.stretches().split_at(own);
-        let others = || from_own.iter().skip(1).chain(before);
-        let take = || from_own[0].take_first().or_else(|| others().find_map(Stretch::take_last));
-        let mut count = 0;
-        while let Some(task) = take() {
+        let count = take_tasks(self.stretches(), own, |task| {
             // SAFETY: this thread holds a task that is not done, so that `run` has not returned: the job is the one it was
             // called with. (A panic ends a run early; in WebAssembly it frees nothing.)
             unsafe {
@@ -186,8 +144,7 @@ impl Threads {
                     (*job)(task);
                 }
             }
-            count += 1;
-        }
+        });
         // The last one out: the caller may be asleep.
         if count > 0 && self.done.fetch_add(count, Ordering::AcqRel) + count == self.tasks.load(Ordering::Relaxed) {
             self.wake_caller();
@@ -246,7 +203,7 @@ impl Pool for Threads {
     /// # Panics
     /// If a helper [failed](Self::fail).
     fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-        if tasks <= 1 || tasks > MOST_TASKS || self.threads() == 1 || self.busy.swap(true, Ordering::Acquire) {
+        if tasks <= 1 || self.threads() == 1 || self.busy.swap(true, Ordering::Acquire) {
             return (0..tasks).for_each(task);
         }
         // SAFETY: only the lifetime changes. Nobody reads the job without holding a task of this run, and this function
@@ -259,7 +216,7 @@ impl Pool for Threads {
         self.call_helpers();
         let stretches = self.stretches();
         for (index, stretch) in stretches.iter().enumerate().rev() {
-            stretch.set(share(tasks, stretches.len(), index));
+            stretch.set(tasks, stretches.len(), index);
         }
         self.take_tasks(0);
         self.wait(tasks as u32);
