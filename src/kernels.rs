@@ -139,6 +139,16 @@ pub(crate) trait Kernel {
     unsafe fn run<S: simd::Simd>(self);
 }
 
+/// Runs a kernel in an instruction set that needs no attribute: in WebAssembly those of a module are all there.
+///
+/// # Safety
+/// As for [`Kernel::run`].
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+unsafe fn run_in<S: simd::Simd, K: Kernel>(kernel: K) {
+    // SAFETY: the caller's promise.
+    unsafe { kernel.run::<S>() }
+}
+
 impl Isa {
     /// The fastest one here.
     pub(crate) fn best() -> Self {
@@ -201,13 +211,13 @@ impl Isa {
         // property of the whole module.
         unsafe {
             match self.0 {
-                Kind::Scalar => kernel.run::<scalar::Scalar>(),
+                Kind::Scalar => run_in::<scalar::Scalar, K>(kernel),
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-                Kind::Simd128 => kernel.run::<simd128::Simd128>(),
+                Kind::Simd128 => run_in::<simd128::Simd128, K>(kernel),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Kind::Relaxed => kernel.run::<relaxed::Relaxed>(),
+                Kind::Relaxed => run_in::<relaxed::Relaxed, K>(kernel),
                 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-                Kind::Pairs => kernel.run::<relaxed::Pairs>(),
+                Kind::Pairs => run_in::<relaxed::Pairs, K>(kernel),
                 #[cfg(target_arch = "x86_64")]
                 Kind::Avx2 => x86::avx2::run_avx2(kernel),
                 #[cfg(target_arch = "x86_64")]

@@ -22,6 +22,12 @@ const { PROFILE, LEVEL } = process.env.CLIP_VISION_QUICK
   ? { PROFILE: "quick", LEVEL: "-O1" }
   : { PROFILE: "release", LEVEL: "-O3" };
 
+/**
+ * A function stays one by itself, unless it is small: a browser compiles a function as a whole once it is often called, which
+ * takes it a tenth of a second for the largest, on a processor that the model's first pictures need.
+ */
+const OPTIMISE = [LEVEL, "--one-caller-inline-max-function-size=100"];
+
 /** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
 export const RUST_BASELINE = [
   "--enable-bulk-memory",
@@ -40,7 +46,7 @@ async function planOf(flavour, given) {
   const rust = flavour.threads ? await ensureStdSource(given) : given;
   const sources = filesUnder(["Cargo.toml", "Cargo.lock", "src"], isRust);
   const compiler = ask("rustc", ["-vV"], { env: rust });
-  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, LEVEL, compiler, lockedVersion("wasm-bindgen")];
+  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, OPTIMISE, compiler, lockedVersion("wasm-bindgen")];
   const outputs = [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`].map((file) => path.join(flavour.outDir, file));
   const hash = hashOf([...sources, inRoot("package-lock.json")], how);
   return { rust, how, outputs, hash, stamp: `wasm-${flavour.name}` };
@@ -129,7 +135,7 @@ export async function bindAndOptimise(compiled, { outDir, wasmOpt }, rust) {
 
   const wasm = path.join(fresh, `${path.basename(compiled, ".wasm")}_bg.wasm`);
   const program = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
-  await run(process.execPath, [program, wasm, "-o", wasm, LEVEL, ...RUST_BASELINE, ...wasmOpt]);
+  await run(process.execPath, [program, wasm, "-o", wasm, ...OPTIMISE, ...RUST_BASELINE, ...wasmOpt]);
 
   rmSync(outDir, { recursive: true, force: true });
   renameSync(fresh, outDir);

@@ -126,7 +126,8 @@ macro_rules! each {
 ///
 /// # Safety
 /// As for [`Simd`]; `x` is valid for `len` values.
-#[inline(always)]
+#[cfg_attr(target_arch = "wasm32", inline(never))]
+#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
 pub(super) unsafe fn activate<S: Simd>(activation: Activation, x: *mut f32, len: usize) {
     // SAFETY: vectors lie within `len`; what is left over is handled in a buffer of one vector.
     unsafe {
