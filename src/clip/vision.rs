@@ -55,8 +55,10 @@ impl VisionPass {
 pub struct VisionTower {
     config: VisionConfig,
     patch_embedding: Linear,
-    class_embedding: Tensor,
-    position_embedding: Tensor,
+    /// With its position added: (hidden).
+    class_token: Tensor,
+    /// (patches, hidden)
+    patch_positions: Tensor,
     pre_norm: LayerNorm,
     encoder: Encoder,
     post_norm: LayerNorm,
@@ -131,7 +133,7 @@ impl VisionTower {
         &self.config
     }
 
-    /// Cuts the image into patches, embeds each, puts the class token before them and adds the positions.
+    /// Cuts the image into patches, embeds each, adds the positions and puts the class token before them.
     fn embed_patches(&self, pixels: &Tensor) -> Result<Tensor> {
         let VisionConfig { image_size, patch_size, hidden_size, .. } = self.config;
         let grid = self.config.grid_size();
@@ -142,11 +144,11 @@ impl VisionTower {
                 return Err(Error::new(ErrorKind::InvalidArgument, what));
             }
         };
+        let positions = self.patch_positions.expand((batch, grid * grid, hidden_size))?;
         // A convolution whose stride is its kernel's size is a linear layer over the patches.
-        let patches = self.patch_embedding.forward(&ops::patches(pixels, grid, patch_size)?, &[])?;
-        let class_token = self.class_embedding.expand((batch, 1, hidden_size))?;
-        let tokens = Tensor::cat(&[&class_token, &patches], 1)?;
-        Ok(tokens.broadcast_add(&self.position_embedding)?)
+        let patches = self.patch_embedding.forward_added(&ops::patches(pixels, grid, patch_size)?, &positions, &[])?;
+        let class_token = self.class_token.expand((batch, 1, hidden_size))?;
+        Ok(Tensor::cat(&[&class_token, &patches], 1)?)
     }
 }
 
@@ -193,10 +195,11 @@ impl VisionNames {
         };
         let eps = config.layer_norm_eps;
         let device = backend.device();
+        let positions = weights.take(&self.name("embeddings.position_embedding.weight"), device)?;
         Ok(VisionTower {
             patch_embedding: Linear::take_without_bias(weights, &self.name(PATCHES), backend)?,
-            class_embedding: weights.take(&self.name("embeddings.class_embedding"), device)?,
-            position_embedding: weights.take(&self.name("embeddings.position_embedding.weight"), device)?,
+            class_token: (weights.take(&self.name("embeddings.class_embedding"), device)? + positions.i(0)?)?,
+            patch_positions: positions.i(1..)?,
             pre_norm: LayerNorm::take(weights, &self.name("pre_layrnorm"), eps, backend)?,
             encoder: Encoder::take(weights, &self.name("encoder.layers"), &config.encoder(), backend)?,
             post_norm: LayerNorm::take(weights, &self.name("post_layernorm"), eps, backend)?,
