@@ -70,8 +70,7 @@ pub(super) const MAX_COLUMNS: usize = 48;
 ///
 /// # Safety
 /// As for [`Simd`]; the pointers of `tile` are valid for what their fields say.
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[inline(always)]
 pub(super) unsafe fn f32<S: Simd, const R: usize, const C: usize>(tile: &TileF32) {
     // SAFETY: each pointer stays within what the fields promise: `depth` steps of `R` activations and of `C · LANES`
     // weights, `C · LANES` biases, `R` rows of `width` results.
@@ -103,8 +102,7 @@ pub(super) unsafe fn f32<S: Simd, const R: usize, const C: usize>(tile: &TileF32
 ///
 /// # Safety
 /// As for [`Simd`]; the pointers of `tile` are valid for what their fields say.
-#[cfg_attr(target_arch = "wasm32", inline(never))]
-#[cfg_attr(not(target_arch = "wasm32"), inline(always))]
+#[inline(always)]
 pub(super) unsafe fn int8<S: Simd, const R: usize, const C: usize>(tile: &TileInt8) {
     // SAFETY: as in `f32`, a step being a group.
     unsafe {
