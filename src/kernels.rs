@@ -139,7 +139,8 @@ pub(crate) trait Kernel {
     unsafe fn run<S: simd::Simd>(self);
 }
 
-/// Runs a kernel in an instruction set that needs no attribute: in WebAssembly those of a module are all there.
+/// Runs a kernel in an instruction set that needs no attribute: in WebAssembly those of a module are all there. A function for
+/// each, so that a browser, which compiles whole functions, compiles the one that is used.
 ///
 /// # Safety
 /// As for [`Kernel::run`].

@@ -26,7 +26,7 @@ const { PROFILE, LEVEL } = process.env.CLIP_VISION_QUICK
  * A function stays one by itself, unless it is small: a browser compiles a function as a whole once it is often called, which
  * takes it a tenth of a second for the largest, on a processor that the model's first pictures need.
  */
-const OPTIMISE = [LEVEL, "--one-caller-inline-max-function-size=100"];
+export const OPTIMISE = [LEVEL, "--one-caller-inline-max-function-size=100"];
 
 /** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
 export const RUST_BASELINE = [

@@ -122,7 +122,7 @@ macro_rules! each {
     }};
 }
 
-/// Applies the activation to `len` values at `x`.
+/// Applies the activation to `len` values at `x`. In WebAssembly it is a function for all products: a browser compiles it once.
 ///
 /// # Safety
 /// As for [`Simd`]; `x` is valid for `len` values.

@@ -7,7 +7,8 @@
 //!
 //! **How it becomes machine code.** On x86 the features are found at run time, and the compiler emits AVX only inside
 //! functions marked `#[target_feature]`. So [`Isa::run`](super::Isa::run) calls one such function for each
-//! instruction set, and everything below it is `#[inline(always)]`, so that all of it ends up in that function's body.
+//! instruction set, and everything below it is `#[inline(always)]`, so that all of it ends up in that function's body. (In
+//! WebAssembly there is nothing to be found: `run_in` and `math::activate` are functions of their own there.)
 //! For the same reason there are no closures on these paths: a closure is compiled with the features of nobody.
 
 use super::tile::{TileF32, TileInt8};

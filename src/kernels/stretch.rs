@@ -18,6 +18,7 @@ impl Stretch {
 
     /// Becomes the `index`th of `count` stretches of so many tasks, fewer than 2³².
     pub(super) fn set(&self, tasks: usize, count: usize, index: usize) {
+        debug_assert!(u32::try_from(tasks).is_ok(), "{tasks} tasks");
         let Range { start, end } = share(tasks, count, index);
         self.0.store((end as u64) << 32 | start as u64, Ordering::Release);
     }
@@ -68,4 +69,37 @@ pub(crate) fn take_tasks(stretches: &[Stretch], own: usize, mut task: impl FnMut
         count += 1;
     }
     count
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_task_is_done_once_whoever_begins() {
+        for tasks in [0, 1, 3, 70_000] {
+            for count in [1, 2, 5] {
+                for own in 0..count {
+                    let mut done = vec![0; tasks];
+                    let stretches = stretches(tasks, count);
+                    assert_eq!(take_tasks(&stretches, own, |task| done[task] += 1), tasks as u32);
+                    assert!(done.iter().all(|&times| times == 1), "{tasks} tasks, thread {own} of {count}");
+                    assert!(stretches.iter().all(Stretch::is_empty));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn threads_share_many_tasks() {
+        let stretches = stretches(70_000, 3);
+        let done: Vec<AtomicU64> = (0..70_000).map(|_| AtomicU64::new(0)).collect();
+        let count: u32 = std::thread::scope(|scope| {
+            let work = |own| take_tasks(&stretches, own, |task| drop(done[task].fetch_add(1, Ordering::Relaxed)));
+            let threads: Vec<_> = (0..3).map(|own| scope.spawn(move || work(own))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(count, 70_000);
+        assert!(done.iter().all(|times| times.load(Ordering::Relaxed) == 1));
+    }
 }

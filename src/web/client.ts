@@ -79,7 +79,7 @@ class Session {
   readonly ready: Promise<LoadedModel>;
   readonly #worker: WorkerLike;
   readonly #createWorker: () => WorkerLike;
-  readonly #threads: WorkerLike[] = [];
+  readonly #threads = new Set<WorkerLike | undefined>();
   readonly #fetches: FetchService | undefined;
   readonly #pending = new Map<number, Pending>();
   readonly #onEnd: (session: Session) => void;
@@ -150,7 +150,7 @@ class Session {
     clearTimeout(this.#silence);
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
-    for (const thread of this.#threads) thread.terminate();
+    for (const thread of this.#threads) thread?.terminate();
     this.#fetches?.abortAll();
     this.#onEnd(this);
     for (const [id, { reject }] of this.#pending) reject(id === culprit ? error.cause : error);
@@ -197,12 +197,21 @@ class Session {
     }
   }
 
-  /** Starts a worker that computes for this one. It answers through the port, if it can be started. */
+  /** Starts a worker that computes for this one. It answers through the port, if its script starts and is of this release. */
   #startThread(ticket: number, port: MessagePort): void {
-    const fail = () => this.#post({ type: "thread-failed", ticket }, []);
+    let thread: WorkerLike | undefined;
+    const fail = () => {
+      thread?.terminate();
+      this.#threads.delete(thread);
+      this.#post({ type: "thread-failed", ticket }, []);
+    };
     try {
-      const thread = this.#createWorker();
-      this.#threads.push(thread);
+      thread = this.#createWorker();
+      this.#threads.add(thread);
+      thread.onmessage = ({ data }: MessageEvent<Response>) => {
+        if (data.type === "crashed" || (data.type === "hello" && data.version !== VERSION)) fail();
+      };
+      thread.onmessageerror = fail;
       thread.onerror = (event) => {
         event.preventDefault?.();
         fail();

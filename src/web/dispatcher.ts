@@ -29,9 +29,8 @@ import type {
   Calls,
   EmbeddingDetails,
   LoadedModel,
-  Request,
   Response,
-  ThreadRequest,
+  ServiceRequest,
   Timings,
   WireDecoding,
   WireLoad,
@@ -126,7 +125,7 @@ export class Dispatcher {
   }
 
   /** Takes a message from the page. Never throws. */
-  handle(request: Exclude<Request, ThreadRequest>): void {
+  handle(request: ServiceRequest): void {
     if (this.#crashed) return; // the page has been told, and ends this worker
     switch (request.type) {
       case "cancel":

@@ -200,10 +200,9 @@ export type ThreadRequest =
   | { type: "help"; port: MessagePort }
   | { type: "thread-failed"; ticket: number };
 
-/** Page -> worker. */
-export type Request =
+/** Page -> worker, about calls. */
+export type ServiceRequest =
   | CallRequest
-  | ThreadRequest
   | { type: "cancel"; id: number }
   | {
       type: "fetched";
@@ -215,6 +214,9 @@ export type Request =
       body: ReadableStream<Uint8Array> | Blob | null;
     }
   | { type: "fetch-failed"; ticket: number; error: WireError };
+
+/** Page -> worker. */
+export type Request = ServiceRequest | ThreadRequest;
 
 /** Worker -> page. */
 export type Response =

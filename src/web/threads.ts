@@ -11,11 +11,13 @@
 import type { ThreadsFlavour } from "./flavour.js";
 import type { Response } from "./protocol.js";
 
-
 type GlueOf = (name: ThreadsFlavour["name"]) => ThreadsFlavour["glue"] | undefined;
 
-/** Milliseconds that a thread may take to start. It is rather done without than waited for. */
-const PATIENCE = 10_000;
+/**
+ * Milliseconds that a thread may take to start, the page's own work included, and to hear from the engine. It is rather done
+ * without than waited for.
+ */
+export const PATIENCE = 10_000;
 /** A thread's stack: the kernels need little. A multiple of WebAssembly's page. */
 const STACK_BYTES = 262_144;
 /** Threads that are started beyond those that help. */
@@ -89,25 +91,36 @@ export class Helpers {
   }
 }
 
-/** Is a thread of the engine at the port's other end, from now on; `glueOf` gives the glue of a build. */
-export function beThread(port: MessagePort, glueOf: GlueOf): void {
+/**
+ * Is a thread of the engine at the port's other end, from now on; `glueOf` gives the glue of a build. One that can't be, or
+ * that the engine no longer waits for, ends by `end`: ended by the page it could be in the middle of taking memory, under a
+ * lock that nobody would open again.
+ */
+export function beThread(port: MessagePort, glueOf: GlueOf, end: () => void): void {
   const say = (word: Word) => port.postMessage(word);
-  port.onmessage = ({ data }: MessageEvent<Start>) => void help(data, glueOf(data.name), say);
-  port.onmessageerror = () => say("failed");
+  const fail = () => {
+    say("failed");
+    end();
+  };
+  const timer = setTimeout(end, PATIENCE);
+  port.onmessage = ({ data: { name, module, memory } }: MessageEvent<Start>) => {
+    clearTimeout(timer);
+    const glue = glueOf(name);
+    if (!glue) return fail();
+    glue.default({ module_or_path: module, memory, thread_stack_size: STACK_BYTES }).then(() => {
+      say("ready");
+      help(glue);
+    }, fail); // no memory for its stack, say
+  };
+  port.onmessageerror = fail;
   say("here");
 }
 
-async function help({ module, memory }: Start, glue: ReturnType<GlueOf>, say: (word: Word) => void): Promise<void> {
+function help(glue: ThreadsFlavour["glue"]): void {
   try {
-    await glue?.default({ module_or_path: module, memory, thread_stack_size: STACK_BYTES });
-  } catch {
-    return say("failed"); // no memory for its stack, say
-  }
-  say("ready");
-  try {
-    glue?.helpThreads();
+    glue.helpThreads();
   } catch (error) {
-    glue?.failThreads(); // or the engine would wait for ever
+    glue.failThreads(); // or the engine would wait for ever
     throw error;
   }
 }

@@ -19,6 +19,7 @@ import { builds } from "./wasm/index.js";
 /** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
 interface WorkerScope {
   postMessage(message: Response, transfer: Transferable[]): void;
+  close(): void;
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
   addEventListener(type: "messageerror", listener: () => void): void;
   addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
@@ -61,7 +62,7 @@ function createDispatcher(): Dispatcher {
 scope.addEventListener("message", ({ data: request }) => {
   switch (request.type) {
     case "help":
-      return beThread(request.port, (name) => builds[name]?.glue);
+      return beThread(request.port, (name) => builds[name]?.glue, () => scope.close());
     case "thread-failed":
       return helpers.fail(request.ticket);
     default:

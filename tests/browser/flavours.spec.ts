@@ -74,7 +74,7 @@ for (const { name, simd, threads, built } of FLAVOURS) {
   }
 }
 
-test("threads end with the worker that started them", async ({ page, serve }) => {
+test("threads end with their worker", async ({ page, serve }) => {
   test.skip(!FLAVOURS.some(({ threads, built }) => threads && built), "no build has threads");
   const server = await serve({ isolated: true });
   server.files.set("/made/heavy/config.json", heavyConfig);

@@ -313,13 +313,38 @@ describe("threads", () => {
     const late = clientWithThread(() => thread);
     await late.client.start();
     thread.onerror!({ message: "no script" } as ErrorEvent);
+    const other = new FakeWorker(() => undefined);
+    const older = clientWithThread(() => other);
+    await older.client.start();
+    other.send({ type: "hello", version: 3 as 4 });
     const none = clientWithThread(() => {
       throw new Error("no workers any more");
     });
     await none.client.start();
     await new Promise((resolve) => setTimeout(resolve));
-    expect([late.failed, none.failed]).toEqual([[7], [7]]);
-    for (const { client } of [late, none]) client.close();
+    expect([late.failed, older.failed, none.failed]).toEqual([[7], [7], [7]]);
+    expect([thread.terminated, other.terminated]).toEqual([true, true]);
+    for (const { client } of [late, older, none]) client.close();
+  });
+
+  it.each(["crashed", "onerror", "failed"])("end with a worker that ends: %s", async (how) => {
+    const thread = new FakeWorker(() => undefined);
+    const { client, worker } = clientWithThread(() => thread);
+    if (how === "failed") {
+      worker.script = ({ type }) => {
+        if (type !== "load") return;
+        const { port2: port } = new MessageChannel();
+        worker.send({ type: "thread", ticket: 1, port }, [port]);
+        worker.send({ type: "failed", id: 1, error: toWireError(new ClipVisionError("fetch", "offline")) });
+      };
+      await rejection(client.start());
+    } else {
+      await client.start();
+      if (how === "onerror") worker.onerror!({ message: "thrown" } as ErrorEvent);
+      else worker.send({ type: "crashed", error: toWireError(new Error("trap")) });
+    }
+    expect([worker.terminated, thread.terminated]).toEqual([true, true]);
+    client.close();
   });
 });
 

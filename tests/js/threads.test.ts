@@ -1,12 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
 import type { ThreadsFlavour } from "../../src/web/flavour.ts";
 import type { Response } from "../../src/web/protocol.ts";
-import { beThread, Helpers } from "../../src/web/threads.ts";
+import { beThread, Helpers, PATIENCE } from "../../src/web/threads.ts";
 
 /** The smallest module there is. */
 const MODULE = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
 const MEMORY = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-const patience = 10_000;
 
 type Asked = Extract<Response, { type: "thread" }>;
 
@@ -41,7 +40,7 @@ function glue(broken = false) {
 describe("threads", () => {
   it("get the module and the memory, and are as many as are to help", async () => {
     const { calls, glueOf } = glue();
-    const { helping, started } = start(({ port }) => beThread(port, glueOf));
+    const { helping, started } = start(({ port }) => beThread(port, glueOf, () => expect.unreachable("it helps")));
     await started;
     expect(helping).toEqual([2]);
     const inits = calls.filter((call) => call !== "help") as { module_or_path: unknown; memory: WebAssembly.Memory }[];
@@ -53,22 +52,39 @@ describe("threads", () => {
     expect(calls.filter((call) => call === "help")).toHaveLength(3);
   });
 
-  it("that fail are done without: no worker, and no memory for a stack", async () => {
-    const one = glue();
-    const { helping, started } = start(({ ticket, port }, helpers) => {
-      if (ticket === 1) helpers.fail(ticket);
-      else beThread(port, ticket === 2 ? glue(true).glueOf : one.glueOf);
-    });
+  it("that fail are done without, and end: no worker, no memory for a stack, another build", async () => {
+    const ended: string[] = [];
+    const failing = [
+      ({ ticket }: Asked, helpers: Helpers) => helpers.fail(ticket),
+      ({ port }: Asked) => beThread(port, glue(true).glueOf, () => ended.push("no memory")),
+      ({ port }: Asked) => beThread(port, () => undefined, () => ended.push("no build")),
+    ];
+    const { helping, started } = start((asked, helpers) => failing[asked.ticket - 1]!(asked, helpers));
     await started;
-    expect(helping).toEqual([1]);
-    expect(one.calls).toHaveLength(2);
+    expect(helping).toEqual([0]);
+    expect(ended.sort()).toEqual(["no build", "no memory"]);
+  });
+
+  it("that the engine no longer waits for end", () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const { port1, port2 } = new MessageChannel();
+      port1.close();
+      let ended = 0;
+      beThread(port2, glue().glueOf, () => (ended += 1));
+      vi.advanceTimersByTime(PATIENCE);
+      expect(ended).toBe(1);
+      port2.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("that say nothing are not waited for", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     try {
       const { helping, started } = start(() => undefined);
-      vi.advanceTimersByTime(patience);
+      vi.advanceTimersByTime(PATIENCE);
       await started;
       expect(helping).toEqual([0]);
     } finally {

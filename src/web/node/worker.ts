@@ -5,7 +5,7 @@ import { Dispatcher } from "../dispatcher.js";
 import { startEngine } from "../engine.js";
 import { ClipVisionError, toWireError } from "../errors.js";
 import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "../flavour.js";
-import type { Request, Response, ThreadRequest } from "../protocol.js";
+import type { Response, ServiceRequest } from "../protocol.js";
 import { sleep } from "../retry.js";
 import { createTokenizer } from "../tokenizer.js";
 import { fetchWithFiles } from "./files.js";
@@ -37,7 +37,7 @@ const dispatcher = new Dispatcher({
   now: () => performance.now(),
 });
 
-port.on("message", (request: Exclude<Request, ThreadRequest>) => dispatcher.handle(request));
+port.on("message", (request: ServiceRequest) => dispatcher.handle(request));
 port.on("messageerror", (error) => post({ type: "crashed", error: toWireError(error) }));
 process.on("unhandledRejection", (reason) => post({ type: "crashed", error: toWireError(reason) }));
 post({ type: "hello", version: 4 });

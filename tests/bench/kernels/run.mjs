@@ -10,6 +10,7 @@ import { execFileSync } from "node:child_process";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { OPTIMISE } from "../../../scripts/build/wasm.mjs";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const [where = "native", what = "products"] = process.argv.slice(2);
@@ -34,7 +35,7 @@ if (where === "native") {
   cargo(["build", "--release", "--quiet", "--lib", "--target", "wasm32-unknown-unknown"], { RUSTFLAGS: flags, CARGO_TARGET_DIR: targetDir });
   const wasm = path.join(targetDir, "wasm32-unknown-unknown", "release", "kernel_bench.wasm");
   execFileSync(process.execPath, [
-    path.join(root, "node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", `${wasm}.opt`, "-O3", "--low-memory-unused",
+    path.join(root, "node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", `${wasm}.opt`, ...OPTIMISE, "--low-memory-unused",
     "--enable-simd", "--enable-relaxed-simd", "--enable-bulk-memory", "--enable-bulk-memory-opt", "--enable-mutable-globals",
     "--enable-nontrapping-float-to-int", "--enable-sign-ext", "--enable-reference-types", "--enable-multivalue",
   ]);

@@ -73,7 +73,7 @@ async function openTab({ url, context, cdp }, module, options) {
     return {
       facts,
       call,
-      /** Bytes of WebAssembly memory of the contender's worker, now; the workers that it started itself share it. */
+      /** Bytes of WebAssembly memory of the contender's worker, now: the first one, for its threads come later and share it. */
       wasmMemory: () => page.workers().find((worker) => worker.url().endsWith("_worker.js")).evaluate(() => globalThis.wasmMemory()),
       /** The most memory that the tab's process ever had, in bytes; undefined where the system does not say. */
       peakMemory: () => (pid === undefined ? undefined : peakMemory(pid)),

@@ -97,7 +97,7 @@ function tableOf(results, { batch, weights, passes }) {
   };
 }
 
-/** V8 compiles parts of a wasm file for some twenty pictures, on the core that a second thread should have. */
+/** V8 compiles parts of a wasm file during the first pictures, on the core that a second thread should have. */
 const both = { threads: [1, 2], rounds: 9, warmUp: 4, passes: 3 };
 
 export default [
