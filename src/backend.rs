@@ -8,9 +8,9 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::Activation;
-use crate::weights::{TensorSpec, Weights};
+use crate::weights::Target;
 use candle_core::{CpuStorage, D, Device, IndexOp, Module, Storage, Tensor};
-use kernels::{Isa, Output, Packed, Packing, Rotation, Workspace};
+use kernels::{Isa, Output, Packed, PackedBuilder, Workspace};
 use std::cell::RefCell;
 use std::str::FromStr;
 
@@ -78,35 +78,9 @@ impl Backend {
         self.precision
     }
 
-    /// How a layer's weight is packed; `None` where candle computes.
-    fn packing(&self, role: Role) -> Option<Packing> {
-        match (self.device.is_cpu(), self.precision, role.rotation()) {
-            (false, ..) => None,
-            (true, Precision::Int8, Some(rotation)) => Some(Packing::Int8(rotation)),
-            (true, ..) => Some(Packing::F32),
-        }
-    }
-}
-
-/// What a linear layer works on, which decides on its packing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Pixels: no channel is far larger than the others.
-    Patches,
-    /// Tokens inside the encoder, some channels of which are far larger than the others.
-    Hidden,
-    /// The one token that becomes the embedding: nothing to gain by 8 bits.
-    Projection,
-}
-
-impl Role {
-    /// How the layer's weight is turned in 8 bits; `None` where it never is in 8 bits.
-    fn rotation(self) -> Option<Rotation> {
-        match self {
-            Self::Patches => Some(Rotation::Off),
-            Self::Hidden => Some(Rotation::On),
-            Self::Projection => None,
-        }
+    /// What a model's weights are read for.
+    pub(crate) fn target(&self) -> Target {
+        if self.device.is_cpu() { Target::Cpu { int8: self.precision == Precision::Int8 } } else { Target::Candle }
     }
 }
 
@@ -146,38 +120,16 @@ pub(crate) enum Linear {
 }
 
 impl Linear {
-    /// The tensors that [`take`](Self::take) takes.
-    pub(crate) fn specs(prefix: &str, outputs: usize, inputs: usize, backend: &Backend) -> [TensorSpec; 2] {
-        [
-            Self::weight_spec(&format!("{prefix}.weight"), [outputs, inputs], Role::Hidden, backend),
-            TensorSpec::new(format!("{prefix}.bias"), [outputs]),
-        ]
+    /// Of a weight that was packed as it was read.
+    pub(crate) fn packed(weight: PackedBuilder, bias: Option<&[f32]>) -> Result<Self> {
+        Ok(Self::Packed(Box::new(weight.finish(bias)?)))
     }
 
-    /// The tensor of a layer without bias: outputs on the first axis, inputs on all others.
-    pub(crate) fn weight_spec(name: &str, shape: impl Into<Vec<usize>>, role: Role, backend: &Backend) -> TensorSpec {
-        TensorSpec::new(name, shape).packed(backend.packing(role), role.rotation())
-    }
-
-    /// Takes `{prefix}.weight` (out, in) and `{prefix}.bias` (out).
-    pub(crate) fn take(weights: &mut Weights, prefix: &str, backend: &Backend) -> Result<Self> {
-        let bias = weights.take(&format!("{prefix}.bias"), &backend.device)?;
-        Self::take_weight(weights, &format!("{prefix}.weight"), Some(bias), backend)
-    }
-
-    /// Takes the weight of a layer without bias.
-    pub(crate) fn take_without_bias(weights: &mut Weights, name: &str, backend: &Backend) -> Result<Self> {
-        Self::take_weight(weights, name, None, backend)
-    }
-
-    fn take_weight(weights: &mut Weights, name: &str, bias: Option<Tensor>, backend: &Backend) -> Result<Self> {
-        if !backend.device.is_cpu() {
-            let weight = weights.take(name, &backend.device)?.flatten_from(1)?;
-            return Ok(Self::Candle(candle_nn::Linear::new(weight, bias)));
-        }
-        let builder = weights.take_packed(name)?;
-        let bias = bias.map(|bias| bias.to_vec1::<f32>()).transpose()?;
-        Ok(Self::Packed(Box::new(builder.finish(bias.as_deref())?)))
+    /// Of the values of a weight, outputs on the first axis and inputs on all others.
+    pub(crate) fn candle(weight: Vec<f32>, shape: &[usize], bias: Option<Vec<f32>>, backend: &Backend) -> Result<Self> {
+        let weight = Tensor::from_vec(weight, shape, &Device::Cpu)?.flatten_from(1)?.to_device(&backend.device)?;
+        let bias = bias.map(|bias| Tensor::new(bias, &backend.device)).transpose()?;
+        Ok(Self::Candle(candle_nn::Linear::new(weight, bias)))
     }
 
     /// (…, in) to (…, out). Where the weight has 8 bits, the `pooled` ones among the rows of `x`, of which embeddings are
@@ -259,19 +211,13 @@ pub(crate) enum LayerNorm {
 }
 
 impl LayerNorm {
-    /// The tensors that [`take`](Self::take) takes.
-    pub(crate) fn specs(prefix: &str, channels: usize) -> [TensorSpec; 2] {
-        ["weight", "bias"].map(|part| TensorSpec::new(format!("{prefix}.{part}"), [channels]))
-    }
-
-    /// Takes `{prefix}.weight` and `{prefix}.bias`, both (channels).
-    pub(crate) fn take(weights: &mut Weights, prefix: &str, eps: f64, backend: &Backend) -> Result<Self> {
-        let weight = weights.take(&format!("{prefix}.weight"), &backend.device)?;
-        let bias = weights.take(&format!("{prefix}.bias"), &backend.device)?;
-        if !backend.device.is_cpu() {
-            return Ok(Self::Candle(candle_nn::LayerNorm::new(weight, bias, eps)));
+    /// Of `weight` and `bias`, both (channels).
+    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, eps: f64, backend: &Backend) -> Result<Self> {
+        if backend.device.is_cpu() {
+            return Ok(Self::Kernel { weight, bias, eps: eps as f32 });
         }
-        Ok(Self::Kernel { weight: weight.to_vec1()?, bias: bias.to_vec1()?, eps: eps as f32 })
+        let tensor = |values: Vec<f32>| Tensor::new(values, &backend.device);
+        Ok(Self::Candle(candle_nn::LayerNorm::new(tensor(weight)?, tensor(bias)?, eps)))
     }
 
     /// (…, channels) to the same.

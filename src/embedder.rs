@@ -6,7 +6,7 @@
 use crate::backend::Precision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured};
-use crate::model::config::VisionConfig;
+use crate::model::config::{TextConfig, VisionConfig};
 use crate::model::vision::{VisionPass, VisionTower};
 use crate::preprocess::PreprocessConfig;
 use candle_core::{Device, Tensor};
@@ -16,15 +16,18 @@ use std::sync::Mutex;
 mod convert;
 mod files;
 mod loader;
+mod plan;
+mod settings;
 mod text;
+mod texts;
 
 pub use convert::{ConvertOptions, StoredPrecision, convert};
 use files::Place;
 #[cfg(feature = "tokio")]
 pub(crate) use files::dimension_at;
-pub use loader::{Loader, TextLoader};
+pub use loader::Loader;
 pub use text::TextModel;
-use text::TextState;
+use texts::TextState;
 
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
@@ -113,22 +116,30 @@ impl ClipVision {
     /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
         let mut loader = Loader::new(&files.config, files.preprocessor.as_deref(), options)?;
+        let with_text = files.tokenizer.is_some() || files.vocab.is_some() && files.merges.is_some();
+        if with_text {
+            loader = loader.with_text();
+        }
         loader.set_size(files.weights.len() as u64)?;
         loader.push(&files.weights)?;
-        let clip = loader.finish()?;
-        if files.tokenizer.is_some() || files.vocab.is_some() && files.merges.is_some() {
-            let mut loader = clip.text_loader()?;
-            loader.push(&files.weights)?;
-            let text = loader.finish()?;
-            #[cfg(feature = "text")]
-            let text = match (&files.tokenizer, &files.vocab, &files.merges) {
-                (Some(json), ..) => text.with_tokenizer(json)?,
-                (None, Some(vocab), Some(merges)) => text.with_vocab(vocab, merges)?,
-                _ => text,
-            };
-            clip.set_text(text);
+        if !with_text {
+            return loader.finish();
         }
+        let (clip, text, _) = loader.finish_both()?;
+        clip.set_text(text.with_files(&[files.tokenizer, files.vocab, files.merges])?);
         Ok(clip)
+    }
+
+    /// Of its parts, as yet without its text half; `text_config` is that one's, if it has one.
+    fn new(
+        tower: VisionTower,
+        preprocess: PreprocessConfig,
+        options: Options,
+        weight_bytes: usize,
+        text_config: Option<TextConfig>,
+    ) -> Self {
+        let text = Mutex::new(TextState::Absent(text_config));
+        Self { tower, preprocess, options, weight_bytes, text }
     }
 
     /// The embedding of an image: [`dimension`](Self::dimension) values, of length 1 unless

@@ -41,9 +41,7 @@ mod preprocess;
 mod weights;
 
 pub use backend::{Precision, device_from_name};
-pub use embedder::{
-    ClipVision, ConvertOptions, Loader, ModelFiles, Options, StoredPrecision, TextLoader, TextModel, convert,
-};
+pub use embedder::{ClipVision, ConvertOptions, Loader, ModelFiles, Options, StoredPrecision, TextModel, convert};
 pub use error::{Error, ErrorKind, Result};
 pub use image::{Decode, Image, Limits, Measured, ResizeFilter};
 pub use model::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod encoder;
+pub(crate) mod source;
 pub(crate) mod text;
 #[cfg(feature = "text")]
 pub(crate) mod tokenizer;

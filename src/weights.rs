@@ -1,12 +1,13 @@
 //! A strict, streaming reader of safetensors files, and a writer of our own.
 //!
 //! The bytes come from a disk or from a network, in pieces of any size, in ascending order; what lies between may be left
-//! out. Once a file's header is there, the [`Reader`] says which ranges of the rest it wants. Each tensor that was asked
-//! for is converted to f32, and packed for its kernel where it is a layer's weight, as its bytes arrive; the others pass
-//! by. So the whole file never stands in memory beside the model, and a file that cannot be right is refused at its
-//! header, before the rest is downloaded.
+//! out. Once a file's header is there, the [`Reader`] says which ranges of the rest it wants. The bytes of each tensor that
+//! was asked for become rows of f32 as they arrive (`decode.rs`), and the rows go through sinks, one behind the other
+//! (`sinks.rs`): a layer's weight is packed for its kernel, everything else collected. What a tensor is for ([`Use`])
+//! decides on that, in one place (`format.rs`); the other tensors pass by. So the whole file never stands in memory beside
+//! the model, and a file that cannot be right is refused at its header, before the rest is downloaded.
 //!
-//! What passes by can be recorded on the way ([`Recorder`]), as one file of our own (`stored.rs`): the cache of the npm
+//! What is read can be recorded on the way (`recorder.rs`), as one file of our own (`stored.rs`): the cache of the npm
 //! package, and `clip-vision convert`.
 //!
 //! The layout of a file: 8 bytes, little-endian, the length `n` of the header; `n` bytes of JSON that give each
@@ -14,82 +15,57 @@
 //! <https://github.com/huggingface/safetensors#format>
 
 use crate::error::{Error, ErrorKind, Result};
-use candle_core::{Device, Tensor};
-use kernels::{PackedBuilder, Packing, Rotation};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-mod arriving;
 mod data;
+mod decode;
+mod format;
 mod header;
 mod reader;
 mod recorder;
 mod shards;
+mod sinks;
 mod stored;
 
+use format::Keep;
+pub(crate) use format::{Format, Target, Use};
 pub(crate) use reader::Reader;
-pub(crate) use recorder::Kept;
 pub use recorder::Recorded;
-#[cfg(test)]
-use recorder::Recorder;
+pub(crate) use sinks::Value;
 pub use stored::FILES;
 pub(crate) use stored::Stored;
 
-/// What becomes of a tensor's values when they have arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// An f32 tensor.
-    Tensor,
-    /// Rows packed one by one, the first axis being the rows.
-    Packed(Packing),
-    /// They are only recorded.
-    Nothing,
-    /// The bytes of a file that the weights carry along, of any length.
-    File,
-}
-
-/// A tensor that is wanted: its full name in the file, its shape, and how it is kept.
+/// A tensor that is wanted: its full name in the file, its shape, and what it is for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TensorSpec {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
-    form: Form,
-    /// How its rows are turned where they are stored in 8 bits; `None` where they never are.
-    rotation: Option<Rotation>,
+    pub(crate) usage: Use,
 }
 
 impl TensorSpec {
-    pub(crate) fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
-        Self { name: name.into(), shape: shape.into(), form: Form::Tensor, rotation: None }
+    pub(crate) fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, usage: Use) -> Self {
+        Self { name: name.into(), shape: shape.into(), usage }
     }
 
-    /// A file that the weights carry along.
-    pub(crate) fn file(name: impl Into<String>) -> Self {
-        Self { form: Form::File, ..Self::new(name, []) }
-    }
-
-    /// The same, kept packed where `packing` says how; in 8 bits its rows are turned by `rotation`, if it ever is.
-    pub(crate) fn packed(self, packing: Option<Packing>, rotation: Option<Rotation>) -> Self {
-        Self { form: packing.map_or(Form::Tensor, Form::Packed), rotation, ..self }
-    }
-
-    /// The same, not kept at all.
-    pub(crate) fn only_recorded(self) -> Self {
-        Self { form: Form::Nothing, ..self }
-    }
-
-    /// Rows and what is in each: the first axis and all others.
+    /// Rows and what is in each.
     fn rows(&self) -> (usize, usize) {
-        (self.shape.first().copied().unwrap_or(1), self.shape.iter().skip(1).product())
+        self.usage.rows(&self.shape)
     }
 
     /// About the memory that it takes.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self, target: Target) -> usize {
         let (rows, columns) = self.rows();
-        match self.form {
-            Form::Tensor => Packing::F32.bytes(rows, columns),
-            Form::Packed(packing) => packing.bytes(rows, columns),
-            Form::Nothing | Form::File => 0,
+        match self.usage.keep(target) {
+            Keep::Floats => rows * columns * size_of::<f32>(),
+            Keep::Packed(packing) => packing.bytes(rows, columns),
+            Keep::Bytes | Keep::Nothing => 0,
         }
+    }
+
+    /// The error of doing something with this tensor.
+    fn named(&self, error: Error) -> Error {
+        error.within(format_args!("tensor {}", self.name))
     }
 }
 
@@ -126,10 +102,16 @@ impl Header {
     }
 }
 
+/// What is wanted of a model's weights, and what for.
+pub(crate) struct Wish {
+    pub(crate) specs: Vec<TensorSpec>,
+    pub(crate) target: Target,
+}
+
 /// Who says what is wanted of a model's weights.
 pub(crate) trait Choose {
-    /// The tensors to read; called once, as soon as the names are known.
-    fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>>;
+    /// What to read; called once, as soon as the names are known.
+    fn choose(&mut self, header: &Header) -> Result<Wish>;
 
     /// What a recording says of itself; called after [`choose`](Self::choose).
     fn describe(&self) -> Stored;
@@ -137,28 +119,27 @@ pub(crate) trait Choose {
 
 /// What was read, by name.
 #[derive(Default)]
-pub(crate) struct Weights {
-    /// f32, on the CPU.
-    tensors: HashMap<String, Tensor>,
-    packed: HashMap<String, PackedBuilder>,
-    files: HashMap<String, Vec<u8>>,
-}
+pub(crate) struct Weights(HashMap<String, Value>);
 
 impl Weights {
-    /// Takes a tensor out, onto `device`.
-    pub(crate) fn take(&mut self, name: &str, device: &Device) -> Result<Tensor> {
-        let tensor = self.tensors.remove(name).ok_or_else(|| missing(name))?;
-        Ok(tensor.to_device(device)?)
+    /// What a tensor has become.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: it was not read, or taken before.
+    pub(crate) fn take(&mut self, name: &str) -> Result<Value> {
+        self.0.remove(name).ok_or_else(|| missing(name))
     }
 
-    /// Takes out a tensor that was packed as it came; its bias is still to be added.
-    pub(crate) fn take_packed(&mut self, name: &str) -> Result<PackedBuilder> {
-        self.packed.remove(name).ok_or_else(|| missing(name))
-    }
-
-    /// Takes out a file that the weights carried along.
+    /// A file that the weights carried along.
     pub(crate) fn take_file(&mut self, name: &str) -> Option<Vec<u8>> {
-        self.files.remove(name)
+        match self.0.remove(name) {
+            Some(Value::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    fn insert(&mut self, name: String, value: Value) {
+        self.0.insert(name, value);
     }
 }
 

@@ -2,15 +2,10 @@
 //!
 //! The tensors are read, converted and written piece by piece; none of them is ever whole in memory.
 
-use super::files::{Place, read_configs, tokenizer_files};
-use super::loader::Model;
-use crate::backend::{Backend, Precision};
+use super::files::{Place, read_settings, tokenizer_files};
+use super::loader::Loader;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::ClipConfig;
-use crate::model::text::TextTower;
-use crate::model::vision::VisionNames;
-use crate::weights::{Choose, FILES, Header, Kept, Reader, Stored, TensorSpec};
-use candle_core::Device;
+use crate::weights::{FILES, Format};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -22,16 +17,23 @@ use std::str::FromStr;
 pub enum StoredPrecision {
     /// Half precision, all of them.
     F16,
-    /// Linear layers in 8 bits: loaded as [`Precision::Int8`] they give exactly what the checkpoint gives as
-    /// [`Precision::Int8`].
+    /// Linear layers in 8 bits: loaded as [`Precision::Int8`](crate::Precision::Int8) they give exactly what the checkpoint
+    /// gives so.
     Int8,
 }
 
 impl StoredPrecision {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::F16 => "f16",
             Self::Int8 => "int8",
+        }
+    }
+
+    pub(super) fn format(self) -> Format {
+        match self {
+            Self::F16 => Format::F16,
+            Self::Int8 => Format::Int8,
         }
     }
 }
@@ -88,58 +90,26 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
 }
 
 fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<()> {
-    let (config, preprocessor) = read_configs(dir)?;
-    let model = Model::new(&config, preprocessor.as_deref()).map_err(|error| error.within(dir.display()))?;
+    let settings = read_settings(dir)?;
     let source = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = if options.vision_only { [const { None }; 3] } else { tokenizer_files(dir)? };
     let files = FILES.into_iter().zip(files).filter_map(|(name, content)| Some((name, content?))).collect();
-    let kept = match options.precision {
-        StoredPrecision::F16 => Kept::F16,
-        StoredPrecision::Int8 => Kept::Int8,
-    };
-    let mut reader = Reader::new(ConvertPlan { model, source, options: options.clone() });
-    reader.record(kept, files);
+    let mut loader = Loader::for_conversion(settings, options, source, files)?;
 
     let failed = |error| unwritable(path, error);
     let mut out = File::create(path).map_err(failed)?;
     let mut begun = false;
-    Place::Directory(dir.to_owned()).read_into(&mut reader, |reader| {
-        let Some(recorder) = reader.recorder() else { return Ok(()) };
+    Place::Directory(dir.to_owned()).read_into(&mut loader, |loader| {
+        let Some(start) = loader.recorded_start() else { return Ok(()) };
         if !begun {
-            out.seek(SeekFrom::Start(recorder.data_start() as u64)).map_err(failed)?;
+            out.seek(SeekFrom::Start(start as u64)).map_err(failed)?;
             begun = true;
         }
-        out.write_all(&recorder.take()).map_err(failed)
+        out.write_all(&loader.take_recorded()).map_err(failed)
     })?;
-    if let Some(recorded) = reader.finish_recording()? {
+    if let Some(recorded) = loader.finish_recording()? {
         out.seek(SeekFrom::Start(0)).map_err(failed)?;
         out.write_all(&recorded.header).map_err(failed)?;
     }
     out.sync_all().map_err(failed)
-}
-
-/// Everything of a model that is stored.
-struct ConvertPlan {
-    model: Model,
-    source: String,
-    options: ConvertOptions,
-}
-
-impl Choose for ConvertPlan {
-    fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
-        let ClipConfig { vision, text, .. } = &self.model.config;
-        // Nothing is packed: the backend only says what there is.
-        let backend = Backend::new(&Device::Cpu, Precision::F32)?;
-        let mut specs = VisionNames::find(header).specs(vision, header, &backend)?;
-        if let (false, Some(text)) = (self.options.vision_only, text)
-            && TextTower::is_in(header)
-        {
-            specs.extend(TextTower::specs(text, header, &backend)?);
-        }
-        Ok(specs.into_iter().map(TensorSpec::only_recorded).collect())
-    }
-
-    fn describe(&self) -> Stored {
-        self.model.describe(self.options.precision.name(), &self.source)
-    }
 }

@@ -1,21 +1,17 @@
 //! A model on a disk: a Hugging Face directory, or one file that `clip-vision convert` wrote.
 
-use super::loader::{Loader, TextLoader};
-use super::text::{TextModel, TextState};
+use super::loader::Loader;
+use super::settings::Settings;
+use super::text::TextModel;
 use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "tokio")]
 use crate::model::config::ClipConfig;
 use crate::model::config::TextConfig;
-#[cfg(feature = "text")]
-use crate::model::tokenizer::Tokenizer;
-use crate::weights::{Choose, FILES, Reader};
-#[cfg(feature = "tokio")]
-use crate::weights::{Header, Stored, TensorSpec};
+use crate::weights::FILES;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 /// Bytes of a weights file read at a time.
 const PIECE: usize = 1 << 20;
@@ -36,50 +32,47 @@ impl Place {
     pub(super) fn load(self, options: Options) -> Result<ClipVision> {
         let mut loader = match &self {
             Self::Converted(_) => Loader::for_converted(options)?,
-            Self::Directory(dir) => {
-                let (config, preprocessor) = read_configs(dir)?;
-                Loader::new(&config, preprocessor.as_deref(), options).map_err(|error| error.within(dir.display()))?
-            }
+            Self::Directory(dir) => Loader::with_settings(read_settings(dir)?, options)?,
         };
-        self.read_into(loader.reader(), |_| Ok(()))?;
-        let mut clip = loader.finish()?;
-        if let Ok(TextState::Absent(Some(config))) = clip.text.get_mut() {
-            let text = TextState::OnDisk(config.clone(), self);
-            clip.text = Mutex::new(text);
+        self.read_into(&mut loader, |_| Ok(()))?;
+        let clip = loader.finish()?;
+        if let Ok(config) = clip.text_config() {
+            clip.load_text_later(Box::new(move |options| self.load_text(config.clone(), options)));
         }
         Ok(clip)
     }
 
-    /// Loads the text tower.
-    pub(super) fn load_text(&self, config: TextConfig, options: &Options) -> Result<TextModel> {
-        let mut loader = TextLoader::new(config, options)?;
-        self.read_into(loader.reader(), |_| Ok(()))?;
-        let text = loader.finish()?;
-        #[cfg(feature = "text")]
-        if let Self::Directory(dir) = self {
-            return Ok(text.with(tokenizer_of(dir)?));
+    /// Loads the text tower, with the tokenizer's files of the directory.
+    fn load_text(&self, config: TextConfig, options: &Options) -> Result<TextModel> {
+        let mut loader = Loader::for_text(config, options)?;
+        self.read_into(&mut loader, |_| Ok(()))?;
+        match self {
+            Self::Converted(_) => loader.finish_text(),
+            Self::Directory(dir) => {
+                let (text, _) = loader.finish_text_with_files()?;
+                text.with_files(&tokenizer_files(dir)?).map_err(|error| error.within(dir.display()))
+            }
         }
-        Ok(text)
     }
 
     /// Reads of the weights what is wanted, and calls `after` after each piece.
-    pub(super) fn read_into<C: Choose>(
+    pub(super) fn read_into(
         &self,
-        reader: &mut Reader<C>,
-        mut after: impl FnMut(&mut Reader<C>) -> Result<()>,
+        loader: &mut Loader,
+        mut after: impl FnMut(&mut Loader) -> Result<()>,
     ) -> Result<()> {
         let dir = match self {
-            Self::Converted(file) => return read_file(file, reader, &mut after),
+            Self::Converted(file) => return read_file(file, loader, &mut after),
             Self::Directory(dir) => dir,
         };
         let index = dir.join("model.safetensors.index.json");
         if !dir.join("model.safetensors").exists() && index.exists() {
             let json = read(&index)?;
-            reader.set_index(&json).map_err(|error| error.within(dir.display()))?;
+            loader.set_index(&json).map_err(|error| error.within(dir.display()))?;
         }
         loop {
-            read_file(&dir.join(reader.file()), reader, &mut after)?;
-            if !reader.next_file()? {
+            read_file(&dir.join(loader.file()), loader, &mut after)?;
+            if !loader.next_file()? {
                 return Ok(());
             }
         }
@@ -87,18 +80,14 @@ impl Place {
 }
 
 /// Reads of one file what is wanted.
-fn read_file<C: Choose>(
-    path: &Path,
-    reader: &mut Reader<C>,
-    after: &mut impl FnMut(&mut Reader<C>) -> Result<()>,
-) -> Result<()> {
+fn read_file(path: &Path, loader: &mut Loader, after: &mut impl FnMut(&mut Loader) -> Result<()>) -> Result<()> {
     let failed = |error| unreadable(path, error);
     let mut file = File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     let mut piece = vec![0; PIECE];
     let mut read = || {
-        reader.set_size(size)?;
-        while let Some(range) = reader.wanted() {
+        loader.set_size(size)?;
+        while let Some(range) = loader.wanted() {
             file.seek(SeekFrom::Start(range.start)).map_err(failed)?;
             let mut at = range.start;
             while at < range.end {
@@ -106,11 +95,11 @@ fn read_file<C: Choose>(
                 let len = file.read(piece.get_mut(..most).unwrap_or_default()).map_err(failed)?;
                 if len == 0 {
                     // The header's range may lead beyond the end; anything else that is missing is said by name.
-                    return reader.check_complete();
+                    return loader.check_complete();
                 }
-                reader.push_at(at, piece.get(..len).unwrap_or_default())?;
+                loader.push_at(at, piece.get(..len).unwrap_or_default())?;
                 at += len as u64;
-                after(reader)?;
+                after(loader)?;
             }
         }
         Ok(())
@@ -124,38 +113,18 @@ pub(super) fn tokenizer_files(dir: &Path) -> Result<[Option<Vec<u8>>; 3]> {
     Ok([tokenizer?, vocab?, merges?])
 }
 
-#[cfg(feature = "text")]
-fn tokenizer_of(dir: &Path) -> Result<Option<Tokenizer>> {
-    Tokenizer::from_files(&tokenizer_files(dir)?).map_err(|error| error.within(dir.display()))
-}
-
 /// Length of the embeddings of the model at a path, from its configuration alone.
 #[cfg(feature = "tokio")]
 pub(crate) fn dimension_at(path: &Path) -> Result<usize> {
     let config = match Place::of(path) {
-        Place::Directory(dir) => read_configs(&dir)?.0,
-        Place::Converted(file) => stored_config(&file)?,
+        Place::Directory(dir) => ClipConfig::from_json(&read(&dir.join("config.json"))?)?,
+        Place::Converted(file) => {
+            let mut loader = Loader::for_settings()?;
+            read_file(&file, &mut loader, &mut |_| Ok(()))?;
+            loader.finish_settings()?.config
+        }
     };
-    Ok(ClipConfig::from_json(&config)?.vision.embedding_dim())
-}
-
-/// `config.json` of a converted file.
-#[cfg(feature = "tokio")]
-fn stored_config(path: &Path) -> Result<Vec<u8>> {
-    struct Nothing(Option<Vec<u8>>);
-    impl Choose for Nothing {
-        fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
-            self.0 = header.stored().and_then(|stored| stored.config.clone()).map(String::into_bytes);
-            Ok(Vec::new())
-        }
-        fn describe(&self) -> Stored {
-            Stored::default()
-        }
-    }
-    let mut reader = Reader::new(Nothing(None));
-    read_file(path, &mut reader, &mut |_| Ok(()))?;
-    let missing = || Error::new(ErrorKind::Config, format!("{} holds no config.json", path.display()));
-    reader.finish()?.0.0.ok_or_else(missing)
+    Ok(config.vision.embedding_dim())
 }
 
 /// A whole small file.
@@ -176,7 +145,9 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// `config.json` and, where it is there, `preprocessor_config.json`.
-pub(super) fn read_configs(dir: &Path) -> Result<(Vec<u8>, Option<Vec<u8>>)> {
-    Ok((read(&dir.join("config.json"))?, read_optional(&dir.join("preprocessor_config.json"))?))
+/// What `config.json` and, where it is there, `preprocessor_config.json` say.
+pub(super) fn read_settings(dir: &Path) -> Result<Settings> {
+    let (config, preprocessor) =
+        (read(&dir.join("config.json"))?, read_optional(&dir.join("preprocessor_config.json"))?);
+    Settings::new(&config, preprocessor.as_deref()).map_err(|error| error.within(dir.display()))
 }

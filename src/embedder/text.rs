@@ -1,28 +1,15 @@
-//! The text half of a [`ClipVision`]: read when it is first used, or handed over by whoever streams the weights.
+//! The text half of a model: its tower and its tokenizer.
 
-use super::files::Place;
-use super::loader::TextLoader;
-use super::{ClipVision, normalize};
+use super::normalize;
+use super::plan::TokenizerFiles;
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(feature = "text")]
-use crate::image::Image;
 use crate::model::config::TextConfig;
 use crate::model::text::{TextPass, TextTower};
 #[cfg(feature = "text")]
 use crate::model::tokenizer::Tokenizer;
-use std::sync::{Arc, PoisonError};
 
 /// Texts of one forward pass.
 const BATCH: usize = 32;
-
-/// Where the text half is.
-pub(super) enum TextState {
-    /// Nowhere, as yet; the configuration, where the model has a text tower at all.
-    Absent(Option<TextConfig>),
-    /// Where the vision tower came from.
-    OnDisk(TextConfig, Place),
-    Loaded(Arc<TextModel>),
-}
 
 /// A loaded text tower, with its tokenizer where there is one.
 pub struct TextModel {
@@ -57,10 +44,16 @@ impl TextModel {
         Ok(Self { tokenizer: Some(Tokenizer::from_json(json)?), ..self })
     }
 
-    /// The same with a tokenizer, or without.
-    #[cfg(feature = "text")]
-    pub(super) fn with(self, tokenizer: Option<Tokenizer>) -> Self {
-        Self { tokenizer, ..self }
+    /// The same with the tokenizer of these files, if they are there.
+    #[cfg_attr(not(feature = "text"), expect(clippy::unnecessary_wraps, reason = "it is no tokenizer's place then"))]
+    pub(super) fn with_files(self, files: &TokenizerFiles) -> Result<Self> {
+        #[cfg(feature = "text")]
+        return Ok(Self { tokenizer: Tokenizer::from_files(files)?, ..self });
+        #[cfg(not(feature = "text"))]
+        {
+            let _ = files;
+            Ok(self)
+        }
     }
 
     /// The same with the tokenizer of a `vocab.json` and a `merges.txt`.
@@ -164,94 +157,4 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
     let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
     let sum: f32 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
-}
-
-/// Texts; the text tower and its tokenizer are read when the first of these is called.
-impl ClipVision {
-    /// The embedding of a text, in the same space as the images': [`dimension`](Self::dimension) values, of length 1
-    /// unless [`Options::normalize`](super::Options::normalize) is off. What is longer than the model takes is cut.
-    ///
-    /// # Errors
-    /// Those of [`text`](Self::text), and [`ErrorKind::Config`] where the model has no tokenizer.
-    #[cfg(feature = "text")]
-    pub fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
-        let model = self.text()?;
-        self.embed_tokens(&model.tokenize(text)?)
-    }
-
-    /// The embeddings of many texts, computed together.
-    ///
-    /// # Errors
-    /// Those of [`embed_text`](Self::embed_text).
-    #[cfg(feature = "text")]
-    pub fn embed_texts(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<f32>>> {
-        let model = self.text()?;
-        let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.tokenize(text.as_ref())).collect::<Result<_>>()?;
-        model.embed_tokens(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())
-    }
-
-    /// The embedding of a text in token ids, start and end token included.
-    ///
-    /// # Errors
-    /// Those of [`text`](Self::text) and of [`TextModel::embed_tokens`].
-    pub fn embed_tokens(&self, ids: &[u32]) -> Result<Vec<f32>> {
-        let embedding = self.text()?.embed_tokens(&[ids])?.pop();
-        embedding.ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
-    }
-
-    /// The probability of each label for an image, in the labels' order: zero-shot classification. Labels are best
-    /// written as captions: `"a photo of a dog"`. For many images, embed the labels once
-    /// ([`embed_texts`](Self::embed_texts)) and ask [`TextModel::probabilities`] of each.
-    ///
-    /// # Errors
-    /// Those of [`embed`](Self::embed) and [`embed_text`](Self::embed_text).
-    #[cfg(feature = "text")]
-    pub fn classify(&self, image: Image, labels: &[impl AsRef<str>]) -> Result<Vec<f32>> {
-        self.text()?.probabilities(&self.embed(image)?, &self.embed_texts(labels)?)
-    }
-
-    /// The text half. Of a model from a directory it is read at the first call, once, however many threads ask; after an
-    /// error the next call tries again.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone, or it was made without its text tower.
-    /// [`ErrorKind::Fetch`], [`ErrorKind::Weights`], [`ErrorKind::Config`] of its files; [`ErrorKind::OutOfMemory`].
-    pub fn text(&self) -> Result<Arc<TextModel>> {
-        let mut state = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        let loaded = match &*state {
-            TextState::Loaded(model) => return Ok(model.clone()),
-            TextState::Absent(config) => return Err(absent(config.as_ref())),
-            TextState::OnDisk(config, place) => Arc::new(place.load_text(config.clone(), &self.options)?),
-        };
-        *state = TextState::Loaded(loaded.clone());
-        Ok(loaded)
-    }
-
-    /// A loader of this model's text tower, for weights that arrive in pieces; [`set_text`](Self::set_text) takes what it
-    /// makes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone.
-    pub fn text_loader(&self) -> Result<TextLoader> {
-        let state = self.text.lock().unwrap_or_else(PoisonError::into_inner);
-        let config = match &*state {
-            TextState::Absent(Some(config)) | TextState::OnDisk(config, _) => config,
-            TextState::Absent(None) => return Err(absent(None)),
-            TextState::Loaded(model) => model.config(),
-        };
-        TextLoader::new(config.clone(), &self.options)
-    }
-
-    /// Gives the model its text half.
-    pub fn set_text(&self, text: TextModel) {
-        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = TextState::Loaded(Arc::new(text));
-    }
-}
-
-fn absent(config: Option<&TextConfig>) -> Error {
-    let what = match config {
-        None => "this model has no text tower: its config.json describes a vision tower alone",
-        Some(_) => "the text tower of this model was not loaded: of files in memory it is read with their tokenizer",
-    };
-    Error::new(ErrorKind::InvalidArgument, what)
 }

@@ -1,10 +1,10 @@
 //! The transformer encoder that both towers are made of: layers of attention and MLP, norms first.
 //! <https://arxiv.org/abs/1706.03762>, <https://arxiv.org/abs/2002.04745>
 
-use crate::backend::{self, Backend, LayerNorm, Linear, Mask};
+use crate::backend::{self, Linear, Mask};
 use crate::error::Result;
 use crate::model::config::Activation;
-use crate::weights::{TensorSpec, Weights};
+use crate::model::source::{Loaded, Source};
 use candle_core::Tensor;
 
 /// The shape of an encoder.
@@ -19,7 +19,7 @@ pub(crate) struct EncoderConfig {
 }
 
 /// A stack of layers: (batch, tokens, hidden) to the same.
-pub(crate) struct Encoder(Vec<EncoderLayer>);
+pub(crate) struct Encoder<S: Source = Loaded>(Vec<EncoderLayer<S>>);
 
 /// Which tokens come out of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,55 +44,47 @@ impl Encoder {
         let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
         self.0.get(index).map(|layer| layer.forward(x, mask, wanted, pooled))
     }
+}
 
-    /// The tensors of the encoder whose layers are named `{prefix}.0`, `{prefix}.1`, ….
-    pub(crate) fn specs(prefix: &str, config: &EncoderConfig, backend: &Backend) -> Vec<TensorSpec> {
-        let EncoderConfig { hidden_size: hidden, intermediate_size: intermediate, num_layers, .. } = *config;
-        let mut specs = Vec::new();
-        for layer in (0..num_layers).map(|index| format!("{prefix}.{index}")) {
-            for norm in ["layer_norm1", "layer_norm2"] {
-                specs.extend(LayerNorm::specs(&format!("{layer}.{norm}"), hidden));
-            }
-            for projection in ["q_proj", "k_proj", "v_proj", "out_proj"] {
-                specs.extend(Linear::specs(&format!("{layer}.self_attn.{projection}"), hidden, hidden, backend));
-            }
-            specs.extend(Linear::specs(&format!("{layer}.mlp.fc1"), intermediate, hidden, backend));
-            specs.extend(Linear::specs(&format!("{layer}.mlp.fc2"), hidden, intermediate, backend));
-        }
-        specs
-    }
-
-    /// Builds the encoder of tensors read to [`specs`](Self::specs).
-    pub(crate) fn take(weights: &mut Weights, prefix: &str, config: &EncoderConfig, backend: &Backend) -> Result<Self> {
-        let layers = (0..config.num_layers)
-            .map(|index| EncoderLayer::take(weights, &format!("{prefix}.{index}"), config, backend));
+impl<S: Source> Encoder<S> {
+    /// Of layers that are named `{prefix}.0`, `{prefix}.1`, ….
+    pub(crate) fn of(source: &mut S, prefix: &str, config: &EncoderConfig) -> Result<Self> {
+        let layers = (0..config.num_layers).map(|index| EncoderLayer::of(source, &format!("{prefix}.{index}"), config));
         Ok(Self(layers.collect::<Result<_>>()?))
     }
 }
 
 /// One layer, norms first: attention and MLP, each added to its input.
-struct EncoderLayer {
-    norm1: LayerNorm,
-    attention: Attention,
-    norm2: LayerNorm,
-    mlp: Mlp,
+struct EncoderLayer<S: Source = Loaded> {
+    norm1: S::LayerNorm,
+    attention: Attention<S>,
+    norm2: S::LayerNorm,
+    mlp: Mlp<S>,
+}
+
+impl<S: Source> EncoderLayer<S> {
+    fn of(source: &mut S, name: &str, config: &EncoderConfig) -> Result<Self> {
+        let EncoderConfig { hidden_size: hidden, intermediate_size: intermediate, layer_norm_eps: eps, .. } = *config;
+        let mut attention = |part: &str| source.hidden(&format!("{name}.self_attn.{part}"), hidden, hidden);
+        let attention = Attention {
+            query: attention("q_proj")?,
+            key: attention("k_proj")?,
+            value: attention("v_proj")?,
+            out: attention("out_proj")?,
+            num_heads: config.num_heads,
+        };
+        let mlp = Mlp {
+            fc1: source.hidden(&format!("{name}.mlp.fc1"), intermediate, hidden)?,
+            fc2: source.hidden(&format!("{name}.mlp.fc2"), hidden, intermediate)?,
+            activation: config.activation,
+        };
+        let norm1 = source.norm(&format!("{name}.layer_norm1"), hidden, eps)?;
+        let norm2 = source.norm(&format!("{name}.layer_norm2"), hidden, eps)?;
+        Ok(Self { norm1, attention, norm2, mlp })
+    }
 }
 
 impl EncoderLayer {
-    fn take(weights: &mut Weights, name: &str, config: &EncoderConfig, backend: &Backend) -> Result<Self> {
-        let mut linear = |part: &str| Linear::take(weights, &format!("{name}.{part}"), backend);
-        let attention = Attention {
-            query: linear("self_attn.q_proj")?,
-            key: linear("self_attn.k_proj")?,
-            value: linear("self_attn.v_proj")?,
-            out: linear("self_attn.out_proj")?,
-            num_heads: config.num_heads,
-        };
-        let mlp = Mlp { fc1: linear("mlp.fc1")?, fc2: linear("mlp.fc2")?, activation: config.activation };
-        let mut norm = |part: &str| LayerNorm::take(weights, &format!("{name}.{part}"), config.layer_norm_eps, backend);
-        Ok(Self { norm1: norm("layer_norm1")?, attention, norm2: norm("layer_norm2")?, mlp })
-    }
-
     fn forward(&self, x: &Tensor, mask: Mask, wanted: Wanted, pooled: &[usize]) -> Result<Tensor> {
         let left: Vec<usize> = match wanted {
             Wanted::All => pooled.to_vec(),
@@ -104,11 +96,11 @@ impl EncoderLayer {
     }
 }
 
-struct Attention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    out: Linear,
+struct Attention<S: Source = Loaded> {
+    query: S::Linear,
+    key: S::Linear,
+    value: S::Linear,
+    out: S::Linear,
     num_heads: usize,
 }
 
@@ -137,9 +129,9 @@ impl Attention {
     }
 }
 
-struct Mlp {
-    fc1: Linear,
-    fc2: Linear,
+struct Mlp<S: Source = Loaded> {
+    fc1: S::Linear,
+    fc2: S::Linear,
     activation: Activation,
 }
 

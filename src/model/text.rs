@@ -2,18 +2,17 @@
 //! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
 //! <https://arxiv.org/abs/2103.00020>
 
-use crate::backend::{Backend, LayerNorm, Linear, Mask, Role};
+use crate::backend::Mask;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, TextConfig};
 use crate::model::encoder::{Encoder, Wanted};
-use crate::weights::{Header, TensorSpec, Weights};
-use candle_core::{Device, IndexOp, Tensor};
+use crate::model::source::{Declared, Loaded, Source};
+use crate::weights::{Header, TensorSpec, Use};
+use candle_core::{IndexOp, Tensor};
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
-const PROJECTION: &str = "text_projection.weight";
-const LOGIT_SCALE: &str = "logit_scale";
-const TOKENS: &str = "embeddings.token_embedding.weight";
+const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 
 /// A forward pass over texts under way: made by [`TextModel::start`](crate::TextModel::start), taken on by
 /// [`TextModel::step`](crate::TextModel::step), given up by dropping it.
@@ -30,12 +29,38 @@ pub struct TextPass {
 /// A loaded text tower: token ids in, embeddings out.
 pub(crate) struct TextTower {
     config: TextConfig,
-    token_embedding: Tensor,
-    position_embedding: Tensor,
-    encoder: Encoder,
-    final_norm: LayerNorm,
-    projection: Linear,
-    logit_scale: f32,
+    layers: Layers,
+}
+
+/// What a text tower is made of.
+struct Layers<S: Source = Loaded> {
+    /// (vocabulary, hidden)
+    token_embedding: S::Table,
+    /// (most tokens, hidden)
+    position_embedding: S::Table,
+    encoder: Encoder<S>,
+    final_norm: S::LayerNorm,
+    projection: S::Linear,
+    /// The logarithm of the scale.
+    logit_scale: S::Scalar,
+}
+
+impl<S: Source> Layers<S> {
+    /// The tensors of a tower of this shape: all that is said of their names and shapes is said here and in the encoder.
+    fn of(source: &mut S, config: &TextConfig) -> Result<Self> {
+        let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
+        let name = |part: &str| format!("{PREFIX}{part}");
+        let positions = TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden], Use::Table);
+        let projection = TensorSpec::new("text_projection.weight", [config.projection_dim, hidden], Use::Projection);
+        Ok(Self {
+            token_embedding: source.table(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
+            position_embedding: source.table(positions)?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &config.encoder())?,
+            final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
+            projection: source.linear(projection, None)?,
+            logit_scale: source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?,
+        })
+    }
 }
 
 impl TextTower {
@@ -61,15 +86,15 @@ impl TextTower {
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Tensor>> {
         let x = &pass.output;
-        if let Some(output) = self.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All, &pass.ends) {
+        if let Some(output) = self.layers.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All, &pass.ends) {
             pass.output = output?;
             pass.layers += 1;
             return Ok(None);
         }
         let ends: Vec<u32> = pass.ends.iter().map(|&row| row as u32).collect();
         let ends = Tensor::new(ends, x.device())?;
-        let pooled = self.final_norm.forward(&x.flatten_to(1)?.index_select(&ends, 0)?)?;
-        self.projection.forward(&pooled, &[]).map(Some)
+        let pooled = self.layers.final_norm.forward(&x.flatten_to(1)?.index_select(&ends, 0)?)?;
+        self.layers.projection.forward(&pooled, &[]).map(Some)
     }
 
     /// The tower's shape.
@@ -79,7 +104,7 @@ impl TextTower {
 
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`.
     pub(crate) fn logit_scale(&self) -> f32 {
-        self.logit_scale
+        self.layers.logit_scale.exp()
     }
 
     /// The ids up to the end token. No token sees a later one, so what follows it changes nothing.
@@ -112,55 +137,35 @@ impl TextTower {
         let longest = texts.iter().map(|ids| ids.len()).max().unwrap_or_default();
         let ids: Vec<u32> =
             texts.iter().flat_map(|ids| ids.iter().copied().chain(std::iter::repeat(0)).take(longest)).collect();
-        let ids = Tensor::from_vec(ids, texts.len() * longest, self.token_embedding.device())?;
-        let tokens = self.token_embedding.index_select(&ids, 0)?;
+        let ids = Tensor::from_vec(ids, texts.len() * longest, self.layers.token_embedding.device())?;
+        let tokens = self.layers.token_embedding.index_select(&ids, 0)?;
         let tokens = tokens.reshape((texts.len(), longest, self.config.hidden_size))?;
-        Ok(tokens.broadcast_add(&self.position_embedding.i(..longest)?)?)
+        Ok(tokens.broadcast_add(&self.layers.position_embedding.i(..longest)?)?)
     }
 
     /// Whether a file has a text tower.
     pub(crate) fn is_in(header: &Header) -> bool {
-        header.contains(&name(TOKENS))
+        header.contains(TOKENS)
     }
 
-    /// The tensors that a tower of this shape consists of; with the encoder's, all that is said of shapes is said here.
+    /// The tensors that a tower of this shape is made of.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
-    pub(crate) fn specs(config: &TextConfig, header: &Header, backend: &Backend) -> Result<Vec<TensorSpec>> {
-        let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
-        let tokens = name(TOKENS);
+    pub(crate) fn declare(config: &TextConfig, header: &Header) -> Result<Vec<TensorSpec>> {
         if !Self::is_in(header) {
-            let what = format!("the weights have no text tower (no tensor {tokens}): they hold the vision tower alone");
+            let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
             return Err(Error::new(ErrorKind::Weights, what));
         }
-        let mut specs = vec![
-            TensorSpec::new(tokens, [vocab_size, hidden]),
-            TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden]),
-        ];
-        specs.extend(Encoder::specs(&name("encoder.layers"), &config.encoder(), backend));
-        specs.extend(LayerNorm::specs(&name("final_layer_norm"), hidden));
-        header.refuse_others(PREFIX, &[""], &specs)?;
-        specs.push(Linear::weight_spec(PROJECTION, [config.projection_dim, hidden], Role::Projection, backend));
-        specs.push(TensorSpec::new(LOGIT_SCALE, []));
-        Ok(specs)
+        let mut declared = Declared::default();
+        Layers::of(&mut declared, config)?;
+        header.refuse_others(PREFIX, &[""], &declared.0)?;
+        Ok(declared.0)
     }
 
-    /// Builds the tower of tensors read to [`specs`](Self::specs).
-    pub(crate) fn build(config: TextConfig, weights: &mut Weights, backend: &Backend) -> Result<Self> {
-        let device = backend.device();
-        Ok(Self {
-            token_embedding: weights.take(&name(TOKENS), device)?,
-            position_embedding: weights.take(&name("embeddings.position_embedding.weight"), device)?,
-            encoder: Encoder::take(weights, &name("encoder.layers"), &config.encoder(), backend)?,
-            final_norm: LayerNorm::take(weights, &name("final_layer_norm"), config.layer_norm_eps, backend)?,
-            projection: Linear::take_without_bias(weights, PROJECTION, backend)?,
-            logit_scale: weights.take(LOGIT_SCALE, &Device::Cpu)?.to_scalar::<f32>()?.exp(),
-            config,
-        })
+    /// The tower, once they are loaded.
+    pub(crate) fn build(config: TextConfig, loaded: &mut Loaded) -> Result<Self> {
+        let layers = Layers::of(loaded, &config)?;
+        Ok(Self { config, layers })
     }
-}
-
-fn name(part: &str) -> String {
-    format!("{PREFIX}{part}")
 }

@@ -1,15 +1,13 @@
 //! The vision tower: a ViT whose class token, normed and projected, is the image's embedding.
 //! <https://arxiv.org/abs/2103.00020> · <https://arxiv.org/abs/2010.11929>
 
-use crate::backend::{self, Backend, LayerNorm, Linear, Mask, Role};
+use crate::backend::{self, Mask};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::VisionConfig;
 use crate::model::encoder::{Encoder, Wanted};
-use crate::weights::{Header, TensorSpec, Weights};
+use crate::model::source::{Declared, Loaded, Source};
+use crate::weights::{Header, TensorSpec, Use};
 use candle_core::{IndexOp, Tensor};
-
-const PATCHES: &str = "embeddings.patch_embedding.weight";
-const PROJECTION: &str = "visual_projection.weight";
 
 /// The parts of the forward pass, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,18 +52,88 @@ impl VisionPass {
 /// A loaded vision tower: pixel tensors in, embeddings out.
 pub struct VisionTower {
     config: VisionConfig,
-    patch_embedding: Linear,
+    layers: Layers,
     /// With its position added: (hidden).
     class_token: Tensor,
     /// (patches, hidden)
     patch_positions: Tensor,
-    pre_norm: LayerNorm,
-    encoder: Encoder,
-    post_norm: LayerNorm,
-    projection: Option<Linear>,
+}
+
+/// What a vision tower is made of.
+struct Layers<S: Source = Loaded> {
+    /// (hidden)
+    class_token: S::Table,
+    /// (hidden, 3, patch, patch)
+    patch_embedding: S::Linear,
+    /// (tokens, hidden), the class token's first.
+    positions: S::Table,
+    pre_norm: S::LayerNorm,
+    encoder: Encoder<S>,
+    post_norm: S::LayerNorm,
+    projection: Option<S::Linear>,
+}
+
+impl<S: Source> Layers<S> {
+    /// The tensors of a tower of this shape: all that is said of their names and shapes is said here and in the encoder.
+    fn of(source: &mut S, VisionPrefix(prefix): VisionPrefix, config: &VisionConfig) -> Result<Self> {
+        let VisionConfig { hidden_size: hidden, patch_size: patch, layer_norm_eps: eps, .. } = *config;
+        let name = |part: &str| format!("{prefix}{part}");
+        let [class_token, patches, positions] = [
+            TensorSpec::new(name("embeddings.class_embedding"), [hidden], Use::Vector),
+            TensorSpec::new(name("embeddings.patch_embedding.weight"), [hidden, 3, patch, patch], Use::Patches),
+            TensorSpec::new(name("embeddings.position_embedding.weight"), [config.num_tokens(), hidden], Use::Table),
+        ];
+        let projection = config.projection_dim.map(|dimension| {
+            let weight = TensorSpec::new("visual_projection.weight", [dimension, hidden], Use::Projection);
+            source.linear(weight, None)
+        });
+        Ok(Self {
+            class_token: source.table(class_token)?,
+            patch_embedding: source.linear(patches, None)?,
+            positions: source.table(positions)?,
+            pre_norm: source.norm(&name("pre_layrnorm"), hidden, eps)?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &config.encoder())?,
+            post_norm: source.norm(&name("post_layernorm"), hidden, eps)?,
+            projection: projection.transpose()?,
+        })
+    }
+}
+
+/// What the names of the tower's tensors begin with: `vision_model.`, or, in a bare `CLIPVisionModel`, nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VisionPrefix(&'static str);
+
+impl VisionPrefix {
+    pub(crate) fn find(header: &Header) -> Self {
+        Self(if header.contains("embeddings.class_embedding") { "" } else { "vision_model." })
+    }
 }
 
 impl VisionTower {
+    /// The tensors that a tower of this shape is made of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where the file's tower has a tensor that this one does not: it is another model than its
+    /// configuration says.
+    pub(crate) fn declare(config: &VisionConfig, prefix: VisionPrefix, header: &Header) -> Result<Vec<TensorSpec>> {
+        let mut declared = Declared::default();
+        Layers::of(&mut declared, prefix, config)?;
+        header.refuse_others(
+            prefix.0,
+            &["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."],
+            &declared.0,
+        )?;
+        Ok(declared.0)
+    }
+
+    /// The tower, once they are loaded.
+    pub(crate) fn build(config: VisionConfig, prefix: VisionPrefix, loaded: &mut Loaded) -> Result<Self> {
+        let layers = Layers::of(loaded, prefix, &config)?;
+        let class_token = (&layers.class_token + layers.positions.i(0)?)?;
+        let patch_positions = layers.positions.i(1..)?;
+        Ok(Self { config, class_token, patch_positions, layers })
+    }
+
     /// (batch, 3, image_size, image_size) pixel tensors to (batch, dimension) embeddings, not normalised.
     ///
     /// # Errors
@@ -105,10 +173,10 @@ impl VisionTower {
     pub fn step(&self, pass: &mut VisionPass) -> Result<bool> {
         let x = &pass.output;
         let (stage, output) = match pass.stage {
-            VisionStage::Embeddings => (VisionStage::PreNorm, self.pre_norm.forward(x)?),
+            VisionStage::Embeddings => (VisionStage::PreNorm, self.layers.pre_norm.forward(x)?),
             VisionStage::PreNorm => self.encode(0, x, pass.wanted)?,
             VisionStage::Layer(index) => self.encode(index + 1, x, pass.wanted)?,
-            VisionStage::Pooled => match &self.projection {
+            VisionStage::Pooled => match &self.layers.projection {
                 Some(projection) => (VisionStage::Projected, projection.forward(x, &[])?),
                 None => return Ok(false),
             },
@@ -122,9 +190,9 @@ impl VisionTower {
     fn encode(&self, index: usize, x: &Tensor, wanted: Wanted) -> Result<(VisionStage, Tensor)> {
         let (batch, tokens, _) = x.dims3()?;
         let class_tokens: Vec<usize> = (0..batch).map(|image| image * tokens).collect();
-        match self.encoder.forward_layer(index, x, Mask::None, wanted, &class_tokens) {
+        match self.layers.encoder.forward_layer(index, x, Mask::None, wanted, &class_tokens) {
             Some(output) => Ok((VisionStage::Layer(index), output?)),
-            None => Ok((VisionStage::Pooled, self.post_norm.forward(&x.i((.., 0, ..))?)?)),
+            None => Ok((VisionStage::Pooled, self.layers.post_norm.forward(&x.i((.., 0, ..))?)?)),
         }
     }
 
@@ -147,65 +215,8 @@ impl VisionTower {
         let positions = self.patch_positions.expand((batch, grid * grid, hidden_size))?;
         // A convolution whose stride is its kernel's size is a linear layer over the patches.
         let patches =
-            self.patch_embedding.forward_added(&backend::patches(pixels, grid, patch_size)?, &positions, &[])?;
+            self.layers.patch_embedding.forward_added(&backend::patches(pixels, grid, patch_size)?, &positions, &[])?;
         let class_token = self.class_token.expand((batch, 1, hidden_size))?;
         Ok(Tensor::cat(&[&class_token, &patches], 1)?)
-    }
-}
-
-/// Where the tower's tensors are in the file: under `vision_model.`, or, in a bare `CLIPVisionModel`, at the top.
-#[derive(Clone, Debug)]
-pub(crate) struct VisionNames(&'static str);
-
-impl VisionNames {
-    pub(crate) fn find(header: &Header) -> Self {
-        Self(if header.contains("embeddings.class_embedding") { "" } else { "vision_model." })
-    }
-
-    /// The tensors that a tower of this shape consists of; with the encoder's, all that is said of shapes is said here.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Weights`] where the file's tower has a tensor that this one does not: it is another model than its
-    /// configuration says.
-    pub(crate) fn specs(&self, config: &VisionConfig, header: &Header, backend: &Backend) -> Result<Vec<TensorSpec>> {
-        let VisionConfig { hidden_size: hidden, patch_size: patch, .. } = *config;
-        let mut specs = vec![
-            TensorSpec::new(self.name("embeddings.class_embedding"), [hidden]),
-            Linear::weight_spec(&self.name(PATCHES), [hidden, 3, patch, patch], Role::Patches, backend),
-            TensorSpec::new(self.name("embeddings.position_embedding.weight"), [config.num_tokens(), hidden]),
-        ];
-        specs.extend(["pre_layrnorm", "post_layernorm"].iter().flat_map(|n| LayerNorm::specs(&self.name(n), hidden)));
-        specs.extend(Encoder::specs(&self.name("encoder.layers"), &config.encoder(), backend));
-        let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."];
-        header.refuse_others(self.0, &parts, &specs)?;
-        if let Some(dimension) = config.projection_dim {
-            specs.push(Linear::weight_spec(PROJECTION, [dimension, hidden], Role::Projection, backend));
-        }
-        Ok(specs)
-    }
-
-    fn name(&self, part: &str) -> String {
-        format!("{}{part}", self.0)
-    }
-
-    /// Builds the tower of tensors read to [`specs`](Self::specs).
-    pub(crate) fn build(&self, config: VisionConfig, weights: &mut Weights, backend: &Backend) -> Result<VisionTower> {
-        let projection = match config.projection_dim {
-            Some(_) => Some(Linear::take_without_bias(weights, PROJECTION, backend)?),
-            None => None,
-        };
-        let eps = config.layer_norm_eps;
-        let device = backend.device();
-        let positions = weights.take(&self.name("embeddings.position_embedding.weight"), device)?;
-        Ok(VisionTower {
-            patch_embedding: Linear::take_without_bias(weights, &self.name(PATCHES), backend)?,
-            class_token: (weights.take(&self.name("embeddings.class_embedding"), device)? + positions.i(0)?)?,
-            patch_positions: positions.i(1..)?,
-            pre_norm: LayerNorm::take(weights, &self.name("pre_layrnorm"), eps, backend)?,
-            encoder: Encoder::take(weights, &self.name("encoder.layers"), &config.encoder(), backend)?,
-            post_norm: LayerNorm::take(weights, &self.name("post_layernorm"), eps, backend)?,
-            projection,
-            config,
-        })
     }
 }

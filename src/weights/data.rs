@@ -1,9 +1,10 @@
 //! The data of one file: the tensors that are wanted of it, in the order of the file.
 
-use super::arriving::{Arrived, Arriving, Half};
+use super::decode::Decoder;
+use super::format::{Format, Target};
 use super::header::FileHeader;
-use super::recorder::Recorder;
-use super::{Form, TensorSpec, Weights, invalid, missing, stored};
+use super::sinks::{Recording, Row, Value, bytes, chain, floats};
+use super::{TensorSpec, Use, Weights, invalid, missing, stored};
 use crate::error::{Error, ErrorKind, Result};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
@@ -13,37 +14,90 @@ use std::ops::Range;
 
 /// Bytes between two tensors that are read along rather than left out: less than what one more request costs.
 const GAP: u64 = 256 << 10;
+/// A longer file is not a tokenizer's.
+const LONGEST_FILE: usize = 64 << 20;
 
 /// Where tensors go.
-#[derive(Default)]
 pub(super) struct Output {
     pub(super) weights: Weights,
-    pub(super) recorder: Option<Recorder>,
+    pub(super) target: Target,
+    pub(super) recording: Option<Recording>,
     /// Rows in 8 bits that wait for their steps, and the other way round.
-    halves: HashMap<String, Half>,
+    halves: HashMap<String, Value>,
 }
 
 impl Output {
-    fn end(&mut self, arriving: Arriving) -> Result<()> {
-        let Arrived::Half(name, half) = arriving.end(&mut self.weights, self.recorder.as_mut())? else { return Ok(()) };
-        match (self.halves.remove(&name), half) {
-            (Some(Half::Rows(rows)), Half::Steps(steps)) | (Some(Half::Steps(steps)), Half::Rows(rows)) => {
-                rows.join(&steps, &mut self.weights).map_err(|error| error.within(format_args!("tensor {name}")))
+    pub(super) fn new() -> Self {
+        Self { weights: Weights::default(), target: Target::Recording, recording: None, halves: HashMap::new() }
+    }
+
+    /// Begins a tensor, or a part of one.
+    fn begin(&self, Pending { spec, part, format, .. }: &Pending) -> Result<Decoder> {
+        let (rows, columns) = spec.rows();
+        let (size, sink) = match part {
+            Part::Whole => {
+                let keep = spec.usage.keep(self.target);
+                ((rows, columns), chain(spec, *format, keep, self.recording.as_ref()))
+            }
+            Part::Rows => ((rows, columns), bytes(rows * columns)),
+            Part::Steps => ((1, rows), floats(rows)),
+        };
+        sink.and_then(|sink| Decoder::new(&part.name_of(spec), *format, size, sink)).map_err(|error| spec.named(error))
+    }
+
+    /// Puts what has arrived where it belongs.
+    fn end(&mut self, Pending { spec, part, .. }: Pending, decoder: Decoder) -> Result<()> {
+        let value = decoder.end()?;
+        if part == Part::Whole {
+            self.weights.insert(spec.name, value);
+            return Ok(());
+        }
+        let whole = match (self.halves.remove(&spec.name), value) {
+            (Some(Value::Bytes(rows)), Value::Floats(steps)) | (Some(Value::Floats(steps)), Value::Bytes(rows)) => {
+                self.join(&spec, &rows, &steps).map_err(|error| spec.named(error))?
             }
             (_, half) => {
-                self.halves.insert(name, half);
-                Ok(())
+                self.halves.insert(spec.name, half);
+                return Ok(());
             }
+        };
+        self.weights.insert(spec.name, whole);
+        Ok(())
+    }
+
+    /// What rows in 8 bits become with their steps.
+    fn join(&self, spec: &TensorSpec, rows: &[u8], steps: &[f32]) -> Result<Value> {
+        let (_, columns) = spec.rows();
+        let mut sink = chain(spec, Format::Int8, spec.usage.keep(self.target), self.recording.as_ref())?;
+        let mut row = Vec::with_capacity(columns);
+        for (bytes, step) in rows.chunks(columns.max(1)).zip(steps) {
+            row.clear();
+            row.extend(bytes.iter().map(|byte| *byte as i8));
+            sink.push(Row::Int8(&row, *step))?;
         }
+        sink.end()
     }
 }
 
-/// A tensor that has not begun.
+/// What of a tensor is read: where it is in 8 bits its rows and their steps are two tensors of the file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Rows,
+    Steps,
+}
+
+impl Part {
+    fn name_of(self, spec: &TensorSpec) -> String {
+        if self == Self::Steps { stored::step_name(&spec.name) } else { spec.name.clone() }
+    }
+}
+
+/// A tensor that has not ended.
 struct Pending {
     spec: TensorSpec,
-    info: TensorInfo,
-    /// It is not the tensor itself, but the steps of its rows.
-    steps: bool,
+    part: Part,
+    format: Format,
     range: Range<u64>,
 }
 
@@ -51,7 +105,7 @@ struct Pending {
 pub(super) struct Data {
     /// The last is the next.
     pending: Vec<Pending>,
-    current: Option<(Arriving, u64)>,
+    current: Option<(Pending, Decoder)>,
     pub(super) file_len: u64,
 }
 
@@ -60,16 +114,18 @@ impl Data {
     /// [`ErrorKind::Weights`]: a tensor is missing, or of another shape.
     pub(super) fn new(header: &FileHeader, specs: Vec<TensorSpec>) -> Result<Self> {
         let mut pending = Vec::with_capacity(specs.len());
-        for spec in specs {
+        for mut spec in specs {
             let info = header.info(&spec.name).ok_or_else(|| missing(&spec.name))?;
-            if info.shape != spec.shape && spec.form != Form::File {
-                let TensorSpec { name, shape, .. } = &spec;
-                return Err(invalid(format!("tensor {name} has shape {:?}, not {shape:?}", info.shape)));
+            if spec.usage == Use::File {
+                spec.shape.clone_from(&info.shape);
             }
-            if info.dtype == Dtype::I8 && spec.rotation.is_some() {
+            let format = checked(&spec, info)?;
+            let range = header.range(info);
+            let part = if format == Format::Int8 { Part::Rows } else { Part::Whole };
+            if part == Part::Rows {
                 pending.push(steps_of(&spec, header)?);
             }
-            pending.push(Pending { info: info.clone(), steps: false, range: header.range(info), spec });
+            pending.push(Pending { spec, part, format, range });
         }
         pending.sort_by_key(|tensor| Reverse(tensor.range.start));
         Ok(Self { pending, current: None, file_len: header.file_len() })
@@ -82,7 +138,7 @@ impl Data {
 
     /// All such ranges.
     pub(super) fn all_wanted(&self, position: u64) -> impl Iterator<Item = Range<u64>> {
-        let current = self.current.as_ref().map(|(_, end)| position..*end);
+        let current = self.current.as_ref().map(|(pending, _)| position..pending.range.end);
         let mut ranges = current.into_iter().chain(self.pending.iter().rev().map(|p| p.range.clone())).peekable();
         std::iter::from_fn(move || {
             let mut joined = ranges.next()?;
@@ -99,7 +155,7 @@ impl Data {
 
     /// The tensor that is arriving.
     pub(super) fn inside(&self) -> Option<&str> {
-        self.current.as_ref().map(|(arriving, _)| arriving.name())
+        self.current.as_ref().map(|(_, decoder)| decoder.name())
     }
 
     /// Takes the bytes at `at`; what lies before them and after what came so far is left out.
@@ -108,7 +164,7 @@ impl Data {
     /// [`ErrorKind::InvalidArgument`]: something that is wanted was left out.
     pub(super) fn push(&mut self, mut at: u64, mut piece: &[u8], output: &mut Output) -> Result<()> {
         loop {
-            let (arriving, end) = match &mut self.current {
+            let (tensor, decoder) = match &mut self.current {
                 Some(current) => current,
                 None => {
                     let Some(next) = self.pending.last() else { return Ok(()) };
@@ -122,22 +178,18 @@ impl Data {
                         return Ok(());
                     }
                     let Some(next) = self.pending.pop() else { return Ok(()) };
-                    let recorder = output.recorder.as_mut();
-                    let arriving = match next.steps {
-                        true => Arriving::begin_steps(&next.spec, recorder)?,
-                        false => Arriving::begin(next.spec, &next.info, recorder)?,
-                    };
-                    self.current.insert((arriving, next.range.end))
+                    let decoder = output.begin(&next)?;
+                    self.current.insert((next, decoder))
                 }
             };
             let before = piece.len();
-            piece = arriving.push(piece, output.recorder.as_mut())?;
+            piece = decoder.push(piece)?;
             at += (before - piece.len()) as u64;
-            if at < *end {
+            if at < tensor.range.end {
                 return Ok(());
             }
-            if let Some((whole, _)) = self.current.take() {
-                output.end(whole)?;
+            if let Some((tensor, decoder)) = self.current.take() {
+                output.end(tensor, decoder)?;
             }
         }
     }
@@ -151,16 +203,33 @@ impl Data {
     }
 }
 
+/// The format of a tensor, if its shape and type are what is read.
+fn checked(spec: &TensorSpec, info: &TensorInfo) -> Result<Format> {
+    let TensorSpec { name, shape, usage } = spec;
+    if info.shape != *shape {
+        return Err(invalid(format!("tensor {name} has shape {:?}, not {shape:?}", info.shape)));
+    }
+    match (Format::of(info.dtype), usage) {
+        (Some(Format::Bytes), Use::File) if info.shape.iter().product::<usize>() <= LONGEST_FILE => Ok(Format::Bytes),
+        (Some(Format::Bytes), _) => Err(invalid(format!("tensor {name} is U8 of shape {shape:?}"))),
+        (Some(Format::Int8), _) if usage.rotation().is_none() => {
+            Err(invalid(format!("tensor {name} is I8; only the weights of linear layers can be")))
+        }
+        (Some(format), usage) if *usage != Use::File => Ok(format),
+        _ => Err(invalid(format!("tensor {name} is {:?}; this reads F32, F16 and BF16", info.dtype))),
+    }
+}
+
 /// The steps of the rows of a tensor in 8 bits.
 fn steps_of(spec: &TensorSpec, header: &FileHeader) -> Result<Pending> {
-    let name = stored::step_name(&spec.name);
+    let name = Part::Steps.name_of(spec);
     let info = header.info(&name).ok_or_else(|| missing(&name))?;
-    if info.dtype != Dtype::F32 || info.shape != [spec.rows().0] {
-        let what =
-            format!("tensor {name} is {:?} of shape {:?}, not F32 of [{}]", info.dtype, info.shape, spec.rows().0);
+    let (rows, _) = spec.rows();
+    if info.dtype != Dtype::F32 || info.shape != [rows] {
+        let what = format!("tensor {name} is {:?} of shape {:?}, not F32 of [{rows}]", info.dtype, info.shape);
         return Err(invalid(what));
     }
-    Ok(Pending { spec: spec.clone(), info: info.clone(), steps: true, range: header.range(info) })
+    Ok(Pending { spec: spec.clone(), part: Part::Steps, format: Format::F32, range: header.range(info) })
 }
 
 fn left_out(name: &str) -> Error {

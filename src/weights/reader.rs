@@ -1,10 +1,12 @@
 //! Reads a model's weights, from one file or from several; see the module above.
 
 use super::data::{Data, Output};
+use super::format::Format;
 use super::header::HeaderBytes;
-use super::recorder::{Kept, Recorded, Recorder};
+use super::recorder::{Recorded, Recorder, SharedRecorder};
 use super::shards::Index;
-use super::{Choose, Header, TensorSpec, Weights, invalid, missing};
+use super::sinks::Recording;
+use super::{Choose, Header, TensorSpec, Use, Weights, Wish, invalid, missing};
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -26,13 +28,13 @@ pub(crate) struct Reader<C> {
     /// Length of the file, where it was told.
     size: Option<u64>,
     output: Output,
-    recording: Option<Recording>,
+    recording: Option<Wanted>,
     checksum: Option<crc32fast::Hasher>,
 }
 
 /// What was asked to be recorded.
-struct Recording {
-    kept: Kept,
+struct Wanted {
+    into: Option<Format>,
     files: Vec<(&'static str, Vec<u8>)>,
 }
 
@@ -53,7 +55,7 @@ impl<C: Choose> Reader<C> {
             others: VecDeque::new(),
             position: 0,
             size: None,
-            output: Output::default(),
+            output: Output::new(),
             recording: None,
             checksum: None,
         }
@@ -77,14 +79,20 @@ impl<C: Choose> Reader<C> {
         Ok(())
     }
 
-    /// Records what is read as one file of our own, which carries `files` along; before the first byte.
-    pub(crate) fn record(&mut self, kept: Kept, files: Vec<(&'static str, Vec<u8>)>) {
-        self.recording = Some(Recording { kept, files });
+    /// Records what is read as one file of our own, which carries `files` along: [`into`](super::format::recorded) a
+    /// format, or as it is loaded. Before the first byte.
+    pub(crate) fn record(&mut self, into: Option<Format>, files: Vec<(&'static str, Vec<u8>)>) {
+        self.recording = Some(Wanted { into, files });
     }
 
-    /// The recording, once the header has been read.
-    pub(crate) fn recorder(&mut self) -> Option<&mut Recorder> {
-        self.output.recorder.as_mut()
+    /// Where in the recorded file its data begins, once that is known.
+    pub(crate) fn recorded_start(&self) -> Option<usize> {
+        self.output.recording.as_ref().map(|recording| recording.recorder.lock().data_start())
+    }
+
+    /// The recorded data since the last call.
+    pub(crate) fn take_recorded(&mut self) -> Vec<u8> {
+        self.output.recording.as_ref().map(|recording| recording.recorder.lock().take()).unwrap_or_default()
     }
 
     /// Computes the CRC-32 of all bytes that come.
@@ -221,12 +229,14 @@ impl<C: Choose> Reader<C> {
     }
 
     fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
-        let specs = self.plan.choose(header)?;
-        if let Some(Recording { kept, files }) = self.recording.take() {
-            let carried: Vec<TensorSpec> = files.iter().map(|(name, _)| TensorSpec::file(*name)).collect();
-            let mut recorder = Recorder::new(kept, self.plan.describe(), &[specs.as_slice(), &carried].concat());
+        let Wish { specs, target } = self.plan.choose(header)?;
+        self.output.target = target;
+        if let Some(Wanted { into, files }) = self.recording.take() {
+            let carried = files.iter().map(|(name, _)| TensorSpec::new(*name, [], Use::File));
+            let all: Vec<TensorSpec> = specs.iter().cloned().chain(carried).collect();
+            let mut recorder = Recorder::new(self.plan.describe(), &all);
             files.iter().for_each(|(name, content)| recorder.file(name, content));
-            self.output.recorder = Some(recorder);
+            self.output.recording = Some(Recording { recorder: SharedRecorder::new(recorder), into });
         }
         Ok(specs)
     }
@@ -282,7 +292,7 @@ impl<C: Choose> Reader<C> {
     /// [`ErrorKind::Weights`] where something is missing.
     pub(crate) fn finish_recording(&mut self) -> Result<Option<Recorded>> {
         self.check_complete()?;
-        self.output.recorder.take().map(Recorder::finish).transpose()
+        self.output.recording.take().map(|recording| recording.recorder.lock().finish()).transpose()
     }
 }
 

@@ -1,0 +1,171 @@
+//! What of a model's weights is read, and what is made of it.
+
+use super::settings::Settings;
+use super::text::TextModel;
+use super::{ClipVision, Options};
+use crate::backend::{Backend, Precision};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::config::TextConfig;
+use crate::model::source::Loaded;
+use crate::model::text::TextTower;
+use crate::model::vision::{VisionPrefix, VisionTower};
+use crate::weights::{Choose, FILES, Header, Stored, Target, TensorSpec, Use, Weights, Wish};
+
+/// Which towers are read.
+#[derive(Clone, Debug)]
+pub(super) enum Towers {
+    /// None: it is the settings that are asked for.
+    None,
+    Vision,
+    /// The text tower of a model whose vision tower has been read.
+    Text(TextConfig),
+    Both,
+    /// All that there are, to be recorded in the precision of this name.
+    Recorded {
+        vision_only: bool,
+        precision: &'static str,
+    },
+}
+
+/// The contents of a tokenizer's files, in the order of [`FILES`].
+pub(super) type TokenizerFiles = [Option<Vec<u8>>; 3];
+
+/// Says what is wanted of the weights, and makes a model of them.
+pub(super) struct Plan {
+    towers: Towers,
+    /// Absent until the header has come, where the weights hold them; and for a text tower alone.
+    settings: Option<Settings>,
+    options: Options,
+    /// What a recording is made of.
+    pub(super) source: String,
+    chosen: Option<Chosen>,
+}
+
+/// What the header of the weights has decided.
+struct Chosen {
+    backend: Backend,
+    vision_prefix: VisionPrefix,
+    /// The text tower, where it is read.
+    text: Option<TextConfig>,
+    /// What the weights of the vision tower take.
+    vision_bytes: usize,
+}
+
+/// What was made of the weights.
+pub(super) struct Made {
+    pub(super) clip: Option<ClipVision>,
+    pub(super) text: Option<(TextModel, TokenizerFiles)>,
+}
+
+impl Plan {
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
+    pub(super) fn new(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
+        // What can't be is refused now; the rest is decided by the weights' header.
+        Backend::new(&options.device, options.precision)?;
+        Ok(Self { towers, settings, options, source: String::new(), chosen: None })
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Reads the text tower as well.
+    pub(super) fn add_text(&mut self) {
+        self.towers = Towers::Both;
+    }
+
+    /// What the weights hold, or what stood beside them.
+    pub(super) fn into_settings(self) -> Option<Settings> {
+        self.settings
+    }
+
+    /// The text tower that is read, if one is.
+    fn text(&self, header: &Header) -> Result<Option<TextConfig>> {
+        let of_file = || self.settings.as_ref().and_then(|settings| settings.config.text.clone());
+        Ok(match &self.towers {
+            Towers::None | Towers::Vision | Towers::Recorded { vision_only: true, .. } => None,
+            Towers::Text(config) => Some(config.clone()),
+            Towers::Both => Some(of_file().ok_or_else(no_text_tower)?),
+            Towers::Recorded { .. } => of_file().filter(|_| TextTower::is_in(header)),
+        })
+    }
+
+    /// Makes the towers.
+    pub(super) fn make(self, weights: Weights) -> Result<Made> {
+        let Some(Chosen { backend, vision_prefix, text, vision_bytes }) = self.chosen else {
+            return Err(Error::new(ErrorKind::Weights, "the weights have no header"));
+        };
+        let options = Options { precision: backend.precision(), ..self.options };
+        let mut loaded = Loaded { weights, backend };
+        let text = match text {
+            Some(config) => {
+                let tower = TextTower::build(config, &mut loaded)?;
+                let files = FILES.map(|name| loaded.weights.take_file(name));
+                Some((TextModel::new(tower, options.normalize), files))
+            }
+            None => None,
+        };
+        let clip = match (self.towers, self.settings) {
+            (Towers::Vision | Towers::Both, Some(Settings { config, preprocess, .. })) => {
+                let tower = VisionTower::build(config.vision, vision_prefix, &mut loaded)?;
+                Some(ClipVision::new(tower, preprocess, options, vision_bytes, config.text))
+            }
+            _ => None,
+        };
+        Ok(Made { clip, text })
+    }
+}
+
+impl Choose for Plan {
+    fn choose(&mut self, header: &Header) -> Result<Wish> {
+        if self.settings.is_none() && !matches!(self.towers, Towers::Text(_)) {
+            self.settings = Some(Settings::of_stored(header.stored())?);
+        }
+        let backend = Backend::new(&self.options.device, resolved(self.options.precision, header))?;
+        let recorded = matches!(self.towers, Towers::Recorded { .. });
+        let target = if recorded { Target::Recording } else { backend.target() };
+        let vision_prefix = VisionPrefix::find(header);
+        let mut specs = match (&self.towers, &self.settings) {
+            (Towers::Vision | Towers::Both | Towers::Recorded { .. }, Some(settings)) => {
+                VisionTower::declare(&settings.config.vision, vision_prefix, header)?
+            }
+            _ => Vec::new(),
+        };
+        let vision_bytes = specs.iter().map(|spec| spec.bytes(target)).sum();
+        let text = self.text(header)?;
+        if let Some(config) = &text {
+            specs.extend(TextTower::declare(config, header)?);
+            let carried = FILES.into_iter().filter(|name| !recorded && header.contains(name));
+            specs.extend(carried.map(|name| TensorSpec::new(name, [], Use::File)));
+        }
+        self.chosen = Some(Chosen { backend, vision_prefix, text, vision_bytes });
+        Ok(Wish { specs, target })
+    }
+
+    fn describe(&self) -> Stored {
+        let precision = match (&self.towers, &self.chosen) {
+            (Towers::Recorded { precision, .. }, _) => precision,
+            (_, Some(Chosen { backend, .. })) => backend.precision().name(),
+            (_, None) => return Stored::default(),
+        };
+        let (config, preprocessor) = self.settings.as_ref().map(Settings::texts).unzip();
+        let (precision, source) = (precision.to_owned(), self.source.clone());
+        Stored { precision, source, config, preprocessor: preprocessor.flatten() }
+    }
+}
+
+/// The precision that a file's weights are loaded in.
+fn resolved(asked: Precision, header: &Header) -> Precision {
+    match (asked, header.stored()) {
+        (Precision::Stored, Some(stored)) if stored.precision == Precision::Int8.name() => Precision::Int8,
+        (Precision::Stored, _) => Precision::F32,
+        (asked, _) => asked,
+    }
+}
+
+/// The error of asking for texts where there are none.
+pub(super) fn no_text_tower() -> Error {
+    let what = "this model has no text tower: its config.json describes a vision tower alone";
+    Error::new(ErrorKind::InvalidArgument, what)
+}

@@ -1,0 +1,50 @@
+//! What a model's JSON files say, wherever they are: beside its weights or in them.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::config::ClipConfig;
+use crate::preprocess::PreprocessConfig;
+use crate::weights::Stored;
+
+/// What the JSON files say, and their texts, for a recording.
+pub(super) struct Settings {
+    pub(super) config: ClipConfig,
+    pub(super) preprocess: PreprocessConfig,
+    config_json: Vec<u8>,
+    preprocessor_json: Option<Vec<u8>>,
+}
+
+impl Settings {
+    pub(super) fn new(config_json: &[u8], preprocessor_json: Option<&[u8]>) -> Result<Self> {
+        let config = ClipConfig::from_json(config_json)?;
+        let size = config.vision.image_size;
+        let preprocess = match preprocessor_json {
+            Some(json) => PreprocessConfig::from_json(json)?,
+            None => PreprocessConfig::clip(size),
+        };
+        if let Some((height, width)) = preprocess.output_size().filter(|made| *made != (size, size)) {
+            let what = format!(
+                "preprocessor_config.json makes images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
+            );
+            return Err(Error::new(ErrorKind::Config, what));
+        }
+        let (config_json, preprocessor_json) = (config_json.to_vec(), preprocessor_json.map(<[u8]>::to_vec));
+        Ok(Self { config, preprocess, config_json, preprocessor_json })
+    }
+
+    /// Of a file that says it itself.
+    pub(super) fn of_stored(stored: Option<&Stored>) -> Result<Self> {
+        let config = stored.and_then(|stored| stored.config.as_ref()).ok_or_else(|| {
+            let what =
+                "there is no config.json, neither beside the weights nor in them (as clip-vision convert puts it)";
+            Error::new(ErrorKind::Config, what)
+        })?;
+        let preprocessor = stored.and_then(|stored| stored.preprocessor.as_ref());
+        Self::new(config.as_bytes(), preprocessor.map(String::as_bytes))
+    }
+
+    /// The files as texts, for a recording: `config.json` and, where there is one, `preprocessor_config.json`.
+    pub(super) fn texts(&self) -> (String, Option<String>) {
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        (text(&self.config_json), self.preprocessor_json.as_ref().map(text))
+    }
+}

@@ -1,0 +1,128 @@
+//! What a [`ClipVision`] does with texts. Its text half is read when it is first used, or handed over by whoever streams the
+//! weights.
+
+use super::loader::Loader;
+use super::plan::no_text_tower;
+use super::text::TextModel;
+use super::{ClipVision, Options};
+use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "text")]
+use crate::image::Image;
+use crate::model::config::TextConfig;
+use std::sync::{Arc, PoisonError};
+
+/// Reads a text half.
+pub(super) type LoadText = Box<dyn Fn(&Options) -> Result<TextModel> + Send + Sync>;
+
+/// Where the text half is.
+pub(super) enum TextState {
+    /// Nowhere, as yet; the configuration, where the model has a text tower at all.
+    Absent(Option<TextConfig>),
+    /// Where the vision tower came from.
+    Later(TextConfig, LoadText),
+    Loaded(Arc<TextModel>),
+}
+
+/// Texts; the text tower and its tokenizer are read when the first of these is called.
+impl ClipVision {
+    /// The embedding of a text, in the same space as the images': [`dimension`](Self::dimension) values, of length 1
+    /// unless [`Options::normalize`](super::Options::normalize) is off. What is longer than the model takes is cut.
+    ///
+    /// # Errors
+    /// Those of [`text`](Self::text), and [`ErrorKind::Config`] where the model has no tokenizer.
+    #[cfg(feature = "text")]
+    pub fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
+        let model = self.text()?;
+        self.embed_tokens(&model.tokenize(text)?)
+    }
+
+    /// The embeddings of many texts, computed together.
+    ///
+    /// # Errors
+    /// Those of [`embed_text`](Self::embed_text).
+    #[cfg(feature = "text")]
+    pub fn embed_texts(&self, texts: &[impl AsRef<str>]) -> Result<Vec<Vec<f32>>> {
+        let model = self.text()?;
+        let ids: Vec<Vec<u32>> = texts.iter().map(|text| model.tokenize(text.as_ref())).collect::<Result<_>>()?;
+        model.embed_tokens(&ids.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    /// The embedding of a text in token ids, start and end token included.
+    ///
+    /// # Errors
+    /// Those of [`text`](Self::text) and of [`TextModel::embed_tokens`].
+    pub fn embed_tokens(&self, ids: &[u32]) -> Result<Vec<f32>> {
+        let embedding = self.text()?.embed_tokens(&[ids])?.pop();
+        embedding.ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
+    }
+
+    /// The probability of each label for an image, in the labels' order: zero-shot classification. Labels are best
+    /// written as captions: `"a photo of a dog"`. For many images, embed the labels once
+    /// ([`embed_texts`](Self::embed_texts)) and ask [`TextModel::probabilities`] of each.
+    ///
+    /// # Errors
+    /// Those of [`embed`](Self::embed) and [`embed_text`](Self::embed_text).
+    #[cfg(feature = "text")]
+    pub fn classify(&self, image: Image, labels: &[impl AsRef<str>]) -> Result<Vec<f32>> {
+        self.text()?.probabilities(&self.embed(image)?, &self.embed_texts(labels)?)
+    }
+
+    /// The text half. Of a model from a directory it is read at the first call, once, however many threads ask; after an
+    /// error the next call tries again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone, or it was made without its text tower.
+    /// [`ErrorKind::Fetch`], [`ErrorKind::Weights`], [`ErrorKind::Config`] of its files; [`ErrorKind::OutOfMemory`].
+    pub fn text(&self) -> Result<Arc<TextModel>> {
+        let mut state = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = match &*state {
+            TextState::Loaded(model) => return Ok(model.clone()),
+            TextState::Absent(config) => return Err(absent(config.as_ref())),
+            TextState::Later(_, load) => Arc::new(load(&self.options)?),
+        };
+        *state = TextState::Loaded(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// The shape of the text tower.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone.
+    pub(super) fn text_config(&self) -> Result<TextConfig> {
+        match &*self.text.lock().unwrap_or_else(PoisonError::into_inner) {
+            TextState::Absent(None) => Err(no_text_tower()),
+            TextState::Absent(Some(config)) | TextState::Later(config, _) => Ok(config.clone()),
+            TextState::Loaded(model) => Ok(model.config().clone()),
+        }
+    }
+
+    /// Has the text half read by `load` when it is first used, if the model has one.
+    pub(super) fn load_text_later(&self, load: LoadText) {
+        let mut state = self.text.lock().unwrap_or_else(PoisonError::into_inner);
+        if let TextState::Absent(Some(config)) = &*state {
+            *state = TextState::Later(config.clone(), load);
+        }
+    }
+
+    /// A loader of this model's text tower, for weights that arrive in pieces; [`set_text`](Self::set_text) takes what its
+    /// [`finish_text`](Loader::finish_text) gives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone.
+    pub fn text_loader(&self) -> Result<Loader> {
+        Loader::for_text(self.text_config()?, &self.options)
+    }
+
+    /// Gives the model its text half.
+    pub fn set_text(&self, text: TextModel) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = TextState::Loaded(Arc::new(text));
+    }
+}
+
+fn absent(config: Option<&TextConfig>) -> Error {
+    if config.is_none() {
+        return no_text_tower();
+    }
+    let what = "the text tower of this model was not loaded: of files in memory it is read with their tokenizer";
+    Error::new(ErrorKind::InvalidArgument, what)
+}

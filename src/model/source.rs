@@ -1,0 +1,126 @@
+//! Where a tower's layers come from.
+//!
+//! A tower says once what it is made of, in a function over a [`Source`], in which each tensor is named once. That function
+//! runs twice: over [`Declared`], which notes the tensors that have to be read, and over [`Loaded`], which makes layers of
+//! them once they have been. So no tensor can be declared and forgotten, or be used without having been declared. What a
+//! tower is generic over is what the first run has no values for.
+
+use crate::backend::{Backend, LayerNorm, Linear};
+use crate::error::{Error, ErrorKind, Result};
+use crate::weights::{TensorSpec, Use, Value, Weights};
+use candle_core::{Device, Tensor};
+
+/// Gives a tower its layers.
+pub(crate) trait Source {
+    type Linear;
+    type LayerNorm;
+    type Table;
+    type Scalar;
+
+    /// A linear layer: `weight` has outputs on the first axis and inputs on all others, `bias` (outputs).
+    fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<Self::Linear>;
+
+    /// A layer norm: `weight` and `bias` are (channels).
+    fn layer_norm(&mut self, weight: TensorSpec, bias: TensorSpec, eps: f64) -> Result<Self::LayerNorm>;
+
+    /// Rows that are looked up, or one such row.
+    fn table(&mut self, spec: TensorSpec) -> Result<Self::Table>;
+
+    /// One number.
+    fn scalar(&mut self, spec: TensorSpec) -> Result<Self::Scalar>;
+
+    /// A linear layer of an encoder: `{name}.weight` and `{name}.bias`.
+    fn hidden(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Self::Linear> {
+        let weight = TensorSpec::new(format!("{name}.weight"), [outputs, inputs], Use::Hidden);
+        self.linear(weight, Some(TensorSpec::new(format!("{name}.bias"), [outputs], Use::Vector)))
+    }
+
+    /// A layer norm: `{name}.weight` and `{name}.bias`.
+    fn norm(&mut self, name: &str, channels: usize, eps: f64) -> Result<Self::LayerNorm> {
+        let [weight, bias] =
+            ["weight", "bias"].map(|part| TensorSpec::new(format!("{name}.{part}"), [channels], Use::Vector));
+        self.layer_norm(weight, bias, eps)
+    }
+}
+
+/// Notes the tensors that a tower asks for.
+#[derive(Default)]
+pub(crate) struct Declared(pub(crate) Vec<TensorSpec>);
+
+impl Source for Declared {
+    type Linear = ();
+    type LayerNorm = ();
+    type Table = ();
+    type Scalar = ();
+
+    fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<()> {
+        self.0.push(weight);
+        self.0.extend(bias);
+        Ok(())
+    }
+
+    fn layer_norm(&mut self, weight: TensorSpec, bias: TensorSpec, _: f64) -> Result<()> {
+        self.0.extend([weight, bias]);
+        Ok(())
+    }
+
+    fn table(&mut self, spec: TensorSpec) -> Result<()> {
+        self.0.push(spec);
+        Ok(())
+    }
+
+    fn scalar(&mut self, spec: TensorSpec) -> Result<()> {
+        self.0.push(spec);
+        Ok(())
+    }
+}
+
+/// Makes layers of what was read.
+pub(crate) struct Loaded {
+    pub(crate) weights: Weights,
+    pub(crate) backend: Backend,
+}
+
+impl Loaded {
+    /// The values of a tensor that was not packed.
+    fn floats(&mut self, spec: &TensorSpec) -> Result<Vec<f32>> {
+        match self.weights.take(&spec.name)? {
+            Value::Floats(values) => Ok(values),
+            _ => Err(other_form(spec)),
+        }
+    }
+}
+
+impl Source for Loaded {
+    type Linear = Linear;
+    type LayerNorm = LayerNorm;
+    type Table = Tensor;
+    type Scalar = f32;
+
+    fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<Linear> {
+        let bias = bias.map(|bias| self.floats(&bias)).transpose()?;
+        match self.weights.take(&weight.name)? {
+            Value::Packed(packed) => Linear::packed(packed, bias.as_deref()),
+            Value::Floats(values) => Linear::candle(values, &weight.shape, bias, &self.backend),
+            _ => Err(other_form(&weight)),
+        }
+    }
+
+    fn layer_norm(&mut self, weight: TensorSpec, bias: TensorSpec, eps: f64) -> Result<LayerNorm> {
+        LayerNorm::new(self.floats(&weight)?, self.floats(&bias)?, eps, &self.backend)
+    }
+
+    fn table(&mut self, spec: TensorSpec) -> Result<Tensor> {
+        let values = self.floats(&spec)?;
+        Ok(Tensor::from_vec(values, spec.shape, &Device::Cpu)?.to_device(self.backend.device())?)
+    }
+
+    fn scalar(&mut self, spec: TensorSpec) -> Result<f32> {
+        self.floats(&spec)?.first().copied().ok_or_else(|| other_form(&spec))
+    }
+}
+
+/// A tensor that was read for something else than it is used for: the two runs of a tower's function differ.
+fn other_form(spec: &TensorSpec) -> Error {
+    Error::new(ErrorKind::Weights, format!("tensor {} was not read as {:?}", spec.name, spec.usage))
+}

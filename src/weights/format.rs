@@ -1,0 +1,142 @@
+//! How numbers are stored, what a tensor is for, and what follows from the two: how a tensor is kept in memory, and in
+//! what it is recorded. Each rule stands here, once.
+
+use super::{TensorSpec, invalid};
+use crate::error::Result;
+use kernels::{Packing, Rotation};
+use safetensors::Dtype;
+
+/// How the numbers of a tensor are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    F32,
+    F16,
+    Bf16,
+    /// Rows of 8-bit integers, with a step for each row in a tensor beside them.
+    Int8,
+    /// No numbers: the bytes of a file that the weights carry along.
+    Bytes,
+}
+
+impl Format {
+    /// `None` for a type that no weights are read of.
+    pub(super) fn of(dtype: Dtype) -> Option<Self> {
+        Some(match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::BF16 => Self::Bf16,
+            Dtype::I8 => Self::Int8,
+            Dtype::U8 => Self::Bytes,
+            _ => return None,
+        })
+    }
+
+    /// What a header calls it.
+    pub(super) fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+            Self::Bf16 => Dtype::BF16,
+            Self::Int8 => Dtype::I8,
+            Self::Bytes => Dtype::U8,
+        }
+    }
+}
+
+/// What a tensor is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// The weight of the linear layer over patches of pixels: no channel is far larger than the others.
+    Patches,
+    /// The weight of a linear layer over the tokens of an encoder, some channels of which are far larger than the others.
+    Hidden,
+    /// The weight of the linear layer over the one token that becomes the embedding: nothing to gain by 8 bits.
+    Projection,
+    /// Rows that are looked up: embeddings of tokens or of positions.
+    Table,
+    /// A bias, a part of a layer norm, a class token.
+    Vector,
+    /// One number.
+    Scalar,
+    /// A file that the weights carry along, of any length.
+    File,
+}
+
+/// What the tensors of a model are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The kernels of a CPU, in 8 bits where a use allows it.
+    Cpu { int8: bool },
+    /// A device that candle computes on, in single precision.
+    Candle,
+    /// Only to be recorded.
+    Recording,
+}
+
+/// What becomes of a tensor's rows when they have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// They are packed one by one, for a kernel.
+    Packed(Packing),
+    /// They are collected in single precision.
+    Floats,
+    /// They are collected as they are.
+    Bytes,
+    /// They pass by.
+    Nothing,
+}
+
+impl Use {
+    /// How rows are rotated before they are quantized; `None` where they never are.
+    pub(super) fn rotation(self) -> Option<Rotation> {
+        match self {
+            Self::Patches => Some(Rotation::Off),
+            Self::Hidden => Some(Rotation::On),
+            _ => None,
+        }
+    }
+
+    /// What the rows become.
+    pub(super) fn keep(self, target: Target) -> Keep {
+        match (self, target) {
+            (_, Target::Recording) => Keep::Nothing,
+            (Self::File, _) => Keep::Bytes,
+            (Self::Patches | Self::Hidden | Self::Projection, Target::Cpu { int8 }) => {
+                Keep::Packed(self.rotation().filter(|_| int8).map_or(Packing::F32, Packing::Int8))
+            }
+            _ => Keep::Floats,
+        }
+    }
+
+    /// Rows of a tensor and the values in each: the first axis and all others.
+    pub(super) fn rows(self, shape: &[usize]) -> (usize, usize) {
+        match (self, shape) {
+            (Self::Vector | Self::Scalar | Self::File, _) | (_, []) => (1, shape.iter().product()),
+            (_, [rows, columns @ ..]) => (*rows, columns.iter().product()),
+        }
+    }
+}
+
+/// Values of a table above which a recording in 8 bits halves it: more than any projection has.
+const LARGE: usize = 4 << 20;
+
+/// The format that a tensor is recorded in, which `stands` so in its file. The recording is `into` F16, all of it; into
+/// Int8: linear layers in 8 bits, of the others large tables (tokens) in half precision, the rest as it stands; or, by
+/// default, as the model is loaded: nothing is lost but what this way of loading loses anyway.
+///
+/// # Errors
+/// [`ErrorKind::Weights`](crate::error::ErrorKind::Weights) where 8 bits would have to become 16.
+pub(super) fn recorded(into: Option<Format>, spec: &TensorSpec, stands: Format, keep: Keep) -> Result<Format> {
+    Ok(match (stands, into) {
+        (Format::Bytes, _) => Format::Bytes,
+        (Format::Int8, Some(Format::F16)) => {
+            return Err(invalid("it is in 8 bits already"));
+        }
+        (Format::Int8, _) => Format::Int8,
+        (_, Some(Format::F16)) => Format::F16,
+        (_, Some(Format::Int8)) if spec.usage.rotation().is_some() => Format::Int8,
+        (_, Some(Format::Int8)) if spec.shape.iter().product::<usize>() > LARGE => Format::F16,
+        (_, None) if matches!(keep, Keep::Packed(Packing::Int8(_))) => Format::Int8,
+        _ => stands,
+    })
+}

@@ -1,0 +1,252 @@
+//! What a tensor's rows pass through, one sink behind the other: they are quantized, recorded, restored, and at last
+//! packed or collected. [`chain`] says which of these a tensor needs.
+
+use super::format::{Format, Keep, recorded};
+use super::recorder::SharedRecorder;
+use super::{TensorSpec, invalid};
+use crate::error::{Error, ErrorKind, Result};
+use kernels::{Isa, PackedBuilder, Packing, Quantiser};
+
+/// A row of a tensor.
+#[derive(Clone, Copy)]
+pub(super) enum Row<'a> {
+    Floats(&'a [f32]),
+    /// In 8 bits, with its step.
+    Int8(&'a [i8], f32),
+    /// A piece of a file, or of what is only to be collected.
+    Bytes(&'a [u8]),
+}
+
+/// Takes the rows of one tensor, in order.
+pub(super) trait RowSink: Send + Sync {
+    fn push(&mut self, row: Row<'_>) -> Result<()>;
+
+    /// What the rows have become, once all have been pushed.
+    fn end(self: Box<Self>) -> Result<Value>;
+}
+
+/// What a tensor has become.
+pub(crate) enum Value {
+    Floats(Vec<f32>),
+    /// Without its bias.
+    Packed(PackedBuilder),
+    Bytes(Vec<u8>),
+    Nothing,
+}
+
+/// Where, and in what, the rows of a tensor are recorded.
+pub(super) struct Recording {
+    pub(super) recorder: SharedRecorder,
+    pub(super) into: Option<Format>,
+}
+
+/// The sinks of a tensor that stands as `stands` in its file.
+///
+/// # Errors
+/// [`ErrorKind::OutOfMemory`], and those of [`recorded`].
+pub(super) fn chain(
+    spec: &TensorSpec,
+    stands: Format,
+    keep: Keep,
+    recording: Option<&Recording>,
+) -> Result<Box<dyn RowSink>> {
+    let (rows, columns) = spec.rows();
+    let quantizer = || match spec.usage.rotation() {
+        Some(rotation) => Ok(Quantiser::new(Isa::best(), columns, rotation)?),
+        None => Err(invalid("it is no weight of a linear layer that can be in 8 bits")),
+    };
+    let recording = match recording {
+        Some(Recording { recorder, into }) => Some((recorder, recorded(*into, spec, stands, keep)?)),
+        None => None,
+    };
+    let packed_int8 = matches!(keep, Keep::Packed(Packing::Int8(_)));
+    let int8 = stands == Format::Int8 || packed_int8 || recording.is_some_and(|(_, format)| format == Format::Int8);
+
+    // From the last one to the first.
+    let mut sink: Box<dyn RowSink> = match keep {
+        Keep::Packed(packing) => Box::new(Pack::new(packing, rows, columns)?),
+        Keep::Floats => floats(rows * columns)?,
+        Keep::Bytes => bytes(rows * columns)?,
+        Keep::Nothing => Box::new(Nothing),
+    };
+    if int8 && !packed_int8 && keep != Keep::Nothing {
+        sink = Box::new(Restore { quantizer: quantizer()?, to: sink });
+    }
+    if let Some((recorder, format)) = recording {
+        recorder.lock().begin(&spec.name, format, &spec.shape);
+        sink = Box::new(Record { recorder: recorder.clone(), format, to: sink });
+    }
+    if int8 && stands != Format::Int8 {
+        sink = Box::new(Quantize { quantizer: quantizer()?, to: sink });
+    }
+    Ok(sink)
+}
+
+/// A sink that collects so many floats.
+pub(super) fn floats(len: usize) -> Result<Box<dyn RowSink>> {
+    Ok(Box::new(Collect { values: reserved(len)? }))
+}
+
+/// A sink that collects so many bytes.
+pub(super) fn bytes(len: usize) -> Result<Box<dyn RowSink>> {
+    Ok(Box::new(CollectBytes { bytes: reserved(len)? }))
+}
+
+/// Rows that come in another form than [`chain`] made the sink for.
+fn unexpected() -> Error {
+    Error::new(ErrorKind::Compute, "rows in another form than their sink takes")
+}
+
+/// Room for so many values.
+///
+/// # Errors
+/// [`ErrorKind::OutOfMemory`].
+pub(super) fn reserved<T>(len: usize) -> Result<Vec<T>> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(len).map_err(|error| {
+        let what = format!("no memory for {} bytes", len.saturating_mul(size_of::<T>()));
+        Error::new(ErrorKind::OutOfMemory, what).with_source(error)
+    })?;
+    Ok(values)
+}
+
+/// Floats to 8 bits.
+struct Quantize {
+    quantizer: Quantiser,
+    to: Box<dyn RowSink>,
+}
+
+impl RowSink for Quantize {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let Row::Floats(row) = row else { return Err(unexpected()) };
+        let (row, step) = self.quantizer.quantise(row);
+        self.to.push(Row::Int8(row, step))
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        self.to.end()
+    }
+}
+
+/// 8 bits to floats.
+struct Restore {
+    quantizer: Quantiser,
+    to: Box<dyn RowSink>,
+}
+
+impl RowSink for Restore {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let Row::Int8(row, step) = row else { return Err(unexpected()) };
+        self.to.push(Row::Floats(&self.quantizer.restore(row, step)))
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        self.to.end()
+    }
+}
+
+/// Writes rows into a recording, and hands them on.
+struct Record {
+    recorder: SharedRecorder,
+    format: Format,
+    to: Box<dyn RowSink>,
+}
+
+impl RowSink for Record {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let mut recorder = self.recorder.lock();
+        match row {
+            Row::Floats(row) => recorder.floats(row, self.format)?,
+            Row::Int8(row, step) => recorder.row(row, step),
+            Row::Bytes(bytes) => recorder.bytes(bytes),
+        }
+        drop(recorder);
+        self.to.push(row)
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        self.recorder.lock().end();
+        self.to.end()
+    }
+}
+
+/// Packs a linear layer's weight for its kernel.
+struct Pack {
+    builder: PackedBuilder,
+    /// The steps of rows in 8 bits.
+    steps: Vec<f32>,
+}
+
+impl Pack {
+    fn new(packing: Packing, rows: usize, columns: usize) -> Result<Self> {
+        Ok(Self { builder: PackedBuilder::new(packing, rows, columns)?, steps: Vec::new() })
+    }
+}
+
+impl RowSink for Pack {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        match row {
+            Row::Floats(row) => drop(self.builder.push_row(row)?),
+            Row::Int8(row, step) => {
+                self.builder.push_quantised(row)?;
+                self.steps.push(step);
+            }
+            Row::Bytes(_) => return Err(unexpected()),
+        }
+        Ok(())
+    }
+
+    fn end(mut self: Box<Self>) -> Result<Value> {
+        if !self.steps.is_empty() {
+            self.builder.set_steps(&self.steps)?;
+        }
+        Ok(Value::Packed(self.builder))
+    }
+}
+
+/// Collects all values.
+struct Collect {
+    values: Vec<f32>,
+}
+
+impl RowSink for Collect {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let Row::Floats(row) = row else { return Err(unexpected()) };
+        self.values.extend_from_slice(row);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        Ok(Value::Floats(self.values))
+    }
+}
+
+/// Collects bytes.
+struct CollectBytes {
+    bytes: Vec<u8>,
+}
+
+impl RowSink for CollectBytes {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let Row::Bytes(bytes) = row else { return Err(unexpected()) };
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        Ok(Value::Bytes(self.bytes))
+    }
+}
+
+/// Lets everything pass by.
+struct Nothing;
+
+impl RowSink for Nothing {
+    fn push(&mut self, _: Row<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        Ok(Value::Nothing)
+    }
+}
