@@ -24,7 +24,7 @@ await main(async () => {
 
   step("Writing the reference of the crate", "from the comments of src");
   const flags = { RUSTDOCFLAGS: "-D warnings" };
-  await run("cargo", ["doc", "--locked", "--no-deps", "--lib", "--features", "cli,http,text,tokio"], { env: flags });
+  await run("cargo", ["doc", "--locked", "--no-deps", "--workspace", "--features", "http,text,tokio"], { env: flags });
   rmSync(inRoot("target", "docs", "rust"), { recursive: true, force: true });
   cpSync(inRoot("target", "doc"), inRoot("target", "docs", "rust"), { recursive: true });
 

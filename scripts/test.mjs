@@ -16,7 +16,7 @@ import { requireCargo } from "./setup/rust.mjs";
 import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
-const NATIVE = ["--features", "cli,http,text,tokio"];
+const NATIVE = ["--workspace", "--features", "http,text,tokio"];
 const wasm = flavourNamed(BASELINE);
 const npmTool = (script) => inRoot("node_modules", ...script.split("/"));
 const node = (script, ...args) => run(process.execPath, [npmTool(script), ...args]);
@@ -51,7 +51,7 @@ const stages = [
     name: "doc",
     what: "the crate's documentation builds without warnings",
     needs: "cargo",
-    run: () => run("cargo", ["doc", "--locked", "--no-deps", "--lib", ...NATIVE], { env: { RUSTDOCFLAGS: "-D warnings" } }),
+    run: () => run("cargo", ["doc", "--locked", "--no-deps", ...NATIVE], { env: { RUSTDOCFLAGS: "-D warnings" } }),
   },
   {
     name: "package",
@@ -69,7 +69,7 @@ const stages = [
       const rustc = ask("rustc", ["--version"], { env })?.match(/^rustc 1\.(\d+)/)?.[1];
       const clippy = ask("cargo", ["clippy", "--version"], { env })?.match(/^clippy 0\.1\.(\d+)/)?.[1];
       if (rustc !== clippy) return { skipped: `rustc 1.${rustc} has no clippy of its own version here` };
-      return run("cargo", ["clippy", "--locked", "--release", "--lib", ...wasm.cargoArgs, "--", "-D", "warnings"], { env });
+      return run("cargo", ["clippy", "--locked", "--release", "-p", "clip-vision-wasm", ...wasm.cargoArgs, "--", "-D", "warnings"], { env });
     },
   },
   {
@@ -79,7 +79,7 @@ const stages = [
     run: ({ rust, browser }) => {
       const driver = browser.CHROMEDRIVER ? ["--chromedriver", browser.CHROMEDRIVER] : [];
       // --target and build-std are wasm-pack's affair. Files that are native as a whole would be linked for nothing.
-      const features = wasm.cargoArgs.slice(wasm.cargoArgs.indexOf("--no-default-features"));
+      const features = ["--no-default-features"];
       const tests = readdirSync(inRoot("tests"))
         .filter((file) => file.endsWith(".rs"))
         .filter((file) => !readFileSync(inRoot("tests", file), "utf8").includes('#![cfg(not(target_arch = "wasm32"))]'))

@@ -3,11 +3,11 @@
 //! Everything below this line of the house is plain synchronous code; everything above it (`native.rs`, `wasm.rs`, the
 //! command line) only calls what is here.
 
-use crate::clip::config::VisionConfig;
-use crate::clip::vision::{VisionPass, VisionTower};
+use crate::backend::Precision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured};
-use crate::ops::Precision;
+use crate::model::config::VisionConfig;
+use crate::model::vision::{VisionPass, VisionTower};
 use crate::preprocess::PreprocessConfig;
 use candle_core::{Device, Tensor};
 use std::path::Path;
@@ -28,15 +28,6 @@ use text::TextState;
 
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
-/// Tokens of one forward pass in a browser, beyond which more images gain nothing: as wasm, four images of ViT-B/32 (50
-/// tokens each) took 5 to 7 % less time together than one by one, those of TinyCLIP-ViT-8M/16 (197) 4 to 6 % more
-/// (docs/recipes.md).
-#[cfg(feature = "wasm")]
-const BATCH_TOKENS: usize = 200;
-/// Images of one forward pass in a browser at most: a layer of more would keep the worker from listening for too long.
-#[cfg(feature = "wasm")]
-const MOST_TOGETHER: usize = 4;
-
 /// How a model is loaded.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -185,7 +176,10 @@ impl ClipVision {
     }
 
     /// [`pixel_tensor`](Self::pixel_tensor), and what it took by `clock`.
-    pub(crate) fn measured_pixel_tensor(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured> {
+    ///
+    /// # Errors
+    /// As [`embed`](Self::embed).
+    pub fn measured_pixel_tensor(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<Tensor>> {
         let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
         let measured = image.measure(&self.options.device, clock)?;
         let (size, shape) = (self.image_size(), measured.tensor.dims());
@@ -267,12 +261,6 @@ impl ClipVision {
     /// How the model was loaded.
     pub fn options(&self) -> &Options {
         &self.options
-    }
-
-    /// Images that are worth computing together as wasm; 1 where that gains nothing.
-    #[cfg(feature = "wasm")]
-    pub(crate) fn batch(&self) -> usize {
-        (BATCH_TOKENS / self.config().num_tokens()).clamp(1, MOST_TOGETHER)
     }
 
     /// About the bytes that the vision tower's weights take in memory.

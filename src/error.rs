@@ -118,6 +118,38 @@ impl std::error::Error for Error {
     }
 }
 
+impl From<pixels::Error> for Error {
+    fn from(error: pixels::Error) -> Self {
+        let (kind, context, source) = error.into_parts();
+        let kind = match kind {
+            pixels::ErrorKind::Decode => ErrorKind::Decode,
+            pixels::ErrorKind::UnsupportedFormat => ErrorKind::UnsupportedFormat,
+            pixels::ErrorKind::TooLarge => ErrorKind::TooLarge,
+            pixels::ErrorKind::Fetch => ErrorKind::Fetch,
+            pixels::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
+            _ => ErrorKind::InvalidArgument,
+        };
+        Self { kind, context, source }
+    }
+}
+
+impl From<kernels::Error> for Error {
+    fn from(error: kernels::Error) -> Self {
+        let kind = match error {
+            kernels::Error::Weights(_) => ErrorKind::Weights,
+            kernels::Error::OutOfMemory(_) => ErrorKind::OutOfMemory,
+            _ => ErrorKind::Compute,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<search::Error> for Error {
+    fn from(error: search::Error) -> Self {
+        Self::new(ErrorKind::InvalidArgument, error.to_string())
+    }
+}
+
 impl From<candle_core::Error> for Error {
     /// A failure inside the tensor library: nothing that a caller's input should be able to cause.
     fn from(error: candle_core::Error) -> Self {

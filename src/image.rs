@@ -1,60 +1,10 @@
-//! [`Image`]: where a picture comes from, what is to be done to it, and the pixel tensor that results.
-//!
-//! An image is a recipe. Nothing is read, decoded or computed until [`Image::to_tensor_sync`]; then the whole queue
-//! is checked, and the rows of the source go, as they are decoded within its [`Limits`], through the operations in the
-//! order written. The result equals what Pillow and transformers compute: see [`ResizeFilter`] for the filters, and
-//! [`Decode`] for a faster way that is nearly equal.
-//!
-//! In: encoded bytes, or 8-bit RGB(A) rows (`hwc`). Out: f32, (3, H, W), RGB (`chw`).
+//! [`Image`]: where a picture comes from, what is to be done to it, and the pixel tensor that results; the crate `pixels`,
+//! with candle's tensors at its edge.
 
-mod decode;
-mod exif;
-mod format;
-mod jpeg;
-mod limits;
-mod memory;
-mod operations;
-mod pipeline;
-mod pixels;
-mod resize;
-mod source;
-
-use std::path::Path;
-use std::sync::Arc;
-
+use crate::error::Result;
 use candle_core::{Device, Tensor};
-
-use self::decode::Picture;
-pub use self::limits::Limits;
-use self::operations::{Operation, Plan};
-use self::pipeline::{Pipeline, PixelTensor};
-use self::pixels::{Header, Layout, Orientation, Pixels};
-pub use self::resize::ResizeFilter;
-use self::source::Source;
-use crate::{Error, ErrorKind, Result};
-
-/// How closely a decoder follows Pillow's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum Decode {
-    /// Every value equals Pillow's. The default.
-    #[default]
-    Exact,
-    /// A JPEG that is to be made much smaller is decoded at 1/2, 1/4 or 1/8 of its size, at no less than twice the size
-    /// that it gets (Pillow's `draft` with a `reducing_gap` of 2). docs/bench.md has the times and the cosines. Everything
-    /// else is decoded exactly.
-    Fast,
-}
-
-/// What an image was made of and what that took, beside its tensor.
-#[cfg_attr(not(feature = "wasm"), allow(dead_code, reason = "the worker alone asks for the rest"))]
-pub(crate) struct Measured {
-    pub(crate) tensor: Tensor,
-    /// Upright width and height of the picture, before any operation.
-    pub(crate) size: (usize, usize),
-    /// What the clock counted while encoded bytes became pixels, and while these became the tensor.
-    pub(crate) decode: f64,
-    pub(crate) preprocess: f64,
-}
+pub use pixels::{Decode, Limits, Measured, ResizeFilter};
+use std::path::Path;
 
 /// A picture and the operations queued on it. Cloning shares the bytes.
 ///
@@ -68,8 +18,7 @@ pub(crate) struct Measured {
 /// Without any operation the tensor holds the upright picture, in values from 0 to 255.
 ///
 /// ```
-/// use candle_core::Device;
-/// use clip_vision::{Image, ResizeFilter};
+/// use clip_vision::{Device, Image, ResizeFilter};
 ///
 /// let image = Image::from_rgb8(3, 2, vec![128; 18])
 ///     .resize_shortest_edge(224, ResizeFilter::CatmullRom)
@@ -80,76 +29,54 @@ pub(crate) struct Measured {
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Image {
-    source: Source,
-    operations: Vec<Operation>,
-    background: Option<[u8; 3]>,
-    limits: Limits,
-    decode: Decode,
-}
+pub struct Image(pixels::Image);
 
 impl Image {
-    fn new(source: Source) -> Self {
-        Self { source, operations: Vec::new(), background: None, limits: Limits::default(), decode: Decode::default() }
-    }
-
     /// A picture in a file, of any format that is read. The name says nothing, the content does.
     pub fn from_path(path: impl AsRef<Path>) -> Self {
-        Self::new(Source::Path(path.as_ref().to_owned()))
+        Self(pixels::Image::from_path(path))
     }
 
     /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP or TIFF.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self::new(Source::Bytes(Arc::new(bytes.into())))
+        Self(pixels::Image::from_bytes(bytes))
     }
 
     /// Encoded bytes in base64, bare or as a data: URL; of the standard or the URL-safe alphabet, with or without
     /// padding and line breaks.
     pub fn from_base64(data: impl Into<String>) -> Self {
-        Self::new(Source::Base64(data.into().into()))
+        Self(pixels::Image::from_base64(data))
     }
 
     /// A picture at a data: or file: URL; with the crate's feature `http`, at an http: or https: URL too, which is
     /// given up after 30 seconds of silence or five minutes in all.
     pub fn from_url(url: impl Into<String>) -> Self {
-        Self::new(Source::Url(url.into().into()))
+        Self(pixels::Image::from_url(url))
     }
 
     /// `width`×`height` pixels, rows from the top, three bytes each: red, green, blue.
     ///
     /// `pixels` must be of `width·height·3` bytes, and not empty.
     pub fn from_rgb8(width: usize, height: usize, pixels: Vec<u8>) -> Self {
-        Self::from_raw(width, height, Layout::Rgb, pixels)
+        Self(pixels::Image::from_rgb8(width, height, pixels))
     }
 
     /// `width`×`height` pixels, rows from the top, four bytes each: red, green, blue and opacity (not premultiplied).
     ///
     /// `pixels` must be of `width·height·4` bytes, and not empty.
     pub fn from_rgba8(width: usize, height: usize, pixels: Vec<u8>) -> Self {
-        Self::from_raw(width, height, Layout::Rgba, pixels)
-    }
-
-    fn from_raw(width: usize, height: usize, layout: Layout, data: Vec<u8>) -> Self {
-        Self::new(match Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, data) {
-            Ok(pixels) => Source::Pixels(Arc::new(pixels)),
-            Err(error) => Source::Invalid(error.to_string().into()),
-        })
-    }
-
-    fn then(mut self, operation: Operation) -> Self {
-        self.operations.push(operation);
-        self
+        Self(pixels::Image::from_rgba8(width, height, pixels))
     }
 
     /// Resizes to exactly `width`×`height` pixels, whatever the proportions. A size that fits already stays as it is.
     pub fn resize(self, width: usize, height: usize, filter: ResizeFilter) -> Self {
-        self.then(Operation::Resize { width, height, filter })
+        Self(self.0.resize(width, height, filter))
     }
 
     /// Resizes so that the shorter edge is `n` pixels and the longer one in proportion, rounded down
     /// (transformers' `{"shortest_edge": n}`).
     pub fn resize_shortest_edge(self, n: usize, filter: ResizeFilter) -> Self {
-        self.then(Operation::ResizeShortestEdge { edge: n, filter })
+        Self(self.0.resize_shortest_edge(n, filter))
     }
 
     /// Cuts out the middle `width`×`height` pixels; where the image is smaller, surrounds it with zeros (black).
@@ -157,34 +84,34 @@ impl Image {
     /// An odd pixel more is cut at the right and below, an odd zero more is put at the left and above, as
     /// transformers does.
     pub fn center_crop(self, width: usize, height: usize) -> Self {
-        self.then(Operation::CenterCrop { width, height })
+        Self(self.0.center_crop(width, height))
     }
 
     /// x/255: values from 0 to 1.
     pub fn normalize_unsigned(self) -> Self {
-        self.then(Operation::NormalizeUnsigned)
+        Self(self.0.normalize_unsigned())
     }
 
     /// x·2/255 − 1: values from −1 to 1.
     pub fn normalize_signed(self) -> Self {
-        self.then(Operation::NormalizeSigned)
+        Self(self.0.normalize_signed())
     }
 
     /// (x − mean)/std, per channel (red, green, blue), of the values as they are then.
     ///
     /// Every `mean` must be finite, every `std` finite and not zero.
     pub fn normalize_with(self, mean: [f32; 3], std: [f32; 3]) -> Self {
-        self.then(Operation::NormalizeWith { mean, std })
+        Self(self.0.normalize_with(mean, std))
     }
 
     /// Values below `min` become `min`, values above `max` become `max`; `min` must not be above `max`.
     pub fn clamp(self, min: f32, max: f32) -> Self {
-        self.then(Operation::Clamp { min, max })
+        Self(self.0.clamp(min, max))
     }
 
     /// Times `factor` in f64, rounded to f32: transformers' `rescale`.
     pub(crate) fn rescale(self, factor: f64) -> Self {
-        self.then(Operation::Rescale { factor })
+        Self(self.0.rescale(factor))
     }
 
     /// Composites a picture with transparency over the colour `rgb`, before every other operation.
@@ -192,36 +119,30 @@ impl Image {
     /// Default: opacity is dropped, and a transparent pixel shows the colour stored under it, as in Pillow's
     /// `convert("RGB")` and transformers' `load_image`. A transparent picture that is handed to transformers' processor
     /// as it is, is composited over white there (since version 5.23 at the latest): `background([255, 255, 255])`.
-    pub fn background(mut self, rgb: [u8; 3]) -> Self {
-        self.background = Some(rgb);
-        self
+    pub fn background(self, rgb: [u8; 3]) -> Self {
+        Self(self.0.background(rgb))
     }
 
     /// Sets what the picture may cost. Default: [`Limits::default`].
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
+    pub fn limits(self, limits: Limits) -> Self {
+        Self(self.0.limits(limits))
     }
 
     /// Sets how closely the decoder follows Pillow's. Default: [`Decode::Exact`].
-    pub fn decode(mut self, decode: Decode) -> Self {
-        self.decode = decode;
-        self
+    pub fn decode(self, decode: Decode) -> Self {
+        Self(self.0.decode(decode))
     }
 
     /// Upright width and height, where they are known without decoding: for raw pixels and after
     /// [`decode_sync`](Self::decode_sync). Operations are not counted in.
     pub fn size(&self) -> Option<(usize, usize)> {
-        match &self.source {
-            Source::Pixels(pixels) => Some(pixels.header().upright_size()),
-            _ => None,
-        }
+        self.0.size()
     }
 
     /// Whether an operation has turned the pixels into other values than 0 to 255, after which no model's own
     /// preprocessing can follow.
     pub(crate) fn is_normalized(&self) -> bool {
-        self.operations.iter().any(Operation::is_pointwise)
+        self.0.is_normalized()
     }
 
     /// The same image with its source read and decoded, and its operations still queued.
@@ -233,9 +154,7 @@ impl Image {
     /// # Errors
     /// Those of [`to_tensor_sync`](Self::to_tensor_sync).
     pub fn decode_sync(self) -> Result<Self> {
-        Plan::new(&self.operations)?;
-        let pixels = self.with_picture(|picture| picture.into_pixels(&self.limits))?;
-        Ok(Self { source: Source::Pixels(pixels), ..self })
+        Ok(Self(self.0.decode_sync()?))
     }
 
     /// Reads, decodes and runs the operations: f32 of shape (3, H, W), red, green and blue planes, on `device`.
@@ -249,40 +168,13 @@ impl Image {
     }
 
     /// [`to_tensor_sync`](Self::to_tensor_sync), and what it took by `clock`.
-    pub(crate) fn measure(self, device: &Device, clock: impl Fn() -> f64) -> Result<Measured> {
-        let plan = Plan::new(&self.operations)?;
-        let start = clock();
-        let (output, size) = self.with_picture(|picture| {
-            let size = picture.header().upright_size();
-            let pipeline = Pipeline::new(&plan, self.background, &self.limits, self.decode, &clock);
-            pipeline.run(picture).map(|output| (output, size))
-        })?;
-        let PixelTensor { data, height, width, preprocess } = output;
-        let decode = clock() - start - preprocess;
-        let tensor = Tensor::from_vec(data, (3, height, width), device)?;
-        Ok(Measured { tensor, size, decode, preprocess })
-    }
-
-    /// Opens the source, and hands it to `work`.
-    fn with_picture<T>(&self, work: impl FnOnce(Picture<'_>) -> Result<T>) -> Result<T> {
-        let limits = &self.limits;
-        match &self.source {
-            Source::Pixels(pixels) => {
-                let (width, height) = pixels.header().upright_size();
-                decode::check_pixels(width as u64, height as u64, limits)?;
-                work(Picture::Pixels(pixels.clone()))
-            }
-            Source::Invalid(why) => Err(Error::new(ErrorKind::InvalidArgument, why.as_ref())),
-            Source::Bytes(bytes) => work(Picture::open(bytes, limits)?),
-            Source::Base64(text) => work(Picture::open(&source::read_base64(text, limits)?, limits)?),
-            Source::Url(url) => {
-                let bytes = source::read_url(url, limits)?;
-                Picture::open(&bytes, limits).and_then(work).map_err(|error| error.within(source::shortened(url)))
-            }
-            Source::Path(path) => {
-                let bytes = source::read_path(path, limits)?;
-                Picture::open(&bytes, limits).and_then(work).map_err(|error| error.within(path.display()))
-            }
-        }
+    ///
+    /// # Errors
+    /// Those of [`to_tensor_sync`](Self::to_tensor_sync).
+    pub fn measure(self, device: &Device, clock: impl Fn() -> f64) -> Result<Measured<Tensor>> {
+        self.0.measure(clock)?.try_map(|pixels| {
+            let shape = (3, pixels.height, pixels.width);
+            Ok(Tensor::from_vec(pixels.data, shape, device)?)
+        })
     }
 }

@@ -15,7 +15,7 @@
 //! [`Image`] is a source and a queue of operations; [`ClipVision`] is a model with the preprocessing of its files.
 //! Neither knows of futures. Natively the `tokio` feature puts `spawn_blocking` around them
 //! (`LoadedClipVisionModel`, `ClipVisionEmbeddingModel`, `Image::to_tensor`); in a browser the npm package puts a
-//! Web Worker around them (feature `wasm`).
+//! Web Worker around them (`crates/wasm`).
 //!
 //! A model is a Hugging Face CLIP directory: `config.json`, `preprocessor_config.json`, `model.safetensors`. Sizes,
 //! activation, crop, mean and std all come from the files, and a tensor that is missing, of another shape or not finite
@@ -26,39 +26,34 @@
 //! |---|---|
 //! | `text` (default) | the tokenizer: [`ClipVision::embed_text`], [`ClipVision::classify`] |
 //! | `tokio` | the asynchronous layer for native programs |
-//! | `cli` | the command line `clip-vision` |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
 //! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
-//! | `wasm` | the bindings of the npm package |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod clip;
+mod backend;
 mod embedder;
 mod error;
 mod image;
-mod kernels;
+mod model;
 #[cfg(feature = "tokio")]
 mod native;
-mod ops;
 mod preprocess;
-mod search;
-#[cfg(feature = "wasm")]
-mod wasm;
 mod weights;
 
-pub use clip::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
-pub use clip::text::TextPass;
-pub use clip::vision::{VisionPass, VisionStage, VisionTower};
+pub use backend::{Precision, device_from_name};
 pub use embedder::{
     ClipVision, ConvertOptions, Loader, ModelFiles, Options, StoredPrecision, TextLoader, TextModel, convert,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use image::{Decode, Image, Limits, ResizeFilter};
+pub use image::{Decode, Image, Limits, Measured, ResizeFilter};
+pub use model::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
+pub use model::text::TextPass;
+pub use model::vision::{VisionPass, VisionStage, VisionTower};
 #[cfg(feature = "tokio")]
 pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
-pub use ops::{Precision, device_from_name};
 pub use preprocess::PreprocessConfig;
 pub use search::{Match, Rows, cosine_similarity, quantize_rows, top_k};
+pub use weights::{FILES as TOKENIZER_FILES, Recorded};
 
 pub use candle_core::{Device, Tensor};
 

@@ -14,8 +14,8 @@
 //! <https://github.com/huggingface/safetensors#format>
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels::{PackedBuilder, Packing, Rotation};
 use candle_core::{Device, Tensor};
+use kernels::{PackedBuilder, Packing, Rotation};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 mod arriving;
@@ -28,9 +28,11 @@ mod stored;
 
 pub(crate) use reader::Reader;
 pub(crate) use recorder::Kept;
+pub use recorder::Recorded;
 #[cfg(test)]
-use recorder::{Recorded, Recorder};
-pub(crate) use stored::{FILES, Stored};
+use recorder::Recorder;
+pub use stored::FILES;
+pub(crate) use stored::Stored;
 
 /// What becomes of a tensor's values when they have arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,9 +70,6 @@ export const flavours = TABLE.map((flavour) => ({
   cargoArgs: [
     "--target",
     "wasm32-unknown-unknown",
-    "--no-default-features",
-    "--features",
-    "wasm",
     ...(flavour.threads ? ["-Z", "build-std=std,panic_abort"] : []),
   ],
   env: {

@@ -1,4 +1,4 @@
-// The search module: src/search/wasm.rs, a crate root of its own, by rustc alone -> dist/wasm/search.js, which holds the
+// The search module: crates/search/src/wasm.rs, a crate root of its own, by rustc alone -> dist/wasm/search.js, which holds the
 // wasm file as text. A second or two, and some kilobytes: no cargo, no dependencies, no std.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -28,7 +28,7 @@ const FLAGS = [
 export async function buildSearch(rust) {
   const outputs = [path.join(dist, "wasm", "search.js"), path.join(dist, "wasm", "search.d.ts")];
   const how = [FLAGS, ask("rustc", ["-vV"], { env: rust })];
-  const hash = hashOf([...filesUnder(["src/search"]), inRoot("package-lock.json")], how);
+  const hash = hashOf([...filesUnder(["crates/search/src"]), inRoot("package-lock.json")], how);
   if (isDone("search", hash, outputs)) return;
 
   step("Building the search module", "what finds embeddings, without the model");
@@ -39,12 +39,12 @@ export async function buildSearch(rust) {
   mkdirSync(path.dirname(outputs[0]), { recursive: true });
   const linker = rust.CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER;
   const link = linker ? ["-C", `linker=${linker}`] : [];
-  await run("rustc", [...FLAGS, ...link, "-o", wasm, inRoot("src", "search", "wasm.rs")], { env: rust });
+  await run("rustc", [...FLAGS, ...link, "-o", wasm, inRoot("crates", "search", "src", "wasm.rs")], { env: rust });
   const wasmOpt = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
   await run(process.execPath, [wasmOpt, wasm, "-o", wasm, "-O3", ...RUST_BASELINE, "--enable-simd"]);
 
   const bytes = readFileSync(wasm);
-  writeFileSync(outputs[0], `/** src/search/wasm.rs, compiled; base64. */\nexport const WASM =\n  "${bytes.toString("base64")}";\n`);
+  writeFileSync(outputs[0], `/** crates/search/src/wasm.rs, compiled; base64. */\nexport const WASM =\n  "${bytes.toString("base64")}";\n`);
   writeFileSync(outputs[1], "/** The search module's wasm file, in base64. */\nexport declare const WASM: string;\n");
   markDone("search", hash);
   note(`search.js: ${bytes.length} bytes of wasm, ${gzipSync(bytes, { level: 9 }).length} gzipped (${seconds(begin)})`);

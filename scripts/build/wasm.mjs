@@ -44,7 +44,7 @@ const isRust = (file) => file.endsWith(".rs") || path.basename(file) === "Cargo.
 /** What a flavour is made of and becomes; `given` is the environment from the set-up. */
 async function planOf(flavour, given) {
   const rust = flavour.threads ? await ensureStdSource(given) : given;
-  const sources = filesUnder(["Cargo.toml", "Cargo.lock", "src"], isRust);
+  const sources = filesUnder(["Cargo.toml", "Cargo.lock", "crates", "src"], isRust);
   const compiler = ask("rustc", ["-vV"], { env: rust });
   const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, OPTIMISE, compiler, lockedVersion("wasm-bindgen")];
   const outputs = [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`].map((file) => path.join(flavour.outDir, file));
@@ -69,10 +69,10 @@ async function buildFlavour(flavour, { rust, how, outputs, hash, stamp }) {
   step(`Building wasm, flavour ${flavour.name}`, "the Rust core for browsers (minutes the first time, seconds later)");
   const begin = Date.now();
   forget(stamp);
-  await run("cargo", ["build", "--locked", "--profile", PROFILE, "--lib", ...flavour.cargoArgs], { env: { ...rust, ...flavour.env } });
+  await run("cargo", ["build", "--locked", "--profile", PROFILE, "-p", "clip-vision-wasm", ...flavour.cargoArgs], { env: { ...rust, ...flavour.env } });
 
   // Many changes to the sources (comments, tests, native code) leave the compiled file as it was.
-  const compiled = path.join(flavour.targetDir, "wasm32-unknown-unknown", PROFILE, `${NAME}.wasm`);
+  const compiled = path.join(flavour.targetDir, "wasm32-unknown-unknown", PROFILE, `${NAME}_wasm.wasm`);
   const compiledHash = hashOf([compiled, inRoot("package-lock.json")], how);
   if (!isDone(`${stamp}-compiled`, compiledHash, outputs)) {
     forget(`${stamp}-compiled`);
@@ -103,7 +103,7 @@ function writeIndex(built) {
   ];
   const dts = [
     `export type Glue = typeof import("./${BASELINE}/${NAME}.js");`,
-    "/** The glue of a flavour with threads has these on top: src/wasm/threads.rs. */",
+    "/** The glue of a flavour with threads has these on top: crates/wasm/src/threads.rs. */",
     "export interface ThreadsGlue {",
     "  default(options: { module_or_path: WebAssembly.Module; memory: WebAssembly.Memory; thread_stack_size?: number }): Promise<unknown>;",
     "  helpThreads(): void;",
@@ -131,9 +131,9 @@ export async function bindAndOptimise(compiled, { outDir, wasmOpt }, rust) {
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { recursive: true });
   // Without a default module path the glue holds no URL of its own: the worker passes one, which bundlers can see.
-  await run("wasm-bindgen", [compiled, "--target", "web", "--omit-default-module-path", "--out-dir", fresh], { env: rust });
+  await run("wasm-bindgen", [compiled, "--target", "web", "--omit-default-module-path", "--out-name", NAME, "--out-dir", fresh], { env: rust });
 
-  const wasm = path.join(fresh, `${path.basename(compiled, ".wasm")}_bg.wasm`);
+  const wasm = path.join(fresh, `${NAME}_bg.wasm`);
   const program = inRoot("node_modules", "binaryen", "bin", "wasm-opt");
   await run(process.execPath, [program, wasm, "-o", wasm, ...OPTIMISE, ...RUST_BASELINE, ...wasmOpt]);
 

@@ -4,11 +4,11 @@
 
 use super::files::{Place, read_configs, tokenizer_files};
 use super::loader::Model;
-use crate::clip::config::ClipConfig;
-use crate::clip::text::TextTower;
-use crate::clip::vision::VisionNames;
+use crate::backend::{Backend, Precision};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{Backend, Precision};
+use crate::model::config::ClipConfig;
+use crate::model::text::TextTower;
+use crate::model::vision::VisionNames;
 use crate::weights::{Choose, FILES, Header, Kept, Reader, Stored, TensorSpec};
 use candle_core::Device;
 use std::fs::File;

@@ -3,12 +3,12 @@
 use super::loader::{Loader, TextLoader};
 use super::text::{TextModel, TextState};
 use super::{ClipVision, Options};
-#[cfg(feature = "tokio")]
-use crate::clip::config::ClipConfig;
-use crate::clip::config::TextConfig;
-#[cfg(feature = "text")]
-use crate::clip::tokenizer::Tokenizer;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "tokio")]
+use crate::model::config::ClipConfig;
+use crate::model::config::TextConfig;
+#[cfg(feature = "text")]
+use crate::model::tokenizer::Tokenizer;
 use crate::weights::{Choose, FILES, Reader};
 #[cfg(feature = "tokio")]
 use crate::weights::{Header, Stored, TensorSpec};

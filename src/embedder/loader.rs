@@ -2,17 +2,15 @@
 
 use super::text::{TextModel, TextState};
 use super::{ClipVision, Options};
-use crate::clip::config::{ClipConfig, TextConfig};
-use crate::clip::text::TextTower;
-#[cfg(feature = "text")]
-use crate::clip::tokenizer::Tokenizer;
-use crate::clip::vision::VisionNames;
+use crate::backend::{Backend, Precision};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ops::{Backend, Precision};
+use crate::model::config::{ClipConfig, TextConfig};
+use crate::model::text::TextTower;
+#[cfg(feature = "text")]
+use crate::model::tokenizer::Tokenizer;
+use crate::model::vision::VisionNames;
 use crate::preprocess::PreprocessConfig;
-#[cfg(feature = "wasm")]
-use crate::weights::Kept;
-use crate::weights::{Choose, FILES, Header, Reader, Stored, TensorSpec};
+use crate::weights::{Choose, FILES, Header, Kept, Reader, Recorded, Stored, TensorSpec};
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -126,10 +124,37 @@ impl Loader {
     }
 
     /// Records what is loaded, for [`Loader::for_converted`] to load it again; `source` says what it was made of.
-    #[cfg(feature = "wasm")]
-    pub(crate) fn record(&mut self, source: &str) {
+    pub fn record(&mut self, source: &str) {
         self.reader.plan_mut().source = source.to_owned();
         self.reader.record(Kept::AsLoaded, Vec::new());
+    }
+
+    /// Computes the CRC-32 of all bytes that come.
+    pub fn keep_checksum(&mut self) {
+        self.reader.keep_checksum();
+    }
+
+    /// The CRC-32 of the bytes so far, if it is kept.
+    pub fn checksum(&self) -> Option<u32> {
+        self.reader.checksum()
+    }
+
+    /// Where in the recorded file its data begins, once it is known.
+    pub fn recorded_start(&mut self) -> Option<usize> {
+        self.reader.recorder().map(|recorder| recorder.data_start())
+    }
+
+    /// The recorded data since the last call.
+    pub fn take_recorded(&mut self) -> Vec<u8> {
+        self.reader.recorder().map(|recorder| recorder.take()).unwrap_or_default()
+    }
+
+    /// Ends the recording, once everything has been read and taken.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where something is missing.
+    pub fn finish_recording(&mut self) -> Result<Option<Recorded>> {
+        self.reader.finish_recording()
     }
 
     pub(crate) fn reader(&mut self) -> &mut Reader<impl Choose> {
@@ -326,10 +351,37 @@ impl TextLoader {
     }
 
     /// As [`Loader::record`], with the tokenizer's `files`.
-    #[cfg(feature = "wasm")]
-    pub(crate) fn record(&mut self, source: &str, files: Vec<(&'static str, Vec<u8>)>) {
+    pub fn record(&mut self, source: &str, files: Vec<(&'static str, Vec<u8>)>) {
         self.reader.plan_mut().source = source.to_owned();
         self.reader.record(Kept::AsLoaded, files);
+    }
+
+    /// Computes the CRC-32 of all bytes that come.
+    pub fn keep_checksum(&mut self) {
+        self.reader.keep_checksum();
+    }
+
+    /// The CRC-32 of the bytes so far, if it is kept.
+    pub fn checksum(&self) -> Option<u32> {
+        self.reader.checksum()
+    }
+
+    /// Where in the recorded file its data begins, once it is known.
+    pub fn recorded_start(&mut self) -> Option<usize> {
+        self.reader.recorder().map(|recorder| recorder.data_start())
+    }
+
+    /// The recorded data since the last call.
+    pub fn take_recorded(&mut self) -> Vec<u8> {
+        self.reader.recorder().map(|recorder| recorder.take()).unwrap_or_default()
+    }
+
+    /// Ends the recording, once everything has been read and taken.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where something is missing.
+    pub fn finish_recording(&mut self) -> Result<Option<Recorded>> {
+        self.reader.finish_recording()
     }
 
     pub(crate) fn reader(&mut self) -> &mut Reader<impl Choose> {
@@ -348,7 +400,10 @@ impl TextLoader {
     }
 
     /// The text half without its tokenizer, and the [`FILES`] of it that the weights carry along.
-    pub(crate) fn finish_with_files(self) -> Result<(TextModel, [Option<Vec<u8>>; 3])> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where a file is cut short.
+    pub fn finish_with_files(self) -> Result<(TextModel, [Option<Vec<u8>>; 3])> {
         let (TextPlan { config, backend, .. }, mut weights) = self.reader.finish()?;
         let tower = TextTower::build(config, &mut weights, &backend)?;
         Ok((TextModel::new(tower, self.normalize), FILES.map(|name| weights.take_file(name))))

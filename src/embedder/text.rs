@@ -3,13 +3,13 @@
 use super::files::Place;
 use super::loader::TextLoader;
 use super::{ClipVision, normalize};
-use crate::clip::config::TextConfig;
-use crate::clip::text::{TextPass, TextTower};
-#[cfg(feature = "text")]
-use crate::clip::tokenizer::Tokenizer;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "text")]
 use crate::image::Image;
+use crate::model::config::TextConfig;
+use crate::model::text::{TextPass, TextTower};
+#[cfg(feature = "text")]
+use crate::model::tokenizer::Tokenizer;
 use std::sync::{Arc, PoisonError};
 
 /// Texts of one forward pass.

@@ -3,9 +3,9 @@
 use super::recorder::Recorder;
 use super::{Form, TensorSpec, Weights, invalid, stored};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels::{Isa, PackedBuilder, Packing, Quantiser, Rotation};
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
+use kernels::{Isa, PackedBuilder, Packing, Quantiser, Rotation};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
@@ -98,7 +98,7 @@ fn builder(spec: &TensorSpec) -> Result<Option<PackedBuilder>> {
     match spec.form {
         Form::Packed(packing) => PackedBuilder::new(packing, rows, columns)
             .map(Some)
-            .map_err(|error| error.within(format_args!("tensor {}", spec.name))),
+            .map_err(|error| Error::from(error).within(format_args!("tensor {}", spec.name))),
         _ => Ok(None),
     }
 }

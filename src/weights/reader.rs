@@ -88,13 +88,11 @@ impl<C: Choose> Reader<C> {
     }
 
     /// Computes the CRC-32 of all bytes that come.
-    #[cfg(feature = "wasm")]
     pub(crate) fn keep_checksum(&mut self) {
         self.checksum = Some(crc32fast::Hasher::new());
     }
 
     /// The CRC-32 of the bytes so far, if it is kept.
-    #[cfg(feature = "wasm")]
     pub(crate) fn checksum(&self) -> Option<u32> {
         self.checksum.clone().map(crc32fast::Hasher::finalize)
     }
@@ -105,7 +103,6 @@ impl<C: Choose> Reader<C> {
     }
 
     /// The same, to be changed before the first byte.
-    #[cfg(feature = "wasm")]
     pub(crate) fn plan_mut(&mut self) -> &mut C {
         &mut self.plan
     }

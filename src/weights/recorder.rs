@@ -5,8 +5,8 @@
 
 use super::{Form, Stored, TensorSpec, invalid, stored};
 use crate::error::Result;
-use crate::kernels::Packing;
 use half::{bf16, f16};
+use kernels::Packing;
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
@@ -15,7 +15,6 @@ use serde_json::{Map, Value, json};
 pub(crate) enum Kept {
     /// As they stand in their file, and where they are packed in 8 bits as they are packed: nothing is lost but what
     /// this way of loading loses anyway.
-    #[cfg_attr(not(feature = "wasm"), allow(dead_code))] // for the npm package's cache
     AsLoaded,
     /// In half precision, all of them.
     F16,
@@ -44,12 +43,13 @@ pub(crate) struct Recorder {
 }
 
 /// The end of a recording.
-pub(crate) struct Recorded {
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Recorded {
     /// What belongs at the beginning of the file.
-    pub(crate) header: Vec<u8>,
+    pub header: Vec<u8>,
     /// CRC-32 of the whole file.
-    #[cfg_attr(not(feature = "wasm"), allow(dead_code))]
-    pub(crate) checksum: u32,
+    pub checksum: u32,
 }
 
 impl Recorder {

@@ -23,7 +23,7 @@ const CONFIG_KEY: &str = "config.json";
 const PREPROCESSOR_KEY: &str = "preprocessor_config.json";
 
 /// The files that weights may carry along as tensors: a tokenizer's.
-pub(crate) const FILES: [&str; 3] = ["tokenizer.json", "vocab.json", "merges.txt"];
+pub const FILES: [&str; 3] = ["tokenizer.json", "vocab.json", "merges.txt"];
 
 /// What a file of our own says of itself.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -6,11 +6,17 @@ pub mod goldens;
 pub mod shapes;
 pub mod texts;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The repository's root: the tests of every crate share its goldens.
+pub fn root() -> PathBuf {
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    folders.filter(|folder| folder.join("tests/golden").is_dir()).last().unwrap().to_owned()
+}
 
 /// A file under `tests/golden`.
 pub fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+    root().join("tests/golden").join(name)
 }
 
 /// The directory of a golden model.

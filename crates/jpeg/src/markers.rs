@@ -1,0 +1,339 @@
+//! The marker segments of a JPEG file: tables, frame and scans, in the order in which they come.
+//!
+//! In: the whole file. Out: [`Event`]s, each the start of a scan or the end of the picture; the tables that hold at
+//! that moment are in [`Parser`]. What is forgiven and what is not follows libjpeg-turbo (`jdmarker.c`): garbage and
+//! fill bytes between markers are skipped, unknown application data too; a wrong length is an error.
+
+use std::rc::Rc;
+
+use super::frame::{Component, Frame, Scan};
+use super::huffman::Code;
+use super::{ZIGZAG, broken, cut_short, unsupported};
+use crate::{Error, Result};
+
+/// The greatest width or height that libjpeg reads.
+const MAX_DIMENSION: usize = 65_500;
+
+pub(super) mod code {
+    pub(crate) const SOF0: u8 = 0xc0;
+    pub(crate) const DHT: u8 = 0xc4;
+    pub(crate) const RST0: u8 = 0xd0;
+    pub(crate) const RST7: u8 = 0xd7;
+    pub(crate) const SOI: u8 = 0xd8;
+    pub(crate) const EOI: u8 = 0xd9;
+    pub(crate) const SOS: u8 = 0xda;
+    pub(crate) const DQT: u8 = 0xdb;
+    pub(crate) const DNL: u8 = 0xdc;
+    pub(crate) const DRI: u8 = 0xdd;
+    pub(crate) const APP0: u8 = 0xe0;
+    pub(crate) const APP1: u8 = 0xe1;
+    pub(crate) const APP14: u8 = 0xee;
+    pub(crate) const APP15: u8 = 0xef;
+    pub(crate) const COM: u8 = 0xfe;
+    pub(crate) const TEM: u8 = 0x01;
+}
+
+/// What the headers say about the meaning of the components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    /// One component, or the first of two.
+    Gray,
+    /// Brightness and two differences of colour.
+    YCbCr,
+    /// As they are.
+    Rgb,
+    /// Adobe's, inverted.
+    Cmyk,
+    /// YCbCr in place of the first three of CMYK.
+    Ycck,
+}
+
+/// What comes next in a file.
+pub(super) enum Event {
+    /// A scan, whose entropy-coded data begin at [`Parser::at`].
+    Scan(Scan),
+    /// The end-of-image marker.
+    End,
+}
+
+/// A walk through a file's markers.
+#[derive(Clone)]
+pub(super) struct Parser<'a> {
+    pub(super) bytes: &'a [u8],
+    /// The next byte to be read.
+    pub(super) at: usize,
+    /// A marker that the reader of entropy-coded data has met and taken; 0 is none.
+    pub(super) pending: u8,
+    /// Quantisation tables, in natural (row by row) order.
+    pub(super) quantization: [Option<[u16; 64]>; 4],
+    pub(super) dc_codes: [Option<Code>; 4],
+    pub(super) ac_codes: [Option<Code>; 4],
+    /// MCUs between restart markers; 0 is none.
+    pub(super) restart_interval: u32,
+    pub(super) frame: Option<Rc<Frame>>,
+    /// All of the file's EXIF data, with the first `Exif\0\0`.
+    pub(super) exif: Option<Vec<u8>>,
+    pub(super) xmp: Option<Vec<u8>>,
+    jfif: bool,
+    adobe_transform: Option<u8>,
+    scans: usize,
+    /// Whether the file ended where nothing of importance was begun.
+    ended: bool,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self> {
+        if !bytes.starts_with(&[0xff, code::SOI]) {
+            return Err(broken("it does not begin with a start-of-image marker"));
+        }
+        Ok(Self {
+            bytes,
+            at: 2,
+            pending: 0,
+            quantization: [None; 4],
+            dc_codes: [const { None }; 4],
+            ac_codes: [const { None }; 4],
+            restart_interval: 0,
+            frame: None,
+            exif: None,
+            xmp: None,
+            jfif: false,
+            adobe_transform: None,
+            scans: 0,
+            ended: false,
+        })
+    }
+
+    /// Reads on to the next scan or to the end of the picture.
+    pub(super) fn next(&mut self) -> Result<Event> {
+        loop {
+            let marker = match std::mem::take(&mut self.pending) {
+                0 => match next_marker(self.bytes, &mut self.at) {
+                    Some(marker) => marker,
+                    None => {
+                        self.ended = true;
+                        return Err(cut_short("between its segments"));
+                    }
+                },
+                pending => pending,
+            };
+            match marker {
+                code::SOS => return self.scan().map(Event::Scan),
+                code::EOI if self.scans == 0 => return Err(broken("it ends before its first scan")),
+                code::EOI => return Ok(Event::End),
+                code::SOI => return Err(broken("a second start-of-image marker")),
+                code::DHT => self.huffman_tables()?,
+                code::DQT => self.quantization_tables()?,
+                code::DRI => self.restart_interval()?,
+                code::RST0..=code::RST7 | code::TEM => {}
+                // 0xc8 (JPG) and 0xcc (DAC) are no frames, but lead to no picture that is read here either.
+                code::SOF0..=0xcf => self.frame_header(marker)?,
+                code::APP0..=code::APP15 => self.application_data(marker)?,
+                code::DNL | code::COM => drop(self.skippable()?),
+                other => return Err(broken(format!("an unknown marker, ff {other:02x}"))),
+            }
+        }
+    }
+
+    /// What the components mean, by libjpeg's rules (`jdapimin.c`, `default_decompress_parms`).
+    pub(super) fn colors(&self, frame: &Frame) -> Result<Colors> {
+        let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
+        match (ids.as_slice(), self.adobe_transform) {
+            ([_], _) => Ok(Colors::Gray),
+            ([_, _, _], _) if self.jfif => Ok(Colors::YCbCr),
+            ([_, _, _], Some(0)) | ([b'R', b'G', b'B'], None) => Ok(Colors::Rgb),
+            ([_, _, _], _) => Ok(Colors::YCbCr),
+            ([_, _, _, _], None | Some(0)) => Ok(Colors::Cmyk),
+            ([_, _, _, _], Some(_)) => Ok(Colors::Ycck),
+            (other, _) => Err(unsupported(format!("{} components; read are 1, 3 and 4", other.len()))),
+        }
+    }
+
+    /// Looks whether what follows the only scan makes sense, as Pillow does: another scan, for one, does not. An end
+    /// without end marker is fine.
+    pub(super) fn check_end(&mut self) -> Result<()> {
+        // Pillow looks no further than what it has read: it reads 64 KiB at a time.
+        let known = self.at.next_multiple_of(1 << 16).min(self.bytes.len());
+        self.bytes = &self.bytes[..known];
+        match self.next() {
+            Ok(Event::End) => Ok(()),
+            Ok(Event::Scan(_)) => Err(broken("a further scan after a whole picture")),
+            Err(_) if self.ended => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Like [`segment`](Self::segment), for what is of no importance after a picture.
+    fn skippable(&mut self) -> Result<&'a [u8]> {
+        let segment = self.segment();
+        self.ended |= segment.is_err();
+        segment
+    }
+
+    /// The next segment's content, past which the walk goes on. A length of 0 or 1 is taken for none, as libjpeg does.
+    fn segment(&mut self) -> Result<&'a [u8]> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = rest.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)).max(2));
+        let segment = length.and_then(|length| rest.get(..length)).ok_or_else(|| cut_short("in a marker segment"))?;
+        self.at += segment.len();
+        Ok(&segment[2..])
+    }
+
+    fn application_data(&mut self, marker: u8) -> Result<()> {
+        const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+        let content = self.skippable()?;
+        match marker {
+            code::APP0 => self.jfif |= content.len() >= 14 && content.starts_with(b"JFIF\0"),
+            code::APP14 => {
+                if let Some(&transform) = content.get(11).filter(|_| content.starts_with(b"Adobe")) {
+                    self.adobe_transform = Some(transform);
+                }
+            }
+            code::APP1 if self.scans == 0 => {
+                // Pillow joins all EXIF segments, and takes the last XMP one.
+                if let Some(more) = content.strip_prefix(b"Exif\0\0") {
+                    self.exif.get_or_insert_with(|| b"Exif\0\0".to_vec()).extend_from_slice(more);
+                } else if let Some(xmp) = content.strip_prefix(XMP) {
+                    self.xmp = Some(xmp.to_vec());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn quantization_tables(&mut self) -> Result<()> {
+        let mut content = self.segment()?;
+        while let Some((&head, rest)) = content.split_first() {
+            let (wide, index) = (head >> 4 != 0, usize::from(head & 15));
+            let length = if wide { 128 } else { 64 };
+            let (Some(values), Some(table)) = (rest.get(..length), self.quantization.get_mut(index)) else {
+                return Err(broken("a bad quantisation table"));
+            };
+            let mut natural = [0; 64];
+            for (i, &position) in ZIGZAG.iter().take(64).enumerate() {
+                natural[usize::from(position)] =
+                    if wide { u16::from_be_bytes([values[2 * i], values[2 * i + 1]]) } else { u16::from(values[i]) };
+            }
+            *table = Some(natural);
+            content = &rest[length..];
+        }
+        Ok(())
+    }
+
+    fn huffman_tables(&mut self) -> Result<()> {
+        let mut content = self.segment()?;
+        // As in libjpeg, what is too short for a table is no table.
+        while content.len() > 16 {
+            let (head, rest) = (content[0], &content[1..]);
+            let (counts, rest) = rest.split_at(16);
+            let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
+            let codes = if head & 0x10 == 0 { &mut self.dc_codes } else { &mut self.ac_codes };
+            let code = codes.get_mut(usize::from(head & !0x10));
+            let (Some(symbols), Some(code)) = (rest.get(..total), code) else {
+                return Err(broken("a bad Huffman table"));
+            };
+            *code = Some(Code::new(counts, symbols).ok_or_else(|| broken("a Huffman table of over 256 symbols"))?);
+            content = &rest[total..];
+        }
+        if content.is_empty() { Ok(()) } else { Err(broken("a Huffman table of a wrong length")) }
+    }
+
+    fn restart_interval(&mut self) -> Result<()> {
+        let &[high, low] = self.segment()? else {
+            return Err(broken("a restart interval of a wrong length"));
+        };
+        self.restart_interval = u32::from(u16::from_be_bytes([high, low]));
+        Ok(())
+    }
+
+    fn frame_header(&mut self, marker: u8) -> Result<()> {
+        let kind = match marker {
+            0xc0..=0xc2 => None,
+            0xc3 => Some("lossless"),
+            0xc5..=0xc7 => Some("hierarchical"),
+            0xc9 | 0xca | 0xcc => Some("arithmetically coded"),
+            0xcb => Some("arithmetically coded and lossless"),
+            _ => Some("of a reserved kind"),
+        };
+        if let Some(kind) = kind {
+            return Err(unsupported(format!(
+                "it is {kind} (marker ff {marker:02x}); read are baseline and progressive"
+            )));
+        }
+        if self.frame.is_some() {
+            return Err(broken("a second frame header"));
+        }
+        let content = self.segment()?;
+        let (Some(&[precision, y1, y0, x1, x0, count]), Some(list)) = (content.first_chunk::<6>(), content.get(6..))
+        else {
+            return Err(broken("a frame header of a wrong length"));
+        };
+        let height = usize::from(u16::from_be_bytes([y1, y0]));
+        let width = usize::from(u16::from_be_bytes([x1, x0]));
+        if width == 0 || height == 0 || count == 0 {
+            return Err(broken(format!("a frame of {width}x{height} pixels and {count} components")));
+        }
+        if list.len() != usize::from(count) * 3 {
+            return Err(broken("a frame header of a wrong length"));
+        }
+        if precision != 8 {
+            return Err(unsupported(format!("samples of {precision} bits; read are 8")));
+        }
+        if width > MAX_DIMENSION || height > MAX_DIMENSION {
+            let context = format!("{width}x{height} pixels; libjpeg's limit is {MAX_DIMENSION} a side");
+            return Err(Error::TooLarge(context));
+        }
+        let components = list
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .map(|&[id, sampling, quantization]| Component::new(id, sampling >> 4, sampling & 15, quantization));
+        self.frame = Some(Rc::new(Frame::new(marker == 0xc2, width, height, components.collect())?));
+        Ok(())
+    }
+
+    fn scan(&mut self) -> Result<Scan> {
+        let content = self.segment()?;
+        let Some(frame) = &self.frame else {
+            return Err(broken("a scan before the frame header"));
+        };
+        let count = usize::from(content.first().copied().unwrap_or(0));
+        if count == 0 || count > 4 || content.len() != 2 * count + 4 {
+            return Err(broken("a scan header of a wrong length"));
+        }
+        let mut members: Vec<(usize, u8, u8)> = Vec::with_capacity(count);
+        for &[id, tables] in content[1..=2 * count].as_chunks::<2>().0 {
+            // libjpeg's way of telling components of the same id apart: place i must not be taken in the scan yet.
+            let found = frame
+                .components
+                .iter()
+                .take(4)
+                .enumerate()
+                .find(|(i, component)| component.id == id && *i >= members.len())
+                .map(|(i, _)| i)
+                .filter(|found| members.iter().all(|(taken, ..)| taken != found));
+            let Some(found) = found else {
+                return Err(broken(format!("a scan of a component {id} that is not there")));
+            };
+            members.push((found, tables >> 4, tables & 15));
+        }
+        let (start, end, approximation) = (content[2 * count + 1], content[2 * count + 2], content[2 * count + 3]);
+        self.scans += 1;
+        Ok(Scan { members, start, end, high: approximation >> 4, low: approximation & 15 })
+    }
+}
+
+/// The next marker's code, never 0 or 0xff, from `at` on, which is moved past it. None where the bytes end before.
+pub(super) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
+    loop {
+        let rest = bytes.get(*at..)?;
+        let skipped = rest.iter().position(|&byte| byte == 0xff)?;
+        let fill = rest[skipped..].iter().position(|&byte| byte != 0xff)?;
+        let marker = rest[skipped + fill];
+        *at += skipped + fill + 1;
+        if marker != 0 {
+            return Some(marker);
+        }
+    }
+}

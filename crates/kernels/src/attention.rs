@@ -1,0 +1,259 @@
+//! Scaled dot-product attention, all heads. <https://arxiv.org/abs/1706.03762>
+//!
+//! A head's queries, keys and values are read where the linear layer left them, a stride apart: no tensor is transposed or
+//! copied as a whole. Only one head at a time, some dozen kilobytes that stay in the cache, is packed for the same tile
+//! that the matrix products use ([`TileF32`]): the keys as weights of the scores, the values as weights of the result.
+//! Scores never exist for more than a tile's rows: their softmax is taken as soon as they are there.
+//!
+//! Tasks are heads, each of one image; a batch only means more of them.
+
+use super::buffer::{Shared, room};
+use super::matmul::Tiles;
+use super::pool::{Pool, share, split};
+use super::simd::Simd;
+use super::tile::TileF32;
+use super::{Isa, Kernel, Workspace, check, math};
+use crate::error::{Error, Result};
+
+/// The sizes of an attention.
+#[derive(Clone, Copy, Debug)]
+pub struct Attention {
+    /// Images or texts; tokens of different ones don't see each other.
+    pub batch: usize,
+    /// Tokens of each.
+    pub tokens: usize,
+    /// How many of them look at the others: the first ones. Queries and results are of these alone.
+    pub queries: usize,
+    /// Attention heads; the channels are `heads · head_size`.
+    pub heads: usize,
+    /// Channels of a head. The scores are divided by its root.
+    pub head_size: usize,
+    /// Whether a token sees only itself and those before it, as in the text tower.
+    pub causal: bool,
+}
+
+impl Attention {
+    /// Attention of queries (batch · queries, channels), keys and values (batch · tokens, channels), each head owning
+    /// `head_size` neighbouring channels: (batch · queries, channels).
+    ///
+    /// # Errors
+    /// [`Error::Compute`] for slices of another length; [`Error::OutOfMemory`].
+    pub fn run(&self, isa: Isa, qkv: [&[f32]; 3], workspace: &mut Workspace, pool: &dyn Pool) -> Result<Vec<f32>> {
+        let Self { batch, tokens, queries, .. } = *self;
+        let channels = self.heads * self.head_size;
+        if queries > tokens {
+            return Err(Error::Compute(format!("kernels: attention of {queries} queries to {tokens} tokens")));
+        }
+        for (what, (part, rows)) in
+            ["queries", "keys", "values"].into_iter().zip(qkv.into_iter().zip([queries, tokens, tokens]))
+        {
+            check(what, part.len(), batch * rows, channels)?;
+        }
+        let mut attended = room(batch * queries * channels)?;
+        let y = Shared::at(attended.as_mut_ptr());
+        let heads = self.batch * self.heads;
+        let tasks = split(heads, pool);
+        let scratch = Scratch::new(self, isa);
+        let buffer = Shared::new(workspace.floats.at_least(scratch.len * tasks)?);
+        pool.run(tasks, &|task| {
+            // SAFETY: the buffer has `scratch.len` values for each task.
+            let buffer = Shared::at(unsafe { buffer.get().add(task * scratch.len) });
+            isa.run(Heads { sizes: *self, heads: share(heads, tasks, task), qkv, y, scratch, buffer });
+        });
+        // SAFETY: there is room for as many, and the tasks wrote all heads of all queries.
+        unsafe { attended.set_len(batch * queries * channels) };
+        Ok(attended)
+    }
+}
+
+/// Where a task keeps what, in its part of the workspace.
+#[derive(Clone, Copy)]
+struct Scratch {
+    /// Tokens, filled up to whole panels.
+    padded_tokens: usize,
+    /// Offsets; the keys are at 0.
+    values: usize,
+    query: usize,
+    scores: usize,
+    weights: usize,
+    len: usize,
+}
+
+impl Scratch {
+    fn new(sizes: &Attention, isa: Isa) -> Self {
+        let shape = isa.shape();
+        let padded_tokens = sizes.tokens.next_multiple_of(shape.f32_columns);
+        let padded_size = sizes.head_size.next_multiple_of(shape.f32_columns);
+        let values = padded_tokens * sizes.head_size;
+        let query = values + sizes.tokens * padded_size;
+        let scores = query + shape.f32_rows * sizes.head_size;
+        let weights = scores + shape.f32_rows * padded_tokens;
+        let len = (weights + shape.f32_rows * sizes.tokens).next_multiple_of(16);
+        Self { padded_tokens, values, query, scores, weights, len }
+    }
+}
+
+/// One task: some heads.
+struct Heads<'a> {
+    sizes: Attention,
+    heads: std::ops::Range<usize>,
+    qkv: [&'a [f32]; 3],
+    y: Shared<f32>,
+    scratch: Scratch,
+    buffer: Shared<f32>,
+}
+
+impl Kernel for Heads<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Attention { tokens, queries, heads, head_size, causal, .. } = self.sizes;
+        let Scratch { padded_tokens, values, query, scores, weights, .. } = self.scratch;
+        let columns = S::TILE_F32.1 * S::LANES;
+        let scale = 1.0 / (head_size as f32).sqrt();
+        let tiles = Tiles::new(queries, S::TILE_F32.0);
+        let stride = heads * head_size;
+        for head in self.heads.clone() {
+            let (image, channel) = (head / heads, head % heads * head_size);
+            let part = |index: usize, tokens: usize| (&self.qkv[index][image * tokens * stride + channel..], stride);
+            // SAFETY: the parts of the buffer are as long as `Scratch` says, which is what is written and read here; y
+            // is (batch · queries, channels), and a head's columns are its own.
+            unsafe {
+                let buffer = self.buffer.get();
+                pack_transposed(part(1, tokens), tokens, head_size, columns, buffer);
+                pack(part(2, tokens), tokens, head_size, columns, buffer.add(values));
+                let (source, _) = part(0, queries);
+                for tile in 0..tiles.count {
+                    let rows = tiles.range(tile);
+                    let height = rows.len();
+                    // Columns that any row of the tile sees.
+                    let seen = if causal { rows.end } else { tokens };
+                    for (r, row) in rows.clone().enumerate() {
+                        let source = &source[row * stride..][..head_size];
+                        for (c, &value) in source.iter().enumerate() {
+                            *buffer.add(query + c * height + r) = value;
+                        }
+                    }
+                    for column in (0..seen).step_by(columns) {
+                        let job = TileF32 {
+                            a: buffer.add(query),
+                            w: buffer.add(column * head_size),
+                            depth: head_size,
+                            y: buffer.add(scores + column),
+                            y_stride: padded_tokens,
+                            width: columns,
+                            add: std::ptr::null(),
+                            bias: std::ptr::null(),
+                        };
+                        S::tile_f32(height, &job);
+                    }
+                    for (r, row) in rows.clone().enumerate() {
+                        let visible = if causal { row + 1 } else { tokens };
+                        let line = buffer.add(scores + r * padded_tokens);
+                        let inverse = softmax::<S>(line, visible, scale);
+                        for j in 0..visible {
+                            *buffer.add(weights + j * height + r) = *line.add(j) * inverse;
+                        }
+                        for j in visible..seen {
+                            *buffer.add(weights + j * height + r) = 0.0;
+                        }
+                    }
+                    for column in (0..head_size).step_by(columns) {
+                        let job = TileF32 {
+                            a: buffer.add(weights),
+                            w: buffer.add(values + column * tokens),
+                            depth: seen,
+                            y: self.y.get().add((image * queries + rows.start) * stride + channel + column),
+                            y_stride: stride,
+                            width: columns.min(head_size - column),
+                            add: std::ptr::null(),
+                            bias: std::ptr::null(),
+                        };
+                        S::tile_f32(height, &job);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Packs (tokens, channels) as `[panel of tokens][channel][columns]`; missing tokens are zero.
+///
+/// # Safety
+/// `place` is valid for `tokens` rounded up to whole panels, times `channels`.
+#[inline(always)]
+unsafe fn pack_transposed(
+    (source, stride): (&[f32], usize),
+    tokens: usize,
+    channels: usize,
+    columns: usize,
+    place: *mut f32,
+) {
+    for token in 0..tokens.next_multiple_of(columns) {
+        let (panel, column) = (token / columns, token % columns);
+        let row = if token < tokens { &source[token * stride..][..channels] } else { &[] };
+        for channel in 0..channels {
+            let value = row.get(channel).copied().unwrap_or(0.0);
+            // SAFETY: within the panel's `channels · columns` values.
+            unsafe { *place.add((panel * channels + channel) * columns + column) = value };
+        }
+    }
+}
+
+/// Packs (tokens, channels) as `[panel of channels][token][columns]`; missing channels are zero.
+///
+/// # Safety
+/// `place` is valid for `channels` rounded up to whole panels, times `tokens`.
+#[inline(always)]
+unsafe fn pack((source, stride): (&[f32], usize), tokens: usize, channels: usize, columns: usize, place: *mut f32) {
+    for token in 0..tokens {
+        let row = &source[token * stride..][..channels];
+        for (panel, values) in row.chunks(columns).enumerate() {
+            // SAFETY: within the panel's `tokens · columns` values; `values` is at most `columns` long.
+            unsafe {
+                let place = place.add((panel * tokens + token) * columns);
+                std::ptr::copy_nonoverlapping(values.as_ptr(), place, values.len());
+                for column in values.len()..columns {
+                    *place.add(column) = 0.0;
+                }
+            }
+        }
+    }
+}
+
+/// Replaces `len` scores by `exp(scale · (score − largest))` and returns one over their sum.
+///
+/// # Safety
+/// As for [`Simd`]; `x` is valid for `len` rounded up to whole vectors.
+#[inline(always)]
+unsafe fn softmax<S: Simd>(x: *mut f32, len: usize, scale: f32) -> f32 {
+    let padded = len.next_multiple_of(S::LANES);
+    // SAFETY: everything below `padded` is the caller's promise.
+    unsafe {
+        // Past the end: nothing in the sum (e⁻⁸⁷, where every sum is at least 1) and never the largest.
+        for j in len..padded {
+            *x.add(j) = f32::NEG_INFINITY;
+        }
+        let mut largest = S::load(x);
+        let mut j = S::LANES;
+        while j < padded {
+            largest = S::max(largest, S::load(x.add(j)));
+            j += S::LANES;
+        }
+        let mut lanes = [f32::NEG_INFINITY; 16];
+        S::store(lanes.as_mut_ptr(), largest);
+        let largest = lanes.iter().fold(f32::NEG_INFINITY, |largest, &x| if largest < x { x } else { largest });
+
+        let (largest, scale) = (S::splat(largest), S::splat(scale));
+        let mut sum = S::splat(0.0);
+        let mut j = 0;
+        while j < padded {
+            let e = math::exp::<S>(S::mul(S::sub(S::load(x.add(j)), largest), scale));
+            S::store(x.add(j), e);
+            sum = S::add(sum, e);
+            j += S::LANES;
+        }
+        let mut lanes = [0f32; 16];
+        S::store(lanes.as_mut_ptr(), sum);
+        1.0 / lanes.iter().sum::<f32>()
+    }
+}

@@ -1,0 +1,486 @@
+//! Every kernel against a naive twin in f64 or in exact integers, over odd sizes, on every instruction set that the machine
+//! (natively) or the build (in WebAssembly) has.
+
+use super::*;
+
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+mod naive;
+
+/// A small generator of numbers that are the same everywhere.
+struct Rng(u64);
+
+impl Rng {
+    fn bits(&mut self) -> u32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 32) as u32
+    }
+
+    /// In `0..n`.
+    fn below(&mut self, n: usize) -> usize {
+        self.bits() as usize % n
+    }
+
+    /// A size in `1..=70`.
+    fn size(&mut self) -> usize {
+        1 + self.below(70)
+    }
+
+    /// `n` values in -1..1.
+    fn values(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| (self.bits() >> 8) as f32 / 8_388_608.0 - 1.0).collect()
+    }
+}
+
+/// Runs tasks in an order that no kernel may rely on, and claims to have many threads, so that work is split.
+struct Backwards(usize);
+
+impl Pool for Backwards {
+    fn threads(&self) -> usize {
+        self.0
+    }
+
+    fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+        (0..tasks).rev().for_each(task);
+    }
+}
+
+/// A pool with threads that help until the program ends.
+#[cfg(not(target_arch = "wasm32"))]
+fn threads(helpers: usize) -> &'static Threads {
+    let pool: &Threads = Box::leak(Box::new(Threads::new()));
+    pool.set_helpers(helpers);
+    for _ in 0..helpers {
+        std::thread::spawn(|| {
+            // What a worker does whose instance traps (`web/threads.ts`).
+            let _ = std::thread::spawn(|| pool.help()).join();
+            pool.fail();
+        });
+    }
+    pool
+}
+
+fn packed_f32(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize) -> Packed {
+    let mut builder = PackedF32::builder(isa, outputs, inputs).unwrap();
+    w.chunks(inputs).for_each(|row| builder.push_row(row).unwrap());
+    Packed::F32(builder.finish(bias).unwrap())
+}
+
+/// One layer.
+fn multiply_one(weight: &Packed, x: &[f32], rows: usize, output: Output<'_>, pooled: &[usize]) -> Vec<f32> {
+    multiply(&[(weight, output)], x, rows, pooled, &mut Workspace::new(), &Serial).unwrap().pop().unwrap()
+}
+
+fn packed_int8(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize, rotation: Rotation) -> Packed {
+    let mut builder = PackedInt8::builder(isa, outputs, inputs, rotation).unwrap();
+    for row in w.chunks(inputs) {
+        builder.push_row(row).unwrap();
+    }
+    Packed::Int8(builder.finish(bias).unwrap())
+}
+
+/// Sizes from 1 to 70, and around the ends of the blocks.
+fn sizes(rng: &mut Rng) -> Vec<(usize, usize, usize)> {
+    let mut sizes: Vec<_> = (0..60).map(|_| (rng.size(), rng.size(), rng.size())).collect();
+    sizes.extend([(1, 1, 1), (2, 16, 256), (3, 17, 255), (5, 49, 257), (4, 130, 513), (250, 19, 300), (481, 3, 20)]);
+    sizes
+}
+
+const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::QuickGelu, Activation::Gelu, Activation::GeluTanh];
+
+/// One of all kinds.
+fn output(case: usize, residual: &[f32]) -> Output<'_> {
+    ACTIVATIONS.get(case % 5).map_or(Output::Add(residual), |activation| Output::Set(*activation))
+}
+
+#[test]
+fn f32_product_equals_the_naive_one() {
+    for isa in Isa::available() {
+        let mut rng = Rng(1);
+        for (case, (rows, outputs, inputs)) in sizes(&mut rng).into_iter().enumerate() {
+            let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
+            let bias = (case % 3 != 0).then_some(&b[..]);
+            let residual = rng.values(rows * outputs);
+            let output = output(case, &residual);
+            let y = multiply_one(&packed_f32(isa, &w, bias, outputs, inputs), &x, rows, output, &[]);
+            let (expected, size) = naive::product(&x, &w, bias, rows, output);
+            for (i, (y, (expected, size))) in y.iter().zip(expected.iter().zip(size)).enumerate() {
+                // The bound of a sum of `inputs` products, times the largest slope of an activation, and the activation's own.
+                let tolerance = (inputs as f64 + 4.0) * size * 1.2 / 16_777_216.0 + 1e-6;
+                let error = (f64::from(*y) - expected).abs();
+                assert!(error <= tolerance, "{isa:?} {rows}×{outputs}×{inputs} {output:?} at {i}: {y} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_product_equals_the_integer_model_to_the_bit() {
+    for isa in Isa::available() {
+        let mut rng = Rng(2);
+        let mut sizes = sizes(&mut rng);
+        // Where the rotation has blocks of 16, 32, 64, 256 and 1024.
+        sizes.extend([(3, 7, 16), (4, 5, 48), (2, 40, 32), (7, 18, 64), (5, 33, 768), (9, 20, 3072)]);
+        for (case, (rows, outputs, inputs)) in sizes.into_iter().enumerate() {
+            let rotation = if case % 2 == 0 || inputs % 16 == 0 { Rotation::On } else { Rotation::Off };
+            let mut x = rng.values(rows * inputs);
+            for (row, x) in x.chunks_mut(inputs).enumerate() {
+                match row % 5 {
+                    // No range at all; one side of zero; an outlier; all too small for a step.
+                    1 => x.fill(0.0),
+                    2 => x.iter_mut().for_each(|x| *x = x.abs()),
+                    3 => x[0] *= 1e4,
+                    4 if case % 4 == 0 => x.iter_mut().for_each(|x| *x *= 1e-38),
+                    _ => {}
+                }
+            }
+            let (mut w, b) = (rng.values(outputs * inputs), rng.values(outputs));
+            w[..inputs].fill(if case % 3 == 0 { 0.0 } else { 1.0 });
+            let bias = (case % 3 != 0).then_some(&b[..]);
+            let residual = rng.values(rows * outputs);
+            let output = if case % 2 == 0 { Output::Add(&residual) } else { Output::Set(Activation::None) };
+            let pooled: Vec<usize> = (0..rows).filter(|row| row % 7 == case % 9).collect();
+            let weight = packed_int8(isa, &w, bias, outputs, inputs, rotation);
+            let y = multiply_one(&weight, &x, rows, output, &pooled);
+            let expected = naive::int8_product(&x, &w, bias, rows, output, rotation, &pooled);
+            for (i, (y, expected)) in y.iter().zip(&expected).enumerate() {
+                assert!(
+                    y == expected,
+                    "{isa:?} {rows}×{outputs}×{inputs} {output:?} {rotation:?} at {i}: {y} {expected}"
+                );
+            }
+        }
+    }
+}
+
+/// Rows whose sums fit and rows whose sums don't, from a file: the same integers, and so the same result to the bit.
+#[test]
+fn int8_sums_of_four_products_never_overflow() {
+    let (rows, inputs) = (3, 40);
+    // All activations at their ends, against weights at theirs.
+    let x: Vec<f32> = (0..rows * inputs).map(|i| if i % inputs < 37 { 1.0 } else { 0.0 }).collect();
+    for isa in Isa::available() {
+        for largest in [64i8, 65, 127] {
+            for sign in [1, -1] {
+                let row: Vec<i8> = (0..inputs).map(|i| if i < 38 { sign * largest } else { 0 }).collect();
+                assert_eq!(quantise::sums_fit(&row), largest == 64);
+                let mut builder = PackedInt8::builder(isa, 1, inputs, Rotation::Off).unwrap();
+                builder.push_quantised(&row).unwrap();
+                builder.set_steps(&[1.0]).unwrap();
+                let weight = Packed::Int8(builder.finish(None).unwrap());
+                let expected = (37 * 127 * i32::from(sign * largest)) as f32 * (1.0 / 127.0);
+                assert_eq!(
+                    multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[]),
+                    [expected; 3],
+                    "{isa:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_product_with_activation_follows_the_plain_one() {
+    let mut rng = Rng(3);
+    let (rows, outputs, inputs) = (5, 53, 64);
+    let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
+    for isa in Isa::available() {
+        let weight = packed_int8(isa, &w, Some(&b), outputs, inputs, Rotation::On);
+        let plain = multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[3]);
+        for activation in ACTIVATIONS {
+            let y = multiply_one(&weight, &x, rows, Output::Set(activation), &[3]);
+            for (y, plain) in y.iter().zip(&plain) {
+                let expected = naive::activation(activation, f64::from(*plain));
+                assert!(
+                    (f64::from(*y) - expected).abs() <= 1e-6 * (1.0 + expected.abs()),
+                    "{isa:?} {activation:?}: {y}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn layers_together_give_what_each_gives() {
+    let mut rng = Rng(9);
+    let (rows, inputs) = (11, 48);
+    let (x, residual) = (rng.values(rows * inputs), rng.values(rows * 30));
+    for isa in Isa::available() {
+        for int8 in [false, true] {
+            let mut layer = |outputs: usize| {
+                let (w, b) = (rng.values(outputs * inputs), rng.values(outputs));
+                match int8 {
+                    true => packed_int8(isa, &w, Some(&b), outputs, inputs, Rotation::On),
+                    false => packed_f32(isa, &w, Some(&b), outputs, inputs),
+                }
+            };
+            let (a, b, c) = (layer(7), layer(30), layer(65));
+            let layers = [
+                (&a, Output::Set(Activation::None)),
+                (&b, Output::Add(&residual)),
+                (&c, Output::Set(Activation::QuickGelu)),
+            ];
+            let each: Vec<_> = layers.iter().map(|(w, output)| multiply_one(w, &x, rows, *output, &[4])).collect();
+            for threads in [1, 4] {
+                let workspace = &mut Workspace::new();
+                assert_eq!(multiply(&layers, &x, rows, &[4], workspace, &Backwards(threads)).unwrap(), each);
+            }
+        }
+    }
+}
+
+#[test]
+fn int8_is_close_to_f32_even_with_outliers() {
+    let mut rng = Rng(4);
+    let (rows, outputs, inputs) = (20, 96, 768);
+    let (mut x, w) = (rng.values(rows * inputs), rng.values(outputs * inputs));
+    for x in x.chunks_mut(inputs) {
+        [5, 100, 101, 300, 511, 767].into_iter().for_each(|channel| x[channel] *= 8.0);
+    }
+    let none = Output::Set(Activation::None);
+    let exact = naive::product(&x, &w, None, rows, none).0;
+    let cosines = |rotation, pooled: &[usize]| -> Vec<f64> {
+        let y = multiply_one(&packed_int8(Isa::best(), &w, None, outputs, inputs, rotation), &x, rows, none, pooled);
+        y.chunks(outputs).zip(exact.chunks(outputs)).map(|(a, b)| naive::cosine(a, b)).collect()
+    };
+    let worst = |cosines: &[f64]| cosines.iter().copied().fold(1.0, f64::min);
+    let (off, on) = (worst(&cosines(Rotation::Off, &[])), cosines(Rotation::On, &[2, 11]));
+    assert!(worst(&on) > 0.9998 && worst(&on) > off, "cosine {on:?}, without rotation {off}");
+    // What is left in the pooled rows is the weights' error.
+    assert!(on[2].min(on[11]) > 0.99995, "{on:?}");
+}
+
+#[test]
+fn exp_and_erf_keep_their_stated_errors() {
+    struct Apply<'a>(&'a mut [f32], bool);
+    impl Kernel for Apply<'_> {
+        #[inline(always)]
+        unsafe fn run<S: simd::Simd>(self) {
+            for x in self.0.chunks_exact_mut(S::LANES) {
+                // SAFETY: a chunk is one vector.
+                unsafe {
+                    let v = S::load(x.as_ptr());
+                    S::store(x.as_mut_ptr(), if self.1 { math::exp::<S>(v) } else { math::erf::<S>(v) });
+                }
+            }
+        }
+    }
+    for isa in Isa::available() {
+        let xs: Vec<f32> = (0..160_000).map(|i| -87.0 + i as f32 * (175.0 / 160_000.0)).collect();
+        let mut y = xs.clone();
+        isa.run(Apply(&mut y, true));
+        for (x, y) in xs.iter().zip(&y) {
+            let exact = f64::from(*x).exp();
+            assert!((f64::from(*y) / exact - 1.0).abs() <= 1.0 / 8_388_608.0, "{isa:?} exp({x}) = {y}");
+        }
+        let xs: Vec<f32> = (0..16_000).map(|i| -5.0 + i as f32 * (10.0 / 16_000.0)).collect();
+        let mut y = xs.clone();
+        isa.run(Apply(&mut y, false));
+        for (x, y) in xs.iter().zip(&y) {
+            let exact = naive::erf(f64::from(*x));
+            assert!((f64::from(*y) - exact).abs() <= 1.0 / 2_097_152.0, "{isa:?} erf({x}) = {y}");
+        }
+    }
+}
+
+#[test]
+fn layer_norm_equals_the_naive_one() {
+    for isa in Isa::available() {
+        let mut rng = Rng(5);
+        for case in 0..80 {
+            let (rows, channels) = if case == 0 { (1, 1) } else { (rng.size() % 9 + 1, rng.size() * (1 + case % 4)) };
+            let mut x = rng.values(rows * channels);
+            // Far from zero, as the residual stream of a trained model.
+            x.iter_mut().for_each(|x| *x += 30.0 * (case % 3) as f32);
+            let (w, b) = (rng.values(channels), rng.values(channels));
+            let y = layer_norm(isa, &x, rows, &w, &b, 1e-5, &Serial).unwrap();
+            for (i, (y, expected)) in y.iter().zip(naive::layer_norm(&x, &w, &b, 1e-5)).enumerate() {
+                let error = (f64::from(*y) - expected).abs();
+                // The mean of values near 60 is known to some 4e-6, and one channel alone is divided by √ε.
+                let tolerance = if channels < 4 { 2e-2 } else { 1e-4 };
+                assert!(error <= tolerance, "{isa:?} {rows}×{channels} at {i}: {y} {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn attention_equals_the_naive_one() {
+    let mut workspace = Workspace::new();
+    for isa in Isa::available() {
+        let mut rng = Rng(6);
+        for case in 0..40 {
+            let tokens = rng.size();
+            let sizes = Attention {
+                batch: 1 + case % 3,
+                tokens,
+                queries: tokens,
+                heads: 1 + rng.below(4),
+                head_size: if case % 4 == 0 { 64 } else { rng.size() },
+                causal: case % 2 == 1,
+            };
+            let (rows, channels) = (sizes.batch * sizes.tokens, sizes.heads * sizes.head_size);
+            let [q, k, v] = [3.0, 3.0, 1.0]
+                .map(|scale| rng.values(rows * channels).into_iter().map(|x| x * scale).collect::<Vec<f32>>());
+            let y = sizes.run(isa, [&q, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            for (i, (y, expected)) in y.iter().zip(naive::attention(&sizes, &q, &k, &v)).enumerate() {
+                assert!((f64::from(*y) - expected).abs() <= 2e-5, "{isa:?} {sizes:?} at {i}: {y} {expected}");
+            }
+
+            // The first tokens alone look: the same to the bit.
+            let few = Attention { queries: 1 + case % tokens, ..sizes };
+            let of_each = |x: &[f32]| -> Vec<f32> {
+                x.chunks(tokens * channels).flat_map(|x| &x[..few.queries * channels]).copied().collect()
+            };
+            let first = of_each(&q);
+            let again = few.run(isa, [&first, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            assert_eq!(of_each(&y), again, "{} queries", few.queries);
+        }
+    }
+}
+
+/// All kernels once, on one pool.
+fn everything(isa: Isa, pool: &dyn Pool) -> Vec<f32> {
+    let mut rng = Rng(7);
+    let mut workspace = Workspace::new();
+    let sizes = Attention { batch: 2, tokens: 17, queries: 17, heads: 4, head_size: 20, causal: false };
+    let (rows, channels) = (34, 80);
+    let (x, g, b) = (rng.values(rows * channels), rng.values(channels), rng.values(channels));
+    let y = layer_norm(isa, &x, rows, &g, &b, 1e-5, pool).unwrap();
+    let mut layer = || packed_f32(isa, &rng.values(channels * channels), None, channels, channels);
+    let qkv = [layer(), layer(), layer()];
+    let layers = qkv.each_ref().map(|weight| (weight, Output::Set(Activation::None)));
+    let qkv = multiply(&layers, &y, rows, &[], &mut workspace, pool).unwrap();
+    let y = sizes.run(isa, [&qkv[0], &qkv[1], &qkv[2]], &mut workspace, pool).unwrap();
+    let out = packed_int8(isa, &rng.values(channels * channels), Some(&b), channels, channels, Rotation::On);
+    multiply(&[(&out, Output::Add(&x))], &y, rows, &[0, 17], &mut workspace, pool).unwrap().remove(0)
+}
+
+#[test]
+fn threads_and_repetition_do_not_change_a_bit() {
+    #[cfg(not(target_arch = "wasm32"))]
+    let pools: Vec<_> = (0..5).map(threads).collect();
+    for isa in Isa::available() {
+        let expected = everything(isa, &Serial);
+        assert_eq!(expected, everything(isa, &Serial));
+        for threads in [2, 3, 5] {
+            assert_eq!(expected, everything(isa, &Backwards(threads)));
+            #[cfg(not(target_arch = "wasm32"))]
+            assert_eq!(expected, everything(isa, pools[threads - 1]));
+        }
+    }
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn a_pool_runs_each_task_once_and_returns_when_all_are_done() {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    // One helper is said to be there and never comes.
+    let pool = threads(3);
+    pool.set_helpers(4);
+    let mut rng = Rng(8);
+    for round in 0..3000 {
+        let counts: Vec<AtomicU32> = (0..rng.size() % 20).map(|_| AtomicU32::new(0)).collect();
+        pool.run(counts.len(), &|task| {
+            if round % 100 == 0 && task == 1 {
+                std::thread::sleep(std::time::Duration::from_millis(1)); // all others fall asleep meanwhile
+            }
+            counts[task].fetch_add(1, Ordering::Relaxed);
+        });
+        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "round {round}");
+    }
+    // A run within a run is done by its own thread.
+    let count = AtomicU32::new(0);
+    let inner = |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
+    pool.run(3, &|_| pool.run(5, &inner));
+    assert_eq!(count.into_inner(), 15);
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn no_more_threads_help_than_may() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+    let pool = threads(4);
+    pool.set_helpers(2);
+    let (working, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    for _ in 0..10 {
+        most.store(0, Ordering::SeqCst);
+        // A machine with other work gives processors late.
+        let mut runs = 0;
+        while runs < 20 || (runs < 5000 && most.load(Ordering::SeqCst) < 3) {
+            runs += 1;
+            pool.run(20, &|_| {
+                most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_micros(50));
+                working.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 3, "the caller and two helpers");
+        std::thread::sleep(Duration::from_millis(5)); // all fall asleep, and others may help from here on
+    }
+}
+
+#[test]
+#[cfg(not(target_arch = "wasm32"))]
+fn a_thread_that_stops_in_the_middle_of_its_work_is_no_hang() {
+    let pool = threads(1);
+    let run = || {
+        let caller = std::thread::current().id();
+        pool.run(2, &|_| {
+            if std::thread::current().id() != caller {
+                panic!("on purpose");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20)); // so that the helper has one as well
+        });
+    };
+    let failed = (0..100).any(|_| std::thread::spawn(run).join().is_err());
+    assert!(failed, "the helper never had a task");
+}
+
+#[test]
+fn wrong_lengths_are_errors() {
+    let isa = Isa::best();
+    let mut workspace = Workspace::new();
+    let mut builder = PackedF32::builder(isa, 2, 3).unwrap();
+    assert!(matches!(builder.push_row(&[0.0; 2]), Err(Error::Weights(_))));
+    builder.push_row(&[0.0; 3]).unwrap();
+    assert!(PackedF32::builder(isa, 2, 3).unwrap().finish(None).is_err(), "rows are missing");
+    builder.push_row(&[0.0; 3]).unwrap();
+    assert!(builder.push_row(&[0.0; 3]).is_err(), "one too many");
+    let weight = builder.finish(Some(&[0.0; 2])).unwrap();
+    let weight = Packed::F32(weight);
+    let none = Output::Set(Activation::None);
+    let mut run = |x: &[f32], rows, output, pooled: &[usize], weight| {
+        multiply(&[(weight, output)], x, rows, pooled, &mut workspace, &Serial)
+    };
+    assert!(run(&[0.0; 5], 2, none, &[], &weight).is_err());
+    assert!(run(&[0.0; 6], 2, Output::Add(&[0.0; 3]), &[], &weight).is_err());
+    assert_eq!(run(&[0.0; 6], 2, none, &[], &weight).unwrap(), [[0.0; 4]]);
+    assert_eq!(run(&[], 0, none, &[], &weight).unwrap(), [[0.0; 0]]);
+    let int8 = packed_int8(isa, &[1.0; 6], None, 2, 3, Rotation::On);
+    assert_eq!(run(&[], 0, none, &[], &int8).unwrap(), [[0.0; 0]]);
+    for pooled in [&[2][..], &[1, 0], &[1, 1]] {
+        assert!(run(&[0.0; 6], 2, none, pooled, &int8).is_err(), "{pooled:?} of two rows");
+    }
+    let both = [(&weight, none), (&int8, none)];
+    assert!(multiply(&both, &[0.0; 6], 2, &[], &mut Workspace::new(), &Serial).is_err(), "of two kinds");
+
+    let mut builder = PackedInt8::builder(isa, 1, 3, Rotation::On).unwrap();
+    assert!(matches!(builder.push_row(&[0.0; 4]), Err(Error::Weights(_))));
+    builder.push_row(&[0.0; 3]).unwrap();
+    assert!(builder.finish(Some(&[0.0; 2])).is_err());
+    assert!(PackedInt8::builder(isa, usize::MAX / 2, 3, Rotation::Off).is_err(), "more than there is memory");
+
+    assert!(layer_norm(isa, &[0.0; 6], 2, &[1.0; 3], &[0.0; 2], 1e-5, &Serial).is_err());
+    let sizes = Attention { batch: 1, tokens: 2, queries: 2, heads: 1, head_size: 3, causal: false };
+    let (five, six, nine): (&[f32], &[f32], &[f32]) = (&[0.0; 5], &[0.0; 6], &[0.0; 9]);
+    for (sizes, qkv) in
+        [(sizes, [five, six, six]), (sizes, [six, six, nine]), (Attention { queries: 3, ..sizes }, [nine, six, six])]
+    {
+        assert!(sizes.run(isa, qkv, &mut Workspace::new(), &Serial).is_err());
+    }
+}

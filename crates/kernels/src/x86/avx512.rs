@@ -1,0 +1,78 @@
+//! Sixteen lanes in thirty-two registers, with FMA and a dot product of bytes (VNNI).
+
+use crate::Kernel;
+use crate::simd::{Simd, ops};
+use crate::tile::{TileF32, TileInt8, tiles};
+use core::arch::x86_64::*;
+
+/// Intel servers from Cascade Lake on, AMD from Zen 4 on.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512;
+
+/// Runs a kernel in a function that is compiled with AVX-512.
+///
+/// # Safety
+/// The processor has AVX-512 F, BW, VL and VNNI.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma")]
+pub(crate) unsafe fn run<K: Kernel>(kernel: K) {
+    // SAFETY: this function's own condition.
+    unsafe { kernel.run::<Avx512>() }
+}
+
+impl Simd for Avx512 {
+    type F = __m512;
+    type I = __m512i;
+    type W = __m512i;
+    type A = __m512i;
+
+    const LANES: usize = 16;
+    const TILE_F32: (usize, usize) = (8, 3);
+    const TILE_INT8: (usize, usize) = (8, 3);
+    const GROUP: usize = 4;
+
+    ops! {
+        fn splat(x: f32) -> __m512 { _mm512_set1_ps(x) }
+        fn load(p: *const f32) -> __m512 { _mm512_loadu_ps(p) }
+        fn load_splat(p: *const f32) -> __m512 { _mm512_set1_ps(p.read_unaligned()) }
+        fn store(p: *mut f32, x: __m512) { _mm512_storeu_ps(p, x) }
+        fn add(a: __m512, b: __m512) -> __m512 { _mm512_add_ps(a, b) }
+        fn sub(a: __m512, b: __m512) -> __m512 { _mm512_sub_ps(a, b) }
+        fn mul(a: __m512, b: __m512) -> __m512 { _mm512_mul_ps(a, b) }
+        fn div(a: __m512, b: __m512) -> __m512 { _mm512_div_ps(a, b) }
+        fn mul_add(a: __m512, b: __m512, c: __m512) -> __m512 { _mm512_fmadd_ps(a, b, c) }
+        // The instruction gives its second operand where either is a NaN.
+        fn min(a: __m512, b: __m512) -> __m512 { _mm512_min_ps(b, a) }
+        fn max(a: __m512, b: __m512) -> __m512 { _mm512_max_ps(b, a) }
+        fn round(a: __m512) -> __m512 { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(a) }
+        fn exp2_integral(n: __m512) -> __m512 {
+            _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127))))
+        }
+        fn round_int(a: __m512) -> __m512i { _mm512_cvtps_epi32(a) }
+        fn to_float(a: __m512i) -> __m512 { _mm512_cvtepi32_ps(a) }
+        fn hadamard(a: __m512) -> __m512 {
+            let minus = _mm512_set1_ps(-0.0);
+            let a = _mm512_add_ps(_mm512_permute_ps::<0b10_11_00_01>(a), _mm512_mask_sub_ps(a, 0xAAAA, minus, a));
+            let a = _mm512_add_ps(_mm512_permute_ps::<0b01_00_11_10>(a), _mm512_mask_sub_ps(a, 0xCCCC, minus, a));
+            let a = _mm512_add_ps(_mm512_shuffle_f32x4::<0b10_11_00_01>(a, a), _mm512_mask_sub_ps(a, 0xF0F0, minus, a));
+            _mm512_add_ps(_mm512_shuffle_f32x4::<0b01_00_11_10>(a, a), _mm512_mask_sub_ps(a, 0xFF00, minus, a))
+        }
+        fn splat_int(x: i32) -> __m512i { _mm512_set1_epi32(x) }
+        fn load_int(p: *const i32) -> __m512i { _mm512_loadu_si512(p.cast()) }
+        fn store_int(p: *mut i32, x: __m512i) { _mm512_storeu_si512(p.cast(), x) }
+        fn sub_int(a: __m512i, b: __m512i) -> __m512i { _mm512_sub_epi32(a, b) }
+        fn mul_int(a: __m512i, b: __m512i) -> __m512i { _mm512_mullo_epi32(a, b) }
+        fn halves(x: __m512i) -> [__m512i; 2] { [_mm512_srli_epi32::<7>(x), _mm512_and_si512(x, _mm512_set1_epi32(127))] }
+        fn store_groups(p: *mut u8, stride: usize, x: __m512i) {
+            let bytes = _mm512_cvtepi32_epi8(x);
+            p.cast::<i32>().write_unaligned(_mm_cvtsi128_si32(bytes));
+            p.add(stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<1>(bytes));
+            p.add(2 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<2>(bytes));
+            p.add(3 * stride).cast::<i32>().write_unaligned(_mm_extract_epi32::<3>(bytes));
+        }
+        fn load_weights(p: *const i8) -> __m512i { _mm512_loadu_si512(p.cast()) }
+        fn load_group(p: *const u8) -> __m512i { _mm512_set1_epi32(p.cast::<i32>().read_unaligned()) }
+        fn dot(acc: __m512i, w: __m512i, a: __m512i, _unit: __m512i) -> __m512i { _mm512_dpbusd_epi32(acc, a, w) }
+    }
+    tiles!(f32: 3; 1 2 3 4 5 6 7 8);
+    tiles!(int8: 3; 1 2 3 4 5 6 7 8);
+}

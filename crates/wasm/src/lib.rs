@@ -1,0 +1,208 @@
+//! The JavaScript side of the façade: conversions, and nothing else. What fetches, queues and reports is the worker's
+//! TypeScript (`web/`).
+//!
+//! Structured values cross through serde-wasm-bindgen; bytes, pixels and embeddings as typed arrays, which the worker
+//! transfers on to the page. An error is thrown as `Error` with a `code`; a panic ends the instance, after its message
+//! has been given to `globalThis.__clipVisionPanic`, where the worker has put one.
+// Elsewhere there is nothing to bind to.
+#![cfg(target_arch = "wasm32")]
+
+use clip_vision::Limits;
+use clip_vision::{ClipVision, Loader, Options};
+use clip_vision::{Error, ErrorKind, Result};
+use js_sys::{Function, Reflect, Uint8Array};
+use kernels::Pool;
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+
+/// Tokens of one forward pass in a browser, beyond which more images gain nothing: as wasm, four images of ViT-B/32 (50
+/// tokens each) took 5 to 7 % less time together than one by one, those of TinyCLIP-ViT-8M/16 (197) 4 to 6 % more
+/// (docs/recipes.md).
+const BATCH_TOKENS: usize = 200;
+/// Images of one forward pass in a browser at most: a layer of more would keep the worker from listening for too long.
+const MOST_TOGETHER: usize = 4;
+
+mod loader;
+mod memory;
+mod text;
+#[cfg(target_feature = "atomics")]
+mod threads;
+mod vision;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** What a model is loaded with; the bytes are those of the model's JSON files, or its weights carry them along. */
+export interface LoaderOptions {
+  config?: Uint8Array;
+  preprocessor?: Uint8Array;
+  precision?: string;
+  normalize?: boolean;
+  /** Limits on a picture: encoded bytes and decoded pixels. Absent: the defaults. */
+  maxBytes?: number;
+  maxPixels?: number;
+}
+/** What a model is. */
+export interface WireInfo {
+  dimension: number;
+  imageSize: number;
+  precision: string;
+  simd: "none" | "simd128" | "relaxed";
+  threads: number;
+  modelBytes: number;
+  /** Photos that are worth computing together. */
+  batch: number;
+}
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// What a model is loaded with.
+    #[wasm_bindgen(typescript_type = "LoaderOptions")]
+    pub type LoaderOptions;
+    /// What a model is.
+    #[wasm_bindgen(typescript_type = "WireInfo")]
+    pub type WireInfo;
+}
+
+/// Runs once, when the module is instantiated.
+#[wasm_bindgen(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|panic| {
+        console_error_panic_hook::hook(panic);
+        let listener = Reflect::get(&js_sys::global(), &"__clipVisionPanic".into()).ok();
+        if let Some(listener) = listener.and_then(|value| value.dyn_into::<Function>().ok()) {
+            // A listener that throws changes nothing: the instance is lost either way.
+            let _ = listener.call1(&JsValue::UNDEFINED, &panic.to_string().into());
+        }
+    }));
+}
+
+fn thrown(error: Error) -> JsValue {
+    let value = js_sys::Error::new(&error.to_string());
+    value.set_name("ClipVisionError");
+    // Setting a property of a fresh object does not fail.
+    let _ = Reflect::set(&value, &"code".into(), &error.kind().code().into());
+    value.into()
+}
+
+fn malformed(error: serde_wasm_bindgen::Error) -> Error {
+    Error::new(ErrorKind::InvalidArgument, error.to_string())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoaderArguments {
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    config: JsValue,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    preprocessor: JsValue,
+    precision: Option<String>,
+    normalize: Option<bool>,
+    max_bytes: Option<f64>,
+    max_pixels: Option<f64>,
+}
+
+impl LoaderArguments {
+    fn options(&self) -> Result<Options> {
+        let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+        let Options { device, normalize, .. } = Options::default();
+        Ok(Options { precision, device, normalize: self.normalize.unwrap_or(normalize) })
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(bytes) = self.max_bytes {
+            limits.max_bytes = bytes as u64;
+        }
+        if let Some(pixels) = self.max_pixels {
+            limits.max_pixels = pixels as u64;
+        }
+        limits
+    }
+}
+
+/// Makes a model of weights that stream in.
+#[wasm_bindgen]
+pub struct ModelLoader {
+    loader: Loader,
+    limits: Limits,
+}
+
+#[wasm_bindgen]
+impl ModelLoader {
+    /// Reads the configuration.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: LoaderOptions) -> Result<Self, JsValue> {
+        let arguments: LoaderArguments =
+            serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
+        let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+        let (config, preprocessor) = (bytes(&arguments.config), bytes(&arguments.preprocessor));
+        let loader = arguments.options().and_then(|options| match config {
+            Some(config) => Loader::new(&config, preprocessor.as_deref(), options),
+            None => Loader::for_converted(options),
+        });
+        Ok(Self { loader: loader.map_err(thrown)?, limits: arguments.limits() })
+    }
+
+    /// Records what is loaded, for a loader without configuration to load it again.
+    pub fn record(&mut self, source: &str) {
+        self.loader.record(source);
+    }
+
+    /// The model, once all pieces are there.
+    pub fn finish(self) -> Result<WasmClipVision, JsValue> {
+        let clip = self.loader.finish().map_err(thrown)?;
+        Ok(WasmClipVision { clip: Rc::new(clip), limits: self.limits })
+    }
+}
+
+/// A loaded model.
+#[wasm_bindgen]
+pub struct WasmClipVision {
+    clip: Rc<ClipVision>,
+    limits: Limits,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Info {
+    dimension: usize,
+    image_size: usize,
+    precision: &'static str,
+    simd: &'static str,
+    threads: usize,
+    model_bytes: usize,
+    batch: usize,
+}
+
+fn answer<T: JsCast>(value: &impl Serialize) -> Result<T> {
+    Ok(serde_wasm_bindgen::to_value(value).map_err(malformed)?.unchecked_into())
+}
+
+#[wasm_bindgen]
+impl WasmClipVision {
+    /// What the model is.
+    pub fn info(&self) -> Result<WireInfo, JsValue> {
+        let simd = match () {
+            _ if cfg!(target_feature = "relaxed-simd") => "relaxed",
+            _ if cfg!(target_feature = "simd128") => "simd128",
+            _ => "none",
+        };
+        let info = Info {
+            dimension: self.clip.dimension(),
+            image_size: self.clip.image_size(),
+            precision: self.clip.options().precision.name(),
+            simd,
+            threads: kernels::POOL.threads(),
+            model_bytes: self.clip.weight_bytes(),
+            batch: batch(&self.clip),
+        };
+        answer(&info).map_err(thrown)
+    }
+}
+
+/// Images that are worth computing together; 1 where that gains nothing.
+fn batch(clip: &ClipVision) -> usize {
+    (BATCH_TOKENS / clip.config().num_tokens()).clamp(1, MOST_TOGETHER)
+}

@@ -1,0 +1,134 @@
+//! What the loaders of both towers have in common: files that arrive in ranges, and the recording of what is loaded; and
+//! the checksum of a file.
+//!
+//! Offsets and sizes are numbers: whole ones, far below 2⁵³.
+
+use super::text::WasmTextLoader;
+use super::{ModelLoader, thrown};
+use js_sys::Uint8Array;
+use wasm_bindgen::prelude::*;
+
+/// The end of a recording.
+#[wasm_bindgen]
+pub struct WasmRecorded {
+    header: Vec<u8>,
+    checksum: u32,
+}
+
+#[wasm_bindgen]
+impl WasmRecorded {
+    /// What belongs at the beginning of the file.
+    #[wasm_bindgen(getter)]
+    pub fn header(&self) -> Uint8Array {
+        Uint8Array::from(self.header.as_slice())
+    }
+
+    /// CRC-32 of the whole file.
+    #[wasm_bindgen(getter)]
+    pub fn checksum(&self) -> u32 {
+        self.checksum
+    }
+}
+
+/// The same methods for both: wasm-bindgen knows no traits.
+macro_rules! takes_files {
+    ($type:ty) => {
+        #[wasm_bindgen]
+        impl $type {
+            /// Says that the weights are in several files: model.safetensors.index.json.
+            #[wasm_bindgen(js_name = setIndex)]
+            pub fn set_index(&mut self, json: &[u8]) -> Result<(), JsValue> {
+                self.loader.set_index(json).map_err(thrown)
+            }
+
+            /// The name of the file whose pieces come next.
+            pub fn file(&self) -> String {
+                self.loader.file().to_owned()
+            }
+
+            /// Where the bytes to read next begin and end; undefined once everything that is wanted of the file is there.
+            pub fn wanted(&self) -> Option<Vec<f64>> {
+                self.loader.wanted().map(|range| vec![range.start as f64, range.end as f64])
+            }
+
+            /// Bytes of the file that are still wanted, once its header has come.
+            pub fn left(&self) -> Option<f64> {
+                self.loader.left().map(|left| left as f64)
+            }
+
+            /// Says how long the file is.
+            #[wasm_bindgen(js_name = setSize)]
+            pub fn set_size(&mut self, size: f64) -> Result<(), JsValue> {
+                self.loader.set_size(size as u64).map_err(thrown)
+            }
+
+            /// Takes the piece of the file that begins at `offset`.
+            pub fn push(&mut self, offset: f64, piece: &[u8]) -> Result<(), JsValue> {
+                self.loader.push_at(offset as u64, piece).map_err(thrown)
+            }
+
+            /// Goes on to the next file; false if there is none.
+            #[wasm_bindgen(js_name = nextFile)]
+            pub fn next_file(&mut self) -> Result<bool, JsValue> {
+                self.loader.next_file().map_err(thrown)
+            }
+
+            /// Computes the CRC-32 of all bytes that come.
+            #[wasm_bindgen(js_name = keepChecksum)]
+            pub fn keep_checksum(&mut self) {
+                self.loader.keep_checksum();
+            }
+
+            /// The CRC-32 of the bytes so far, if it is kept.
+            pub fn checksum(&mut self) -> Option<u32> {
+                self.loader.checksum()
+            }
+
+            /// Where in the recorded file its data begins, once it is known.
+            #[wasm_bindgen(js_name = recordedStart)]
+            pub fn recorded_start(&mut self) -> Option<f64> {
+                self.loader.recorded_start().map(|start| start as f64)
+            }
+
+            /// The recorded data since the last call.
+            #[wasm_bindgen(js_name = takeRecorded)]
+            pub fn take_recorded(&mut self) -> Uint8Array {
+                Uint8Array::from(self.loader.take_recorded().as_slice())
+            }
+
+            /// Ends the recording, once everything has been read and taken.
+            #[wasm_bindgen(js_name = finishRecording)]
+            pub fn finish_recording(&mut self) -> Result<Option<WasmRecorded>, JsValue> {
+                let recorded = self.loader.finish_recording().map_err(thrown)?;
+                Ok(recorded.map(|recorded| WasmRecorded { header: recorded.header, checksum: recorded.checksum }))
+            }
+        }
+    };
+}
+
+takes_files!(ModelLoader);
+takes_files!(WasmTextLoader);
+
+/// A sha256 on its way.
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct Sha256(sha2::Sha256);
+
+#[wasm_bindgen]
+impl Sha256 {
+    /// Of nothing, as yet.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        sha2::Digest::update(&mut self.0, piece);
+    }
+
+    /// The checksum, in hexadecimal digits.
+    pub fn finish(self) -> String {
+        sha2::Digest::finalize(self.0).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

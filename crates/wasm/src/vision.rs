@@ -1,0 +1,217 @@
+//! A photo's way through the model, in pieces between which the worker may listen to its messages: decoded and
+//! preprocessed by itself, then computed layer by layer, together with others.
+
+use super::{WasmClipVision, answer, malformed, thrown};
+use candle_core::Tensor;
+use clip_vision::ClipVision;
+use clip_vision::VisionPass;
+use clip_vision::{Decode, Image, Measured};
+use clip_vision::{Error, ErrorKind, Result};
+use js_sys::{Float32Array, Object, Reflect, Uint8Array};
+use serde::{Deserialize, Serialize};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/**
+ * A picture: an image file's bytes, or rows of 8-bit pixels without padding. What is transparent is composited over
+ * `background` (red, green, blue: 0 to 255); without one, opacity is dropped.
+ */
+export type WirePhoto = { background?: readonly [number, number, number] } & (
+  | { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" }
+  | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 }
+);
+/** How a picture was read; milliseconds of decoding and preprocessing. */
+export interface WirePrepared {
+  decoder: "rust" | "raw";
+  width: number;
+  height: number;
+  decode: number;
+  preprocess: number;
+}
+export interface WireTensor { data: Float32Array; shape: [3, number, number] }
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A picture.
+    #[wasm_bindgen(typescript_type = "WirePhoto")]
+    pub type WirePhoto;
+    /// How a picture was read.
+    #[wasm_bindgen(typescript_type = "WirePrepared")]
+    pub type WirePrepared;
+    /// A pixel tensor.
+    #[wasm_bindgen(typescript_type = "WireTensor")]
+    pub type WireTensor;
+
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
+}
+
+/// Read one at a time, by `kind`: serde buffers an enum that is tagged inside, and JavaScript's objects don't survive it.
+enum Photo {
+    Encoded(EncodedPhoto),
+    Pixels(PixelPhoto),
+}
+
+#[derive(Deserialize)]
+struct EncodedPhoto {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    bytes: Uint8Array,
+    #[serde(default)]
+    decode: WireDecode,
+    background: Option<[u8; 3]>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+enum WireDecode {
+    #[default]
+    Exact,
+    Fast,
+}
+
+#[derive(Deserialize)]
+struct PixelPhoto {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    data: Object,
+    width: usize,
+    height: usize,
+    channels: usize,
+    background: Option<[u8; 3]>,
+}
+
+impl Photo {
+    fn read(photo: WirePhoto) -> Result<Self> {
+        let photo = JsValue::from(photo);
+        let kind = Reflect::get(&photo, &"kind".into()).ok().and_then(|kind| kind.as_string());
+        match kind.as_deref() {
+            Some("encoded") => serde_wasm_bindgen::from_value(photo).map(Self::Encoded).map_err(malformed),
+            Some("pixels") => serde_wasm_bindgen::from_value(photo).map(Self::Pixels).map_err(malformed),
+            _ => Err(Error::new(ErrorKind::InvalidArgument, "a photo is \"encoded\" or \"pixels\"")),
+        }
+    }
+
+    fn decoder(&self) -> &'static str {
+        match self {
+            Self::Encoded(_) => "rust",
+            Self::Pixels(_) => "raw",
+        }
+    }
+
+    fn image(self) -> Result<Image> {
+        let (image, background) = match self {
+            Self::Encoded(EncodedPhoto { bytes, decode, background }) => {
+                let decode = match decode {
+                    WireDecode::Exact => Decode::Exact,
+                    WireDecode::Fast => Decode::Fast,
+                };
+                (Image::from_bytes(bytes.to_vec()).decode(decode), background)
+            }
+            Self::Pixels(PixelPhoto { data, width, height, channels, background }) => {
+                let pixels = Uint8Array::new(&data).to_vec();
+                let image = match channels {
+                    1 => Image::from_rgb8(width, height, pixels.into_iter().flat_map(|gray| [gray; 3]).collect()),
+                    3 => Image::from_rgb8(width, height, pixels),
+                    4 => Image::from_rgba8(width, height, pixels),
+                    _ => {
+                        let what = format!("pixels of {channels} channels: there are 1, 3 and 4");
+                        return Err(Error::new(ErrorKind::InvalidArgument, what));
+                    }
+                };
+                (image, background)
+            }
+        };
+        Ok(match background {
+            Some(rgb) => image.background(rgb),
+            None => image,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Serialize)]
+struct Reading {
+    decoder: &'static str,
+    width: usize,
+    height: usize,
+    decode: f64,
+    preprocess: f64,
+}
+
+#[derive(Serialize)]
+struct TensorAnswer {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    data: Float32Array,
+    shape: Vec<usize>,
+}
+
+/// A picture as the model sees it.
+#[wasm_bindgen]
+pub struct PreparedPhoto {
+    pixels: Tensor,
+    reading: Reading,
+}
+
+#[wasm_bindgen]
+impl PreparedPhoto {
+    /// How it was read.
+    pub fn reading(&self) -> Result<WirePrepared, JsValue> {
+        answer(&self.reading).map_err(thrown)
+    }
+
+    /// The pixel tensor.
+    pub fn tensor(&self) -> Result<WireTensor, JsValue> {
+        self.values().map_err(thrown)
+    }
+}
+
+impl PreparedPhoto {
+    fn values(&self) -> Result<WireTensor> {
+        let shape = self.pixels.dims().to_vec();
+        let values = self.pixels.flatten_all()?.to_vec1::<f32>()?;
+        answer(&TensorAnswer { data: Float32Array::from(values.as_slice()), shape })
+    }
+}
+
+/// A forward pass under way.
+#[wasm_bindgen]
+pub struct ForwardPass {
+    clip: Rc<ClipVision>,
+    pass: VisionPass,
+}
+
+#[wasm_bindgen]
+impl ForwardPass {
+    /// Computes the next layer; the photos' embeddings, one after the other, once there is none.
+    pub fn step(&mut self) -> Result<Option<Float32Array>, JsValue> {
+        let embeddings = self.clip.step(&mut self.pass).map_err(thrown)?;
+        Ok(embeddings.map(|embeddings| Float32Array::from(embeddings.concat().as_slice())))
+    }
+}
+
+#[wasm_bindgen]
+impl WasmClipVision {
+    /// Decodes and preprocesses a picture.
+    pub fn prepare(&self, photo: WirePhoto) -> Result<PreparedPhoto, JsValue> {
+        self.prepare_photo(photo).map_err(thrown)
+    }
+
+    /// Begins a forward pass over photos, which it takes away.
+    pub fn start(&self, photos: Vec<PreparedPhoto>) -> Result<ForwardPass, JsValue> {
+        let pixels: Vec<&Tensor> = photos.iter().map(|photo| &photo.pixels).collect();
+        let pass = self.clip.start(&pixels).map_err(thrown)?;
+        Ok(ForwardPass { clip: self.clip.clone(), pass })
+    }
+}
+
+impl WasmClipVision {
+    fn prepare_photo(&self, photo: WirePhoto) -> Result<PreparedPhoto> {
+        let photo = Photo::read(photo)?;
+        let decoder = photo.decoder();
+        let image = photo.image()?.limits(self.limits);
+        let Measured { tensor: pixels, size: (width, height), decode, preprocess } =
+            self.clip.measured_pixel_tensor(image, now)?;
+        Ok(PreparedPhoto { pixels, reading: Reading { decoder, width, height, decode, preprocess } })
+    }
+}

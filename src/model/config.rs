@@ -1,0 +1,392 @@
+//! `config.json` of a Hugging Face CLIP model, read into what the towers need.
+//!
+//! Published files come in two forms: the whole model (`"model_type": "clip"`, the towers' settings nested under
+//! `vision_config` and `text_config`) and the vision tower alone (`"model_type": "clip_vision_model"`, the settings
+//! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig`; in old files
+//! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::encoder::EncoderConfig;
+use serde_json::{Map, Value};
+
+mod settings;
+use settings::Settings;
+
+/// The activation between the two linear layers of an encoder layer's MLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `x · sigmoid(1.702 x)`: OpenAI's models. <https://github.com/openai/CLIP/blob/main/clip/model.py>
+    QuickGelu,
+    /// `x · Φ(x)`, with the error function: LAION's and most later models. <https://arxiv.org/abs/1606.08415>
+    Gelu,
+    /// `0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))`, PyTorch's `approximate="tanh"`.
+    GeluPytorchTanh,
+}
+
+impl Activation {
+    const NAMES: [(&'static str, Self); 3] =
+        [("quick_gelu", Self::QuickGelu), ("gelu", Self::Gelu), ("gelu_pytorch_tanh", Self::GeluPytorchTanh)];
+}
+
+/// The shape of a vision tower.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct VisionConfig {
+    /// Width of a token. Default 768.
+    pub hidden_size: usize,
+    /// Width of the MLP between its two linear layers. Default 3072.
+    pub intermediate_size: usize,
+    /// Number of encoder layers. Default 12.
+    pub num_hidden_layers: usize,
+    /// Number of attention heads; divides `hidden_size`. Default 12.
+    pub num_attention_heads: usize,
+    /// Height and width of the input in pixels. Default 224.
+    pub image_size: usize,
+    /// Height and width of a patch in pixels. Default 32.
+    pub patch_size: usize,
+    /// The MLP's activation (`hidden_act`). Default QuickGELU.
+    pub activation: Activation,
+    /// Added to the variance in every layer norm. Default 1e-5.
+    pub layer_norm_eps: f64,
+    /// Width of the embedding; `None` where the file holds a `CLIPVisionModel` without a projection, whose embedding
+    /// is the pooled token itself. Default 512.
+    pub projection_dim: Option<usize>,
+}
+
+impl VisionConfig {
+    /// OpenAI's ViT-B/32: `openai/clip-vit-base-patch32`.
+    pub fn vit_base_patch32() -> Self {
+        Self {
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            image_size: 224,
+            patch_size: 32,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            projection_dim: Some(512),
+        }
+    }
+
+    /// Patches along one edge; what does not fill a patch at the right and bottom is not seen, as in a convolution.
+    pub fn grid_size(&self) -> usize {
+        self.image_size / self.patch_size
+    }
+
+    /// Tokens that the tower works on: one class token and one for each patch.
+    pub fn num_tokens(&self) -> usize {
+        self.grid_size() * self.grid_size() + 1
+    }
+
+    /// Length of an embedding.
+    pub fn embedding_dim(&self) -> usize {
+        self.projection_dim.unwrap_or(self.hidden_size)
+    }
+
+    pub(crate) fn encoder(&self) -> EncoderConfig {
+        EncoderConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_layers: self.num_hidden_layers,
+            num_heads: self.num_attention_heads,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+        }
+    }
+}
+
+/// The shape of a text tower.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TextConfig {
+    /// Number of tokens that there are. Default 49408.
+    pub vocab_size: usize,
+    /// Width of a token. Default 512.
+    pub hidden_size: usize,
+    /// Width of the MLP between its two linear layers. Default 2048.
+    pub intermediate_size: usize,
+    /// Number of encoder layers. Default 12.
+    pub num_hidden_layers: usize,
+    /// Number of attention heads; divides `hidden_size`. Default 8.
+    pub num_attention_heads: usize,
+    /// Tokens of the longest text, start and end included. Default 77.
+    pub max_position_embeddings: usize,
+    /// The MLP's activation (`hidden_act`). Default QuickGELU.
+    pub activation: Activation,
+    /// Added to the variance in every layer norm. Default 1e-5.
+    pub layer_norm_eps: f64,
+    /// How the end of a text is found (`eos_token_id`). Default the token 49407.
+    pub end_token: EndToken,
+    /// Width of the embedding, the same as the images'. Default 512.
+    pub projection_dim: usize,
+}
+
+/// Where a text ends: at that token the text's embedding is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndToken {
+    /// At the largest id of the sequence. Files from before transformers 4.31 say so by an `eos_token_id` of 2, which is
+    /// wrong by itself. <https://github.com/huggingface/transformers/pull/24773>
+    Largest,
+    /// At the first token with this id.
+    Id(u32),
+}
+
+impl TextConfig {
+    /// The text tower of OpenAI's ViT-B/32: `openai/clip-vit-base-patch32`.
+    pub fn vit_base_patch32() -> Self {
+        Self {
+            vocab_size: 49408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            end_token: EndToken::Id(49407),
+            projection_dim: 512,
+        }
+    }
+
+    pub(crate) fn encoder(&self) -> EncoderConfig {
+        EncoderConfig {
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_layers: self.num_hidden_layers,
+            num_heads: self.num_attention_heads,
+            activation: self.activation,
+            layer_norm_eps: self.layer_norm_eps,
+        }
+    }
+}
+
+/// What `config.json` says of a CLIP model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ClipConfig {
+    /// The vision tower.
+    pub vision: VisionConfig,
+    /// The text tower; `None` where the file is that of a vision tower alone.
+    pub text: Option<TextConfig>,
+}
+
+impl ClipConfig {
+    /// Reads the bytes of a `config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: not JSON, another model type, an unknown activation, a value out of range; the message
+    /// names the key.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let root: Value = serde_json::from_slice(json).map_err(|error| {
+            let what = if json.is_empty() { "config.json is empty" } else { "config.json is not JSON" };
+            invalid(what).with_source(error)
+        })?;
+        let Value::Object(root) = root else { return Err(invalid("config.json is not a JSON object")) };
+        let whole = is_whole_model(&root)?;
+        let vision = if whole { tower(&root, "vision_config")? } else { Settings { keys: &root, path: "" } };
+        let projection_dim = if without_projection(&root) {
+            None
+        } else {
+            let settings = if whole { Settings { keys: &root, path: "" } } else { vision };
+            Some(settings.size("projection_dim", 512)?)
+        };
+        let text = match projection_dim {
+            Some(projection_dim) if whole => Some(text_config(tower(&root, "text_config")?, projection_dim)?),
+            _ => None,
+        };
+        Ok(Self { vision: vision_config(vision, projection_dim)?, text })
+    }
+}
+
+fn invalid(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, what)
+}
+
+/// Whether the file describes both towers; an error where it describes no CLIP vision tower at all.
+fn is_whole_model(root: &Map<String, Value>) -> Result<bool> {
+    match root.get("model_type") {
+        Some(Value::String(kind)) if kind == "clip" => Ok(true),
+        Some(Value::String(kind)) if kind == "clip_vision_model" => Ok(false),
+        None | Some(Value::Null) if root.contains_key("vision_config") => Ok(true),
+        None | Some(Value::Null) => Err(invalid(
+            "config.json has no model_type and no vision_config: it is not the configuration of a CLIP model",
+        )),
+        Some(Value::String(kind)) => Err(invalid(format!(
+            "config.json: model_type is \"{kind}\"; this reads \"clip\" and \"clip_vision_model\""
+        ))),
+        Some(other) => Err(invalid(format!("config.json: model_type is {other}, not a string"))),
+    }
+}
+
+/// A `CLIPVisionModel` was saved without `visual_projection`; every other class has one.
+fn without_projection(root: &Map<String, Value>) -> bool {
+    match root.get("architectures") {
+        Some(Value::Array(names)) => names.iter().any(|name| name == "CLIPVisionModel"),
+        _ => false,
+    }
+}
+
+/// The nested settings of one tower: `{key}_dict` where an old file has it, else `{key}`, else all defaults.
+fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Settings<'a>> {
+    static EMPTY: std::sync::OnceLock<Map<String, Value>> = std::sync::OnceLock::new();
+    let old = root.get(&format!("{key}_dict")).filter(|value| !value.is_null());
+    match old.or_else(|| root.get(key)) {
+        Some(Value::Object(keys)) => Ok(Settings { keys, path: key }),
+        None | Some(Value::Null) => Ok(Settings { keys: EMPTY.get_or_init(Map::new), path: key }),
+        Some(_) => Err(invalid(format!("config.json: {key} is not an object"))),
+    }
+}
+
+fn vision_config(settings: Settings<'_>, projection_dim: Option<usize>) -> Result<VisionConfig> {
+    let config = VisionConfig {
+        hidden_size: settings.size("hidden_size", 768)?,
+        intermediate_size: settings.size("intermediate_size", 3072)?,
+        num_hidden_layers: settings.size("num_hidden_layers", 12)?,
+        num_attention_heads: settings.size("num_attention_heads", 12)?,
+        image_size: settings.square("image_size", 224)?,
+        patch_size: settings.square("patch_size", 32)?,
+        activation: settings.activation()?,
+        layer_norm_eps: settings.eps()?,
+        projection_dim,
+    };
+    let channels = settings.size("num_channels", 3)?;
+    if channels != 3 {
+        return Err(settings.error("num_channels", format!("is {channels}; pictures have 3")));
+    }
+    check_heads(settings, config.hidden_size, config.num_attention_heads)?;
+    if config.patch_size > config.image_size {
+        let VisionConfig { patch_size, image_size, .. } = config;
+        return Err(settings.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
+    }
+    Ok(config)
+}
+
+fn text_config(settings: Settings<'_>, projection_dim: usize) -> Result<TextConfig> {
+    let config = TextConfig {
+        vocab_size: settings.size("vocab_size", 49408)?,
+        hidden_size: settings.size("hidden_size", 512)?,
+        intermediate_size: settings.size("intermediate_size", 2048)?,
+        num_hidden_layers: settings.size("num_hidden_layers", 12)?,
+        num_attention_heads: settings.size("num_attention_heads", 8)?,
+        max_position_embeddings: settings.size("max_position_embeddings", 77)?,
+        activation: settings.activation()?,
+        layer_norm_eps: settings.eps()?,
+        end_token: match settings.id("eos_token_id", 49407)? {
+            2 => EndToken::Largest,
+            id => EndToken::Id(id),
+        },
+        projection_dim,
+    };
+    check_heads(settings, config.hidden_size, config.num_attention_heads)?;
+    Ok(config)
+}
+
+fn check_heads(settings: Settings<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
+    if hidden_size.is_multiple_of(num_attention_heads) {
+        return Ok(());
+    }
+    let what = format!("is {hidden_size}, which num_attention_heads, {num_attention_heads}, does not divide");
+    Err(settings.error("hidden_size", what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<VisionConfig> {
+        ClipConfig::from_json(json.as_bytes()).map(|config| config.vision)
+    }
+
+    #[test]
+    fn both_published_forms() {
+        let b32 = VisionConfig::vit_base_patch32();
+        let cases = [
+            (r#"{"model_type": "clip"}"#, b32.clone()),
+            (r#"{"model_type": "clip_vision_model"}"#, b32.clone()),
+            (r#"{"vision_config": {}, "projection_dim": 512}"#, b32.clone()),
+            (
+                r#"{"model_type": "clip", "projection_dim": 768, "vision_config": {"patch_size": 14, "projection_dim": 5,
+                    "hidden_act": "gelu", "layer_norm_eps": 1e-6, "image_size": [336, 336], "vision_config": null}}"#,
+                VisionConfig {
+                    patch_size: 14,
+                    image_size: 336,
+                    activation: Activation::Gelu,
+                    layer_norm_eps: 1e-6,
+                    projection_dim: Some(768),
+                    ..b32.clone()
+                },
+            ),
+            (
+                r#"{"model_type": "clip", "vision_config_dict": {"hidden_size": 96}, "vision_config": {"patch_size": 2}}"#,
+                VisionConfig { hidden_size: 96, ..b32.clone() },
+            ),
+            (
+                r#"{"model_type": "clip", "vision_config_dict": null, "vision_config": {"patch_size": 16}}"#,
+                VisionConfig { patch_size: 16, ..b32.clone() },
+            ),
+            (
+                r#"{"model_type": "clip_vision_model", "projection_dim": 640, "hidden_act": "gelu_pytorch_tanh"}"#,
+                VisionConfig { projection_dim: Some(640), activation: Activation::GeluPytorchTanh, ..b32.clone() },
+            ),
+            (
+                r#"{"model_type": "clip_vision_model", "architectures": ["CLIPVisionModel"]}"#,
+                VisionConfig { projection_dim: None, ..b32 },
+            ),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(read(json).unwrap(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn the_text_tower() {
+        let read = |json: &str| ClipConfig::from_json(json.as_bytes()).unwrap().text;
+        let b32 = TextConfig::vit_base_patch32();
+        assert_eq!(read(r#"{"model_type": "clip"}"#), Some(b32.clone()));
+        assert_eq!(read(r#"{"model_type": "clip_vision_model"}"#), None);
+        let legacy = r#"{"model_type": "clip", "projection_dim": 768, "text_config": {"eos_token_id": 2, "projection_dim": 5,
+            "hidden_size": 768, "num_attention_heads": 12, "max_position_embeddings": 64, "vocab_size": 32000}}"#;
+        let expected = TextConfig {
+            end_token: EndToken::Largest,
+            projection_dim: 768,
+            hidden_size: 768,
+            num_attention_heads: 12,
+            max_position_embeddings: 64,
+            vocab_size: 32000,
+            ..b32
+        };
+        assert_eq!(read(legacy), Some(expected));
+    }
+
+    #[test]
+    fn errors_name_the_key() {
+        let cases = [
+            ("", "empty"),
+            ("<html>", "not JSON"),
+            ("[]", "not a JSON object"),
+            ("{}", "model_type"),
+            (r#"{"model_type": "siglip"}"#, "siglip"),
+            (r#"{"model_type": "clip_text_model"}"#, "clip_text_model"),
+            (r#"{"model_type": "clip", "vision_config": 3}"#, "vision_config is not an object"),
+            (r#"{"model_type": "clip", "vision_config": {"hidden_act": "relu"}}"#, "vision_config.hidden_act"),
+            (r#"{"model_type": "clip_vision_model", "hidden_size": 0}"#, "hidden_size"),
+            (r#"{"model_type": "clip_vision_model", "hidden_size": -5}"#, "hidden_size"),
+            (r#"{"model_type": "clip_vision_model", "num_attention_heads": 7}"#, "does not divide"),
+            (r#"{"model_type": "clip_vision_model", "num_hidden_layers": 1e12}"#, "num_hidden_layers"),
+            (r#"{"model_type": "clip_vision_model", "patch_size": 225}"#, "larger than image_size"),
+            (r#"{"model_type": "clip_vision_model", "image_size": [224, 112]}"#, "not square"),
+            (r#"{"model_type": "clip_vision_model", "num_channels": 1}"#, "num_channels"),
+            (r#"{"model_type": "clip_vision_model", "layer_norm_eps": 0}"#, "layer_norm_eps"),
+            (r#"{"model_type": "clip", "text_config": {"eos_token_id": -1}}"#, "text_config.eos_token_id"),
+            (r#"{"model_type": "clip", "text_config": {"num_attention_heads": 7}}"#, "text_config.hidden_size"),
+        ];
+        for (json, part) in cases {
+            let error = read(json).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{json}");
+            assert!(error.to_string().contains(part), "{json}: {error}");
+        }
+    }
+}
