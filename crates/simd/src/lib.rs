@@ -77,7 +77,7 @@
 #![no_std]
 
 // Features are found by std's detection. In WebAssembly there is nothing to be found, and search has no std there.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(any(not(target_arch = "wasm32"), test))]
 extern crate std;
 
 mod arch;
