@@ -59,9 +59,10 @@ pub trait Floats: Copy + Send + Sync + 'static {
     fn div(self, a: Self::F, b: Self::F) -> Self::F;
     /// `a · b + c`, rounded once or twice, whichever is faster.
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
-    /// `b < a ? b : a`: a NaN in `a` stays one, of two zeros it is `a`.
+    /// `b < a ? b : a`: a NaN in `a` stays one, and of two zeros it is `a`. Built with relaxed SIMD that is
+    /// so of numbers other than zero alone: the compiler takes an instruction that leaves the rest to the processor.
     fn min(self, a: Self::F, b: Self::F) -> Self::F;
-    /// `a < b ? b : a`: a NaN in `a` stays one, of two zeros it is `a`.
+    /// `a < b ? b : a`: as [`min`](Self::min) in all else.
     fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// The nearest integer, ties to even, as a float.
     fn round(self, a: Self::F) -> Self::F;
