@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { Client, LostCall } from "../../src/web/client.ts";
-import { ClipVisionError, toWireError } from "../../src/web/errors.ts";
-import type { CallRequest, EmbeddingDetails, Request, WirePhoto } from "../../src/web/protocol.ts";
+import { Client, LostCall } from "../../web/page/client.ts";
+import { ClipVisionError, toWireError } from "../../web/shared/errors.ts";
+import type { CallRequest, EmbeddingDetails, Request, WirePhoto } from "../../web/shared/protocol.ts";
 import { FakeWorker, LOADED, load, text } from "./fakes.ts";
 
 const photo = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });

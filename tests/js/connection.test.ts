@@ -1,7 +1,7 @@
 /** A collection's worker that fails: nothing waits for ever, and no row is given up that may still be there. */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Embeddings } from "../../dist/embeddings.js";
+import { Embeddings } from "../../dist/search/embeddings.js";
 import type { SearchRequest } from "../../dist/search/protocol.js";
 import { SearchServer } from "../../dist/search/server.js";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LoadProgress, Response as Message, WirePhoto } from "../../src/web/protocol.ts";
+import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
