@@ -1,12 +1,13 @@
 /**
  * The worker's entry: wires the {@link Dispatcher} to this worker's messages, to the engine and to the browser, or is one
- * of the engine's threads, if that is what it is told first. Started by `client.ts`; a page whose bundler or policy wants
+ * of the engine's threads, if that is what it is told first. Started by `start_worker.ts`; a page whose bundler or policy wants
  * the file elsewhere names it with `workerUrl`.
  */
 
 import { toWireError } from "./shared/errors.js";
-import type { Request, Response } from "./shared/protocol.js";
+import { VERSION, type Request, type Response } from "./shared/protocol.js";
 import { openStore, withLock } from "./shared/store.js";
+import { workerScope } from "./shared/worker_scope.js";
 import { builds } from "./wasm/index.js";
 import { Dispatcher } from "./worker/dispatcher.js";
 import { startEngine } from "./worker/engine.js";
@@ -16,16 +17,7 @@ import { sleep } from "./worker/retry.js";
 import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
 import { createTokenizer } from "./worker/tokenizer.js";
 
-/** The part of DedicatedWorkerGlobalScope that is used here: TypeScript's "DOM" library has only the page's globals. */
-interface WorkerScope {
-  postMessage(message: Response, transfer: Transferable[]): void;
-  close(): void;
-  addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
-  addEventListener(type: "messageerror", listener: () => void): void;
-  addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
-}
-
-const scope = globalThis as unknown as WorkerScope;
+const scope = workerScope();
 const post = (message: Response, transfer: Transferable[] = []): void => scope.postMessage(message, transfer);
 
 const helpers = new Helpers(post);
@@ -59,7 +51,7 @@ function createDispatcher(): Dispatcher {
   });
 }
 
-scope.addEventListener("message", ({ data: request }) => {
+scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => {
   switch (request.type) {
     case "help":
       return beThread(request.port, (name) => builds[name]?.glue, () => scope.close());
@@ -76,4 +68,4 @@ scope.addEventListener("messageerror", () => {
 scope.addEventListener("unhandledrejection", (event) => {
   post({ type: "crashed", error: toWireError(event.reason) });
 });
-post({ type: "hello", version: 4 });
+post({ type: "hello", version: VERSION });

@@ -366,7 +366,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
   /** The message that settles call `id`. */
   const settled = async (id: number): Promise<Message> => {
     for (;;) {
-      const message = posted.find((one) => one.type !== "progress" && one.type !== "started" && "id" in one && one.id === id);
+      const message = posted.find((one) => ["done", "failed", "crashed"].includes(one.type) && "id" in one && one.id === id);
       if (message) return message;
       await new Promise<void>((resolve) => waiters.push(resolve));
     }

@@ -2,7 +2,7 @@
 
 import { parentPort } from "node:worker_threads";
 import { ClipVisionError, toWireError } from "../shared/errors.js";
-import type { Response, ServiceRequest } from "../shared/protocol.js";
+import { VERSION, type Response, type ServiceRequest } from "../shared/protocol.js";
 import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
 import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "../worker/flavour.js";
@@ -40,4 +40,4 @@ const dispatcher = new Dispatcher({
 port.on("message", (request: ServiceRequest) => dispatcher.handle(request));
 port.on("messageerror", (error) => post({ type: "crashed", error: toWireError(error) }));
 process.on("unhandledRejection", (reason) => post({ type: "crashed", error: toWireError(reason) }));
-post({ type: "hello", version: 4 });
+post({ type: "hello", version: VERSION });

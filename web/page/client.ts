@@ -10,20 +10,13 @@
 
 import { ClipVisionError, fromWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
-import type {
-  CallName,
-  Calls,
-  LoadedModel,
-  LoadProgress,
-  LoadWarning,
-  ProtocolVersion,
-  Request,
-  Response,
-  WireLoad,
-} from "../shared/protocol.js";
+import { VERSION } from "../shared/protocol.js";
+import type { CallName, Calls, FetchCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
+import { RpcClient } from "../shared/rpc_client.js";
+import type { RpcServer } from "../shared/rpc_server.js";
 import { sharedController, untilAborted } from "../shared/waiting.js";
-import type { WorkerLike } from "../shared/worker_like.js";
-import { FetchService } from "./fetch_service.js";
+import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
+import { fetchService } from "./fetch_service.js";
 import { isTainted } from "./photo.js";
 
 /** What a client is made with. */
@@ -48,17 +41,8 @@ export interface CallListeners {
   onStarted?: (() => void) | undefined;
 }
 
-interface Pending extends CallListeners {
-  resolve(result: never): void;
-  reject(error: unknown): void;
-}
-
 /** What a call rejects with that was lost with its worker, through no fault of its own as far as is known. */
 export class LostCall extends ClipVisionError {}
-
-type ResultOf<Name extends CallName> = Calls[Name]["result"];
-
-const VERSION: ProtocolVersion = 4;
 
 /** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
 const START_TIMEOUT = 60_000;
@@ -67,17 +51,14 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1; // of setTimeout
 const crash = (message: string, cause?: unknown): ClipVisionError => new LostCall("worker-crashed", message, { cause });
 
 /** One worker with its threads and its pending calls. */
-class Session {
+class Session extends RpcClient<Calls, CallListeners> {
   readonly ready: Promise<LoadedModel>;
   readonly #worker: WorkerLike;
   readonly #createWorker: () => WorkerLike;
   readonly #threads = new Set<WorkerLike | undefined>();
-  readonly #fetches: FetchService | undefined;
-  readonly #pending = new Map<number, Pending>();
+  readonly #fetches: RpcServer<FetchCalls> | undefined;
   readonly #onEnd: (session: Session) => void;
   readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
-  #ids = 0;
-  #ended: ClipVisionError | undefined;
   #heard = false;
   readonly #silence: ReturnType<typeof setTimeout>;
 
@@ -86,16 +67,17 @@ class Session {
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
+    super((message, transfer) => this.#send(message, transfer));
     this.#onEnd = onEnd;
     this.#onWarning = onWarning;
     this.#createWorker = createWorker;
-    this.#worker = createWorker();
+    this.#worker = started(createWorker);
     this.#silence = setTimeout(() => this.#silent(startTimeout), Math.min(startTimeout, LONGEST_TIMEOUT));
-    this.#worker.onmessage = (event) => this.#receive(event.data as Response);
+    this.#worker.onmessage = (event) => this.#hear(event.data as Response);
     this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
     this.#worker.onerror = (event) => this.#scriptFailed(event);
-    this.#fetches = fetch && new FetchService(fetch, (message, transfer) => this.#post(message, transfer));
-    this.ready = this.call("load", load, [], { onProgress });
+    this.#fetches = fetch && fetchService(fetch, (message, transfer) => this.#send(message, transfer));
+    this.ready = this.call("load", load, { listeners: { onProgress } });
     // A model that does not load leaves a worker without a purpose.
     this.ready.catch((error: unknown) => {
       const message = `The model was not loaded: ${error instanceof Error ? error.message : String(error)}`;
@@ -103,63 +85,33 @@ class Session {
     });
   }
 
-  /** Whether the worker is gone. */
-  get ended(): boolean {
-    return this.#ended !== undefined;
-  }
-
-  /** Sends a call; settles with its answer, with the signal, or with the end of the session. */
-  call<Name extends CallName>(
-    type: Name,
-    argument: Calls[Name]["argument"],
-    transfer: Transferable[],
-    listeners: CallListeners = {},
-  ): Promise<ResultOf<Name>> {
-    const { signal } = listeners;
-    if (this.#ended) return Promise.reject(this.#ended);
-    const id = (this.#ids += 1);
-    const answer = new Promise<ResultOf<Name>>((resolve, reject) => {
-      this.#pending.set(id, { ...listeners, resolve, reject });
-      try {
-        this.#post({ type, id, argument } as Request, transfer);
-      } catch (cause) {
-        this.#pending.delete(id);
-        reject(postFailure(cause, transfer));
-      }
-    });
-    if (!signal) return answer;
-    const cancel = () => {
-      if (this.#pending.delete(id)) this.#post({ type: "cancel", id }, []);
-    };
-    signal.addEventListener("abort", cancel, { once: true });
-    return untilAborted(answer, signal).finally(() => signal.removeEventListener("abort", cancel));
-  }
-
   /** Terminates the worker and rejects what is pending: the call `culprit` with the cause, the others with `error`. */
-  end(error: ClipVisionError, culprit?: number): void {
-    if (this.#ended) return;
-    this.#ended = error;
+  override end(error: ClipVisionError, culprit?: number): void {
+    if (this.ended) return;
+    super.end(error, culprit);
     clearTimeout(this.#silence);
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
     for (const thread of this.#threads) thread?.terminate();
-    this.#fetches?.abortAll();
+    this.#fetches?.stop();
     this.#onEnd(this);
-    for (const [id, { reject }] of this.#pending) reject(id === culprit ? error.cause : error);
-    this.#pending.clear();
   }
 
-  #post(message: Request, transfer: Transferable[]): void {
-    if (!this.#ended) this.#worker.postMessage(message, transfer);
+  /** Not every browser says of a picture of another server's that it is one. */
+  protected override unsendable(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    if (/origin/i.test(text) || transfer.some(isTainted)) {
+      const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
+      return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });
+    }
+    return super.unsendable(cause, transfer);
   }
 
-  #take(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    this.#pending.delete(id);
-    return pending;
+  #send(message: Request, transfer: Transferable[]): void {
+    if (!this.ended) this.#worker.postMessage(message, transfer);
   }
 
-  #receive(message: Response): void {
+  #hear(message: Response): void {
     switch (message.type) {
       case "hello":
         this.#heard = true;
@@ -167,13 +119,12 @@ class Session {
         if (message.version === VERSION) return;
         return this.end(crash("The worker's script is of another release than the page's: check workerUrl"));
       case "done":
-        return this.#take(message.id)?.resolve(message.result as never);
       case "failed":
-        return this.#take(message.id)?.reject(fromWireError(message.error));
+        return this.receive(message);
       case "started":
-        return this.#pending.get(message.id)?.onStarted?.();
+        return this.listenersOf(message.id)?.onStarted?.();
       case "progress":
-        return this.#pending.get(message.id)?.onProgress?.(message.progress);
+        return this.listenersOf(message.id)?.onProgress?.(message.progress);
       case "warning":
         return this.#onWarning?.(message.warning);
       case "crashed": {
@@ -181,9 +132,8 @@ class Session {
         return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
       }
       case "fetch":
-        return void this.#fetches?.answer(message.ticket, message.url, message.headers);
-      case "fetch-abort":
-        return this.#fetches?.abort(message.ticket);
+      case "cancel":
+        return this.#fetches?.handle(message);
       case "thread":
         return this.#startThread(message.ticket, message.port);
     }
@@ -195,7 +145,7 @@ class Session {
     const fail = () => {
       thread?.terminate();
       this.#threads.delete(thread);
-      this.#post({ type: "thread-failed", ticket }, []);
+      this.#send({ type: "thread-failed", ticket }, []);
     };
     try {
       thread = this.#createWorker();
@@ -221,22 +171,9 @@ class Session {
 
   #scriptFailed(event: ErrorEvent): void {
     event.preventDefault?.();
-    const cause: unknown = event.error ?? event;
-    if (this.#heard) return this.end(crash(`The worker failed: ${event.message}`, cause));
-    const reasons = "its file is missing or no JavaScript module, or a Content Security Policy (worker-src) blocks it";
-    const detail = event.message ? `: ${event.message}` : "";
-    this.end(crash(`The worker's script could not be started (${reasons})${detail}`, cause));
+    const message = this.#heard ? `The worker failed: ${event.message}` : startFailure("The worker's script", event);
+    this.end(crash(message, event.error ?? event));
   }
-}
-
-/** Why a message could not be sent. Not every browser says of a picture of another server's that it is one. */
-function postFailure(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (/origin/i.test(text) || transfer.some(isTainted)) {
-    const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
-    return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });
-  }
-  return new ClipVisionError("invalid-argument", `The photo can't be handed to the worker: ${text}`, { cause });
 }
 
 /** Calls into a worker that is started when it is needed. */
@@ -276,7 +213,7 @@ export class Client {
     argument: Calls[Name]["argument"],
     transfer: Transferable[],
     listeners: CallListeners = {},
-  ): Promise<ResultOf<Name>> {
+  ): Promise<Calls[Name]["result"]> {
     const { signal } = listeners;
     for (;;) {
       signal?.throwIfAborted();
@@ -289,7 +226,7 @@ export class Client {
         throw error;
       }
       // It may have crashed, or been closed, between its answer and now: nothing has been sent yet, so try again.
-      if (!session.ended) return session.call(type, argument, transfer, listeners);
+      if (!session.ended) return session.call(type, argument, { signal, transfer, listeners });
     }
   }
 
@@ -302,15 +239,9 @@ export class Client {
   }
 
   #open(onProgress?: (progress: LoadProgress) => void): Session {
-    try {
-      this.#session = new Session(this.#options, onProgress, (ended) => {
-        if (this.#session === ended) this.#session = undefined;
-      });
-      return this.#session;
-    } catch (cause) {
-      if (cause instanceof ClipVisionError) throw cause;
-      const text = cause instanceof Error ? cause.message : String(cause);
-      throw new ClipVisionError("worker-crashed", `The worker could not be started: ${text}`, { cause });
-    }
+    this.#session = new Session(this.#options, onProgress, (ended) => {
+      if (this.#session === ended) this.#session = undefined;
+    });
+    return this.#session;
   }
 }

@@ -1,54 +1,31 @@
-/** The page's end of `fetch` through the page (`worker/page_fetch.ts`). */
+/** The page's end of `fetch` through the page (`worker/page_fetch.ts`): calls the application's function, hands its answer over. */
 
-import { toWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
-import type { Request } from "../shared/protocol.js";
+import type { FetchCalls } from "../shared/protocol.js";
+import type { Answer, Post } from "../shared/rpc.js";
+import { RpcServer } from "../shared/rpc_server.js";
 
-/** Calls the application's function and hands the answer over. */
-export class FetchService {
-  readonly #running = new Map<number, AbortController>();
-  readonly #fetch: Fetch;
-  readonly #post: (message: Request, transfer: Transferable[]) => void;
-
-  /**
-   * @param fetch the application's function
-   * @param post sends a message to the worker
-   */
-  constructor(fetch: Fetch, post: (message: Request, transfer: Transferable[]) => void) {
-    this.#fetch = fetch;
-    this.#post = post;
-  }
-
-  /** Answers a request of the worker's. Never rejects. */
-  async answer(ticket: number, url: string, requested?: Record<string, string>): Promise<void> {
-    const controller = new AbortController();
-    this.#running.set(ticket, controller);
-    try {
-      const init = { signal: controller.signal, ...(requested && { headers: requested }) };
-      const response = await this.#fetch(url, init);
-      if (controller.signal.aborted) return void response.body?.cancel().catch(() => undefined);
+/**
+ * @param fetch the application's function
+ * @param post sends a message to the worker
+ */
+export function fetchService(fetch: Fetch, post: Post<Answer<FetchCalls>>): RpcServer<FetchCalls> {
+  return new RpcServer<FetchCalls>({
+    async run({ argument: { url, headers: wanted } }, signal) {
+      const response = await fetch(url, { signal, ...(wanted && { headers: wanted }) });
       const { status, headers, body } = response;
-      const answer = { type: "fetched", ticket, url: response.url || url, status, headers: [...headers] } as const;
+      if (signal.aborted) void body?.cancel().catch(() => undefined);
+      return [{ url: response.url || url, status, headers: [...headers], body }, body ? [body] : []];
+    },
+    async post(message, transfer) {
       try {
-        this.#post({ ...answer, body }, body ? [body] : []);
-      } catch {
+        post(message, transfer);
+      } catch (error) {
+        if (message.type !== "done" || !message.result.body) throw error;
         // Safari does not transfer streams: the whole body, which the browser may keep on disk, goes by reference.
-        this.#post({ ...answer, body: await response.blob() }, []);
+        const body = await new Response(message.result.body).blob();
+        post({ ...message, result: { ...message.result, body } }, []);
       }
-    } catch (error) {
-      if (!controller.signal.aborted) this.#post({ type: "fetch-failed", ticket, error: toWireError(error) }, []);
-    } finally {
-      this.#running.delete(ticket);
-    }
-  }
-
-  /** The worker no longer wants the answer. */
-  abort(ticket: number): void {
-    this.#running.get(ticket)?.abort();
-  }
-
-  /** The worker is gone. */
-  abortAll(): void {
-    for (const controller of this.#running.values()) controller.abort();
-  }
+    },
+  });
 }

@@ -1,11 +1,9 @@
 /**
- * What the page and the worker of a collection say to each other. Types only.
+ * What the page asks of a collection's worker (`shared/rpc.ts` has the messages). Types only.
  *
- * The page numbers the rows: it alone knows whose they are. A request is answered by one message of the same `id`, in the
- * order of the requests; `cancel` overtakes them, and what it names is not answered.
+ * The page numbers the rows: it alone knows whose they are. Calls are answered in their order; `cancel` overtakes them.
  */
 
-import type { WireError } from "../shared/errors.js";
 import type { Matches, Pairs } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
@@ -39,15 +37,3 @@ export interface SearchCalls {
   save: { argument: { format: CollectionFormat; ids: EmbeddingId[] }; result: Blob };
   saveToOpfs: { argument: { name: string; format: CollectionFormat; ids: EmbeddingId[] }; result: undefined };
 }
-
-export type SearchCallName = keyof SearchCalls;
-
-export type SearchCall = {
-  [Name in SearchCallName]: { type: Name; id: number; argument: SearchCalls[Name]["argument"] };
-}[SearchCallName];
-
-export type SearchRequest = SearchCall | { type: "cancel"; id: number };
-
-export type SearchResponse =
-  | { id: number; result: SearchCalls[SearchCallName]["result"] }
-  | { id: number; error: WireError };

@@ -1,18 +1,20 @@
 /**
- * Answers a collection's requests, one after the other and each once, whatever comes of it: in a worker of its own (`search_worker.ts`), or in place where there are
+ * Answers a collection's calls, one after the other: in a worker of its own (`search_worker.ts`), or in place where there are
  * no workers.
  */
 
-import { ClipVisionError, toWireError } from "../shared/errors.js";
+import { ClipVisionError } from "../shared/errors.js";
+import type { Answer, Call, Post, ResultOf } from "../shared/rpc.js";
+import { RpcServer } from "../shared/rpc_server.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
 import { broken, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
-import type { LoadedCollection, SearchCall, SearchCallName, SearchCalls, SearchRequest, SearchResponse } from "./protocol.js";
+import type { LoadedCollection, SearchCalls } from "./protocol.js";
 
-type Result = SearchCalls[SearchCallName]["result"];
+type Result = ResultOf<SearchCalls>;
 
 /** Milliseconds that a long computation goes on before it listens to messages. */
 const SLICE = 20;
@@ -20,46 +22,31 @@ const SLICE = 20;
 /** The next turn of the event loop: messages that have arrived are handled before. */
 const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/** See the module. */
-export class SearchServer {
-  readonly #post: (message: SearchResponse, transfer: Transferable[]) => void;
-  readonly #cancelled = new Set<number>();
-  readonly #waiting = new Set<number>();
-  #last: Promise<void> = Promise.resolve();
+/** A server of one collection; `post` sends a message back. */
+export function searchServer(post: Post<Answer<SearchCalls>>): RpcServer<SearchCalls> {
+  const rows = new Rows();
+  return new RpcServer<SearchCalls>({
+    inOrder: true,
+    post,
+    async run(call, signal) {
+      // What is undone by forgetting the answer is not begun; what the page counts on is done.
+      if (call.type === "search" || call.type === "pairs") signal.throwIfAborted();
+      try {
+        const result = await rows.run(call, signal);
+        return [result, buffersOf(result)];
+      } catch (error) {
+        throw coded(error);
+      }
+    },
+  });
+}
+
+/** The rows, and what is done with them. */
+class Rows {
   #precision: RowPrecision = "f32";
   #collection: Collection | undefined;
 
-  /** @param post sends a message back */
-  constructor(post: (message: SearchResponse, transfer: Transferable[]) => void) {
-    this.#post = post;
-  }
-
-  /** Takes a message. Never throws. */
-  handle(request: SearchRequest): void {
-    if (request.type === "cancel") {
-      if (this.#waiting.has(request.id)) this.#cancelled.add(request.id);
-      return;
-    }
-    this.#waiting.add(request.id);
-    this.#last = this.#last.then(() => this.#answer(request));
-  }
-
-  async #answer(request: SearchCall): Promise<void> {
-    const { id } = request;
-    try {
-      // What is undone by forgetting the answer is not begun; what the page counts on is done.
-      const dropped = this.#cancelled.has(id) && (request.type === "search" || request.type === "pairs");
-      const result = dropped ? undefined : await this.#run(request);
-      if (!this.#cancelled.has(id)) this.#post({ id, result }, buffersOf(result));
-    } catch (error) {
-      if (!this.#cancelled.has(id)) this.#post({ id, error: toWireError(coded(error)) }, []);
-    } finally {
-      this.#waiting.delete(id);
-      this.#cancelled.delete(id);
-    }
-  }
-
-  async #run(request: SearchCall): Promise<Result> {
+  async run(request: Call<SearchCalls>, signal: AbortSignal): Promise<Result> {
     switch (request.type) {
       case "open":
         this.#precision = request.argument;
@@ -85,7 +72,7 @@ export class SearchServer {
         return this.#ready().search(query, k, threshold, mask);
       }
       case "pairs":
-        return this.#pairs(request.id, request.argument);
+        return this.#pairs(request.argument, signal);
       case "save":
         return this.#save(request.argument.format, request.argument.ids);
       case "saveToOpfs": {
@@ -95,7 +82,7 @@ export class SearchServer {
     }
   }
 
-  async #pairs(id: number, threshold: number): Promise<Result> {
+  async #pairs(threshold: number, signal: AbortSignal): Promise<Result> {
     const pairs = this.#ready().pairs(threshold);
     let listened = performance.now();
     for (;;) {
@@ -103,7 +90,7 @@ export class SearchServer {
       if (step.done) return step.value;
       if (performance.now() - listened < SLICE) continue;
       await nextTurn();
-      if (this.#cancelled.has(id)) return undefined;
+      signal.throwIfAborted();
       listened = performance.now();
     }
   }

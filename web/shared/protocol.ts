@@ -1,17 +1,17 @@
 /**
- * What the page and its worker say to each other. Types only.
+ * What the page and its worker say to each other: calls with their answers (`rpc.ts`), and what is said besides. Types, and
+ * the number of their version.
  *
- * A call is one message with an `id` of the client's choosing; the worker answers it with exactly one `done`, `failed`
- * or `crashed` of the same `id`, unless the client took it back with `cancel`. Answers come in any order. What the
- * worker wants of the page has a `ticket` of the worker's choosing: a `fetch` through the function that the application
- * gave, answered by `fetched` or `fetch-failed`, and a `thread`, another worker of the same script, which hears `help` and
- * nothing else.
+ * The page calls for what is computed, {@link Calls}; the worker calls for what the application's own function reads,
+ * {@link FetchCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
+ * that one hears `help` and nothing else.
  */
 
 import type { WireError } from "./errors.js";
+import type { Answer, Call, RpcRequest } from "./rpc.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export type ProtocolVersion = 4;
+export const VERSION = 5;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
@@ -190,9 +190,21 @@ export interface Calls {
 export type CallName = keyof Calls;
 
 /** A call, for each name of {@link Calls}. */
-export type CallRequest = {
-  [Name in CallName]: { type: Name; id: number; argument: Calls[Name]["argument"] };
-}[CallName];
+export type CallRequest = Call<Calls>;
+
+/** What the worker asks of the page: what the application's own function reads at an address. */
+export interface FetchCalls {
+  fetch: {
+    argument: { url: string; headers?: Record<string, string> };
+    result: {
+      /** Where it was found in the end. */
+      url: string;
+      status: number;
+      headers: readonly (readonly [string, string])[];
+      body: ReadableStream<Uint8Array> | Blob | null;
+    };
+  };
+}
 
 /** Page -> worker, about the engine's threads. */
 export type ThreadRequest =
@@ -201,19 +213,7 @@ export type ThreadRequest =
   | { type: "thread-failed"; ticket: number };
 
 /** Page -> worker, about calls. */
-export type ServiceRequest =
-  | CallRequest
-  | { type: "cancel"; id: number }
-  | {
-      type: "fetched";
-      ticket: number;
-      /** Where it was found in the end. */
-      url: string;
-      status: number;
-      headers: readonly (readonly [string, string])[];
-      body: ReadableStream<Uint8Array> | Blob | null;
-    }
-  | { type: "fetch-failed"; ticket: number; error: WireError };
+export type ServiceRequest = RpcRequest<Calls> | Answer<FetchCalls>;
 
 /** Page -> worker. */
 export type Request = ServiceRequest | ThreadRequest;
@@ -221,16 +221,14 @@ export type Request = ServiceRequest | ThreadRequest;
 /** Worker -> page. */
 export type Response =
   /** The script has been loaded and listens. */
-  | { type: "hello"; version: ProtocolVersion }
+  | { type: "hello"; version: number }
   /** The call waits no longer: it is being computed. */
   | { type: "started"; id: number }
-  | { type: "done"; id: number; result: Calls[CallName]["result"] }
-  | { type: "failed"; id: number; error: WireError }
   | { type: "progress"; id: number; progress: LoadProgress }
   | { type: "warning"; warning: LoadWarning }
+  | Answer<Calls>
   /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
   | { type: "crashed"; id?: number; error: WireError }
-  | { type: "fetch"; ticket: number; url: string; headers?: Record<string, string> }
-  | { type: "fetch-abort"; ticket: number }
+  | RpcRequest<FetchCalls>
   /** Another worker is to be started, and given this port. */
   | { type: "thread"; ticket: number; port: MessagePort };

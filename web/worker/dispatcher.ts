@@ -14,6 +14,7 @@ import type {
   CallRequest,
   Calls,
   EmbeddingDetails,
+  FetchCalls,
   LoadedModel,
   Response,
   ServiceRequest,
@@ -24,6 +25,8 @@ import type {
   WirePhoto,
   WirePixels,
 } from "../shared/protocol.js";
+import { RpcClient } from "../shared/rpc_client.js";
+import { RpcServer, type Moved } from "../shared/rpc_server.js";
 import { Batch, type Computed } from "./batch.js";
 import {
   EngineCrash,
@@ -36,7 +39,7 @@ import {
   type EnginePrepared,
 } from "./engine.js";
 import { ModelLoading, type LoadHost, type Report } from "./loading.js";
-import { PageFetch } from "./page_fetch.js";
+import { pageFetch } from "./page_fetch.js";
 import type { BrowserPicture, BrowserPixels } from "./pixels.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
@@ -101,64 +104,46 @@ interface Loaded {
 }
 
 /** An answer, and the buffers that move with it. */
-type Answer = [result: Calls[CallName]["result"], transfer: Transferable[]];
+type Answer = Moved<Calls[CallName]["result"]>;
 
 /** Answers requests; made once in a worker, for one model. */
 export class Dispatcher {
   readonly #host: Host;
-  readonly #pageFetch: PageFetch;
-  readonly #calls = new Map<number, AbortController>();
+  readonly #calls: RpcServer<Calls>;
+  readonly #page: RpcClient<FetchCalls>;
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
   #fetch: Fetch;
   #maxBytes = MAX_BYTES;
   #maxPixels = MAX_PIXELS;
   #loaded: Loaded | undefined;
-  #crashed = false;
   /** The page knows that pixels are falsified. */
   #warned = false;
 
   constructor(host: Host) {
     this.#host = host;
     this.#fetch = host.fetch;
-    this.#pageFetch = new PageFetch((message) => host.post(message));
+    this.#page = new RpcClient((message) => host.post(message));
+    this.#calls = new RpcServer<Calls>({
+      post: (message, transfer) => host.post(message, transfer),
+      run: (call, signal) =>
+        this.#run(call, signal).catch((error: unknown) => {
+          if (error instanceof EngineCrash) this.#crash(error.cause, call.id);
+          throw error;
+        }),
+    });
   }
 
   /** Takes a message from the page. Never throws. */
   handle(request: ServiceRequest): void {
-    if (this.#crashed) return; // the page has been told, and ends this worker
-    switch (request.type) {
-      case "cancel":
-        return this.#calls.get(request.id)?.abort();
-      case "fetched":
-      case "fetch-failed":
-        return this.#pageFetch.settle(request);
-      default:
-        void this.#call(request);
-    }
+    if (request.type === "done" || request.type === "failed") this.#page.receive(request);
+    else this.#calls.handle(request);
   }
 
-  async #call(request: CallRequest): Promise<void> {
-    const { id } = request;
-    const controller = new AbortController();
-    const { signal } = controller;
-    this.#calls.set(id, controller);
-    try {
-      const [result, transfer] = await this.#run(request, signal);
-      if (!signal.aborted && !this.#crashed) this.#host.post({ type: "done", id, result }, transfer);
-    } catch (error) {
-      if (error instanceof EngineCrash) this.#crash(id, error.cause);
-      else if (!signal.aborted && !this.#crashed) this.#host.post({ type: "failed", id, error: toWireError(error) });
-    } finally {
-      this.#calls.delete(id);
-    }
-  }
-
-  #crash(id: number | undefined, error: ClipVisionError): void {
-    if (this.#crashed) return;
-    this.#crashed = true;
+  #crash(error: ClipVisionError, id?: number): void {
+    if (this.#calls.stopped) return; // the page has been told, and ends this worker
     this.#host.post({ type: "crashed", ...(id !== undefined && { id }), error: toWireError(error) });
-    for (const controller of this.#calls.values()) controller.abort();
+    this.#calls.stop();
   }
 
   async #run(request: CallRequest, signal: AbortSignal): Promise<Answer> {
@@ -223,7 +208,7 @@ export class Dispatcher {
   // ---------------------------------------------------------------------------------------------------- the model
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
-    if (load.fetchOnPage) this.#fetch = this.#pageFetch.fetch;
+    if (load.fetchOnPage) this.#fetch = pageFetch(this.#page);
     this.#maxBytes = load.maxBytes ?? MAX_BYTES;
     this.#maxPixels = load.maxPixels ?? MAX_PIXELS;
     const loading = new ModelLoading(
@@ -243,7 +228,7 @@ export class Dispatcher {
       compute: (stopped, begin) =>
         this.#inTurn(stopped, async () => (await this.#forward(begin, stopped)).output),
       // A call that waits for it reports it first, by its id.
-      crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(undefined, crash.cause)),
+      crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(crash.cause)),
     });
     const info = guarded(engine, () => model.info());
     const batch = new Batch({
@@ -411,7 +396,7 @@ export class Dispatcher {
   }
 
   #ready(): Loaded {
-    if (this.#crashed) throw new ClipVisionError("worker-crashed", "The engine stopped");
+    if (this.#calls.stopped) throw new ClipVisionError("worker-crashed", "The engine stopped");
     if (!this.#loaded) throw new ClipVisionError("compute", "A photo or a text came before the model");
     return this.#loaded;
   }
