@@ -1,25 +1,25 @@
-//! Tasks in a row, of which each thread has a stretch: neighbouring tasks read the same weights and write to the same lines of
+//! Tasks in a row, of which each thread has a range: neighbouring tasks read the same weights and write to the same lines of
 //! the cache, so that they had better be done by one thread, one after the other. Who has done its own takes from the back of
 //! others'.
 
-use super::pool::share;
+use super::pool::part;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tasks that are to be taken: the end of their range in the upper half, its beginning in the lower one. Alone on its line of
 /// the cache, and on that which processors fetch along with it.
 #[repr(align(128))]
-pub struct Stretch(AtomicU64);
+pub struct TaskRange(AtomicU64);
 
-impl Stretch {
+impl TaskRange {
     pub(super) const fn empty() -> Self {
         Self(AtomicU64::new(0))
     }
 
-    /// Becomes the `index`th of `count` stretches of so many tasks, fewer than 2³².
+    /// Becomes the `index`th of `count` ranges of so many tasks, fewer than 2³².
     pub(super) fn set(&self, tasks: usize, count: usize, index: usize) {
         debug_assert!(u32::try_from(tasks).is_ok(), "{tasks} tasks");
-        let Range { start, end } = share(tasks, count, index);
+        let Range { start, end } = part(tasks, count, index);
         self.0.store((end as u64) << 32 | start as u64, Ordering::Release);
     }
 
@@ -48,21 +48,21 @@ impl Stretch {
     }
 }
 
-/// A stretch of so many tasks for each of `count` threads.
+/// A range of so many tasks for each of `count` threads.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn stretches(tasks: usize, count: usize) -> Vec<Stretch> {
-    let stretches: Vec<_> = (0..count).map(|_| Stretch::empty()).collect();
-    for (index, stretch) in stretches.iter().enumerate() {
-        stretch.set(tasks, count, index);
+pub fn task_ranges(tasks: usize, count: usize) -> Vec<TaskRange> {
+    let ranges: Vec<_> = (0..count).map(|_| TaskRange::empty()).collect();
+    for (index, range) in ranges.iter().enumerate() {
+        range.set(tasks, count, index);
     }
-    stretches
+    ranges
 }
 
-/// Does tasks until there are none left, those of the stretch `own` first: how many it did.
-pub fn take_tasks(stretches: &[Stretch], own: usize, mut task: impl FnMut(usize)) -> u32 {
-    let (before, from_own) = stretches.split_at(own);
+/// Does tasks until there are none left, those of the range `own` first: how many it did.
+pub fn take_tasks(ranges: &[TaskRange], own: usize, mut task: impl FnMut(usize)) -> u32 {
+    let (before, from_own) = ranges.split_at(own);
     let others = || from_own.iter().skip(1).chain(before);
-    let take = || from_own[0].take_first().or_else(|| others().find_map(Stretch::take_last));
+    let take = || from_own[0].take_first().or_else(|| others().find_map(TaskRange::take_last));
     let mut count = 0;
     while let Some(index) = take() {
         task(index);
@@ -81,10 +81,10 @@ mod tests {
             for count in [1, 2, 5] {
                 for own in 0..count {
                     let mut done = vec![0; tasks];
-                    let stretches = stretches(tasks, count);
-                    assert_eq!(take_tasks(&stretches, own, |task| done[task] += 1), tasks as u32);
+                    let ranges = task_ranges(tasks, count);
+                    assert_eq!(take_tasks(&ranges, own, |task| done[task] += 1), tasks as u32);
                     assert!(done.iter().all(|&times| times == 1), "{tasks} tasks, thread {own} of {count}");
-                    assert!(stretches.iter().all(Stretch::is_empty));
+                    assert!(ranges.iter().all(TaskRange::is_empty));
                 }
             }
         }
@@ -92,11 +92,11 @@ mod tests {
 
     #[test]
     fn threads_share_many_tasks() {
-        let stretches = stretches(70_000, 3);
+        let ranges = task_ranges(70_000, 3);
         let mut done: Vec<usize> = std::thread::scope(|scope| {
             let work = |own| {
                 let mut done = Vec::new();
-                take_tasks(&stretches, own, |task| done.push(task));
+                take_tasks(&ranges, own, |task| done.push(task));
                 done
             };
             let threads: Vec<_> = (0..3).map(|own| scope.spawn(move || work(own))).collect();

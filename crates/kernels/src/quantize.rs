@@ -4,67 +4,67 @@
 
 use super::buffer::Buffer;
 use super::int8::Rotation;
-use super::simd::Simd;
-use super::{Isa, Kernel, rotate};
+use super::{Isa, rotate};
 use crate::error::Result;
+use simd::{Simd, Task};
 
-/// Quantises the rows of one weight, and restores them.
-pub struct Quantiser {
+/// Quantizes the rows of one weight, and restores them.
+pub struct Quantizer {
     isa: Isa,
     /// The rotation's blocks, 1 for none.
     block: usize,
     /// The sign of each input, empty for none.
     signs: Buffer<f32>,
-    /// A row, turned.
-    turned: Buffer<f32>,
-    quantised: Vec<i8>,
+    /// A row, rotated.
+    rotated: Buffer<f32>,
+    quantized: Vec<i8>,
 }
 
-impl Quantiser {
+impl Quantizer {
     /// For rows of `inputs` values.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
     pub fn new(isa: Isa, inputs: usize, rotation: Rotation) -> Result<Self> {
         let (block, signs) = signs(inputs, rotation)?;
-        let turned = Buffer::zeroed(signs.as_ref().len())?;
-        Ok(Self { isa, block, signs, turned, quantised: Vec::with_capacity(inputs) })
+        let rotated = Buffer::zeroed(signs.as_ref().len())?;
+        Ok(Self { isa, block, signs, rotated, quantized: Vec::with_capacity(inputs) })
     }
 
-    /// A row's integers, −127..=127, and their step (of a turned row the part that makes up for the rotation's length).
-    pub fn quantise(&mut self, row: &[f32]) -> (&[i8], f32) {
-        let Self { isa, block, signs, turned, quantised } = self;
+    /// A row's integers, −127..=127, and their step (of a rotated row the part that makes up for the rotation's length).
+    pub fn quantize(&mut self, row: &[f32]) -> (&[i8], f32) {
+        let Self { isa, block, signs, rotated, quantized } = self;
         let row = if *block > 1 {
-            let turned = turned.as_mut();
-            isa.run(Turn { row, factors: signs.as_ref(), block: *block, turned });
-            turned
+            let rotated = rotated.as_mut();
+            isa.run(Rotate { row, factors: signs.as_ref(), block: *block, rotated });
+            rotated
         } else {
             row
         };
         let largest = row.iter().fold(0f32, |largest, &w| if w.abs() > largest { w.abs() } else { largest });
-        // What is turned has no order left: that the sums fit costs a row in five a few hundredths of its accuracy. What
+        // What is rotated has no order left: that the sums fit costs a row in five a few hundredths of its accuracy. What
         // is not, such as filters over pixels, might have to give a whole bit for it.
         let step =
             if *block > 1 { (largest / 127.0).max(largest_sum(row) / (MOST_SUM - 2) as f32) } else { largest / 127.0 };
         // All zeros, or so small that a step can't be told from none.
         let inverse = if step > f32::MIN_POSITIVE { 1.0 / step } else { 0.0 };
-        quantised.clear();
-        quantised.extend(row.iter().map(|w| (w * inverse).round_ties_even() as i8));
-        (quantised, step / *block as f32)
+        quantized.clear();
+        quantized.extend(row.iter().map(|w| (w * inverse).round_ties_even() as i8));
+        (quantized, step / *block as f32)
     }
 
-    /// About the row that [`quantise`](Self::quantise) was given: within half a step, if it was not turned.
-    pub fn restore(&mut self, quantised: &[i8], step: f32) -> Vec<f32> {
-        let mut row: Vec<f32> = quantised.iter().map(|q| f32::from(*q)).collect();
+    /// About the row that [`quantize`](Self::quantize) was given: within half a step, if it was not rotated.
+    pub fn restore(&mut self, quantized: &[i8], step: f32) -> Vec<f32> {
+        let mut row: Vec<f32> = quantized.iter().map(|q| f32::from(*q)).collect();
         if self.block == 1 {
             row.iter_mut().for_each(|w| *w *= step);
             return row;
         }
         // The rotation is its own inverse but for its length, with the signs applied after instead of before.
-        let (factors, turned) = (vec![step; row.len()], self.turned.as_mut());
-        self.isa.run(Turn { row: &row, factors: &factors, block: self.block, turned });
-        for (w, (turned, sign)) in row.iter_mut().zip(turned.iter().zip(self.signs.as_ref())) {
-            *w = turned * sign;
+        let (factors, rotated) = (vec![step; row.len()], self.rotated.as_mut());
+        self.isa.run(Rotate { row: &row, factors: &factors, block: self.block, rotated });
+        for (w, (rotated, sign)) in row.iter_mut().zip(rotated.iter().zip(self.signs.as_ref())) {
+            *w = rotated * sign;
         }
         row
     }
@@ -112,21 +112,23 @@ pub(super) fn signs(inputs: usize, rotation: Rotation) -> Result<(usize, Buffer<
     Ok((block, signs))
 }
 
-/// Multiplies a row by `factors`, value by value, and turns it.
-struct Turn<'a> {
+/// Multiplies a row by `factors`, value by value, and rotates it.
+struct Rotate<'a> {
     row: &'a [f32],
     factors: &'a [f32],
     block: usize,
-    turned: &'a mut [f32],
+    rotated: &'a mut [f32],
 }
 
-impl Kernel for Turn<'_> {
+impl Task for Rotate<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let (row, factors, turned) = (self.row.as_ptr(), self.factors.as_ptr(), self.turned.as_mut_ptr());
-        debug_assert!(self.row.len() == self.turned.len() && self.row.len() == self.factors.len());
+    fn run<S: Simd>(self, simd: S) {
+        let (row, factors, rotated) = (self.row.as_ptr(), self.factors.as_ptr(), self.rotated.as_mut_ptr());
+        debug_assert!(self.row.len() == self.rotated.len() && self.row.len() == self.factors.len());
         // SAFETY: all three have the length of a row, and `rotate::block` chose the blocks for it.
-        unsafe { rotate::rotate::<S>(row, factors, turned, self.row.len(), self.block) };
+        unsafe { rotate::rotate(simd, row, factors, rotated, self.row.len(), self.block) };
     }
 }
 
@@ -143,13 +145,13 @@ mod tests {
         for isa in Isa::available() {
             for (inputs, rotation) in [(5, Rotation::On), (48, Rotation::Off), (48, Rotation::On), (1024, Rotation::On)]
             {
-                let mut quantiser = Quantiser::new(isa, inputs, rotation).unwrap();
+                let mut quantizer = Quantizer::new(isa, inputs, rotation).unwrap();
                 let row = row(inputs);
-                let (quantised, step) = quantiser.quantise(&row);
-                let quantised = quantised.to_vec();
-                let restored = quantiser.restore(&quantised, step);
+                let (quantized, step) = quantizer.quantize(&row);
+                let quantized = quantized.to_vec();
+                let restored = quantizer.restore(&quantized, step);
                 // What is lost is spread over a block by the rotation.
-                let block = quantiser.block as f32;
+                let block = quantizer.block as f32;
                 let most = row.iter().zip(&restored).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 assert!(most <= step * block.max(1.0), "{inputs} {rotation:?}: {most} with a step of {step}");
                 let mean = row.iter().zip(&restored).map(|(a, b)| (a - b).powi(2)).sum::<f32>() / inputs as f32;
@@ -162,10 +164,10 @@ mod tests {
     #[test]
     fn the_stored_form_does_not_change() {
         for isa in Isa::available() {
-            let mut quantiser = Quantiser::new(isa, 48, Rotation::On).unwrap();
-            let (quantised, step) = quantiser.quantise(&row(48));
-            assert_eq!(quantised[..16], [-105, 15, 32, 84, 38, -55, 34, -17, -7, -66, -62, -11, -9, -95, -64, -12]);
-            assert_eq!(quantised[32..], [13, 84, -13, -84, -84, -13, 84, -14, -109, 13, -84, -26, -13, 6, -39, 19]);
+            let mut quantizer = Quantizer::new(isa, 48, Rotation::On).unwrap();
+            let (quantized, step) = quantizer.quantize(&row(48));
+            assert_eq!(quantized[..16], [-105, 15, 32, 84, 38, -55, 34, -17, -7, -66, -62, -11, -9, -95, -64, -12]);
+            assert_eq!(quantized[32..], [13, 84, -13, -84, -84, -13, 84, -14, -109, 13, -84, -26, -13, 6, -39, 19]);
             assert!((step - 0.002_618_11).abs() < 1e-8, "{step}");
         }
     }
