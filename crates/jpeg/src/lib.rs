@@ -101,8 +101,8 @@ const ZIGZAG: [u8; 128] = {
     while diagonal < 15 {
         let mut step = 0;
         while step <= diagonal {
-            let (down, across) = (diagonal - step, step);
-            let (y, x) = if diagonal % 2 == 0 { (down, across) } else { (across, down) };
+            let (row, column) = (diagonal - step, step);
+            let (y, x) = if diagonal % 2 == 0 { (row, column) } else { (column, row) };
             if y < 8 && x < 8 {
                 order[i] = (8 * y + x) as u8;
                 i += 1;
@@ -130,9 +130,9 @@ fn unsupported(what: impl std::fmt::Display) -> Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Area {
     /// Its columns.
-    pub across: Range<usize>,
+    pub columns: Range<usize>,
     /// Its rows.
-    pub down: Range<usize>,
+    pub rows: Range<usize>,
 }
 
 /// A JPEG file whose headers have been read, up to its first scan.
@@ -237,7 +237,7 @@ impl<'a> Decoder<'a> {
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<(), E> {
         let (width, height) = self.size(scale);
-        if area.across.is_empty() || area.down.is_empty() || area.across.end > width || area.down.end > height {
+        if area.columns.is_empty() || area.rows.is_empty() || area.columns.end > width || area.rows.end > height {
             return Err(Error::InvalidArea { width, height, area }.into());
         }
         if self.in_one_scan() {

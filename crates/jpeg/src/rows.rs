@@ -55,7 +55,7 @@ impl Strip {
         frame: &Frame,
         component: &Component,
         scale: Scale,
-        across: &Range<usize>,
+        columns: &Range<usize>,
         kernels: Kernels,
     ) -> Result<Self> {
         let (block, smallest) = (frame.block_size(component, scale), scale.block());
@@ -69,7 +69,7 @@ impl Strip {
         };
         let stride = frame.mcus_wide * component.horizontal * block;
         let (history, band_rows) = (group.1 + 1, component.vertical * block);
-        let (needed, lead) = upsampling.source(across, width);
+        let (needed, lead) = upsampling.source(columns, width);
         let needed_blocks = needed.start / block..needed.end.div_ceil(block);
         Ok(Self {
             samples: memory::zeroed(stride, history + band_rows, 1)?,
@@ -185,11 +185,11 @@ impl Rows {
     /// For the pixels of `area`, which must lie in the picture.
     pub(super) fn new(frame: &Frame, colors: Colors, scale: Scale, area: Area) -> Result<Self> {
         let kernels = Kernels::best();
-        let strip = |component: &Component| Strip::new(frame, component, scale, &area.across, kernels);
+        let strip = |component: &Component| Strip::new(frame, component, scale, &area.columns, kernels);
         let strips = frame.components.iter().map(strip).collect::<Result<Vec<_>>>()?;
         let padded = frame.mcus_wide * frame.horizontal * 8;
         let upsampled = strips.iter().map(|_| memory::zeroed(padded, 1, 1)).collect::<Result<Vec<_>>>()?;
-        let row_length = area.across.len() * if colors == Colors::Gray { 1 } else { 3 };
+        let row_length = area.columns.len() * if colors == Colors::Gray { 1 } else { 3 };
         Ok(Self {
             waits: strips.iter().any(|strip| strip.upsampling.needs_neighbours()),
             strips,
@@ -198,7 +198,7 @@ impl Rows {
             group_rows: frame.vertical,
             band_groups: scale.block(),
             bands: frame.bands,
-            group: area.down.start / frame.vertical,
+            group: area.rows.start / frame.vertical,
             upsampled,
             batch: memory::zeroed(row_length, BATCH, 1)?,
             row_length,
@@ -236,14 +236,14 @@ impl Rows {
     pub(super) fn begin_band(&mut self, band: usize) -> bool {
         self.strips.iter_mut().for_each(|strip| strip.begin_band(band));
         // A row of a neighbouring group may have a say, too.
-        let above = (self.area.down.start / self.group_rows).saturating_sub(1);
-        let below = self.area.down.end.div_ceil(self.group_rows) + 1;
+        let above = (self.area.rows.start / self.group_rows).saturating_sub(1);
+        let below = self.area.rows.end.div_ceil(self.group_rows) + 1;
         above < (band + 1) * self.band_groups && band * self.band_groups < below
     }
 
     /// Hands on the rows that are complete, now that band `band` is, but for less than a batch.
     pub(super) fn end_band<E>(&mut self, band: usize, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        let wanted = self.area.down.end.div_ceil(self.group_rows);
+        let wanted = self.area.rows.end.div_ceil(self.group_rows);
         let complete = (band + 1) * self.band_groups;
         let until = match (band + 1 == self.bands, self.waits) {
             (true, _) => wanted,
@@ -252,7 +252,7 @@ impl Rows {
         };
         while self.group < until {
             for row in 0..self.group_rows {
-                if self.area.down.contains(&(self.group * self.group_rows + row)) {
+                if self.area.rows.contains(&(self.group * self.group_rows + row)) {
                     self.make_row(self.group, row);
                     if self.finished == BATCH {
                         self.hand_on(sink)?;
@@ -271,7 +271,7 @@ impl Rows {
 
     fn make_row(&mut self, group: usize, row: usize) {
         let mut components = self.strips.iter().zip(&mut self.upsampled);
-        let width = self.area.across.len();
+        let width = self.area.columns.len();
         let mut next = || match components.next() {
             Some((strip, buffer)) => strip.upsampled(group, row, width, buffer),
             None => &[],

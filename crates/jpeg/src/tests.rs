@@ -29,12 +29,12 @@ fn golden(name: &str) -> Vec<u8> {
 
 fn decode(bytes: &[u8], scale: Scale) -> Result<Vec<u8>> {
     let (width, height) = Decoder::new(bytes)?.size(scale);
-    decode_area(bytes, scale, Area { across: 0..width, down: 0..height })
+    decode_area(bytes, scale, Area { columns: 0..width, rows: 0..height })
 }
 
 fn decode_area(bytes: &[u8], scale: Scale, area: Area) -> Result<Vec<u8>> {
     let decoder = Decoder::new(bytes)?;
-    let (height, row_length) = (area.down.len(), area.across.len() * decoder.channels());
+    let (height, row_length) = (area.rows.len(), area.columns.len() * decoder.channels());
     let mut out = Vec::new();
     decoder.decode(scale, area, |rows| {
         assert!(!rows.is_empty() && rows.len().is_multiple_of(row_length));
@@ -104,14 +104,14 @@ fn a_part_is_what_it_is_in_the_whole() {
             for _ in 0..40 {
                 let (left, top) = (noise.below(width), noise.below(height));
                 let right = left + 1 + noise.below(width - left);
-                let area = Area { across: left..right, down: top..top + 1 + noise.below(height - top) };
+                let area = Area { columns: left..right, rows: top..top + 1 + noise.below(height - top) };
                 let part = decode_area(&bytes, scale, area.clone()).unwrap();
-                let rows = whole.chunks(width * channels).skip(top).take(area.down.len());
+                let rows = whole.chunks(width * channels).skip(top).take(area.rows.len());
                 let expected: Vec<u8> = rows.flat_map(|row| &row[left * channels..right * channels]).copied().collect();
                 assert_eq!(part, expected, "{name} at {scale:?}: {area:?}");
             }
-            for (across, down) in [(0..0, 0..1), (0..1, 1..1), (0..width + 1, 0..1), (0..1, 0..height + 1)] {
-                let error = decode_area(&bytes, scale, Area { across, down }).unwrap_err();
+            for (columns, rows) in [(0..0, 0..1), (0..1, 1..1), (0..width + 1, 0..1), (0..1, 0..height + 1)] {
+                let error = decode_area(&bytes, scale, Area { columns, rows }).unwrap_err();
                 assert_eq!(kind(&error), "area");
             }
         }
@@ -318,7 +318,7 @@ fn decode_one_by_one(bytes: &[u8]) -> Result<Vec<u8>> {
     let decoder = Decoder { side_by_side: None, ..Decoder::new(bytes)? };
     let (width, height) = decoder.size(Scale::Full);
     let mut out = Vec::new();
-    decoder.decode(Scale::Full, Area { across: 0..width, down: 0..height }, |rows| {
+    decoder.decode(Scale::Full, Area { columns: 0..width, rows: 0..height }, |rows| {
         out.extend_from_slice(rows);
         Ok::<(), Error>(())
     })?;

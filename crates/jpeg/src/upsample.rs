@@ -47,17 +47,17 @@ impl Upsampling {
         }
     }
 
-    /// The samples of a row of `width` that the pixels `across` are made of, and how many pixels that come of these
-    /// precede the first of `across`. A part is upsampled as if it were a whole row, so a neighbour more is taken.
-    pub(super) fn source(self, across: &Range<usize>, width: usize) -> (Range<usize>, usize) {
+    /// The samples of a row of `width` that the pixels `columns` are made of, and how many pixels that come of these
+    /// precede the first of `columns`. A part is upsampled as if it were a whole row, so a neighbour more is taken.
+    pub(super) fn source(self, columns: &Range<usize>, width: usize) -> (Range<usize>, usize) {
         let (times, margin) = match self {
             Self::Copy | Self::Vertical => (1, 0),
             Self::Horizontal | Self::Both => (2, 1),
             Self::Repeat(times, _) => (times, 0),
         };
-        let start = (across.start / times).saturating_sub(margin);
-        let end = (across.end.div_ceil(times) + margin).min(width);
-        (start..end, across.start - start * times)
+        let start = (columns.start / times).saturating_sub(margin);
+        let end = (columns.end.div_ceil(times) + margin).min(width);
+        (start..end, columns.start - start * times)
     }
 
     /// How many rows come of one.
