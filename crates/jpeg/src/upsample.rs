@@ -106,15 +106,9 @@ pub(crate) fn vertical(near: &[u8], far: &[u8], below: bool, out: &mut [u8]) {
 
 /// [`Upsampling::Both`]: the row of the pair that is nearer to `near` than to `far`; rows of 2 samples at least.
 pub(crate) fn both(near: &[u8], far: &[u8], out: &mut [u8]) {
-    both_from(0, near, far, out);
-}
-
-/// [`both`], beginning with sample `start`.
-#[inline(always)]
-pub(crate) fn both_from(start: usize, near: &[u8], far: &[u8], out: &mut [u8]) {
     let last = near.len() - 1;
     let at = |x: usize| weighted(near[x], far[x]);
-    for (x, pair) in out.as_chunks_mut::<2>().0.iter_mut().enumerate().take(near.len()).skip(start) {
+    for (x, pair) in out.as_chunks_mut::<2>().0.iter_mut().take(near.len()).enumerate() {
         let (before, after) = (at(x.saturating_sub(1)), at((x + 1).min(last)));
         *pair = [((3 * at(x) + before + 8) >> 4) as u8, ((3 * at(x) + after + 7) >> 4) as u8];
     }

@@ -114,25 +114,42 @@ impl BytesTask for Both<'_> {
         if width < 16 {
             return upsample::both(near, far, out);
         }
-        let (three, seven, eight) = (bytes.splat16(3), bytes.splat16(7), bytes.splat16(8));
-        let mut before = bytes.splat16(upsample::weighted(near[0], far[0]) as i16);
+        // One sample, as a vector's neighbor. Beyond the edges of a row there is the last sample itself.
+        let edge = |x: usize| bytes.splat16(upsample::weighted(near[x], far[x]) as i16);
+        let mut before = edge(0);
         // SAFETY: the rows have 16 samples at least.
         let mut at = unsafe { weighted(bytes, near.as_ptr(), far.as_ptr()) };
         let mut x = 0;
-        while x + 16 <= width {
-            // SAFETY: x + 16 samples there are in both rows.
-            let next = unsafe { weighted(bytes, near.as_ptr().add(x + 8), far.as_ptr().add(x + 8)) };
-            let thrice = bytes.mul16(at, three);
-            let even = bytes.add16(bytes.add16(thrice, bytes.after16(at, before)), eight);
-            let odd = bytes.add16(bytes.add16(thrice, bytes.before16(at, next)), seven);
-            let pairs = bytes.or(bytes.shr16::<4>(even), bytes.shl16::<8>(bytes.shr16::<4>(odd)));
+        while x + 8 < width {
+            let next = if x + 16 <= width {
+                // SAFETY: both rows have x + 16 samples.
+                unsafe { weighted(bytes, near.as_ptr().add(x + 8), far.as_ptr().add(x + 8)) }
+            } else {
+                edge(x + 8)
+            };
             // SAFETY: twice x + 8 lies in `out`.
-            unsafe { bytes.store(out.as_mut_ptr().add(2 * x), pairs) };
+            unsafe { bytes.store(out.as_mut_ptr().add(2 * x), pairs(bytes, before, at, next)) };
             (before, at) = (at, next);
             x += 8;
         }
-        upsample::both_from(x, near, far, out);
+        // The last step overlaps the one before.
+        let x = width - 8;
+        // SAFETY: from x on there are eight samples, and twice as many in `out`.
+        unsafe {
+            let at = weighted(bytes, near.as_ptr().add(x), far.as_ptr().add(x));
+            let pairs = pairs(bytes, edge(x - 1), at, edge(width - 1));
+            bytes.store(out.as_mut_ptr().add(2 * x), pairs);
+        }
     }
+}
+
+/// The sixteen samples that come of the eight weighted ones in `at`, which lie between `before` and `next`.
+#[inline(always)]
+fn pairs<B: Bytes>(bytes: B, before: B::V, at: B::V, next: B::V) -> B::V {
+    let thrice = bytes.mul16(at, bytes.splat16(3));
+    let even = bytes.add16(bytes.add16(thrice, bytes.after16(at, before)), bytes.splat16(8));
+    let odd = bytes.add16(bytes.add16(thrice, bytes.before16(at, next)), bytes.splat16(7));
+    bytes.or(bytes.shr16::<4>(even), bytes.shl16::<8>(bytes.shr16::<4>(odd)))
 }
 
 impl BytesTask for YccToRgb<'_> {
