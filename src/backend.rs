@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::Activation;
 use crate::weights::{TensorSpec, Weights};
 use candle_core::{CpuStorage, D, Device, IndexOp, Module, Storage, Tensor};
-use kernels::{Isa, Output, Packed, Packing, Rotation, Workspace};
+use kernels::{Isa, Layer, Output, Packed, Packing, Rotation, Workspace};
 use std::cell::RefCell;
 use std::str::FromStr;
 
@@ -190,13 +190,13 @@ impl Linear {
     /// The same by several layers.
     pub(crate) fn forward_all<const N: usize>(layers: [&Self; N], x: &Tensor, pooled: &[usize]) -> Result<[Tensor; N]> {
         let plain = Output::Set(kernels::Activation::None);
-        compute(layers.map(|layer| (layer, plain)), x, pooled, |linear| Ok(linear.forward(x)?))
+        compute(layers.map(|layer| (layer, plain, &[][..])), x, pooled, |linear| Ok(linear.forward(x)?))
     }
 
     /// The same, and the activation of it.
     pub(crate) fn forward_activated(&self, x: &Tensor, activation: Activation, pooled: &[usize]) -> Result<Tensor> {
         let output = Output::Set(activation.into());
-        let [y] = compute([(self, output)], x, pooled, |linear| activate(&linear.forward(x)?, activation))?;
+        let [y] = compute([(self, output, &[])], x, pooled, |linear| activate(&linear.forward(x)?, activation))?;
         Ok(y)
     }
 
@@ -208,34 +208,43 @@ impl Linear {
         }
         let residual = residual.contiguous()?;
         with_values([&residual], |[values]| {
-            let [y] = compute([(self, Output::Add(values))], x, pooled, candle)?;
+            let [y] = compute([(self, Output::Add, values)], x, pooled, candle)?;
             Ok(y)
         })
     }
 }
 
-/// Gives `x` to each layer: to the packed ones together, to candle's by `candle`.
+/// Gives `x` to each layer: to the packed ones together, to candle's by `candle`. The last of each layer is what is added to.
 fn compute<const N: usize>(
-    layers: [(&Linear, Output<'_>); N],
+    layers: [(&Linear, Output, &[f32]); N],
     x: &Tensor,
     pooled: &[usize],
     candle: impl Fn(&candle_nn::Linear) -> Result<Tensor>,
 ) -> Result<[Tensor; N]> {
     let (mut tensors, mut packed) = (Vec::with_capacity(N), Vec::with_capacity(N));
-    for (layer, output) in layers {
+    for (layer, output, before) in layers {
         match layer {
             Linear::Candle(linear) => tensors.push(candle(linear)?),
-            Linear::Packed(weight) => packed.push((&**weight, output)),
+            Linear::Packed(weight) => packed.push((&**weight, output, before)),
         }
     }
     if !packed.is_empty() {
         let (&channels, others) = x.dims().split_last().unwrap_or((&1, &[]));
         let rows: usize = others.iter().product();
         debug_assert_eq!(rows * channels, x.elem_count());
-        let results = with_values([&x.contiguous()?], |[x]| {
-            with_workspace(|workspace| Ok(kernels::multiply(&packed, x, rows, pooled, workspace, &kernels::POOL)?))
+        let before = |(weight, output, before): &(&Packed, Output, &[f32])| match output {
+            Output::Set(_) => vec![0.0; rows * weight.outputs()],
+            Output::Add => before.to_vec(),
+        };
+        let mut results: Vec<Vec<f32>> = packed.iter().map(before).collect();
+        let layers =
+            packed.iter().zip(&mut results).map(|((weight, output, _), y)| Layer { weight, output: *output, y });
+        with_values([&x.contiguous()?], |[x]| {
+            with_workspace(|workspace| {
+                Ok(kernels::multiply(layers.collect(), x, rows, pooled, workspace, &kernels::POOL)?)
+            })
         })?;
-        for (y, (weight, _)) in results.into_iter().zip(packed) {
+        for (y, (weight, ..)) in results.into_iter().zip(packed) {
             tensors.push(Tensor::from_vec(y, [others, &[weight.outputs()]].concat(), &Device::Cpu)?);
         }
     }
@@ -281,9 +290,8 @@ impl LayerNorm {
             Self::Candle(norm) => return Ok(norm.forward(&x)?),
             Self::Kernel { weight, bias, eps } => (weight, bias, *eps),
         };
-        let rows = x.elem_count() / weight.len();
-        let y =
-            with_values([&x], |[x]| Ok(kernels::layer_norm(Isa::best(), x, rows, weight, bias, eps, &kernels::POOL)?))?;
+        let mut y = vec![0.0; x.elem_count()];
+        with_values([&x], |[x]| Ok(kernels::layer_norm(Isa::best(), x, [weight, bias], eps, &mut y, &kernels::POOL)?))?;
         Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
     }
 }
@@ -333,8 +341,9 @@ pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads:
         let causal = mask == Mask::Causal;
         let sizes = kernels::Attention { batch, tokens, queries, heads: num_heads, head_size, causal };
         let parts = [&query.contiguous()?, &key.contiguous()?, &value.contiguous()?];
-        let y = with_values(parts, |parts| {
-            with_workspace(|workspace| Ok(sizes.run(Isa::best(), parts, workspace, &kernels::POOL)?))
+        let mut y = vec![0.0; query.elem_count()];
+        with_values(parts, |parts| {
+            with_workspace(|workspace| Ok(sizes.run(Isa::best(), parts, &mut y, workspace, &kernels::POOL)?))
         })?;
         return Ok(Tensor::from_vec(y, (batch, queries, channels), &Device::Cpu)?);
     }

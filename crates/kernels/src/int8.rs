@@ -28,7 +28,7 @@ use super::quantise::{self, Quantiser};
 use super::rotate;
 use super::simd::Simd;
 use super::tile::TileInt8;
-use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
+use super::{Activation, Isa, Kernel, Layer, Output, Workspace, check, math};
 use crate::error::{Error, Result};
 
 /// The largest activation.
@@ -143,31 +143,30 @@ impl PackedInt8 {
         self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights, which are turned alike: (rows, outputs) of each. The rows
-    /// named by `pooled`, in order, have 14 bits.
+    /// Multiplies `x` (rows, inputs) with each of the weights, which are turned alike. The rows named by `fine`, in order,
+    /// have 14 bits.
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length, or weights that take another input; [`Error::OutOfMemory`].
     pub fn multiply(
-        layers: &[(&Self, Output<'_>)],
+        layers: Vec<Layer<'_, Self>>,
         x: &[f32],
         rows: usize,
-        pooled: &[usize],
+        fine: &[usize],
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<Vec<Vec<f32>>> {
-        let Some(&(first, _)) = layers.first() else { return Ok(Vec::new()) };
-        let mut results = Vec::with_capacity(layers.len());
-        for (weight, output) in layers {
+    ) -> Result<()> {
+        let Some(&Layer { weight: first, .. }) = layers.first() else { return Ok(()) };
+        for Layer { weight, y, .. } in &layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.room(rows, weight.outputs)?);
+            check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
-        if layers.iter().any(|(weight, _)| weight.block != first.block) {
+        if layers.iter().any(|layer| layer.weight.block != first.block) {
             return Err(Error::Compute("kernels: weights turned otherwise".to_owned()));
         }
         let shape = first.isa.shape();
         let depth = shape.int8_depth(first.inputs) / shape.group;
-        let tiles = cut(rows, pooled, shape.int8_rows)?;
+        let tiles = cut(rows, fine, shape.int8_rows)?;
         let packed_rows = tiles.last().map_or(0, |tile| tile.begin + tile.height());
         let packed = workspace.bytes.at_least(packed_rows * depth * 4)?;
         let zero = workspace.ints.at_least(packed_rows)?;
@@ -187,7 +186,7 @@ impl PackedInt8 {
         });
 
         let (packed, step, zero): (&[u8], &[f32], &[i32]) = (packed, step, zero);
-        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+        let jobs = layers.into_iter().map(|Layer { weight, output, y }| Product {
             weight,
             tiles: &tiles,
             panels: 0..weight.outputs.div_ceil(shape.int8_columns),
@@ -195,16 +194,12 @@ impl PackedInt8 {
             step,
             zero,
             output,
-            y: Shared::at(y.as_mut_ptr()),
+            y: Shared::new(y),
         });
         let jobs: Vec<Product<'_>> = jobs.collect();
         let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
         run_parts(pool, &panels, &|layer, panels| first.isa.run(Product { panels, ..jobs[layer].clone() }));
-        for (y, (weight, _)) in results.iter_mut().zip(layers) {
-            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
-            unsafe { y.set_len(rows * weight.outputs) };
-        }
-        Ok(results)
+        Ok(())
     }
 }
 
@@ -225,25 +220,25 @@ impl Tile {
     }
 }
 
-/// Cuts rows into tiles of at most `tallest`, each of the `pooled` ones, in order, into one of its own.
-fn cut(rows: usize, pooled: &[usize], tallest: usize) -> Result<Vec<Tile>> {
-    if pooled.iter().zip(pooled.iter().skip(1)).any(|(a, b)| a >= b) || pooled.last().is_some_and(|&row| row >= rows) {
-        return Err(Error::Compute(format!("kernels: pooled rows {pooled:?} of {rows}")));
+/// Cuts rows into tiles of at most `tallest`, each of the `fine` ones, in order, into one of its own.
+fn cut(rows: usize, fine: &[usize], tallest: usize) -> Result<Vec<Tile>> {
+    if fine.iter().zip(fine.iter().skip(1)).any(|(a, b)| a >= b) || fine.last().is_some_and(|&row| row >= rows) {
+        return Err(Error::Compute(format!("kernels: fine rows {fine:?} of {rows}")));
     }
-    let mut tiles: Vec<Tile> = Vec::with_capacity(rows.div_ceil(tallest) + 2 * pooled.len());
+    let mut tiles: Vec<Tile> = Vec::with_capacity(rows.div_ceil(tallest) + 2 * fine.len());
     let (mut row, mut begin) = (0, 0);
-    for pooled in pooled.iter().copied().chain([rows]) {
-        let between = Tiles::new(pooled - row, tallest);
+    for fine in fine.iter().copied().chain([rows]) {
+        let between = Tiles::new(fine - row, tallest);
         for tile in 0..between.count {
             let range = between.range(tile);
             tiles.push(Tile { rows: row + range.start..row + range.end, begin: begin + range.start, halves: false });
         }
-        begin += pooled - row;
-        if pooled < rows {
-            tiles.push(Tile { rows: pooled..pooled + 1, begin, halves: true });
+        begin += fine - row;
+        if fine < rows {
+            tiles.push(Tile { rows: fine..fine + 1, begin, halves: true });
             begin += 2;
         }
-        row = pooled + 1;
+        row = fine + 1;
     }
     Ok(tiles)
 }
@@ -401,7 +396,7 @@ struct Product<'a> {
     packed: &'a [u8],
     step: &'a [f32],
     zero: &'a [i32],
-    output: Output<'a>,
+    output: Output,
     y: Shared<f32>,
 }
 
@@ -437,7 +432,7 @@ impl Kernel for Product<'_> {
                             y,
                             y_stride: outputs,
                             width,
-                            add: self.output.residual(at),
+                            add: self.output.addend(y),
                             halves: tile.halves,
                         };
                         S::tile_int8(tile.height(), &job);

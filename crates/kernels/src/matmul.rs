@@ -1,4 +1,4 @@
-//! f32 matrix products with packed weights: `activation(x · Wᵀ + bias)`, or `residual + x · Wᵀ + bias`.
+//! f32 matrix products with packed weights: `y = activation(x · Wᵀ + bias)`, or `y += x · Wᵀ + bias`.
 //!
 //! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes turned round, since here `x` is small and `W`
 //! large. From the outside in:
@@ -17,7 +17,7 @@ use super::buffer::{Buffer, Shared};
 use super::pool::{Pool, run_parts, share};
 use super::simd::Simd;
 use super::tile::TileF32;
-use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
+use super::{Activation, Isa, Kernel, Layer, Output, Workspace, check, math};
 use crate::error::{Error, Result};
 
 /// Depth of a block.
@@ -72,22 +72,21 @@ impl PackedF32 {
         self.weights.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights: (rows, outputs) of each.
+    /// Multiplies `x` (rows, inputs) with each of the weights.
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length, or weights of another number of inputs; [`Error::OutOfMemory`].
     pub fn multiply(
-        layers: &[(&Self, Output<'_>)],
+        layers: Vec<Layer<'_, Self>>,
         x: &[f32],
         rows: usize,
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<Vec<Vec<f32>>> {
-        let Some(&(&Self { isa, inputs, .. }, _)) = layers.first() else { return Ok(Vec::new()) };
-        let mut results = Vec::with_capacity(layers.len());
-        for (weight, output) in layers {
+    ) -> Result<()> {
+        let Some(&Layer { weight: &Self { isa, inputs, .. }, .. }) = layers.first() else { return Ok(()) };
+        for Layer { weight, y, .. } in &layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.room(rows, weight.outputs)?);
+            check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
         let shape = isa.shape();
         let tiles = Tiles::new(rows, shape.f32_rows);
@@ -101,22 +100,18 @@ impl PackedF32 {
         });
 
         let packed: &[f32] = packed;
-        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+        let jobs = layers.into_iter().map(|Layer { weight, output, y }| Product {
             weight,
             tiles,
             panels: 0..if rows > 0 { weight.outputs.div_ceil(shape.f32_columns) } else { 0 },
             packed,
             output,
-            y: Shared::at(y.as_mut_ptr()),
+            y: Shared::new(y),
         });
         let jobs: Vec<Product<'_>> = jobs.collect();
         let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
         run_parts(pool, &panels, &|layer, panels| isa.run(Product { panels, ..jobs[layer].clone() }));
-        for (y, (weight, _)) in results.iter_mut().zip(layers) {
-            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
-            unsafe { y.set_len(rows * weight.outputs) };
-        }
-        Ok(results)
+        Ok(())
     }
 }
 
@@ -210,7 +205,7 @@ struct Product<'a> {
     tiles: Tiles,
     panels: std::ops::Range<usize>,
     packed: &'a [f32],
-    output: Output<'a>,
+    output: Output,
     y: Shared<f32>,
 }
 
@@ -252,7 +247,7 @@ impl Kernel for Product<'_> {
                                     y,
                                     y_stride: outputs,
                                     width,
-                                    add: if first { self.output.residual(at) } else { y },
+                                    add: if first { self.output.addend(y) } else { y },
                                     bias: if first && !bias.is_empty() {
                                         bias.as_ptr().add(column)
                                     } else {

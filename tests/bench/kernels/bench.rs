@@ -28,6 +28,7 @@ pub type Clock = fn() -> f64;
 pub(crate) struct Products {
     weights: Vec<Packed>,
     x: Vec<f32>,
+    y: Vec<f32>,
     rows: usize,
     workspace: Workspace,
 }
@@ -47,13 +48,14 @@ impl Products {
             }
             weights.push(builder.finish(Some(&rng.vec(n, 0.1))).unwrap());
         }
-        Self { weights, x: rng.vec(m * k, 1.0), rows: m, workspace: Workspace::new() }
+        Self { weights, x: rng.vec(m * k, 1.0), y: vec![0.0; m * n], rows: m, workspace: Workspace::new() }
     }
 
     pub(crate) fn run(&mut self) {
-        let Self { weights, x, rows, workspace } = self;
+        let Self { weights, x, y, rows, workspace } = self;
         for weight in weights {
-            multiply(&[(weight, Output::Set(Activation::None))], x, *rows, &[], workspace, &Serial).unwrap();
+            let layer = Layer { weight, output: Output::Set(Activation::None), y };
+            multiply(vec![layer], x, *rows, &[], workspace, &Serial).unwrap();
         }
     }
 }

@@ -97,41 +97,49 @@ impl Tower {
         let rows = batch * tokens;
         let start = clock();
         let plain = Output::Set(Activation::None);
-        let mut run = |layers: &[(&Packed, Output<'_>)], x: &[f32], rows, pooled: &[usize]| {
-            multiply(layers, x, rows, pooled, ws, pool)
+        let mut run = |weight: &Packed, output, x: &[f32], rows, fine: &[usize], y: &mut [f32]| {
+            multiply(vec![Layer { weight, output, y }], x, rows, fine, ws, pool)
         };
-        let embedded = run(&[(&self.patch, plain)], patches, batch * (tokens - 1), &[])?.remove(0);
+        let norm = |x: &[f32], [gain, bias]: [&[f32]; 2], y: &mut [f32]| layer_norm(isa, x, [gain, bias], 1e-5, y, pool);
+        let mut embedded = vec![0.0; batch * (tokens - 1) * d];
+        run(&self.patch, plain, patches, batch * (tokens - 1), &[], &mut embedded)?;
         let mut x = vec![0.1; rows * d];
         for b in 0..batch {
             x[(b * tokens + 1) * d..(b + 1) * tokens * d]
                 .copy_from_slice(&embedded[b * (tokens - 1) * d..(b + 1) * (tokens - 1) * d]);
         }
         let l0 = &self.layers[0];
-        let mut x = layer_norm(isa, &x, rows, &l0.g1, &l0.b1, 1e-5, pool)?;
-        let mut pooled: Vec<usize> = (0..batch).map(|b| b * tokens).collect();
-        let mut attention_workspace = Workspace::new();
+        let mut h = vec![0.0; x.len()];
+        norm(&x, [&l0.g1, &l0.b1], &mut h)?;
+        std::mem::swap(&mut x, &mut h);
+        let mut qkv = [(); 3].map(|()| vec![0.0; x.len()]);
+        let mut wide = vec![0.0; 4 * x.len()];
+        let mut fine: Vec<usize> = (0..batch).map(|b| b * tokens).collect();
+        let (mut attention_workspace, mut qkv_workspace) = (Workspace::new(), Workspace::new());
         t.push(("start", clock() - start));
         for (i, l) in self.layers.iter().enumerate() {
             let t0 = clock();
-            let h = layer_norm(isa, &x, rows, &l.g1, &l.b1, 1e-5, pool)?;
+            norm(&x, [&l.g1, &l.b1], &mut h)?;
             let t1 = clock();
-            let qkv = run(&l.qkv.each_ref().map(|w| (w, plain)), &h, rows, &pooled)?;
+            let layers = l.qkv.iter().zip(&mut qkv).map(|(weight, y)| Layer { weight, output: plain, y });
+            multiply(layers.collect(), &h, rows, &fine, &mut qkv_workspace, pool)?;
             let t2 = clock();
             let a = Attention { batch, tokens, queries: tokens, heads: self.heads, head_size: d / self.heads, causal: false };
-            let mut h = a.run(isa, [&qkv[0], &qkv[1], &qkv[2]], &mut attention_workspace, pool)?;
+            a.run(isa, [&qkv[0], &qkv[1], &qkv[2]], &mut h, &mut attention_workspace, pool)?;
             let t3 = clock();
             let mut rows = rows;
             if skip && i + 1 == self.layers.len() {
                 let firsts = |x: &[f32]| x.chunks(tokens * d).flat_map(|x| &x[..d]).copied().collect::<Vec<f32>>();
-                (h, x, rows, pooled) = (firsts(&h), firsts(&x), batch, (0..batch).collect());
+                (h, x, rows, fine) = (firsts(&h), firsts(&x), batch, (0..batch).collect());
             }
-            x = run(&[(&l.out, Output::Add(&x))], &h, rows, &pooled)?.remove(0);
+            run(&l.out, Output::Add, &h, rows, &fine, &mut x)?;
             let t4 = clock();
-            let h = layer_norm(isa, &x, rows, &l.g2, &l.b2, 1e-5, pool)?;
+            norm(&x, [&l.g2, &l.b2], &mut h)?;
             let t5 = clock();
-            let wide = run(&[(&l.fc1, Output::Set(Activation::QuickGelu))], &h, rows, &pooled)?.remove(0);
+            let wide = &mut wide[..rows * 4 * d];
+            run(&l.fc1, Output::Set(Activation::QuickGelu), &h, rows, &fine, wide)?;
             let t6 = clock();
-            x = run(&[(&l.fc2, Output::Add(&x))], &wide, rows, &pooled)?.remove(0);
+            run(&l.fc2, Output::Add, wide, rows, &fine, &mut x)?;
             let t7 = clock();
             t.extend([
                 ("norm", t1 - t0 + t5 - t4),
@@ -145,8 +153,10 @@ impl Tower {
         let end = clock();
         let stride = if skip { d } else { tokens * d };
         let class: Vec<f32> = (0..batch).flat_map(|b| x[b * stride..][..d].to_vec()).collect();
-        let class = layer_norm(isa, &class, batch, &l0.g1, &l0.b1, 1e-5, pool)?;
-        let y = run(&[(&self.proj, plain)], &class, batch, &[])?.remove(0);
+        let mut normed = vec![0.0; class.len()];
+        norm(&class, [&l0.g1, &l0.b1], &mut normed)?;
+        let mut y = vec![0.0; batch * self.proj.outputs()];
+        run(&self.proj, plain, &normed, batch, &[], &mut y)?;
         t.push(("end", clock() - end));
         Ok(y)
     }
