@@ -45,7 +45,7 @@ pub use embedder::{
     ClipVision, ConvertOptions, Loader, ModelFiles, Options, StoredPrecision, TextLoader, TextModel, convert,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use image::{Decode, Image, Limits, Measured, ResizeFilter};
+pub use image::{Decode, Image, Limits, Measured, PixelTensor, ResizeFilter};
 pub use model::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
 pub use model::text::TextPass;
 pub use model::vision::{VisionPass, VisionStage, VisionTower};
