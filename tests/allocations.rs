@@ -138,7 +138,7 @@ fn check(clip: &ClipVision, name: &str) {
 #[test]
 fn after_two_photos_of_a_size_no_pass_asks_for_memory() {
     for precision in [Precision::F32, Precision::Int8] {
-        let options = || Options { precision, ..Options::default() };
+        let options = || Options::default().precision(precision);
         let tiny = ClipVision::from_dir(common::model_dir("b32-tiny"), options()).unwrap();
         check(&tiny, &format!("b32-tiny in {}", precision.name()));
         let wide = ClipVision::from_files(of_full_width(), options()).unwrap();

@@ -28,6 +28,12 @@ pub struct Buffer<T> {
     kind: std::marker::PhantomData<T>,
 }
 
+impl<T: Plain> Default for Buffer<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T: Plain> Buffer<T> {
     /// No elements.
     pub const fn new() -> Self {

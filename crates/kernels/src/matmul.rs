@@ -1,6 +1,6 @@
 //! f32 matrix products with packed weights: `y = activation(x · Wᵀ + bias)`, or `y += x · Wᵀ + bias`.
 //!
-//! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes turned round, since here `x` is small and `W`
+//! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes the other way round, since here `x` is small and `W`
 //! large. From the outside in:
 //!
 //! 1. tasks: ranges of columns, of all layers that share `x`;
@@ -14,11 +14,12 @@
 //! Layouts: weights `[depth block][panel][depth][columns]`, activations `[depth block][row tile][depth][rows]`.
 
 use super::buffer::{Buffer, Shared};
-use super::pool::{Pool, run_parts, share};
-use super::simd::Simd;
-use super::tile::TileF32;
-use super::{Activation, Isa, Kernel, Layer, Output, Workspace, check, math};
+use super::pool::{Pool, part, run_parts};
+use super::tile::{self, TileF32};
+use super::{Activation, Isa, Layer, Output, Workspace, check, check_same_isa, math};
 use crate::error::{Error, Result};
+use simd::{Simd, Task};
+use std::ptr::NonNull;
 
 /// Depth of a block.
 const DEPTH: usize = 256;
@@ -84,6 +85,7 @@ impl PackedF32 {
         pool: &dyn Pool,
     ) -> Result<()> {
         let Some(&Layer { weight: &Self { isa, inputs, .. }, .. }) = layers.first() else { return Ok(()) };
+        check_same_isa(isa, layers.iter().map(|layer| layer.weight.isa))?;
         for Layer { weight, y, .. } in &layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
             check("the result of a linear layer", y.len(), rows, weight.outputs)?;
@@ -174,7 +176,7 @@ impl Tiles {
 
     /// The rows of a tile.
     pub(super) fn range(self, tile: usize) -> std::ops::Range<usize> {
-        share(self.rows, self.count, tile)
+        part(self.rows, self.count, tile)
     }
 }
 
@@ -209,13 +211,16 @@ struct Product<'a> {
     y: Shared<f32>,
 }
 
-impl Kernel for Product<'_> {
+impl Task for Product<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let PackedF32 { outputs, inputs, ref weights, ref bias, .. } = *self.weight;
         let columns = S::TILE_F32.1 * S::LANES;
         let padded = outputs.next_multiple_of(columns);
         let (weights, bias) = (weights.as_ref().as_ptr(), bias.as_ref());
+        let biases = (!bias.is_empty()).then(|| NonNull::from(bias).cast::<f32>());
         let (tiles, total) = (self.tiles, self.tiles.rows);
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_F32.0).max(1);
         let activation = self.output.activation();
@@ -247,17 +252,13 @@ impl Kernel for Product<'_> {
                                     y,
                                     y_stride: outputs,
                                     width,
-                                    add: if first { self.output.addend(y) } else { y },
-                                    bias: if first && !bias.is_empty() {
-                                        bias.as_ptr().add(column)
-                                    } else {
-                                        std::ptr::null()
-                                    },
+                                    add: if first { self.output.addend(y) } else { NonNull::new(y) },
+                                    bias: if first { biases.map(|bias| bias.add(column)) } else { None },
                                 };
-                                S::tile_f32(rows.len(), &job);
+                                tile::f32(simd, rows.len(), &job);
                                 if last && activation != Activation::None {
                                     for r in 0..rows.len() {
-                                        math::activate::<S>(activation, y.add(r * outputs), width);
+                                        math::activate(simd, activation, y.add(r * outputs), width);
                                     }
                                 }
                             }
