@@ -1,1 +1,3 @@
+//! Nanoseconds of the decoder's parts and of whole pictures.
+
 fn main() {}

@@ -2,7 +2,7 @@
 
 use crate::products::layer;
 use crate::{Clock, Rng};
-use kernels::{Activation, Attention, Isa, Output, Packed, Pool, Result, Serial, Workspace, layer_norm, multiply};
+use kernels::{Activation, Attention, Isa, Layer, Output, Packed, Result, Serial, Workspace, layer_norm, multiply};
 
 const CHANNELS: usize = 768;
 const HEADS: usize = 12;
@@ -14,7 +14,7 @@ const PATCH_SIZE: usize = 3 * 32 * 32;
 /// The gain and the bias of a norm.
 type Norm = (Vec<f32>, Vec<f32>);
 
-struct Layer {
+struct Block {
     norms: [Norm; 2],
     qkv: [Packed; 3],
     out: Packed,
@@ -25,7 +25,7 @@ struct Layer {
 struct Tower {
     isa: Isa,
     patch: Packed,
-    layers: Vec<Layer>,
+    layers: Vec<Block>,
     projection: Packed,
 }
 
@@ -46,14 +46,14 @@ impl Tower {
             let qkv = [linear(CHANNELS, CHANNELS)?, linear(CHANNELS, CHANNELS)?, linear(CHANNELS, CHANNELS)?];
             let out = linear(CHANNELS, CHANNELS)?;
             let (fc1, fc2) = (linear(4 * CHANNELS, CHANNELS)?, linear(CHANNELS, 4 * CHANNELS)?);
-            layers.push(Layer { norms, qkv, out, fc1, fc2 });
+            layers.push(Block { norms, qkv, out, fc1, fc2 });
         }
         let projection = layer(isa, false, &mut rng, 512, CHANNELS)?;
         Ok(Self { isa, patch, layers, projection })
     }
 
-    fn norm(&self, x: &[f32], (gain, bias): &Norm) -> Result<Vec<f32>> {
-        layer_norm(self.isa, x, x.len() / CHANNELS, gain, bias, 1e-5, &Serial as &dyn Pool)
+    fn norm(&self, x: &[f32], (gain, bias): &Norm, y: &mut [f32]) -> Result<()> {
+        layer_norm(self.isa, x, [gain, bias], 1e-5, y, &Serial)
     }
 
     /// With `skip` the last layer computes its MLP for the class tokens alone.
@@ -66,20 +66,24 @@ impl Tower {
         clock: Clock,
     ) -> Result<(Vec<f32>, Times)> {
         let plain = Output::Set(Activation::None);
-        let mut run = |layers: &[(&Packed, Output<'_>)], x: &[f32], rows, pooled: &[usize]| {
-            multiply(layers, x, rows, pooled, workspace, &Serial)
+        let mut run = |weight: &Packed, output, x: &[f32], rows, fine: &[usize], y: &mut [f32]| {
+            multiply(vec![Layer { weight, output, y }], x, rows, fine, workspace, &Serial)
         };
         let mut times = Times::new();
         let start = clock();
-        let embedded = run(&[(&self.patch, plain)], patches, batch * PATCHES, &[])?.remove(0);
-        let mut x = Vec::with_capacity(batch * TOKENS * CHANNELS);
+        let mut embedded = vec![0.0; batch * PATCHES * CHANNELS];
+        run(&self.patch, plain, patches, batch * PATCHES, &[], &mut embedded)?;
+        let mut normed = Vec::with_capacity(batch * TOKENS * CHANNELS);
         for patches in embedded.chunks(PATCHES * CHANNELS) {
-            x.extend([0.1; CHANNELS]);
-            x.extend(patches);
+            normed.extend([0.1; CHANNELS]);
+            normed.extend(patches);
         }
-        x = self.norm(&x, &self.layers[0].norms[0])?;
-        let mut pooled: Vec<usize> = (0..batch).map(|image| image * TOKENS).collect();
-        let mut attention_workspace = Workspace::new();
+        let mut x = vec![0.0; normed.len()];
+        self.norm(&normed, &self.layers[0].norms[0], &mut x)?;
+        let mut fine: Vec<usize> = (0..batch).map(|image| image * TOKENS).collect();
+        let mut qkv = [(); 3].map(|()| vec![0.0; x.len()]);
+        let (mut attended, mut wide) = (vec![0.0; x.len()], vec![0.0; 4 * x.len()]);
+        let [mut qkv_workspace, mut attention_workspace] = [Workspace::new(), Workspace::new()];
         times.push(("start", clock() - start));
         for (index, layer) in self.layers.iter().enumerate() {
             let mut last = clock();
@@ -88,9 +92,10 @@ impl Tower {
                 times.push((what, now - std::mem::replace(&mut last, now)));
             };
             let mut rows = batch * TOKENS;
-            let normed = self.norm(&x, &layer.norms[0])?;
+            self.norm(&x, &layer.norms[0], &mut normed)?;
             took("norm");
-            let qkv = run(&layer.qkv.each_ref().map(|weight| (weight, plain)), &normed, rows, &pooled)?;
+            let layers = layer.qkv.iter().zip(&mut qkv).map(|(weight, y)| Layer { weight, output: plain, y });
+            multiply(layers.collect(), &normed, rows, &fine, &mut qkv_workspace, &Serial)?;
             took("qkv");
             let attention = Attention {
                 batch,
@@ -100,25 +105,29 @@ impl Tower {
                 head_size: CHANNELS / HEADS,
                 causal: false,
             };
-            let mut attended =
-                attention.run(self.isa, [&qkv[0], &qkv[1], &qkv[2]], &mut attention_workspace, &Serial)?;
+            let parts: [&[f32]; 3] = [&qkv[0], &qkv[1], &qkv[2]];
+            attention.run(self.isa, parts, &mut attended, &mut attention_workspace, &Serial)?;
             took("attention");
             if skip && index + 1 == self.layers.len() {
-                (attended, x, rows, pooled) = (class_tokens(&attended), class_tokens(&x), batch, (0..batch).collect());
+                (attended, x, rows, fine) = (class_tokens(&attended), class_tokens(&x), batch, (0..batch).collect());
+                normed.truncate(x.len());
             }
-            x = run(&[(&layer.out, Output::Add(&x))], &attended, rows, &pooled)?.remove(0);
+            run(&layer.out, Output::Add, &attended, rows, &fine, &mut x)?;
             took("out");
-            let normed = self.norm(&x, &layer.norms[1])?;
+            self.norm(&x, &layer.norms[1], &mut normed)?;
             took("norm");
-            let wide = run(&[(&layer.fc1, Output::Set(Activation::QuickGelu))], &normed, rows, &pooled)?.remove(0);
+            let wide = &mut wide[..rows * 4 * CHANNELS];
+            run(&layer.fc1, Output::Set(Activation::QuickGelu), &normed, rows, &fine, wide)?;
             took("fc1");
-            x = run(&[(&layer.fc2, Output::Add(&x))], &wide, rows, &pooled)?.remove(0);
+            run(&layer.fc2, Output::Add, wide, rows, &fine, &mut x)?;
             took("fc2");
         }
         let end = clock();
         let class = if skip { x } else { class_tokens(&x) };
-        let class = self.norm(&class, &self.layers[0].norms[0])?;
-        let embeddings = run(&[(&self.projection, plain)], &class, batch, &[])?.remove(0);
+        let mut pooled = vec![0.0; class.len()];
+        self.norm(&class, &self.layers[0].norms[0], &mut pooled)?;
+        let mut embeddings = vec![0.0; batch * self.projection.outputs()];
+        run(&self.projection, plain, &pooled, batch, &[], &mut embeddings)?;
         times.push(("end", clock() - end));
         Ok((embeddings, times))
     }
