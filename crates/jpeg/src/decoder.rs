@@ -156,7 +156,7 @@ impl<'a> Decoder<'a> {
         let Self { parser, frame, colors, first, order, isa } = self;
         let mut rows = Rows::new(&frame, colors, scale, area, isa)?;
         let mut bands = Bands::new(order, parser, frame.clone(), first)?;
-        rows.set_quantizers(&bands.quantizers);
+        rows.set_quantizers(bands.quantizers());
         for band in 0..frame.bands {
             rows.begin_band(band);
             bands.read(band, &mut rows)?;
