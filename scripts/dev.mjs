@@ -1,4 +1,4 @@
-// npm run dev: the demo from Vite's development server, which reloads as www/ and src/web change.
+// npm run dev: the demo from Vite's development server, which reloads as www/ and web change.
 
 import { spawn } from "node:child_process";
 import { chosenFlavours } from "./build/flavours.mjs";

@@ -15,9 +15,9 @@ await main(async () => {
   await buildPackage(await setUpBuild()); // the sources import what the builds of the wasm write
   await ensureDocsTools();
 
-  step("Writing the reference of the npm package", "from the types and comments of src/web");
+  step("Writing the reference of the npm package", "from the types and comments of web");
   await typedoc([
-    ...["--entryPoints", "src/web/index.ts", "--tsconfig", "tsconfig.json", "--out", inRoot("target", "docs", "javascript")],
+    ...["--entryPoints", "web/index.ts", "--tsconfig", "tsconfig.json", "--out", inRoot("target", "docs", "javascript")],
     ...["--name", "clip-vision", "--readme", "none", "--excludePrivate", "--excludeExternals", "--disableSources"],
     ...["--validation.notDocumented", "true", "--treatWarningsAsErrors", "--logLevel", "Warn"],
   ]);

@@ -29,7 +29,15 @@ use text::TextState;
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
 /// How a model is loaded.
+///
+/// ```
+/// use clip_vision::{Options, Precision};
+///
+/// let options = Options::default().precision(Precision::Int8).normalize(false);
+/// assert_eq!(options.precision, Precision::Int8);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// The arithmetic. Default [`Precision::Stored`], which of a checkpoint is [`Precision::F32`].
     pub precision: Precision,
@@ -42,6 +50,26 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self { precision: Precision::default(), device: Device::Cpu, normalize: true }
+    }
+}
+
+impl Options {
+    /// The same with another arithmetic.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// The same on another device.
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// The same with embeddings of length 1, or of the length that the model gives them.
+    pub fn normalize(mut self, normalize: bool) -> Self {
+        self.normalize = normalize;
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 //! with candle's tensors at its edge.
 
 use crate::error::Result;
+pub use crate::preprocess::PreprocessConfig;
 use candle_core::{Device, Tensor};
 pub use pixels::{Decode, Limits, Measured, ResizeFilter};
 use std::path::Path;

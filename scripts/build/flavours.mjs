@@ -1,4 +1,4 @@
-// The wasm builds, in one table: a browser downloads exactly one of them, and src/web/flavour.ts picks the best that it can run.
+// The wasm builds, in one table: a browser downloads exactly one of them, and web/worker/flavour.ts picks the best that it can run.
 // Each has its own target folder, since cargo rebuilds everything whenever RUSTFLAGS change.
 
 import { dist, inRoot } from "../lib/paths.mjs";

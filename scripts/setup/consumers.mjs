@@ -18,7 +18,7 @@ export async function ensureConsumers() {
 
 /** `npm pack`, and `npm install` of what it made. */
 async function ensureInstalled() {
-  const hash = hashOf([...filesUnder([path.relative(inRoot(), dist), "src/web"]), inRoot("package.json")]);
+  const hash = hashOf([...filesUnder([path.relative(inRoot(), dist), "web"]), inRoot("package.json")]);
   if (isDone("consumers-package", hash, [tarball, path.join(folder, "node_modules", "clip-vision", "package.json")])) return;
   forget("consumers-package");
   const { name, version } = JSON.parse(readFileSync(inRoot("package.json"), "utf8"));

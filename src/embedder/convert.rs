@@ -50,6 +50,7 @@ impl FromStr for StoredPrecision {
 
 /// How a model is converted.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ConvertOptions {
     /// In what the weights are stored. Default [`StoredPrecision::F16`].
     pub precision: StoredPrecision,
@@ -60,6 +61,20 @@ pub struct ConvertOptions {
 impl Default for ConvertOptions {
     fn default() -> Self {
         Self { precision: StoredPrecision::F16, vision_only: false }
+    }
+}
+
+impl ConvertOptions {
+    /// The same with weights stored in another precision.
+    pub fn precision(mut self, precision: StoredPrecision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// The same with or without the text tower and the tokenizer.
+    pub fn vision_only(mut self, vision_only: bool) -> Self {
+        self.vision_only = vision_only;
+        self
     }
 }
 

@@ -20,7 +20,8 @@ use std::sync::Mutex;
 ///
 /// ```no_run
 /// # fn read(file: &str, range: std::ops::Range<u64>) -> Vec<u8> { Vec::new() }
-/// use clip_vision::{Loader, Options};
+/// use clip_vision::Options;
+/// use clip_vision::model::Loader;
 /// # let config = Vec::new(); // the bytes of config.json
 /// let mut loader = Loader::new(&config, None, Options::default())?;
 /// while let Some(range) = loader.wanted() {

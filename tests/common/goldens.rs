@@ -3,7 +3,8 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use super::{cosine, max_difference};
-use clip_vision::{ClipVision, Image, ModelFiles, Options, VisionStage};
+use clip_vision::model::VisionStage;
+use clip_vision::{ClipVision, Image, ModelFiles, Options};
 use safetensors::SafeTensors;
 
 /// The golden models.

@@ -1,6 +1,6 @@
 //! Matrix products in 8 bits: a quarter of the memory, three to four times the speed.
 //!
-//! **Weights** have 8 bits, symmetric, one step for each output (row of the checkpoint), quantised row by row while they
+//! **Weights** have 8 bits, symmetric, one step for each output (row of the checkpoint), quantized row by row while they
 //! are read. **Activations** have 7 bits, 0..=127, with a step and a zero point for each token, found on the fly. Seven,
 //! since that is what the dot product of relaxed SIMD takes as its second operand (`relaxed.rs`); a zero point, since what
 //! comes out of a GELU is almost all on one side of zero, and would otherwise waste a whole bit.
@@ -14,7 +14,7 @@
 //! rows of the product, which are summed when they are written. Of what the arithmetic costs in accuracy, most comes by
 //! way of these, and they are one row in fifty.
 //!
-//! Where [`Rotation::On`] says so, weights and activations are turned before they are quantised, against outliers
+//! Where [`Rotation::On`] says so, weights and activations are rotated before they are quantized, against outliers
 //! (`rotate.rs`).
 //!
 //! Layouts, with G = 4 products a lane (2 in plain SIMD): weights `[panel][depth / G][columns][G]`, activations
@@ -23,13 +23,14 @@
 
 use super::buffer::{Buffer, Shared};
 use super::matmul::Tiles;
-use super::pool::{Pool, run_parts, share, split};
-use super::quantise::{self, Quantiser};
+use super::pool::{Pool, part, run_parts, split};
+use super::quantize::{self, Quantizer};
 use super::rotate;
-use super::simd::Simd;
-use super::tile::TileInt8;
-use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
+use super::tile::{self, TileInt8};
+use super::{Activation, Isa, Output, Workspace, check, check_same_isa, math};
 use crate::error::{Error, Result};
+use simd::{Shape, Simd, Task};
+use std::ptr::NonNull;
 
 /// The largest activation.
 pub(super) const LEVELS: f32 = 127.0;
@@ -40,7 +41,7 @@ pub(super) const FINE_LEVELS: f32 = 16_383.0;
 /// Rows that go past all panels together: 240 × 3072 bytes are 720 kB.
 const ROWS_PER_BLOCK: usize = 240;
 
-/// Whether to turn weights and activations before they are quantised.
+/// Whether to rotate weights and activations before they are quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
     /// As they are: for inputs without outliers, such as pixels.
@@ -58,20 +59,25 @@ pub struct PackedInt8 {
     block: usize,
     signs: Buffer<f32>,
     weights: Buffer<i8>,
-    /// Whether the [sums](quantise::sums_fit) of all rows fit.
+    /// Whether the [sums](quantize::sums_fit) of all rows fit.
     sums_fit: bool,
     /// The weights' step; this and the next two have one value for each column of every panel.
     scale: Buffer<f32>,
-    /// The sum of the quantised weights.
+    /// The sum of the quantized weights.
     sums: Buffer<i32>,
     bias: Buffer<f32>,
+}
+
+/// `inputs` of a product in 8 bits, filled up to whole vectors and an even number of groups.
+fn padded_depth(shape: Shape, inputs: usize) -> usize {
+    inputs.next_multiple_of(shape.lanes.max(2 * shape.group))
 }
 
 /// Takes the rows of a weight one by one; see [`PackedInt8::builder`].
 pub struct PackedInt8Builder {
     packed: PackedInt8,
     rows: usize,
-    quantiser: Box<Quantiser>,
+    quantizer: Box<Quantizer>,
 }
 
 impl PackedInt8 {
@@ -81,9 +87,9 @@ impl PackedInt8 {
     /// [`Error::OutOfMemory`].
     pub fn builder(isa: Isa, outputs: usize, inputs: usize, rotation: Rotation) -> Result<PackedInt8Builder> {
         let shape = isa.shape();
-        let (block, signs) = quantise::signs(inputs, rotation)?;
+        let (block, signs) = quantize::signs(inputs, rotation)?;
         let padded = outputs.next_multiple_of(shape.int8_columns);
-        let depth = shape.int8_depth(inputs);
+        let depth = padded_depth(shape, inputs);
         let packed = Self {
             isa,
             outputs,
@@ -96,7 +102,7 @@ impl PackedInt8 {
             sums: Buffer::zeroed(padded)?,
             bias: Buffer::zeroed(padded)?,
         };
-        Ok(PackedInt8Builder { packed, rows: 0, quantiser: Box::new(Quantiser::new(isa, inputs, rotation)?) })
+        Ok(PackedInt8Builder { packed, rows: 0, quantizer: Box::new(Quantizer::new(isa, inputs, rotation)?) })
     }
 
     /// An error unless row `index` of `len` values is one of this weight.
@@ -113,7 +119,7 @@ impl PackedInt8 {
     fn set_row(&mut self, index: usize, row: &[i8], step: f32) {
         let shape = self.isa.shape();
         let (columns, group) = (shape.int8_columns, shape.group);
-        let depth = shape.int8_depth(self.inputs);
+        let depth = padded_depth(shape, self.inputs);
         let (panel, column) = (index / columns, index % columns);
         let place = &mut self.weights.as_mut()[panel * columns * depth..][..columns * depth];
         let mut sum = 0;
@@ -123,7 +129,7 @@ impl PackedInt8 {
                 sum += i32::from(w);
             }
         }
-        self.sums_fit &= quantise::sums_fit(row);
+        self.sums_fit &= quantize::sums_fit(row);
         self.scale.as_mut()[index] = step;
         self.sums.as_mut()[index] = sum;
     }
@@ -143,7 +149,7 @@ impl PackedInt8 {
         self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights, which are turned alike: (rows, outputs) of each. The rows
+    /// Multiplies `x` (rows, inputs) with each of the weights, which are rotated alike: (rows, outputs) of each. The rows
     /// named by `pooled`, in order, have 14 bits.
     ///
     /// # Errors
@@ -157,32 +163,33 @@ impl PackedInt8 {
         pool: &dyn Pool,
     ) -> Result<Vec<Vec<f32>>> {
         let Some(&(first, _)) = layers.first() else { return Ok(Vec::new()) };
+        check_same_isa(first.isa, layers.iter().map(|(weight, _)| weight.isa))?;
         let mut results = Vec::with_capacity(layers.len());
         for (weight, output) in layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.room(rows, weight.outputs)?);
+            results.push(output.reserve(rows, weight.outputs)?);
         }
         if layers.iter().any(|(weight, _)| weight.block != first.block) {
-            return Err(Error::Compute("kernels: weights turned otherwise".to_owned()));
+            return Err(Error::Compute("kernels: weights rotated otherwise".to_owned()));
         }
         let shape = first.isa.shape();
-        let depth = shape.int8_depth(first.inputs) / shape.group;
+        let depth = padded_depth(shape, first.inputs) / shape.group;
         let tiles = cut(rows, pooled, shape.int8_rows)?;
         let packed_rows = tiles.last().map_or(0, |tile| tile.begin + tile.height());
         let packed = workspace.bytes.at_least(packed_rows * depth * 4)?;
         let zero = workspace.ints.at_least(packed_rows)?;
-        let turned_len = first.signs.as_ref().len();
+        let rotated_len = first.signs.as_ref().len();
         let tasks = split(tiles.len(), pool);
-        let (step, turned) = workspace.floats.at_least(packed_rows + tasks * turned_len)?.split_at_mut(packed_rows);
+        let (step, rotated) = workspace.floats.at_least(packed_rows + tasks * rotated_len)?.split_at_mut(packed_rows);
 
         let target = (Shared::new(packed), Shared::new(step), Shared::new(zero));
-        let turned = Shared::new(turned);
+        let rotated = Shared::new(rotated);
         pool.run(tasks, &|task| {
             let (packed, step, zero) = target;
             // SAFETY: there is a row of them for each task.
-            let turned = Shared::at(unsafe { turned.get().add(task * turned_len) });
-            for tile in &tiles[share(tiles.len(), tasks, task)] {
-                first.isa.run(Quantise { weight: first, x, tile, packed, step, zero, turned });
+            let rotated = Shared::at(unsafe { rotated.get().add(task * rotated_len) });
+            for tile in &tiles[part(tiles.len(), tasks, task)] {
+                first.isa.run(QuantizeTile { weight: first, x, tile, packed, step, zero, rotated });
             }
         });
 
@@ -214,14 +221,14 @@ struct Tile {
     rows: std::ops::Range<usize>,
     /// Packed rows before it.
     begin: usize,
-    /// Whether it is one row, in two halves.
-    halves: bool,
+    /// Whether it is one row of 14 bits, split in two of seven.
+    split: bool,
 }
 
 impl Tile {
     /// Packed rows.
     fn height(&self) -> usize {
-        if self.halves { 2 } else { self.rows.len() }
+        if self.split { 2 } else { self.rows.len() }
     }
 }
 
@@ -236,11 +243,11 @@ fn cut(rows: usize, pooled: &[usize], tallest: usize) -> Result<Vec<Tile>> {
         let between = Tiles::new(pooled - row, tallest);
         for tile in 0..between.count {
             let range = between.range(tile);
-            tiles.push(Tile { rows: row + range.start..row + range.end, begin: begin + range.start, halves: false });
+            tiles.push(Tile { rows: row + range.start..row + range.end, begin: begin + range.start, split: false });
         }
         begin += pooled - row;
         if pooled < rows {
-            tiles.push(Tile { rows: pooled..pooled + 1, begin, halves: true });
+            tiles.push(Tile { rows: pooled..pooled + 1, begin, split: true });
             begin += 2;
         }
         row = pooled + 1;
@@ -255,7 +262,7 @@ impl PackedInt8Builder {
     /// [`Error::Weights`] for a row of another length, or one too many.
     pub fn push_row(&mut self, row: &[f32]) -> Result<(&[i8], f32)> {
         self.packed.check_row(self.rows, row.len())?;
-        let (row, step) = self.quantiser.quantise(row);
+        let (row, step) = self.quantizer.quantize(row);
         self.packed.set_row(self.rows, row, step);
         self.rows += 1;
         Ok((row, step))
@@ -265,7 +272,7 @@ impl PackedInt8Builder {
     ///
     /// # Errors
     /// As [`push_row`](Self::push_row).
-    pub fn push_quantised(&mut self, row: &[i8]) -> Result<()> {
+    pub fn push_quantized(&mut self, row: &[i8]) -> Result<()> {
         self.packed.check_row(self.rows, row.len())?;
         self.packed.set_row(self.rows, row, 0.0);
         self.rows += 1;
@@ -302,8 +309,8 @@ impl PackedInt8Builder {
     }
 }
 
-/// Quantises and packs the rows of one tile.
-struct Quantise<'a> {
+/// Quantizes and packs the rows of one tile.
+struct QuantizeTile<'a> {
     weight: &'a PackedInt8,
     x: &'a [f32],
     tile: &'a Tile,
@@ -311,25 +318,27 @@ struct Quantise<'a> {
     step: Shared<f32>,
     zero: Shared<i32>,
     /// A row, for the rotation.
-    turned: Shared<f32>,
+    rotated: Shared<f32>,
 }
 
-impl Kernel for Quantise<'_> {
+impl Task for QuantizeTile<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let PackedInt8 { inputs, block, ref signs, .. } = *self.weight;
-        let depth = self.weight.isa.shape().int8_depth(inputs);
-        let Tile { begin, halves, .. } = *self.tile;
+        let depth = padded_depth(self.weight.isa.shape(), inputs);
+        let Tile { begin, split: is_split, .. } = *self.tile;
         let height = self.tile.height();
-        let levels = if halves { FINE_LEVELS } else { LEVELS };
+        let levels = if is_split { FINE_LEVELS } else { LEVELS };
         let whole = inputs - inputs % S::LANES;
         for (r, row) in self.tile.rows.clone().enumerate() {
             let mut x = &self.x[row * inputs..][..inputs];
             if block > 1 {
                 // SAFETY: all three have the length of a row, and `rotate::block` chose the blocks for it.
                 x = unsafe {
-                    rotate::rotate::<S>(x.as_ptr(), signs.as_ref().as_ptr(), self.turned.get(), inputs, block);
-                    std::slice::from_raw_parts(self.turned.get(), inputs)
+                    rotate::rotate(simd, x.as_ptr(), signs.as_ref().as_ptr(), self.rotated.get(), inputs, block);
+                    std::slice::from_raw_parts(self.rotated.get(), inputs)
                 };
             }
             // SAFETY: vectors lie within the row or the buffer; the tile's place has `depth / GROUP · height` groups, and
@@ -337,9 +346,9 @@ impl Kernel for Quantise<'_> {
             unsafe {
                 let mut tail = [0f32; 16];
                 tail[..x.len() - whole].copy_from_slice(&x[whole..]);
-                let (step, zero) = range::<S>(x, whole, &tail, levels);
+                let (step, zero) = range(simd, x, whole, &tail, levels);
                 let (steps, zeros) = (self.step.get().add(begin + r), self.zero.get().add(begin + r));
-                if halves {
+                if is_split {
                     steps.cast::<[f32; 2]>().write([step * 128.0, step]);
                     zeros.cast::<[i32; 2]>().write([zero as i32 >> 7, zero as i32 & 127]);
                 } else {
@@ -347,20 +356,20 @@ impl Kernel for Quantise<'_> {
                     zeros.write(zero as i32);
                 }
 
-                let (inverse, zero) = (S::splat(if step > 0.0 { 1.0 / step } else { 0.0 }), S::splat(zero));
+                let (inverse, zero) = (simd.splat(if step > 0.0 { 1.0 / step } else { 0.0 }), simd.splat(zero));
                 let place = self.packed.get().add(begin * (depth / S::GROUP) * 4 + r * 4);
                 let mut i = 0;
                 while i < depth {
-                    let values = if i < whole { S::load(x.as_ptr().add(i)) } else { S::load(tail.as_ptr()) };
-                    let q = S::add(S::mul(values, inverse), zero);
-                    let q = S::round_int(S::max(S::min(q, S::splat(levels)), S::splat(0.0)));
+                    let values = if i < whole { simd.load(x.as_ptr().add(i)) } else { simd.load(tail.as_ptr()) };
+                    let q = simd.add(simd.mul(values, inverse), zero);
+                    let q = simd.round_int(simd.max(simd.min(q, simd.splat(levels)), simd.splat(0.0)));
                     let place = place.add(i / S::GROUP * height * 4);
-                    if halves {
-                        let [upper, lower] = S::halves(q);
-                        S::store_groups(place, height * 4, upper);
-                        S::store_groups(place.add(4), height * 4, lower);
+                    if is_split {
+                        let [upper, lower] = simd.split_14(q);
+                        simd.store_groups(place, height * 4, upper);
+                        simd.store_groups(place.add(4), height * 4, lower);
                     } else {
-                        S::store_groups(place, height * 4, q);
+                        simd.store_groups(place, height * 4, q);
                     }
                     i += S::LANES;
                 }
@@ -371,20 +380,20 @@ impl Kernel for Quantise<'_> {
 
 /// The step and the zero point, an integer in 0..=`levels`, of a row; zero is always within the range.
 #[inline(always)]
-unsafe fn range<S: Simd>(x: &[f32], whole: usize, tail: &[f32; 16], levels: f32) -> (f32, f32) {
+fn range<S: Simd>(simd: S, x: &[f32], whole: usize, tail: &[f32; 16], levels: f32) -> (f32, f32) {
     // SAFETY: vectors lie within the row or the buffer.
     unsafe {
-        let (mut low, mut high) = (S::load(tail.as_ptr()), S::load(tail.as_ptr()));
+        let (mut low, mut high) = (simd.load(tail.as_ptr()), simd.load(tail.as_ptr()));
         let mut i = 0;
         while i < whole {
-            let values = S::load(x.as_ptr().add(i));
-            low = S::min(low, values);
-            high = S::max(high, values);
+            let values = simd.load(x.as_ptr().add(i));
+            low = simd.min(low, values);
+            high = simd.max(high, values);
             i += S::LANES;
         }
         let (mut lows, mut highs) = ([0f32; 16], [0f32; 16]);
-        S::store(lows.as_mut_ptr(), low);
-        S::store(highs.as_mut_ptr(), high);
+        simd.store(lows.as_mut_ptr(), low);
+        simd.store(highs.as_mut_ptr(), high);
         let low = lows.iter().fold(0f32, |low, &x| if x < low { x } else { low });
         let high = highs.iter().fold(0f32, |high, &x| if x > high { x } else { high });
         let step = (high - low) / levels;
@@ -405,14 +414,16 @@ struct Product<'a> {
     y: Shared<f32>,
 }
 
-impl Kernel for Product<'_> {
+impl Task for Product<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let PackedInt8 { outputs, inputs, ref weights, ref scale, ref sums, ref bias, .. } = *self.weight;
         let (weights, scale) = (weights.as_ref().as_ptr(), scale.as_ref().as_ptr());
-        let (sums, bias) = (sums.as_ref().as_ptr(), bias.as_ref().as_ptr());
+        let (sums, bias) = (sums.as_ref().as_ptr(), NonNull::from(bias.as_ref()).cast::<f32>());
         let columns = S::TILE_INT8.1 * S::LANES;
-        let depth = self.weight.isa.shape().int8_depth(inputs) / S::GROUP;
+        let depth = padded_depth(self.weight.isa.shape(), inputs) / S::GROUP;
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_INT8.0).max(1);
         let activation = self.output.activation();
         for tiles in self.tiles.chunks(tiles_per_block) {
@@ -420,7 +431,7 @@ impl Kernel for Product<'_> {
                 let column = panel * columns;
                 let width = columns.min(outputs - column);
                 for tile in tiles {
-                    // SAFETY: the layouts are those of `push_row` and `Quantise`; tasks write disjoint panels.
+                    // SAFETY: the layouts are those of `push_row` and `QuantizeTile`; tasks write disjoint panels.
                     unsafe {
                         let at = tile.rows.start * outputs + column;
                         let y = self.y.get().add(at);
@@ -438,12 +449,12 @@ impl Kernel for Product<'_> {
                             y_stride: outputs,
                             width,
                             add: self.output.residual(at),
-                            halves: tile.halves,
+                            split: tile.split,
                         };
-                        S::tile_int8(tile.height(), &job);
+                        tile::int8(simd, tile.height(), &job);
                         if activation != Activation::None {
                             for r in 0..tile.rows.len() {
-                                math::activate::<S>(activation, y.add(r * outputs), width);
+                                math::activate(simd, activation, y.add(r * outputs), width);
                             }
                         }
                     }

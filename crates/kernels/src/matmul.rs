@@ -1,6 +1,6 @@
 //! f32 matrix products with packed weights: `activation(x · Wᵀ + bias)`, or `residual + x · Wᵀ + bias`.
 //!
-//! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes turned round, since here `x` is small and `W`
+//! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes the other way round, since here `x` is small and `W`
 //! large. From the outside in:
 //!
 //! 1. tasks: ranges of columns, of all layers that share `x`;
@@ -14,11 +14,12 @@
 //! Layouts: weights `[depth block][panel][depth][columns]`, activations `[depth block][row tile][depth][rows]`.
 
 use super::buffer::{Buffer, Shared};
-use super::pool::{Pool, run_parts, share};
-use super::simd::Simd;
-use super::tile::TileF32;
-use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
+use super::pool::{Pool, part, run_parts};
+use super::tile::{self, TileF32};
+use super::{Activation, Isa, Output, Workspace, check, check_same_isa, math};
 use crate::error::{Error, Result};
+use simd::{Simd, Task};
+use std::ptr::NonNull;
 
 /// Depth of a block.
 const DEPTH: usize = 256;
@@ -84,10 +85,11 @@ impl PackedF32 {
         pool: &dyn Pool,
     ) -> Result<Vec<Vec<f32>>> {
         let Some(&(&Self { isa, inputs, .. }, _)) = layers.first() else { return Ok(Vec::new()) };
+        check_same_isa(isa, layers.iter().map(|(weight, _)| weight.isa))?;
         let mut results = Vec::with_capacity(layers.len());
         for (weight, output) in layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.room(rows, weight.outputs)?);
+            results.push(output.reserve(rows, weight.outputs)?);
         }
         let shape = isa.shape();
         let tiles = Tiles::new(rows, shape.f32_rows);
@@ -179,7 +181,7 @@ impl Tiles {
 
     /// The rows of a tile.
     pub(super) fn range(self, tile: usize) -> std::ops::Range<usize> {
-        share(self.rows, self.count, tile)
+        part(self.rows, self.count, tile)
     }
 }
 
@@ -214,13 +216,16 @@ struct Product<'a> {
     y: Shared<f32>,
 }
 
-impl Kernel for Product<'_> {
+impl Task for Product<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let PackedF32 { outputs, inputs, ref weights, ref bias, .. } = *self.weight;
         let columns = S::TILE_F32.1 * S::LANES;
         let padded = outputs.next_multiple_of(columns);
         let (weights, bias) = (weights.as_ref().as_ptr(), bias.as_ref());
+        let biases = (!bias.is_empty()).then(|| NonNull::from(bias).cast::<f32>());
         let (tiles, total) = (self.tiles, self.tiles.rows);
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_F32.0).max(1);
         let activation = self.output.activation();
@@ -252,17 +257,13 @@ impl Kernel for Product<'_> {
                                     y,
                                     y_stride: outputs,
                                     width,
-                                    add: if first { self.output.residual(at) } else { y },
-                                    bias: if first && !bias.is_empty() {
-                                        bias.as_ptr().add(column)
-                                    } else {
-                                        std::ptr::null()
-                                    },
+                                    add: if first { self.output.residual(at) } else { NonNull::new(y) },
+                                    bias: if first { biases.map(|bias| bias.add(column)) } else { None },
                                 };
-                                S::tile_f32(rows.len(), &job);
+                                tile::f32(simd, rows.len(), &job);
                                 if last && activation != Activation::None {
                                     for r in 0..rows.len() {
-                                        math::activate::<S>(activation, y.add(r * outputs), width);
+                                        math::activate(simd, activation, y.add(r * outputs), width);
                                     }
                                 }
                             }

@@ -61,14 +61,14 @@ impl PackedBuilder {
     }
 
     /// The next row, in 8 bits already; only for a weight that is packed so.
-    pub fn push_quantised(&mut self, row: &[i8]) -> Result<()> {
+    pub fn push_quantized(&mut self, row: &[i8]) -> Result<()> {
         match self {
             Self::F32(_) => Err(Error::Compute("a row in 8 bits for a weight in single precision".to_owned())),
-            Self::Int8(builder) => builder.push_quantised(row),
+            Self::Int8(builder) => builder.push_quantized(row),
         }
     }
 
-    /// The steps of the rows that [`push_quantised`](Self::push_quantised) was given.
+    /// The steps of the rows that [`push_quantized`](Self::push_quantized) was given.
     pub fn set_steps(&mut self, steps: &[f32]) -> Result<()> {
         match self {
             Self::F32(_) => Ok(()),

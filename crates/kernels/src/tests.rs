@@ -2,6 +2,7 @@
 //! (natively) or the build (in WebAssembly) has.
 
 use super::*;
+use simd::{Simd, Task};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -164,9 +165,9 @@ fn int8_sums_of_four_products_never_overflow() {
         for largest in [64i8, 65, 127] {
             for sign in [1, -1] {
                 let row: Vec<i8> = (0..inputs).map(|i| if i < 38 { sign * largest } else { 0 }).collect();
-                assert_eq!(quantise::sums_fit(&row), largest == 64);
+                assert_eq!(quantize::sums_fit(&row), largest == 64);
                 let mut builder = PackedInt8::builder(isa, 1, inputs, Rotation::Off).unwrap();
-                builder.push_quantised(&row).unwrap();
+                builder.push_quantized(&row).unwrap();
                 builder.set_steps(&[1.0]).unwrap();
                 let weight = Packed::Int8(builder.finish(None).unwrap());
                 let expected = (37 * 127 * i32::from(sign * largest)) as f32 * (1.0 / 127.0);
@@ -231,6 +232,29 @@ fn layers_together_give_what_each_gives() {
 }
 
 #[test]
+fn layers_of_different_instruction_sets_are_an_error() {
+    let sets: Vec<Isa> = Isa::available().collect();
+    let (w, x) = ([0.5; 12], [1.0; 8]);
+    let none = Output::Set(Activation::None);
+    for pack in [
+        |isa, w: &[f32]| packed_f32(isa, w, None, 3, 4),
+        |isa, w: &[f32]| packed_int8(isa, w, None, 3, 4, Rotation::Off),
+    ] {
+        for (first, second) in sets.iter().flat_map(|first| sets.iter().map(move |second| (*first, *second))) {
+            let (a, b) = (pack(first, &w), pack(second, &w));
+            let product = multiply(&[(&a, none), (&b, none)], &x, 2, &[], &mut Workspace::new(), &Serial);
+            match product {
+                Ok(results) => assert!(first == second && results[0] == results[1], "{first:?}"),
+                Err(error) => {
+                    assert!(first != second && matches!(error, Error::Compute(_)), "{error}");
+                    assert!(error.to_string().contains(second.name()), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn int8_is_close_to_f32_even_with_outliers() {
     let mut rng = Rng(4);
     let (rows, outputs, inputs) = (20, 96, 768);
@@ -254,14 +278,15 @@ fn int8_is_close_to_f32_even_with_outliers() {
 #[test]
 fn exp_and_erf_keep_their_stated_errors() {
     struct Apply<'a>(&'a mut [f32], bool);
-    impl Kernel for Apply<'_> {
+    impl Task for Apply<'_> {
+        type Output = ();
         #[inline(always)]
-        unsafe fn run<S: simd::Simd>(self) {
+        fn run<S: Simd>(self, simd: S) {
             for x in self.0.chunks_exact_mut(S::LANES) {
                 // SAFETY: a chunk is one vector.
                 unsafe {
-                    let v = S::load(x.as_ptr());
-                    S::store(x.as_mut_ptr(), if self.1 { math::exp::<S>(v) } else { math::erf::<S>(v) });
+                    let v = simd.load(x.as_ptr());
+                    simd.store(x.as_mut_ptr(), if self.1 { math::exp(simd, v) } else { math::erf(simd, v) });
                 }
             }
         }

@@ -4,8 +4,9 @@
 use super::{WasmClipVision, answer, malformed, thrown};
 use candle_core::Tensor;
 use clip_vision::ClipVision;
-use clip_vision::VisionPass;
-use clip_vision::{Decode, Image, Measured};
+use clip_vision::Image;
+use clip_vision::image::{Decode, Measured};
+use clip_vision::model::VisionPass;
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
