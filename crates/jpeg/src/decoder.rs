@@ -6,8 +6,9 @@ use std::rc::Rc;
 use simd::Isa;
 
 use crate::bands::Bands;
+use crate::color::Colors;
 use crate::frame::{Frame, Scan};
-use crate::markers::{Colors, Event, Parser};
+use crate::markers::{Event, Parser};
 use crate::rows::Rows;
 use crate::script::Order;
 use crate::{Error, ErrorKind, Result, memory};
