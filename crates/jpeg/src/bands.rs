@@ -15,19 +15,18 @@ use crate::smooth::Progress;
 
 /// Reads bands of blocks into [`Rows`].
 pub(crate) struct Bands<'a> {
-    frame: Rc<Frame>,
-    pub(crate) quantizers: Quantizers,
+    script: Script<'a>,
     source: Source<'a>,
 }
 
 /// Where the blocks of a band come from.
 enum Source<'a> {
     /// The only scan.
-    Scan { mcus: Mcus<'a>, coding: Sequential, parser: Parser<'a> },
+    Scan(Mcus<'a>, Sequential),
     /// All scans, by way of one band's coefficients.
-    Scans { readers: Vec<ScanReader<'a>>, coefficients: Coefficients },
+    Scans(Vec<ScanReader<'a>>, Coefficients),
     /// The coefficients of the whole picture; smoothed where there is [`Progress`].
-    Coefficients { coefficients: Coefficients, progress: Option<Progress> },
+    Coefficients(Coefficients, Option<Progress>),
 }
 
 impl<'a> Bands<'a> {
@@ -36,36 +35,38 @@ impl<'a> Bands<'a> {
         let mut script = Script::new(parser, frame);
         let source = match order {
             Order::OneScan => {
-                let at = script.parser.at;
-                script.latch_quantizers(&first).map_err(|error| error.at(at))?;
-                let coding = Sequential::new(&script.parser, &first).map_err(|error| error.at(at))?;
-                let mcus = Mcus::new(&script.parser, &script.frame, &first).map_err(|error| error.at(at))?;
-                Source::Scan { mcus, coding, parser: script.parser }
+                let (mcus, coding) = script.only(&first)?;
+                Source::Scan(mcus, coding)
             }
             Order::SideBySide(scans) => {
                 script.quantizers = scans.quantizers;
-                Source::Scans { readers: scans.readers, coefficients: Coefficients::of_one_band(&script.frame)? }
+                Source::Scans(scans.readers, Coefficients::of_one_band(&script.frame)?)
             }
             Order::OneByOne => {
                 let (coefficients, progress) = script.decode_all(first)?;
-                Source::Coefficients { coefficients, progress }
+                Source::Coefficients(coefficients, progress)
             }
         };
-        Ok(Self { frame: script.frame, quantizers: script.quantizers, source })
+        Ok(Self { script, source })
+    }
+
+    /// Each component's quantizers.
+    pub(crate) fn quantizers(&self) -> &Quantizers {
+        &self.script.quantizers
     }
 
     /// Reads band `band`, the next one.
     pub(crate) fn read(&mut self, band: usize, rows: &mut Rows) -> Result<()> {
-        let Self { frame, quantizers, source } = self;
-        match source {
-            Source::Scan { mcus, coding, .. } => mcus.band(frame, band, coding, rows)?,
-            Source::Scans { readers, coefficients } => {
+        let frame = &self.script.frame;
+        match &mut self.source {
+            Source::Scan(mcus, coding) => mcus.band(frame, band, coding, rows)?,
+            Source::Scans(readers, coefficients) => {
                 coefficients.clear_for(band);
                 readers.iter_mut().try_for_each(|reader| reader.band(frame, band, coefficients))?;
-                put(frame, coefficients, None, quantizers, band, rows);
+                put(&self.script, coefficients, None, band, rows);
             }
-            Source::Coefficients { coefficients, progress } => {
-                put(frame, coefficients, progress.as_ref(), quantizers, band, rows);
+            Source::Coefficients(coefficients, progress) => {
+                put(&self.script, coefficients, progress.as_ref(), band, rows);
                 // Smoothing looks two bands back.
                 if let Some(done) = band.checked_sub(2) {
                     coefficients.release(done);
@@ -77,33 +78,27 @@ impl<'a> Bands<'a> {
 
     /// Looks whether what follows the only scan makes sense.
     pub(crate) fn finish(self) -> Result<()> {
-        let Source::Scan { mcus, mut parser, .. } = self.source else { return Ok(()) };
+        let (Source::Scan(mcus, _), mut parser) = (self.source, self.script.parser) else { return Ok(()) };
         (parser.at, parser.pending) = mcus.finish();
         parser.check_end()
     }
 }
 
 /// Puts the blocks of band `band` in `rows`.
-fn put(
-    frame: &Frame,
-    coefficients: &Coefficients,
-    progress: Option<&Progress>,
-    quantizers: &Quantizers,
-    band: usize,
-    rows: &mut Rows,
-) {
+fn put(script: &Script<'_>, held: &Coefficients, progress: Option<&Progress>, band: usize, rows: &mut Rows) {
     if !rows.needs_band() {
         return;
     }
+    let frame = &script.frame;
     for (index, component) in frame.components.iter().enumerate() {
         for y in 0..component.rows_in(band) {
             let mut put = |x, block: &[i16; 64]| rows.put(Place { component: index, x, y }, block, Extent::of(block));
-            match (progress, &quantizers[index]) {
+            match (progress, &script.quantizers[index]) {
                 (Some(progress), Some(quantizers)) => {
-                    progress.smooth_row(frame, index, coefficients, quantizers, (band, y), put);
+                    progress.smooth_row(frame, index, held, quantizers, (band, y), put);
                 }
                 _ => {
-                    let blocks = coefficients.row(index, band * component.vertical + y);
+                    let blocks = held.row(index, band * component.vertical + y);
                     (0..component.blocks_wide).zip(blocks).for_each(|(x, block)| put(x, block));
                 }
             }

@@ -34,7 +34,7 @@ impl Window {
 
     /// The next `count` (0 to 31) bits.
     #[inline(always)]
-    pub(crate) fn peek_bits(self, count: u32) -> u32 {
+    fn peek_bits(self, count: u32) -> u32 {
         ((self.bits >> 1) >> (63 - count)) as u32
     }
 
@@ -45,14 +45,6 @@ impl Window {
         self.left -= count as i32;
     }
 
-    /// The next `count` (0 to 31) bits, and moves on.
-    #[inline(always)]
-    pub(crate) fn take(&mut self, count: u32) -> u32 {
-        let bits = self.peek_bits(count);
-        self.skip(count);
-        bits
-    }
-
     /// The place of the next byte to be taken.
     pub(crate) fn at(self) -> usize {
         self.at
@@ -60,7 +52,7 @@ impl Window {
 
     /// Have more bits been read than there are?
     #[inline(always)]
-    pub(crate) fn overdrawn(self) -> bool {
+    fn overdrawn(self) -> bool {
         self.left < 0
     }
 }
@@ -81,14 +73,6 @@ pub(crate) struct Source<'a> {
 impl<'a> Source<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, open: bytes, marker: 0, restart: 0, exhausted: false }
-    }
-
-    /// Makes sure of 32 bits at least.
-    #[inline(always)]
-    pub(crate) fn refill(&mut self, window: &mut Window) {
-        if window.left < 32 {
-            *window = self.fill(*window);
-        }
     }
 
     #[inline(always)]
@@ -214,6 +198,30 @@ impl<'a> Source<'a> {
     /// Ends the scan: where the next segment is looked for, and the marker that was met already.
     pub(crate) fn finish(self, window: Window) -> (usize, u8) {
         (window.at, self.marker)
+    }
+}
+
+/// A scan's data while an MCU is decoded: the window is a copy, for the compiler to keep in registers.
+pub(crate) struct Bits<'s, 'a> {
+    pub(crate) source: &'s mut Source<'a>,
+    pub(crate) window: Window,
+}
+
+impl Bits<'_, '_> {
+    /// Makes sure of 32 bits at least.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self) {
+        if self.window.left < 32 {
+            self.window = self.source.fill(self.window);
+        }
+    }
+
+    /// The next `count` (0 to 31) bits, and moves on.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, count: u32) -> u32 {
+        let bits = self.window.peek_bits(count);
+        self.window.skip(count);
+        bits
     }
 }
 

@@ -3,6 +3,28 @@
 //! YCbCr to RGB is libjpeg's (`jdcolor.c`): 16-bit fixed point, rounded. CMYK is Pillow's: it takes all CMYK JPEGs for
 //! inverted, as Adobe writes them, and converts without a profile (`Convert.c`, `cmyk2rgb`).
 
+/// What the headers say about the meaning of the components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    /// One component.
+    Gray,
+    /// Brightness and two differences of color.
+    YCbCr,
+    /// As they are.
+    Rgb,
+    /// Adobe's, inverted.
+    Cmyk,
+    /// YCbCr in place of the first three of CMYK.
+    Ycck,
+}
+
+impl Colors {
+    /// Bytes of a pixel that is made of them.
+    pub(crate) fn channels(self) -> usize {
+        if self == Self::Gray { 1 } else { 3 }
+    }
+}
+
 /// `x` times 2^16, rounded.
 const fn fix(x: f64) -> i32 {
     (x * 65536.0 + 0.5) as i32

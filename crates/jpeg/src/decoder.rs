@@ -6,8 +6,9 @@ use std::rc::Rc;
 use simd::Isa;
 
 use crate::bands::Bands;
+use crate::color::Colors;
 use crate::frame::{Frame, Scan};
-use crate::markers::{Colors, Event, Parser};
+use crate::markers::{Event, Parser};
 use crate::rows::Rows;
 use crate::script::Order;
 use crate::{Error, ErrorKind, Result, memory};
@@ -156,7 +157,7 @@ impl<'a> Decoder<'a> {
         let Self { parser, frame, colors, first, order, isa } = self;
         let mut rows = Rows::new(&frame, colors, scale, area, isa)?;
         let mut bands = Bands::new(order, parser, frame.clone(), first)?;
-        rows.set_quantizers(&bands.quantizers);
+        rows.set_quantizers(bands.quantizers());
         for band in 0..frame.bands {
             rows.begin_band(band);
             bands.read(band, &mut rows)?;

@@ -4,7 +4,7 @@
 //! that follow it fit into them, the entry holds the finished value; else the symbol; else, for the rare long code,
 //! nothing, and the code is found by its length (ITU-T T.81, F.2.2.3; libjpeg-turbo's `jdhuff.c`).
 
-use crate::bits::{Source, Window};
+use crate::bits::{Bits, Window};
 use crate::{Error, Result};
 
 /// Bits that are looked up at once.
@@ -209,40 +209,40 @@ impl Table {
 
     /// Decodes the next symbol, of a table without values.
     #[inline(always)]
-    pub(crate) fn symbol(&self, source: &mut Source<'_>, window: &mut Window) -> u8 {
-        source.refill(window);
-        self.symbol_of(self.entry(*window), window)
+    pub(crate) fn symbol(&self, bits: &mut Bits<'_, '_>) -> u8 {
+        bits.refill();
+        self.symbol_of(self.entry(bits.window), &mut bits.window)
     }
 
     /// Decodes the next difference of DC coefficients.
     #[inline(always)]
-    pub(crate) fn difference(&self, source: &mut Source<'_>, window: &mut Window) -> i32 {
-        source.refill(window);
-        let entry = self.entry(*window);
+    pub(crate) fn difference(&self, bits: &mut Bits<'_, '_>) -> i32 {
+        bits.refill();
+        let entry = self.entry(bits.window);
         if entry.has_value() {
-            window.skip(entry.bits());
+            bits.window.skip(entry.bits());
             return i32::from(entry.get());
         }
-        let size = u32::from(self.symbol_of(entry, window) & 15);
-        extend(window.take(size), size)
+        let size = u32::from(self.symbol_of(entry, &mut bits.window) & 15);
+        extend(bits.take(size), size)
     }
 
     /// Decodes the next AC coefficient of a baseline scan: how many zeros stand before it, and its value. What is none is
     /// an [`Ac`] of another kind.
     #[inline(always)]
-    pub(crate) fn coefficient(&self, source: &mut Source<'_>, window: &mut Window) -> Ac {
-        source.refill(window);
-        let entry = self.entry(*window);
+    pub(crate) fn coefficient(&self, bits: &mut Bits<'_, '_>) -> Ac {
+        bits.refill();
+        let entry = self.entry(bits.window);
         if entry.has_value() {
-            window.skip(entry.bits());
+            bits.window.skip(entry.bits());
             return Ac::Value(entry.run(), entry.get());
         }
-        let symbol = self.symbol_of(entry, window);
+        let symbol = self.symbol_of(entry, &mut bits.window);
         let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
         match (size, run) {
             (0, 15) => Ac::SixteenZeros,
             (0, _) => Ac::EndOfBlock,
-            _ => Ac::Value(run, extend(window.take(size), size) as i16),
+            _ => Ac::Value(run, extend(bits.take(size), size) as i16),
         }
     }
 

@@ -79,6 +79,6 @@ mod vector;
 #[cfg(test)]
 mod tests;
 
+pub use color::Colors;
 pub use decoder::{Area, Decoder, Scale};
 pub use error::{Error, ErrorKind, Result};
-pub use markers::Colors;

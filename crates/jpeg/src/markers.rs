@@ -7,6 +7,7 @@
 use std::rc::Rc;
 
 use crate::block::ZIGZAG;
+use crate::color::Colors;
 use crate::frame::{Component, Frame, Scan};
 use crate::huffman::{Code, Kind, Table};
 use crate::{Error, ErrorKind, Result};
@@ -31,28 +32,6 @@ pub(crate) mod code {
     pub(crate) const APP15: u8 = 0xef;
     pub(crate) const COM: u8 = 0xfe;
     pub(crate) const TEM: u8 = 0x01;
-}
-
-/// What the headers say about the meaning of the components.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colors {
-    /// One component, or the first of two.
-    Gray,
-    /// Brightness and two differences of color.
-    YCbCr,
-    /// As they are.
-    Rgb,
-    /// Adobe's, inverted.
-    Cmyk,
-    /// YCbCr in place of the first three of CMYK.
-    Ycck,
-}
-
-impl Colors {
-    /// Bytes of a pixel that is made of them.
-    pub(crate) fn channels(self) -> usize {
-        if self == Self::Gray { 1 } else { 3 }
-    }
 }
 
 /// What comes next in a file.

@@ -3,7 +3,7 @@
 //! In and out: the coefficients of the whole picture, in natural order, which each scan makes more precise. The four
 //! procedures are those of T.81, G.1.2; what follows from damaged data is libjpeg-turbo's (`jdphuff.c`).
 
-use crate::bits::{Source, Window};
+use crate::bits::Bits;
 use crate::block::coefficient;
 use crate::coefficients::Coefficients;
 use crate::frame::{Place, Scan};
@@ -34,16 +34,9 @@ impl Coding<Coefficients> for DcFirst {
     }
 
     #[inline(always)]
-    fn decode(
-        &mut self,
-        source: &mut Source<'_>,
-        window: &mut Window,
-        member: usize,
-        place: Place,
-        out: &mut Coefficients,
-    ) -> Result<()> {
-        let difference = self.tables[member].difference(source, window);
-        let dc = self.dc[member].checked_add(difference).ok_or_else(|| overflow(window))?;
+    fn decode(&mut self, bits: &mut Bits<'_, '_>, member: usize, place: Place, out: &mut Coefficients) -> Result<()> {
+        let difference = self.tables[member].difference(bits);
+        let dc = self.dc[member].checked_add(difference).ok_or_else(|| overflow(bits))?;
         self.dc[member] = dc;
         out.block_mut(place)[0] = (dc << self.low) as i16;
         Ok(())
@@ -51,8 +44,8 @@ impl Coding<Coefficients> for DcFirst {
 }
 
 #[cold]
-fn overflow(window: &Window) -> Error {
-    Error::broken("a DC coefficient that overflows").at(window.at())
+fn overflow(bits: &Bits<'_, '_>) -> Error {
+    Error::broken("a DC coefficient that overflows").at(bits.window.at())
 }
 
 /// One more bit of DC coefficients.
@@ -68,16 +61,9 @@ impl DcRefine {
 
 impl Coding<Coefficients> for DcRefine {
     #[inline(always)]
-    fn decode(
-        &mut self,
-        source: &mut Source<'_>,
-        window: &mut Window,
-        _: usize,
-        place: Place,
-        out: &mut Coefficients,
-    ) -> Result<()> {
-        source.refill(window);
-        out.block_mut(place)[0] |= (window.take(1) << self.low) as i16;
+    fn decode(&mut self, bits: &mut Bits<'_, '_>, _: usize, place: Place, out: &mut Coefficients) -> Result<()> {
+        bits.refill();
+        out.block_mut(place)[0] |= (bits.take(1) << self.low) as i16;
         Ok(())
     }
 }
@@ -120,14 +106,7 @@ impl Coding<Coefficients> for AcFirst {
     }
 
     #[inline(always)]
-    fn decode(
-        &mut self,
-        source: &mut Source<'_>,
-        window: &mut Window,
-        _: usize,
-        place: Place,
-        out: &mut Coefficients,
-    ) -> Result<()> {
+    fn decode(&mut self, bits: &mut Bits<'_, '_>, _: usize, place: Place, out: &mut Coefficients) -> Result<()> {
         let band = &mut self.0;
         if band.end_of_band_run > 0 {
             band.end_of_band_run -= 1;
@@ -136,16 +115,16 @@ impl Coding<Coefficients> for AcFirst {
         let block = out.block_mut(place);
         let mut k = band.start;
         while k <= band.end {
-            let symbol = band.table.symbol(source, window);
+            let symbol = band.table.symbol(bits);
             let (run, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
             if size > 0 {
                 k += run as usize;
-                *coefficient(block, k) = (extend(window.take(size), size) << band.low) as i16;
+                *coefficient(block, k) = (extend(bits.take(size), size) << band.low) as i16;
                 k += 1;
             } else if run == 15 {
                 k += 16;
             } else {
-                band.end_of_band_run = (1 << run) + window.take(run) - 1;
+                band.end_of_band_run = (1 << run) + bits.take(run) - 1;
                 break;
             }
         }
@@ -168,35 +147,28 @@ impl Coding<Coefficients> for AcRefine {
     }
 
     #[inline(always)]
-    fn decode(
-        &mut self,
-        source: &mut Source<'_>,
-        window: &mut Window,
-        _: usize,
-        place: Place,
-        out: &mut Coefficients,
-    ) -> Result<()> {
+    fn decode(&mut self, bits: &mut Bits<'_, '_>, _: usize, place: Place, out: &mut Coefficients) -> Result<()> {
         let band = &mut self.0;
         let block = out.block_mut(place);
         let bit = 1i16 << band.low;
         let mut k = band.start;
         if band.end_of_band_run == 0 {
             while k <= band.end {
-                let symbol = band.table.symbol(source, window);
+                let symbol = band.table.symbol(bits);
                 let (mut run, size) = (u32::from(symbol >> 4), symbol & 15);
                 let mut new = 0;
                 if size > 0 {
                     // The size is always taken for 1.
-                    new = if window.take(1) == 1 { bit } else { -bit };
+                    new = if bits.take(1) == 1 { bit } else { -bit };
                 } else if run != 15 {
-                    band.end_of_band_run = (1 << run) + window.take(run);
+                    band.end_of_band_run = (1 << run) + bits.take(run);
                     break;
                 }
                 // Past all coefficients that are known already, which get their next bit, and `run` that are 0.
                 while k <= band.end {
                     let known = coefficient(block, k);
                     if *known != 0 {
-                        refine(known, source, window, bit);
+                        refine(known, bits, bit);
                     } else if run == 0 {
                         break;
                     } else {
@@ -214,7 +186,7 @@ impl Coding<Coefficients> for AcRefine {
             while k <= band.end {
                 let known = coefficient(block, k);
                 if *known != 0 {
-                    refine(known, source, window, bit);
+                    refine(known, bits, bit);
                 }
                 k += 1;
             }
@@ -226,9 +198,9 @@ impl Coding<Coefficients> for AcRefine {
 
 /// Reads one more bit of a coefficient that isn't 0.
 #[inline(always)]
-fn refine(known: &mut i16, source: &mut Source<'_>, window: &mut Window, bit: i16) {
-    source.refill(window);
-    if window.take(1) == 1 && *known & bit == 0 {
+fn refine(known: &mut i16, bits: &mut Bits<'_, '_>, bit: i16) {
+    bits.refill();
+    if bits.take(1) == 1 && *known & bit == 0 {
         *known = known.wrapping_add(if *known >= 0 { bit } else { -bit });
     }
 }

@@ -6,8 +6,8 @@
 use simd::Isa;
 
 use crate::block::{Block, Extent};
+use crate::color::Colors;
 use crate::frame::{Component, Frame, Place};
-use crate::markers::Colors;
 use crate::scan::BlockSink;
 use crate::script::Quantizers;
 use crate::strip::Strip;

@@ -4,7 +4,7 @@
 //! where data are missing. What the bits of a block mean is a [`Coding`]'s business, of which there are five: baseline
 //! (`sequential.rs`) and the four procedures of progressive scans (`progressive.rs`).
 
-use crate::bits::{RestartCounter, Source, Window};
+use crate::bits::{Bits, RestartCounter, Source, Window};
 use crate::block::Extent;
 use crate::coefficients::Coefficients;
 use crate::frame::{Frame, McuLayout, Place, Scan};
@@ -19,14 +19,7 @@ pub(crate) trait Coding<Out> {
     fn restart(&mut self) {}
 
     /// Decodes the next block, that of the scan's member `member` at `place`.
-    fn decode(
-        &mut self,
-        source: &mut Source<'_>,
-        window: &mut Window,
-        member: usize,
-        place: Place,
-        out: &mut Out,
-    ) -> Result<()>;
+    fn decode(&mut self, bits: &mut Bits<'_, '_>, member: usize, place: Place, out: &mut Out) -> Result<()>;
 
     /// There are no data for the block at `place`.
     fn missing(&mut self, _place: Place, _out: &mut Out) {}
@@ -85,12 +78,11 @@ impl<'a> Mcus<'a> {
                     self.layout.blocks.iter().for_each(|block| coding.missing(block.place(mcu, row), out));
                     continue;
                 }
-                // A copy, for the compiler to keep in registers.
-                let mut window = self.window;
+                let mut bits = Bits { source: &mut self.source, window: self.window };
                 for block in &self.layout.blocks {
-                    coding.decode(&mut self.source, &mut window, block.member, block.place(mcu, row), out)?;
+                    coding.decode(&mut bits, block.member, block.place(mcu, row), out)?;
                 }
-                self.window = window;
+                self.window = bits.window;
                 self.source.check(&self.window)?;
             }
         }

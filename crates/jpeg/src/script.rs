@@ -15,7 +15,8 @@ use std::rc::Rc;
 use crate::coefficients::Coefficients;
 use crate::frame::{Frame, Scan};
 use crate::markers::{Event, Parser, code, next_marker};
-use crate::scan::ScanReader;
+use crate::scan::{Mcus, ScanReader};
+use crate::sequential::Sequential;
 use crate::smooth::Progress;
 use crate::{Error, ErrorKind, Result};
 
@@ -53,8 +54,16 @@ impl<'a> Script<'a> {
         Ok(reader)
     }
 
+    /// Begins the only scan of a picture.
+    pub(crate) fn only(&mut self, scan: &Scan) -> Result<(Mcus<'a>, Sequential)> {
+        let at = self.parser.at;
+        self.latch_quantizers(scan)
+            .and_then(|()| Ok((Mcus::new(&self.parser, &self.frame, scan)?, Sequential::new(&self.parser, scan)?)))
+            .map_err(|error| error.at(at))
+    }
+
     /// Keeps the quantizers of those of the scan's components that had no scan before.
-    pub(crate) fn latch_quantizers(&mut self, scan: &Scan) -> Result<()> {
+    fn latch_quantizers(&mut self, scan: &Scan) -> Result<()> {
         for &(index, ..) in &scan.members {
             if self.quantizers[index].is_none() {
                 let table = self.frame.components[index].quantization;

@@ -4,7 +4,7 @@
 //! (`jdhuff.c`): an impossible code is a zero, a run beyond the block ends up in its last place.
 
 use crate::Result;
-use crate::bits::{Source, Window};
+use crate::bits::Bits;
 use crate::block::{Block, Extent};
 use crate::frame::{Place, Scan};
 use crate::huffman::{Ac, Kind, Table};
@@ -46,23 +46,16 @@ impl<S: BlockSink> Coding<S> for Sequential {
     }
 
     #[inline(always)]
-    fn decode(
-        &mut self,
-        source: &mut Source<'_>,
-        window: &mut Window,
-        member: usize,
-        place: Place,
-        out: &mut S,
-    ) -> Result<()> {
+    fn decode(&mut self, bits: &mut Bits<'_, '_>, member: usize, place: Place, out: &mut S) -> Result<()> {
         let (dc, ac) = self.tables_of[member];
         let (dc, ac) = (&self.tables[dc], &self.tables[ac]);
         let mut block = Block::ZERO;
-        self.dc[member] = self.dc[member].wrapping_add(dc.difference(source, window));
+        self.dc[member] = self.dc[member].wrapping_add(dc.difference(bits));
         block.0[0] = self.dc[member] as i16;
         let mut last = 0;
         let mut k = 1;
         while k < 64 {
-            match ac.coefficient(source, window) {
+            match ac.coefficient(bits) {
                 Ac::Value(zeros, value) => {
                     k += zeros;
                     block.set(k, value);

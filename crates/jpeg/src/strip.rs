@@ -10,7 +10,7 @@ use simd::Isa;
 use crate::block::Extent;
 use crate::frame::{Component, Frame};
 use crate::upsample::{self, Upsampling};
-use crate::vector::{Both, Corner, Dct, Full, Half, Horizontal, Vertical};
+use crate::vector::{Both, Horizontal, Idct4x4, Idct8x8, Idct8x8Corner, Transform, Vertical};
 use crate::{Error, Result, Scale, idct, memory};
 
 /// The samples of one component around the present band.
@@ -117,11 +117,11 @@ impl Strip {
         match (size, extent.is_dc()) {
             (8 | 4, true) => idct::fill(idct::dc_sample(dc, quantizer), size, out, stride),
             (8 | 4, false) => {
-                let dct = Dct { coefficients, quantizers: &self.quantizers, out, stride };
+                let block = Transform { coefficients, quantizers: &self.quantizers, out, stride };
                 match size {
-                    4 => self.isa.run_bytes(Half(dct)),
-                    _ if extent.is_corner() => self.isa.run_bytes(Corner(dct)),
-                    _ => self.isa.run_bytes(Full(dct)),
+                    4 => self.isa.run_bytes(Idct4x4(block)),
+                    _ if extent.is_corner() => self.isa.run_bytes(Idct8x8Corner(block)),
+                    _ => self.isa.run_bytes(Idct8x8(block)),
                 }
             }
             (2, true) => idct::fill(idct::dc_sample_2x2(dc, quantizer), size, out, stride),

@@ -10,5 +10,5 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::blocks::{Corner, Dct, Full, Half};
+pub(crate) use self::blocks::{Idct4x4, Idct8x8, Idct8x8Corner, Transform};
 pub(crate) use self::rows::{Both, Horizontal, Vertical, YccToRgb};

@@ -5,7 +5,7 @@ use simd::{Bytes, BytesTask};
 use crate::idct::*;
 
 /// A block, and where its samples go.
-pub(crate) struct Dct<'a> {
+pub(crate) struct Transform<'a> {
     pub(crate) coefficients: &'a [i16; 64],
     pub(crate) quantizers: &'a [i16; 64],
     pub(crate) out: &'a mut [u8],
@@ -14,52 +14,52 @@ pub(crate) struct Dct<'a> {
 }
 
 /// To 8x8 samples.
-pub(crate) struct Full<'a>(pub(crate) Dct<'a>);
+pub(crate) struct Idct8x8<'a>(pub(crate) Transform<'a>);
 
 /// To 8x8 samples where only the first four coefficients of the first four rows are other than 0.
-pub(crate) struct Corner<'a>(pub(crate) Dct<'a>);
+pub(crate) struct Idct8x8Corner<'a>(pub(crate) Transform<'a>);
 
 /// To 4x4 samples.
-pub(crate) struct Half<'a>(pub(crate) Dct<'a>);
+pub(crate) struct Idct4x4<'a>(pub(crate) Transform<'a>);
 
 const PASS1: i32 = (CONST_BITS - PASS1_BITS) as i32;
 const PASS2: i32 = (CONST_BITS + PASS1_BITS + 3) as i32;
 
-impl BytesTask for Full<'_> {
+impl BytesTask for Idct8x8<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<B: Bytes>(self, bytes: B) {
-        let Self(dct) = self;
-        let (c, x) = dct.dequantized::<B, 8>(bytes);
+        let Self(block) = self;
+        let (c, x) = block.dequantized::<B, 8>(bytes);
         let below = bytes.or(any3(bytes, c[1], c[2], c[3]), bytes.or(any3(bytes, c[4], c[5], c[6]), c[7]));
         let rows = if bytes.any(below) { eight::<B, PASS1>(bytes, x) } else { flat(bytes, x[0]) };
-        dct.store_columns(bytes, eight::<B, PASS2>(bytes, transposed(bytes, rows)));
+        block.store_columns(bytes, eight::<B, PASS2>(bytes, transposed(bytes, rows)));
     }
 }
 
-impl BytesTask for Corner<'_> {
+impl BytesTask for Idct8x8Corner<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<B: Bytes>(self, bytes: B) {
-        let Self(dct) = self;
-        let (c, x) = dct.dequantized::<B, 4>(bytes);
+        let Self(block) = self;
+        let (c, x) = block.dequantized::<B, 4>(bytes);
         let below = any3(bytes, c[1], c[2], c[3]);
         let rows = if bytes.any(below) { eight_of_four::<B, PASS1>(bytes, x) } else { flat(bytes, x[0]) };
         let [a, b, c, d, ..] = transposed(bytes, rows);
-        dct.store_columns(bytes, eight_of_four::<B, PASS2>(bytes, [a, b, c, d]));
+        block.store_columns(bytes, eight_of_four::<B, PASS2>(bytes, [a, b, c, d]));
     }
 }
 
-impl BytesTask for Half<'_> {
+impl BytesTask for Idct4x4<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<B: Bytes>(self, bytes: B) {
-        let Self(dct) = self;
-        assert!(dct.out.len() >= 3 * dct.stride + 4);
-        let (c, x) = dct.dequantized::<B, 8>(bytes);
+        let Self(block) = self;
+        assert!(block.out.len() >= 3 * block.stride + 4);
+        let (c, x) = block.dequantized::<B, 8>(bytes);
         let zero = bytes.splat16(0);
         // The fifth row has no say.
         let below = bytes.or(any3(bytes, c[1], c[2], c[3]), any3(bytes, c[5], c[6], c[7]));
@@ -89,11 +89,11 @@ impl BytesTask for Half<'_> {
         let (first, last) = bytes.zip32(left, right);
         let samples = bytes.flip8(bytes.narrow16(first, last));
         // SAFETY: `out` spans four bytes in each of four rows.
-        unsafe { bytes.store_quarters(dct.out.as_mut_ptr(), dct.stride, samples) }
+        unsafe { bytes.store_quarters(block.out.as_mut_ptr(), block.stride, samples) }
     }
 }
 
-impl Dct<'_> {
+impl Transform<'_> {
     /// The first rows of coefficients, and what they are times their quantizers.
     #[inline(always)]
     fn dequantized<B: Bytes, const ROWS: usize>(&self, bytes: B) -> ([B::V; ROWS], [B::V; ROWS]) {
@@ -150,27 +150,27 @@ fn flat<B: Bytes>(bytes: B, row: B::V) -> [B::V; 8] {
 }
 
 /// i32x4 for each half of the lanes.
-type Halves<B> = (<B as Bytes>::V, <B as Bytes>::V);
+type Wide<B> = (<B as Bytes>::V, <B as Bytes>::V);
 
 #[inline(always)]
-fn plus<B: Bytes>(bytes: B, a: Halves<B>, b: Halves<B>) -> Halves<B> {
+fn plus<B: Bytes>(bytes: B, a: Wide<B>, b: Wide<B>) -> Wide<B> {
     (bytes.add32(a.0, b.0), bytes.add32(a.1, b.1))
 }
 
 #[inline(always)]
-fn minus<B: Bytes>(bytes: B, a: Halves<B>, b: Halves<B>) -> Halves<B> {
+fn minus<B: Bytes>(bytes: B, a: Wide<B>, b: Wide<B>) -> Wide<B> {
     (bytes.sub32(a.0, b.0), bytes.sub32(a.1, b.1))
 }
 
 /// Divided by 2^`BITS` and narrowed.
 #[inline(always)]
-fn narrowed<B: Bytes, const BITS: i32>(bytes: B, a: Halves<B>) -> B::V {
+fn narrowed<B: Bytes, const BITS: i32>(bytes: B, a: Wide<B>) -> B::V {
     bytes.narrow32(bytes.shr32::<BITS>(a.0), bytes.shr32::<BITS>(a.1))
 }
 
 /// Both halves of `zipped`, each times the pair of constants.
 #[inline(always)]
-fn dots<B: Bytes>(bytes: B, zipped: Halves<B>, a: i32, b: i32) -> Halves<B> {
+fn dots<B: Bytes>(bytes: B, zipped: Wide<B>, a: i32, b: i32) -> Wide<B> {
     let pairs = bytes.pairs16(a as i16, b as i16);
     (bytes.dot16(zipped.0, pairs), bytes.dot16(zipped.1, pairs))
 }
@@ -179,7 +179,7 @@ fn dots<B: Bytes>(bytes: B, zipped: Halves<B>, a: i32, b: i32) -> Halves<B> {
 ///
 /// `even` and `odd` are the four sums of each half of the lanes, `even` with half a unit of `BITS` added.
 #[inline(always)]
-fn combined<B: Bytes, const BITS: i32>(bytes: B, even: [Halves<B>; 4], odd: [Halves<B>; 4]) -> [B::V; 8] {
+fn combined<B: Bytes, const BITS: i32>(bytes: B, even: [Wide<B>; 4], odd: [Wide<B>; 4]) -> [B::V; 8] {
     [
         narrowed::<B, BITS>(bytes, plus(bytes, even[0], odd[0])),
         narrowed::<B, BITS>(bytes, plus(bytes, even[1], odd[1])),
@@ -194,7 +194,7 @@ fn combined<B: Bytes, const BITS: i32>(bytes: B, even: [Halves<B>; 4], odd: [Hal
 
 /// Times 2^13, in 32 bits, and `half` added.
 #[inline(always)]
-fn scaled<B: Bytes>(bytes: B, x: B::V, half: B::V) -> Halves<B> {
+fn scaled<B: Bytes>(bytes: B, x: B::V, half: B::V) -> Wide<B> {
     // Shifted to the left by 16 through the zip, and 3 of that back.
     let (low, high) = bytes.zip16(bytes.splat16(0), x);
     (bytes.add32(bytes.shr32::<3>(low), half), bytes.add32(bytes.shr32::<3>(high), half))

@@ -1,6 +1,8 @@
 //! Every instruction set against plain arithmetic, to the bit.
 
 use simd::Isa;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
 use crate::block::Extent;
@@ -46,11 +48,11 @@ fn transforms_equal_the_scalar_ones() {
         let (coefficients, quantizers) = (&block, &quantizers);
         let twin = |out: &mut [u8]| idct::twin::idct_8x8(coefficients, quantizers, out, stride);
         check(&format!("8x8, case {case}"), full, twin, |isa, out| {
-            isa.run_bytes(Full(Dct { coefficients, quantizers, out, stride }));
+            isa.run_bytes(Idct8x8(Transform { coefficients, quantizers, out, stride }));
         });
         if corner {
             check(&format!("corner, case {case}"), full, twin, |isa, out| {
-                isa.run_bytes(Corner(Dct { coefficients, quantizers, out, stride }));
+                isa.run_bytes(Idct8x8Corner(Transform { coefficients, quantizers, out, stride }));
             });
         }
         if Extent::of(coefficients).is_dc() {
@@ -60,7 +62,7 @@ fn transforms_equal_the_scalar_ones() {
         }
         let twin = |out: &mut [u8]| idct::twin::idct_4x4(coefficients, quantizers, out, stride);
         check(&format!("4x4, case {case}"), half, twin, |isa, out| {
-            isa.run_bytes(Half(Dct { coefficients, quantizers, out, stride }));
+            isa.run_bytes(Idct4x4(Transform { coefficients, quantizers, out, stride }));
         });
     }
 }
