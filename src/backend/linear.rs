@@ -97,7 +97,7 @@ impl Linear {
         match &x.values {
             Values::Cpu(_) => {
                 for layer in layers {
-                    results.push(x.alike(layer.packed()?.outputs())?);
+                    results.push(x.alike(layer.as_packed()?.outputs())?);
                 }
                 let output = Output::Set(activation);
                 let layers = layers.iter().zip(&mut results);
@@ -106,7 +106,7 @@ impl Linear {
             #[cfg(not(target_arch = "wasm32"))]
             Values::Candle(values) => {
                 for layer in layers {
-                    let y = activate(&layer.candle()?.forward(values)?, activation)?;
+                    let y = activate(&layer.as_candle()?.forward(values)?, activation)?;
                     results.push(Tokens::of_tensor(y, x.fine.clone())?);
                 }
             }
@@ -120,7 +120,7 @@ impl Linear {
             Values::Cpu(_) => multiply(vec![self.layer(Output::Add, sum.cpu_mut()?)?], x),
             #[cfg(not(target_arch = "wasm32"))]
             Values::Candle(x) => {
-                sum.values = Values::Candle((sum.candle()? + self.candle()?.forward(x)?)?);
+                sum.values = Values::Candle((sum.candle()? + self.as_candle()?.forward(x)?)?);
                 Ok(())
             }
         }
@@ -128,10 +128,10 @@ impl Linear {
 
     /// This layer for the kernels, with its result's place.
     pub(super) fn layer<'a>(&'a self, output: Output, y: &'a mut [f32]) -> Result<Layer<'a>> {
-        Ok(Layer { weight: self.packed()?, output, y })
+        Ok(Layer { weight: self.as_packed()?, output, y })
     }
 
-    fn packed(&self) -> Result<&Packed> {
+    fn as_packed(&self) -> Result<&Packed> {
         match self {
             Self::Packed(packed) => Ok(packed),
             #[cfg(not(target_arch = "wasm32"))]
@@ -140,7 +140,7 @@ impl Linear {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn candle(&self) -> Result<&candle_nn::Linear> {
+    pub(super) fn as_candle(&self) -> Result<&candle_nn::Linear> {
         match self {
             Self::Candle(linear) => Ok(linear),
             Self::Packed(_) => Err(mixed()),

@@ -84,7 +84,7 @@ pub(crate) fn embed_patches(
             let (positions, channels) = (positions.tensor(), class_token.channels());
             let class_token = (class_token.tensor() + positions.i(0)?)?.expand((batch, 1, channels))?;
             let positions = positions.i(1..)?.expand((batch, count, channels))?;
-            let patches = (positions + candle_core::Module::forward(weight.candle()?, patches)?)?;
+            let patches = (positions + candle_core::Module::forward(weight.as_candle()?, patches)?)?;
             Tokens::of_tensor(Tensor::cat(&[&class_token, &patches], 1)?, fine)
         }
     }
