@@ -16,7 +16,7 @@ use std::sync::Mutex;
 mod convert;
 mod files;
 mod loader;
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
 mod tests;
 mod text;
 

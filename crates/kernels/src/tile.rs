@@ -94,11 +94,25 @@ impl Tile for ValidF32<'_> {
             let mut acc = [[simd.splat(0.0); C]; R];
             let (mut a, mut w) = (tile.a, tile.w);
             for _ in 0..tile.depth {
-                let x = simd.load_splats::<R>(a);
-                for c in 0..C {
-                    let weights = simd.load(w.add(c * S::LANES));
+                // Whatever there is less of is held, and the other passes by.
+                if C < R {
+                    let mut weights = [simd.splat(0.0); C];
+                    for c in 0..C {
+                        weights[c] = simd.load(w.add(c * S::LANES));
+                    }
+                    let x = simd.load_splats::<R>(a);
                     for r in 0..R {
-                        acc[r][c] = simd.mul_add(x[r], weights, acc[r][c]);
+                        for c in 0..C {
+                            acc[r][c] = simd.mul_add(x[r], weights[c], acc[r][c]);
+                        }
+                    }
+                } else {
+                    let x = simd.load_splats::<R>(a);
+                    for c in 0..C {
+                        let weights = simd.load(w.add(c * S::LANES));
+                        for r in 0..R {
+                            acc[r][c] = simd.mul_add(x[r], weights, acc[r][c]);
+                        }
                     }
                 }
                 a = a.add(R);
@@ -164,15 +178,24 @@ unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(simd:
         // SAFETY: as for `ValidF32`, a step being a group.
         unsafe {
             let (first, second) = (simd.load_groups::<R>(a), simd.load_groups::<R>(a.add(R * 4)));
-            for c in 0..C {
-                let at = w.add(c * S::LANES * S::GROUP);
-                let weights = [simd.load_weights(at), simd.load_weights(at.add(C * S::LANES * S::GROUP))];
+            if C < R {
+                let mut weights = [[simd.load_weights(w); 2]; C];
+                for c in 0..C {
+                    let at = w.add(c * S::LANES * S::GROUP);
+                    weights[c] = [simd.load_weights(at), simd.load_weights(at.add(C * S::LANES * S::GROUP))];
+                }
                 for r in 0..R {
-                    acc[r][c] = if PAIRS {
-                        simd.dot_pair(acc[r][c], weights, [first[r], second[r]], unit)
-                    } else {
-                        simd.dot(simd.dot(acc[r][c], weights[0], first[r], unit), weights[1], second[r], unit)
-                    };
+                    for c in 0..C {
+                        acc[r][c] = dot2::<S, PAIRS>(simd, acc[r][c], weights[c], [first[r], second[r]], unit);
+                    }
+                }
+            } else {
+                for c in 0..C {
+                    let at = w.add(c * S::LANES * S::GROUP);
+                    let weights = [simd.load_weights(at), simd.load_weights(at.add(C * S::LANES * S::GROUP))];
+                    for r in 0..R {
+                        acc[r][c] = dot2::<S, PAIRS>(simd, acc[r][c], weights, [first[r], second[r]], unit);
+                    }
                 }
             }
             a = a.add(2 * R * 4);
@@ -180,6 +203,12 @@ unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(simd:
         }
     }
     acc
+}
+
+/// Two groups of products added to a sum.
+#[inline(always)]
+fn dot2<S: Simd, const PAIRS: bool>(simd: S, sum: S::I, w: [S::W; 2], a: [S::A; 2], unit: S::I) -> S::I {
+    if PAIRS { simd.dot_pair(sum, w, a, unit) } else { simd.dot(simd.dot(sum, w[0], a[0], unit), w[1], a[1], unit) }
 }
 
 /// What lies `at` values further on.
