@@ -1,6 +1,5 @@
 //! Attention.
 
-use super::mixed;
 use super::tokens::{Tokens, Values};
 use crate::error::Result;
 use kernels::Isa;
@@ -45,7 +44,7 @@ pub(crate) fn attention([query, key, value]: [&Tokens; 3], num_heads: usize, mas
             Tokens::of_tensor(attended, query.fine.clone())
         }
         #[cfg(not(target_arch = "wasm32"))]
-        _ => Err(mixed()),
+        _ => Err(super::mixed()),
     }
 }
 

@@ -65,14 +65,15 @@ impl Linear {
     }
 
     fn take_weight(weights: &mut Weights, name: &str, bias: Option<Tensor>, backend: &Backend) -> Result<Self> {
-        #[cfg(not(target_arch = "wasm32"))]
-        if !backend.has_kernels() {
-            let weight = weights.take(name, backend.device())?.flatten_from(1)?;
-            return Ok(Self::Candle(candle_nn::Linear::new(weight, bias)));
+        if backend.has_kernels() {
+            let builder = weights.take_packed(name)?;
+            let bias = bias.map(|bias| bias.to_vec1::<f32>()).transpose()?;
+            return Ok(Self::Packed(Box::new(builder.finish(bias.as_deref())?)));
         }
-        let builder = weights.take_packed(name)?;
-        let bias = bias.map(|bias| bias.to_vec1::<f32>()).transpose()?;
-        Ok(Self::Packed(Box::new(builder.finish(bias.as_deref())?)))
+        #[cfg(not(target_arch = "wasm32"))]
+        return Ok(Self::Candle(candle_nn::Linear::new(weights.take(name, backend.device())?.flatten_from(1)?, bias)));
+        #[cfg(target_arch = "wasm32")]
+        Err(mixed())
     }
 
     /// Tokens of `in` channels to as many of `out` channels.

@@ -1,7 +1,7 @@
 //! Layer norms.
 
+use super::Backend;
 use super::tokens::{Tokens, Values};
-use super::{Backend, mixed};
 use crate::error::Result;
 use crate::weights::{TensorSpec, Weights};
 use kernels::Isa;
@@ -50,7 +50,7 @@ impl LayerNorm {
                 Tokens::of_tensor(norm.forward(&values.contiguous()?)?, x.fine.clone())
             }
             #[cfg(not(target_arch = "wasm32"))]
-            _ => Err(mixed()),
+            _ => Err(super::mixed()),
         }
     }
 }

@@ -5,7 +5,7 @@
 use crate::backend::{self, Backend, LayerNorm, Linear, Mask, Role, Table, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, TextConfig};
-use crate::model::encoder::{Encoder, EncoderConfig, Wanted};
+use crate::model::encoder::{Encoder, EncoderConfig, Wanted, take_tokens};
 use crate::weights::{Header, TensorSpec, Weights};
 use candle_core::Device;
 
@@ -59,8 +59,7 @@ impl TextTower {
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
-        let x = pass.tokens.take();
-        let x = x.ok_or_else(|| Error::new(ErrorKind::Compute, "a step of this forward pass has failed before"))?;
+        let x = take_tokens(&mut pass.tokens)?;
         if pass.layers < self.encoder.len() {
             pass.tokens = Some(self.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All)?);
             pass.layers += 1;

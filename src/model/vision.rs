@@ -4,7 +4,7 @@
 use crate::backend::{self, Backend, LayerNorm, Linear, Mask, Role, Table, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::VisionConfig;
-use crate::model::encoder::{Encoder, EncoderConfig, Wanted};
+use crate::model::encoder::{Encoder, EncoderConfig, Wanted, has_failed, take_tokens};
 use crate::weights::{Header, TensorSpec, Weights};
 use candle_core::Tensor;
 
@@ -66,10 +66,6 @@ impl VisionPass {
     fn tokens(&self) -> Result<&Tokens> {
         self.tokens.as_ref().ok_or_else(has_failed)
     }
-}
-
-fn has_failed() -> Error {
-    Error::new(ErrorKind::Compute, "a step of this forward pass has failed before")
 }
 
 /// A loaded vision tower: pixel tensors in, embeddings out.
@@ -185,7 +181,7 @@ impl VisionTower {
             VisionStage::Pooled if self.projection.is_some() => VisionStage::Projected,
             VisionStage::Pooled | VisionStage::Projected => return Ok(false),
         };
-        let x = pass.tokens.take().ok_or_else(has_failed)?;
+        let x = take_tokens(&mut pass.tokens)?;
         pass.tokens = Some(self.compute(stage, x, pass.wanted)?);
         pass.stage = stage;
         Ok(true)
