@@ -1,5 +1,5 @@
 //! A model computed by candle, as on a GPU, and by the kernels: the same embeddings, part by part.
-#![cfg(not(target_arch = "wasm32"))]
+#![cfg(all(feature = "candle", not(target_arch = "wasm32")))]
 
 use super::*;
 use crate::backend::CANDLE_ON_CPU;

@@ -7,7 +7,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, TextConfig};
 use crate::model::encoder::{Encoder, EncoderConfig, Wanted, take_tokens};
 use crate::weights::{Header, TensorSpec, Weights};
-use candle_core::Device;
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
@@ -140,7 +139,7 @@ impl TextTower {
             encoder: Encoder::take(weights, &name("encoder.layers"), &encoder_config(&config), backend)?,
             final_norm: LayerNorm::take(weights, &name("final_layer_norm"), config.layer_norm_eps, backend)?,
             projection: Linear::take_without_bias(weights, PROJECTION, backend)?,
-            logit_scale: weights.take(LOGIT_SCALE, &Device::Cpu)?.to_scalar::<f32>()?.exp(),
+            logit_scale: weights.take(LOGIT_SCALE)?.values.first().copied().unwrap_or_default().exp(),
             backend: backend.clone(),
             config,
         })

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::VisionConfig;
 use crate::model::encoder::{Encoder, EncoderConfig, Wanted, has_failed, take_tokens};
 use crate::weights::{Header, TensorSpec, Weights};
+#[cfg(feature = "candle")]
 use candle_core::Tensor;
 
 const PATCHES: &str = "embeddings.patch_embedding.weight";
@@ -50,6 +51,7 @@ impl VisionPass {
     ///
     /// # Errors
     /// [`ErrorKind::Compute`] after a step that failed.
+    #[cfg(feature = "candle")]
     pub fn output(&self) -> Result<Tensor> {
         let output = self.tokens()?.to_tensor()?;
         match self.stage {
@@ -88,6 +90,7 @@ impl VisionTower {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
+    #[cfg(feature = "candle")]
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let mut pass = self.start(pixels)?;
         while self.step(&mut pass)? {}
@@ -98,6 +101,7 @@ impl VisionTower {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[cfg(feature = "candle")]
     pub fn start(&self, pixels: &Tensor) -> Result<VisionPass> {
         self.start_for(pixels, Wanted::First)
     }
@@ -107,17 +111,18 @@ impl VisionTower {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[cfg(feature = "candle")]
     pub fn start_observed(&self, pixels: &Tensor) -> Result<VisionPass> {
         self.start_for(pixels, Wanted::All)
     }
 
+    #[cfg(feature = "candle")]
     fn start_for(&self, pixels: &Tensor, wanted: Wanted) -> Result<VisionPass> {
         let VisionConfig { image_size: size, .. } = self.config;
         if !matches!(pixels.dims(), [_, 3, height, width] if *height == size && *width == size) {
             let what = format!("pixel tensor of shape {:?}, not [batch, 3, {size}, {size}]", pixels.dims());
             return Err(Error::new(ErrorKind::InvalidArgument, what));
         }
-        #[cfg(not(target_arch = "wasm32"))]
         if !self.backend.has_kernels() {
             let patches = backend::patches_of_tensor(pixels, self.config.patch_size)?;
             return self.start_with(&patches, wanted);
@@ -132,13 +137,13 @@ impl VisionTower {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
+    #[cfg(feature = "candle")]
     pub(crate) fn start_together(&self, photos: &[&Tensor]) -> Result<VisionPass> {
         let VisionConfig { image_size: size, .. } = self.config;
         if let Some(photo) = photos.iter().find(|photo| photo.dims() != [3, size, size]) {
             let what = format!("pixel tensor of shape {:?}, not [3, {size}, {size}]", photo.dims());
             return Err(Error::new(ErrorKind::InvalidArgument, what));
         }
-        #[cfg(not(target_arch = "wasm32"))]
         if !self.backend.has_kernels() && !photos.is_empty() {
             return self.start(&Tensor::stack(photos, 0)?);
         }
