@@ -18,7 +18,7 @@ mod tokens;
 
 pub(crate) use attention::{Mask, attention};
 pub(crate) use device::Backend;
-#[cfg(all(test, feature = "candle"))]
+#[cfg(all(test, feature = "candle", not(target_arch = "wasm32")))]
 pub(crate) use device::CANDLE_ON_CPU;
 pub use device::Precision;
 #[cfg(not(feature = "candle"))]
