@@ -79,7 +79,7 @@ const stages = [
     run: ({ rust, browser }) => {
       const driver = browser.CHROMEDRIVER ? ["--chromedriver", browser.CHROMEDRIVER] : [];
       // --target and build-std are wasm-pack's affair. Files that are native as a whole would be linked for nothing.
-      const features = ["--no-default-features"];
+      const features = ["--no-default-features", "--features", "candle"];
       const tests = readdirSync(inRoot("tests"))
         .filter((file) => file.endsWith(".rs"))
         .filter((file) => !readFileSync(inRoot("tests", file), "utf8").includes('#![cfg(not(target_arch = "wasm32"))]'))

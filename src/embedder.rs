@@ -3,12 +3,17 @@
 //! Everything below this line of the house is plain synchronous code; everything above it (`native.rs`, `wasm.rs`, the
 //! command line) only calls what is here.
 
-use crate::backend::Precision;
+#[cfg(not(feature = "candle"))]
+use crate::backend::check_device_name;
+#[cfg(feature = "candle")]
+use crate::backend::device_from_name;
+use crate::backend::{Backend, Precision};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor};
 use crate::model::config::VisionConfig;
 use crate::model::vision::{VisionPass, VisionTower};
 use crate::preprocess::PreprocessConfig;
+#[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
 use std::path::Path;
 use std::sync::Mutex;
@@ -16,7 +21,7 @@ use std::sync::Mutex;
 mod convert;
 mod files;
 mod loader;
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(test)]
 mod tests;
 mod text;
 
@@ -44,6 +49,7 @@ pub struct Options {
     /// The arithmetic. Default [`Precision::Stored`], which of a checkpoint is [`Precision::F32`].
     pub precision: Precision,
     /// Where it runs. Default the CPU; see [`device_from_name`](crate::device_from_name).
+    #[cfg(feature = "candle")]
     pub device: Device,
     /// Whether embeddings are divided by their L2 norm, so that a dot product is the cosine. Default true.
     pub normalize: bool,
@@ -51,7 +57,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { precision: Precision::default(), device: Device::Cpu, normalize: true }
+        Self {
+            precision: Precision::default(),
+            #[cfg(feature = "candle")]
+            device: Device::Cpu,
+            normalize: true,
+        }
     }
 }
 
@@ -63,9 +74,30 @@ impl Options {
     }
 
     /// The same on another device.
+    #[cfg(feature = "candle")]
     pub fn device(mut self, device: Device) -> Self {
         self.device = device;
         self
+    }
+
+    /// The same on the device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build
+    /// one that has. [`ErrorKind::InvalidArgument`]: an unknown name.
+    pub fn device_named(self, name: &str) -> Result<Self> {
+        #[cfg(feature = "candle")]
+        return Ok(self.device(device_from_name(name)?));
+        #[cfg(not(feature = "candle"))]
+        check_device_name(name).map(|()| self)
+    }
+
+    /// What computes in this arithmetic.
+    fn backend(&self, precision: Precision) -> Result<Backend> {
+        #[cfg(feature = "candle")]
+        return Backend::new(&self.device, precision);
+        #[cfg(not(feature = "candle"))]
+        Ok(Backend::on_cpu(precision))
     }
 
     /// The same with embeddings of length 1, or of the length that the model gives them.
@@ -202,6 +234,7 @@ impl ClipVision {
     ///
     /// # Errors
     /// As [`embed`](Self::embed).
+    #[cfg(feature = "candle")]
     pub fn pixel_tensor(&self, image: Image) -> Result<Tensor> {
         let PixelTensor { data, height, width } = self.pixels(image)?;
         Ok(Tensor::from_vec(data, (3, height, width), &self.options.device)?)
@@ -235,6 +268,7 @@ impl ClipVision {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
+    #[cfg(feature = "candle")]
     pub fn embed_tensor(&self, pixels: &Tensor) -> Result<Vec<f32>> {
         only(self.finish(self.start(&[pixels])?)?)
     }
@@ -257,6 +291,7 @@ impl ClipVision {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
+    #[cfg(feature = "candle")]
     pub fn start(&self, pixels: &[&Tensor]) -> Result<VisionPass> {
         self.tower.start_together(pixels)
     }

@@ -205,6 +205,7 @@ impl From<search::Error> for Error {
     }
 }
 
+#[cfg(feature = "candle")]
 impl From<candle_core::Error> for Error {
     /// A failure inside the tensor library: nothing that a caller's input should be able to cause.
     fn from(error: candle_core::Error) -> Self {

@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 pub use crate::preprocess::PreprocessConfig;
+#[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
 pub use pixels::{Decode, Limits, Measured, PixelTensor, ResizeFilter};
 use std::path::Path;
@@ -164,6 +165,7 @@ impl Image {
     /// `InvalidArgument` for an impossible order or parameter (told before anything is read), or raw pixels of a
     /// wrong length; `Fetch` where the source can't be read; `UnsupportedFormat` where it is no picture that is read
     /// here; `Decode` where it is broken; `TooLarge` over a limit; `OutOfMemory`.
+    #[cfg(feature = "candle")]
     pub fn to_tensor_sync(self, device: &Device) -> Result<Tensor> {
         let PixelTensor { data, height, width } = self.0.to_pixel_tensor()?;
         Ok(Tensor::from_vec(data, (3, height, width), device)?)

@@ -25,6 +25,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `text` (default) | the tokenizer: [`ClipVision::embed_text`], [`ClipVision::classify`] |
+//! | `candle` (default) | [`Tensor`] and [`Device`]: [`Image::to_tensor_sync`], observed stages, candle's backend for GPUs |
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
 //! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
@@ -40,7 +41,10 @@ mod native;
 mod preprocess;
 mod weights;
 
-pub use backend::{Precision, device_from_name};
+pub use backend::Precision;
+#[cfg(feature = "candle")]
+pub use backend::device_from_name;
+#[cfg(feature = "candle")]
 pub use candle_core::{Device, Tensor};
 pub use embedder::{ClipVision, ModelFiles, Options};
 pub use error::{Detail, Error, ErrorKind, Result};

@@ -7,6 +7,7 @@
 use crate::embedder::{ClipVision, Options, dimension_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Image;
+#[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     task.await.map_err(|error| Error::new(ErrorKind::Compute, "the blocking task did not end").with_source(error))?
 }
 
+#[cfg(feature = "candle")]
 impl Image {
     /// [`to_tensor_sync`](Self::to_tensor_sync) on a blocking thread: f32 (3, H, W) on `device`.
     ///

@@ -1,11 +1,10 @@
 //! Attention.
 
-use super::mixed;
 use super::tokens::{Tokens, Values};
 use crate::error::Result;
 use kernels::Isa;
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "candle")]
 use candle_core::{D, Tensor};
 
 /// What a token may attend to.
@@ -39,17 +38,17 @@ pub(crate) fn attention([query, key, value]: [&Tokens; 3], num_heads: usize, mas
             })?;
             Ok(attended)
         }
-        #[cfg(not(target_arch = "wasm32"))]
+        #[cfg(feature = "candle")]
         (Values::Candle(queries), Values::Candle(keys), Values::Candle(values)) => {
             let attended = by_candle([queries, keys, values], num_heads, mask)?;
             Tokens::of_tensor(attended, query.fine.clone())
         }
-        #[cfg(not(target_arch = "wasm32"))]
-        _ => Err(mixed()),
+        #[cfg(feature = "candle")]
+        _ => Err(super::mixed()),
     }
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "candle")]
 fn by_candle([query, key, value]: [&Tensor; 3], num_heads: usize, mask: Mask) -> Result<Tensor> {
     let (batch, queries, channels) = query.dims3()?;
     let (tokens, head_size) = (key.dim(1)?, channels / num_heads);

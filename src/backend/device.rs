@@ -2,6 +2,7 @@
 
 use super::pool::Pool;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "candle")]
 use candle_core::Device;
 use kernels::Packing;
 use std::str::FromStr;
@@ -46,7 +47,7 @@ impl FromStr for Precision {
     }
 }
 
-#[cfg(all(test, not(target_arch = "wasm32")))]
+#[cfg(all(test, feature = "candle"))]
 thread_local! {
     /// Whether models that this thread loads are computed by candle on the CPU as well: tests hold it against the kernels.
     pub(crate) static CANDLE_ON_CPU: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
@@ -55,6 +56,7 @@ thread_local! {
 /// Where the model computes, and with what.
 #[derive(Clone, Debug)]
 pub(crate) struct Backend {
+    #[cfg(feature = "candle")]
     device: Device,
     precision: Precision,
     /// The memory of the kernels' results; `None` where candle computes.
@@ -62,23 +64,29 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
+    /// The kernels.
+    #[cfg(not(feature = "candle"))]
+    pub(crate) fn on_cpu(precision: Precision) -> Self {
+        Self { precision, pool: Some(Arc::default()) }
+    }
+
+    /// The kernels on the CPU, and candle everywhere else.
+    ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] where the device does not have the precision; [`ErrorKind::Device`] for a GPU in
-    /// WebAssembly.
+    /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
+    #[cfg(feature = "candle")]
     pub(crate) fn new(device: &Device, precision: Precision) -> Result<Self> {
         if precision == Precision::Int8 && !device.is_cpu() {
             return Err(Error::new(ErrorKind::InvalidArgument, "precision int8 is computed on the CPU only"));
         }
-        if cfg!(target_arch = "wasm32") && !device.is_cpu() {
-            return Err(Error::new(ErrorKind::Device, "in WebAssembly models compute on the CPU"));
-        }
         let kernels = device.is_cpu();
-        #[cfg(all(test, not(target_arch = "wasm32")))]
+        #[cfg(test)]
         let kernels = kernels && !CANDLE_ON_CPU.get();
         Ok(Self { device: device.clone(), precision, pool: kernels.then(Arc::default) })
     }
 
-    pub(crate) fn device(&self) -> &Device {
+    #[cfg(feature = "candle")]
+    pub(super) fn device(&self) -> &Device {
         &self.device
     }
 
@@ -106,25 +114,49 @@ impl Backend {
     }
 }
 
+/// The number of the GPU that a name stands for; `None` for the CPU.
+///
+/// # Errors
+/// [`ErrorKind::InvalidArgument`]: an unknown name.
+fn gpu_number(name: &str) -> Result<Option<usize>> {
+    match name {
+        "cpu" => return Ok(None),
+        "cuda" => return Ok(Some(0)),
+        _ => {}
+    }
+    let number = name.strip_prefix("cuda:").and_then(|number| number.parse().ok());
+    number.map(Some).ok_or_else(|| {
+        let what = format!("unknown device {name:?}: there are \"cpu\", \"cuda\" and \"cuda:N\"");
+        Error::new(ErrorKind::InvalidArgument, what)
+    })
+}
+
+/// A device that this build knows nothing of.
+fn no_cuda(name: &str) -> Error {
+    let what = format!("device {name:?}: this build has no CUDA; build with `--features cuda` (or `cudnn`)");
+    Error::new(ErrorKind::Device, what)
+}
+
+/// An error unless the name is the CPU's.
+///
+/// # Errors
+/// [`ErrorKind::Device`], [`ErrorKind::InvalidArgument`].
+#[cfg(not(feature = "candle"))]
+pub(crate) fn check_device_name(name: &str) -> Result<()> {
+    gpu_number(name)?.map_or(Ok(()), |_| Err(no_cuda(name)))
+}
+
 /// The device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
 ///
 /// # Errors
 /// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build
 /// one that has. [`ErrorKind::InvalidArgument`]: an unknown name.
+#[cfg(feature = "candle")]
 pub fn device_from_name(name: &str) -> Result<Device> {
-    let ordinal = match name {
-        "cpu" => return Ok(Device::Cpu),
-        "cuda" => Some(0),
-        _ => name.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
-    };
-    let Some(ordinal) = ordinal else {
-        let what = format!("unknown device {name:?}: there are \"cpu\", \"cuda\" and \"cuda:N\"");
-        return Err(Error::new(ErrorKind::InvalidArgument, what));
-    };
+    let Some(number) = gpu_number(name)? else { return Ok(Device::Cpu) };
     if !candle_core::utils::cuda_is_available() {
-        let what = format!("device {name:?}: this build has no CUDA; build with `--features cuda` (or `cudnn`)");
-        return Err(Error::new(ErrorKind::Device, what));
+        return Err(no_cuda(name));
     }
-    Device::new_cuda(ordinal)
+    Device::new_cuda(number)
         .map_err(|error| Error::new(ErrorKind::Device, format!("device {name:?} does not start")).with_source(error))
 }

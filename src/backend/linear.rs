@@ -4,11 +4,12 @@ use super::tokens::{Tokens, Values};
 use super::{Activation, Backend, mixed};
 use crate::error::Result;
 use crate::weights::{TensorSpec, Weights};
-use candle_core::Tensor;
-use kernels::{Layer, Output, Packed, Rotation};
+use kernels::{Layer, Output, Packed, PackedBuilder, Rotation};
 
-#[cfg(not(target_arch = "wasm32"))]
-use candle_core::Module;
+#[cfg(feature = "candle")]
+use crate::weights::Floats;
+#[cfg(feature = "candle")]
+use candle_core::{Module, Tensor};
 
 /// What a linear layer works on, which decides on its packing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Role {
 /// `y = x · Wᵀ + bias`, over the channels of each token.
 pub(crate) enum Linear {
     Packed(Box<Packed>),
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "candle")]
     Candle(candle_nn::Linear),
 }
 
@@ -55,7 +56,7 @@ impl Linear {
 
     /// Takes `{prefix}.weight` (out, in) and `{prefix}.bias` (out).
     pub(crate) fn take(weights: &mut Weights, prefix: &str, backend: &Backend) -> Result<Self> {
-        let bias = weights.take(&format!("{prefix}.bias"), backend.device())?;
+        let bias = weights.take(&format!("{prefix}.bias"))?.values;
         Self::take_weight(weights, &format!("{prefix}.weight"), Some(bias), backend)
     }
 
@@ -64,15 +65,27 @@ impl Linear {
         Self::take_weight(weights, name, None, backend)
     }
 
-    fn take_weight(weights: &mut Weights, name: &str, bias: Option<Tensor>, backend: &Backend) -> Result<Self> {
-        #[cfg(not(target_arch = "wasm32"))]
+    fn take_weight(weights: &mut Weights, name: &str, bias: Option<Vec<f32>>, backend: &Backend) -> Result<Self> {
+        #[cfg(feature = "candle")]
         if !backend.has_kernels() {
-            let weight = weights.take(name, backend.device())?.flatten_from(1)?;
-            return Ok(Self::Candle(candle_nn::Linear::new(weight, bias)));
+            let Floats { values, shape } = weights.take(name)?;
+            return Self::candle(values, &shape, bias, backend);
         }
-        let builder = weights.take_packed(name)?;
-        let bias = bias.map(|bias| bias.to_vec1::<f32>()).transpose()?;
-        Ok(Self::Packed(Box::new(builder.finish(bias.as_deref())?)))
+        let _ = backend;
+        Self::packed(weights.take_packed(name)?, bias.as_deref())
+    }
+
+    /// Of a weight that was packed as it was read.
+    pub(crate) fn packed(weight: PackedBuilder, bias: Option<&[f32]>) -> Result<Self> {
+        Ok(Self::Packed(Box::new(weight.finish(bias)?)))
+    }
+
+    /// Of the values of a weight, outputs on the first axis and inputs on all others.
+    #[cfg(feature = "candle")]
+    pub(crate) fn candle(weight: Vec<f32>, shape: &[usize], bias: Option<Vec<f32>>, backend: &Backend) -> Result<Self> {
+        let weight = Tensor::from_vec(weight, shape, backend.device())?.flatten_from(1)?;
+        let bias = bias.map(|bias| Tensor::new(bias, backend.device())).transpose()?;
+        Ok(Self::Candle(candle_nn::Linear::new(weight, bias)))
     }
 
     /// Tokens of `in` channels to as many of `out` channels.
@@ -97,16 +110,16 @@ impl Linear {
         match &x.values {
             Values::Cpu(_) => {
                 for layer in layers {
-                    results.push(x.alike(layer.packed()?.outputs())?);
+                    results.push(x.alike(layer.as_packed()?.outputs())?);
                 }
                 let output = Output::Set(activation);
                 let layers = layers.iter().zip(&mut results);
                 multiply(layers.map(|(layer, y)| layer.layer(output, y.cpu_mut()?)).collect::<Result<_>>()?, x)?;
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             Values::Candle(values) => {
                 for layer in layers {
-                    let y = activate(&layer.candle()?.forward(values)?, activation)?;
+                    let y = activate(&layer.as_candle()?.forward(values)?, activation)?;
                     results.push(Tokens::of_tensor(y, x.fine.clone())?);
                 }
             }
@@ -118,9 +131,9 @@ impl Linear {
     pub(crate) fn add_forward(&self, x: &Tokens, sum: &mut Tokens) -> Result<()> {
         match &x.values {
             Values::Cpu(_) => multiply(vec![self.layer(Output::Add, sum.cpu_mut()?)?], x),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             Values::Candle(x) => {
-                sum.values = Values::Candle((sum.candle()? + self.candle()?.forward(x)?)?);
+                sum.values = Values::Candle((sum.candle()? + self.as_candle()?.forward(x)?)?);
                 Ok(())
             }
         }
@@ -128,19 +141,19 @@ impl Linear {
 
     /// This layer for the kernels, with its result's place.
     pub(super) fn layer<'a>(&'a self, output: Output, y: &'a mut [f32]) -> Result<Layer<'a>> {
-        Ok(Layer { weight: self.packed()?, output, y })
+        Ok(Layer { weight: self.as_packed()?, output, y })
     }
 
-    fn packed(&self) -> Result<&Packed> {
+    fn as_packed(&self) -> Result<&Packed> {
         match self {
             Self::Packed(packed) => Ok(packed),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             Self::Candle(_) => Err(mixed()),
         }
     }
 
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn candle(&self) -> Result<&candle_nn::Linear> {
+    #[cfg(feature = "candle")]
+    pub(super) fn as_candle(&self) -> Result<&candle_nn::Linear> {
         match self {
             Self::Candle(linear) => Ok(linear),
             Self::Packed(_) => Err(mixed()),
@@ -156,7 +169,7 @@ pub(super) fn multiply(layers: Vec<Layer<'_>>, x: &Tokens) -> Result<()> {
 }
 
 /// The activation, elementwise, by candle.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "candle")]
 fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
     Ok(match activation {
         Activation::None => x.clone(),

@@ -1,13 +1,13 @@
 //! Layer norms.
 
+use super::Backend;
 use super::tokens::{Tokens, Values};
-use super::{Backend, mixed};
 use crate::error::Result;
 use crate::weights::{TensorSpec, Weights};
 use kernels::Isa;
 
-#[cfg(not(target_arch = "wasm32"))]
-use candle_core::Module;
+#[cfg(feature = "candle")]
+use candle_core::{Module, Tensor};
 
 /// Layer normalisation over the channels of each token. <https://arxiv.org/abs/1607.06450>
 pub(crate) enum LayerNorm {
@@ -16,7 +16,7 @@ pub(crate) enum LayerNorm {
         bias: Vec<f32>,
         eps: f32,
     },
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "candle")]
     Candle(candle_nn::LayerNorm),
 }
 
@@ -28,13 +28,19 @@ impl LayerNorm {
 
     /// Takes `{prefix}.weight` and `{prefix}.bias`, both (channels).
     pub(crate) fn take(weights: &mut Weights, prefix: &str, eps: f64, backend: &Backend) -> Result<Self> {
-        let weight = weights.take(&format!("{prefix}.weight"), backend.device())?;
-        let bias = weights.take(&format!("{prefix}.bias"), backend.device())?;
-        #[cfg(not(target_arch = "wasm32"))]
+        let [weight, bias] = ["weight", "bias"].map(|part| weights.take(&format!("{prefix}.{part}")));
+        Self::new(weight?.values, bias?.values, eps, backend)
+    }
+
+    /// Of `weight` and `bias`, both (channels).
+    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, eps: f64, backend: &Backend) -> Result<Self> {
+        #[cfg(feature = "candle")]
         if !backend.has_kernels() {
-            return Ok(Self::Candle(candle_nn::LayerNorm::new(weight, bias, eps)));
+            let [weight, bias] = [weight, bias].map(|values| Tensor::new(values, backend.device()));
+            return Ok(Self::Candle(candle_nn::LayerNorm::new(weight?, bias?, eps)));
         }
-        Ok(Self::Kernel { weight: weight.to_vec1()?, bias: bias.to_vec1()?, eps: eps as f32 })
+        let _ = backend;
+        Ok(Self::Kernel { weight, bias, eps: eps as f32 })
     }
 
     /// Tokens to as many.
@@ -45,12 +51,12 @@ impl LayerNorm {
                 kernels::layer_norm(Isa::best(), values, [weight, bias], *eps, y.cpu_mut()?, &kernels::POOL)?;
                 Ok(y)
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             (Self::Candle(norm), Values::Candle(values)) => {
                 Tokens::of_tensor(norm.forward(&values.contiguous()?)?, x.fine.clone())
             }
-            #[cfg(not(target_arch = "wasm32"))]
-            _ => Err(mixed()),
+            #[cfg(feature = "candle")]
+            _ => Err(super::mixed()),
         }
     }
 }

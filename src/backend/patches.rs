@@ -3,13 +3,15 @@
 
 use super::linear::multiply;
 use super::tokens::{Tokens, Values};
-use super::{Backend, Linear, Table, mixed, with_values};
+use super::{Backend, Linear, Table};
 use crate::error::Result;
 use kernels::Output;
 use std::sync::Arc;
 
-#[cfg(not(target_arch = "wasm32"))]
-use candle_core::{IndexOp, Tensor};
+#[cfg(feature = "candle")]
+use crate::error::{Error, ErrorKind};
+#[cfg(feature = "candle")]
+use candle_core::{CpuStorage, IndexOp, Storage, Tensor};
 
 /// Channels of a photo: red, green, blue.
 const CHANNELS: usize = 3;
@@ -17,7 +19,7 @@ const CHANNELS: usize = 3;
 /// Cuts photos, each (3, size, size), into patches, from the upper left: (photos, grid², 3 · patch²), each with its
 /// channels one after the other, rows of pixels in each. What does not fill a patch at the right and below is left out.
 pub(crate) fn patches(photos: &[&[f32]], size: usize, patch: usize, backend: &Backend) -> Result<Tokens> {
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "candle")]
     if !backend.has_kernels() {
         let tensors = photos.iter().map(|photo| Tensor::from_slice(photo, (CHANNELS, size, size), backend.device()));
         return patches_of_tensor(&Tensor::stack(&tensors.collect::<candle_core::Result<Vec<_>>>()?, 0)?, patch);
@@ -39,13 +41,26 @@ pub(crate) fn patches(photos: &[&[f32]], size: usize, patch: usize, backend: &Ba
 }
 
 /// The same of a tensor (photos, 3, size, size), by candle.
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(feature = "candle")]
 pub(crate) fn patches_of_tensor(photos: &Tensor, patch: usize) -> Result<Tokens> {
     let (batch, channels, size, _) = photos.dims4()?;
     let grid = size / patch;
     let seen = photos.i((.., .., ..grid * patch, ..grid * patch))?;
     let cut = seen.reshape((batch, channels, grid, patch, grid, patch))?.permute([0, 2, 4, 1, 3, 5])?;
     Tokens::of_tensor(cut.reshape((batch, grid * grid, channels * patch * patch))?, Arc::default())
+}
+
+/// The values of f32 tensors on the CPU, without gaps, for `work` on slices.
+#[cfg(feature = "candle")]
+pub(crate) fn with_values<T>(tensors: &[&Tensor], work: impl FnOnce(&[&[f32]]) -> Result<T>) -> Result<T> {
+    let guards: Vec<_> = tensors.iter().map(|tensor| tensor.storage_and_layout()).collect();
+    let slices = guards.iter().map(|(storage, layout)| match (&**storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end),
+        _ => None,
+    });
+    let slices: Option<Vec<&[f32]>> = slices.collect();
+    let not_plain = || Error::new(ErrorKind::Compute, "kernels take contiguous f32 tensors on the CPU");
+    work(&slices.ok_or_else(not_plain)?)
 }
 
 /// The tokens of photos: the class token, and of each patch what `weight` makes of it, all with their `positions` added.
@@ -60,8 +75,8 @@ pub(crate) fn embed_patches(
     let tokens = count + 1;
     let fine: Arc<[usize]> = (0..batch).map(|photo| photo * tokens).collect();
     match &patches.values {
-        Values::Cpu(values) => with_values(&[class_token.tensor(), positions.tensor()], |learned| {
-            let &[class_token, positions] = learned else { return Err(mixed()) };
+        Values::Cpu(values) => {
+            let (class_token, positions) = (class_token.cpu()?, positions.cpu()?);
             let channels = class_token.len();
             let mut embedded = Tokens::unwritten(values.pool(), [batch, tokens, channels], fine)?;
             let y = embedded.cpu_mut()?;
@@ -78,13 +93,13 @@ pub(crate) fn embed_patches(
                 }
             }
             Ok(embedded)
-        }),
-        #[cfg(not(target_arch = "wasm32"))]
+        }
+        #[cfg(feature = "candle")]
         Values::Candle(patches) => {
-            let (positions, channels) = (positions.tensor(), class_token.channels());
-            let class_token = (class_token.tensor() + positions.i(0)?)?.expand((batch, 1, channels))?;
+            let (positions, channels) = (positions.candle()?, class_token.channels);
+            let class_token = (class_token.candle()? + positions.i(0)?)?.expand((batch, 1, channels))?;
             let positions = positions.i(1..)?.expand((batch, count, channels))?;
-            let patches = (positions + candle_core::Module::forward(weight.candle()?, patches)?)?;
+            let patches = (positions + candle_core::Module::forward(weight.as_candle()?, patches)?)?;
             Tokens::of_tensor(Tensor::cat(&[&class_token, &patches], 1)?, fine)
         }
     }

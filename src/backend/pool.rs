@@ -49,7 +49,7 @@ impl Pool {
     /// Runs kernels with a workspace that is nobody else's.
     pub(super) fn with_workspace<T>(&self, work: impl FnOnce(&mut Workspace) -> T) -> T {
         let workspace = self.free().workspaces.pop();
-        let mut workspace = workspace.unwrap_or_else(Workspace::new);
+        let mut workspace = workspace.unwrap_or_default();
         let result = work(&mut workspace);
         let mut free = self.free();
         if free.workspaces.len() < MOST_FREE {

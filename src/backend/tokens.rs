@@ -3,8 +3,10 @@
 use super::mixed;
 use super::pool::{self, Pool};
 use crate::error::Result;
-use candle_core::{Device, Tensor};
 use std::sync::Arc;
+
+#[cfg(feature = "candle")]
+use candle_core::{Device, Tensor};
 
 /// Activations: `channels` values for each of `tokens` tokens of each photo or text of a batch, row by row.
 ///
@@ -26,7 +28,7 @@ pub(super) enum Values {
     /// In a buffer of the CPU's; clones share it until one of them is written to.
     Cpu(Arc<pool::Values>),
     /// Where candle put them: (batch, tokens, channels).
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "candle")]
     Candle(Tensor),
 }
 
@@ -54,7 +56,7 @@ impl Tokens {
     }
 
     /// As many, of a tensor (batch, tokens, channels).
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "candle")]
     pub(super) fn of_tensor(values: Tensor, fine: Arc<[usize]>) -> Result<Self> {
         let (batch, tokens, channels) = values.dims3()?;
         Ok(Self { values: Values::Candle(values), batch, tokens, channels, fine })
@@ -69,7 +71,7 @@ impl Tokens {
     pub(super) fn cpu(&self) -> Result<&pool::Values> {
         match &self.values {
             Values::Cpu(values) => Ok(values),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             Values::Candle(_) => Err(mixed()),
         }
     }
@@ -85,13 +87,13 @@ impl Tokens {
                 }
                 Arc::get_mut(values).map(|values| &mut **values).ok_or_else(mixed)
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             Values::Candle(_) => Err(mixed()),
         }
     }
 
     /// The values where candle computes.
-    #[cfg(not(target_arch = "wasm32"))]
+    #[cfg(feature = "candle")]
     pub(super) fn candle(&self) -> Result<&Tensor> {
         match &self.values {
             Values::Candle(values) => Ok(values),
@@ -112,7 +114,7 @@ impl Tokens {
                 }
                 Ok(pooled)
             }
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             Values::Candle(values) => {
                 let rows: Vec<u32> = self.fine.iter().map(|&row| row as u32).collect();
                 let rows = Tensor::from_vec(rows, count, values.device())?;
@@ -123,13 +125,13 @@ impl Tokens {
     }
 
     /// A tensor of the values: (batch, tokens, channels).
+    #[cfg(feature = "candle")]
     pub(crate) fn to_tensor(&self) -> Result<Tensor> {
         match &self.values {
             Values::Cpu(values) => {
                 let shape = (self.batch, self.tokens, self.channels);
                 Ok(Tensor::from_slice(values, shape, &Device::Cpu)?)
             }
-            #[cfg(not(target_arch = "wasm32"))]
             Values::Candle(values) => Ok(values.clone()),
         }
     }
@@ -138,7 +140,7 @@ impl Tokens {
     pub(crate) fn to_rows(&self) -> Result<Vec<Vec<f32>>> {
         match &self.values {
             Values::Cpu(values) => Ok(values.chunks(self.channels.max(1)).map(<[f32]>::to_vec).collect()),
-            #[cfg(not(target_arch = "wasm32"))]
+            #[cfg(feature = "candle")]
             Values::Candle(values) => Ok(values.flatten_to(1)?.to_vec2()?),
         }
     }

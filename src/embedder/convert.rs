@@ -2,15 +2,15 @@
 //!
 //! The tensors are read, converted and written piece by piece; none of them is ever whole in memory.
 
+use super::Options;
 use super::files::{Place, read_configs, tokenizer_files};
 use super::loader::Model;
-use crate::backend::{Backend, Precision};
+use crate::backend::Precision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::ClipConfig;
 use crate::model::text::TextTower;
 use crate::model::vision::VisionNames;
 use crate::weights::{Choose, FILES, Header, Kept, Reader, Stored, TensorSpec};
-use candle_core::Device;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -144,7 +144,7 @@ impl Choose for ConvertPlan {
     fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
         let ClipConfig { vision, text, .. } = &self.model.config;
         // Nothing is packed: the backend only says what there is.
-        let backend = Backend::new(&Device::Cpu, Precision::F32)?;
+        let backend = Options::default().backend(Precision::F32)?;
         let mut specs = VisionNames::find(header).specs(vision, header, &backend)?;
         if let (false, Some(text)) = (self.options.vision_only, text)
             && TextTower::is_in(header)

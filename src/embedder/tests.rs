@@ -1,4 +1,5 @@
 //! A model computed by candle, as on a GPU, and by the kernels: the same embeddings, part by part.
+#![cfg(all(feature = "candle", not(target_arch = "wasm32")))]
 
 use super::*;
 use crate::backend::CANDLE_ON_CPU;
@@ -104,4 +105,17 @@ fn a_pass_and_its_clone_go_their_own_ways() {
         assert_eq!(before, after, "{:?}", pass.stage());
     }
     assert_eq!(pass.output().unwrap().to_vec2::<f32>().unwrap(), expected);
+}
+
+#[test]
+fn threads_that_embed_at_the_same_time_have_buffers_of_their_own() {
+    let clip = load("b32-tiny", false);
+    let photos: Vec<Tensor> = (0..8).map(|at| photos(&clip, 8).get(at).unwrap()).collect();
+    let expected: Vec<Vec<f32>> = photos.iter().map(|photo| clip.embed_tensor(photo).unwrap()).collect();
+    std::thread::scope(|scope| {
+        for (photo, expected) in photos.iter().zip(&expected) {
+            let clip = &clip;
+            scope.spawn(move || (0..20).for_each(|_| assert_eq!(clip.embed_tensor(photo).unwrap(), *expected)));
+        }
+    });
 }

@@ -2,7 +2,7 @@
 //! <https://arxiv.org/abs/1706.03762>, <https://arxiv.org/abs/2002.04745>
 
 use crate::backend::{self, Activation, Backend, LayerNorm, Linear, Mask, Tokens};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::weights::{TensorSpec, Weights};
 
 /// The shape of an encoder.
@@ -18,6 +18,19 @@ pub(crate) struct EncoderConfig {
 
 /// A stack of layers, each of which makes tokens of as many.
 pub(crate) struct Encoder(Vec<EncoderLayer>);
+
+/// What a step of a forward pass works on. Where the step fails it is lost, and the pass is of no use any more.
+///
+/// # Errors
+/// [`ErrorKind::Compute`] after a step that failed.
+pub(crate) fn take_tokens(tokens: &mut Option<Tokens>) -> Result<Tokens> {
+    tokens.take().ok_or_else(has_failed)
+}
+
+/// A pass after a step that failed.
+pub(crate) fn has_failed() -> Error {
+    Error::new(ErrorKind::Compute, "a step of this forward pass has failed before")
+}
 
 /// Which tokens come out of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

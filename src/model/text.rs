@@ -5,9 +5,8 @@
 use crate::backend::{self, Backend, LayerNorm, Linear, Mask, Role, Table, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, TextConfig};
-use crate::model::encoder::{Encoder, EncoderConfig, Wanted};
+use crate::model::encoder::{Encoder, EncoderConfig, Wanted, take_tokens};
 use crate::weights::{Header, TensorSpec, Weights};
-use candle_core::Device;
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
@@ -59,8 +58,7 @@ impl TextTower {
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
-        let x = pass.tokens.take();
-        let x = x.ok_or_else(|| Error::new(ErrorKind::Compute, "a step of this forward pass has failed before"))?;
+        let x = take_tokens(&mut pass.tokens)?;
         if pass.layers < self.encoder.len() {
             pass.tokens = Some(self.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All)?);
             pass.layers += 1;
@@ -141,7 +139,7 @@ impl TextTower {
             encoder: Encoder::take(weights, &name("encoder.layers"), &encoder_config(&config), backend)?,
             final_norm: LayerNorm::take(weights, &name("final_layer_norm"), config.layer_norm_eps, backend)?,
             projection: Linear::take_without_bias(weights, PROJECTION, backend)?,
-            logit_scale: weights.take(LOGIT_SCALE, &Device::Cpu)?.to_scalar::<f32>()?.exp(),
+            logit_scale: weights.take(LOGIT_SCALE)?.values.first().copied().unwrap_or_default().exp(),
             backend: backend.clone(),
             config,
         })

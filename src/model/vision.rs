@@ -4,8 +4,9 @@
 use crate::backend::{self, Backend, LayerNorm, Linear, Mask, Role, Table, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::VisionConfig;
-use crate::model::encoder::{Encoder, EncoderConfig, Wanted};
+use crate::model::encoder::{Encoder, EncoderConfig, Wanted, has_failed, take_tokens};
 use crate::weights::{Header, TensorSpec, Weights};
+#[cfg(feature = "candle")]
 use candle_core::Tensor;
 
 const PATCHES: &str = "embeddings.patch_embedding.weight";
@@ -50,6 +51,7 @@ impl VisionPass {
     ///
     /// # Errors
     /// [`ErrorKind::Compute`] after a step that failed.
+    #[cfg(feature = "candle")]
     pub fn output(&self) -> Result<Tensor> {
         let output = self.tokens()?.to_tensor()?;
         match self.stage {
@@ -66,10 +68,6 @@ impl VisionPass {
     fn tokens(&self) -> Result<&Tokens> {
         self.tokens.as_ref().ok_or_else(has_failed)
     }
-}
-
-fn has_failed() -> Error {
-    Error::new(ErrorKind::Compute, "a step of this forward pass has failed before")
 }
 
 /// A loaded vision tower: pixel tensors in, embeddings out.
@@ -92,6 +90,7 @@ impl VisionTower {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
+    #[cfg(feature = "candle")]
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let mut pass = self.start(pixels)?;
         while self.step(&mut pass)? {}
@@ -102,6 +101,7 @@ impl VisionTower {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[cfg(feature = "candle")]
     pub fn start(&self, pixels: &Tensor) -> Result<VisionPass> {
         self.start_for(pixels, Wanted::First)
     }
@@ -111,17 +111,18 @@ impl VisionTower {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[cfg(feature = "candle")]
     pub fn start_observed(&self, pixels: &Tensor) -> Result<VisionPass> {
         self.start_for(pixels, Wanted::All)
     }
 
+    #[cfg(feature = "candle")]
     fn start_for(&self, pixels: &Tensor, wanted: Wanted) -> Result<VisionPass> {
         let VisionConfig { image_size: size, .. } = self.config;
         if !matches!(pixels.dims(), [_, 3, height, width] if *height == size && *width == size) {
             let what = format!("pixel tensor of shape {:?}, not [batch, 3, {size}, {size}]", pixels.dims());
             return Err(Error::new(ErrorKind::InvalidArgument, what));
         }
-        #[cfg(not(target_arch = "wasm32"))]
         if !self.backend.has_kernels() {
             let patches = backend::patches_of_tensor(pixels, self.config.patch_size)?;
             return self.start_with(&patches, wanted);
@@ -136,13 +137,13 @@ impl VisionTower {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
+    #[cfg(feature = "candle")]
     pub(crate) fn start_together(&self, photos: &[&Tensor]) -> Result<VisionPass> {
         let VisionConfig { image_size: size, .. } = self.config;
         if let Some(photo) = photos.iter().find(|photo| photo.dims() != [3, size, size]) {
             let what = format!("pixel tensor of shape {:?}, not [3, {size}, {size}]", photo.dims());
             return Err(Error::new(ErrorKind::InvalidArgument, what));
         }
-        #[cfg(not(target_arch = "wasm32"))]
         if !self.backend.has_kernels() && !photos.is_empty() {
             return self.start(&Tensor::stack(photos, 0)?);
         }
@@ -185,7 +186,7 @@ impl VisionTower {
             VisionStage::Pooled if self.projection.is_some() => VisionStage::Projected,
             VisionStage::Pooled | VisionStage::Projected => return Ok(false),
         };
-        let x = pass.tokens.take().ok_or_else(has_failed)?;
+        let x = take_tokens(&mut pass.tokens)?;
         pass.tokens = Some(self.compute(stage, x, pass.wanted)?);
         pass.stage = stage;
         Ok(true)

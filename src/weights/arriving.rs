@@ -1,9 +1,8 @@
 //! One tensor of which the bytes are arriving: converted, packed and recorded value by value or row by row.
 
 use super::recorder::Recorder;
-use super::{Form, TensorSpec, Weights, invalid, stored};
+use super::{Floats, Form, TensorSpec, Weights, invalid, stored};
 use crate::error::{Error, ErrorKind, Result};
-use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use kernels::{Isa, PackedBuilder, Packing, Quantizer, Rotation};
 use safetensors::Dtype;
@@ -239,7 +238,7 @@ impl Values {
                 weights.packed.insert(name, packed);
             }
             None if form == Form::Tensor => {
-                weights.tensors.insert(name, Tensor::from_vec(self.values, shape, &Device::Cpu)?);
+                weights.tensors.insert(name, Floats { values: self.values, shape });
             }
             None => {}
         }
@@ -322,7 +321,7 @@ impl Rows {
         match packed {
             Some(packed) => drop(weights.packed.insert(name, packed)),
             None if self.spec.form == Form::Tensor => {
-                weights.tensors.insert(name, Tensor::from_vec(values, self.spec.shape, &Device::Cpu)?);
+                weights.tensors.insert(name, Floats { values, shape: self.spec.shape });
             }
             None => {}
         }

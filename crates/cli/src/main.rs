@@ -4,7 +4,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clip_vision::image::Decode;
 use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
-use clip_vision::{ClipVision, Image, Options, Precision, device_from_name};
+use clip_vision::{ClipVision, Image, Options, Precision};
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -122,11 +122,8 @@ struct Length {
 
 impl Common {
     fn load(&self, normalize: bool) -> clip_vision::Result<ClipVision> {
-        let device = device_from_name(&self.device)?;
-        ClipVision::from_dir(
-            &self.model,
-            Options::default().precision(self.precision).device(device).normalize(normalize),
-        )
+        let options = Options::default().device_named(&self.device)?;
+        ClipVision::from_dir(&self.model, options.precision(self.precision).normalize(normalize))
     }
 }
 

@@ -116,7 +116,7 @@ fn f32_product_equals_the_naive_one() {
             let before = rng.values(rows * outputs);
             let output = output(case);
             let y = multiply_one(&packed_f32(isa, &w, bias, outputs, inputs), &x, rows, output, &before, &[]);
-            let (expected, size) = naive::product(&x, &w, bias, rows, output, &before);
+            let (expected, size) = naive::product(&x, &w, bias, rows, (output, &before));
             for (i, (y, (expected, size))) in y.iter().zip(expected.iter().zip(size)).enumerate() {
                 // The bound of a sum of `inputs` products, times the largest slope of an activation, and the activation's own.
                 let tolerance = (inputs as f64 + 4.0) * size * 1.2 / 16_777_216.0 + 1e-6;
@@ -155,7 +155,7 @@ fn int8_product_equals_the_integer_model_to_the_bit() {
             let fine: Vec<usize> = (0..rows).filter(|row| row % 7 == case % 9).collect();
             let weight = packed_int8(isa, &w, bias, outputs, inputs, rotation);
             let y = multiply_one(&weight, &x, rows, output, &before, &fine);
-            let expected = naive::int8_product(&x, &w, bias, rows, output, &before, rotation, &fine);
+            let expected = naive::int8_product(&x, &w, bias, rows, (output, &before), rotation, &fine);
             for (i, (y, expected)) in y.iter().zip(&expected).enumerate() {
                 assert!(
                     y == expected,
@@ -270,7 +270,7 @@ fn int8_is_close_to_f32_even_with_outliers() {
     for x in x.chunks_mut(inputs) {
         [5, 100, 101, 300, 511, 767].into_iter().for_each(|channel| x[channel] *= 8.0);
     }
-    let exact = naive::product(&x, &w, None, rows, PLAIN, &[]).0;
+    let exact = naive::product(&x, &w, None, rows, (PLAIN, &[])).0;
     let cosines = |rotation, fine: &[usize]| -> Vec<f64> {
         let y = product(&packed_int8(Isa::best(), &w, None, outputs, inputs, rotation), &x, rows, fine);
         y.chunks(outputs).zip(exact.chunks(outputs)).map(|(a, b)| naive::cosine(a, b)).collect()

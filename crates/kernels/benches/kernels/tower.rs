@@ -2,7 +2,7 @@
 
 use crate::products::layer;
 use crate::{Clock, Rng};
-use kernels::{Activation, Attention, Isa, Layer, Output, Packed, Result, Serial, Workspace, layer_norm, multiply};
+use kernels::{Activation, Attention, Isa, Output, Packed, Result, Serial, Workspace, layer_norm, multiply};
 
 const CHANNELS: usize = 768;
 const HEADS: usize = 12;
@@ -14,7 +14,7 @@ const PATCH_SIZE: usize = 3 * 32 * 32;
 /// The gain and the bias of a norm.
 type Norm = (Vec<f32>, Vec<f32>);
 
-struct Block {
+struct Layer {
     norms: [Norm; 2],
     qkv: [Packed; 3],
     out: Packed,
@@ -25,7 +25,7 @@ struct Block {
 struct Tower {
     isa: Isa,
     patch: Packed,
-    layers: Vec<Block>,
+    layers: Vec<Layer>,
     projection: Packed,
 }
 
@@ -46,7 +46,7 @@ impl Tower {
             let qkv = [linear(CHANNELS, CHANNELS)?, linear(CHANNELS, CHANNELS)?, linear(CHANNELS, CHANNELS)?];
             let out = linear(CHANNELS, CHANNELS)?;
             let (fc1, fc2) = (linear(4 * CHANNELS, CHANNELS)?, linear(CHANNELS, 4 * CHANNELS)?);
-            layers.push(Block { norms, qkv, out, fc1, fc2 });
+            layers.push(Layer { norms, qkv, out, fc1, fc2 });
         }
         let projection = layer(isa, false, &mut rng, 512, CHANNELS)?;
         Ok(Self { isa, patch, layers, projection })
@@ -66,24 +66,24 @@ impl Tower {
         clock: Clock,
     ) -> Result<(Vec<f32>, Times)> {
         let plain = Output::Set(Activation::None);
-        let mut run = |weight: &Packed, output, x: &[f32], rows, fine: &[usize], y: &mut [f32]| {
-            multiply(vec![Layer { weight, output, y }], x, rows, fine, workspace, &Serial)
+        let mut run = |layers: &[&Packed], output, x: &[f32], rows, fine: &[usize], y: &mut [&mut [f32]]| {
+            let layers = layers.iter().zip(y).map(|(&weight, y)| kernels::Layer { weight, output, y });
+            multiply(layers.collect(), x, rows, fine, workspace, &Serial)
         };
+        let buffer = |width: usize| vec![0.1; batch * TOKENS * width];
+        let (mut x, mut normed, mut wide) = (buffer(CHANNELS), buffer(CHANNELS), buffer(4 * CHANNELS));
+        let [mut q, mut k, mut v] = [(); 3].map(|()| buffer(CHANNELS));
+        let mut attended = buffer(CHANNELS);
         let mut times = Times::new();
         let start = clock();
-        let mut embedded = vec![0.0; batch * PATCHES * CHANNELS];
-        run(&self.patch, plain, patches, batch * PATCHES, &[], &mut embedded)?;
-        let mut normed = Vec::with_capacity(batch * TOKENS * CHANNELS);
-        for patches in embedded.chunks(PATCHES * CHANNELS) {
-            normed.extend([0.1; CHANNELS]);
-            normed.extend(patches);
+        let embedded = &mut q[..batch * PATCHES * CHANNELS];
+        run(&[&self.patch], plain, patches, batch * PATCHES, &[], &mut [embedded])?;
+        for (tokens, patches) in attended.chunks_mut(TOKENS * CHANNELS).zip(embedded.chunks(PATCHES * CHANNELS)) {
+            tokens[CHANNELS..].copy_from_slice(patches);
         }
-        let mut x = vec![0.0; normed.len()];
-        self.norm(&normed, &self.layers[0].norms[0], &mut x)?;
+        self.norm(&attended, &self.layers[0].norms[0], &mut x)?;
         let mut fine: Vec<usize> = (0..batch).map(|image| image * TOKENS).collect();
-        let mut qkv = [(); 3].map(|()| vec![0.0; x.len()]);
-        let (mut attended, mut wide) = (vec![0.0; x.len()], vec![0.0; 4 * x.len()]);
-        let [mut qkv_workspace, mut attention_workspace] = [Workspace::new(), Workspace::new()];
+        let mut attention_workspace = Workspace::new();
         times.push(("start", clock() - start));
         for (index, layer) in self.layers.iter().enumerate() {
             let mut last = clock();
@@ -94,8 +94,7 @@ impl Tower {
             let mut rows = batch * TOKENS;
             self.norm(&x, &layer.norms[0], &mut normed)?;
             took("norm");
-            let layers = layer.qkv.iter().zip(&mut qkv).map(|(weight, y)| Layer { weight, output: plain, y });
-            multiply(layers.collect(), &normed, rows, &fine, &mut qkv_workspace, &Serial)?;
+            run(&layer.qkv.each_ref(), plain, &normed, rows, &fine, &mut [&mut q, &mut k, &mut v])?;
             took("qkv");
             let attention = Attention {
                 batch,
@@ -105,29 +104,28 @@ impl Tower {
                 head_size: CHANNELS / HEADS,
                 causal: false,
             };
-            let parts: [&[f32]; 3] = [&qkv[0], &qkv[1], &qkv[2]];
-            attention.run(self.isa, parts, &mut attended, &mut attention_workspace, &Serial)?;
+            attention.run(self.isa, [&q, &k, &v], &mut attended, &mut attention_workspace, &Serial)?;
             took("attention");
             if skip && index + 1 == self.layers.len() {
                 (attended, x, rows, fine) = (class_tokens(&attended), class_tokens(&x), batch, (0..batch).collect());
-                normed.truncate(x.len());
+                normed.truncate(rows * CHANNELS);
+                wide.truncate(rows * 4 * CHANNELS);
             }
-            run(&layer.out, Output::Add, &attended, rows, &fine, &mut x)?;
+            run(&[&layer.out], Output::Add, &attended, rows, &fine, &mut [&mut x])?;
             took("out");
             self.norm(&x, &layer.norms[1], &mut normed)?;
             took("norm");
-            let wide = &mut wide[..rows * 4 * CHANNELS];
-            run(&layer.fc1, Output::Set(Activation::QuickGelu), &normed, rows, &fine, wide)?;
+            run(&[&layer.fc1], Output::Set(Activation::QuickGelu), &normed, rows, &fine, &mut [&mut wide])?;
             took("fc1");
-            run(&layer.fc2, Output::Add, wide, rows, &fine, &mut x)?;
+            run(&[&layer.fc2], Output::Add, &wide, rows, &fine, &mut [&mut x])?;
             took("fc2");
         }
         let end = clock();
         let class = if skip { x } else { class_tokens(&x) };
-        let mut pooled = vec![0.0; class.len()];
-        self.norm(&class, &self.layers[0].norms[0], &mut pooled)?;
+        normed.truncate(class.len());
+        self.norm(&class, &self.layers[0].norms[0], &mut normed)?;
         let mut embeddings = vec![0.0; batch * self.projection.outputs()];
-        run(&self.projection, plain, &pooled, batch, &[], &mut embeddings)?;
+        run(&[&self.projection], plain, &normed, batch, &[], &mut [&mut embeddings])?;
         times.push(("end", clock() - end));
         Ok((embeddings, times))
     }

@@ -9,8 +9,7 @@ pub(super) fn product(
     w: &[f32],
     bias: Option<&[f32]>,
     rows: usize,
-    output: Output,
-    before: &[f32],
+    (output, before): (Output, &[f32]),
 ) -> (Vec<f64>, Vec<f64>) {
     let inputs = x.len() / rows;
     let outputs = w.len() / inputs;
@@ -37,8 +36,7 @@ pub(super) fn int8_product(
     w: &[f32],
     bias: Option<&[f32]>,
     rows: usize,
-    output: Output,
-    before: &[f32],
+    (output, before): (Output, &[f32]),
     rotation: Rotation,
     fine: &[usize],
 ) -> Vec<f32> {
