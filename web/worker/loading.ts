@@ -6,47 +6,28 @@
  * that is damaged is thrown away and downloaded again, once.
  */
 
-import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
-import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
-import { HttpError, nameOf, shortUrl, type Fetch, type Validators } from "../shared/files.js";
+import type { CacheRecord, Part } from "../shared/cache.js";
+import { ClipVisionError, isCoded } from "../shared/errors.js";
+import { HttpError, nameOf, shortUrl, type Validators } from "../shared/files.js";
 import { checkSha256 } from "../shared/integrity.js";
-import type { LoadProgress, LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
-import type { Store } from "../shared/store.js";
+import type { LoadProgress, WireFile, WireLoad } from "../shared/protocol.js";
 import { given, joined } from "../shared/values.js";
+import { CachePlace, type CacheHost } from "./cache_place.js";
 import { EngineCrash, guarded, type Engine, type EngineFiles, type EngineModel, type EngineTextLoader } from "./engine.js";
-import type { Sleep } from "./retry.js";
-import { BlobSource, changed, FileChanged, RemoteFile, type Source, type Taker } from "./sources.js";
+import { BlobSource, FileChanged, RemoteFile, type Source, type Taker } from "./sources.js";
 import type { TokenizerFiles } from "./texts.js";
 
 /** Tells a caller how far files have come. */
 export type Report = (progress: LoadProgress, always?: boolean) => void;
 
 /** What loading needs of the world. */
-export interface LoadHost {
+export interface LoadHost extends CacheHost {
   /** Starts the engine, from the given wasm file or the package's own. */
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
-  /** Reads addresses. */
-  fetch: Fetch;
-  sleep: Sleep;
-  /** The origin of the page. */
-  origin: string;
-  /** Opens the cache's store; rejects where there is none. */
-  openStore(): Promise<Store>;
-  /** Does work while nobody else, in whichever tab, does work of the same name. */
-  lock<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
-  /** Tells the page of something that went wrong, though the load goes on. */
-  warn(warning: LoadWarning): void;
 }
 
 /** A changed file is begun anew so often. */
 const RESTARTS = 2;
-
-/** The cache, and the model's place in it. */
-interface Place {
-  cache: ModelCache;
-  key: CacheKey;
-  id: string;
-}
 
 /** A checksum on its way, and what it has to be. */
 interface Hash {
@@ -58,7 +39,7 @@ interface Hash {
 export class ModelLoading {
   readonly #host: LoadHost;
   readonly #load: WireLoad;
-  #place: Place | undefined;
+  #place: CachePlace | undefined;
   #starting: Promise<Engine> | undefined;
   /** What the server has said of the files, by their addresses: the text tower has to be of the same ones. */
   #seen: Record<string, Validators> = {};
@@ -80,8 +61,8 @@ export class ModelLoading {
       report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
       this.#starting = this.#host.startEngine(this.#load.wasmUrl, stop.signal);
       this.#starting.catch(() => undefined); // whoever needs it waits for it
-      this.#place = await this.#openCache();
-      const model = await this.#withCache("vision", stop.signal, {
+      this.#place = await CachePlace.open(this.#host, this.#load, () => this.#engine());
+      const model = await this.#part("vision", stop.signal, {
         fromCache: async (blob, record) => this.#cachedVision(await this.#engine(), blob, record, report, stop.signal),
         fromServer: (record) => this.#servedVision(record, report, stop.signal),
       });
@@ -126,7 +107,7 @@ export class ModelLoading {
   /** Loads the text tower into a model, and gives its tokenizer's files. */
   async text(engine: Engine, model: EngineModel, report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }> {
     guarded(engine, () => model.textLoader()).free(); // throws for a model without a text tower, before anything is read
-    return this.#withCache("text", signal, {
+    return this.#part("text", signal, {
       fromCache: async (blob, record) => {
         const loader = await this.#refill(engine, () => model.textLoader(), blob, record.parts.text?.checksum, report, signal);
         return this.#setText(engine, model, loader, undefined);
@@ -225,18 +206,18 @@ export class ModelLoading {
   ): Promise<L> {
     for (let restarts = 0; ; restarts += 1) {
       const loader = guarded(engine, make);
-      const recorder = how.record && (await this.#recorder(how.part, how.record, engine, loader));
+      const recorder = how.record && (await this.#place?.recorder(how.part, how.record, engine, loader));
       if (recorder) guarded(engine, () => how.start(loader));
       try {
         await this.#feedAll(engine, loader, { part: how.part, after: () => recorder?.drain() }, report, signal);
-        await recorder?.finish();
+        await recorder?.finish(this.#seen);
         return loader;
       } catch (error) {
         await recorder?.discard();
         if (!(error instanceof EngineCrash)) loader.free();
         if (!(error instanceof FileChanged)) throw error;
         if (how.part === "text") {
-          await this.#place?.cache.remove(this.#place.id).catch(() => undefined);
+          await this.#place?.remove();
           const advice = "its text tower may not fit the vision tower that is loaded; load the model again";
           throw new ClipVisionError("fetch", `${error.message}: ${advice}`, { cause: error });
         }
@@ -319,99 +300,24 @@ export class ModelLoading {
 
   // -------------------------------------------------------------------------------------------------- from the cache
 
-  async #openCache(): Promise<Place | undefined> {
-    const { cache, model, name, revision, precision = "stored" } = this.#load;
-    const files = Object.values(model) as WireFile[];
-    // Files that the user picked are on this machine already.
-    if (cache === "off" || !files.every((file) => "url" in file)) return undefined;
-    const urls = files.flatMap((file) => ("url" in file ? [file.url] : []));
-    const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
-    try {
-      const [store, id] = await Promise.all([this.#host.openStore(), cacheId(key)]);
-      return { cache: new ModelCache(store), key, id };
-    } catch (error) {
-      this.#warn("cache-unavailable", "The model is not cached: this page has no storage", error);
-      return undefined;
-    }
-  }
-
-  /** A part from the cache, or from the server by way of it. Of several tabs one downloads, and the others wait for it. */
-  async #withCache<T>(
+  /** A part from the cache, or from the server. */
+  async #part<T>(
     part: Part,
     signal: AbortSignal,
-    from: {
+    { fromCache, fromServer }: {
       fromCache: (blob: Blob, record: CacheRecord) => Promise<T>;
       fromServer: (record: CacheRecord | undefined) => Promise<T>;
     },
   ): Promise<T> {
-    const place = this.#place;
-    if (!place) return from.fromServer(undefined);
-    const cached = await this.#cached(place, part, signal, from.fromCache);
-    if (cached) return cached.value;
-    return this.#host.lock(`clip-vision:${place.id}`, signal, async () => {
-      const meanwhile = await this.#cached(place, part, signal, from.fromCache);
-      if (meanwhile) return meanwhile.value;
-      const record = (part === "text" && (await place.cache.record(place.id).catch(() => undefined))) || this.#freshRecord(place);
-      return from.fromServer(record);
+    if (!this.#place) return fromServer(undefined);
+    return this.#place.part(part, signal, {
+      fromCache: async (blob, record) => {
+        const value = await fromCache(blob, record);
+        this.#seen = { ...record.validators, ...this.#seen };
+        return value;
+      },
+      fromServer,
     });
-  }
-
-  #freshRecord({ key }: Place): CacheRecord {
-    return freshRecord(key, this.#load.integrity ?? {});
-  }
-
-  /** What the cache makes of a part, if it is there and still what it should be. */
-  async #cached<T>(
-    { cache, id }: Place,
-    part: Part,
-    signal: AbortSignal,
-    use: (blob: Blob, record: CacheRecord) => Promise<T>,
-  ): Promise<{ value: T } | undefined> {
-    let record: CacheRecord | undefined;
-    try {
-      record = await cache.record(id);
-    } catch (error) {
-      this.#warn("cache-unavailable", "The cache could not be read", error);
-      return undefined;
-    }
-    const entry = record?.parts[part];
-    if (!record || !entry || !this.#isChecked(record)) return undefined;
-    if (this.#load.cache === "revalidate" && part === "vision" && !(await this.#isFresh(record, signal))) return undefined;
-    await this.#engine(); // one that does not start is no damage of the entry
-    try {
-      const value = await use(await cache.open(entry), record);
-      this.#seen = { ...record.validators, ...this.#seen };
-      return { value };
-    } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      // What is no damage of the entry would be no better after another download.
-      const damaged = isCoded(error) ? error.code === "weights" || error.code === "config" || error.code === "fetch" : error instanceof DOMException;
-      if (!damaged) throw error;
-      this.#warn("cache-corrupt", `The cached ${this.#load.name} was damaged and is downloaded again`, error);
-      await cache.remove(id).catch(() => undefined);
-      return undefined;
-    }
-  }
-
-  /** Whether an entry was checked with the checksums that are asked for now. */
-  #isChecked({ integrity }: CacheRecord): boolean {
-    return Object.entries(this.#load.integrity ?? {}).every(([name, sha256]) => integrity[name] === sha256);
-  }
-
-  /** Asks the server whether its files are still those of an entry; without an answer they are. */
-  async #isFresh({ validators }: CacheRecord, signal: AbortSignal): Promise<boolean> {
-    for (const [url, before] of Object.entries(validators)) {
-      let now: Validators;
-      try {
-        now = await validatorsOf(url, this.#host, signal);
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        this.#warn("cache-unchecked", `${this.#load.name} comes from the cache, without being compared with the server`, error);
-        return true;
-      }
-      if (changed(before, now)) return false;
-    }
-    return true;
   }
 
   /** A loader that was given a part from the cache. */
@@ -435,66 +341,6 @@ export class ModelLoading {
       throw error;
     }
   }
-
-  /** Writes what a loader records into the cache; what fails there is a warning, and the load goes on. */
-  async #recorder(part: Part, record: CacheRecord, engine: Engine, loader: EngineFiles) {
-    const place = this.#place;
-    if (!place) return undefined;
-    const { cache, id } = place;
-    let recording: Recording | undefined;
-    let at: number | undefined;
-    const fail = async (error: unknown) => {
-      const failed = recording;
-      recording = undefined;
-      await failed?.writer.discard();
-      const full = error instanceof DOMException && error.name === "QuotaExceededError";
-      if (full) this.#warn("cache-full", "The model is not cached: there is no room for it", error);
-      else this.#warn("cache-unavailable", "The model could not be cached", error);
-    };
-    try {
-      recording = await cache.begin(id, part);
-    } catch (error) {
-      await fail(error);
-      return undefined;
-    }
-    return {
-      /** Takes on what has been recorded, to disk. */
-      drain: () => {
-        at ??= guarded(engine, () => loader.recordedStart());
-        const data = guarded(engine, () => loader.takeRecorded());
-        if (!recording || at === undefined || data.byteLength === 0) return;
-        try {
-          recording.writer.write(at, data);
-          at += data.byteLength;
-        } catch (error) {
-          void fail(error);
-        }
-      },
-      finish: async () => {
-        const recorded = guarded(engine, () => loader.finishRecording());
-        if (!recording || !recorded || at === undefined) return;
-        const { file, writer } = recording;
-        try {
-          const { header, checksum } = recorded;
-          writer.write(0, header);
-          await writer.close();
-          const parts = { ...record.parts, [part]: { file, bytes: at, checksum } };
-          await cache.commit(id, { ...record, validators: { ...record.validators, ...this.#seen }, parts });
-          await cache.tidy();
-        } catch (error) {
-          await fail(error);
-        }
-      },
-      discard: async () => {
-        await recording?.writer.discard();
-        recording = undefined;
-      },
-    };
-  }
-
-  #warn(code: LoadWarning["code"], message: string, cause: unknown): void {
-    this.#host.warn({ code, message: `${message} (${messageOf(cause)})` });
-  }
 }
 
 const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));
@@ -507,12 +353,4 @@ function beside(url: string, name: string): string {
   const file = new URL(url);
   file.pathname = file.pathname.replace(/[^/]*$/, encodeURIComponent(name));
   return file.href;
-}
-
-/** What the server says of a file, without reading it. */
-async function validatorsOf(url: string, host: LoadHost, signal: AbortSignal): Promise<Validators> {
-  const file = new RemoteFile(url, host);
-  let known = false;
-  await file.read({ wanted: () => (known ? undefined : [0, 1]), take: () => void (known = true), size: () => undefined }, signal);
-  return file.validators;
 }

@@ -54,7 +54,7 @@ fn threads(helpers: usize) -> &'static Threads {
     pool.set_helpers(helpers);
     for _ in 0..helpers {
         std::thread::spawn(|| {
-            // What a worker does whose instance traps (`web/threads.ts`).
+            // What a worker does whose instance traps (`web/worker/threads.ts`).
             let _ = std::thread::spawn(|| pool.help()).join();
             pool.fail();
         });

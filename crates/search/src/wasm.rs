@@ -1,4 +1,4 @@
-//! The root of the npm package's search module: what `src/web/search/engine.ts` calls, over plain memory.
+//! The root of the npm package's search module: what `web/search/engine.ts` calls, over plain memory.
 //!
 //! Compiled by itself, without cargo and without std (scripts/build/search.mjs), because it has to stay small: it travels
 //! inside the JavaScript. The memory is the caller's. From `__heap_base` on JavaScript lays out everything,
