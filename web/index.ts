@@ -22,7 +22,6 @@ export { ClipVision } from "./page/clip_vision.js";
 export type {
   CallOptions,
   ClassifyOptions,
-  ClipVisionInfo,
   EmbedOptions,
   LoadOptions,
   TakeBackOptions,
@@ -33,7 +32,7 @@ export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from ".
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/model.js";
 export { models } from "./page/models.js";
 export type { KnownModel } from "./page/models.js";
-export type { PhotoSource, RawPixels } from "./page/photo.js";
+export type { PhotoSource } from "./page/photo.js";
 export { Embeddings } from "./search/embeddings.js";
 export type {
   EmbeddingsOptions,
@@ -48,4 +47,16 @@ export type { RowPrecision } from "./search/engine.js";
 export type { CollectionFormat, EmbeddingId } from "./search/file.js";
 export { cosineSimilarity, quantize, topK } from "./search/similarity.js";
 export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
-export type { Decoder, EmbeddingDetails, LoadProgress, LoadWarning, PixelTensor, Precision, Rgb, Timings } from "./shared/protocol.js";
+export type {
+  ClipVisionInfo,
+  Decoder,
+  EmbeddingDetails,
+  LoadProgress,
+  LoadWarning,
+  ModelOptions,
+  PixelTensor,
+  Precision,
+  RawPixels,
+  Rgb,
+  Timings,
+} from "./shared/protocol.js";

@@ -1,7 +1,7 @@
 /** The worker thread's entry: wires the {@link Dispatcher} to the thread's messages, to the engine and to the disk. */
 
 import { parentPort } from "node:worker_threads";
-import { ClipVisionError, toWireError } from "../shared/errors.js";
+import { invalid, toWireError } from "../shared/errors.js";
 import { VERSION, type Response, type ServiceRequest } from "../shared/protocol.js";
 import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
@@ -28,7 +28,7 @@ const dispatcher = new Dispatcher({
     lock: (_name, _signal, work) => work(),
   },
   readPixels: () => {
-    throw new ClipVisionError("invalid-argument", "Node has no pictures of a browser's");
+    throw invalid("Node has no pictures of a browser's");
   },
   decodeInBrowser: () => Promise.resolve(undefined),
   createTokenizer,

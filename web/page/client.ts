@@ -8,7 +8,7 @@
  * the worker still says of it is dropped.
  */
 
-import { ClipVisionError, fromWireError } from "../shared/errors.js";
+import { ClipVisionError, fromWireError, messageOf } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
 import { VERSION } from "../shared/protocol.js";
 import type { CallName, Calls, FetchCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
@@ -80,7 +80,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.ready = this.call("load", load, { listeners: { onProgress } });
     // A model that does not load leaves a worker without a purpose.
     this.ready.catch((error: unknown) => {
-      const message = `The model was not loaded: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `The model was not loaded: ${messageOf(error)}`;
       this.end(crash(message, error));
     });
   }
@@ -99,7 +99,7 @@ class Session extends RpcClient<Calls, CallListeners> {
 
   /** Not every browser says of a picture of another server's that it is one. */
   protected override unsendable(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = messageOf(cause);
     if (/origin/i.test(text) || transfer.some(isTainted)) {
       const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
       return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });

@@ -1,12 +1,13 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { ClipVisionError, invalid } from "../shared/errors.js";
 import { nameOf, openFile, readAll } from "../shared/files.js";
 import { sha256Hex } from "../shared/integrity.js";
 import { platform } from "../shared/platform.js";
 import type {
   CacheMode,
   Calls,
+  ClipVisionInfo,
   EmbeddingDetails,
   LoadedModel,
   LoadWarning,
@@ -16,7 +17,7 @@ import type {
   WireOpacity,
   WirePhoto,
 } from "../shared/protocol.js";
-import { absoluteUrl, tagOf } from "../shared/values.js";
+import { given, optionUrl, tagOf } from "../shared/values.js";
 import { untilAborted } from "../shared/waiting.js";
 import type { WorkerLike } from "../shared/worker_like.js";
 import { startWorker } from "../start_worker.js";
@@ -25,7 +26,7 @@ import { decodingOf, withDecoding } from "./decoding.js";
 import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
-import type { CallOptions, ClassifyOptions, ClipVisionInfo, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
+import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 
 /** How the page reads an address: with the application's own function, and at most so many bytes. */
@@ -74,20 +75,20 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { precision, normalize, maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
+    const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
     signal?.throwIfAborted();
     if (!platform() && typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
     }
     for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
-      throw new ClipVisionError("invalid-argument", `${name} can't be ${String(most)}`);
+      throw invalid(`${name} can't be ${String(most)}`);
     }
     if (startTimeout !== undefined && !(startTimeout > 0)) {
-      throw new ClipVisionError("invalid-argument", `startTimeout can't be ${String(startTimeout)}`);
+      throw invalid(`startTimeout can't be ${String(startTimeout)}`);
     }
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-      throw new ClipVisionError("invalid-argument", `threads can't be ${String(threads)}`);
+      throw invalid(`threads can't be ${String(threads)}`);
     }
     const files = resolveModel(model, options);
     const name = modelName(model);
@@ -102,16 +103,11 @@ export class ClipVision {
         ...(revision !== undefined && { revision }),
         cache: platform() ? "off" : cacheMode(options.cache),
         ...(integrity && { integrity }),
-        ...(precision !== undefined && { precision }),
-        ...(normalize !== undefined && { normalize }),
-        ...(maxBytes !== undefined && { maxBytes }),
-        ...(maxPixels !== undefined && { maxPixels }),
-        ...(threads !== undefined && { threads }),
-        ...(wasmUrl !== undefined && { wasmUrl: pageUrl(wasmUrl, "wasmUrl").href }),
+        ...given(options, "precision", "normalize", "maxBytes", "maxPixels", "threads"),
+        ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
       },
-      ...(fetch && { fetch }),
-      ...(startTimeout !== undefined && { startTimeout }),
+      ...given(options, "fetch", "startTimeout"),
       onWarning: options.onWarning ?? sayWhatSpoils,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
@@ -155,7 +151,7 @@ export class ClipVision {
    */
   async embedText(text: string, options: TextOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted();
-    if (typeof text !== "string") throw new ClipVisionError("invalid-argument", `A text can't be ${tagOf(text)}`);
+    if (typeof text !== "string") throw invalid(`A text can't be ${tagOf(text)}`);
     return this.#run("embedText", options, (listeners) => this.#client.call("embedText", text, [], listeners));
   }
 
@@ -253,9 +249,9 @@ function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): stri
   if (typeof template !== "string" || !template.includes("{}")) {
     throw new ClipVisionError("invalid-argument", `The template has no {} for the label: ${String(template)}`);
   }
-  if (typeof labels === "string") throw new ClipVisionError("invalid-argument", "The labels are one string, not a list");
+  if (typeof labels === "string") throw invalid("The labels are one string, not a list");
   return Array.from(labels, (label) => {
-    if (typeof label !== "string") throw new ClipVisionError("invalid-argument", `A label can't be ${tagOf(label)}`);
+    if (typeof label !== "string") throw invalid(`A label can't be ${tagOf(label)}`);
     return template.split("{}").join(label);
   });
 }
@@ -267,7 +263,7 @@ function sayWhatSpoils({ code, message }: LoadWarning): void {
 
 function cacheMode(cache: boolean | "revalidate" = true): CacheMode {
   if (cache === "revalidate") return cache;
-  if (typeof cache !== "boolean") throw new ClipVisionError("invalid-argument", `cache can't be ${tagOf(cache)}`);
+  if (typeof cache !== "boolean") throw invalid(`cache can't be ${tagOf(cache)}`);
   return cache ? "on" : "off";
 }
 
@@ -281,16 +277,8 @@ function checksums(integrity: string | Readonly<Record<string, string>>, weights
 /** An address as it may be kept and shown: what follows its path may be a secret. */
 const withoutQuery = (name: string): string => name.replace(/[?#].*$/s, "");
 
-function pageUrl(url: string | URL, option: string): URL {
-  try {
-    return absoluteUrl(url);
-  } catch (cause) {
-    throw new ClipVisionError("invalid-argument", `${option} is no URL: ${String(url)}`, { cause });
-  }
-}
-
 function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {
-  const script = workerUrl === undefined ? undefined : pageUrl(workerUrl, "workerUrl");
+  const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");
   const place = platform();
   if (place) return () => place.createWorker(script);
   if (script) return () => new Worker(script, { type: "module" });

@@ -1,6 +1,6 @@
 /** How a photo's file becomes pixels: what an application may ask for, and what travels of it. */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { invalid } from "../shared/errors.js";
 import type { Rgb, WireDecoding, WireOpacity, WirePhoto } from "../shared/protocol.js";
 
 const DECODE = ["exact", "fast"] as const;
@@ -35,13 +35,13 @@ function opacityOf(background: Rgb | undefined): WireOpacity {
   if (background === undefined) return {};
   const byte = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
   if (Array.isArray(background) && background.length === 3 && background.every(byte)) return { background: [...background] as unknown as Rgb };
-  throw new ClipVisionError("invalid-argument", `background is three values of 0 to 255, not ${String(background)}`);
+  throw invalid(`background is three values of 0 to 255, not ${String(background)}`);
 }
 
 function given<Name extends string, Value>(name: Name, value: Value | undefined, known: readonly Value[]): { [N in Name]?: Value } {
   if (value === undefined) return {};
   if (known.includes(value)) return { [name]: value } as { [N in Name]: Value };
-  throw new ClipVisionError("invalid-argument", `${name} is one of ${known.join(", ")}, not ${String(value)}`);
+  throw invalid(`${name} is one of ${known.join(", ")}, not ${String(value)}`);
 }
 
 /** A photo with the way in which it is to be decoded: where it is a file; opacity is any photo's. */

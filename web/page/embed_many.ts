@@ -4,7 +4,7 @@
  * the next crash shows whose fault it was.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { ClipVisionError, invalid } from "../shared/errors.js";
 import { linkedTo } from "../shared/waiting.js";
 import { LostCall } from "./client.js";
 import type { DecodingOptions } from "./decoding.js";
@@ -109,7 +109,7 @@ export async function* embedMany(
 ): AsyncGenerator<ManyResult, void> {
   signal?.throwIfAborted();
   if (!Number.isInteger(workers) || workers < 1 || workers > MOST_WORKERS) {
-    throw new ClipVisionError("invalid-argument", `workers can't be ${String(workers)}: there are 1 to ${MOST_WORKERS}`);
+    throw invalid(`workers can't be ${String(workers)}: there are 1 to ${MOST_WORKERS}`);
   }
   const { controller: stop, unlink } = linkedTo(signal, closed);
   const aborted = new Promise<never>((_, reject) => {

@@ -3,7 +3,7 @@
  * reads. Runs on the page, since only the page knows what a relative address is relative to.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { invalid } from "../shared/errors.js";
 import type { WireFile, WireModel } from "../shared/protocol.js";
 import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
 import { revisionOf } from "./models.js";
@@ -61,15 +61,8 @@ const OPTIONAL = ["config", "preprocessor", "tokenizer", "vocab", "merges"] as c
 /** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
-const invalid = (message: string): ClipVisionError => new ClipVisionError("invalid-argument", message);
-
-function absolute(text: string | URL): URL {
-  try {
-    return absoluteUrl(text);
-  } catch (cause) {
-    throw new ClipVisionError("invalid-argument", `"${String(text)}" is no URL, and no Hub id like "owner/name"`, { cause });
-  }
-}
+const absolute = (address: string | URL): URL =>
+  absoluteUrl(address, (text) => `"${text}" is no URL, and no Hub id like "owner/name"`);
 
 /** A file in a folder; a query (a token, say) is kept. */
 function within(folder: URL, name: string): string {

@@ -1,22 +1,11 @@
-/** What an application may ask of a model and of each call, and what it is told of the model. */
+/** What an application may ask of a model and of each call. */
 
-import type { LoadProgress, LoadWarning, Precision } from "../shared/protocol.js";
+import type { LoadProgress, LoadWarning, ModelOptions } from "../shared/protocol.js";
 import type { DecodingOptions } from "./decoding.js";
 import type { HubOptions } from "./model.js";
 
 /** Options of `ClipVision.load`. */
-export interface LoadOptions extends HubOptions, DecodingOptions {
-  /**
-   * How the model computes. Default `"f32"`, with which embeddings equal Python's; and `"int8"` for a file that
-   * `clip-vision convert` wrote in 8 bits.
-   */
-  precision?: Precision;
-  /** Whether embeddings are scaled to length 1. Default `true`. */
-  normalize?: boolean;
-  /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
-  maxBytes?: number;
-  /** The largest photo that is accepted, in pixels (width × height), whatever size the model wants. Default 100 million. */
-  maxPixels?: number;
+export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
   /** Ends the load, and the worker with it; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
   /** Called as files arrive, at most some twenty times a second. */
@@ -115,22 +104,4 @@ export interface ClassifyOptions extends CallOptions, TextOptions {
    * single words. Default `"a photo of a {}"`.
    */
   template?: string;
-}
-
-/** A loaded model, and how it runs here. */
-export interface ClipVisionInfo {
-  /** What was loaded: the Hub id, the folder's address, or `"files"`. */
-  readonly model: string;
-  /** Values of an embedding. */
-  readonly dimension: number;
-  /** Width and height that photos are brought to, in pixels. */
-  readonly imageSize: number;
-  /** How the model computes. */
-  readonly precision: Precision;
-  /** The SIMD instructions of the engine that was chosen for this browser. */
-  readonly simd: "none" | "simd128" | "relaxed";
-  /** Threads that compute. */
-  readonly threads: number;
-  /** Memory of the weights, in bytes. */
-  readonly bytes: number;
 }

@@ -4,22 +4,11 @@
  * what only the page can see (elements) is captured as an ImageBitmap, whose pixels are read in the worker as well.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
-import type { WirePhoto } from "../shared/protocol.js";
+import { AS_STORED } from "../shared/bitmaps.js";
+import { ClipVisionError, invalid } from "../shared/errors.js";
+import type { RawPixels, WirePhoto } from "../shared/protocol.js";
 import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
 import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
-
-/** 8-bit pixels, row by row without padding. */
-export interface RawPixels {
-  /** `width * height * channels` values, the channels of a pixel side by side. */
-  data: Uint8Array | Uint8ClampedArray;
-  /** In pixels. */
-  width: number;
-  /** In pixels. */
-  height: number;
-  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
-  channels: 1 | 3 | 4;
-}
 
 /**
  * A photo:
@@ -52,12 +41,6 @@ export interface PackedPhoto {
   photo: WirePhoto;
   transfer: Transferable[];
 }
-
-/** Values as they are stored, upright: like Pillow, and unlike a screen, no colour profile is applied. */
-const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
-
-const invalid = (message: string, cause?: unknown): ClipVisionError =>
-  new ClipVisionError("invalid-argument", message, { cause });
 
 /**
  * Packs a photo. What can change after the call is captured before this function first waits.
@@ -132,13 +115,7 @@ export function isTainted(picture: Transferable): boolean {
   }
 }
 
-function photoUrl(source: string | URL): string {
-  try {
-    return absoluteUrl(source).href;
-  } catch (cause) {
-    throw invalid(`"${String(source).slice(0, 200)}" is no URL`, cause);
-  }
-}
+const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${text.slice(0, 200)}" is no URL`).href;
 
 /** The bytes of a buffer that has not been transferred away. */
 function attached(source: ArrayBufferLike | ArrayBufferView): Uint8Array {

@@ -8,6 +8,7 @@
  */
 
 import type { ClipVisionError } from "../shared/errors.js";
+import { joined } from "../shared/values.js";
 import type { Collection } from "./collection.js";
 import { broken, floatsOf, rowsPerPiece, unsupported, type EmbeddingId, type FileReading, type RowsRead } from "./file.js";
 import { int16, int32, int64, int8, Table, writeFlatbuffer, type Node } from "./flatbuffer.js";
@@ -114,17 +115,9 @@ function texts(ids: readonly string[]): [offsets: Bytes, text: Bytes] {
 
 const littleEndian = (value: number): Bytes => new Uint8Array(Uint32Array.of(value).buffer);
 
-const join = (parts: readonly Uint8Array[]): Bytes => padded(parts, parts.reduce((sum, part) => sum + part.length, 0));
+const join = (parts: readonly Uint8Array[]): Bytes => joined(parts, (length) => new Uint8Array(length));
 
-function padded(parts: readonly Uint8Array[], length: number): Bytes {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
-}
+const padded = (parts: readonly Uint8Array[], length: number): Bytes => joined(parts, () => new Uint8Array(length));
 
 // -------------------------------------------------------------------------------------------------------------- reading
 

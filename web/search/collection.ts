@@ -7,7 +7,7 @@
  * and goes when the rows are compacted.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { invalid } from "../shared/errors.js";
 import { BLOCK, SearchEngine, type RowPrecision } from "./engine.js";
 
 /** Rows and their scores. */
@@ -191,7 +191,7 @@ export class Collection {
     if (this.#dimension === dimension) return;
     if (this.#count !== 0) {
       const what = `Embeddings of ${dimension} values for a collection of ${this.#dimension}`;
-      throw new ClipVisionError("invalid-argument", what);
+      throw invalid(what);
     }
     this.#engine.prepare(dimension);
     this.#dimension = dimension;
@@ -243,7 +243,7 @@ export class Collection {
     const row = this.#engine.floats(this.#engine.block + 4 * wrong * this.#dimension, this.#dimension);
     const at = row.findIndex((x) => !Number.isFinite(x));
     const what = at < 0 ? "has no length, or one that is out of range" : `holds ${String(row[at])} at ${at}`;
-    throw new ClipVisionError("invalid-argument", `Embedding ${first + wrong} of those given ${what}`);
+    throw invalid(`Embedding ${first + wrong} of those given ${what}`);
   }
 
   #putBlock(count: number, rows: Uint32Array, first: number): void {

@@ -6,10 +6,10 @@
  * numbered when it was asked for, so each search keeps the list of that moment: a list only grows, or is replaced.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
-import { checkStatus, describeFailure, shortUrl } from "../shared/files.js";
+import { ClipVisionError, invalid } from "../shared/errors.js";
+import { answerOf, checkStatus, shortUrl } from "../shared/files.js";
 import { platform } from "../shared/platform.js";
-import { absoluteUrl, isBlob, isBuffer, isUrl, copied, tagOf } from "../shared/values.js";
+import { absoluteUrl, copied, isBlob, isBuffer, isUrl, optionUrl, tagOf } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
@@ -74,8 +74,6 @@ export interface SimilarPair<Id extends EmbeddingId = EmbeddingId> {
 
 /** A saved collection: a URL, a Blob or File, bytes, or a file handle (a file that the user picked). */
 export type EmbeddingsSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | FileSystemFileHandle;
-
-const invalid = (message: string): ClipVisionError => new ClipVisionError("invalid-argument", message);
 
 /** Rows are compacted when more than half of them, and more than this, were removed. */
 const FEW = 1024;
@@ -364,12 +362,7 @@ function connect(workerUrl: string | URL | undefined): Connection {
   if (workerUrl === undefined) {
     return new Connection(startSearchWorker);
   }
-  let url: URL;
-  try {
-    url = absoluteUrl(workerUrl);
-  } catch (cause) {
-    throw new ClipVisionError("invalid-argument", `workerUrl is no URL: ${String(workerUrl)}`, { cause });
-  }
+  const url = optionUrl(workerUrl, "workerUrl");
   return new Connection(() => new Worker(url, { type: "module" }));
 }
 
@@ -378,18 +371,8 @@ async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined)
   if (isBuffer(source)) return new Blob([copied(source)]);
   if (tagOf(source) === "FileSystemFileHandle") return (source as FileSystemFileHandle).getFile();
   if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection can't be loaded from ${tagOf(source)}`);
-  let url: string;
-  try {
-    url = absoluteUrl(source).href;
-  } catch (cause) {
-    throw new ClipVisionError("invalid-argument", `This is no URL: ${String(source)}`, { cause });
-  }
-  let response: Response;
-  try {
-    response = await (platform()?.fetch ?? fetch)(url, signal ? { signal } : {});
-  } catch (cause) {
-    throw signal?.aborted ? signal.reason : describeFailure("the embeddings", url, cause);
-  }
+  const url = absoluteUrl(source, (text) => `This is no URL: ${text}`).href;
+  const response = await answerOf("the embeddings", url, () => (platform()?.fetch ?? fetch)(url, signal ? { signal } : {}), signal);
   checkStatus(response, url);
   try {
     return await response.blob();

@@ -7,7 +7,8 @@
  * block of rows, then whatever the owner puts behind it.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { ClipVisionError, messageOf } from "../shared/errors.js";
+import { forbiddenBy, requireWebAssembly } from "../shared/web_assembly.js";
 import { WASM } from "../wasm/search.js";
 
 /** How a collection keeps embeddings: in 32-bit floats, or in 8-bit integers with a step for each row. */
@@ -69,18 +70,14 @@ let compiled: WebAssembly.Module | undefined;
 
 function compile(): WebAssembly.Module {
   if (compiled) return compiled;
-  if (typeof WebAssembly !== "object") {
-    throw new ClipVisionError("unsupported-browser", "This browser has no WebAssembly, or it is switched off");
-  }
+  requireWebAssembly();
   try {
     compiled = new WebAssembly.Module(Uint8Array.from(atob(WASM), (char) => char.charCodeAt(0)));
     return compiled;
   } catch (cause) {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    const why = /unsafe-eval|Content Security Policy/i.test(text)
-      ? "the page's Content Security Policy forbids WebAssembly: add 'wasm-unsafe-eval' to script-src"
-      : `this browser's WebAssembly has no SIMD: ${text}`;
-    throw new ClipVisionError("unsupported-browser", `The search module can't be started: ${why}`, { cause });
+    const what = "The search module";
+    const why = `${what} can't be started: this browser's WebAssembly has no SIMD: ${messageOf(cause)}`;
+    throw forbiddenBy(what, cause) ?? new ClipVisionError("unsupported-browser", why, { cause });
   }
 }
 

@@ -3,9 +3,10 @@
  * no workers.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { ClipVisionError, messageOf } from "../shared/errors.js";
 import type { Answer, Call, Post, ResultOf } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
+import { hexOf } from "../shared/values.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
@@ -114,7 +115,7 @@ class Rows {
     if (begins(OWN_MAGIC)) return this.#loadOwn(file, wanted);
     if (begins(NPY_MAGIC)) return this.#loadRows(readNpy(file), wanted);
     if (begins(ARROW_MAGIC) || begins(CONTINUATION)) return this.#loadRows(readArrow(file), wanted);
-    const hex = Array.from(start, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    const hex = hexOf(start, " ");
     throw unsupported(`it is neither of this package nor .npy nor Arrow: it begins with ${hex || "nothing, for it is empty"}`);
   }
 
@@ -208,7 +209,7 @@ async function readOpfs(name: string): Promise<Blob> {
   try {
     return await (await folder.getFileHandle(name)).getFile();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     throw new ClipVisionError("fetch", `"${name}" can't be read from the private file system: ${why}`, { cause });
   }
 }
@@ -221,7 +222,7 @@ async function writeOpfs(name: string, blob: Blob): Promise<void> {
     const stream = await handle.createWritable();
     await blob.stream().pipeTo(stream);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     const full = cause instanceof Error && cause.name === "QuotaExceededError";
     const what = `"${name}" can't be written to the private file system: ${why}`;
     throw new ClipVisionError(full ? "out-of-memory" : "unsupported-browser", what, { cause });

@@ -1,6 +1,6 @@
 /** What everyone who has embeddings writes next: how alike two are, and which of many are most like one. Synchronous. */
 
-import { ClipVisionError } from "../shared/errors.js";
+import { invalid } from "../shared/errors.js";
 import { tagOf } from "../shared/values.js";
 import { BLOCK, SearchEngine } from "./engine.js";
 
@@ -25,8 +25,6 @@ export interface RowMatch {
   /** Its dot product with the query: the cosine, if both have length 1 (rounding aside). */
   score: number;
 }
-
-const invalid = (message: string): ClipVisionError => new ClipVisionError("invalid-argument", message);
 
 /** Throws unless `value` is an embedding with values, all of them finite. */
 export function checkEmbedding(value: unknown, what: string): asserts value is Float32Array {

@@ -8,6 +8,7 @@
 import { ClipVisionError } from "./errors.js";
 import type { Validators } from "./files.js";
 import type { Store, Writer } from "./store.js";
+import { hexOf } from "./values.js";
 
 /** Changes whenever the record or the way to its id does; the files have a version of their own. */
 const VERSION = 1;
@@ -53,7 +54,7 @@ export interface CacheKey {
 export async function cacheId(key: CacheKey): Promise<string> {
   const text = JSON.stringify([VERSION, key.precision, ...key.urls]);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
-  return Array.from(hash.subarray(0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hexOf(hash.subarray(0, 16));
 }
 
 /** A part on its way into the cache. */

@@ -73,6 +73,13 @@ export class ClipVisionError extends Error {
   }
 }
 
+/** The error for an argument that makes no sense. */
+export const invalid = (message: string, cause?: unknown): ClipVisionError =>
+  new ClipVisionError("invalid-argument", message, cause === undefined ? {} : { cause });
+
+/** What was thrown, in words. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
 /** An error as it travels between page and worker. */
 export interface WireError {
   name: string;

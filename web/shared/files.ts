@@ -4,8 +4,9 @@
  * address, and what came instead.
  */
 
-import { ClipVisionError } from "./errors.js";
+import { ClipVisionError, messageOf } from "./errors.js";
 import type { WireFile } from "./protocol.js";
+import { joined } from "./values.js";
 
 /** The part of `fetch` that the worker uses. */
 export type Fetch = (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }) => Promise<Response>;
@@ -26,6 +27,8 @@ export interface OpenFile {
   pieces(): AsyncGenerator<Uint8Array, void>;
 }
 
+const bytes = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(length);
+
 /** Bytes by which a page of HTML is known: "<!doctype html>". */
 export const SNIFFED = 15;
 
@@ -40,9 +43,23 @@ export const shortUrl = (url: string): string => (url.length > 200 ? `${url.slic
 
 /** The error for a request that never got an answer. */
 export function describeFailure(what: string, url: string, cause: unknown): ClipVisionError {
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = messageOf(cause);
   const reasons = "no connection, a server that does not allow this page (CORS), or a Content Security Policy";
   return new ClipVisionError("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause });
+}
+
+/** A request's answer; without one, the error that says so, or the signal's reason. */
+export async function answerOf(
+  what: string,
+  url: string,
+  request: () => Promise<Response>,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  try {
+    return await request();
+  } catch (cause) {
+    throw signal?.aborted ? signal.reason : describeFailure(what, url, cause);
+  }
 }
 
 /** The server answered that there is no such file, or not for us. */
@@ -106,7 +123,7 @@ async function* checkedPieces(response: Response, url: string, total: number | u
     for await (const piece of piecesOf(response.body, signal)) {
       loaded += piece.byteLength;
       if (start !== undefined) {
-        start = start.byteLength ? joined([start, piece.subarray(0, 64)]) : piece;
+        start = start.byteLength ? joined([start, piece.subarray(0, 64)], bytes) : piece;
         if (looksLikeHtml(start)) throw htmlError(url);
         if (start.byteLength >= SNIFFED) start = undefined;
       }
@@ -128,12 +145,7 @@ export async function openFile(file: WireFile, fetch: Fetch, signal: AbortSignal
   }
   const { url, optional = false } = file;
   const name = nameOf(url);
-  let response: Response;
-  try {
-    response = await fetch(url, { signal });
-  } catch (cause) {
-    throw signal.aborted ? signal.reason : describeFailure(name, url, cause);
-  }
+  const response = await answerOf(name, url, () => fetch(url, { signal }), signal);
   // A server of single-page applications answers with its start page where there is no such file.
   const html = response.ok && /^text\/html\b/i.test(response.headers.get("content-type") ?? "");
   if (!response.ok || html) await response.body?.cancel().catch(() => undefined);
@@ -154,17 +166,6 @@ async function* blobPieces(blob: Blob, name: string, signal: AbortSignal): Async
   }
 }
 
-/** One array of many. */
-export function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.byteLength, 0));
-  let offset = 0;
-  for (const piece of pieces) {
-    whole.set(piece, offset);
-    offset += piece.byteLength;
-  }
-  return whole;
-}
-
 /**
  * The whole content of an opened file.
  *
@@ -179,7 +180,7 @@ export async function readAll(file: OpenFile, most = Infinity): Promise<Uint8Arr
     checkBytes(Math.max(loaded, file.total ?? 0), most); // leaving the loop ends the download
     pieces.push(piece);
   }
-  return joined(pieces);
+  return joined(pieces, bytes);
 }
 
 /** Throws `too-large` where `bytes` encoded bytes are more than `most`. */

@@ -1,16 +1,16 @@
 /** Checksums that files have to have: sha256, as 64 hexadecimal digits or as `sha256-…` in base64 (as in HTML). */
 
-import { ClipVisionError } from "./errors.js";
+import { ClipVisionError, invalid } from "./errors.js";
+import { hexOf } from "./values.js";
 
 /** A sha256 in either form -> lower-case hexadecimal digits. Throws `invalid-argument`. */
 export function sha256Hex(text: string): string {
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
   const base64 = /^sha256-([A-Za-z0-9+/]{43}=?)$/.exec(text)?.[1];
   if (base64 !== undefined) {
-    const bytes = atob(base64.padEnd(44, "="));
-    return Array.from(bytes, (byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join("");
+    return hexOf(Uint8Array.from(atob(base64.padEnd(44, "=")), (byte) => byte.charCodeAt(0)));
   }
-  throw new ClipVisionError("invalid-argument", `integrity is no sha256, in hexadecimal digits or as sha256-…: ${text}`);
+  throw invalid(`integrity is no sha256, in hexadecimal digits or as sha256-…: ${text}`);
 }
 
 /** Throws `integrity` unless a file has the sha256 that it should have. */

@@ -52,8 +52,23 @@ export interface WireModel {
   merges?: WireFile;
 }
 
+/** How a model computes, and what it accepts. */
+export interface ModelOptions {
+  /**
+   * How the model computes. Default `"f32"`, with which embeddings equal Python's; and `"int8"` for a file that
+   * `clip-vision convert` wrote in 8 bits.
+   */
+  precision?: Precision;
+  /** Whether embeddings are scaled to length 1. Default `true`. */
+  normalize?: boolean;
+  /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
+  maxBytes?: number;
+  /** The largest photo that is accepted, in pixels (width × height), whatever size the model wants. Default 100 million. */
+  maxPixels?: number;
+}
+
 /** What a model is loaded with. */
-export interface WireLoad {
+export interface WireLoad extends ModelOptions {
   model: WireModel;
   /** The model's name, for people. */
   name: string;
@@ -61,23 +76,27 @@ export interface WireLoad {
   cache: CacheMode;
   /** The sha256 that files have to have, in hexadecimal digits, by their names. */
   integrity?: Record<string, string>;
-  precision?: Precision;
-  normalize?: boolean;
-  maxBytes?: number;
-  maxPixels?: number;
   threads?: number;
   wasmUrl?: string;
   /** Addresses are fetched by the page, with the application's own function. */
   fetchOnPage: boolean;
 }
 
-/** 8-bit pixels, row by row without padding, `channels` interleaved (gray, RGB or RGBA). */
-export interface WirePixels {
-  kind: "pixels";
+/** 8-bit pixels, row by row without padding. */
+export interface RawPixels {
+  /** `width * height * channels` values, the channels of a pixel side by side. */
   data: Uint8Array | Uint8ClampedArray;
+  /** In pixels. */
   width: number;
+  /** In pixels. */
   height: number;
+  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
   channels: 1 | 3 | 4;
+}
+
+/** Raw pixels on their way. */
+export interface WirePixels extends RawPixels {
+  kind: "pixels";
 }
 
 /** How a file becomes pixels; what is missing is the default, `"exact"` and `"auto"`. */
@@ -143,16 +162,28 @@ export interface PixelTensor {
   shape: [3, number, number];
 }
 
+/** A loaded model, and how it runs here. */
+export interface ClipVisionInfo {
+  /** What was loaded: the Hub id, the folder's address, or `"files"`. */
+  readonly model: string;
+  /** Values of an embedding. */
+  readonly dimension: number;
+  /** Width and height that photos are brought to, in pixels. */
+  readonly imageSize: number;
+  /** How the model computes. */
+  readonly precision: Precision;
+  /** The SIMD instructions of the engine that was chosen for this browser. */
+  readonly simd: "none" | "simd128" | "relaxed";
+  /** Threads that compute. */
+  readonly threads: number;
+  /** Memory of the weights, in bytes. */
+  readonly bytes: number;
+}
+
 /** The answer to `load`. */
-export interface LoadedModel {
-  dimension: number;
-  imageSize: number;
-  precision: Precision;
-  simd: "none" | "simd128" | "relaxed";
-  threads: number;
-  bytes: number;
+export interface LoadedModel extends Omit<ClipVisionInfo, "model"> {
   /** Photos that are worth computing together. */
-  batch: number;
+  readonly batch: number;
 }
 
 /** How far a load has come: that of the model, or of its text half when a text is first asked for. */

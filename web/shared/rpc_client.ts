@@ -1,6 +1,6 @@
 /** The half that calls (`rpc.ts`): knows what is pending, and settles all of it, whatever becomes of the other half. */
 
-import { ClipVisionError, fromWireError } from "./errors.js";
+import { ClipVisionError, fromWireError, invalid, messageOf } from "./errors.js";
 import type { Answer, Call, CallTable, Post, RpcRequest } from "./rpc.js";
 import { untilAborted } from "./waiting.js";
 
@@ -90,7 +90,7 @@ export class RpcClient<Calls extends CallTable<Calls>, Listeners = never> {
 
   /** The error of a call that can't be sent. */
   protected unsendable(cause: unknown, _transfer: readonly Transferable[]): ClipVisionError {
-    const text = cause instanceof Error ? cause.message : String(cause);
-    return new ClipVisionError("invalid-argument", `This can't be handed to the worker: ${text}`, { cause });
+    const text = messageOf(cause);
+    return invalid(`This can't be handed to the worker: ${text}`, cause);
   }
 }

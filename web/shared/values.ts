@@ -3,6 +3,7 @@
  * and `instanceof` fails for values of another window. Every platform object carries its class's name as a tag.
  */
 
+import { invalid } from "./errors.js";
 import { platform } from "./platform.js";
 
 /** `"Blob"`, `"HTMLImageElement"`, `"Uint8Array"`, `"Null"`, …: the class's name, whichever window the value is from. */
@@ -31,9 +32,47 @@ export const copied = (source: ArrayBufferLike | ArrayBufferView): Uint8Array<Ar
 /** What relative addresses are relative to: the document's base, or a worker's own address; nothing on a server. */
 const baseUrl = (): string | undefined => globalThis.document?.baseURI ?? globalThis.location?.href;
 
-/** An address, absolute: a string is relative to the document; in Node it is a path, unless it names a scheme. */
-export function absoluteUrl(text: string | URL): URL {
+/**
+ * An address, absolute: a string is relative to the document; in Node it is a path, unless it names a scheme.
+ *
+ * @throws {@link ClipVisionError} `invalid-argument`, with the message that `otherwise` gives
+ */
+export function absoluteUrl(text: string | URL, otherwise: (text: string) => string): URL {
   const place = platform();
   if (place && typeof text === "string" && !/^[a-z][a-z\d+.-]+:/i.test(text)) return place.fileUrl(text);
-  return new URL(text, baseUrl());
+  try {
+    return new URL(text, baseUrl());
+  } catch (cause) {
+    throw invalid(otherwise(String(text)), cause);
+  }
+}
+
+/** The address that an option gives. */
+export const optionUrl = (url: string | URL, option: string): URL => absoluteUrl(url, (text) => `${option} is no URL: ${text}`);
+
+/** Bytes in hexadecimal digits. */
+export const hexOf = (bytes: Uint8Array, separator = ""): string =>
+  Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(separator);
+
+/** Typed arrays one after the other, in a whole that is `made` for so many values. */
+export function joined<Whole extends { set(part: Part, at: number): void }, Part extends { readonly length: number }>(
+  parts: readonly Part[],
+  made: (length: number) => Whole,
+): Whole {
+  const whole = made(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Of some options those that were given, by name. */
+export function given<Options extends object, Name extends keyof Options>(
+  options: Options,
+  ...names: readonly Name[]
+): { [N in Name]?: Exclude<Options[N], undefined> } {
+  const all = names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]);
+  return Object.fromEntries(all) as { [N in Name]?: Exclude<Options[N], undefined> };
 }

@@ -1,6 +1,6 @@
 /** A worker, as far as the package looks: the browser's, a thread of Node's, or one of a test's; and why one does not start. */
 
-import { ClipVisionError } from "./errors.js";
+import { ClipVisionError, messageOf } from "./errors.js";
 
 /** The part of `Worker` that is used. */
 export interface WorkerLike {
@@ -21,7 +21,7 @@ export function started(createWorker: () => WorkerLike): WorkerLike {
     return createWorker();
   } catch (cause) {
     if (cause instanceof ClipVisionError) throw cause;
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = messageOf(cause);
     throw new ClipVisionError("worker-crashed", `The worker could not be started: ${text}`, { cause });
   }
 }

@@ -6,19 +6,28 @@
  * a trap, after which the instance's memory cannot be trusted and the worker has to go.
  */
 
-import { ClipVisionError, isCoded } from "../shared/errors.js";
-import { checkStatus, describeFailure, type Fetch } from "../shared/files.js";
-import type { Precision, WireOpacity, WirePixels } from "../shared/protocol.js";
+import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
+import { answerOf, checkStatus, type Fetch } from "../shared/files.js";
+import { forbiddenBy } from "../shared/web_assembly.js";
+import type { Glue } from "../wasm/index.js";
 import type { Flavour, ThreadsFlavour } from "./flavour.js";
 
+/** The glue's classes, whose types Rust writes (`crates/wasm`): the shapes of what crosses are taken from there. */
+type Loader = InstanceType<Glue["ModelLoader"]>;
+type Model = ReturnType<Loader["finish"]>;
+type Prepared = ReturnType<Model["prepare"]>;
+
 /** A photo in the form that Rust takes. */
-export type EnginePhoto = WireOpacity & ({ kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" } | WirePixels);
+export type EnginePhoto = Parameters<Model["prepare"]>[0];
+
+/** What a loader is made with. */
+export type EngineLoaderOptions = ConstructorParameters<Glue["ModelLoader"]>[0];
 
 /** A photo as the model sees it, in wasm memory: freed by its owner, or taken away by {@link EngineModel.start}. */
 export interface EnginePrepared {
   /** How it was read; milliseconds of decoding and preprocessing. */
-  reading(): { decoder: "rust" | "raw"; width: number; height: number; decode: number; preprocess: number };
-  tensor(): { data: Float32Array; shape: [3, number, number] };
+  reading(): ReturnType<Prepared["reading"]>;
+  tensor(): ReturnType<Prepared["tensor"]>;
   free(): void;
 }
 
@@ -35,19 +44,11 @@ export interface EngineModel {
   prepare(photo: EnginePhoto): EnginePrepared;
   /** Begins a forward pass over photos. */
   start(photos: EnginePrepared[]): EnginePass;
-  info(): {
-    dimension: number;
-    imageSize: number;
-    precision: string;
-    simd: "none" | "simd128" | "relaxed";
-    threads: number;
-    modelBytes: number;
-    batch: number;
-  };
+  info(): ReturnType<Model["info"]>;
   /** Begins to read the text half. */
   textLoader(): EngineTextLoader;
   /** Takes the text half in, and the loader away. */
-  setText(loader: EngineTextLoader): { maxTokens: number; tokenizer?: Uint8Array; vocab?: Uint8Array; merges?: Uint8Array };
+  setText(loader: EngineTextLoader): ReturnType<Model["setText"]>;
   /** Begins a forward pass over texts, of their token ids one after the other and how many each has. */
   startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass;
   /** The probability of each label, of the photo's embedding and the labels' one after the other. */
@@ -101,17 +102,6 @@ export interface EngineSha256 {
   finish(): string;
 }
 
-/** What a loader is made with. */
-export interface EngineLoaderOptions {
-  /** Absent: the weights carry it along. */
-  config?: Uint8Array;
-  preprocessor?: Uint8Array;
-  precision?: Precision;
-  normalize?: boolean;
-  maxBytes?: number;
-  maxPixels?: number;
-}
-
 /** The engine, ready to load a model. */
 export interface Engine {
   ModelLoader: new (options: EngineLoaderOptions) => EngineLoader;
@@ -139,12 +129,7 @@ export async function startEngine(
 ): Promise<Engine> {
   let panic: string | undefined;
   Object.assign(globalThis, { [PANIC_LISTENER]: (message: string) => void (panic ??= message) });
-  let response: Response;
-  try {
-    response = await fetch(url, { signal });
-  } catch (cause) {
-    throw signal.aborted ? signal.reason : describeFailure("the wasm file", url, cause);
-  }
+  const response = await answerOf("the wasm file", url, () => fetch(url, { signal }), signal);
   checkStatus(response, url);
   let memory: WebAssembly.Memory;
   try {
@@ -175,11 +160,9 @@ async function compile(response: Response): Promise<WebAssembly.Module> {
 }
 
 function startFailure(cause: unknown, url: string): ClipVisionError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  if (/unsafe-eval|Content Security Policy/i.test(text)) {
-    const advice = "The page's Content Security Policy forbids WebAssembly: add 'wasm-unsafe-eval' to script-src";
-    return new ClipVisionError("unsupported-browser", advice, { cause });
-  }
+  const text = messageOf(cause);
+  const forbidden = forbiddenBy("The engine", cause);
+  if (forbidden) return forbidden;
   if (cause instanceof RangeError || /memory/i.test(text)) {
     return new ClipVisionError("out-of-memory", "There is not enough memory to start the engine", { cause });
   }
@@ -220,7 +203,7 @@ function crashError(engine: Engine, cause: unknown): ClipVisionError {
   const panic = engine.panicMessage();
   if (panic !== undefined) return new ClipVisionError("worker-crashed", `The engine panicked: ${panic}`, { cause });
   // Rust aborts without a panic in one case only: memory that could not be had.
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = messageOf(cause);
   if (cause instanceof WebAssembly.RuntimeError && /unreachable/i.test(text)) {
     return new ClipVisionError("out-of-memory", outOfMemory(engine.memory()), { cause });
   }

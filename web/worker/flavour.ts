@@ -4,6 +4,7 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
+import { requireWebAssembly } from "../shared/web_assembly.js";
 import { builds } from "../wasm/index.js";
 
 type Builds = Required<typeof builds>;
@@ -46,9 +47,7 @@ const MAXIMA = [4, 2, 1];
  * @throws {@link ClipVisionError} `unsupported-browser` where there is none
  */
 export function chooseFlavour(threads: number, only?: string): Flavour {
-  if (typeof WebAssembly !== "object") {
-    throw new ClipVisionError("unsupported-browser", "This browser has no WebAssembly, or it is switched off");
-  }
+  requireWebAssembly();
   if (!WebAssembly.validate(SIMD_MODULE)) {
     throw new ClipVisionError(
       "unsupported-browser",

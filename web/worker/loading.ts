@@ -7,11 +7,12 @@
  */
 
 import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
-import { ClipVisionError, isCoded } from "../shared/errors.js";
+import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
 import { HttpError, nameOf, shortUrl, type Fetch, type Validators } from "../shared/files.js";
 import { checkSha256 } from "../shared/integrity.js";
 import type { LoadProgress, LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
 import type { Store } from "../shared/store.js";
+import { given, joined } from "../shared/values.js";
 import { EngineCrash, guarded, type Engine, type EngineFiles, type EngineModel, type EngineTextLoader } from "./engine.js";
 import type { Sleep } from "./retry.js";
 import { BlobSource, changed, FileChanged, RemoteFile, type Source, type Taker } from "./sources.js";
@@ -96,15 +97,7 @@ export class ModelLoading {
   }
 
   #options(config?: Uint8Array, preprocessor?: Uint8Array) {
-    const { precision, normalize, maxBytes, maxPixels } = this.#load;
-    return {
-      ...(config && { config }),
-      ...(preprocessor && { preprocessor }),
-      ...(precision !== undefined && { precision }),
-      ...(normalize !== undefined && { normalize }),
-      ...(maxBytes !== undefined && { maxBytes }),
-      ...(maxPixels !== undefined && { maxPixels }),
-    };
+    return { ...given({ config, preprocessor }, "config", "preprocessor"), ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
   }
 
   async #cachedVision(engine: Engine, blob: Blob, record: CacheRecord, report: Report, signal: AbortSignal): Promise<EngineModel> {
@@ -194,12 +187,7 @@ export class ModelLoading {
         pieces.length = 0;
       }
     }
-    const bytes = new Uint8Array(loaded);
-    let at = 0;
-    for (const piece of pieces) {
-      bytes.set(piece, at);
-      at += piece.byteLength;
-    }
+    const bytes = joined(pieces, (length) => new Uint8Array(length));
     const hash = this.#load.integrity && this.#hash(await this.#engine(), source.name);
     hash?.update(bytes);
     hash?.check();
@@ -505,7 +493,7 @@ export class ModelLoading {
   }
 
   #warn(code: LoadWarning["code"], message: string, cause: unknown): void {
-    this.#host.warn({ code, message: `${message} (${cause instanceof Error ? cause.message : String(cause)})` });
+    this.#host.warn({ code, message: `${message} (${messageOf(cause)})` });
   }
 }
 

@@ -8,11 +8,9 @@
  * taken, with black under full transparency.
  */
 
+import { AS_STORED } from "../shared/bitmaps.js";
 import { ClipVisionError } from "../shared/errors.js";
 import type { WirePixels } from "../shared/protocol.js";
-
-/** Files hold values that are read as they are, like Pillow does: a colour profile is not applied. */
-const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
 
 /** Pixels as a browser gives them. */
 export interface BrowserPixels {

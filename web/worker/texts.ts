@@ -3,6 +3,7 @@
  * texts into embeddings, and keeps those of labels.
  */
 
+import { joined } from "../shared/values.js";
 import { Shared } from "../shared/waiting.js";
 import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
 import type { Report } from "./loading.js";
@@ -63,12 +64,7 @@ export class Texts {
     for (let start = 0; start < texts.length; start += BATCH) {
       const ids = texts.slice(start, start + BATCH).map((text) => tokenizer.ids(text, maxTokens));
       const lengths = Uint32Array.from(ids, ({ length }) => length);
-      const all = new Uint32Array(lengths.reduce((sum, length) => sum + length, 0));
-      let at = 0;
-      for (const row of ids) {
-        all.set(row, at);
-        at += row.length;
-      }
+      const all = joined(ids, (length) => new Uint32Array(length));
       const flat = await compute(signal, () => {
         started?.();
         return model.startTexts(all, lengths);
@@ -94,13 +90,7 @@ export class Texts {
       this.#kept.delete(label);
     }
     const rows = labels.map((label) => known.get(label) ?? new Float32Array());
-    const flat = new Float32Array(rows.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const row of rows) {
-      flat.set(row, at);
-      at += row.length;
-    }
-    return flat;
+    return joined(rows, (length) => new Float32Array(length));
   }
 
   async #whenReady(signal: AbortSignal, report: Report): Promise<Ready> {

@@ -95,11 +95,11 @@ impl std::error::Error for Error {
 
 impl From<jpeg::Error> for Error {
     fn from(error: jpeg::Error) -> Self {
-        let kind = match error {
-            jpeg::Error::Broken(_) => ErrorKind::Decode,
-            jpeg::Error::Unsupported(_) => ErrorKind::UnsupportedFormat,
-            jpeg::Error::TooLarge(_) => ErrorKind::TooLarge,
-            jpeg::Error::OutOfMemory(_) => ErrorKind::OutOfMemory,
+        let kind = match error.kind() {
+            jpeg::ErrorKind::Broken | jpeg::ErrorKind::CutShort => ErrorKind::Decode,
+            jpeg::ErrorKind::Unsupported => ErrorKind::UnsupportedFormat,
+            jpeg::ErrorKind::TooLarge => ErrorKind::TooLarge,
+            jpeg::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
             _ => ErrorKind::InvalidArgument,
         };
         Self::new(kind, error.to_string())

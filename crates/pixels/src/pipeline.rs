@@ -254,7 +254,7 @@ impl Canvas<'_> {
 
     /// What is kept of a picture that stands upright.
     fn area(across: &Span, down: &Span) -> Area {
-        Area { across: across.kept.clone(), down: down.kept.clone() }
+        Area { columns: across.kept.clone(), rows: down.kept.clone() }
     }
 
     /// Of a picture that is upright RGB.

@@ -94,7 +94,7 @@ impl Header {
 
     /// All of it, as it is stored.
     pub(crate) fn whole(&self) -> Area {
-        Area { across: 0..self.width, down: 0..self.height }
+        Area { columns: 0..self.width, rows: 0..self.height }
     }
 
     /// Can the rows be taken for upright RGB as they are?
@@ -153,8 +153,8 @@ impl Pixels {
     pub(crate) fn rows(&self, area: &Area) -> Rows<'_> {
         let channels = self.header.layout.channels();
         let stride = self.header.width * channels;
-        let start = area.down.start * stride + area.across.start * channels;
-        Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.down.len() }
+        let start = area.rows.start * stride + area.columns.start * channels;
+        Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.rows.len() }
     }
 
     /// Of gray pixels that are colour numbers, the colours.

@@ -154,7 +154,7 @@ impl Resampler {
             background,
             down: Down::new(change, kept, flips_down, row_length, BAND_ROWS)?,
             between: memory::zeroed(area_across.len(), between_rows, 3)?,
-            area: Area { across: area_across, down: area_down },
+            area: Area { columns: area_across, rows: area_down },
             along,
             along_first,
             transposed,
@@ -192,8 +192,8 @@ impl Resampler {
         if self.layout == Layout::Rgb {
             self.along.apply(band.bytes, band.stride, room)?;
         } else {
-            let rgb_stride = self.area.across.len() * 3;
-            to_rgb(self.layout, self.background, band, self.area.across.len(), &mut self.between);
+            let rgb_stride = self.area.columns.len() * 3;
+            to_rgb(self.layout, self.background, band, self.area.columns.len(), &mut self.between);
             self.along.apply(&self.between, rgb_stride, room)?;
         }
         let row_length = self.along.width() * 3;
@@ -204,8 +204,8 @@ impl Resampler {
     }
 
     fn take_down_first(&mut self, band: Rows<'_>) -> Result<()> {
-        let (stored_length, row_length) = (self.area.across.len() * 3, self.along.width() * 3);
-        to_rgb(self.layout, self.background, band, self.area.across.len(), self.down.room(band.count));
+        let (stored_length, row_length) = (self.area.columns.len() * 3, self.along.width() * 3);
+        to_rgb(self.layout, self.background, band, self.area.columns.len(), self.down.room(band.count));
         while let Some(place) = self.down.ready() {
             let row = &mut self.between[..stored_length];
             self.down.make(place, row)?;

@@ -45,7 +45,7 @@ impl<'a> Jpeg<'a> {
     }
 
     pub(super) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
-        let stride = area.across.len() * self.decoder.channels();
+        let stride = area.columns.len() * self.decoder.channels();
         self.decoder.decode(self.scale, area, |bytes| sink(Rows { bytes, stride, count: bytes.len() / stride }))
     }
 }

@@ -83,7 +83,7 @@ impl Png<'_> {
             if self.reader.read_row(row).map_err(failed)?.is_none() {
                 return Err(Error::new(ErrorKind::Decode, format!("PNG broken: {y} rows of {height}")));
             }
-            if !area.down.contains(&y) {
+            if !area.rows.contains(&y) {
                 continue;
             }
             if self.wide {
@@ -91,8 +91,8 @@ impl Png<'_> {
                 cut_in_place(layout, row);
             }
             count += 1;
-            if count == BATCH || y + 1 == area.down.end {
-                sink(Rows { bytes: &batch[area.across.start * channels..], stride, count })?;
+            if count == BATCH || y + 1 == area.rows.end {
+                sink(Rows { bytes: &batch[area.columns.start * channels..], stride, count })?;
                 count = 0;
             }
         }

@@ -20,8 +20,8 @@ fn noise(length: usize) -> Vec<u8> {
 fn resample(pixels: &Pixels, job: Job, band: usize) -> Pixels {
     let mut resampler = Resampler::new(&pixels.header(), job, u64::MAX).unwrap();
     let area = resampler.area();
-    for start in area.down.clone().step_by(band) {
-        let part = Area { across: area.across.clone(), down: start..area.down.end.min(start + band) };
+    for start in area.rows.clone().step_by(band) {
+        let part = Area { columns: area.columns.clone(), rows: start..area.rows.end.min(start + band) };
         resampler.push(pixels.rows(&part)).unwrap();
     }
     resampler.finish().unwrap()
@@ -111,6 +111,6 @@ fn missing_rows_are_an_error() {
     let pixels = Pixels::upright_rgb(4, 4, vec![0; 48]).unwrap();
     let mut resampler =
         Resampler::new(&pixels.header(), whole((4, 4), (2, 2), ResizeFilter::Triangle), 1 << 20).unwrap();
-    resampler.push(pixels.rows(&Area { across: 0..4, down: 0..3 })).unwrap();
+    resampler.push(pixels.rows(&Area { columns: 0..4, rows: 0..3 })).unwrap();
     assert_eq!(resampler.finish().unwrap_err().kind(), ErrorKind::Decode);
 }

@@ -67,7 +67,7 @@ impl Lossy {
         let mut batch = memory::zeroed(width * 3, BATCH, 1)?;
         let mut colors = [(); 2].map(|()| Upsampled::new(half_width));
         let mut count = 0;
-        for y in area.down.clone() {
+        for y in area.rows.clone() {
             let near = y / 2;
             let far = if y % 2 == 1 { (near + 1).min(half_height - 1) } else { near.saturating_sub(1) };
             for (plane, color) in [&self.frame.ubuf, &self.frame.vbuf].into_iter().zip(&mut colors) {
@@ -77,8 +77,8 @@ impl Lossy {
             let brightness = &self.frame.ybuf[y * stride..][..width];
             to_rgb(brightness, &colors[0].row, &colors[1].row, &mut batch[count * width * 3..][..width * 3]);
             count += 1;
-            if count == BATCH || y + 1 == area.down.end {
-                sink(Rows { bytes: &batch[area.across.start * 3..], stride: width * 3, count })?;
+            if count == BATCH || y + 1 == area.rows.end {
+                sink(Rows { bytes: &batch[area.columns.start * 3..], stride: width * 3, count })?;
                 count = 0;
             }
         }
