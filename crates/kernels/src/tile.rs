@@ -95,7 +95,7 @@ impl Tile for ValidF32<'_> {
             let (mut a, mut w) = (tile.a, tile.w);
             for _ in 0..tile.depth {
                 // Whatever there is less of is held, and the other passes by.
-                if C < R {
+                if C < R && !S::LANE_OPERANDS {
                     let mut weights = [simd.splat(0.0); C];
                     for c in 0..C {
                         weights[c] = simd.load(w.add(c * S::LANES));
@@ -178,7 +178,7 @@ unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(simd:
         // SAFETY: as for `ValidF32`, a step being a group.
         unsafe {
             let (first, second) = (simd.load_groups::<R>(a), simd.load_groups::<R>(a.add(R * 4)));
-            if C < R {
+            if C < R && !S::LANE_OPERANDS {
                 let mut weights = [[simd.load_weights(w); 2]; C];
                 for c in 0..C {
                     let at = w.add(c * S::LANES * S::GROUP);

@@ -42,6 +42,7 @@ macro_rules! floats {
             type I = int32x4_t;
 
             const LANES: usize = 4;
+            const LANE_OPERANDS: bool = true;
 
             ops! {
                 fn splat(self, x: f32) -> float32x4_t { vdupq_n_f32(x) }
