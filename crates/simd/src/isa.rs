@@ -116,7 +116,11 @@ macro_rules! sets {
 }
 
 sets! {
-    #[cfg(any(not(all(target_arch = "wasm32", target_feature = "simd128")), feature = "all-sets", test))]
+    #[cfg(any(
+        not(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))),
+        feature = "all-sets",
+        test
+    ))]
     Scalar "scalar" if true => arch::Scalar, arch::ScalarBytes;
 
     #[cfg(target_arch = "x86_64")]
