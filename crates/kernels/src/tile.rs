@@ -11,7 +11,7 @@
 use simd::{Simd, Tile};
 use std::ptr::NonNull;
 
-/// What [`f32`] works on: one tile, one block of the depth.
+/// What [`f32()`] works on: one tile, one block of the depth.
 pub(crate) struct TileF32 {
     /// Packed activations, `[depth][rows]`.
     pub a: *const f32,
@@ -75,13 +75,13 @@ pub(super) unsafe fn f32<S: Simd>(simd: S, rows: usize, tile: &TileF32) {
 /// The same of a tile in 8 bits: `y = add + scale · (a · w − zero · weight_sums) + bias`.
 ///
 /// # Safety
-/// As for [`f32`].
+/// As for [`f32()`].
 #[inline(always)]
 pub(super) unsafe fn int8<S: Simd>(simd: S, rows: usize, tile: &TileInt8) {
     simd.tile_int8(rows, ValidInt8(tile));
 }
 
-/// A tile whose pointers are valid: made by [`f32`] alone.
+/// A tile whose pointers are valid: made by [`f32()`] alone.
 struct ValidF32<'a>(&'a TileF32);
 
 impl Tile for ValidF32<'_> {
