@@ -75,7 +75,7 @@ impl<'a> Golden<'a> {
                 stage => panic!("{stage:?} is compared with nothing"),
             };
             let expected = self.tensor(&format!("stage/{file}/{part}"));
-            let output: Vec<f32> = pass.output().flatten_all().unwrap().to_vec1().unwrap();
+            let output: Vec<f32> = pass.output().unwrap().flatten_all().unwrap().to_vec1().unwrap();
             let scale = expected.iter().fold(1f32, |max, value| max.max(value.abs()));
             let difference = max_difference(&output, &expected) / scale;
             assert!(difference < 1e-5, "{} {file} {part}: off by {difference} of its largest value", self.name);

@@ -7,7 +7,7 @@
 //!
 //! Tasks are heads, each of one image; a batch only means more of them.
 
-use super::buffer::{Shared, reserve};
+use super::buffer::Shared;
 use super::matmul::Tiles;
 use super::pool::{Pool, part, split};
 use super::tile::{self, TileF32};
@@ -34,11 +34,18 @@ pub struct Attention {
 
 impl Attention {
     /// Attention of queries (batch · queries, channels), keys and values (batch · tokens, channels), each head owning
-    /// `head_size` neighbouring channels: (batch · queries, channels).
+    /// `head_size` neighbouring channels, into `y` (batch · queries, channels).
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length; [`Error::OutOfMemory`].
-    pub fn run(&self, isa: Isa, qkv: [&[f32]; 3], workspace: &mut Workspace, pool: &dyn Pool) -> Result<Vec<f32>> {
+    pub fn run(
+        &self,
+        isa: Isa,
+        qkv: [&[f32]; 3],
+        y: &mut [f32],
+        workspace: &mut Workspace,
+        pool: &dyn Pool,
+    ) -> Result<()> {
         let Self { batch, tokens, queries, .. } = *self;
         let channels = self.heads * self.head_size;
         if queries > tokens {
@@ -49,8 +56,8 @@ impl Attention {
         {
             check(what, part.len(), batch * rows, channels)?;
         }
-        let mut attended = reserve(batch * queries * channels)?;
-        let y = Shared::at(attended.as_mut_ptr());
+        check("the result of an attention", y.len(), batch * queries, channels)?;
+        let y = Shared::new(y);
         let heads = self.batch * self.heads;
         let tasks = split(heads, pool);
         let scratch = Scratch::new(self, isa);
@@ -60,9 +67,7 @@ impl Attention {
             let buffer = Shared::at(unsafe { buffer.get().add(task * scratch.len) });
             isa.run(Heads { sizes: *self, heads: part(heads, tasks, task), qkv, y, scratch, buffer });
         });
-        // SAFETY: there is room for as many, and the tasks wrote all heads of all queries.
-        unsafe { attended.set_len(batch * queries * channels) };
-        Ok(attended)
+        Ok(())
     }
 }
 

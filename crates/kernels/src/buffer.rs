@@ -77,18 +77,6 @@ impl<T: Plain> Buffer<T> {
     }
 }
 
-/// An empty vector with the capacity for `len` values of a result, which a kernel writes all of before it sets the length: zeros first would cost more
-/// than a small kernel does.
-///
-/// # Errors
-/// [`Error::OutOfMemory`].
-pub(super) fn reserve(len: usize) -> Result<Vec<f32>> {
-    let mut values = Vec::new();
-    let out_of_memory = |_| Error::OutOfMemory(format!("{len} values of a kernel's result"));
-    values.try_reserve_exact(len).map_err(out_of_memory)?;
-    Ok(values)
-}
-
 impl<T: Plain> AsRef<[T]> for Buffer<T> {
     fn as_ref(&self) -> &[T] {
         // SAFETY: `grow` made the lines cover `len` elements, of which every bit pattern is valid.

@@ -27,7 +27,7 @@ use super::pool::{Pool, part, run_parts, split};
 use super::quantize::{self, Quantizer};
 use super::rotate;
 use super::tile::{self, TileInt8};
-use super::{Activation, Isa, Output, Workspace, check, check_same_isa, math};
+use super::{Activation, Isa, Layer, Output, Workspace, check, check_same_isa, math};
 use crate::error::{Error, Result};
 use simd::{Shape, Simd, Task};
 use std::ptr::NonNull;
@@ -149,32 +149,31 @@ impl PackedInt8 {
         self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights, which are rotated alike: (rows, outputs) of each. The rows
-    /// named by `pooled`, in order, have 14 bits.
+    /// Multiplies `x` (rows, inputs) with each of the weights, which are rotated alike. The rows named by `fine`, in order,
+    /// have 14 bits.
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length, or weights that take another input; [`Error::OutOfMemory`].
     pub fn multiply(
-        layers: &[(&Self, Output<'_>)],
+        layers: Vec<Layer<'_, Self>>,
         x: &[f32],
         rows: usize,
-        pooled: &[usize],
+        fine: &[usize],
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<Vec<Vec<f32>>> {
-        let Some(&(first, _)) = layers.first() else { return Ok(Vec::new()) };
-        check_same_isa(first.isa, layers.iter().map(|(weight, _)| weight.isa))?;
-        let mut results = Vec::with_capacity(layers.len());
-        for (weight, output) in layers {
+    ) -> Result<()> {
+        let Some(&Layer { weight: first, .. }) = layers.first() else { return Ok(()) };
+        check_same_isa(first.isa, layers.iter().map(|layer| layer.weight.isa))?;
+        for Layer { weight, y, .. } in &layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.reserve(rows, weight.outputs)?);
+            check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
-        if layers.iter().any(|(weight, _)| weight.block != first.block) {
+        if layers.iter().any(|layer| layer.weight.block != first.block) {
             return Err(Error::Compute("kernels: weights rotated otherwise".to_owned()));
         }
         let shape = first.isa.shape();
         let depth = padded_depth(shape, first.inputs) / shape.group;
-        let tiles = cut(rows, pooled, shape.int8_rows)?;
+        let tiles = cut(rows, fine, shape.int8_rows)?;
         let packed_rows = tiles.last().map_or(0, |tile| tile.begin + tile.height());
         let packed = workspace.bytes.at_least(packed_rows * depth * 4)?;
         let zero = workspace.ints.at_least(packed_rows)?;
@@ -194,7 +193,7 @@ impl PackedInt8 {
         });
 
         let (packed, step, zero): (&[u8], &[f32], &[i32]) = (packed, step, zero);
-        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+        let jobs = layers.into_iter().map(|Layer { weight, output, y }| Product {
             weight,
             tiles: &tiles,
             panels: 0..weight.outputs.div_ceil(shape.int8_columns),
@@ -202,16 +201,12 @@ impl PackedInt8 {
             step,
             zero,
             output,
-            y: Shared::at(y.as_mut_ptr()),
+            y: Shared::new(y),
         });
         let jobs: Vec<Product<'_>> = jobs.collect();
         let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
         run_parts(pool, &panels, &|layer, panels| first.isa.run(Product { panels, ..jobs[layer].clone() }));
-        for (y, (weight, _)) in results.iter_mut().zip(layers) {
-            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
-            unsafe { y.set_len(rows * weight.outputs) };
-        }
-        Ok(results)
+        Ok(())
     }
 }
 
@@ -232,25 +227,25 @@ impl Tile {
     }
 }
 
-/// Cuts rows into tiles of at most `tallest`, each of the `pooled` ones, in order, into one of its own.
-fn cut(rows: usize, pooled: &[usize], tallest: usize) -> Result<Vec<Tile>> {
-    if pooled.iter().zip(pooled.iter().skip(1)).any(|(a, b)| a >= b) || pooled.last().is_some_and(|&row| row >= rows) {
-        return Err(Error::Compute(format!("kernels: pooled rows {pooled:?} of {rows}")));
+/// Cuts rows into tiles of at most `tallest`, each of the `fine` ones, in order, into one of its own.
+fn cut(rows: usize, fine: &[usize], tallest: usize) -> Result<Vec<Tile>> {
+    if fine.iter().zip(fine.iter().skip(1)).any(|(a, b)| a >= b) || fine.last().is_some_and(|&row| row >= rows) {
+        return Err(Error::Compute(format!("kernels: fine rows {fine:?} of {rows}")));
     }
-    let mut tiles: Vec<Tile> = Vec::with_capacity(rows.div_ceil(tallest) + 2 * pooled.len());
+    let mut tiles: Vec<Tile> = Vec::with_capacity(rows.div_ceil(tallest) + 2 * fine.len());
     let (mut row, mut begin) = (0, 0);
-    for pooled in pooled.iter().copied().chain([rows]) {
-        let between = Tiles::new(pooled - row, tallest);
+    for fine in fine.iter().copied().chain([rows]) {
+        let between = Tiles::new(fine - row, tallest);
         for tile in 0..between.count {
             let range = between.range(tile);
             tiles.push(Tile { rows: row + range.start..row + range.end, begin: begin + range.start, split: false });
         }
-        begin += pooled - row;
-        if pooled < rows {
-            tiles.push(Tile { rows: pooled..pooled + 1, begin, split: true });
+        begin += fine - row;
+        if fine < rows {
+            tiles.push(Tile { rows: fine..fine + 1, begin, split: true });
             begin += 2;
         }
-        row = pooled + 1;
+        row = fine + 1;
     }
     Ok(tiles)
 }
@@ -410,7 +405,7 @@ struct Product<'a> {
     packed: &'a [u8],
     step: &'a [f32],
     zero: &'a [i32],
-    output: Output<'a>,
+    output: Output,
     y: Shared<f32>,
 }
 
@@ -448,7 +443,7 @@ impl Task for Product<'_> {
                             y,
                             y_stride: outputs,
                             width,
-                            add: self.output.residual(at),
+                            add: self.output.addend(y),
                             split: tile.split,
                         };
                         tile::int8(simd, tile.height(), &job);

@@ -7,6 +7,7 @@
 //! - **Weights are packed once**, while they are read, into panels in the order in which the innermost loop wants them
 //!   ([`PackedF32`], [`PackedInt8`]). A builder takes them row by row, so the model is never in memory twice.
 //! - **What follows is fused**: bias, activation, the addition to the residual stream ([`Output`]).
+//! - **Results go where the caller says.** No kernel allocates one: a model's buffers are used again layer by layer.
 //! - **One algorithm, several instruction sets.** Each kernel is written once, over the vector traits of [`simd`]; an [`Isa`]
 //!   is the proof that the processor has the instructions. Weights are packed for one set, and say which.
 //! - **Threads don't change the result.** A kernel hands a [`Pool`] tasks that write disjoint parts of the result; a sum
@@ -46,7 +47,7 @@ pub use machine::POOL;
 pub use math::Activation;
 pub use matmul::{PackedF32, PackedF32Builder};
 pub use norm::layer_norm;
-pub use packed::{Packed, PackedBuilder, Packing, multiply};
+pub use packed::{Layer, Packed, PackedBuilder, Packing, multiply};
 pub use pool::{Pool, Serial};
 pub use quantize::Quantizer;
 #[cfg(any(all(test, not(target_arch = "wasm32")), all(target_arch = "wasm32", target_feature = "atomics")))]
@@ -58,35 +59,27 @@ pub use simd::Isa;
 use std::ptr::NonNull;
 
 /// What becomes of a product.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Output<'a> {
-    /// `activation(x · Wᵀ + bias)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// `activation(x · Wᵀ + bias)`, whatever was there before.
     Set(Activation),
-    /// `residual + x · Wᵀ + bias`; the residual stream is (rows, outputs).
-    Add(&'a [f32]),
+    /// `x · Wᵀ + bias`, added to what is there: the residual stream.
+    Add,
 }
 
-impl Output<'_> {
+impl Output {
     fn activation(self) -> Activation {
         match self {
             Self::Set(activation) => activation,
-            Self::Add(_) => Activation::None,
+            Self::Add => Activation::None,
         }
     }
 
-    /// An empty vector with the capacity for the result.
-    fn reserve(self, rows: usize, outputs: usize) -> Result<Vec<f32>> {
-        if let Self::Add(residual) = self {
-            check("the residual of a linear layer", residual.len(), rows, outputs)?;
-        }
-        buffer::reserve(rows.saturating_mul(outputs))
-    }
-
-    /// What is added to from this value of the result on.
-    fn residual(self, at: usize) -> Option<NonNull<f32>> {
+    /// What the product is added to, where the result is `y`.
+    fn addend(self, y: *mut f32) -> Option<NonNull<f32>> {
         match self {
             Self::Set(_) => None,
-            Self::Add(residual) => Some(NonNull::from(&residual[at..]).cast()),
+            Self::Add => NonNull::new(y),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! f32 matrix products with packed weights: `activation(x · Wᵀ + bias)`, or `residual + x · Wᵀ + bias`.
+//! f32 matrix products with packed weights: `y = activation(x · Wᵀ + bias)`, or `y += x · Wᵀ + bias`.
 //!
 //! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes the other way round, since here `x` is small and `W`
 //! large. From the outside in:
@@ -16,7 +16,7 @@
 use super::buffer::{Buffer, Shared};
 use super::pool::{Pool, part, run_parts};
 use super::tile::{self, TileF32};
-use super::{Activation, Isa, Output, Workspace, check, check_same_isa, math};
+use super::{Activation, Isa, Layer, Output, Workspace, check, check_same_isa, math};
 use crate::error::{Error, Result};
 use simd::{Simd, Task};
 use std::ptr::NonNull;
@@ -73,23 +73,22 @@ impl PackedF32 {
         self.weights.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights: (rows, outputs) of each.
+    /// Multiplies `x` (rows, inputs) with each of the weights.
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length, or weights of another number of inputs; [`Error::OutOfMemory`].
     pub fn multiply(
-        layers: &[(&Self, Output<'_>)],
+        layers: Vec<Layer<'_, Self>>,
         x: &[f32],
         rows: usize,
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<Vec<Vec<f32>>> {
-        let Some(&(&Self { isa, inputs, .. }, _)) = layers.first() else { return Ok(Vec::new()) };
-        check_same_isa(isa, layers.iter().map(|(weight, _)| weight.isa))?;
-        let mut results = Vec::with_capacity(layers.len());
-        for (weight, output) in layers {
+    ) -> Result<()> {
+        let Some(&Layer { weight: &Self { isa, inputs, .. }, .. }) = layers.first() else { return Ok(()) };
+        check_same_isa(isa, layers.iter().map(|layer| layer.weight.isa))?;
+        for Layer { weight, y, .. } in &layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.reserve(rows, weight.outputs)?);
+            check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
         let shape = isa.shape();
         let tiles = Tiles::new(rows, shape.f32_rows);
@@ -103,22 +102,18 @@ impl PackedF32 {
         });
 
         let packed: &[f32] = packed;
-        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+        let jobs = layers.into_iter().map(|Layer { weight, output, y }| Product {
             weight,
             tiles,
             panels: 0..if rows > 0 { weight.outputs.div_ceil(shape.f32_columns) } else { 0 },
             packed,
             output,
-            y: Shared::at(y.as_mut_ptr()),
+            y: Shared::new(y),
         });
         let jobs: Vec<Product<'_>> = jobs.collect();
         let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
         run_parts(pool, &panels, &|layer, panels| isa.run(Product { panels, ..jobs[layer].clone() }));
-        for (y, (weight, _)) in results.iter_mut().zip(layers) {
-            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
-            unsafe { y.set_len(rows * weight.outputs) };
-        }
-        Ok(results)
+        Ok(())
     }
 }
 
@@ -212,7 +207,7 @@ struct Product<'a> {
     tiles: Tiles,
     panels: std::ops::Range<usize>,
     packed: &'a [f32],
-    output: Output<'a>,
+    output: Output,
     y: Shared<f32>,
 }
 
@@ -257,7 +252,7 @@ impl Task for Product<'_> {
                                     y,
                                     y_stride: outputs,
                                     width,
-                                    add: if first { self.output.residual(at) } else { NonNull::new(y) },
+                                    add: if first { self.output.addend(y) } else { NonNull::new(y) },
                                     bias: if first { biases.map(|bias| bias.add(column)) } else { None },
                                 };
                                 tile::f32(simd, rows.len(), &job);

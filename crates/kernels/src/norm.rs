@@ -4,7 +4,7 @@
 //! first-level cache: the one-pass formula `E[x²] − E[x]²` cancels where a channel is far larger than the rest, as some in
 //! CLIP are.
 
-use super::buffer::{Shared, reserve};
+use super::buffer::Shared;
 use super::pool::{Pool, part, split};
 use super::{Isa, check};
 use crate::error::Result;
@@ -13,30 +13,27 @@ use simd::{Simd, Task};
 /// Rows that are worth a task: some microseconds.
 const ROWS_PER_TASK: usize = 8;
 
-/// Normalizes each row of `x` (rows, channels); `weight` and `bias` have one value a channel.
+/// Normalizes each row of `x` into the same of `y`, both (rows, channels); `weight` and `bias` have one value a channel.
 ///
 /// # Errors
-/// [`Error::Compute`](crate::Error::Compute) for slices of another length;
-/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+/// [`Error::Compute`](crate::Error::Compute) for slices of another length.
 pub fn layer_norm(
     isa: Isa,
     x: &[f32],
-    rows: usize,
-    weight: &[f32],
-    bias: &[f32],
+    [weight, bias]: [&[f32]; 2],
     epsilon: f32,
+    y: &mut [f32],
     pool: &dyn Pool,
-) -> Result<Vec<f32>> {
+) -> Result<()> {
     let channels = weight.len();
+    let rows = x.len() / channels.max(1);
     check("the bias of a layer norm", bias.len(), 1, channels)?;
     check("the input of a layer norm", x.len(), rows, channels)?;
-    let mut normed = reserve(x.len())?;
-    let y = Shared::at(normed.as_mut_ptr());
+    check("the result of a layer norm", y.len(), rows, channels)?;
+    let y = Shared::new(y);
     let tasks = split(rows.div_ceil(ROWS_PER_TASK), pool);
     pool.run(tasks, &|task| isa.run(Rows { x, rows: part(rows, tasks, task), weight, bias, epsilon, y }));
-    // SAFETY: there is room for as many, and the tasks wrote all rows.
-    unsafe { normed.set_len(x.len()) };
-    Ok(normed)
+    Ok(())
 }
 
 /// One task: some rows.

@@ -68,10 +68,21 @@ fn packed_f32(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs:
     Packed::F32(builder.finish(bias).unwrap())
 }
 
-/// One layer.
-fn multiply_one(weight: &Packed, x: &[f32], rows: usize, output: Output<'_>, pooled: &[usize]) -> Vec<f32> {
-    multiply(&[(weight, output)], x, rows, pooled, &mut Workspace::new(), &Serial).unwrap().pop().unwrap()
+/// One layer, into a copy of `before`.
+fn multiply_one(weight: &Packed, x: &[f32], rows: usize, output: Output, before: &[f32], fine: &[usize]) -> Vec<f32> {
+    let mut y = before.to_vec();
+    let layer = Layer { weight, output, y: &mut y };
+    multiply(vec![layer], x, rows, fine, &mut Workspace::new(), &Serial).unwrap();
+    y
 }
+
+/// One layer's products and no more, where nothing was before.
+fn product(weight: &Packed, x: &[f32], rows: usize, fine: &[usize]) -> Vec<f32> {
+    let nothing = vec![f32::NAN; rows * weight.outputs()];
+    multiply_one(weight, x, rows, PLAIN, &nothing, fine)
+}
+
+const PLAIN: Output = Output::Set(Activation::None);
 
 fn packed_int8(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize, rotation: Rotation) -> Packed {
     let mut builder = PackedInt8::builder(isa, outputs, inputs, rotation).unwrap();
@@ -91,8 +102,8 @@ fn sizes(rng: &mut Rng) -> Vec<(usize, usize, usize)> {
 const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::QuickGelu, Activation::Gelu, Activation::GeluTanh];
 
 /// One of all kinds.
-fn output(case: usize, residual: &[f32]) -> Output<'_> {
-    ACTIVATIONS.get(case % 5).map_or(Output::Add(residual), |activation| Output::Set(*activation))
+fn output(case: usize) -> Output {
+    ACTIVATIONS.get(case % 5).map_or(Output::Add, |activation| Output::Set(*activation))
 }
 
 #[test]
@@ -102,10 +113,10 @@ fn f32_product_equals_the_naive_one() {
         for (case, (rows, outputs, inputs)) in sizes(&mut rng).into_iter().enumerate() {
             let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
             let bias = (case % 3 != 0).then_some(&b[..]);
-            let residual = rng.values(rows * outputs);
-            let output = output(case, &residual);
-            let y = multiply_one(&packed_f32(isa, &w, bias, outputs, inputs), &x, rows, output, &[]);
-            let (expected, size) = naive::product(&x, &w, bias, rows, output);
+            let before = rng.values(rows * outputs);
+            let output = output(case);
+            let y = multiply_one(&packed_f32(isa, &w, bias, outputs, inputs), &x, rows, output, &before, &[]);
+            let (expected, size) = naive::product(&x, &w, bias, rows, (output, &before));
             for (i, (y, (expected, size))) in y.iter().zip(expected.iter().zip(size)).enumerate() {
                 // The bound of a sum of `inputs` products, times the largest slope of an activation, and the activation's own.
                 let tolerance = (inputs as f64 + 4.0) * size * 1.2 / 16_777_216.0 + 1e-6;
@@ -139,12 +150,12 @@ fn int8_product_equals_the_integer_model_to_the_bit() {
             let (mut w, b) = (rng.values(outputs * inputs), rng.values(outputs));
             w[..inputs].fill(if case % 3 == 0 { 0.0 } else { 1.0 });
             let bias = (case % 3 != 0).then_some(&b[..]);
-            let residual = rng.values(rows * outputs);
-            let output = if case % 2 == 0 { Output::Add(&residual) } else { Output::Set(Activation::None) };
-            let pooled: Vec<usize> = (0..rows).filter(|row| row % 7 == case % 9).collect();
+            let before = rng.values(rows * outputs);
+            let output = if case % 2 == 0 { Output::Add } else { PLAIN };
+            let fine: Vec<usize> = (0..rows).filter(|row| row % 7 == case % 9).collect();
             let weight = packed_int8(isa, &w, bias, outputs, inputs, rotation);
-            let y = multiply_one(&weight, &x, rows, output, &pooled);
-            let expected = naive::int8_product(&x, &w, bias, rows, output, rotation, &pooled);
+            let y = multiply_one(&weight, &x, rows, output, &before, &fine);
+            let expected = naive::int8_product(&x, &w, bias, rows, (output, &before), rotation, &fine);
             for (i, (y, expected)) in y.iter().zip(&expected).enumerate() {
                 assert!(
                     y == expected,
@@ -171,11 +182,7 @@ fn int8_sums_of_four_products_never_overflow() {
                 builder.set_steps(&[1.0]).unwrap();
                 let weight = Packed::Int8(builder.finish(None).unwrap());
                 let expected = (37 * 127 * i32::from(sign * largest)) as f32 * (1.0 / 127.0);
-                assert_eq!(
-                    multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[]),
-                    [expected; 3],
-                    "{isa:?}"
-                );
+                assert_eq!(product(&weight, &x, rows, &[]), [expected; 3], "{isa:?}");
             }
         }
     }
@@ -188,9 +195,9 @@ fn int8_product_with_activation_follows_the_plain_one() {
     let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
     for isa in Isa::available() {
         let weight = packed_int8(isa, &w, Some(&b), outputs, inputs, Rotation::On);
-        let plain = multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[3]);
+        let plain = product(&weight, &x, rows, &[3]);
         for activation in ACTIVATIONS {
-            let y = multiply_one(&weight, &x, rows, Output::Set(activation), &[3]);
+            let y = multiply_one(&weight, &x, rows, Output::Set(activation), &plain, &[3]);
             for (y, plain) in y.iter().zip(&plain) {
                 let expected = naive::activation(activation, f64::from(*plain));
                 assert!(
@@ -206,7 +213,8 @@ fn int8_product_with_activation_follows_the_plain_one() {
 fn layers_together_give_what_each_gives() {
     let mut rng = Rng(9);
     let (rows, inputs) = (11, 48);
-    let (x, residual) = (rng.values(rows * inputs), rng.values(rows * 30));
+    let x = rng.values(rows * inputs);
+    let before = [7, 30, 65].map(|outputs| rng.values(rows * outputs));
     for isa in Isa::available() {
         for int8 in [false, true] {
             let mut layer = |outputs: usize| {
@@ -216,16 +224,16 @@ fn layers_together_give_what_each_gives() {
                     false => packed_f32(isa, &w, Some(&b), outputs, inputs),
                 }
             };
-            let (a, b, c) = (layer(7), layer(30), layer(65));
-            let layers = [
-                (&a, Output::Set(Activation::None)),
-                (&b, Output::Add(&residual)),
-                (&c, Output::Set(Activation::QuickGelu)),
-            ];
-            let each: Vec<_> = layers.iter().map(|(w, output)| multiply_one(w, &x, rows, *output, &[4])).collect();
+            let weights = [layer(7), layer(30), layer(65)];
+            let outputs = [PLAIN, Output::Add, Output::Set(Activation::QuickGelu)];
+            let layers = || weights.iter().zip(outputs);
+            let each: Vec<_> =
+                layers().zip(&before).map(|((w, output), y)| multiply_one(w, &x, rows, output, y, &[4])).collect();
             for threads in [1, 4] {
-                let workspace = &mut Workspace::new();
-                assert_eq!(multiply(&layers, &x, rows, &[4], workspace, &Backwards(threads)).unwrap(), each);
+                let mut together = before.clone();
+                let layers = layers().zip(&mut together).map(|((weight, output), y)| Layer { weight, output, y });
+                multiply(layers.collect(), &x, rows, &[4], &mut Workspace::new(), &Backwards(threads)).unwrap();
+                assert_eq!(together[..], each);
             }
         }
     }
@@ -235,16 +243,16 @@ fn layers_together_give_what_each_gives() {
 fn layers_of_different_instruction_sets_are_an_error() {
     let sets: Vec<Isa> = Isa::available().collect();
     let (w, x) = ([0.5; 12], [1.0; 8]);
-    let none = Output::Set(Activation::None);
     for pack in [
         |isa, w: &[f32]| packed_f32(isa, w, None, 3, 4),
         |isa, w: &[f32]| packed_int8(isa, w, None, 3, 4, Rotation::Off),
     ] {
         for (first, second) in sets.iter().flat_map(|first| sets.iter().map(move |second| (*first, *second))) {
             let (a, b) = (pack(first, &w), pack(second, &w));
-            let product = multiply(&[(&a, none), (&b, none)], &x, 2, &[], &mut Workspace::new(), &Serial);
-            match product {
-                Ok(results) => assert!(first == second && results[0] == results[1], "{first:?}"),
+            let mut results = [[0.0; 6]; 2];
+            let layers = [&a, &b].into_iter().zip(&mut results).map(|(weight, y)| Layer { weight, output: PLAIN, y });
+            match multiply(layers.collect(), &x, 2, &[], &mut Workspace::new(), &Serial) {
+                Ok(()) => assert!(first == second && results[0] == results[1], "{first:?}"),
                 Err(error) => {
                     assert!(first != second && matches!(error, Error::Compute(_)), "{error}");
                     assert!(error.to_string().contains(second.name()), "{error}");
@@ -262,16 +270,15 @@ fn int8_is_close_to_f32_even_with_outliers() {
     for x in x.chunks_mut(inputs) {
         [5, 100, 101, 300, 511, 767].into_iter().for_each(|channel| x[channel] *= 8.0);
     }
-    let none = Output::Set(Activation::None);
-    let exact = naive::product(&x, &w, None, rows, none).0;
-    let cosines = |rotation, pooled: &[usize]| -> Vec<f64> {
-        let y = multiply_one(&packed_int8(Isa::best(), &w, None, outputs, inputs, rotation), &x, rows, none, pooled);
+    let exact = naive::product(&x, &w, None, rows, (PLAIN, &[])).0;
+    let cosines = |rotation, fine: &[usize]| -> Vec<f64> {
+        let y = product(&packed_int8(Isa::best(), &w, None, outputs, inputs, rotation), &x, rows, fine);
         y.chunks(outputs).zip(exact.chunks(outputs)).map(|(a, b)| naive::cosine(a, b)).collect()
     };
     let worst = |cosines: &[f64]| cosines.iter().copied().fold(1.0, f64::min);
     let (off, on) = (worst(&cosines(Rotation::Off, &[])), cosines(Rotation::On, &[2, 11]));
     assert!(worst(&on) > 0.9998 && worst(&on) > off, "cosine {on:?}, without rotation {off}");
-    // What is left in the pooled rows is the weights' error.
+    // What is left in the fine rows is the weights' error.
     assert!(on[2].min(on[11]) > 0.99995, "{on:?}");
 }
 
@@ -319,7 +326,8 @@ fn layer_norm_equals_the_naive_one() {
             // Far from zero, as the residual stream of a trained model.
             x.iter_mut().for_each(|x| *x += 30.0 * (case % 3) as f32);
             let (w, b) = (rng.values(channels), rng.values(channels));
-            let y = layer_norm(isa, &x, rows, &w, &b, 1e-5, &Serial).unwrap();
+            let mut y = vec![f32::NAN; x.len()];
+            layer_norm(isa, &x, [&w, &b], 1e-5, &mut y, &Serial).unwrap();
             for (i, (y, expected)) in y.iter().zip(naive::layer_norm(&x, &w, &b, 1e-5)).enumerate() {
                 let error = (f64::from(*y) - expected).abs();
                 // The mean of values near 60 is known to some 4e-6, and one channel alone is divided by √ε.
@@ -348,7 +356,8 @@ fn attention_equals_the_naive_one() {
             let (rows, channels) = (sizes.batch * sizes.tokens, sizes.heads * sizes.head_size);
             let [q, k, v] = [3.0, 3.0, 1.0]
                 .map(|scale| rng.values(rows * channels).into_iter().map(|x| x * scale).collect::<Vec<f32>>());
-            let y = sizes.run(isa, [&q, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            let mut y = vec![f32::NAN; rows * channels];
+            sizes.run(isa, [&q, &k, &v], &mut y, &mut workspace, &Backwards(1 + case % 3)).unwrap();
             for (i, (y, expected)) in y.iter().zip(naive::attention(&sizes, &q, &k, &v)).enumerate() {
                 assert!((f64::from(*y) - expected).abs() <= 2e-5, "{isa:?} {sizes:?} at {i}: {y} {expected}");
             }
@@ -359,7 +368,8 @@ fn attention_equals_the_naive_one() {
                 x.chunks(tokens * channels).flat_map(|x| &x[..few.queries * channels]).copied().collect()
             };
             let first = of_each(&q);
-            let again = few.run(isa, [&first, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            let mut again = vec![f32::NAN; first.len()];
+            few.run(isa, [&first, &k, &v], &mut again, &mut workspace, &Backwards(1 + case % 3)).unwrap();
             assert_eq!(of_each(&y), again, "{} queries", few.queries);
         }
     }
@@ -372,14 +382,19 @@ fn everything(isa: Isa, pool: &dyn Pool) -> Vec<f32> {
     let sizes = Attention { batch: 2, tokens: 17, queries: 17, heads: 4, head_size: 20, causal: false };
     let (rows, channels) = (34, 80);
     let (x, g, b) = (rng.values(rows * channels), rng.values(channels), rng.values(channels));
-    let y = layer_norm(isa, &x, rows, &g, &b, 1e-5, pool).unwrap();
+    let mut y = vec![0.0; x.len()];
+    layer_norm(isa, &x, [&g, &b], 1e-5, &mut y, pool).unwrap();
     let mut layer = || packed_f32(isa, &rng.values(channels * channels), None, channels, channels);
     let qkv = [layer(), layer(), layer()];
-    let layers = qkv.each_ref().map(|weight| (weight, Output::Set(Activation::None)));
-    let qkv = multiply(&layers, &y, rows, &[], &mut workspace, pool).unwrap();
-    let y = sizes.run(isa, [&qkv[0], &qkv[1], &qkv[2]], &mut workspace, pool).unwrap();
+    let mut parts = [(); 3].map(|()| vec![0.0; x.len()]);
+    let layers = qkv.iter().zip(&mut parts).map(|(weight, y)| Layer { weight, output: PLAIN, y });
+    multiply(layers.collect(), &y, rows, &[], &mut workspace, pool).unwrap();
+    sizes.run(isa, parts.each_ref().map(|part| &part[..]), &mut y, &mut workspace, pool).unwrap();
     let out = packed_int8(isa, &rng.values(channels * channels), Some(&b), channels, channels, Rotation::On);
-    multiply(&[(&out, Output::Add(&x))], &y, rows, &[0, 17], &mut workspace, pool).unwrap().remove(0)
+    let mut sum = x;
+    let out = Layer { weight: &out, output: Output::Add, y: &mut sum };
+    multiply(vec![out], &y, rows, &[0, 17], &mut workspace, pool).unwrap();
+    sum
 }
 
 #[test]
@@ -478,21 +493,24 @@ fn wrong_lengths_are_errors() {
     assert!(builder.push_row(&[0.0; 3]).is_err(), "one too many");
     let weight = builder.finish(Some(&[0.0; 2])).unwrap();
     let weight = Packed::F32(weight);
-    let none = Output::Set(Activation::None);
-    let mut run = |x: &[f32], rows, output, pooled: &[usize], weight| {
-        multiply(&[(weight, output)], x, rows, pooled, &mut workspace, &Serial)
+    let mut run = |x: &[f32], rows, y: &mut [f32], fine: &[usize], weight| {
+        multiply(vec![Layer { weight, output: PLAIN, y }], x, rows, fine, &mut workspace, &Serial)
     };
-    assert!(run(&[0.0; 5], 2, none, &[], &weight).is_err());
-    assert!(run(&[0.0; 6], 2, Output::Add(&[0.0; 3]), &[], &weight).is_err());
-    assert_eq!(run(&[0.0; 6], 2, none, &[], &weight).unwrap(), [[0.0; 4]]);
-    assert_eq!(run(&[], 0, none, &[], &weight).unwrap(), [[0.0; 0]]);
     let int8 = packed_int8(isa, &[1.0; 6], None, 2, 3, Rotation::On);
-    assert_eq!(run(&[], 0, none, &[], &int8).unwrap(), [[0.0; 0]]);
-    for pooled in [&[2][..], &[1, 0], &[1, 1]] {
-        assert!(run(&[0.0; 6], 2, none, pooled, &int8).is_err(), "{pooled:?} of two rows");
+    for weight in [&weight, &int8] {
+        assert!(run(&[0.0; 5], 2, &mut [0.0; 4], &[], weight).is_err());
+        assert!(run(&[0.0; 6], 2, &mut [0.0; 3], &[], weight).is_err());
+        assert!(run(&[], 0, &mut [], &[], weight).is_ok());
+        let mut y = [f32::NAN; 4];
+        run(&[0.0; 6], 2, &mut y, &[], weight).unwrap();
+        assert_eq!(y, [0.0; 4]);
     }
-    let both = [(&weight, none), (&int8, none)];
-    assert!(multiply(&both, &[0.0; 6], 2, &[], &mut Workspace::new(), &Serial).is_err(), "of two kinds");
+    for fine in [&[2][..], &[1, 0], &[1, 1]] {
+        assert!(run(&[0.0; 6], 2, &mut [0.0; 4], fine, &int8).is_err(), "{fine:?} of two rows");
+    }
+    let (mut a, mut b) = ([0.0; 4], [0.0; 4]);
+    let both = [(&weight, &mut a), (&int8, &mut b)].map(|(weight, y)| Layer { weight, output: PLAIN, y });
+    assert!(multiply(both.into(), &[0.0; 6], 2, &[], &mut Workspace::new(), &Serial).is_err(), "of two kinds");
 
     let mut builder = PackedInt8::builder(isa, 1, 3, Rotation::On).unwrap();
     assert!(matches!(builder.push_row(&[0.0; 4]), Err(Error::Weights(_))));
@@ -500,12 +518,16 @@ fn wrong_lengths_are_errors() {
     assert!(builder.finish(Some(&[0.0; 2])).is_err());
     assert!(PackedInt8::builder(isa, usize::MAX / 2, 3, Rotation::Off).is_err(), "more than there is memory");
 
-    assert!(layer_norm(isa, &[0.0; 6], 2, &[1.0; 3], &[0.0; 2], 1e-5, &Serial).is_err());
+    let (mut y, bias) = ([0.0; 6], [0.0; 3]);
+    assert!(layer_norm(isa, &[0.0; 6], [&[1.0; 3], &bias[..2]], 1e-5, &mut y, &Serial).is_err());
+    assert!(layer_norm(isa, &[0.0; 6], [&[1.0; 3], &bias], 1e-5, &mut y[..3], &Serial).is_err());
+    assert!(layer_norm(isa, &[0.0; 5], [&[1.0; 3], &bias], 1e-5, &mut y[..5], &Serial).is_err());
     let sizes = Attention { batch: 1, tokens: 2, queries: 2, heads: 1, head_size: 3, causal: false };
     let (five, six, nine): (&[f32], &[f32], &[f32]) = (&[0.0; 5], &[0.0; 6], &[0.0; 9]);
     for (sizes, qkv) in
         [(sizes, [five, six, six]), (sizes, [six, six, nine]), (Attention { queries: 3, ..sizes }, [nine, six, six])]
     {
-        assert!(sizes.run(isa, qkv, &mut Workspace::new(), &Serial).is_err());
+        assert!(sizes.run(isa, qkv, &mut [0.0; 9][..3 * sizes.queries], &mut Workspace::new(), &Serial).is_err());
     }
+    assert!(sizes.run(isa, [six; 3], &mut [0.0; 5], &mut Workspace::new(), &Serial).is_err());
 }

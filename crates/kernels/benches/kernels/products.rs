@@ -2,7 +2,7 @@
 
 use crate::Rng;
 use kernels::{
-    Activation, Isa, Output, Packed, PackedBuilder, PackedF32, PackedInt8, Result, Rotation, Serial, Workspace,
+    Activation, Isa, Layer, Output, Packed, PackedBuilder, PackedF32, PackedInt8, Result, Rotation, Serial, Workspace,
     multiply,
 };
 
@@ -10,6 +10,7 @@ use kernels::{
 pub(crate) struct Products {
     weights: Vec<Packed>,
     x: Vec<f32>,
+    y: Vec<f32>,
     rows: usize,
     workspace: Workspace,
 }
@@ -22,14 +23,16 @@ impl Products {
         for _ in 0..copies {
             weights.push(layer(isa, int8, &mut rng, outputs, inputs)?);
         }
-        Ok(Self { weights, x: rng.values(rows * inputs, 1.0), rows, workspace: Workspace::new() })
+        let (x, y) = (rng.values(rows * inputs, 1.0), vec![0.0; rows * outputs]);
+        Ok(Self { weights, x, y, rows, workspace: Workspace::new() })
     }
 
     /// All of them once.
     pub(crate) fn run(&mut self) -> Result<()> {
-        let Self { weights, x, rows, workspace } = self;
+        let Self { weights, x, y, rows, workspace } = self;
         for weight in weights {
-            multiply(&[(weight, Output::Set(Activation::None))], x, *rows, &[], workspace, &Serial)?;
+            let layer = Layer { weight, output: Output::Set(Activation::None), y };
+            multiply(vec![layer], x, *rows, &[], workspace, &Serial)?;
         }
         Ok(())
     }

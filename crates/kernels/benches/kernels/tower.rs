@@ -2,7 +2,7 @@
 
 use crate::products::layer;
 use crate::{Clock, Rng};
-use kernels::{Activation, Attention, Isa, Output, Packed, Pool, Result, Serial, Workspace, layer_norm, multiply};
+use kernels::{Activation, Attention, Isa, Output, Packed, Result, Serial, Workspace, layer_norm, multiply};
 
 const CHANNELS: usize = 768;
 const HEADS: usize = 12;
@@ -52,8 +52,8 @@ impl Tower {
         Ok(Self { isa, patch, layers, projection })
     }
 
-    fn norm(&self, x: &[f32], (gain, bias): &Norm) -> Result<Vec<f32>> {
-        layer_norm(self.isa, x, x.len() / CHANNELS, gain, bias, 1e-5, &Serial as &dyn Pool)
+    fn norm(&self, x: &[f32], (gain, bias): &Norm, y: &mut [f32]) -> Result<()> {
+        layer_norm(self.isa, x, [gain, bias], 1e-5, y, &Serial)
     }
 
     /// With `skip` the last layer computes its MLP for the class tokens alone.
@@ -66,19 +66,23 @@ impl Tower {
         clock: Clock,
     ) -> Result<(Vec<f32>, Times)> {
         let plain = Output::Set(Activation::None);
-        let mut run = |layers: &[(&Packed, Output<'_>)], x: &[f32], rows, pooled: &[usize]| {
-            multiply(layers, x, rows, pooled, workspace, &Serial)
+        let mut run = |layers: &[&Packed], output, x: &[f32], rows, fine: &[usize], y: &mut [&mut [f32]]| {
+            let layers = layers.iter().zip(y).map(|(&weight, y)| kernels::Layer { weight, output, y });
+            multiply(layers.collect(), x, rows, fine, workspace, &Serial)
         };
+        let buffer = |width: usize| vec![0.1; batch * TOKENS * width];
+        let (mut x, mut normed, mut wide) = (buffer(CHANNELS), buffer(CHANNELS), buffer(4 * CHANNELS));
+        let [mut q, mut k, mut v] = [(); 3].map(|()| buffer(CHANNELS));
+        let mut attended = buffer(CHANNELS);
         let mut times = Times::new();
         let start = clock();
-        let embedded = run(&[(&self.patch, plain)], patches, batch * PATCHES, &[])?.remove(0);
-        let mut x = Vec::with_capacity(batch * TOKENS * CHANNELS);
-        for patches in embedded.chunks(PATCHES * CHANNELS) {
-            x.extend([0.1; CHANNELS]);
-            x.extend(patches);
+        let embedded = &mut q[..batch * PATCHES * CHANNELS];
+        run(&[&self.patch], plain, patches, batch * PATCHES, &[], &mut [embedded])?;
+        for (tokens, patches) in attended.chunks_mut(TOKENS * CHANNELS).zip(embedded.chunks(PATCHES * CHANNELS)) {
+            tokens[CHANNELS..].copy_from_slice(patches);
         }
-        x = self.norm(&x, &self.layers[0].norms[0])?;
-        let mut pooled: Vec<usize> = (0..batch).map(|image| image * TOKENS).collect();
+        self.norm(&attended, &self.layers[0].norms[0], &mut x)?;
+        let mut fine: Vec<usize> = (0..batch).map(|image| image * TOKENS).collect();
         let mut attention_workspace = Workspace::new();
         times.push(("start", clock() - start));
         for (index, layer) in self.layers.iter().enumerate() {
@@ -88,9 +92,9 @@ impl Tower {
                 times.push((what, now - std::mem::replace(&mut last, now)));
             };
             let mut rows = batch * TOKENS;
-            let normed = self.norm(&x, &layer.norms[0])?;
+            self.norm(&x, &layer.norms[0], &mut normed)?;
             took("norm");
-            let qkv = run(&layer.qkv.each_ref().map(|weight| (weight, plain)), &normed, rows, &pooled)?;
+            run(&layer.qkv.each_ref(), plain, &normed, rows, &fine, &mut [&mut q, &mut k, &mut v])?;
             took("qkv");
             let attention = Attention {
                 batch,
@@ -100,25 +104,28 @@ impl Tower {
                 head_size: CHANNELS / HEADS,
                 causal: false,
             };
-            let mut attended =
-                attention.run(self.isa, [&qkv[0], &qkv[1], &qkv[2]], &mut attention_workspace, &Serial)?;
+            attention.run(self.isa, [&q, &k, &v], &mut attended, &mut attention_workspace, &Serial)?;
             took("attention");
             if skip && index + 1 == self.layers.len() {
-                (attended, x, rows, pooled) = (class_tokens(&attended), class_tokens(&x), batch, (0..batch).collect());
+                (attended, x, rows, fine) = (class_tokens(&attended), class_tokens(&x), batch, (0..batch).collect());
+                normed.truncate(rows * CHANNELS);
+                wide.truncate(rows * 4 * CHANNELS);
             }
-            x = run(&[(&layer.out, Output::Add(&x))], &attended, rows, &pooled)?.remove(0);
+            run(&[&layer.out], Output::Add, &attended, rows, &fine, &mut [&mut x])?;
             took("out");
-            let normed = self.norm(&x, &layer.norms[1])?;
+            self.norm(&x, &layer.norms[1], &mut normed)?;
             took("norm");
-            let wide = run(&[(&layer.fc1, Output::Set(Activation::QuickGelu))], &normed, rows, &pooled)?.remove(0);
+            run(&[&layer.fc1], Output::Set(Activation::QuickGelu), &normed, rows, &fine, &mut [&mut wide])?;
             took("fc1");
-            x = run(&[(&layer.fc2, Output::Add(&x))], &wide, rows, &pooled)?.remove(0);
+            run(&[&layer.fc2], Output::Add, &wide, rows, &fine, &mut [&mut x])?;
             took("fc2");
         }
         let end = clock();
         let class = if skip { x } else { class_tokens(&x) };
-        let class = self.norm(&class, &self.layers[0].norms[0])?;
-        let embeddings = run(&[(&self.projection, plain)], &class, batch, &[])?.remove(0);
+        normed.truncate(class.len());
+        self.norm(&class, &self.layers[0].norms[0], &mut normed)?;
+        let mut embeddings = vec![0.0; batch * self.projection.outputs()];
+        run(&[&self.projection], plain, &normed, batch, &[], &mut [&mut embeddings])?;
         times.push(("end", clock() - end));
         Ok((embeddings, times))
     }
