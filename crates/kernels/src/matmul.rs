@@ -8,7 +8,7 @@
 //!    and the weights are read from memory once;
 //! 3. a handful of panels at a time ([`PANELS_PER_CHUNK`]), so that their part of `y` stays close between
 //! 4. blocks of the depth, [`DEPTH`] long: a panel's block (12 kB in WebAssembly) stays in the first-level cache while
-//! 5. all row tiles of the block pass by it ([`tile::f32`](super::tile::f32)).
+//! 5. all row tiles of the block pass by it ([`tile::f32`]).
 //!
 //! `x` is packed at each call, once for all layers, which costs one part in the number of columns, a thousandth or so.
 //! Layouts: weights `[depth block][panel][depth][columns]`, activations `[depth block][row tile][depth][rows]`.

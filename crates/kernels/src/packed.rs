@@ -43,7 +43,7 @@ impl PackedBuilder {
     /// For a weight of `outputs` rows of `inputs` values, on this processor.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    /// [`Error::OutOfMemory`].
     pub fn new(packing: Packing, outputs: usize, inputs: usize) -> Result<Self> {
         let isa = Isa::best();
         Ok(match packing {

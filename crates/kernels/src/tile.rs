@@ -11,7 +11,7 @@
 use simd::{Simd, Tile};
 use std::ptr::NonNull;
 
-/// What [`f32`] works on: one tile, one block of the depth.
+/// What [`f32()`] works on: one tile, one block of the depth.
 pub(crate) struct TileF32 {
     /// Packed activations, `[depth][rows]`.
     pub a: *const f32,
@@ -75,13 +75,13 @@ pub(super) unsafe fn f32<S: Simd>(simd: S, rows: usize, tile: &TileF32) {
 /// The same of a tile in 8 bits: `y = add + scale · (a · w − zero · weight_sums) + bias`.
 ///
 /// # Safety
-/// As for [`f32`].
+/// As for [`f32()`].
 #[inline(always)]
 pub(super) unsafe fn int8<S: Simd>(simd: S, rows: usize, tile: &TileInt8) {
     simd.tile_int8(rows, ValidInt8(tile));
 }
 
-/// A tile whose pointers are valid: made by [`f32`] alone.
+/// A tile whose pointers are valid: made by [`f32()`] alone.
 struct ValidF32<'a>(&'a TileF32);
 
 impl Tile for ValidF32<'_> {
@@ -95,7 +95,7 @@ impl Tile for ValidF32<'_> {
             let (mut a, mut w) = (tile.a, tile.w);
             for _ in 0..tile.depth {
                 // Whatever there is less of is held, and the other passes by.
-                if C < R {
+                if C < R && !S::LANE_OPERANDS {
                     let mut weights = [simd.splat(0.0); C];
                     for c in 0..C {
                         weights[c] = simd.load(w.add(c * S::LANES));
@@ -178,7 +178,7 @@ unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(simd:
         // SAFETY: as for `ValidF32`, a step being a group.
         unsafe {
             let (first, second) = (simd.load_groups::<R>(a), simd.load_groups::<R>(a.add(R * 4)));
-            if C < R {
+            if C < R && !S::LANE_OPERANDS {
                 let mut weights = [[simd.load_weights(w); 2]; C];
                 for c in 0..C {
                     let at = w.add(c * S::LANES * S::GROUP);

@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const [flavour = "relaxed", what = "products"] = process.argv.slice(2);
 const FEATURES = { simd: "+simd128", relaxed: "+simd128,+relaxed-simd" };
 
-const args = ["bench", "--no-run", "-p", "clip-vision-kernels", "--target", "wasm32-unknown-unknown", "--message-format", "json"];
+const args = ["bench", "--no-run", "-p", "clip-vision-kernels", "--bench", "kernels", "--target", "wasm32-unknown-unknown", "--message-format", "json"];
 const env = { ...process.env, RUSTFLAGS: `-C target-feature=${FEATURES[flavour]}`, CARGO_TARGET_DIR: path.join(root, "target", `bench-${flavour}`) };
 const messages = execFileSync("cargo", args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 2 ** 28 });
 const built = messages.toString().trim().split("\n").map((line) => JSON.parse(line));

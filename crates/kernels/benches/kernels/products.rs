@@ -1,6 +1,6 @@
 //! Single products.
 
-use crate::{Clock, Rng};
+use crate::Rng;
 use kernels::{
     Activation, Isa, Layer, Output, Packed, PackedBuilder, PackedF32, PackedInt8, Result, Rotation, Serial, Workspace,
     multiply,
@@ -54,7 +54,7 @@ pub(crate) fn layer(isa: Isa, int8: bool, rng: &mut Rng, outputs: usize, inputs:
 
 /// GMAC/s, of the fastest round.
 #[cfg(not(target_arch = "wasm32"))]
-fn rate(clock: Clock, isa: Isa, int8: bool, size: [usize; 3]) -> Result<f64> {
+fn rate(clock: crate::Clock, isa: Isa, int8: bool, size: [usize; 3]) -> Result<f64> {
     let mut products = Products::new(isa, int8, size, 1)?;
     let mut least = f64::MAX;
     for _ in 0..15 {
@@ -67,7 +67,7 @@ fn rate(clock: Clock, isa: Isa, int8: bool, size: [usize; 3]) -> Result<f64> {
 
 /// A line for each size.
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) fn report_all(clock: Clock) -> Result<()> {
+pub(crate) fn report_all(clock: crate::Clock) -> Result<()> {
     let sizes = [[50, 768, 3072], [50, 3072, 768], [50, 768, 768], [400, 768, 3072], [257, 1024, 4096], [1, 768, 3072]];
     for size in sizes {
         let [rows, inputs, outputs] = size;
