@@ -97,6 +97,16 @@ fn dot_f32<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
         *sum += a * b;
     }
     let mut half = SUMS / 2;
+    while half >= S::LANES {
+        let mut i = 0;
+        while i < half {
+            let p = sums.as_mut_ptr();
+            // SAFETY: a vector from `i + half` on ends within the sixteen sums.
+            unsafe { simd.store(p.add(i), simd.add(simd.load(p.add(i)), simd.load(p.add(i + half)))) };
+            i += S::LANES;
+        }
+        half /= 2;
+    }
     while half > 0 {
         for i in 0..half {
             sums[i] += sums[i + half];
