@@ -1,24 +1,16 @@
-//! The root of the npm package's search module: what `web/search/engine.ts` calls, over plain memory.
+//! What `web/search/engine.ts` calls, over plain memory: the npm package's search module.
 //!
-//! Compiled by itself, without cargo and without std (scripts/build/search.mjs), because it has to stay small: it travels
-//! inside the JavaScript. The memory is the caller's. From `__heap_base` on JavaScript lays out everything,
-//! and hands in addresses and lengths; nothing here allocates.
+//! It has to stay small, since it travels inside the JavaScript: no std, and nothing here allocates. The memory is the caller's.
+//! From `__heap_base` on JavaScript lays out everything, and hands in addresses and lengths.
 //!
 //! # Safety
 //! Of every function: the addresses are aligned for their type, the ranges that they span lie in memory and don't overlap
 //! what is written.
-#![no_std]
-#![allow(clippy::missing_safety_doc, clippy::too_many_arguments)]
 
-mod best;
-mod checksum;
-mod products;
-mod quantize;
-mod simd128;
-
-use best::{Best, Match};
+use crate::best::{Best, Match};
+use crate::products::{self, ScoresF32, ScoresInt8, Squares};
+use crate::{checksum, quantize};
 use core::slice::{from_raw_parts, from_raw_parts_mut};
-use simd128::Simd128;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -46,7 +38,8 @@ pub unsafe extern "C" fn scores_f32(
     unsafe {
         let out = from_raw_parts_mut(out, count);
         let query = from_raw_parts(query, dimension);
-        products::scores_f32::<Simd128>(from_raw_parts(rows, count * dimension), query, out);
+        let rows = from_raw_parts(rows, count * dimension);
+        products::isa().run(ScoresF32 { rows, query, out: &mut *out });
         products::scale(out, optional(scales, count), factor);
     }
 }
@@ -66,12 +59,14 @@ pub unsafe extern "C" fn scores_int8(
     unsafe {
         let out = from_raw_parts_mut(out, count);
         let query = from_raw_parts(query, dimension);
-        products::scores_int8::<Simd128>(from_raw_parts(rows, count * dimension), query, out);
+        let rows = from_raw_parts(rows, count * dimension);
+        products::isa().run(ScoresInt8 { rows, query, out: &mut *out });
         products::scale(out, optional(scales, count), factor);
     }
 }
 
 /// Offers scores to a heap with room for `k` that holds `len`; how many it holds then.
+#[allow(clippy::too_many_arguments)] // JavaScript has no structs to pass
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn offer(
     scores: *const f32,
@@ -126,9 +121,7 @@ pub unsafe extern "C" fn quantize_query(query: *const f32, dimension: usize, lev
 pub unsafe extern "C" fn squares(rows: *const f32, count: usize, dimension: usize, out: *mut f32) {
     // SAFETY: the module's condition.
     let (rows, out) = unsafe { (from_raw_parts(rows, count * dimension), from_raw_parts_mut(out, count)) };
-    for (row, out) in rows.chunks_exact(dimension).zip(out) {
-        *out = products::dot_f32::<Simd128>(row, row);
-    }
+    products::isa().run(Squares { rows, dimension, out });
 }
 
 /// Fills the 8 KiB of tables that [`crc32`] takes.
