@@ -129,7 +129,7 @@ function writeIndex(built) {
   const dts = [
     `type Written = typeof import("./${typed.name}/${NAME}.js");`,
     'export type Glue = Omit<Written, "default" | "initSync" | keyof ThreadsGlue> & {',
-    "  default(options: { module_or_path: WebAssembly.Module }): Promise<unknown>;",
+    "  default(options: { module_or_path: WebAssembly.Module }): Promise<{ readonly memory: WebAssembly.Memory }>;",
     "};",
     "/** The glue of a flavour with threads has these on top: crates/wasm/src/threads.rs. */",
     "export interface ThreadsGlue {",

@@ -169,7 +169,7 @@ function markDone(name, hash) {
   writeFileSync(stampFile(name), hash);
 }
 
-const forget = (name) => rmSync(stampFile(name), { force: true });
+export const forget = (name) => rmSync(stampFile(name), { force: true });
 
 /**
  * Does a step unless it was done with the same `files` and `how`, and its `outputs` are still there; says what it does and
