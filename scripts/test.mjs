@@ -5,7 +5,6 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
-import { BASELINE } from "./flavours.mjs";
 import { Stop, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
 import { ensureAarch64, ensureFirefox, ensureWasmBindgen, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
@@ -95,10 +94,7 @@ const stages = [
     name: "clippy-wasm",
     what: "no warnings in what only wasm32 compiles",
     needs: "build",
-    run: () => {
-      const args = ["clippy", "--locked", "--profile", "wasm", "-p", "clip-vision-wasm", ...BASELINE.cargoArgs];
-      return run("cargo", [...args, "--", "-D", "warnings"], { env: BASELINE.env });
-    },
+    run: () => run("cargo", ["clippy", "--locked", "--target", "wasm32-unknown-unknown", "-p", "clip-vision-wasm", "--", "-D", "warnings"]),
   },
   {
     name: "wasm",
@@ -106,10 +102,9 @@ const stages = [
     needs: "browser",
     run: async () => {
       await ensureWasmBindgen(); // .cargo/config.toml names its test runner
-      const args = ["test", "--locked", "--no-fail-fast", "--profile", "wasm-test", "--no-default-features", ...BASELINE.cargoArgs];
+      const args = ["test", "--locked", "--no-fail-fast", "--target", "wasm32-unknown-unknown", "--no-default-features"];
       await run("cargo", [...args, ...wasmTests()], {
         env: {
-          ...BASELINE.env,
           WASM_BINDGEN_USE_DEDICATED_WORKER: "1",
           WASM_BINDGEN_TEST_TIMEOUT: "300",
           WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60",
