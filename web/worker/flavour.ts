@@ -33,7 +33,7 @@ const RELAXED_MODULE = Uint8Array.of(
 
 /** Bytes of a page of WebAssembly memory. */
 const PAGE = 65_536;
-/** At least what the builds with threads begin with: the 64 of flavours.mjs, and what wasm-bindgen adds. */
+/** At least what the builds with threads begin with: the 64 of scripts/flavours.mjs, and what wasm-bindgen adds. */
 const INITIAL_PAGES = 80;
 /** How much memory may grow to, in GiB: what 32 bits can address, or, where so much can't be set aside, less. */
 const MAXIMA = [4, 2, 1];
@@ -63,6 +63,10 @@ export function chooseFlavour(threads: number, only?: string): Flavour {
     if (name && memory) return { ...(builds as Builds)[name], name, memory };
   }
   const name = may("relaxed") && builds.relaxed ? "relaxed" : "simd";
+  if (!builds[name]) {
+    // Of the published package all are there; `npm start` builds this one behind the page that it serves.
+    throw new ClipVisionError("unsupported-browser", `The build for this browser, ${name}, is not there yet`);
+  }
   return { ...(builds as Builds)[name], name };
 }
 

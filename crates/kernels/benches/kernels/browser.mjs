@@ -9,7 +9,8 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { OPTIMISE, RUST_BASELINE } from "../../../../scripts/build/wasm.mjs";
+import { OPTIMISE } from "../../../../scripts/build.mjs";
+import { RUST_BASELINE } from "../../../../scripts/flavours.mjs";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
 const [flavour = "relaxed", what = "products"] = process.argv.slice(2);

@@ -1,8 +1,9 @@
-// The wasm builds, in one table: a browser downloads exactly one of them, and web/worker/flavour.ts picks the best that it can run.
+// The wasm builds, in one table: a browser downloads exactly one of them, the best that it can run (web/worker/flavour.ts).
 // Each has its own target folder, since cargo rebuilds everything whenever RUSTFLAGS change.
 
-import { dist, inRoot } from "../lib/paths.mjs";
+import os from "node:os";
 import path from "node:path";
+import { dist, inRoot } from "./lib.mjs";
 
 /** candle draws in getrandom 0.3, which asks the browser for randomness only if this cfg says so. */
 const EVERY_FLAVOUR = ["--cfg", 'getrandom_backend="wasm_js"'];
@@ -30,15 +31,12 @@ const target = (features) => ["-C", `target-feature=${features}`];
  * rustFlags  on top of EVERY_FLAVOUR
  * wasmOpt    the proposals beyond the baseline that wasm-opt has to accept in the file
  * threads    std itself has to be compiled with rustFlags (-Z build-std), since there are atomics in it
- * served     whether `npm start` builds it: what the current Chromium takes on a page with COOP and COEP, and what works
- *            in every browser
  */
 const TABLE = [
   {
     name: "simd",
     rustFlags: target("+simd128"),
     wasmOpt: ["--enable-simd"],
-    served: true,
   },
   {
     name: "relaxed",
@@ -56,12 +54,19 @@ const TABLE = [
     rustFlags: [...target("+simd128,+relaxed-simd,+atomics,+bulk-memory,+mutable-globals"), ...THREADS],
     wasmOpt: ["--enable-simd", "--enable-relaxed-simd", "--enable-threads"],
     threads: true,
-    served: true,
   },
 ];
 
-/** The flavour whose tests wasm-pack runs, and the one that works in every supported browser. */
-export const BASELINE = "simd";
+/** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
+export const RUST_BASELINE = [
+  "--enable-bulk-memory",
+  "--enable-bulk-memory-opt",
+  "--enable-mutable-globals",
+  "--enable-nontrapping-float-to-int",
+  "--enable-sign-ext",
+  "--enable-reference-types",
+  "--enable-multivalue",
+];
 
 export const flavours = TABLE.map((flavour) => ({
   ...flavour,
@@ -80,15 +85,13 @@ export const flavours = TABLE.map((flavour) => ({
   },
 }));
 
-/**
- * The flavours to build: all, or those that CLIP_VISION_FLAVOURS names, comma-separated. With CLIP_VISION_QUICK, for
- * which seconds count, the baseline is all there is unless others are named.
- */
-export function chosenFlavours(wanted = () => true) {
-  const named = process.env.CLIP_VISION_FLAVOURS ?? (process.env.CLIP_VISION_QUICK && BASELINE);
-  if (!named) return flavours.filter(wanted);
-  const names = new Set([BASELINE, ...named.split(",")]); // the types are the baseline's
-  return flavours.filter(({ name }) => names.has(name));
-}
-
 export const flavourNamed = (name) => flavours.find((flavour) => flavour.name === name);
+
+/** The flavour that works in every supported browser, and whose tests the Rust tests in a browser are. */
+export const BASELINE = flavourNamed("simd");
+
+/**
+ * The flavour that a current browser on this machine takes of an isolated page: by itself it uses a core less than there
+ * are (web/worker/threads.ts), and for one thread the build without threads.
+ */
+export const here = () => flavourNamed(os.availableParallelism() > 2 ? "relaxed-threads" : "relaxed");
