@@ -6,6 +6,9 @@
 //! curl --data-binary @photo.jpg http://127.0.0.1:8080/embed
 //! ```
 
+// What tokio makes of `main` waits for it, on a thread that has nothing else to do.
+#![allow(clippy::disallowed_methods)]
+
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;

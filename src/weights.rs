@@ -170,7 +170,7 @@ fn invalid(what: impl Into<String>) -> Error {
 }
 
 fn missing(name: &str) -> Error {
-    invalid(format!("the weights have no tensor {name}"))
+    invalid(format!("the weights have no tensor {name}")).about_tensor(name)
 }
 
 #[cfg(test)]

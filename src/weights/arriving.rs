@@ -197,7 +197,7 @@ impl Values {
         let fresh = self.values.get(before..).unwrap_or_default();
         if let Some((at, value)) = fresh.iter().enumerate().find(|(_, value)| !value.is_finite()) {
             let what = format!("tensor {} is not finite: value {} is {value}", self.spec.name, index + at);
-            return Err(invalid(what));
+            return Err(invalid(what).about_tensor(&self.spec.name));
         }
         if let (Some(recorder), Some(dtype)) = (recorder, self.recorded) {
             if dtype != Dtype::I8 {

@@ -64,7 +64,8 @@ impl Data {
             let info = header.info(&spec.name).ok_or_else(|| missing(&spec.name))?;
             if info.shape != spec.shape && spec.form != Form::File {
                 let TensorSpec { name, shape, .. } = &spec;
-                return Err(invalid(format!("tensor {name} has shape {:?}, not {shape:?}", info.shape)));
+                let what = format!("tensor {name} has shape {:?}, not {shape:?}", info.shape);
+                return Err(invalid(what).about_tensor(name).about_shape(shape, &info.shape));
             }
             if info.dtype == Dtype::I8 && spec.rotation.is_some() {
                 pending.push(steps_of(&spec, header)?);
