@@ -14,7 +14,6 @@
 //! <https://github.com/huggingface/safetensors#format>
 
 use crate::error::{Error, ErrorKind, Result};
-use candle_core::{Device, Tensor};
 use kernels::{PackedBuilder, Packing, Rotation};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -135,20 +134,24 @@ pub(crate) trait Choose {
     fn describe(&self) -> Stored;
 }
 
+/// The values of a tensor.
+pub(crate) struct Floats {
+    pub(crate) values: Vec<f32>,
+    pub(crate) shape: Vec<usize>,
+}
+
 /// What was read, by name.
 #[derive(Default)]
 pub(crate) struct Weights {
-    /// f32, on the CPU.
-    tensors: HashMap<String, Tensor>,
+    tensors: HashMap<String, Floats>,
     packed: HashMap<String, PackedBuilder>,
     files: HashMap<String, Vec<u8>>,
 }
 
 impl Weights {
-    /// Takes a tensor out, onto `device`.
-    pub(crate) fn take(&mut self, name: &str, device: &Device) -> Result<Tensor> {
-        let tensor = self.tensors.remove(name).ok_or_else(|| missing(name))?;
-        Ok(tensor.to_device(device)?)
+    /// Takes a tensor out.
+    pub(crate) fn take(&mut self, name: &str) -> Result<Floats> {
+        self.tensors.remove(name).ok_or_else(|| missing(name))
     }
 
     /// Takes out a tensor that was packed as it came; its bias is still to be added.

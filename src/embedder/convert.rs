@@ -2,15 +2,15 @@
 //!
 //! The tensors are read, converted and written piece by piece; none of them is ever whole in memory.
 
+use super::Options;
 use super::files::{Place, read_configs, tokenizer_files};
 use super::loader::Model;
-use crate::backend::{Backend, Precision};
+use crate::backend::Precision;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::ClipConfig;
 use crate::model::text::TextTower;
 use crate::model::vision::VisionNames;
 use crate::weights::{Choose, FILES, Header, Kept, Reader, Stored, TensorSpec};
-use candle_core::Device;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
@@ -50,6 +50,7 @@ impl FromStr for StoredPrecision {
 
 /// How a model is converted.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ConvertOptions {
     /// In what the weights are stored. Default [`StoredPrecision::F16`].
     pub precision: StoredPrecision,
@@ -60,6 +61,20 @@ pub struct ConvertOptions {
 impl Default for ConvertOptions {
     fn default() -> Self {
         Self { precision: StoredPrecision::F16, vision_only: false }
+    }
+}
+
+impl ConvertOptions {
+    /// The same with weights stored in another precision.
+    pub fn precision(mut self, precision: StoredPrecision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// The same with or without the text tower and the tokenizer.
+    pub fn vision_only(mut self, vision_only: bool) -> Self {
+        self.vision_only = vision_only;
+        self
     }
 }
 
@@ -129,7 +144,7 @@ impl Choose for ConvertPlan {
     fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
         let ClipConfig { vision, text, .. } = &self.model.config;
         // Nothing is packed: the backend only says what there is.
-        let backend = Backend::new(&Device::Cpu, Precision::F32)?;
+        let backend = Options::default().backend(Precision::F32)?;
         let mut specs = VisionNames::find(header).specs(vision, header, &backend)?;
         if let (false, Some(text)) = (self.options.vision_only, text)
             && TextTower::is_in(header)

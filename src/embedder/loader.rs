@@ -20,7 +20,8 @@ use std::sync::Mutex;
 ///
 /// ```no_run
 /// # fn read(file: &str, range: std::ops::Range<u64>) -> Vec<u8> { Vec::new() }
-/// use clip_vision::{Loader, Options};
+/// use clip_vision::Options;
+/// use clip_vision::model::Loader;
 /// # let config = Vec::new(); // the bytes of config.json
 /// let mut loader = Loader::new(&config, None, Options::default())?;
 /// while let Some(range) = loader.wanted() {
@@ -60,7 +61,7 @@ impl Loader {
 
     fn with_model(model: Option<Model>, options: Options) -> Result<Self> {
         // What can't be is refused now; the rest is decided by the weights' header.
-        Backend::new(&options.device, options.precision)?;
+        options.backend(options.precision)?;
         let plan = VisionPlan { model, options, source: String::new(), chosen: None };
         Ok(Self { reader: Reader::new(plan) })
     }
@@ -249,7 +250,7 @@ impl Choose for VisionPlan {
             Some(model) => model,
             None => Model::of_stored(header.stored())?,
         };
-        let backend = Backend::new(&self.options.device, resolved(self.options.precision, header))?;
+        let backend = self.options.backend(resolved(self.options.precision, header))?;
         let names = VisionNames::find(header);
         let specs = names.specs(&model.config.vision, header, &backend)?;
         let weight_bytes = specs.iter().map(TensorSpec::bytes).sum();
@@ -290,7 +291,7 @@ impl std::fmt::Debug for TextLoader {
 
 impl TextLoader {
     pub(super) fn new(config: TextConfig, options: &Options) -> Result<Self> {
-        let backend = Backend::new(&options.device, options.precision)?;
+        let backend = options.backend(options.precision)?;
         let reader = Reader::new(TextPlan { config, backend, source: String::new() });
         Ok(Self { reader, normalize: options.normalize })
     }

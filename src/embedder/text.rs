@@ -2,7 +2,7 @@
 
 use super::files::Place;
 use super::loader::TextLoader;
-use super::{ClipVision, normalize};
+use super::{ClipVision, normalize, only};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "text")]
 use crate::image::Image;
@@ -129,8 +129,7 @@ impl TextModel {
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
-        let Some(embeddings) = self.tower.step(pass)? else { return Ok(None) };
-        let mut embeddings = embeddings.to_vec2::<f32>()?;
+        let Some(mut embeddings) = self.tower.step(pass)? else { return Ok(None) };
         if self.normalize {
             embeddings.iter_mut().for_each(|embedding| normalize(embedding));
         }
@@ -195,8 +194,7 @@ impl ClipVision {
     /// # Errors
     /// Those of [`text`](Self::text) and of [`TextModel::embed_tokens`].
     pub fn embed_tokens(&self, ids: &[u32]) -> Result<Vec<f32>> {
-        let embedding = self.text()?.embed_tokens(&[ids])?.pop();
-        embedding.ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
+        only(self.text()?.embed_tokens(&[ids])?)
     }
 
     /// The probability of each label for an image, in the labels' order: zero-shot classification. Labels are best

@@ -2,12 +2,11 @@
 //! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
 //! <https://arxiv.org/abs/2103.00020>
 
-use crate::backend::{Backend, LayerNorm, Linear, Mask, Role};
+use crate::backend::{self, Backend, LayerNorm, Linear, Mask, Role, Table, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, TextConfig};
-use crate::model::encoder::{Encoder, Wanted};
+use crate::model::encoder::{Encoder, EncoderConfig, Wanted, take_tokens};
 use crate::weights::{Header, TensorSpec, Weights};
-use candle_core::{Device, IndexOp, Tensor};
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
@@ -21,17 +20,17 @@ const TOKENS: &str = "embeddings.token_embedding.weight";
 pub struct TextPass {
     /// Layers that were computed.
     layers: usize,
-    /// What the last of them gave: (texts, tokens of the longest, hidden).
-    output: Tensor,
-    /// Where each text's end token is, among the tokens of all.
-    ends: Vec<usize>,
+    /// What the last of them gave: (texts, tokens of the longest, hidden). `None` once a layer has failed: what it was
+    /// working on is lost.
+    tokens: Option<Tokens>,
 }
 
 /// A loaded text tower: token ids in, embeddings out.
 pub(crate) struct TextTower {
     config: TextConfig,
-    token_embedding: Tensor,
-    position_embedding: Tensor,
+    backend: Backend,
+    token_embedding: Table,
+    position_embedding: Table,
     encoder: Encoder,
     final_norm: LayerNorm,
     projection: Linear,
@@ -49,27 +48,25 @@ impl TextTower {
             return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
         }
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
-        let output = self.embed_tokens(&texts)?;
-        let longest = output.dim(1)?;
-        let ends = texts.iter().enumerate().map(|(row, ids)| row * longest + ids.len() - 1).collect();
-        Ok(TextPass { layers: 0, output, ends })
+        let tokens = backend::embed_ids(&texts, &self.token_embedding, &self.position_embedding, &self.backend)?;
+        Ok(TextPass { layers: 0, tokens: Some(tokens) })
     }
 
-    /// Computes the next layer; once there is none, (texts, dimension) embeddings, not normalised.
+    /// Computes the next layer; once there is none, the embedding of each text, not normalised. After an error the pass is
+    /// of no use any more.
     ///
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
-    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Tensor>> {
-        let x = &pass.output;
-        if let Some(output) = self.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All, &pass.ends) {
-            pass.output = output?;
+    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
+        let x = take_tokens(&mut pass.tokens)?;
+        if pass.layers < self.encoder.len() {
+            pass.tokens = Some(self.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All)?);
             pass.layers += 1;
             return Ok(None);
         }
-        let ends: Vec<u32> = pass.ends.iter().map(|&row| row as u32).collect();
-        let ends = Tensor::new(ends, x.device())?;
-        let pooled = self.final_norm.forward(&x.flatten_to(1)?.index_select(&ends, 0)?)?;
-        self.projection.forward(&pooled, &[]).map(Some)
+        let pooled = self.final_norm.forward(&x.pooled()?)?;
+        pass.tokens = Some(x);
+        self.projection.forward(&pooled)?.to_rows().map(Some)
     }
 
     /// The tower's shape.
@@ -106,18 +103,6 @@ impl TextTower {
         }
     }
 
-    /// Tokens with their positions added: (texts, tokens of the longest, hidden). What stands after a text's end is
-    /// never looked at.
-    fn embed_tokens(&self, texts: &[&[u32]]) -> Result<Tensor> {
-        let longest = texts.iter().map(|ids| ids.len()).max().unwrap_or_default();
-        let ids: Vec<u32> =
-            texts.iter().flat_map(|ids| ids.iter().copied().chain(std::iter::repeat(0)).take(longest)).collect();
-        let ids = Tensor::from_vec(ids, texts.len() * longest, self.token_embedding.device())?;
-        let tokens = self.token_embedding.index_select(&ids, 0)?;
-        let tokens = tokens.reshape((texts.len(), longest, self.config.hidden_size))?;
-        Ok(tokens.broadcast_add(&self.position_embedding.i(..longest)?)?)
-    }
-
     /// Whether a file has a text tower.
     pub(crate) fn is_in(header: &Header) -> bool {
         header.contains(&name(TOKENS))
@@ -138,7 +123,7 @@ impl TextTower {
             TensorSpec::new(tokens, [vocab_size, hidden]),
             TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden]),
         ];
-        specs.extend(Encoder::specs(&name("encoder.layers"), &config.encoder(), backend));
+        specs.extend(Encoder::specs(&name("encoder.layers"), &encoder_config(config), backend));
         specs.extend(LayerNorm::specs(&name("final_layer_norm"), hidden));
         header.refuse_others(PREFIX, &[""], &specs)?;
         specs.push(Linear::weight_spec(PROJECTION, [config.projection_dim, hidden], Role::Projection, backend));
@@ -148,16 +133,28 @@ impl TextTower {
 
     /// Builds the tower of tensors read to [`specs`](Self::specs).
     pub(crate) fn build(config: TextConfig, weights: &mut Weights, backend: &Backend) -> Result<Self> {
-        let device = backend.device();
         Ok(Self {
-            token_embedding: weights.take(&name(TOKENS), device)?,
-            position_embedding: weights.take(&name("embeddings.position_embedding.weight"), device)?,
-            encoder: Encoder::take(weights, &name("encoder.layers"), &config.encoder(), backend)?,
+            token_embedding: Table::take(weights, &name(TOKENS), backend)?,
+            position_embedding: Table::take(weights, &name("embeddings.position_embedding.weight"), backend)?,
+            encoder: Encoder::take(weights, &name("encoder.layers"), &encoder_config(&config), backend)?,
             final_norm: LayerNorm::take(weights, &name("final_layer_norm"), config.layer_norm_eps, backend)?,
             projection: Linear::take_without_bias(weights, PROJECTION, backend)?,
-            logit_scale: weights.take(LOGIT_SCALE, &Device::Cpu)?.to_scalar::<f32>()?.exp(),
+            logit_scale: weights.take(LOGIT_SCALE)?.values.first().copied().unwrap_or_default().exp(),
+            backend: backend.clone(),
             config,
         })
+    }
+}
+
+/// The shape of the tower's encoder.
+fn encoder_config(config: &TextConfig) -> EncoderConfig {
+    EncoderConfig {
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        num_layers: config.num_hidden_layers,
+        num_heads: config.num_attention_heads,
+        activation: config.activation.into(),
+        layer_norm_eps: config.layer_norm_eps,
     }
 }
 

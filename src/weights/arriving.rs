@@ -1,11 +1,10 @@
 //! One tensor of which the bytes are arriving: converted, packed and recorded value by value or row by row.
 
 use super::recorder::Recorder;
-use super::{Form, TensorSpec, Weights, invalid, stored};
+use super::{Floats, Form, TensorSpec, Weights, invalid, stored};
 use crate::error::{Error, ErrorKind, Result};
-use candle_core::{Device, Tensor};
 use half::{bf16, f16};
-use kernels::{Isa, PackedBuilder, Packing, Quantiser, Rotation};
+use kernels::{Isa, PackedBuilder, Packing, Quantizer, Rotation};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
@@ -113,7 +112,7 @@ pub(super) struct Values {
     values: Vec<f32>,
     packed: Option<PackedBuilder>,
     /// Quantises rows for the recorder, where they aren't packed in 8 bits anyway.
-    quantiser: Option<Quantiser>,
+    quantizer: Option<Quantizer>,
     /// The type that is recorded.
     recorded: Option<Dtype>,
     /// Values that have not arrived.
@@ -138,15 +137,15 @@ impl Values {
         let packed = builder(&spec)?;
         let recorded = recorder.map(|recorder| recorder.begin(&spec, dtype));
         let packed_in_8_bits = matches!(spec.form, Form::Packed(Packing::Int8(_)));
-        let quantiser = match (recorded, spec.rotation) {
+        let quantizer = match (recorded, spec.rotation) {
             (Some(Dtype::I8), Some(rotation)) if !packed_in_8_bits => {
-                Some(Quantiser::new(Isa::best(), columns, rotation)?)
+                Some(Quantizer::new(Isa::best(), columns, rotation)?)
             }
             _ => None,
         };
         let left = rows * columns;
         let values = reserved(&spec, if spec.form == Form::Tensor { left } else { columns })?;
-        Ok(Self { spec, dtype, steps_of, values, packed, quantiser, recorded, left, cut: [0; 4], cut_len: 0 })
+        Ok(Self { spec, dtype, steps_of, values, packed, quantizer, recorded, left, cut: [0; 4], cut_len: 0 })
     }
 
     fn push<'a>(&mut self, piece: &'a [u8], recorder: Option<&mut Recorder>) -> Result<&'a [u8]> {
@@ -219,8 +218,8 @@ impl Values {
     fn end_row(&mut self, recorder: Option<&mut Recorder>) -> Result<()> {
         let packed = self.packed.as_mut().map(|packed| packed.push_row(&self.values)).transpose()?.flatten();
         if let Some(recorder) = recorder {
-            let quantised = packed.or_else(|| Some(self.quantiser.as_mut()?.quantise(&self.values)));
-            if let Some((row, step)) = quantised {
+            let quantized = packed.or_else(|| Some(self.quantizer.as_mut()?.quantize(&self.values)));
+            if let Some((row, step)) = quantized {
                 recorder.row(row);
                 recorder.step(step);
             }
@@ -239,7 +238,7 @@ impl Values {
                 weights.packed.insert(name, packed);
             }
             None if form == Form::Tensor => {
-                weights.tensors.insert(name, Tensor::from_vec(self.values, shape, &Device::Cpu)?);
+                weights.tensors.insert(name, Floats { values: self.values, shape });
             }
             None => {}
         }
@@ -290,7 +289,7 @@ impl Rows {
             if let Some(packed) = &mut self.packed
                 && self.rows.len() == self.spec.rows().1
             {
-                packed.push_quantised(&self.rows)?;
+                packed.push_quantized(&self.rows)?;
                 self.rows.clear();
             }
         }
@@ -311,18 +310,18 @@ impl Rows {
         if self.spec.form == Form::Tensor {
             values = reserved(&self.spec, self.rows.len())?;
         }
-        let mut quantiser = Quantiser::new(Isa::best(), columns, self.rotation)?;
+        let mut quantizer = Quantizer::new(Isa::best(), columns, self.rotation)?;
         for (row, step) in self.rows.chunks(columns.max(1)).zip(steps) {
             match (&mut packed, self.spec.form) {
-                (Some(packed), _) => drop(packed.push_row(&quantiser.restore(row, *step))?),
-                (None, Form::Tensor) => values.extend(quantiser.restore(row, *step)),
+                (Some(packed), _) => drop(packed.push_row(&quantizer.restore(row, *step))?),
+                (None, Form::Tensor) => values.extend(quantizer.restore(row, *step)),
                 (None, _) => {}
             }
         }
         match packed {
             Some(packed) => drop(weights.packed.insert(name, packed)),
             None if self.spec.form == Form::Tensor => {
-                weights.tensors.insert(name, Tensor::from_vec(values, self.spec.shape, &Device::Cpu)?);
+                weights.tensors.insert(name, Floats { values, shape: self.spec.shape });
             }
             None => {}
         }

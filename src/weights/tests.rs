@@ -61,7 +61,7 @@ fn read_wanted(file: &[u8], reader: &mut Reader<Fixed>) -> Result<Vec<Range<u64>
 }
 
 fn values(weights: &mut Weights, name: &str) -> Vec<f32> {
-    weights.take(name, &Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    weights.take(name).unwrap().values
 }
 
 #[test]

@@ -1,7 +1,7 @@
 /** Stand-ins for what the TypeScript half works with: an engine, its host, a store, a worker. */
 
 import { createHash } from "node:crypto";
-import { Dispatcher, type Host } from "../../src/web/dispatcher.ts";
+import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
 import type {
   Engine,
   EngineFiles,
@@ -12,11 +12,11 @@ import type {
   EnginePhoto,
   EnginePrepared,
   EngineTextLoader,
-} from "../../src/web/engine.ts";
-import { ClipVisionError } from "../../src/web/errors.ts";
-import type { Store, Writer } from "../../src/web/store.ts";
-import type { WorkerLike } from "../../src/web/client.ts";
-import type { Request, Response as Message, WireLoad } from "../../src/web/protocol.ts";
+} from "../../web/worker/engine.ts";
+import { ClipVisionError } from "../../web/shared/errors.ts";
+import type { Store, Writer } from "../../web/shared/store.ts";
+import type { WorkerLike } from "../../web/shared/worker_like.ts";
+import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 
 export const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content);
 
@@ -366,7 +366,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
   /** The message that settles call `id`. */
   const settled = async (id: number): Promise<Message> => {
     for (;;) {
-      const message = posted.find((one) => one.type !== "progress" && one.type !== "started" && "id" in one && one.id === id);
+      const message = posted.find((one) => ["done", "failed", "crashed"].includes(one.type) && "id" in one && one.id === id);
       if (message) return message;
       await new Promise<void>((resolve) => waiters.push(resolve));
     }

@@ -1,8 +1,16 @@
 //! The instruction sets, a folder for each architecture and in it siblings that implement the same traits.
 
-#[cfg(any(not(all(target_arch = "wasm32", target_feature = "simd128")), feature = "all-sets", test))]
+#[cfg(any(
+    not(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))),
+    feature = "all-sets",
+    test
+))]
 mod scalar;
-#[cfg(any(not(all(target_arch = "wasm32", target_feature = "simd128")), feature = "all-sets", test))]
+#[cfg(any(
+    not(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))),
+    feature = "all-sets",
+    test
+))]
 pub(crate) use scalar::{Scalar, ScalarBytes};
 
 #[cfg(target_arch = "x86_64")]

@@ -15,6 +15,9 @@ pub trait Floats: Copy + Send + Sync + 'static {
 
     /// f32 in a vector: 4, 8 or 16.
     const LANES: usize;
+    /// Whether a multiplication can take one lane of a vector for all lanes of the other: splats of neighbours are then no
+    /// vectors of their own, and it costs nothing to hold many of them.
+    const LANE_OPERANDS: bool = false;
 
     /// `x` in every lane.
     fn splat(self, x: f32) -> Self::F;

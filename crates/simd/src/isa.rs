@@ -8,7 +8,7 @@ pub trait Task {
     /// What it gives.
     type Output;
 
-    /// The work. Has to be `#[inline(always)]`, as everything below it: see the [crate](crate).
+    /// The work. Has to be `#[inline(always)]`, as everything below it: see [the crate](crate).
     fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
@@ -17,7 +17,7 @@ pub trait BytesTask {
     /// What it gives.
     type Output;
 
-    /// The work. Has to be `#[inline(always)]`, as everything below it: see the [crate](crate).
+    /// The work. Has to be `#[inline(always)]`, as everything below it: see [the crate](crate).
     fn run<B: Bytes>(self, bytes: B) -> Self::Output;
 }
 
@@ -76,7 +76,7 @@ macro_rules! sets {
         }
 
         impl Isa {
-            /// A word for logs: see the table in the [crate](crate)'s documentation.
+            /// A word for logs: see the table in [the crate's documentation](crate).
             pub const fn name(self) -> &'static str {
                 match self.0 {
                     $($(#[$built])* Set::$set => $name,)*
@@ -116,7 +116,11 @@ macro_rules! sets {
 }
 
 sets! {
-    #[cfg(any(not(all(target_arch = "wasm32", target_feature = "simd128")), feature = "all-sets", test))]
+    #[cfg(any(
+        not(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))),
+        feature = "all-sets",
+        test
+    ))]
     Scalar "scalar" if true => arch::Scalar, arch::ScalarBytes;
 
     #[cfg(target_arch = "x86_64")]

@@ -71,8 +71,8 @@
 //! | `neon` | every 64-bit ARM | 4 | 4 |
 //! | `neon-dot` | with the dot product of Armv8.2 | 4 | 4 |
 //!
-//! A module built with `simd128` has no `scalar`, and one built with `relaxed-simd` no `simd128` either: nothing would choose
-//! them, and each would be another copy of every loop. Tests get them back with the feature `all-sets`.
+//! There is no `scalar` on ARM and in a module built with `simd128`, and no `simd128` in one built with `relaxed-simd`: nothing
+//! would choose them, and each would be another copy of every loop. Tests get them back with the feature `all-sets`.
 
 #![no_std]
 

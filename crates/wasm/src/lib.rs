@@ -7,8 +7,9 @@
 // Elsewhere there is nothing to bind to.
 #![cfg(target_arch = "wasm32")]
 
-use clip_vision::Limits;
-use clip_vision::{ClipVision, Loader, Options};
+use clip_vision::image::Limits;
+use clip_vision::model::Loader;
+use clip_vision::{ClipVision, Options};
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Function, Reflect, Uint8Array};
 use kernels::Pool;
@@ -79,7 +80,7 @@ fn start() {
 }
 
 fn thrown(error: Error) -> JsValue {
-    let value = js_sys::Error::new(&error.to_string());
+    let value = js_sys::Error::new(&format!("{error:#}"));
     value.set_name("ClipVisionError");
     // Setting a property of a fresh object does not fail.
     let _ = Reflect::set(&value, &"code".into(), &error.kind().code().into());
@@ -106,8 +107,7 @@ struct LoaderArguments {
 impl LoaderArguments {
     fn options(&self) -> Result<Options> {
         let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
-        let Options { device, normalize, .. } = Options::default();
-        Ok(Options { precision, device, normalize: self.normalize.unwrap_or(normalize) })
+        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)))
     }
 
     fn limits(&self) -> Limits {

@@ -2,10 +2,10 @@
 //! worker's JavaScript tokenizer.
 
 use super::{WasmClipVision, answer, thrown};
-use clip_vision::TOKENIZER_FILES;
-use clip_vision::TextPass;
+use clip_vision::model::TOKENIZER_FILES;
+use clip_vision::model::TextPass;
+use clip_vision::model::{TextLoader, TextModel};
 use clip_vision::{Error, ErrorKind, Result};
-use clip_vision::{TextLoader, TextModel};
 use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
 use std::sync::Arc;

@@ -42,6 +42,7 @@ macro_rules! floats {
             type I = int32x4_t;
 
             const LANES: usize = 4;
+            const LANE_OPERANDS: bool = true;
 
             ops! {
                 fn splat(self, x: f32) -> float32x4_t { vdupq_n_f32(x) }
@@ -215,7 +216,8 @@ impl DotProduct for NeonDot {
 
 impl Simd for Neon {
     tiles!(TILE_F32, tile_f32: 4; 1 2 3 4 5 6);
-    tiles!(TILE_INT8, tile_int8: 4; 1 2 3 4);
+    // Products of bytes take several registers on their way: with a third row sums are spilled.
+    tiles!(TILE_INT8, tile_int8: 4; 1 2);
 }
 
 impl Simd for NeonDot {
