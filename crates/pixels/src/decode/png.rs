@@ -13,7 +13,7 @@ use crate::exif::Metadata;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Area, Header, Layout, Pixels, Rows};
+use crate::pixels::{Area, Header, Layout, Pixels, RowSink, Rows};
 use crate::{Error, ErrorKind, Result};
 
 /// What the decoder may take besides the pixels.
@@ -72,7 +72,7 @@ impl Png<'_> {
         self.header
     }
 
-    pub(super) fn read(mut self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+    pub(super) fn read(mut self, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
         let Header { width, height, layout, .. } = self.header;
         let channels = layout.channels();
         let stride = width * channels * if self.wide { 2 } else { 1 };

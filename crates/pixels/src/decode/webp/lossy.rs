@@ -11,7 +11,7 @@ use crate::decode::{broken, check_memory, check_pixels};
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Area, Header, Layout, Orientation, Rows};
+use crate::pixels::{Area, Header, Layout, Orientation, RowSink, Rows};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are handed on at a time.
@@ -59,7 +59,7 @@ impl Lossy {
         self.header
     }
 
-    pub(crate) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn read(self, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
         let Header { width, height, .. } = self.header;
         // The planes' rows are padded to whole macroblocks.
         let stride = width.next_multiple_of(MACROBLOCK as usize);
