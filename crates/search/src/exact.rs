@@ -9,6 +9,7 @@ const BLOCK: usize = 256;
 
 /// Embeddings, one after the other without padding.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Rows<'a> {
     /// In 32 bits.
     F32(&'a [f32]),
@@ -22,6 +23,15 @@ pub enum Rows<'a> {
 }
 
 /// The `k` rows with the largest dot products with `query`, the best first; fewer if there are fewer rows.
+///
+/// ```
+/// use search::{Rows, top_k};
+///
+/// let embeddings = [1.0, 0.0, 0.0, 1.0, 0.6, 0.8]; // three of two values
+/// let found = top_k(&[0.0, 1.0], Rows::F32(&embeddings), 2)?;
+/// assert_eq!(found.iter().map(|found| found.row).collect::<Vec<_>>(), [1, 2]);
+/// # Ok::<(), search::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error`] for an empty or non-finite query, rows that are not a multiple of it, or scales that are
@@ -80,6 +90,16 @@ pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
 
 /// Rows of f32 in 8 bits: the values in steps of a 127th of each row's largest, and the steps.
 ///
+/// ```
+/// use search::{Rows, quantize_rows, top_k};
+///
+/// let (values, scales) = quantize_rows(&[1.0, 0.0, 0.6, 0.8], 2)?;
+/// assert_eq!(values, [127, 0, 95, 127]);
+/// let found = top_k(&[0.0, 1.0], Rows::Int8 { values: &values, scales: &scales }, 1)?;
+/// assert_eq!(found[0].row, 1);
+/// # Ok::<(), search::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error`] for values that are no rows of `dimension`, or one that is not finite.
 pub fn quantize_rows(rows: &[f32], dimension: usize) -> Result<(Vec<i8>, Vec<f32>)> {
@@ -95,6 +115,11 @@ pub fn quantize_rows(rows: &[f32], dimension: usize) -> Result<(Vec<i8>, Vec<f32
 }
 
 /// The cosine of the angle between two embeddings, of any length: 1 for the same direction, 0 for nothing in common.
+///
+/// ```
+/// assert_eq!(search::cosine_similarity(&[3.0, 4.0], &[6.0, 8.0])?, 1.0);
+/// # Ok::<(), search::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error`] for embeddings of different dimensions, or one that is zero or not finite.
