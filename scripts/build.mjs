@@ -154,8 +154,8 @@ function writeIndex(built) {
 
 const SEARCH_TARGET = inRoot("target", "wasm-search");
 const SEARCH_ARGS = [
-  ["rustc", "--locked", "--quiet", "--profile", "wasm", "-p", "clip-vision-search", "--lib", "--crate-type", "cdylib"],
-  ["--no-default-features", "--target", "wasm32-unknown-unknown"],
+  ["build", "--locked", "--quiet", "--profile", "wasm", "-p", "clip-vision-search-wasm"],
+  ["--target", "wasm32-unknown-unknown"],
 ].flat();
 const SEARCH_ENV = {
   CARGO_ENCODED_RUSTFLAGS: ["-C", "target-feature=+simd128", "-C", "strip=symbols", "-C", "link-arg=-zstack-size=65536"].join("\x1f"),
@@ -170,11 +170,11 @@ async function buildSearch() {
   await once("search", { ...plan, what: "Building the search module", why: "what finds embeddings, without the model" }, async () => {
     await run("cargo", SEARCH_ARGS, { env: SEARCH_ENV });
     const wasm = path.join(SEARCH_TARGET, "search.wasm");
-    copyFileSync(path.join(SEARCH_TARGET, "wasm32-unknown-unknown", "wasm", "search.wasm"), wasm);
+    copyFileSync(path.join(SEARCH_TARGET, "wasm32-unknown-unknown", "wasm", "search_wasm.wasm"), wasm);
     await wasmOpt(wasm, ["--enable-simd"]);
     const bytes = readFileSync(wasm);
     mkdirSync(path.dirname(js), { recursive: true });
-    writeFileSync(js, `/** crates/search/src/module.rs, compiled; base64. */\nexport const WASM =\n  "${bytes.toString("base64")}";\n`);
+    writeFileSync(js, `/** crates/search/wasm, compiled; base64. */\nexport const WASM =\n  "${bytes.toString("base64")}";\n`);
     writeFileSync(dts, "/** The search module's wasm file, in base64. */\nexport declare const WASM: string;\n");
     return `search.js: ${sized(bytes)}`;
   });

@@ -1,8 +1,7 @@
 //! Search in slices: what Rust programs call.
 
 use crate::best::{Best, Match};
-use crate::products::{self, ScoresF32, ScoresInt8};
-use crate::quantize;
+use crate::{products, quantize};
 
 /// Rows that are scored between two looks at the best ones.
 const BLOCK: usize = 256;
@@ -52,7 +51,6 @@ pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
     if u32::try_from(count).is_err() {
         return Err(invalid(format!("{count} rows: a search takes {} at most", u32::MAX)));
     }
-    let isa = products::isa();
     let mut heap = vec![Match { row: 0, score: 0.0 }; k.min(count)];
     let mut best = Best::new(&mut heap, 0);
     let mut scores = [0.0; BLOCK];
@@ -65,7 +63,7 @@ pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
         Rows::F32(values) => {
             for block in values.chunks(BLOCK * dimension) {
                 let scores = &mut scores[..block.len() / dimension];
-                isa.run(ScoresF32 { rows: block, query, out: scores });
+                products::scores_f32(block, query, scores);
                 offer(scores);
             }
         }
@@ -74,10 +72,10 @@ pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
                 return Err(invalid(format!("{} scales for {count} rows", scales.len())));
             }
             let mut levels = vec![0; dimension];
-            let step = quantize::query(query, &mut levels);
+            let step = quantize::quantize_query(query, &mut levels);
             for (block, scales) in values.chunks(BLOCK * dimension).zip(scales.chunks(BLOCK)) {
                 let scores = &mut scores[..scales.len()];
-                isa.run(ScoresInt8 { rows: block, query: &levels, out: scores });
+                products::scores_int8(block, &levels, scores);
                 products::scale(scores, Some(scales), step);
                 offer(scores);
             }
@@ -110,7 +108,7 @@ pub fn quantize_rows(rows: &[f32], dimension: usize) -> Result<(Vec<i8>, Vec<f32
         return Err(invalid(format!("value {} of row {} is {}", at % dimension, at / dimension, rows[at])));
     }
     let (mut values, mut scales) = (vec![0; rows.len()], vec![0.0; rows.len() / dimension]);
-    quantize::rows(rows, dimension, &mut values, &mut scales);
+    quantize::quantize_rows(rows, dimension, &mut values, &mut scales);
     Ok((values, scales))
 }
 

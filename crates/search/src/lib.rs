@@ -8,23 +8,29 @@
 //! 8 bits meet a query of up to 16, and what they add up to is an integer. So a browser ranks as the server does.
 //! Of equal scores the lower row comes first. A score that is not a number is no match.
 //!
-//! The npm package has this crate in a module of its own, some kilobytes small (`module.rs`, built for WebAssembly without the
-//! feature `std`): who searches needs no model.
+//! The npm package has this crate in a module of its own, some kilobytes small (`crates/search/wasm`): who searches
+//! needs no model. It calls [`core`], which is all there is without the feature `std`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
 mod best;
-#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
 mod checksum;
 #[cfg(feature = "std")]
 mod exact;
-#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
-mod module;
 mod products;
 mod quantize;
 
 #[cfg(all(test, feature = "std"))]
 mod tests;
+
+/// Search over slices that the caller gives: no std, no memory of its own, no errors. Slices of lengths that don't fit
+/// each other are cut to the shorter; a dimension of 0 panics.
+pub mod core {
+    pub use crate::best::Best;
+    pub use crate::checksum::{Tables, crc32, fill_tables};
+    pub use crate::products::{scale, scores_f32, scores_int8, squares};
+    pub use crate::quantize::{quantize_query, quantize_rows};
+}
 
 pub use best::Match;
 #[cfg(feature = "std")]

@@ -16,6 +16,21 @@ pub(crate) fn isa() -> Isa {
 }
 
 /// The dot product of `query` with each of `rows`.
+pub fn scores_f32(rows: &[f32], query: &[f32], out: &mut [f32]) {
+    isa().run(ScoresF32 { rows, query, out });
+}
+
+/// The dot product of a quantized `query` with each of `rows` in 8 bits, in steps of both.
+pub fn scores_int8(rows: &[i8], query: &[i16], out: &mut [f32]) {
+    isa().run(ScoresInt8 { rows, query, out });
+}
+
+/// The dot product of each of `rows` with itself.
+pub fn squares(rows: &[f32], dimension: usize, out: &mut [f32]) {
+    isa().run(Squares { rows, dimension, out });
+}
+
+/// See [`scores_f32`].
 pub(crate) struct ScoresF32<'a> {
     pub(crate) rows: &'a [f32],
     pub(crate) query: &'a [f32],
@@ -33,15 +48,13 @@ impl Task for ScoresF32<'_> {
     }
 }
 
-/// The dot product of each of `rows` with itself.
-#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
+/// See [`squares`].
 pub(crate) struct Squares<'a> {
     pub(crate) rows: &'a [f32],
     pub(crate) dimension: usize,
     pub(crate) out: &'a mut [f32],
 }
 
-#[cfg(all(target_arch = "wasm32", not(feature = "std")))]
 impl Task for Squares<'_> {
     type Output = ();
 
@@ -53,7 +66,7 @@ impl Task for Squares<'_> {
     }
 }
 
-/// The dot product of a quantized `query` with each of `rows` in 8 bits, in steps of both.
+/// See [`scores_int8`].
 pub(crate) struct ScoresInt8<'a> {
     pub(crate) rows: &'a [i8],
     pub(crate) query: &'a [i16],
@@ -150,7 +163,7 @@ fn dot_int8<S: Simd>(simd: S, a: &[i8], b: &[i16]) -> i32 {
 }
 
 /// Multiplies scores by their rows' scales, or by 1, and by `factor`.
-pub(crate) fn scale(scores: &mut [f32], scales: Option<&[f32]>, factor: f32) {
+pub fn scale(scores: &mut [f32], scales: Option<&[f32]>, factor: f32) {
     match scales {
         Some(scales) => scores.iter_mut().zip(scales).for_each(|(score, scale)| *score *= scale * factor),
         None => scores.iter_mut().for_each(|score| *score *= factor),

@@ -56,7 +56,7 @@ fn int8_scores_are_exact_at_the_largest_values_too() {
         let rows = [extreme, mixed].concat();
         for query in [values(4, dimension), vec![-1.0; dimension]] {
             let mut levels = vec![0; dimension];
-            quantize::query(&query, &mut levels);
+            quantize::quantize_query(&query, &mut levels);
             for isa in Isa::available() {
                 let mut scores = [0.0; 2];
                 isa.run(ScoresInt8 { rows: &rows, query: &levels, out: &mut scores });

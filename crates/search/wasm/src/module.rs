@@ -7,10 +7,9 @@
 //! Of every function: the addresses are aligned for their type, the ranges that they span lie in memory and don't overlap
 //! what is written.
 
-use crate::best::{Best, Match};
-use crate::products::{self, ScoresF32, ScoresInt8, Squares};
-use crate::{checksum, quantize};
 use core::slice::{from_raw_parts, from_raw_parts_mut};
+use search::Match;
+use search::core::{self as plain, Best, Tables};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -39,8 +38,8 @@ pub unsafe extern "C" fn scores_f32(
         let out = from_raw_parts_mut(out, count);
         let query = from_raw_parts(query, dimension);
         let rows = from_raw_parts(rows, count * dimension);
-        products::isa().run(ScoresF32 { rows, query, out: &mut *out });
-        products::scale(out, optional(scales, count), factor);
+        plain::scores_f32(rows, query, out);
+        plain::scale(out, optional(scales, count), factor);
     }
 }
 
@@ -60,8 +59,8 @@ pub unsafe extern "C" fn scores_int8(
         let out = from_raw_parts_mut(out, count);
         let query = from_raw_parts(query, dimension);
         let rows = from_raw_parts(rows, count * dimension);
-        products::isa().run(ScoresInt8 { rows, query, out: &mut *out });
-        products::scale(out, optional(scales, count), factor);
+        plain::scores_int8(rows, query, out);
+        plain::scale(out, optional(scales, count), factor);
     }
 }
 
@@ -105,7 +104,7 @@ pub unsafe extern "C" fn quantize_rows(
     unsafe {
         let values = from_raw_parts_mut(values, count * dimension);
         let rows = from_raw_parts(rows, count * dimension);
-        quantize::rows(rows, dimension, values, from_raw_parts_mut(scales, count));
+        plain::quantize_rows(rows, dimension, values, from_raw_parts_mut(scales, count));
     }
 }
 
@@ -113,7 +112,7 @@ pub unsafe extern "C" fn quantize_rows(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn quantize_query(query: *const f32, dimension: usize, levels: *mut i16) -> f32 {
     // SAFETY: the module's condition.
-    unsafe { quantize::query(from_raw_parts(query, dimension), from_raw_parts_mut(levels, dimension)) }
+    unsafe { plain::quantize_query(from_raw_parts(query, dimension), from_raw_parts_mut(levels, dimension)) }
 }
 
 /// The sum of squares of each of `count` rows.
@@ -121,19 +120,19 @@ pub unsafe extern "C" fn quantize_query(query: *const f32, dimension: usize, lev
 pub unsafe extern "C" fn squares(rows: *const f32, count: usize, dimension: usize, out: *mut f32) {
     // SAFETY: the module's condition.
     let (rows, out) = unsafe { (from_raw_parts(rows, count * dimension), from_raw_parts_mut(out, count)) };
-    products::isa().run(Squares { rows, dimension, out });
+    plain::squares(rows, dimension, out);
 }
 
 /// Fills the 8 KiB of tables that [`crc32`] takes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn crc32_tables(tables: *mut checksum::Tables) {
+pub unsafe extern "C" fn crc32_tables(tables: *mut Tables) {
     // SAFETY: the module's condition.
-    checksum::fill(unsafe { &mut *tables });
+    plain::fill_tables(unsafe { &mut *tables });
 }
 
 /// The CRC-32 of what had `crc` before and of these bytes after it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn crc32(tables: *const checksum::Tables, crc: u32, bytes: *const u8, len: usize) -> u32 {
+pub unsafe extern "C" fn crc32(tables: *const Tables, crc: u32, bytes: *const u8, len: usize) -> u32 {
     // SAFETY: the module's condition.
-    unsafe { checksum::crc32(&*tables, crc, from_raw_parts(bytes, len)) }
+    unsafe { plain::crc32(&*tables, crc, from_raw_parts(bytes, len)) }
 }
