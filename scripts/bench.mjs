@@ -13,8 +13,7 @@ import { markdown } from "../tests/bench/lib/table.mjs";
 import { sections } from "../tests/bench/sections/index.mjs";
 import { setUp } from "../tests/bench/setup/index.mjs";
 import { versionsOf } from "../tests/bench/setup/versions.mjs";
-import { Stop, main, note, seconds, step, warn } from "./lib/log.mjs";
-import { inRoot } from "./lib/paths.mjs";
+import { Stop, inRoot, main, note, seconds, step, warn } from "./lib.mjs";
 
 function choose(names) {
   const unknown = names.filter((name) => !sections.some((section) => section.name === name));

@@ -1,31 +1,274 @@
-// npm run build [all|package|wasm|typescript]: set-up, then what is out of date. `package` leaves out the demo.
+// npm run build [-- all|package|wasm|typescript]: set-up, then what is out of date of the package in dist/ and of the demo in
+// www/dist. `package` leaves out the demo.
+//
+//     crates/wasm     -> dist/wasm/FLAVOUR/    cargo, wasm-bindgen (the JavaScript around it), wasm-opt, a flavour a time
+//     crates/search   -> dist/wasm/search.js   the search module, which holds its wasm file as text
+//     web/            -> dist/                 TypeScript
+//     www/            -> www/dist              Vite
+//
+// CLIP_VISION_QUICK=1 is for the loop of changing the core and trying it: compiled in parts and again only where it changed
+// (seconds in place of minutes), larger and somewhat slower, never to be published or measured; the baseline alone, unless
+// CLIP_VISION_FLAVOURS names others, comma-separated.
 
-import { buildAll, buildPackage } from "./build/index.mjs";
-import { chosenFlavours } from "./build/flavours.mjs";
-import { buildSearch } from "./build/search.mjs";
-import { buildTypeScript } from "./build/typescript.mjs";
-import { buildWasm } from "./build/wasm.mjs";
-import { Stop, main, note, seconds } from "./lib/log.mjs";
-import { setUpBuild, setUpNode } from "./setup/index.mjs";
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { BASELINE, RUST_BASELINE, flavours } from "./flavours.mjs";
+import { Stop, ask, dist, filesUnder, hashOf, inRoot, isDone, main, note, once, run, seconds } from "./lib.mjs";
+import { ensureStdSource, ensureWasmBindgen, lockedVersion, setUpBuild, setUpNode } from "./setup.mjs";
 
-const targets = {
-  all: async () => buildAll(await setUpBuild()),
-  package: async () => buildPackage(await setUpBuild()),
-  wasm: async () => {
-    const rust = await setUpBuild();
-    await buildWasm(chosenFlavours(), rust);
-    await buildSearch(rust);
-  },
-  typescript: async () => {
-    await setUpNode();
-    await buildTypeScript();
-  },
+const NAME = "clip_vision";
+const quick = Boolean(process.env.CLIP_VISION_QUICK);
+const PROFILE = quick ? "quick" : "wasm";
+
+/**
+ * A function stays one by itself, unless it is small: a browser compiles a function as a whole once it is often called, which
+ * takes it a tenth of a second for the largest, on a processor that the model's first pictures need.
+ */
+export const OPTIMISE = [quick ? "-O1" : "-O3", "--one-caller-inline-max-function-size=100"];
+
+const nodeModule = (file, ...args) => run(process.execPath, [inRoot("node_modules", ...file.split("/")), ...args]);
+export const tsc = (...args) => nodeModule("typescript/bin/tsc", ...args);
+const wasmOpt = (file, features) =>
+  nodeModule("binaryen/bin/wasm-opt", file, "-o", file, ...OPTIMISE, ...RUST_BASELINE, ...features);
+
+const sized = (bytes) => {
+  const kB = (n) => `${(n / 1000).toFixed(0)} kB`;
+  return `${kB(bytes.length)}, ${kB(gzipSync(bytes, { level: 9 }).length)} gzipped`;
 };
 
-await main(async () => {
-  const name = process.argv[2] ?? "all";
-  const build = targets[name];
-  if (!build) throw new Stop(`There is nothing to build called "${name}".`, `npm run build -- ${Object.keys(targets).join("|")}`);
-  await build();
-  note(`up to date (${seconds()})`);
+/** Files that decide what cargo makes, and the compiler that makes it. */
+const rustInputs = (...places) => ({
+  files: filesUnder(["Cargo.toml", "Cargo.lock", ...places], (file) => /\.rs$|Cargo\.(toml|lock)$/.test(file)),
+  compiler: ask("rustc", ["-vV"]),
 });
+
+// --- The engine: one wasm file a flavour
+
+/** All flavours, or those that CLIP_VISION_FLAVOURS names. */
+export function chosenFlavours() {
+  const named = process.env.CLIP_VISION_FLAVOURS ?? (quick && BASELINE.name);
+  return named ? flavours.filter(({ name }) => named.split(",").includes(name)) : flavours;
+}
+
+const glueOf = ({ outDir }) => [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`].map((file) => path.join(outDir, file));
+
+function planOf(flavour) {
+  const { files, compiler } = rustInputs("crates", "src");
+  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, OPTIMISE, compiler, lockedVersion("wasm-bindgen")];
+  return { files: [...files, inRoot("package-lock.json")], how, outputs: glueOf(flavour) };
+}
+
+async function buildFlavour(flavour) {
+  const plan = planOf(flavour);
+  const stamp = `wasm-${flavour.name}`;
+  const what = `Building wasm, flavour ${flavour.name}`;
+  await once(stamp, { ...plan, what, why: "the Rust core for browsers (minutes the first time, seconds later)" }, async () => {
+    if (flavour.threads) await ensureStdSource();
+    const args = ["build", "--locked", "--quiet", "--profile", PROFILE, "-p", "clip-vision-wasm", ...flavour.cargoArgs];
+    await Promise.all([run("cargo", args, { env: flavour.env }), ensureWasmBindgen()]);
+    // Many changes to the sources (comments, tests, native code) leave the compiled file as it was.
+    const compiled = path.join(flavour.targetDir, "wasm32-unknown-unknown", PROFILE, `${NAME}_wasm.wasm`);
+    const rest = { what: `Binding ${flavour.name}`, why: "wasm-bindgen, then wasm-opt", files: [compiled], how: plan.how, outputs: plan.outputs };
+    await once(`${stamp}-bound`, rest, () => bindAndOptimise(compiled, flavour));
+    return `${flavour.name}: ${sized(readFileSync(path.join(flavour.outDir, `${NAME}_bg.wasm`)))}`;
+  });
+}
+
+/** What cargo compiled -> a flavour's `outDir`, in one move from a folder beside it, so that nobody ever sees half of it. */
+export async function bindAndOptimise(compiled, { outDir, wasmOpt: features }, name = NAME) {
+  const fresh = `${outDir}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { recursive: true });
+  // Without a default module path the glue holds no URL of its own: the worker passes one, which bundlers can see.
+  await run("wasm-bindgen", [compiled, "--target", "web", "--omit-default-module-path", "--out-name", name, "--out-dir", fresh]);
+  await wasmOpt(path.join(fresh, `${name}_bg.wasm`), features);
+  rmSync(outDir, { recursive: true, force: true });
+  renameSync(fresh, outDir);
+}
+
+/** Runs an asynchronous function on each item, two at a time: the end of each cargo build keeps one core busy. */
+async function twoAtATime(items, work) {
+  const waiting = [...items];
+  const worker = async () => {
+    for (let item = waiting.shift(); item; item = waiting.shift()) await work(item);
+  };
+  await Promise.all([worker(), worker()]);
+}
+
+/** Builds the flavours that are not there already, and lists for the worker those that are up to date. */
+async function buildWasm(chosen) {
+  await twoAtATime(chosen, buildFlavour);
+  writeIndex(flavours.filter((flavour) => chosen.includes(flavour) || isCurrent(flavour)));
+}
+
+function isCurrent(flavour) {
+  const { files, how, outputs } = planOf(flavour);
+  return isDone(`wasm-${flavour.name}`, hashOf(files, how), outputs);
+}
+
+/**
+ * dist/wasm/index.js: the glue of the flavours that were built, imported statically, and where each one's wasm file is,
+ * written so that bundlers see the file and copy it.
+ */
+function writeIndex(built) {
+  const variable = ({ name }) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+  const js = [
+    "// Made by scripts/build.mjs.",
+    ...built.map((flavour) => `import * as ${variable(flavour)} from "./${flavour.name}/${NAME}.js";`),
+    "export const builds = {",
+    ...built.map((flavour) => {
+      const url = `new URL("./${flavour.name}/${NAME}_bg.wasm", import.meta.url)`;
+      return `  "${flavour.name}": { glue: ${variable(flavour)}, wasmUrl: () => ${url} },`;
+    }),
+    "};",
+  ];
+  // The types are those of any that was built: with threads, the glue has some functions more.
+  const typed = built.find(({ threads }) => !threads) ?? built[0];
+  const dts = [
+    `type Written = typeof import("./${typed.name}/${NAME}.js");`,
+    'export type Glue = Omit<Written, "default" | "initSync" | keyof ThreadsGlue> & {',
+    "  default(options: { module_or_path: WebAssembly.Module }): Promise<{ readonly memory: WebAssembly.Memory }>;",
+    "};",
+    "/** The glue of a flavour with threads has these on top: crates/wasm/src/threads.rs. */",
+    "export interface ThreadsGlue {",
+    "  default(options: { module_or_path: WebAssembly.Module; memory: WebAssembly.Memory; thread_stack_size?: number }): Promise<unknown>;",
+    "  helpThreads(): void;",
+    "  setHelpers(helpers: number): void;",
+    "  failThreads(): void;",
+    "}",
+    "/** The JavaScript around a wasm file, and where that is. */",
+    "export interface Build<Glue> { readonly glue: Glue; wasmUrl(): URL }",
+    "/** Those that were built: of the published package all. */",
+    "export declare const builds: {",
+    ...flavours.map(({ name, threads }) => `  readonly "${name}"?: Build<${threads ? 'Omit<Glue, "default"> & ThreadsGlue' : "Glue"}>;`),
+    "};",
+  ];
+  for (const [file, lines] of [["index.js", js], ["index.d.ts", dts]]) {
+    writeFileSync(path.join(dist, "wasm", file), `${lines.join("\n")}\n`);
+  }
+}
+
+// --- Search: crates/search without its standard library, some kilobytes
+
+const SEARCH_TARGET = inRoot("target", "wasm-search");
+const SEARCH_ARGS = [
+  ["build", "--locked", "--quiet", "--profile", "wasm", "-p", "clip-vision-search-wasm"],
+  ["--target", "wasm32-unknown-unknown"],
+].flat();
+const SEARCH_ENV = {
+  CARGO_ENCODED_RUSTFLAGS: ["-C", "target-feature=+simd128", "-C", "strip=symbols", "-C", "link-arg=-zstack-size=65536"].join("\x1f"),
+  CARGO_TARGET_DIR: SEARCH_TARGET,
+};
+
+async function buildSearch() {
+  const [js, dts] = ["search.js", "search.d.ts"].map((file) => path.join(dist, "wasm", file));
+  const { files, compiler } = rustInputs("crates/search", "crates/simd");
+  const how = [SEARCH_ARGS, SEARCH_ENV, OPTIMISE, compiler];
+  const plan = { files: [...files, inRoot("package-lock.json")], how, outputs: [js, dts] };
+  await once("search", { ...plan, what: "Building the search module", why: "what finds embeddings, without the model" }, async () => {
+    await run("cargo", SEARCH_ARGS, { env: SEARCH_ENV });
+    const wasm = path.join(SEARCH_TARGET, "search.wasm");
+    copyFileSync(path.join(SEARCH_TARGET, "wasm32-unknown-unknown", "wasm", "search_wasm.wasm"), wasm);
+    await wasmOpt(wasm, ["--enable-simd"]);
+    const bytes = readFileSync(wasm);
+    mkdirSync(path.dirname(js), { recursive: true });
+    writeFileSync(js, `/** crates/search/wasm, compiled; base64. */\nexport const WASM =\n  "${bytes.toString("base64")}";\n`);
+    writeFileSync(dts, "/** The search module's wasm file, in base64. */\nexport declare const WASM: string;\n");
+    return `search.js: ${sized(bytes)}`;
+  });
+}
+
+// --- TypeScript, after the wasm: the worker imports its glue
+
+export async function buildTypeScript() {
+  const sources = filesUnder(["web"], (file) => file.endsWith(".ts"));
+  const glue = filesUnder(["dist/wasm"], (file) => file.endsWith(".d.ts"));
+  const projects = ["tsconfig.json", "tsconfig.node.json"];
+  const outputs = sources.map((file) => path.join(dist, path.relative(inRoot("web"), file).replace(/\.ts$/, ".js")));
+  const plan = {
+    what: "Compiling TypeScript",
+    why: "web/ becomes dist/: the package's modules and their types",
+    files: [...sources, ...glue, ...projects.map((file) => inRoot(file)), inRoot("package-lock.json")],
+    outputs: [...outputs, path.join(dist, "vendor", "tokenizers.js")],
+  };
+  await once("typescript", plan, async () => {
+    // What earlier sources became would be published along.
+    for (const name of readdirSync(dist)) if (name !== "wasm") rmSync(path.join(dist, name), { recursive: true });
+    vendorTokenizers();
+    for (const project of projects) await tsc("-p", project);
+    return `${outputs.length} modules in dist/`;
+  });
+}
+
+/**
+ * The JavaScript tokenizers, copied into the package: imported by its path, they load in a worker without a bundler too,
+ * where a package's name means nothing. Of their types, what is used.
+ */
+function vendorTokenizers() {
+  const from = inRoot("node_modules", "@huggingface", "tokenizers");
+  const to = path.join(dist, "vendor");
+  mkdirSync(to, { recursive: true });
+  copyFileSync(path.join(from, "dist", "tokenizers.min.mjs"), path.join(to, "tokenizers.js"));
+  copyFileSync(path.join(from, "LICENSE"), path.join(to, "tokenizers.LICENSE"));
+  writeFileSync(
+    path.join(to, "tokenizers.d.ts"),
+    `/** Copied from @huggingface/tokenizers, Apache-2.0. */
+export declare class Tokenizer {
+  constructor(tokenizer: object, config: object);
+  encode(text: string): { ids: number[] };
+}
+`,
+  );
+}
+
+// --- The demo: static files that any server with COOP and COEP headers can offer
+
+export const demoDist = inRoot("www", "dist");
+
+/** `keep` leaves the files of the last build where they are, for a page that was loaded already. */
+async function buildDemo(keep) {
+  // www/, the package that it imports by name, and the model that its Vite configuration copies.
+  const inputs = filesUnder(["www", "dist", "models/shapes"], (file) => !file.startsWith(demoDist));
+  const plan = {
+    what: "Building the demo",
+    why: "www/ becomes www/dist, which the server offers",
+    files: [...inputs, inRoot("package-lock.json")],
+    outputs: [path.join(demoDist, "index.html")],
+  };
+  await once("demo", plan, async () => {
+    const emptied = keep ? "--no-emptyOutDir" : "--emptyOutDir";
+    await nodeModule("vite/bin/vite.js", "build", "www", "--outDir", "dist", emptied, "--logLevel", "warn");
+    return "www/dist is ready";
+  });
+}
+
+// --- All of it
+
+export async function buildPackage(chosen = chosenFlavours()) {
+  await buildWasm(chosen);
+  await buildSearch();
+  await buildTypeScript();
+}
+
+export async function buildAll(chosen = chosenFlavours(), { keep = false } = {}) {
+  await buildPackage(chosen);
+  await buildDemo(keep);
+}
+
+const TARGETS = {
+  all: () => setUpBuild().then(() => buildAll()),
+  package: () => setUpBuild().then(() => buildPackage()),
+  wasm: () => setUpBuild().then(() => buildWasm(chosenFlavours())).then(buildSearch),
+  typescript: () => setUpNode().then(buildTypeScript),
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await main(async () => {
+    const name = process.argv[2] ?? "all";
+    if (!TARGETS[name]) throw new Stop(`There is nothing to build called "${name}".`, `npm run build -- ${Object.keys(TARGETS).join("|")}`);
+    await TARGETS[name]();
+    note(`up to date (${seconds()})`);
+  });
+}

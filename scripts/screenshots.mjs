@@ -4,8 +4,8 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { chromium } from "@playwright/test";
-import { demoDist } from "./build/demo.mjs";
-import { inRoot } from "./lib/paths.mjs";
+import { demoDist } from "./build.mjs";
+import { inRoot } from "./lib.mjs";
 import { serve } from "./serve.mjs";
 
 const SIZES = [

@@ -6,11 +6,10 @@
 
 import { readFileSync } from "node:fs";
 import { chromium } from "@playwright/test";
-import { buildPackage } from "./build/index.mjs";
-import { main, note, seconds, step } from "./lib/log.mjs";
-import { inRoot } from "./lib/paths.mjs";
+import { buildPackage } from "./build.mjs";
+import { inRoot, main, note, seconds, step } from "./lib.mjs";
 import { serve } from "./serve.mjs";
-import { setUpTests } from "./setup/index.mjs";
+import { setUpTests } from "./setup.mjs";
 
 const SCALE = Number(process.env.SOAK_SCALE ?? 1);
 const MB = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -130,15 +129,15 @@ async function soak(part, browser, url, context) {
 
 await main(async () => {
   const names = process.argv.slice(2);
-  const { rust, browser: found } = await setUpTests();
-  await buildPackage(rust);
+  await setUpTests();
+  await buildPackage();
   const { args } = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"))["goog:chromeOptions"];
   const server = await serve({
     "/dist": inRoot("dist"),
     "/golden": inRoot("tests", "golden"),
     "/fixtures": inRoot("tests", "browser", "fixtures"),
   });
-  const browser = await chromium.launch({ executablePath: found.CHROME, args });
+  const browser = await chromium.launch({ executablePath: process.env.CHROME, args });
   try {
     const { images } = JSON.parse(readFileSync(inRoot("tests", "golden", "images.json"), "utf8"));
     const context = { files: images.map(({ file }) => file), model: "/golden/models/b32-tiny" };

@@ -2,91 +2,113 @@
 // (`npm test -- list` names them). Every stage runs, whatever became of the ones before; the summary at the end has the
 // seconds of each, and one that failed makes the exit status 1. What this machine can't run is skipped, never passed.
 
-import { readdirSync, readFileSync } from "node:fs";
-import { BASELINE, flavourNamed } from "./build/flavours.mjs";
-import { buildAll, buildPackage } from "./build/index.mjs";
-import { writeReadmeExamples } from "./build/readme.mjs";
-import { tsc } from "./build/typescript.mjs";
-import { Stop, main, note, seconds, step } from "./lib/log.mjs";
-import { inRoot } from "./lib/paths.mjs";
-import { ask, run } from "./lib/run.mjs";
-import { ensureConsumers } from "./setup/consumers.mjs";
-import { ensureFirefox } from "./setup/firefox.mjs";
-import { requireCargo } from "./setup/rust.mjs";
-import { setUpBuild, setUpNode, setUpTests } from "./setup/index.mjs";
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { buildAll, buildPackage, tsc } from "./build.mjs";
+import { Stop, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
+import { ensureAarch64, ensureFirefox, ensureWasmBindgen, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
-const NATIVE = ["--workspace", "--features", "http,text,tokio"];
-const wasm = flavourNamed(BASELINE);
-const npmTool = (script) => inRoot("node_modules", ...script.split("/"));
-const node = (script, ...args) => run(process.execPath, [npmTool(script), ...args]);
-const playwright = (config, env) => run(process.execPath, [npmTool("@playwright/test/cli.js"), "test", "-c", config], { env });
+const NATIVE = ["--locked", "--workspace", "--features", "http,text,tokio"];
+/** The crates below clip-vision, which compile without candle: quick to build for one more processor. */
+const LOWER = ["simd", "kernels", "jpeg", "pixels", "search"].flatMap((name) => ["-p", `clip-vision-${name}`]);
+const node = (script, ...args) => run(process.execPath, [inRoot("node_modules", ...script.split("/")), ...args]);
+const playwright = (config) => node("@playwright/test/cli.js", "test", "-c", config);
+
+/** The wasm tests: of each crate that has some its own, and of clip-vision the files that are not native as a whole. */
+function wasmTests() {
+  const text = (file) => readFileSync(file, "utf8");
+  const has = (folder) => filesUnder([`crates/${folder}/src`]).some((file) => text(file).includes("wasm_bindgen_test"));
+  const crates = readdirSync(inRoot("crates")).filter(has).flatMap((name) => ["-p", `clip-vision-${name}`]);
+  const files = filesUnder(["tests"], (file) => path.dirname(file) === inRoot("tests") && file.endsWith(".rs"))
+    .filter((file) => !text(file).includes('#![cfg(not(target_arch = "wasm32"))]'))
+    .flatMap((file) => ["--test", path.basename(file, ".rs")]);
+  return ["-p", "clip-vision", ...crates, "--lib", ...files];
+}
+
+/**
+ * Each ```ts block of README.md and docs/*.md as a file in target/readme/, which tsconfig.tests.json includes: what a reader
+ * copies compiles. (The Rust examples are compiled by `cargo test`, through src/lib.rs.)
+ */
+function writeReadmeExamples() {
+  const folder = inRoot("target", "readme");
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const page of [inRoot("README.md"), ...filesUnder(["docs"], (file) => file.endsWith(".md"))]) {
+    const name = path.relative(inRoot(), page).replace(/\.md$/, "").replace(/[\\/]/g, "-").toLowerCase();
+    const blocks = [...readFileSync(page, "utf8").matchAll(/^```ts\n([^]*?)^```$/gm)];
+    blocks.forEach(([, code], index) => writeFileSync(path.join(folder, `${name}-${index + 1}.ts`), `${code}export {};\n`));
+  }
+  if (readdirSync(folder).length === 0) throw new Stop("README.md and docs/ have no ```ts block; examples were expected there.");
+}
 
 /**
  * name   for the command line and the summary
  * what   one line on what is tested
- * needs  the set-up: "cargo" (nothing to install), "node", "build" or "browser"
- * run    with the set-up's environments; rejects if a test fails, returns { skipped: "why" } if it can't be run here
+ * needs  the set-up: "cargo" (nothing to install), "build" or "browser"
+ * run    rejects if a test fails, resolves to { skipped: "why" } if it can't be run here
  */
 const stages = [
   {
     name: "fmt",
     what: "Rust sources are formatted",
     needs: "cargo",
-    run: () => run("cargo", ["fmt", "--check"]),
+    run: () => run("cargo", ["fmt", "--all", "--check"]),
   },
   {
     name: "clippy",
     what: "no warnings, no unwrap, no block_on, natively",
     needs: "cargo",
-    run: () => run("cargo", ["clippy", "--locked", "--all-targets", ...NATIVE, "--", "-D", "warnings"]),
+    run: () => run("cargo", ["clippy", "--all-targets", ...NATIVE, "--", "-D", "warnings"]),
   },
   {
     name: "cargo",
-    what: "the crate's own tests and the examples in its docs, natively",
+    what: "the crates' own tests and the examples in their docs, natively",
     needs: "cargo",
-    run: () => run("cargo", ["test", "--locked", "--no-fail-fast", ...NATIVE]),
+    run: () => run("cargo", ["test", "--no-fail-fast", ...NATIVE]),
+  },
+  {
+    name: "aarch64",
+    what: "what has SIMD of its own, on an emulated 64-bit ARM",
+    needs: "cargo",
+    run: async () => {
+      const { skipped, target, env } = await ensureAarch64();
+      if (skipped) return { skipped };
+      await run("cargo", ["test", "--locked", "--no-fail-fast", "--lib", "--tests", "--target", target, ...LOWER], { env });
+    },
   },
   {
     name: "doc",
-    what: "the crate's documentation builds without warnings",
+    what: "the crates' documentation builds without warnings",
     needs: "cargo",
-    run: () => run("cargo", ["doc", "--locked", "--no-deps", ...NATIVE], { env: { RUSTDOCFLAGS: "-D warnings" } }),
+    run: () => run("cargo", ["doc", "--no-deps", ...NATIVE], { env: { RUSTDOCFLAGS: "-D warnings" } }),
   },
   {
     name: "package",
     what: "the npm package and the demo build",
     needs: "build",
-    run: ({ rust }) => buildAll(rust),
+    run: () => buildAll(),
   },
   {
     name: "clippy-wasm",
     what: "no warnings in what only wasm32 compiles",
     needs: "build",
-    run: ({ rust }) => {
-      const env = { ...rust, ...wasm.env };
-      // A clippy of another version can't read what the compiler wrote (Debian's rustc beside rustup's clippy).
-      const rustc = ask("rustc", ["--version"], { env })?.match(/^rustc 1\.(\d+)/)?.[1];
-      const clippy = ask("cargo", ["clippy", "--version"], { env })?.match(/^clippy 0\.1\.(\d+)/)?.[1];
-      if (rustc !== clippy) return { skipped: `rustc 1.${rustc} has no clippy of its own version here` };
-      return run("cargo", ["clippy", "--locked", "--release", "-p", "clip-vision-wasm", ...wasm.cargoArgs, "--", "-D", "warnings"], { env });
-    },
+    run: () => run("cargo", ["clippy", "--locked", "--target", "wasm32-unknown-unknown", "-p", "clip-vision-wasm", "--", "-D", "warnings"]),
   },
   {
     name: "wasm",
     what: "the same Rust tests in a headless browser's worker",
     needs: "browser",
-    run: ({ rust, browser }) => {
-      const driver = browser.CHROMEDRIVER ? ["--chromedriver", browser.CHROMEDRIVER] : [];
-      // --target and build-std are wasm-pack's affair. Files that are native as a whole would be linked for nothing.
-      const features = ["--no-default-features"];
-      const tests = readdirSync(inRoot("tests"))
-        .filter((file) => file.endsWith(".rs"))
-        .filter((file) => !readFileSync(inRoot("tests", file), "utf8").includes('#![cfg(not(target_arch = "wasm32"))]'))
-        .flatMap((file) => ["--test", file.slice(0, -".rs".length)]);
-      const args = ["test", "--headless", "--chrome", "--release", ...driver, ".", ...features, "--lib", ...tests];
-      return run("wasm-pack", args, {
-        env: { ...rust, ...browser, ...wasm.env, WASM_BINDGEN_TEST_TIMEOUT: "300", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60" },
+    run: async () => {
+      await ensureWasmBindgen(); // .cargo/config.toml names its test runner
+      const args = ["test", "--locked", "--no-fail-fast", "--target", "wasm32-unknown-unknown", "--no-default-features", "--features", "candle"];
+      await run("cargo", [...args, ...wasmTests()], {
+        env: {
+          WASM_BINDGEN_USE_DEDICATED_WORKER: "1",
+          WASM_BINDGEN_TEST_TIMEOUT: "300",
+          WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60",
+        },
       });
     },
   },
@@ -94,8 +116,8 @@ const stages = [
     name: "types",
     what: "tests, the demo and README's examples agree with the package's types",
     needs: "build",
-    run: async ({ rust }) => {
-      await buildPackage(rust);
+    run: async () => {
+      await buildPackage();
       writeReadmeExamples();
       await tsc("-p", "tsconfig.tests.json");
     },
@@ -104,8 +126,8 @@ const stages = [
     name: "js",
     what: "the TypeScript half, without a browser",
     needs: "build",
-    run: async ({ rust }) => {
-      await buildPackage(rust);
+    run: async () => {
+      await buildPackage();
       await node("vitest/vitest.mjs", "run", "--dir", "tests/js");
     },
   },
@@ -113,41 +135,39 @@ const stages = [
     name: "browser",
     what: "the built package and the demo in real Chromium",
     needs: "browser",
-    run: async ({ rust, browser }) => {
-      await buildAll(rust);
-      await playwright("tests/browser", { ...rust, ...browser });
+    run: async () => {
+      await buildAll();
+      await playwright("tests/browser");
     },
   },
   {
     name: "firefox",
     what: "the built package's inputs and worker in a stock Firefox",
     needs: "build",
-    run: async ({ rust }) => {
-      const { skipped, ...firefox } = await ensureFirefox();
+    run: async () => {
+      const { skipped } = await ensureFirefox();
       if (skipped) return { skipped };
-      await buildPackage(rust);
-      await playwright("tests/firefox", firefox);
+      await buildPackage();
+      await playwright("tests/firefox");
     },
   },
   {
     name: "consumers",
     what: "the packed package built by every bundler, in an extension, and looked at by publint and attw",
     needs: "browser",
-    run: async ({ rust, browser }) => {
-      await buildPackage(rust);
+    run: async () => {
+      await buildPackage();
       await ensureConsumers();
-      await playwright("tests/consumers", browser);
+      await playwright("tests/consumers");
     },
   },
 ];
 
 async function setUp(chosen) {
   const needs = new Set(chosen.map((stage) => stage.needs));
-  if (needs.has("browser")) return setUpTests();
-  if (needs.has("build")) return { rust: await setUpBuild() };
-  if (needs.has("node")) await setUpNode();
-  if (needs.has("cargo")) requireCargo();
-  return {};
+  if (needs.has("browser")) await setUpTests();
+  else if (needs.has("build")) await setUpBuild();
+  else requireCargo();
 }
 
 function choose(names) {
@@ -163,16 +183,15 @@ await main(async () => {
     return;
   }
   const chosen = choose(names);
-  const environments = await setUp(chosen);
-  const results = [];
-  results.push({ name: "set-up", outcome: "done", took: seconds() });
+  await setUp(chosen);
+  const results = [{ name: "set-up", outcome: "done", took: seconds() }];
   for (const stage of chosen) {
     step(`Stage ${stage.name}`, stage.what);
     const begin = Date.now();
     let outcome = "passed";
     let detail = "";
     try {
-      const skipped = (await stage.run(environments))?.skipped;
+      const skipped = (await stage.run())?.skipped;
       if (skipped) [outcome, detail] = ["skipped", skipped];
     } catch (error) {
       [outcome, detail] = ["failed", error instanceof Stop || error.name === "CommandFailed" ? error.message : error.stack];

@@ -1,329 +1,40 @@
-//! The operations of the model: linear layers, layer norms, attention, activations.
+//! What computes: linear layers, layer norms and attention over [`Tokens`], on the CPU or through candle.
 //!
-//! The towers in `clip/` say what is computed; this is the one place that decides with what ([`Backend`]): on the CPU with
-//! the kernels, whose weights are packed as they are read; on a GPU with candle's operations. Both have the same
-//! signatures, and the towers don't know.
-//!
-//! Tensors are f32. `(b, t, c)` is batch, token, channel.
+//! The towers in `model/` say what is computed; this is the one place that decides with what. On the CPU it is our
+//! kernels, whose weights are packed as they are read, and whose results go into buffers that are used again
+//! ([`pool`]); on a GPU it is candle's operations. Each operation has both ways side by side behind one signature, and
+//! the towers don't know. Without the feature `candle` its way is not there.
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::Activation;
-use crate::weights::Target;
-use candle_core::{CpuStorage, D, Device, IndexOp, Module, Storage, Tensor};
-use kernels::{Isa, Output, Packed, PackedBuilder, Workspace};
-use std::cell::RefCell;
-use std::str::FromStr;
+use crate::error::{Error, ErrorKind};
 
-/// The arithmetic of the model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Precision {
-    /// As the weights are stored: [`Int8`](Self::Int8) for a file that `clip-vision convert` wrote in 8 bits, and else
-    /// [`F32`](Self::F32).
-    #[default]
-    Stored,
-    /// Single precision: embeddings equal to Python's.
-    F32,
-    /// Linear layers in 8-bit integers, everything else in single precision: a quarter of the memory, and faster.
-    /// On the CPU only.
-    Int8,
-}
+mod attention;
+mod device;
+mod linear;
+mod norm;
+mod patches;
+mod pool;
+mod table;
+mod tokens;
 
-impl Precision {
-    /// The name that the command line and the npm package use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::F32 => "f32",
-            Self::Int8 => "int8",
-        }
-    }
-}
+pub(crate) use attention::{Mask, attention};
+pub(crate) use device::Backend;
+#[cfg(all(test, feature = "candle", not(target_arch = "wasm32")))]
+pub(crate) use device::CANDLE_ON_CPU;
+pub use device::Precision;
+#[cfg(not(feature = "candle"))]
+pub(crate) use device::check_device_name;
+#[cfg(feature = "candle")]
+pub use device::device_from_name;
+pub(crate) use kernels::Activation;
+pub(crate) use linear::Linear;
+pub(crate) use norm::LayerNorm;
+pub(crate) use patches::{embed_patches, patches};
+#[cfg(feature = "candle")]
+pub(crate) use patches::{patches_of_tensor, with_values};
+pub(crate) use table::{Table, embed_ids};
+pub(crate) use tokens::Tokens;
 
-impl FromStr for Precision {
-    type Err = Error;
-
-    /// Reads `"f32"`, `"int8"` or `"stored"`.
-    fn from_str(name: &str) -> Result<Self> {
-        let known = [Self::Stored, Self::F32, Self::Int8].into_iter().find(|precision| precision.name() == name);
-        known.ok_or_else(|| {
-            let what = format!("unknown precision {name:?}: there are \"f32\", \"int8\" and \"stored\"");
-            Error::new(ErrorKind::InvalidArgument, what)
-        })
-    }
-}
-
-/// Where the model computes, and with what.
-#[derive(Clone, Debug)]
-pub(crate) struct Backend {
-    device: Device,
-    precision: Precision,
-}
-
-impl Backend {
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
-    pub(crate) fn new(device: &Device, precision: Precision) -> Result<Self> {
-        if precision == Precision::Int8 && !device.is_cpu() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "precision int8 is computed on the CPU only"));
-        }
-        Ok(Self { device: device.clone(), precision })
-    }
-
-    pub(crate) fn device(&self) -> &Device {
-        &self.device
-    }
-
-    pub(crate) fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// What a model's weights are read for.
-    pub(crate) fn target(&self) -> Target {
-        if self.device.is_cpu() { Target::Cpu { int8: self.precision == Precision::Int8 } } else { Target::Candle }
-    }
-}
-
-thread_local! {
-    /// The kernels' memory, used again by every call on this thread.
-    static WORKSPACE: RefCell<Workspace> = const { RefCell::new(Workspace::new()) };
-}
-
-/// Runs kernels with this thread's workspace.
-fn with_workspace<T>(work: impl FnOnce(&mut Workspace) -> Result<T>) -> Result<T> {
-    WORKSPACE.with(|workspace| match workspace.try_borrow_mut() {
-        Ok(mut workspace) => work(&mut workspace),
-        // A task that rayon ran on this thread while another waited for its own.
-        Err(_) => work(&mut Workspace::new()),
-    })
-}
-
-/// The values of tensors on the CPU, without gaps, for `work` on slices.
-fn with_values<const N: usize, T>(tensors: [&Tensor; N], work: impl FnOnce([&[f32]; N]) -> Result<T>) -> Result<T> {
-    let guards = tensors.map(Tensor::storage_and_layout);
-    let mut slices: [&[f32]; N] = [&[]; N];
-    for (slice, (storage, layout)) in slices.iter_mut().zip(&guards) {
-        let values = match (&**storage, layout.contiguous_offsets()) {
-            (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end),
-            _ => None,
-        };
-        let not_plain = || Error::new(ErrorKind::Compute, "kernels take contiguous f32 tensors on the CPU");
-        *slice = values.ok_or_else(not_plain)?;
-    }
-    work(slices)
-}
-
-/// `y = x · Wᵀ + bias`, over the last axis.
-pub(crate) enum Linear {
-    Candle(candle_nn::Linear),
-    Packed(Box<Packed>),
-}
-
-impl Linear {
-    /// Of a weight that was packed as it was read.
-    pub(crate) fn packed(weight: PackedBuilder, bias: Option<&[f32]>) -> Result<Self> {
-        Ok(Self::Packed(Box::new(weight.finish(bias)?)))
-    }
-
-    /// Of the values of a weight, outputs on the first axis and inputs on all others.
-    pub(crate) fn candle(weight: Vec<f32>, shape: &[usize], bias: Option<Vec<f32>>, backend: &Backend) -> Result<Self> {
-        let weight = Tensor::from_vec(weight, shape, &Device::Cpu)?.flatten_from(1)?.to_device(&backend.device)?;
-        let bias = bias.map(|bias| Tensor::new(bias, &backend.device)).transpose()?;
-        Ok(Self::Candle(candle_nn::Linear::new(weight, bias)))
-    }
-
-    /// (…, in) to (…, out). Where the weight has 8 bits, the `pooled` ones among the rows of `x`, of which embeddings are
-    /// made, are taken more exactly than the rest.
-    pub(crate) fn forward(&self, x: &Tensor, pooled: &[usize]) -> Result<Tensor> {
-        let [y] = Self::forward_all([self], x, pooled)?;
-        Ok(y)
-    }
-
-    /// The same by several layers.
-    pub(crate) fn forward_all<const N: usize>(layers: [&Self; N], x: &Tensor, pooled: &[usize]) -> Result<[Tensor; N]> {
-        let plain = Output::Set(kernels::Activation::None);
-        compute(layers.map(|layer| (layer, plain)), x, pooled, |linear| Ok(linear.forward(x)?))
-    }
-
-    /// The same, and the activation of it.
-    pub(crate) fn forward_activated(&self, x: &Tensor, activation: Activation, pooled: &[usize]) -> Result<Tensor> {
-        let output = Output::Set(activation.into());
-        let [y] = compute([(self, output)], x, pooled, |linear| activate(&linear.forward(x)?, activation))?;
-        Ok(y)
-    }
-
-    /// The same, added to `residual` (…, out).
-    pub(crate) fn forward_added(&self, x: &Tensor, residual: &Tensor, pooled: &[usize]) -> Result<Tensor> {
-        let candle = |linear: &candle_nn::Linear| Ok((residual + linear.forward(x)?)?);
-        if let Self::Candle(linear) = self {
-            return candle(linear);
-        }
-        let residual = residual.contiguous()?;
-        with_values([&residual], |[values]| {
-            let [y] = compute([(self, Output::Add(values))], x, pooled, candle)?;
-            Ok(y)
-        })
-    }
-}
-
-/// Gives `x` to each layer: to the packed ones together, to candle's by `candle`.
-fn compute<const N: usize>(
-    layers: [(&Linear, Output<'_>); N],
-    x: &Tensor,
-    pooled: &[usize],
-    candle: impl Fn(&candle_nn::Linear) -> Result<Tensor>,
-) -> Result<[Tensor; N]> {
-    let (mut tensors, mut packed) = (Vec::with_capacity(N), Vec::with_capacity(N));
-    for (layer, output) in layers {
-        match layer {
-            Linear::Candle(linear) => tensors.push(candle(linear)?),
-            Linear::Packed(weight) => packed.push((&**weight, output)),
-        }
-    }
-    if !packed.is_empty() {
-        let (&channels, others) = x.dims().split_last().unwrap_or((&1, &[]));
-        let rows: usize = others.iter().product();
-        debug_assert_eq!(rows * channels, x.elem_count());
-        let results = with_values([&x.contiguous()?], |[x]| {
-            with_workspace(|workspace| Ok(kernels::multiply(&packed, x, rows, pooled, workspace, &kernels::POOL)?))
-        })?;
-        for (y, (weight, _)) in results.into_iter().zip(packed) {
-            tensors.push(Tensor::from_vec(y, [others, &[weight.outputs()]].concat(), &Device::Cpu)?);
-        }
-    }
-    tensors.try_into().map_err(|_| Error::new(ErrorKind::Compute, "layers of the CPU and of a GPU at once"))
-}
-
-impl From<Activation> for kernels::Activation {
-    fn from(activation: Activation) -> Self {
-        match activation {
-            Activation::QuickGelu => Self::QuickGelu,
-            Activation::Gelu => Self::Gelu,
-            Activation::GeluPytorchTanh => Self::GeluTanh,
-        }
-    }
-}
-
-/// Layer normalisation over the last axis. <https://arxiv.org/abs/1607.06450>
-pub(crate) enum LayerNorm {
-    Candle(candle_nn::LayerNorm),
-    Kernel { weight: Vec<f32>, bias: Vec<f32>, eps: f32 },
-}
-
-impl LayerNorm {
-    /// Of `weight` and `bias`, both (channels).
-    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, eps: f64, backend: &Backend) -> Result<Self> {
-        if backend.device.is_cpu() {
-            return Ok(Self::Kernel { weight, bias, eps: eps as f32 });
-        }
-        let tensor = |values: Vec<f32>| Tensor::new(values, &backend.device);
-        Ok(Self::Candle(candle_nn::LayerNorm::new(tensor(weight)?, tensor(bias)?, eps)))
-    }
-
-    /// (…, channels) to the same.
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = x.contiguous()?;
-        let (weight, bias, eps) = match self {
-            Self::Candle(norm) => return Ok(norm.forward(&x)?),
-            Self::Kernel { weight, bias, eps } => (weight, bias, *eps),
-        };
-        let rows = x.elem_count() / weight.len();
-        let y =
-            with_values([&x], |[x]| Ok(kernels::layer_norm(Isa::best(), x, rows, weight, bias, eps, &kernels::POOL)?))?;
-        Ok(Tensor::from_vec(y, x.dims(), &Device::Cpu)?)
-    }
-}
-
-/// Cuts pictures (b, 3, height, width) into patches, `grid` by `grid` from the upper left: (b, grid², 3 · patch²), each
-/// with its channels one after the other, rows of pixels in each.
-pub(crate) fn patches(pixels: &Tensor, grid: usize, patch: usize) -> Result<Tensor> {
-    let (batch, channels, height, width) = pixels.dims4()?;
-    let shape = (batch, grid * grid, channels * patch * patch);
-    if !pixels.device().is_cpu() {
-        let seen = pixels.i((.., .., ..grid * patch, ..grid * patch))?;
-        let cut = seen.reshape((batch, channels, grid, patch, grid, patch))?.permute([0, 2, 4, 1, 3, 5])?;
-        return Ok(cut.reshape(shape)?);
-    }
-    let patches = with_values([&pixels.contiguous()?], |[pixels]| {
-        let mut patches = Vec::with_capacity(batch * grid * grid * channels * patch * patch);
-        for image in pixels.chunks_exact(channels * height * width) {
-            for (top, left) in (0..grid * grid).map(|at| (at / grid * patch, at % grid * patch)) {
-                for plane in image.chunks_exact(height * width) {
-                    for row in plane.chunks_exact(width).skip(top).take(patch) {
-                        patches.extend_from_slice(&row[left..left + patch]);
-                    }
-                }
-            }
-        }
-        Ok(patches)
-    })?;
-    Ok(Tensor::from_vec(patches, shape, &Device::Cpu)?)
-}
-
-/// What a token may attend to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mask {
-    /// All tokens.
-    None,
-    /// Itself and those before it.
-    Causal,
-}
-
-/// Scaled dot-product attention of `num_heads` heads; keys and values are (b, t, c), each head owning `c / num_heads`
-/// neighbouring channels. Queries and the result are of all tokens or of the first few. <https://arxiv.org/abs/1706.03762>
-pub(crate) fn attention(query: &Tensor, key: &Tensor, value: &Tensor, num_heads: usize, mask: Mask) -> Result<Tensor> {
-    let (batch, queries, channels) = query.dims3()?;
-    let tokens = key.dim(1)?;
-    let head_size = channels / num_heads;
-    if query.device().is_cpu() {
-        let causal = mask == Mask::Causal;
-        let sizes = kernels::Attention { batch, tokens, queries, heads: num_heads, head_size, causal };
-        let parts = [&query.contiguous()?, &key.contiguous()?, &value.contiguous()?];
-        let y = with_values(parts, |parts| {
-            with_workspace(|workspace| Ok(sizes.run(Isa::best(), parts, workspace, &kernels::POOL)?))
-        })?;
-        return Ok(Tensor::from_vec(y, (batch, queries, channels), &Device::Cpu)?);
-    }
-    let heads = |x: &Tensor| x.reshape((batch, (), num_heads, head_size))?.transpose(1, 2)?.contiguous();
-    let scaled = (heads(query)? * (head_size as f64).powf(-0.5))?;
-    let mut scores = scaled.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
-    if mask == Mask::Causal {
-        let later = (0..queries * tokens).map(|at| if at % tokens > at / tokens { f32::NEG_INFINITY } else { 0.0 });
-        let later = Tensor::from_iter(later, query.device())?.reshape((queries, tokens))?;
-        scores = scores.broadcast_add(&later)?;
-    }
-    let weights = candle_nn::ops::softmax_last_dim(&scores)?;
-    Ok(weights.matmul(&heads(value)?)?.transpose(1, 2)?.reshape((batch, queries, channels))?)
-}
-
-/// The activation, elementwise, by candle.
-fn activate(x: &Tensor, activation: Activation) -> Result<Tensor> {
-    Ok(match activation {
-        Activation::QuickGelu => (x * candle_nn::ops::sigmoid(&(x * 1.702)?)?)?,
-        Activation::Gelu => x.gelu_erf()?,
-        Activation::GeluPytorchTanh => x.gelu()?,
-    })
-}
-
-/// The device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
-///
-/// # Errors
-/// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build
-/// one that has. [`ErrorKind::InvalidArgument`]: an unknown name.
-pub fn device_from_name(name: &str) -> Result<Device> {
-    let ordinal = match name {
-        "cpu" => return Ok(Device::Cpu),
-        "cuda" => Some(0),
-        _ => name.strip_prefix("cuda:").and_then(|number| number.parse().ok()),
-    };
-    let Some(ordinal) = ordinal else {
-        let what = format!("unknown device {name:?}: there are \"cpu\", \"cuda\" and \"cuda:N\"");
-        return Err(Error::new(ErrorKind::InvalidArgument, what));
-    };
-    if !candle_core::utils::cuda_is_available() {
-        let what = format!("device {name:?}: this build has no CUDA; build with `--features cuda` (or `cudnn`)");
-        return Err(Error::new(ErrorKind::Device, what));
-    }
-    Device::new_cuda(ordinal)
-        .map_err(|error| Error::new(ErrorKind::Device, format!("device {name:?} does not start")).with_source(error))
+/// Operands that don't go together: some on the CPU, some on a GPU.
+fn mixed() -> Error {
+    Error::new(ErrorKind::Compute, "tokens and weights of different devices")
 }

@@ -3,12 +3,17 @@
 //! Everything below this line of the house is plain synchronous code; everything above it (`native.rs`, `wasm.rs`, the
 //! command line) only calls what is here.
 
-use crate::backend::Precision;
+#[cfg(not(feature = "candle"))]
+use crate::backend::check_device_name;
+#[cfg(feature = "candle")]
+use crate::backend::device_from_name;
+use crate::backend::{Backend, Precision};
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::{Image, Measured};
+use crate::image::{Image, Measured, PixelTensor};
 use crate::model::config::{TextConfig, VisionConfig};
 use crate::model::vision::{VisionPass, VisionTower};
 use crate::preprocess::PreprocessConfig;
+#[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
 use std::path::Path;
 use std::sync::Mutex;
@@ -18,6 +23,8 @@ mod files;
 mod loader;
 mod plan;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod text;
 mod texts;
 
@@ -32,11 +39,20 @@ use texts::TextState;
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
 /// How a model is loaded.
+///
+/// ```
+/// use clip_vision::{Options, Precision};
+///
+/// let options = Options::default().precision(Precision::Int8).normalize(false);
+/// assert_eq!(options.precision, Precision::Int8);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// The arithmetic. Default [`Precision::Stored`], which of a checkpoint is [`Precision::F32`].
     pub precision: Precision,
     /// Where it runs. Default the CPU; see [`device_from_name`](crate::device_from_name).
+    #[cfg(feature = "candle")]
     pub device: Device,
     /// Whether embeddings are divided by their L2 norm, so that a dot product is the cosine. Default true.
     pub normalize: bool,
@@ -44,7 +60,53 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { precision: Precision::default(), device: Device::Cpu, normalize: true }
+        Self {
+            precision: Precision::default(),
+            #[cfg(feature = "candle")]
+            device: Device::Cpu,
+            normalize: true,
+        }
+    }
+}
+
+impl Options {
+    /// The same with another arithmetic.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// The same on another device.
+    #[cfg(feature = "candle")]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// The same on the device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build
+    /// one that has. [`ErrorKind::InvalidArgument`]: an unknown name.
+    pub fn device_named(self, name: &str) -> Result<Self> {
+        #[cfg(feature = "candle")]
+        return Ok(self.device(device_from_name(name)?));
+        #[cfg(not(feature = "candle"))]
+        check_device_name(name).map(|()| self)
+    }
+
+    /// What computes in this arithmetic.
+    fn backend(&self, precision: Precision) -> Result<Backend> {
+        #[cfg(feature = "candle")]
+        return Backend::new(&self.device, precision);
+        #[cfg(not(feature = "candle"))]
+        Ok(Backend::on_cpu(precision))
+    }
+
+    /// The same with embeddings of length 1, or of the length that the model gives them.
+    pub fn normalize(mut self, normalize: bool) -> Self {
+        self.normalize = normalize;
+        self
     }
 }
 
@@ -152,7 +214,7 @@ impl ClipVision {
     /// Those of [`Image::to_tensor_sync`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
     /// another size than [`image_size`](Self::image_size).
     pub fn embed(&self, image: Image) -> Result<Vec<f32>> {
-        self.embed_tensor(&self.pixel_tensor(image)?)
+        self.embed_pixels(&self.pixels(image)?)
     }
 
     /// The embeddings of many images, each with an error of its own: a bad image spoils no other, an empty batch is an
@@ -161,18 +223,19 @@ impl ClipVision {
         let mut results = Vec::with_capacity(images.len());
         let mut images = images.into_iter();
         loop {
-            let tensors: Vec<_> = images.by_ref().take(BATCH).map(|image| self.pixel_tensor(image)).collect();
-            if tensors.is_empty() {
+            let photos: Vec<_> = images.by_ref().take(BATCH).map(|image| self.pixels(image)).collect();
+            if photos.is_empty() {
                 return results;
             }
-            let good: Vec<&Tensor> = tensors.iter().filter_map(|tensor| tensor.as_ref().ok()).collect();
+            let good: Vec<&PixelTensor> = photos.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
             // Should the batch as a whole fail (memory, say), each image is tried by itself and has its own error.
-            let mut embeddings = self.embed_tensors(&good).ok().map(Vec::into_iter);
-            results.extend(tensors.into_iter().map(|tensor| {
-                let tensor = tensor?;
+            let together = self.start_pixels(&good).and_then(|pass| self.finish(pass));
+            let mut embeddings = together.ok().map(Vec::into_iter);
+            results.extend(photos.into_iter().map(|pixels| {
+                let pixels = pixels?;
                 match embeddings.as_mut().and_then(Iterator::next) {
                     Some(embedding) => Ok(embedding),
-                    None => self.embed_tensor(&tensor),
+                    None => self.embed_pixels(&pixels),
                 }
             }));
         }
@@ -182,39 +245,51 @@ impl ClipVision {
     ///
     /// # Errors
     /// As [`embed`](Self::embed).
+    #[cfg(feature = "candle")]
     pub fn pixel_tensor(&self, image: Image) -> Result<Tensor> {
-        self.measured_pixel_tensor(image, || 0.0).map(|measured| measured.tensor)
+        let PixelTensor { data, height, width } = self.pixels(image)?;
+        Ok(Tensor::from_vec(data, (3, height, width), &self.options.device)?)
     }
 
-    /// [`pixel_tensor`](Self::pixel_tensor), and what it took by `clock`.
+    fn pixels(&self, image: Image) -> Result<PixelTensor> {
+        self.measured_pixels(image, || 0.0).map(|measured| measured.tensor)
+    }
+
+    /// The values of [`pixel_tensor`](Self::pixel_tensor) by themselves, and what they took by `clock`.
     ///
     /// # Errors
     /// As [`embed`](Self::embed).
-    pub fn measured_pixel_tensor(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<Tensor>> {
+    pub fn measured_pixels(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
         let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
-        let measured = image.measure(&self.options.device, clock)?;
-        let (size, shape) = (self.image_size(), measured.tensor.dims());
-        if shape != [3, size, size] {
-            let what = format!("the image becomes a pixel tensor of shape {shape:?}, not [3, {size}, {size}]");
-            return Err(Error::new(ErrorKind::InvalidArgument, what));
-        }
+        let measured = image.measure(clock)?;
+        self.check_size(&measured.tensor)?;
         Ok(measured)
+    }
+
+    fn check_size(&self, pixels: &PixelTensor) -> Result<()> {
+        let (PixelTensor { height, width, .. }, size) = (pixels, self.image_size());
+        if (*height, *width) == (size, size) {
+            return Ok(());
+        }
+        let what = format!("the image becomes a pixel tensor of shape [3, {height}, {width}], not [3, {size}, {size}]");
+        Err(Error::new(ErrorKind::InvalidArgument, what))
     }
 
     /// The embedding of a pixel tensor, f32 (3, image_size, image_size).
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
+    #[cfg(feature = "candle")]
     pub fn embed_tensor(&self, pixels: &Tensor) -> Result<Vec<f32>> {
-        let embedding = self.embed_tensors(&[pixels])?.pop();
-        embedding.ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
+        only(self.finish(self.start(&[pixels])?)?)
     }
 
-    fn embed_tensors(&self, pixels: &[&Tensor]) -> Result<Vec<Vec<f32>>> {
-        if pixels.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut pass = self.start(pixels)?;
+    fn embed_pixels(&self, pixels: &PixelTensor) -> Result<Vec<f32>> {
+        only(self.finish(self.start_pixels(&[pixels])?)?)
+    }
+
+    /// Takes a pass to its end.
+    fn finish(&self, mut pass: VisionPass) -> Result<Vec<Vec<f32>>> {
         loop {
             if let Some(embeddings) = self.step(&mut pass)? {
                 return Ok(embeddings);
@@ -227,11 +302,19 @@ impl ClipVision {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
+    #[cfg(feature = "candle")]
     pub fn start(&self, pixels: &[&Tensor]) -> Result<VisionPass> {
-        if pixels.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no images"));
-        }
-        self.tower.start(&Tensor::stack(pixels, 0)?)
+        self.tower.start_together(pixels)
+    }
+
+    /// [`start`](Self::start) with the values of pixel tensors, as [`measured_pixels`](Self::measured_pixels) gives them.
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start).
+    pub fn start_pixels(&self, photos: &[&PixelTensor]) -> Result<VisionPass> {
+        photos.iter().try_for_each(|pixels| self.check_size(pixels))?;
+        let photos: Vec<&[f32]> = photos.iter().map(|pixels| pixels.data.as_slice()).collect();
+        self.tower.start_pixels(&photos)
     }
 
     /// Takes a pass one layer on; the embeddings, in the order of the tensors, when it was the last.
@@ -242,7 +325,7 @@ impl ClipVision {
         if self.tower.step(pass)? {
             return Ok(None);
         }
-        let mut embeddings = pass.output().to_vec2::<f32>()?;
+        let mut embeddings = pass.rows()?;
         if self.options.normalize {
             embeddings.iter_mut().for_each(|embedding| normalize(embedding));
         }
@@ -278,6 +361,11 @@ impl ClipVision {
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }
+}
+
+/// The embedding of a single image or text.
+fn only(mut embeddings: Vec<Vec<f32>>) -> Result<Vec<f32>> {
+    embeddings.pop().ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
 }
 
 /// Divides by the L2 norm; a zero embedding stays zero.

@@ -60,12 +60,36 @@ type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// An error of this crate: its [`kind`](Error::kind), what was being done to what, and the cause.
 ///
-/// `Display` prints the context and, after a colon, the chain of causes; the kind is for programs.
+/// ```
+/// use clip_vision::{ClipVision, ErrorKind, Options};
+///
+/// let error = ClipVision::from_dir("no/such/folder", Options::default()).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Fetch);
+/// eprintln!("{error:#}"); // the context, and after colons the causes
+/// ```
+///
+/// `Display` prints the context alone, since whoever reports errors prints the causes as well; the alternate form, `{:#}`,
+/// prints the context and, after colons, the chain of causes.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     context: String,
+    detail: Option<Box<Detail>>,
     source: Option<Source>,
+}
+
+/// What an error is about, where a program may want to know: see [`Error::detail`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Detail {
+    /// The tensor's full name in the weights.
+    pub tensor: Option<String>,
+    /// The shape that the configuration asks for.
+    pub expected_shape: Option<Vec<usize>>,
+    /// The shape that was found.
+    pub actual_shape: Option<Vec<usize>>,
+    /// The byte of the weights' file at which reading ended.
+    pub offset: Option<u64>,
 }
 
 /// `Result` with this crate's [`Error`].
@@ -74,13 +98,41 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind`; `context` names what was wrong and where.
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
-        Self { kind, context: context.into(), source: None }
+        Self { kind, context: context.into(), detail: None, source: None }
     }
 
     /// The same error with `source` as its cause.
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// The same error, about the tensor of this name.
+    pub(crate) fn about_tensor(mut self, name: &str) -> Self {
+        self.detail_mut().tensor = Some(name.to_owned());
+        self
+    }
+
+    /// The same error, about a shape that is not the expected one.
+    pub(crate) fn about_shape(mut self, expected: &[usize], actual: &[usize]) -> Self {
+        let detail = self.detail_mut();
+        (detail.expected_shape, detail.actual_shape) = (Some(expected.to_vec()), Some(actual.to_vec()));
+        self
+    }
+
+    /// The same error, at this byte of the file.
+    pub(crate) fn at_offset(mut self, offset: u64) -> Self {
+        self.detail_mut().offset = Some(offset);
+        self
+    }
+
+    fn detail_mut(&mut self) -> &mut Detail {
+        self.detail.get_or_insert_default()
+    }
+
+    /// The tensor, the shapes and the place that the error is about, as far as it is about any.
+    pub fn detail(&self) -> Option<&Detail> {
+        self.detail.as_deref()
     }
 
     /// What went wrong, to branch on.
@@ -103,6 +155,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.context)?;
+        if !f.alternate() {
+            return Ok(());
+        }
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             write!(f, ": {error}")?;
@@ -129,7 +184,7 @@ impl From<pixels::Error> for Error {
             pixels::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
             _ => ErrorKind::InvalidArgument,
         };
-        Self { kind, context, source }
+        Self { kind, context, detail: None, source }
     }
 }
 
@@ -150,6 +205,7 @@ impl From<search::Error> for Error {
     }
 }
 
+#[cfg(feature = "candle")]
 impl From<candle_core::Error> for Error {
     /// A failure inside the tensor library: nothing that a caller's input should be able to cause.
     fn from(error: candle_core::Error) -> Self {
@@ -162,10 +218,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn display_prints_context_then_causes() {
+    fn display_prints_the_context_and_the_alternate_form_the_causes_too() {
         let io = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
         let error = Error::new(ErrorKind::Fetch, "cat.jpg").with_source(io).within("image 3");
-        assert_eq!(error.to_string(), "image 3: cat.jpg: no such file");
+        assert_eq!(error.to_string(), "image 3: cat.jpg");
+        assert_eq!(format!("{error:#}"), "image 3: cat.jpg: no such file");
         assert_eq!(error.kind().code(), "fetch");
         assert!(std::error::Error::source(&error).is_some());
     }

@@ -2,8 +2,10 @@
 //! with candle's tensors at its edge.
 
 use crate::error::Result;
+pub use crate::preprocess::PreprocessConfig;
+#[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
-pub use pixels::{Decode, Limits, Measured, ResizeFilter};
+pub use pixels::{Decode, Limits, Measured, PixelTensor, ResizeFilter};
 use std::path::Path;
 
 /// A picture and the operations queued on it. Cloning shares the bytes.
@@ -163,18 +165,17 @@ impl Image {
     /// `InvalidArgument` for an impossible order or parameter (told before anything is read), or raw pixels of a
     /// wrong length; `Fetch` where the source can't be read; `UnsupportedFormat` where it is no picture that is read
     /// here; `Decode` where it is broken; `TooLarge` over a limit; `OutOfMemory`.
+    #[cfg(feature = "candle")]
     pub fn to_tensor_sync(self, device: &Device) -> Result<Tensor> {
-        self.measure(device, || 0.0).map(|measured| measured.tensor)
+        let PixelTensor { data, height, width } = self.0.to_pixel_tensor()?;
+        Ok(Tensor::from_vec(data, (3, height, width), device)?)
     }
 
-    /// [`to_tensor_sync`](Self::to_tensor_sync), and what it took by `clock`.
+    /// The values of [`to_tensor_sync`](Self::to_tensor_sync) by themselves, and what they took by `clock`.
     ///
     /// # Errors
     /// Those of [`to_tensor_sync`](Self::to_tensor_sync).
-    pub fn measure(self, device: &Device, clock: impl Fn() -> f64) -> Result<Measured<Tensor>> {
-        self.0.measure(clock)?.try_map(|pixels| {
-            let shape = (3, pixels.height, pixels.width);
-            Ok(Tensor::from_vec(pixels.data, shape, device)?)
-        })
+    pub fn measure(self, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
+        Ok(self.0.measure(clock)?)
     }
 }

@@ -25,6 +25,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `text` (default) | the tokenizer: [`ClipVision::embed_text`], [`ClipVision::classify`] |
+//! | `candle` (default) | [`Tensor`] and [`Device`]: [`Image::to_tensor_sync`], observed stages, candle's backend for GPUs |
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
 //! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
@@ -33,27 +34,37 @@
 mod backend;
 mod embedder;
 mod error;
-mod image;
-mod model;
+pub mod image;
+pub mod model;
 #[cfg(feature = "tokio")]
 mod native;
 mod preprocess;
 mod weights;
 
-pub use backend::{Precision, device_from_name};
-pub use embedder::{ClipVision, ConvertOptions, Loader, ModelFiles, Options, StoredPrecision, TextModel, convert};
-pub use error::{Error, ErrorKind, Result};
-pub use image::{Decode, Image, Limits, Measured, ResizeFilter};
-pub use model::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
-pub use model::text::TextPass;
-pub use model::vision::{VisionPass, VisionStage, VisionTower};
+pub use backend::Precision;
+#[cfg(feature = "candle")]
+pub use backend::device_from_name;
+#[cfg(feature = "candle")]
+pub use candle_core::{Device, Tensor};
+pub use embedder::{ClipVision, ModelFiles, Options};
+pub use error::{Detail, Error, ErrorKind, Result};
+pub use image::{Image, ResizeFilter};
 #[cfg(feature = "tokio")]
 pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
-pub use preprocess::PreprocessConfig;
-pub use search::{Match, Rows, cosine_similarity, quantize_rows, top_k};
-pub use weights::{FILES as TOKENIZER_FILES, Recorded};
 
-pub use candle_core::{Device, Tensor};
+/// Exact search among embeddings, the same to the bit on every machine: the crate `search`.
+///
+/// ```
+/// use clip_vision::search::{Rows, top_k};
+///
+/// let embeddings = [1.0, 0.0, 0.0, 1.0, 0.6, 0.8]; // three of two values
+/// let found = top_k(&[0.0, 1.0], Rows::F32(&embeddings), 2)?;
+/// assert_eq!(found.iter().map(|found| found.row).collect::<Vec<_>>(), [1, 2]);
+/// # Ok::<(), clip_vision::search::Error>(())
+/// ```
+pub mod search {
+    pub use ::search::{Error, Match, Result, Rows, cosine_similarity, quantize_rows, top_k};
+}
 
 /// README's examples, compiled as tests of the documentation.
 #[cfg(all(doctest, feature = "tokio"))]

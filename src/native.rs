@@ -7,9 +7,10 @@
 use crate::embedder::{ClipVision, Options, dimension_at};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::Image;
+#[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +26,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     task.await.map_err(|error| Error::new(ErrorKind::Compute, "the blocking task did not end").with_source(error))?
 }
 
+#[cfg(feature = "candle")]
 impl Image {
     /// [`to_tensor_sync`](Self::to_tensor_sync) on a blocking thread: f32 (3, H, W) on `device`.
     ///
@@ -128,7 +130,7 @@ impl LoadedClipVisionModel {
     ///
     /// # Errors
     /// Those of [`ClipVision::from_dir`]; [`ErrorKind::Compute`] outside a tokio runtime.
-    pub async fn from_dir(path: impl Into<PathBuf>) -> Result<Self> {
+    pub async fn from_dir(path: impl AsRef<Path>) -> Result<Self> {
         Self::from_dir_with(path, Options::default()).await
     }
 
@@ -136,8 +138,8 @@ impl LoadedClipVisionModel {
     ///
     /// # Errors
     /// Those of [`from_dir`](Self::from_dir).
-    pub async fn from_dir_with(path: impl Into<PathBuf>, options: Options) -> Result<Self> {
-        let path = path.into();
+    pub async fn from_dir_with(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = path.as_ref().to_owned();
         blocking(move || ClipVision::from_dir(path, options)).await.map(Self::from)
     }
 
@@ -197,13 +199,13 @@ struct Lazy {
 
 impl ClipVisionEmbeddingModel {
     /// A model directory, with the default [`Options`]. Returns at once and reads nothing.
-    pub fn from_dir(path: impl Into<PathBuf>) -> Self {
+    pub fn from_dir(path: impl AsRef<Path>) -> Self {
         Self::from_dir_with(path, Options::default())
     }
 
     /// A model directory. Returns at once and reads nothing.
-    pub fn from_dir_with(path: impl Into<PathBuf>, options: Options) -> Self {
-        Self { lazy: Arc::new(Lazy { path: path.into(), options, loaded: Mutex::new(None) }) }
+    pub fn from_dir_with(path: impl AsRef<Path>, options: Options) -> Self {
+        Self { lazy: Arc::new(Lazy { path: path.as_ref().to_owned(), options, loaded: Mutex::new(None) }) }
     }
 
     /// The embedding of an image from any source; see [`LoadedClipVisionModel::embed`].

@@ -65,7 +65,7 @@ impl TensorSpec {
 
     /// The error of doing something with this tensor.
     fn named(&self, error: Error) -> Error {
-        error.within(format_args!("tensor {}", self.name))
+        error.within(format_args!("tensor {}", self.name)).about_tensor(&self.name)
     }
 }
 
@@ -148,7 +148,7 @@ fn invalid(what: impl Into<String>) -> Error {
 }
 
 fn missing(name: &str) -> Error {
-    invalid(format!("the weights have no tensor {name}"))
+    invalid(format!("the weights have no tensor {name}")).about_tensor(name)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 
 mod common;
 
-use clip_vision::{ClipVision, ConvertOptions, ErrorKind, Image, Loader, Options, Precision, StoredPrecision, convert};
+use clip_vision::model::{ConvertOptions, Loader, StoredPrecision, convert};
+use clip_vision::{ClipVision, ErrorKind, Image, Options, Precision};
 use common::{cosine, golden, max_difference, model_dir};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -38,12 +39,12 @@ fn image() -> Image {
 }
 
 fn load(path: impl AsRef<Path>, precision: Precision) -> ClipVision {
-    ClipVision::from_dir(path, Options { precision, ..Options::default() }).unwrap()
+    ClipVision::from_dir(path, Options::default().precision(precision)).unwrap()
 }
 
 fn converted(scratch: &Scratch, model: &str, precision: StoredPrecision, vision_only: bool) -> PathBuf {
     let file = scratch.join(&format!("{model}-{precision:?}-{vision_only}.clip.safetensors"));
-    convert(model_dir(model), &file, &ConvertOptions { precision, vision_only }).unwrap();
+    convert(model_dir(model), &file, &ConvertOptions::default().precision(precision).vision_only(vision_only)).unwrap();
     file
 }
 
@@ -166,7 +167,7 @@ fn weights_in_several_files_are_one_model() {
             assert_eq!(load(&dir, Precision::F32).embed_text(text).unwrap(), expected.embed_text(text).unwrap());
         }
         let file = scratch.join("one.safetensors");
-        convert(&dir, &file, &ConvertOptions { precision: StoredPrecision::Int8, vision_only: false }).unwrap();
+        convert(&dir, &file, &ConvertOptions::default().precision(StoredPrecision::Int8).vision_only(false)).unwrap();
         let expected = load(model_dir(model), Precision::Int8).embed(image()).unwrap();
         assert_eq!(load(&file, Precision::Stored).embed(image()).unwrap(), expected);
     }

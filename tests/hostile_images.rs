@@ -11,7 +11,8 @@ mod sources;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use clip_vision::{Decode, Error, ErrorKind, Image, Limits, ResizeFilter};
+use clip_vision::image::{Decode, Limits};
+use clip_vision::{Error, ErrorKind, Image, ResizeFilter};
 use sources::{golden_bytes, golden_json, golden_path, rgb8, shared_images};
 
 fn error(image: Image) -> Error {

@@ -253,7 +253,7 @@ fn pictures_are_fetched_within_limits() {
     let without_length = [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", png.as_slice()].concat();
     assert_eq!(rgb8(Image::from_url(serve(without_length.clone()))).1, (13, 20));
 
-    let few = clip_vision::Limits { max_bytes: 100, ..Default::default() };
+    let few = clip_vision::image::Limits { max_bytes: 100, ..Default::default() };
     let failing = [
         (Image::from_url(serve(answer("404 Not Found", 4, b"gone"))), ErrorKind::Fetch),
         (Image::from_url(serve(answer("200 OK", png.len() + 9, &png))), ErrorKind::Fetch),

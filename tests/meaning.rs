@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 fn load(precision: Precision) -> ClipVision {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/shapes");
-    ClipVision::from_dir(dir, Options { precision, ..Options::default() }).unwrap()
+    ClipVision::from_dir(dir, Options::default().precision(precision)).unwrap()
 }
 
 #[test]

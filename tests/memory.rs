@@ -6,7 +6,8 @@
 mod giants;
 
 use candle_core::{Device, Tensor};
-use clip_vision::{Decode, Image, PreprocessConfig};
+use clip_vision::Image;
+use clip_vision::image::{Decode, PreprocessConfig};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

@@ -4,7 +4,8 @@
 
 mod common;
 
-use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision, VisionStage};
+use clip_vision::model::VisionStage;
+use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::goldens::{Golden, MODELS};
 use common::{cosine, golden, max_difference, model_dir};
 
@@ -75,7 +76,7 @@ fn a_directory_and_its_bytes_are_the_same_model() {
 #[test]
 fn normalisation_can_be_left_out() {
     let unit = ClipVision::from_dir(model_dir("odd-widths"), Options::default()).unwrap();
-    let raw = Options { normalize: false, ..Options::default() };
+    let raw = Options::default().normalize(false);
     let raw = ClipVision::from_dir(model_dir("odd-widths"), raw).unwrap();
     let image = || Image::from_path(golden("images/rgb-photo.png"));
     let (unit, raw) = (unit.embed(image()).unwrap(), raw.embed(image()).unwrap());
@@ -89,8 +90,7 @@ fn normalisation_can_be_left_out() {
 #[test]
 fn int8_embeddings_stay_close_to_f32() {
     for name in MODELS {
-        let load =
-            |precision| ClipVision::from_dir(model_dir(name), Options { precision, ..Options::default() }).unwrap();
+        let load = |precision| ClipVision::from_dir(model_dir(name), Options::default().precision(precision)).unwrap();
         let (f32, int8) = (load(Precision::F32), load(Precision::Int8));
         assert!(int8.weight_bytes() < f32.weight_bytes() * 2 / 3, "{name}");
         let mut worst: f64 = 1.0;

@@ -59,11 +59,12 @@ fn vision_key(config: &mut Value, key: &str, value: Value) {
 }
 
 #[track_caller]
-fn refused(files: ModelFiles, kind: ErrorKind, parts: &[&str]) {
+fn refused(files: ModelFiles, kind: ErrorKind, parts: &[&str]) -> clip_vision::Error {
     let error = load(files).unwrap_err();
     let text = error.to_string();
     assert_eq!(error.kind(), kind, "{text}");
     assert!(parts.iter().all(|part| text.contains(part)), "{text} lacks one of {parts:?}");
+    error
 }
 
 #[test]
@@ -82,7 +83,11 @@ fn wrong_weights() {
         let tensor = tensors.iter_mut().find(|(name, ..)| name == reshaped).unwrap();
         tensor.2 = vec![2, tensor.2[0] / 2];
     });
-    refused(files, ErrorKind::Weights, &[reshaped, "shape [2, "]);
+    let error = refused(files, ErrorKind::Weights, &[reshaped, "shape [2, "]);
+    let detail = error.detail().unwrap();
+    assert_eq!(detail.tensor.as_deref(), Some(reshaped));
+    let (expected, actual) = (detail.expected_shape.as_ref().unwrap(), detail.actual_shape.as_ref().unwrap());
+    assert_eq!(*actual, [2, expected[0] / 2]);
     let nan = "vision_model.post_layernorm.weight";
     let files = with_tensors(|tensors| {
         let tensor = tensors.iter_mut().find(|(name, ..)| name == nan).unwrap();

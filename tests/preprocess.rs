@@ -10,7 +10,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 use candle_core::Device;
-use clip_vision::{ErrorKind, Image, PreprocessConfig, ResizeFilter};
+use clip_vision::image::PreprocessConfig;
+use clip_vision::{ErrorKind, Image, ResizeFilter};
 use safetensors::SafeTensors;
 use sources::{golden_bytes, golden_json, values};
 

@@ -93,7 +93,7 @@ fn equals_candle_transformers() {
             },
         });
         let files = ModelFiles { config: config.to_string().into_bytes(), weights, ..ModelFiles::default() };
-        let clip = ClipVision::from_files(files, Options { normalize: false, ..Options::default() }).unwrap();
+        let clip = ClipVision::from_files(files, Options::default().normalize(false)).unwrap();
         let pixels = (random(&[2, 3, image, image], 5, false) * 8.0).unwrap();
         let expected = reference.get_image_features(&pixels).unwrap().to_vec2::<f32>().unwrap();
         let embeddings = clip.vision_tower().forward(&pixels).unwrap().to_vec2::<f32>().unwrap();

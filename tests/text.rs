@@ -5,7 +5,8 @@
 
 mod common;
 
-use clip_vision::{ClipVision, EndToken, ErrorKind, Image, ModelFiles, Options, Precision};
+use clip_vision::model::EndToken;
+use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::texts::{Expected, MODELS, rows};
 use common::{golden, max_difference, model_dir};
 use serde_json::Value;
@@ -159,7 +160,7 @@ fn files_in_memory_bring_their_text_tower_with_a_tokenizer() {
 fn int8_texts_stay_close_to_transformers() {
     let texts = read("texts.json");
     for name in MODELS {
-        let int8 = Options { precision: Precision::Int8, ..Options::default() };
+        let int8 = Options::default().precision(Precision::Int8);
         let (f32, int8) = (load(model_dir(name)), ClipVision::from_dir(model_dir(name), int8).unwrap());
         let bytes = read(&format!("expected_text/{name}.safetensors"));
         let ids: Vec<Vec<u32>> = rows(&texts, name).into_iter().map(|row| row.ids).collect();
@@ -208,7 +209,7 @@ fn a_tower_is_read_once_however_many_ask() {
 
 #[test]
 fn normalisation_can_be_left_out() {
-    let raw = Options { normalize: false, ..Options::default() };
+    let raw = Options::default().normalize(false);
     let raw = ClipVision::from_dir(model_dir("b32-tiny"), raw).unwrap();
     let unit = load(model_dir("b32-tiny"));
     let (long, short) = (raw.embed_text("a dog").unwrap(), unit.embed_text("a dog").unwrap());

@@ -124,7 +124,7 @@ fn pictures_and_captions_find_each_other() {
             tokenizer: Some(Vec::new()), // not read here, but with it the text tower is
             ..ModelFiles::default()
         };
-        let clip = ClipVision::from_files(files, Options { precision, ..Options::default() }).unwrap();
+        let clip = ClipVision::from_files(files, Options::default().precision(precision)).unwrap();
         pictures.check(&clip);
     }
 }

@@ -4,6 +4,7 @@
 
 use super::files::{Place, read_settings, tokenizer_files};
 use super::loader::Loader;
+use super::plan::Towers;
 use crate::error::{Error, ErrorKind, Result};
 use crate::weights::{FILES, Format};
 use std::fs::File;
@@ -23,14 +24,14 @@ pub enum StoredPrecision {
 }
 
 impl StoredPrecision {
-    pub(super) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::F16 => "f16",
             Self::Int8 => "int8",
         }
     }
 
-    pub(super) fn format(self) -> Format {
+    fn format(self) -> Format {
         match self {
             Self::F16 => Format::F16,
             Self::Int8 => Format::Int8,
@@ -52,6 +53,7 @@ impl FromStr for StoredPrecision {
 
 /// How a model is converted.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ConvertOptions {
     /// In what the weights are stored. Default [`StoredPrecision::F16`].
     pub precision: StoredPrecision,
@@ -62,6 +64,20 @@ pub struct ConvertOptions {
 impl Default for ConvertOptions {
     fn default() -> Self {
         Self { precision: StoredPrecision::F16, vision_only: false }
+    }
+}
+
+impl ConvertOptions {
+    /// The same with weights stored in another precision.
+    pub fn precision(mut self, precision: StoredPrecision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// The same with or without the text tower and the tokenizer.
+    pub fn vision_only(mut self, vision_only: bool) -> Self {
+        self.vision_only = vision_only;
+        self
     }
 }
 
@@ -94,7 +110,8 @@ fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<()> {
     let source = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = if options.vision_only { [const { None }; 3] } else { tokenizer_files(dir)? };
     let files = FILES.into_iter().zip(files).filter_map(|(name, content)| Some((name, content?))).collect();
-    let mut loader = Loader::for_conversion(settings, options, source, files)?;
+    let towers = Towers::Recorded { vision_only: options.vision_only, precision: options.precision.name() };
+    let mut loader = Loader::for_recording(towers, settings, source, options.precision.format(), files)?;
 
     let failed = |error| unwritable(path, error);
     let mut out = File::create(path).map_err(failed)?;

@@ -1,13 +1,12 @@
 //! How a model is made of weights that stream in: its vision tower, its text tower, or both.
 
-use super::convert::ConvertOptions;
 use super::plan::{Made, Plan, TokenizerFiles, Towers};
 use super::settings::Settings;
 use super::text::TextModel;
 use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::TextConfig;
-use crate::weights::{Reader, Recorded};
+use crate::weights::{Format, Reader, Recorded};
 use std::ops::Range;
 
 /// Makes a [`ClipVision`] of weights that arrive in pieces: from a disk, or from a network.
@@ -18,7 +17,8 @@ use std::ops::Range;
 ///
 /// ```no_run
 /// # fn read(file: &str, range: std::ops::Range<u64>) -> Vec<u8> { Vec::new() }
-/// use clip_vision::{Loader, Options};
+/// use clip_vision::Options;
+/// use clip_vision::model::Loader;
 /// # let config = Vec::new(); // the bytes of config.json
 /// let mut loader = Loader::new(&config, None, Options::default())?;
 /// while let Some(range) = loader.wanted() {
@@ -79,18 +79,17 @@ impl Loader {
         Self::of(Towers::None, None, Options::default())
     }
 
-    /// For all of a model, to be recorded with its tokenizer's files and not to be kept.
-    pub(super) fn for_conversion(
+    /// For all of a model that `towers` says, to be recorded `into` a format with its tokenizer's files, and not to be kept.
+    pub(super) fn for_recording(
+        towers: Towers,
         settings: Settings,
-        options: &ConvertOptions,
         source: String,
+        into: Format,
         files: Vec<(&'static str, Vec<u8>)>,
     ) -> Result<Self> {
-        let ConvertOptions { precision, vision_only } = *options;
-        let towers = Towers::Recorded { vision_only, precision: precision.name() };
         let mut loader = Self::of(towers, Some(settings), Options::default())?;
         loader.reader.plan_mut().source = source;
-        loader.reader.record(Some(precision.format()), files);
+        loader.reader.record(Some(into), files);
         Ok(loader)
     }
 
@@ -179,7 +178,7 @@ impl Loader {
 impl Loader {
     /// Records what is loaded as one file, for [`Loader::for_converted`] to load it again; before the first piece. `source`
     /// says what it was made of, and `files` are those of the tokenizer that it is to carry along, by
-    /// [name](crate::TOKENIZER_FILES).
+    /// [name](crate::model::TOKENIZER_FILES).
     pub fn record(&mut self, source: &str, files: Vec<(&'static str, Vec<u8>)>) {
         self.reader.plan_mut().source = source.to_owned();
         self.reader.record(None, files);
@@ -230,7 +229,7 @@ impl Loader {
         text.with_files(&files)
     }
 
-    /// The text half without its tokenizer, and the [files](crate::TOKENIZER_FILES) of it that the weights carry along.
+    /// The text half without its tokenizer, and the [files](crate::model::TOKENIZER_FILES) of it that the weights carry along.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where a file is cut short; [`ErrorKind::InvalidArgument`] of a loader that reads no text tower.
@@ -256,6 +255,17 @@ impl Loader {
     fn make(self) -> Result<Made> {
         let (plan, weights) = self.reader.finish()?;
         plan.make(weights)
+    }
+}
+
+impl ClipVision {
+    /// A loader of this model's text tower, for weights that arrive in pieces; [`set_text`](Self::set_text) takes what its
+    /// [`finish_text`](Loader::finish_text) gives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone.
+    pub fn text_loader(&self) -> Result<Loader> {
+        Loader::for_text(self.text_config()?, &self.options)
     }
 }
 

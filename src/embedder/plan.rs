@@ -1,7 +1,7 @@
 //! What of a model's weights is read, and what is made of it.
 
 use super::settings::Settings;
-use super::text::TextModel;
+use super::text::{TextModel, no_text_tower};
 use super::{ClipVision, Options};
 use crate::backend::{Backend, Precision};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,6 +15,7 @@ use crate::weights::{Choose, FILES, Header, Stored, Target, TensorSpec, Use, Wei
 #[derive(Clone, Debug)]
 pub(super) enum Towers {
     /// None: it is the settings that are asked for.
+    #[cfg(feature = "tokio")]
     None,
     Vision,
     /// The text tower of a model whose vision tower has been read.
@@ -62,7 +63,7 @@ impl Plan {
     /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
     pub(super) fn new(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
         // What can't be is refused now; the rest is decided by the weights' header.
-        Backend::new(&options.device, options.precision)?;
+        options.backend(options.precision)?;
         Ok(Self { towers, settings, options, source: String::new(), chosen: None })
     }
 
@@ -70,12 +71,15 @@ impl Plan {
         &self.options
     }
 
-    /// Reads the text tower as well.
+    /// Reads the text tower as well as the vision tower.
     pub(super) fn add_text(&mut self) {
-        self.towers = Towers::Both;
+        if matches!(self.towers, Towers::Vision) {
+            self.towers = Towers::Both;
+        }
     }
 
     /// What the weights hold, or what stood beside them.
+    #[cfg(feature = "tokio")]
     pub(super) fn into_settings(self) -> Option<Settings> {
         self.settings
     }
@@ -84,7 +88,9 @@ impl Plan {
     fn text(&self, header: &Header) -> Result<Option<TextConfig>> {
         let of_file = || self.settings.as_ref().and_then(|settings| settings.config.text.clone());
         Ok(match &self.towers {
-            Towers::None | Towers::Vision | Towers::Recorded { vision_only: true, .. } => None,
+            #[cfg(feature = "tokio")]
+            Towers::None => None,
+            Towers::Vision | Towers::Recorded { vision_only: true, .. } => None,
             Towers::Text(config) => Some(config.clone()),
             Towers::Both => Some(of_file().ok_or_else(no_text_tower)?),
             Towers::Recorded { .. } => of_file().filter(|_| TextTower::is_in(header)),
@@ -122,7 +128,7 @@ impl Choose for Plan {
         if self.settings.is_none() && !matches!(self.towers, Towers::Text(_)) {
             self.settings = Some(Settings::of_stored(header.stored())?);
         }
-        let backend = Backend::new(&self.options.device, resolved(self.options.precision, header))?;
+        let backend = self.options.backend(resolved(self.options.precision, header))?;
         let recorded = matches!(self.towers, Towers::Recorded { .. });
         let target = if recorded { Target::Recording } else { backend.target() };
         let vision_prefix = VisionPrefix::find(header);
@@ -162,10 +168,4 @@ fn resolved(asked: Precision, header: &Header) -> Precision {
         (Precision::Stored, _) => Precision::F32,
         (asked, _) => asked,
     }
-}
-
-/// The error of asking for texts where there are none.
-pub(super) fn no_text_tower() -> Error {
-    let what = "this model has no text tower: its config.json describes a vision tower alone";
-    Error::new(ErrorKind::InvalidArgument, what)
 }

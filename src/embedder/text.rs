@@ -45,7 +45,6 @@ impl TextModel {
     }
 
     /// The same with the tokenizer of these files, if they are there.
-    #[cfg_attr(not(feature = "text"), expect(clippy::unnecessary_wraps, reason = "it is no tokenizer's place then"))]
     pub(super) fn with_files(self, files: &TokenizerFiles) -> Result<Self> {
         #[cfg(feature = "text")]
         return Ok(Self { tokenizer: Tokenizer::from_files(files)?, ..self });
@@ -122,8 +121,7 @@ impl TextModel {
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
-        let Some(embeddings) = self.tower.step(pass)? else { return Ok(None) };
-        let mut embeddings = embeddings.to_vec2::<f32>()?;
+        let Some(mut embeddings) = self.tower.step(pass)? else { return Ok(None) };
         if self.normalize {
             embeddings.iter_mut().for_each(|embedding| normalize(embedding));
         }
@@ -157,4 +155,10 @@ fn softmax(logits: &[f32]) -> Vec<f32> {
     let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
     let sum: f32 = powers.iter().sum();
     powers.iter().map(|power| power / sum).collect()
+}
+
+/// The error of asking for texts where there are none.
+pub(super) fn no_text_tower() -> Error {
+    let what = "this model has no text tower: its config.json describes a vision tower alone";
+    Error::new(ErrorKind::InvalidArgument, what)
 }

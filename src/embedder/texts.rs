@@ -1,10 +1,8 @@
 //! What a [`ClipVision`] does with texts. Its text half is read when it is first used, or handed over by whoever streams the
 //! weights.
 
-use super::loader::Loader;
-use super::plan::no_text_tower;
-use super::text::TextModel;
-use super::{ClipVision, Options};
+use super::text::{TextModel, no_text_tower};
+use super::{ClipVision, Options, only};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "text")]
 use crate::image::Image;
@@ -52,8 +50,7 @@ impl ClipVision {
     /// # Errors
     /// Those of [`text`](Self::text) and of [`TextModel::embed_tokens`].
     pub fn embed_tokens(&self, ids: &[u32]) -> Result<Vec<f32>> {
-        let embedding = self.text()?.embed_tokens(&[ids])?.pop();
-        embedding.ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
+        only(self.text()?.embed_tokens(&[ids])?)
     }
 
     /// The probability of each label for an image, in the labels' order: zero-shot classification. Labels are best
@@ -102,15 +99,6 @@ impl ClipVision {
         if let TextState::Absent(Some(config)) = &*state {
             *state = TextState::Later(config.clone(), load);
         }
-    }
-
-    /// A loader of this model's text tower, for weights that arrive in pieces; [`set_text`](Self::set_text) takes what its
-    /// [`finish_text`](Loader::finish_text) gives.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone.
-    pub fn text_loader(&self) -> Result<Loader> {
-        Loader::for_text(self.text_config()?, &self.options)
     }
 
     /// Gives the model its text half.

@@ -6,7 +6,6 @@
 //! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::encoder::EncoderConfig;
 use serde_json::{Map, Value};
 
 mod settings;
@@ -27,6 +26,16 @@ pub enum Activation {
 impl Activation {
     const NAMES: [(&'static str, Self); 3] =
         [("quick_gelu", Self::QuickGelu), ("gelu", Self::Gelu), ("gelu_pytorch_tanh", Self::GeluPytorchTanh)];
+}
+
+impl From<Activation> for kernels::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::QuickGelu => Self::QuickGelu,
+            Activation::Gelu => Self::Gelu,
+            Activation::GeluPytorchTanh => Self::GeluTanh,
+        }
+    }
 }
 
 /// The shape of a vision tower.
@@ -84,17 +93,6 @@ impl VisionConfig {
     pub fn embedding_dim(&self) -> usize {
         self.projection_dim.unwrap_or(self.hidden_size)
     }
-
-    pub(crate) fn encoder(&self) -> EncoderConfig {
-        EncoderConfig {
-            hidden_size: self.hidden_size,
-            intermediate_size: self.intermediate_size,
-            num_layers: self.num_hidden_layers,
-            num_heads: self.num_attention_heads,
-            activation: self.activation,
-            layer_norm_eps: self.layer_norm_eps,
-        }
-    }
 }
 
 /// The shape of a text tower.
@@ -148,17 +146,6 @@ impl TextConfig {
             layer_norm_eps: 1e-5,
             end_token: EndToken::Id(49407),
             projection_dim: 512,
-        }
-    }
-
-    pub(crate) fn encoder(&self) -> EncoderConfig {
-        EncoderConfig {
-            hidden_size: self.hidden_size,
-            intermediate_size: self.intermediate_size,
-            num_layers: self.num_hidden_layers,
-            num_heads: self.num_attention_heads,
-            activation: self.activation,
-            layer_norm_eps: self.layer_norm_eps,
         }
     }
 }

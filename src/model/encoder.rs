@@ -1,11 +1,9 @@
 //! The transformer encoder that both towers are made of: layers of attention and MLP, norms first.
 //! <https://arxiv.org/abs/1706.03762>, <https://arxiv.org/abs/2002.04745>
 
-use crate::backend::{self, Linear, Mask};
-use crate::error::Result;
-use crate::model::config::Activation;
+use crate::backend::{self, Activation, Linear, Mask, Tokens};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::source::{Loaded, Source};
-use candle_core::Tensor;
 
 /// The shape of an encoder.
 #[derive(Clone, Debug)]
@@ -18,31 +16,45 @@ pub(crate) struct EncoderConfig {
     pub(crate) layer_norm_eps: f64,
 }
 
-/// A stack of layers: (batch, tokens, hidden) to the same.
+/// A stack of layers, each of which makes tokens of as many.
 pub(crate) struct Encoder<S: Source = Loaded>(Vec<EncoderLayer<S>>);
+
+/// What a step of a forward pass works on. Where the step fails it is lost, and the pass is of no use any more.
+///
+/// # Errors
+/// [`ErrorKind::Compute`] after a step that failed.
+pub(crate) fn take_tokens(tokens: &mut Option<Tokens>) -> Result<Tokens> {
+    tokens.take().ok_or_else(has_failed)
+}
+
+/// A pass after a step that failed.
+pub(crate) fn has_failed() -> Error {
+    Error::new(ErrorKind::Compute, "a step of this forward pass has failed before")
+}
 
 /// Which tokens come out of an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// All of them.
     All,
-    /// The first of each: nearly the whole of the last layer is not computed for the others.
+    /// The first of each, which are those that become embeddings: nearly the whole of the last layer is not computed for
+    /// the others.
     First,
 }
 
 impl Encoder {
-    /// Runs layer `index` alone, the last one for the `wanted` tokens; nothing where there is no such layer. `pooled` names
-    /// the tokens that become embeddings, one of each picture or text, among the tokens of all.
-    pub(crate) fn forward_layer(
-        &self,
-        index: usize,
-        x: &Tensor,
-        mask: Mask,
-        wanted: Wanted,
-        pooled: &[usize],
-    ) -> Option<Result<Tensor>> {
+    /// The number of layers.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Runs layer `index` alone, the last one for the `wanted` tokens. After the last one nothing is left to be done.
+    pub(crate) fn forward_layer(&self, index: usize, x: Tokens, mask: Mask, wanted: Wanted) -> Result<Tokens> {
         let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
-        self.0.get(index).map(|layer| layer.forward(x, mask, wanted, pooled))
+        match self.0.get(index) {
+            Some(layer) => layer.forward(x, mask, wanted),
+            None => Ok(x),
+        }
     }
 }
 
@@ -85,14 +97,16 @@ impl<S: Source> EncoderLayer<S> {
 }
 
 impl EncoderLayer {
-    fn forward(&self, x: &Tensor, mask: Mask, wanted: Wanted, pooled: &[usize]) -> Result<Tensor> {
-        let left: Vec<usize> = match wanted {
-            Wanted::All => pooled.to_vec(),
-            Wanted::First => (0..pooled.len()).collect(), // nothing else is left
-        };
-        let normed = self.norm1.forward(x)?;
-        let x = self.attention.forward_added(&normed, mask, wanted, [pooled, &left], x)?;
-        self.mlp.forward_added(&self.norm2.forward(&x)?, &left, &x)
+    fn forward(&self, mut x: Tokens, mask: Mask, wanted: Wanted) -> Result<Tokens> {
+        let attended = self.attention.forward(self.norm1.forward(&x)?, mask, wanted)?;
+        if wanted == Wanted::First {
+            x = x.pooled()?;
+        }
+        self.attention.out.add_forward(&attended, &mut x)?;
+        drop(attended);
+        let hidden = self.mlp.fc1.forward_activated(&self.norm2.forward(&x)?, self.mlp.activation)?;
+        self.mlp.fc2.add_forward(&hidden, &mut x)?;
+        Ok(x)
     }
 }
 
@@ -105,27 +119,17 @@ struct Attention<S: Source = Loaded> {
 }
 
 impl Attention {
-    /// `pooled` are the tokens that become embeddings, among all tokens and among the wanted ones.
-    fn forward_added(
-        &self,
-        x: &Tensor,
-        mask: Mask,
-        wanted: Wanted,
-        [pooled, left]: [&[usize]; 2],
-        residual: &Tensor,
-    ) -> Result<Tensor> {
-        let (attended, residual) = match wanted {
-            Wanted::All => {
-                let [query, key, value] = Linear::forward_all([&self.query, &self.key, &self.value], x, pooled)?;
-                (backend::attention(&query, &key, &value, self.num_heads, mask)?, residual.clone())
-            }
+    /// What the wanted tokens gather from all; `out` is still to be applied.
+    fn forward(&self, x: Tokens, mask: Mask, wanted: Wanted) -> Result<Tokens> {
+        let [query, key, value] = match wanted {
+            Wanted::All => Linear::forward_all([&self.query, &self.key, &self.value], &x)?,
             Wanted::First => {
-                let [key, value] = Linear::forward_all([&self.key, &self.value], x, pooled)?;
-                let query = self.query.forward(&x.narrow(1, 0, 1)?, left)?;
-                (backend::attention(&query, &key, &value, self.num_heads, mask)?, residual.narrow(1, 0, 1)?)
+                let [key, value] = Linear::forward_all([&self.key, &self.value], &x)?;
+                [self.query.forward(&x.pooled()?)?, key, value]
             }
         };
-        self.out.forward_added(&attended, &residual, left)
+        drop(x); // its memory is what the result is written to
+        backend::attention([&query, &key, &value], self.num_heads, mask)
     }
 }
 
@@ -133,10 +137,4 @@ struct Mlp<S: Source = Loaded> {
     fc1: S::Linear,
     fc2: S::Linear,
     activation: Activation,
-}
-
-impl Mlp {
-    fn forward_added(&self, x: &Tensor, pooled: &[usize], residual: &Tensor) -> Result<Tensor> {
-        self.fc2.forward_added(&self.fc1.forward_activated(x, self.activation, pooled)?, residual, pooled)
-    }
 }

@@ -5,10 +5,9 @@
 //! them once they have been. So no tensor can be declared and forgotten, or be used without having been declared. What a
 //! tower is generic over is what the first run has no values for.
 
-use crate::backend::{Backend, LayerNorm, Linear};
+use crate::backend::{Backend, LayerNorm, Linear, Table};
 use crate::error::{Error, ErrorKind, Result};
 use crate::weights::{TensorSpec, Use, Value, Weights};
-use candle_core::{Device, Tensor};
 
 /// Gives a tower its layers.
 pub(crate) trait Source {
@@ -94,13 +93,14 @@ impl Loaded {
 impl Source for Loaded {
     type Linear = Linear;
     type LayerNorm = LayerNorm;
-    type Table = Tensor;
+    type Table = Table;
     type Scalar = f32;
 
     fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<Linear> {
         let bias = bias.map(|bias| self.floats(&bias)).transpose()?;
         match self.weights.take(&weight.name)? {
             Value::Packed(packed) => Linear::packed(packed, bias.as_deref()),
+            #[cfg(feature = "candle")]
             Value::Floats(values) => Linear::candle(values, &weight.shape, bias, &self.backend),
             _ => Err(other_form(&weight)),
         }
@@ -110,9 +110,8 @@ impl Source for Loaded {
         LayerNorm::new(self.floats(&weight)?, self.floats(&bias)?, eps, &self.backend)
     }
 
-    fn table(&mut self, spec: TensorSpec) -> Result<Tensor> {
-        let values = self.floats(&spec)?;
-        Ok(Tensor::from_vec(values, spec.shape, &Device::Cpu)?.to_device(self.backend.device())?)
+    fn table(&mut self, spec: TensorSpec) -> Result<Table> {
+        Table::new(self.floats(&spec)?, &spec.shape, &self.backend)
     }
 
     fn scalar(&mut self, spec: TensorSpec) -> Result<f32> {

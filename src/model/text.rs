@@ -2,13 +2,12 @@
 //! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
 //! <https://arxiv.org/abs/2103.00020>
 
-use crate::backend::Mask;
+use crate::backend::{self, Backend, Mask, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, TextConfig};
-use crate::model::encoder::{Encoder, Wanted};
+use crate::model::encoder::{Encoder, EncoderConfig, Wanted, take_tokens};
 use crate::model::source::{Declared, Loaded, Source};
 use crate::weights::{Header, TensorSpec, Use};
-use candle_core::{IndexOp, Tensor};
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
@@ -20,15 +19,15 @@ const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 pub struct TextPass {
     /// Layers that were computed.
     layers: usize,
-    /// What the last of them gave: (texts, tokens of the longest, hidden).
-    output: Tensor,
-    /// Where each text's end token is, among the tokens of all.
-    ends: Vec<usize>,
+    /// What the last of them gave: (texts, tokens of the longest, hidden). `None` once a layer has failed: what it was
+    /// working on is lost.
+    tokens: Option<Tokens>,
 }
 
 /// A loaded text tower: token ids in, embeddings out.
 pub(crate) struct TextTower {
     config: TextConfig,
+    backend: Backend,
     layers: Layers,
 }
 
@@ -55,7 +54,7 @@ impl<S: Source> Layers<S> {
         Ok(Self {
             token_embedding: source.table(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
             position_embedding: source.table(positions)?,
-            encoder: Encoder::of(source, &name("encoder.layers"), &config.encoder())?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &encoder_config(config))?,
             final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
             projection: source.linear(projection, None)?,
             logit_scale: source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?,
@@ -74,27 +73,26 @@ impl TextTower {
             return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
         }
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
-        let output = self.embed_tokens(&texts)?;
-        let longest = output.dim(1)?;
-        let ends = texts.iter().enumerate().map(|(row, ids)| row * longest + ids.len() - 1).collect();
-        Ok(TextPass { layers: 0, output, ends })
+        let tokens =
+            backend::embed_ids(&texts, &self.layers.token_embedding, &self.layers.position_embedding, &self.backend)?;
+        Ok(TextPass { layers: 0, tokens: Some(tokens) })
     }
 
-    /// Computes the next layer; once there is none, (texts, dimension) embeddings, not normalised.
+    /// Computes the next layer; once there is none, the embedding of each text, not normalised. After an error the pass is
+    /// of no use any more.
     ///
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
-    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Tensor>> {
-        let x = &pass.output;
-        if let Some(output) = self.layers.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All, &pass.ends) {
-            pass.output = output?;
+    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
+        let x = take_tokens(&mut pass.tokens)?;
+        if pass.layers < self.layers.encoder.len() {
+            pass.tokens = Some(self.layers.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All)?);
             pass.layers += 1;
             return Ok(None);
         }
-        let ends: Vec<u32> = pass.ends.iter().map(|&row| row as u32).collect();
-        let ends = Tensor::new(ends, x.device())?;
-        let pooled = self.layers.final_norm.forward(&x.flatten_to(1)?.index_select(&ends, 0)?)?;
-        self.layers.projection.forward(&pooled, &[]).map(Some)
+        let pooled = self.layers.final_norm.forward(&x.pooled()?)?;
+        pass.tokens = Some(x);
+        self.layers.projection.forward(&pooled)?.to_rows().map(Some)
     }
 
     /// The tower's shape.
@@ -131,18 +129,6 @@ impl TextTower {
         }
     }
 
-    /// Tokens with their positions added: (texts, tokens of the longest, hidden). What stands after a text's end is
-    /// never looked at.
-    fn embed_tokens(&self, texts: &[&[u32]]) -> Result<Tensor> {
-        let longest = texts.iter().map(|ids| ids.len()).max().unwrap_or_default();
-        let ids: Vec<u32> =
-            texts.iter().flat_map(|ids| ids.iter().copied().chain(std::iter::repeat(0)).take(longest)).collect();
-        let ids = Tensor::from_vec(ids, texts.len() * longest, self.layers.token_embedding.device())?;
-        let tokens = self.layers.token_embedding.index_select(&ids, 0)?;
-        let tokens = tokens.reshape((texts.len(), longest, self.config.hidden_size))?;
-        Ok(tokens.broadcast_add(&self.layers.position_embedding.i(..longest)?)?)
-    }
-
     /// Whether a file has a text tower.
     pub(crate) fn is_in(header: &Header) -> bool {
         header.contains(TOKENS)
@@ -166,6 +152,18 @@ impl TextTower {
     /// The tower, once they are loaded.
     pub(crate) fn build(config: TextConfig, loaded: &mut Loaded) -> Result<Self> {
         let layers = Layers::of(loaded, &config)?;
-        Ok(Self { config, layers })
+        Ok(Self { config, backend: loaded.backend.clone(), layers })
+    }
+}
+
+/// The shape of the tower's encoder.
+fn encoder_config(config: &TextConfig) -> EncoderConfig {
+    EncoderConfig {
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        num_layers: config.num_hidden_layers,
+        num_heads: config.num_attention_heads,
+        activation: config.activation.into(),
+        layer_norm_eps: config.layer_norm_eps,
     }
 }

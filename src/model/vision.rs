@@ -1,13 +1,14 @@
 //! The vision tower: a ViT whose class token, normed and projected, is the image's embedding.
 //! <https://arxiv.org/abs/2103.00020> · <https://arxiv.org/abs/2010.11929>
 
-use crate::backend::{self, Mask};
+use crate::backend::{self, Backend, Mask, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::VisionConfig;
-use crate::model::encoder::{Encoder, Wanted};
+use crate::model::encoder::{Encoder, EncoderConfig, Wanted, has_failed, take_tokens};
 use crate::model::source::{Declared, Loaded, Source};
 use crate::weights::{Header, TensorSpec, Use};
-use candle_core::{IndexOp, Tensor};
+#[cfg(feature = "candle")]
+use candle_core::Tensor;
 
 /// The parts of the forward pass, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,8 @@ pub enum VisionStage {
 #[derive(Clone, Debug)]
 pub struct VisionPass {
     stage: VisionStage,
-    output: Tensor,
+    /// `None` once a part has failed: what it was working on is lost.
+    tokens: Option<Tokens>,
     wanted: Wanted,
 }
 
@@ -43,20 +45,34 @@ impl VisionPass {
         self.stage
     }
 
-    /// What that part gave; once [`step`](VisionTower::step) says that there is no more, the embeddings.
-    pub fn output(&self) -> &Tensor {
-        &self.output
+    /// What that part gave, as a tensor; once [`step`](VisionTower::step) says that there is no more, the embeddings.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`] after a step that failed.
+    #[cfg(feature = "candle")]
+    pub fn output(&self) -> Result<Tensor> {
+        let output = self.tokens()?.to_tensor()?;
+        match self.stage {
+            VisionStage::Pooled | VisionStage::Projected => Ok(output.squeeze(1)?),
+            _ => Ok(output),
+        }
+    }
+
+    /// What that part gave, each token by itself.
+    pub(crate) fn rows(&self) -> Result<Vec<Vec<f32>>> {
+        self.tokens()?.to_rows()
+    }
+
+    fn tokens(&self) -> Result<&Tokens> {
+        self.tokens.as_ref().ok_or_else(has_failed)
     }
 }
 
 /// A loaded vision tower: pixel tensors in, embeddings out.
 pub struct VisionTower {
     config: VisionConfig,
+    backend: Backend,
     layers: Layers,
-    /// With its position added: (hidden).
-    class_token: Tensor,
-    /// (patches, hidden)
-    patch_positions: Tensor,
 }
 
 /// What a vision tower is made of.
@@ -92,7 +108,7 @@ impl<S: Source> Layers<S> {
             patch_embedding: source.linear(patches, None)?,
             positions: source.table(positions)?,
             pre_norm: source.norm(&name("pre_layrnorm"), hidden, eps)?,
-            encoder: Encoder::of(source, &name("encoder.layers"), &config.encoder())?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &encoder_config(config))?,
             post_norm: source.norm(&name("post_layernorm"), hidden, eps)?,
             projection: projection.transpose()?,
         })
@@ -129,25 +145,25 @@ impl VisionTower {
     /// The tower, once they are loaded.
     pub(crate) fn build(config: VisionConfig, prefix: VisionPrefix, loaded: &mut Loaded) -> Result<Self> {
         let layers = Layers::of(loaded, prefix, &config)?;
-        let class_token = (&layers.class_token + layers.positions.i(0)?)?;
-        let patch_positions = layers.positions.i(1..)?;
-        Ok(Self { config, class_token, patch_positions, layers })
+        Ok(Self { config, backend: loaded.backend.clone(), layers })
     }
 
     /// (batch, 3, image_size, image_size) pixel tensors to (batch, dimension) embeddings, not normalised.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape.
+    #[cfg(feature = "candle")]
     pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
         let mut pass = self.start(pixels)?;
         while self.step(&mut pass)? {}
-        Ok(pass.output)
+        pass.output()
     }
 
     /// Begins a [`forward`](Self::forward): computes its first part, [`VisionStage::Embeddings`].
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[cfg(feature = "candle")]
     pub fn start(&self, pixels: &Tensor) -> Result<VisionPass> {
         self.start_for(pixels, Wanted::First)
     }
@@ -157,42 +173,101 @@ impl VisionTower {
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
+    #[cfg(feature = "candle")]
     pub fn start_observed(&self, pixels: &Tensor) -> Result<VisionPass> {
         self.start_for(pixels, Wanted::All)
     }
 
+    #[cfg(feature = "candle")]
     fn start_for(&self, pixels: &Tensor, wanted: Wanted) -> Result<VisionPass> {
-        Ok(VisionPass { stage: VisionStage::Embeddings, output: self.embed_patches(pixels)?, wanted })
+        let VisionConfig { image_size: size, .. } = self.config;
+        if !matches!(pixels.dims(), [_, 3, height, width] if *height == size && *width == size) {
+            let what = format!("pixel tensor of shape {:?}, not [batch, 3, {size}, {size}]", pixels.dims());
+            return Err(Error::new(ErrorKind::InvalidArgument, what));
+        }
+        if !self.backend.has_kernels() {
+            let patches = backend::patches_of_tensor(pixels, self.config.patch_size)?;
+            return self.start_with(&patches, wanted);
+        }
+        backend::with_values(&[&pixels.contiguous()?], |values| {
+            let photos: Vec<&[f32]> = values.iter().flat_map(|values| values.chunks_exact(3 * size * size)).collect();
+            self.start_with(&backend::patches(&photos, size, self.config.patch_size, &self.backend)?, wanted)
+        })
+    }
+
+    /// [`start`](Self::start) of tensors (3, image_size, image_size), one for each photo; at least one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
+    #[cfg(feature = "candle")]
+    pub(crate) fn start_together(&self, photos: &[&Tensor]) -> Result<VisionPass> {
+        let VisionConfig { image_size: size, .. } = self.config;
+        if let Some(photo) = photos.iter().find(|photo| photo.dims() != [3, size, size]) {
+            let what = format!("pixel tensor of shape {:?}, not [3, {size}, {size}]", photo.dims());
+            return Err(Error::new(ErrorKind::InvalidArgument, what));
+        }
+        if !self.backend.has_kernels() && !photos.is_empty() {
+            return self.start(&Tensor::stack(photos, 0)?);
+        }
+        let photos = photos.iter().map(|photo| photo.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
+        backend::with_values(&photos.iter().collect::<Vec<_>>(), |photos| self.start_pixels(photos))
+    }
+
+    /// The same of the tensors' values: red, green and blue planes, rows from the top.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for another number of values, and for no photos.
+    pub(crate) fn start_pixels(&self, photos: &[&[f32]]) -> Result<VisionPass> {
+        let VisionConfig { image_size: size, patch_size: patch, .. } = self.config;
+        let invalid = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
+        if photos.is_empty() {
+            return invalid("a forward pass over no images".to_owned());
+        }
+        if let Some(photo) = photos.iter().find(|photo| photo.len() != 3 * size * size) {
+            return invalid(format!("{} pixel values, not 3 × {size} × {size}", photo.len()));
+        }
+        self.start_with(&backend::patches(photos, size, patch, &self.backend)?, Wanted::First)
+    }
+
+    fn start_with(&self, patches: &Tokens, wanted: Wanted) -> Result<VisionPass> {
+        let tokens = backend::embed_patches(
+            patches,
+            &self.layers.patch_embedding,
+            &self.layers.class_token,
+            &self.layers.positions,
+        )?;
+        Ok(VisionPass { stage: VisionStage::Embeddings, tokens: Some(tokens), wanted })
     }
 
     /// Computes the next part of a pass, which for the most part is a layer of the encoder; false, and nothing is done,
-    /// once there is none.
+    /// once there is none. After an error the pass is of no use any more.
     ///
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub fn step(&self, pass: &mut VisionPass) -> Result<bool> {
-        let x = &pass.output;
-        let (stage, output) = match pass.stage {
-            VisionStage::Embeddings => (VisionStage::PreNorm, self.layers.pre_norm.forward(x)?),
-            VisionStage::PreNorm => self.encode(0, x, pass.wanted)?,
-            VisionStage::Layer(index) => self.encode(index + 1, x, pass.wanted)?,
-            VisionStage::Pooled => match &self.layers.projection {
-                Some(projection) => (VisionStage::Projected, projection.forward(x, &[])?),
-                None => return Ok(false),
-            },
-            VisionStage::Projected => return Ok(false),
+        let layer =
+            |index| if index < self.layers.encoder.len() { VisionStage::Layer(index) } else { VisionStage::Pooled };
+        let stage = match pass.stage {
+            VisionStage::Embeddings => VisionStage::PreNorm,
+            VisionStage::PreNorm => layer(0),
+            VisionStage::Layer(index) => layer(index + 1),
+            VisionStage::Pooled if self.layers.projection.is_some() => VisionStage::Projected,
+            VisionStage::Pooled | VisionStage::Projected => return Ok(false),
         };
-        *pass = VisionPass { stage, output, ..*pass };
+        let x = take_tokens(&mut pass.tokens)?;
+        pass.tokens = Some(self.compute(stage, x, pass.wanted)?);
+        pass.stage = stage;
         Ok(true)
     }
 
-    /// Layer `index` of the encoder; after the last one the class token is what remains.
-    fn encode(&self, index: usize, x: &Tensor, wanted: Wanted) -> Result<(VisionStage, Tensor)> {
-        let (batch, tokens, _) = x.dims3()?;
-        let class_tokens: Vec<usize> = (0..batch).map(|image| image * tokens).collect();
-        match self.layers.encoder.forward_layer(index, x, Mask::None, wanted, &class_tokens) {
-            Some(output) => Ok((VisionStage::Layer(index), output?)),
-            None => Ok((VisionStage::Pooled, self.layers.post_norm.forward(&x.i((.., 0, ..))?)?)),
+    /// One part, of what the part before it gave.
+    fn compute(&self, stage: VisionStage, x: Tokens, wanted: Wanted) -> Result<Tokens> {
+        match (stage, &self.layers.projection) {
+            (VisionStage::PreNorm, _) => self.layers.pre_norm.forward(&x),
+            (VisionStage::Layer(index), _) => self.layers.encoder.forward_layer(index, x, Mask::None, wanted),
+            (VisionStage::Pooled, _) => self.layers.post_norm.forward(&x.pooled()?),
+            (VisionStage::Projected, Some(projection)) => projection.forward(&x),
+            (VisionStage::Embeddings, _) | (VisionStage::Projected, None) => Ok(x),
         }
     }
 
@@ -200,23 +275,16 @@ impl VisionTower {
     pub fn config(&self) -> &VisionConfig {
         &self.config
     }
+}
 
-    /// Cuts the image into patches, embeds each, adds the positions and puts the class token before them.
-    fn embed_patches(&self, pixels: &Tensor) -> Result<Tensor> {
-        let VisionConfig { image_size, patch_size, hidden_size, .. } = self.config;
-        let grid = self.config.grid_size();
-        let batch = match pixels.dims() {
-            [batch, 3, height, width] if *height == image_size && *width == image_size => *batch,
-            other => {
-                let what = format!("pixel tensor of shape {other:?}, not [batch, 3, {image_size}, {image_size}]");
-                return Err(Error::new(ErrorKind::InvalidArgument, what));
-            }
-        };
-        let positions = self.patch_positions.expand((batch, grid * grid, hidden_size))?;
-        // A convolution whose stride is its kernel's size is a linear layer over the patches.
-        let patches =
-            self.layers.patch_embedding.forward_added(&backend::patches(pixels, grid, patch_size)?, &positions, &[])?;
-        let class_token = self.class_token.expand((batch, 1, hidden_size))?;
-        Ok(Tensor::cat(&[&class_token, &patches], 1)?)
+/// The shape of the tower's encoder.
+fn encoder_config(config: &VisionConfig) -> EncoderConfig {
+    EncoderConfig {
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        num_layers: config.num_hidden_layers,
+        num_heads: config.num_attention_heads,
+        activation: config.activation.into(),
+        layer_norm_eps: config.layer_norm_eps,
     }
 }

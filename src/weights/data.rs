@@ -207,7 +207,8 @@ impl Data {
 fn checked(spec: &TensorSpec, info: &TensorInfo) -> Result<Format> {
     let TensorSpec { name, shape, usage } = spec;
     if info.shape != *shape {
-        return Err(invalid(format!("tensor {name} has shape {:?}, not {shape:?}", info.shape)));
+        let what = format!("tensor {name} has shape {:?}, not {shape:?}", info.shape);
+        return Err(invalid(what).about_tensor(name).about_shape(shape, &info.shape));
     }
     match (Format::of(info.dtype), usage) {
         (Some(Format::Bytes), Use::File) if info.shape.iter().product::<usize>() <= LONGEST_FILE => Ok(Format::Bytes),

@@ -75,12 +75,13 @@ impl Decoder {
                 sink.push(Row::Bytes(mine)).map(|()| rest)
             }
         };
-        rest.map_err(|error| error.within(format_args!("tensor {name}")))
+        rest.map_err(|error| error.within(format_args!("tensor {name}")).about_tensor(name))
     }
 
     /// What the tensor has become, once it is whole.
     pub(super) fn end(self) -> Result<Value> {
-        self.sink.end().map_err(|error| error.within(format_args!("tensor {}", self.name)))
+        let Self { name, sink, .. } = self;
+        sink.end().map_err(|error| error.within(format_args!("tensor {name}")).about_tensor(&name))
     }
 }
 

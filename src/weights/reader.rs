@@ -269,7 +269,12 @@ impl<C: Choose> Reader<C> {
             State::Data(data) if data.is_complete() => Ok(()),
             State::Data(data) => {
                 let within = data.inside().map(|name| format!(", inside tensor {name}")).unwrap_or_default();
-                Err(invalid(format!("the weights are cut short: {position} of {} bytes{within}", data.file_len)))
+                let what = format!("the weights are cut short: {position} of {} bytes{within}", data.file_len);
+                let error = invalid(what).at_offset(position);
+                Err(match data.inside() {
+                    Some(name) => error.about_tensor(name),
+                    None => error,
+                })
             }
         }
     }

@@ -5,7 +5,7 @@ use super::format::{Format, Keep, recorded};
 use super::recorder::SharedRecorder;
 use super::{TensorSpec, invalid};
 use crate::error::{Error, ErrorKind, Result};
-use kernels::{Isa, PackedBuilder, Packing, Quantiser};
+use kernels::{Isa, PackedBuilder, Packing, Quantizer};
 
 /// A row of a tensor.
 #[derive(Clone, Copy)]
@@ -52,7 +52,7 @@ pub(super) fn chain(
 ) -> Result<Box<dyn RowSink>> {
     let (rows, columns) = spec.rows();
     let quantizer = || match spec.usage.rotation() {
-        Some(rotation) => Ok(Quantiser::new(Isa::best(), columns, rotation)?),
+        Some(rotation) => Ok(Quantizer::new(Isa::best(), columns, rotation)?),
         None => Err(invalid("it is no weight of a linear layer that can be in 8 bits")),
     };
     let recording = match recording {
@@ -112,14 +112,14 @@ pub(super) fn reserved<T>(len: usize) -> Result<Vec<T>> {
 
 /// Floats to 8 bits.
 struct Quantize {
-    quantizer: Quantiser,
+    quantizer: Quantizer,
     to: Box<dyn RowSink>,
 }
 
 impl RowSink for Quantize {
     fn push(&mut self, row: Row<'_>) -> Result<()> {
         let Row::Floats(row) = row else { return Err(unexpected()) };
-        let (row, step) = self.quantizer.quantise(row);
+        let (row, step) = self.quantizer.quantize(row);
         self.to.push(Row::Int8(row, step))
     }
 
@@ -130,7 +130,7 @@ impl RowSink for Quantize {
 
 /// 8 bits to floats.
 struct Restore {
-    quantizer: Quantiser,
+    quantizer: Quantizer,
     to: Box<dyn RowSink>,
 }
 
@@ -188,7 +188,7 @@ impl RowSink for Pack {
         match row {
             Row::Floats(row) => drop(self.builder.push_row(row)?),
             Row::Int8(row, step) => {
-                self.builder.push_quantised(row)?;
+                self.builder.push_quantized(row)?;
                 self.steps.push(step);
             }
             Row::Bytes(_) => return Err(unexpected()),

@@ -20,16 +20,25 @@ fn file() -> Vec<u8> {
     safetensors::serialize(tensors, None).unwrap()
 }
 
+fn vector(name: &str, len: usize) -> TensorSpec {
+    TensorSpec::new(name, [len], Use::Vector)
+}
+
 fn specs() -> Vec<TensorSpec> {
-    vec![TensorSpec::new("full", [3]), TensorSpec::new("half", [2, 3]), TensorSpec::new("brain", [2])]
+    vec![vector("full", 3), TensorSpec::new("half", [2, 3], Use::Table), vector("brain", 2)]
 }
 
 /// A plan for tests: what it is told.
-struct Fixed(Vec<TensorSpec>);
+struct Fixed(Vec<TensorSpec>, Target);
+
+/// What the tests of floats read for.
+const FLOATS: Target = Target::Candle;
+const CPU: Target = Target::Cpu { int8: false };
+const INT8: Target = Target::Cpu { int8: true };
 
 impl Choose for Fixed {
-    fn choose(&mut self, _: &Header) -> Result<Vec<TensorSpec>> {
-        Ok(std::mem::take(&mut self.0))
+    fn choose(&mut self, _: &Header) -> Result<Wish> {
+        Ok(Wish { specs: std::mem::take(&mut self.0), target: self.1 })
     }
 
     fn describe(&self) -> Stored {
@@ -38,7 +47,11 @@ impl Choose for Fixed {
 }
 
 fn read(file: &[u8], piece: usize, specs: Vec<TensorSpec>) -> Result<Weights> {
-    let mut reader = Reader::new(Fixed(specs));
+    read_for(FLOATS, file, piece, specs)
+}
+
+fn read_for(target: Target, file: &[u8], piece: usize, specs: Vec<TensorSpec>) -> Result<Weights> {
+    let mut reader = Reader::new(Fixed(specs, target));
     reader.set_size(file.len() as u64)?;
     for piece in file.chunks(piece) {
         reader.push(piece)?;
@@ -61,7 +74,10 @@ fn read_wanted(file: &[u8], reader: &mut Reader<Fixed>) -> Result<Vec<Range<u64>
 }
 
 fn values(weights: &mut Weights, name: &str) -> Vec<f32> {
-    weights.take(name, &Device::Cpu).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    match weights.take(name).unwrap() {
+        Value::Floats(values) => values,
+        _ => panic!("{name} is not of floats"),
+    }
 }
 
 #[test]
@@ -91,12 +107,12 @@ fn every_cut_is_an_error_and_every_surplus_too() {
 #[test]
 fn reading_can_end_with_the_last_tensor_that_is_wanted() {
     let file = file();
-    let mut reader = Reader::new(Fixed(vec![TensorSpec::new("full", [3])]));
+    let mut reader = Reader::new(Fixed(vec![vector("full", 3)], FLOATS));
     let enough = file.iter().position(|byte| reader.push(&[*byte]).is_ok() && reader.wanted().is_none()).unwrap();
     assert!(enough + 1 < file.len());
     assert_eq!(reader.left(), Some(0));
     assert_eq!(values(&mut reader.finish().unwrap().1, "full"), [1.0, -2.5, 3.25]);
-    let mut reader = Reader::new(Fixed(vec![TensorSpec::new("full", [3])]));
+    let mut reader = Reader::new(Fixed(vec![vector("full", 3)], FLOATS));
     reader.push(&file[..enough]).unwrap();
     let error = reader.finish().err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Weights);
@@ -118,7 +134,7 @@ fn wide_file() -> Vec<u8> {
 #[test]
 fn ranges_leave_out_what_is_not_wanted() {
     let file = wide_file();
-    let mut reader = Reader::new(Fixed(vec![TensorSpec::new("c", [2]), TensorSpec::new("a", [2])]));
+    let mut reader = Reader::new(Fixed(vec![vector("c", 2), vector("a", 2)], FLOATS));
     let ranges = read_wanted(&file, &mut reader).unwrap();
     let mut weights = reader.finish().unwrap().1;
     assert_eq!((values(&mut weights, "a"), values(&mut weights, "c")), (vec![1.0, 2.0], vec![3.0, 4.0]));
@@ -131,13 +147,13 @@ fn ranges_leave_out_what_is_not_wanted() {
 fn what_is_wanted_can_not_be_left_out() {
     let file = wide_file();
     for (at, kind) in [(file.len() - 4, ErrorKind::InvalidArgument), (20, ErrorKind::InvalidArgument)] {
-        let mut reader = Reader::new(Fixed(vec![TensorSpec::new("c", [2])]));
+        let mut reader = Reader::new(Fixed(vec![vector("c", 2)], FLOATS));
         reader.push(&file[..1000]).unwrap();
         let error = reader.push_at(at as u64, &file[at..at + 4]).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(reader.push(&[]).is_err() && reader.wanted().is_none() && reader.finish().is_err());
     }
-    let mut reader = Reader::new(Fixed(vec![TensorSpec::new("a", [2])]));
+    let mut reader = Reader::new(Fixed(vec![vector("a", 2)], FLOATS));
     assert!(reader.push_at(1, &file[1..]).is_err());
 }
 
@@ -153,24 +169,24 @@ fn layer() -> (Vec<f32>, Vec<u8>) {
     (weight, safetensors::serialize(tensors, None).unwrap())
 }
 
-fn layer_specs(packing: Option<Packing>) -> Vec<TensorSpec> {
-    vec![TensorSpec::new("weight", [12, 32]).packed(packing, Some(Rotation::On)), TensorSpec::new("bias", [12])]
+fn layer_specs() -> Vec<TensorSpec> {
+    vec![TensorSpec::new("weight", [12, 32], Use::Hidden), vector("bias", 12)]
 }
 
-/// The file that a recording of `file` becomes, read in pieces of `piece` bytes.
-fn recorded(
+/// The file that a recording of `file`, read for `target`, becomes.
+fn recorded_for(
+    target: Target,
     file: &[u8],
     piece: usize,
-    kept: Kept,
-    specs: Vec<TensorSpec>,
+    into: Option<Format>,
     files: Vec<(&'static str, Vec<u8>)>,
 ) -> Vec<u8> {
-    let mut reader = Reader::new(Fixed(specs));
-    reader.record(kept, files);
+    let mut reader = Reader::new(Fixed(layer_specs(), target));
+    reader.record(into, files);
     let mut data = Vec::new();
     for piece in file.chunks(piece) {
         reader.push(piece).unwrap();
-        data.extend(reader.recorder().map(Recorder::take).unwrap_or_default());
+        data.extend(reader.take_recorded());
     }
     let Recorded { header, checksum } = reader.finish_recording().unwrap().unwrap();
     let whole = [header, data].concat();
@@ -181,41 +197,59 @@ fn recorded(
 #[test]
 fn a_recording_is_a_file_that_reads_the_same() {
     let (weight, file) = layer();
-    let int8 = Some(Packing::Int8(Rotation::On));
     for piece in [1, 7, 1000, file.len()] {
-        let copy = recorded(&file, piece, Kept::AsLoaded, layer_specs(None), Vec::new());
-        let mut weights = read(&copy, 11, layer_specs(None)).unwrap();
+        let copy = recorded_for(FLOATS, &file, piece, None, Vec::new());
+        let mut weights = read(&copy, 11, layer_specs()).unwrap();
         assert_eq!(values(&mut weights, "weight"), weight);
         assert_eq!(values(&mut weights, "bias"), (0..12).map(|i| i as f32).collect::<Vec<_>>());
 
-        let small = recorded(&file, piece, Kept::AsLoaded, layer_specs(int8), Vec::new());
-        let float = Some(Packing::F32);
-        assert_eq!(small, recorded(&file, 64, Kept::Int8, layer_specs(float), Vec::new()), "packed in 8 bits or not");
-        let only: Vec<_> = layer_specs(None).into_iter().map(TensorSpec::only_recorded).collect();
-        assert_eq!(small, recorded(&file, piece, Kept::Int8, only, Vec::new()), "kept or not");
-        // And a recording of the recording is the recording.
-        for packing in [int8, None, float] {
-            assert_eq!(small, recorded(&small, piece, Kept::AsLoaded, layer_specs(packing), Vec::new()));
+        let small = recorded_for(INT8, &file, piece, None, Vec::new());
+        for target in [CPU, INT8, FLOATS, Target::Recording] {
+            let into_int8 = recorded_for(target, &file, 64, Some(Format::Int8), Vec::new());
+            assert_eq!(small, into_int8, "packed in 8 bits or not, kept or not: {target:?}");
+            // And a recording of the recording is the recording.
+            assert_eq!(small, recorded_for(target, &small, piece, None, Vec::new()), "{target:?}");
         }
-        let mut weights = read(&small, piece, layer_specs(None)).unwrap();
+        let mut weights = read(&small, piece, layer_specs()).unwrap();
         let most = values(&mut weights, "weight").iter().zip(&weight).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(most > 0.0 && most < 0.05, "{most}");
-        assert!(read(&small, piece, layer_specs(int8)).unwrap().take_packed("weight").is_ok());
-        assert!(read(&small, piece, layer_specs(Some(Packing::F32))).unwrap().take_packed("weight").is_ok());
+        for target in [CPU, INT8] {
+            let mut weights = read_for(target, &small, piece, layer_specs()).unwrap();
+            assert!(matches!(weights.take("weight").unwrap(), Value::Packed(_)));
+            assert!(weights.take("weight").is_err(), "it is gone");
+        }
+    }
+}
+
+/// The steps may stand before the rows, as other programs write them.
+#[test]
+fn steps_that_come_first_are_kept_for_their_rows() {
+    let small = recorded_for(INT8, &layer().1, 64, None, Vec::new());
+    let tensors = safetensors::SafeTensors::deserialize(&small).unwrap();
+    // By type, from the largest.
+    let sorted = safetensors::serialize(tensors.iter(), None).unwrap();
+    let header = std::str::from_utf8(&sorted[8..300]).unwrap();
+    assert!(header.find("weight_step").unwrap() < header.find("\"weight\"").unwrap(), "{header}");
+    for piece in [5, sorted.len()] {
+        assert_eq!(
+            values(&mut read(&sorted, piece, layer_specs()).unwrap(), "weight"),
+            values(&mut read(&small, piece, layer_specs()).unwrap(), "weight")
+        );
+        assert!(read_for(INT8, &sorted, piece, layer_specs()).is_ok());
     }
 }
 
 #[test]
 fn half_precision_refuses_what_does_not_fit() {
     let (weight, file) = layer();
-    let half = recorded(&file, 99, Kept::F16, layer_specs(None), Vec::new());
+    let half = recorded_for(FLOATS, &file, 99, Some(Format::F16), Vec::new());
     let expected: Vec<f32> = weight.iter().map(|v| f16::from_f32(*v).to_f32()).collect();
-    assert_eq!(values(&mut read(&half, 99, layer_specs(None)).unwrap(), "weight"), expected);
+    assert_eq!(values(&mut read(&half, 99, layer_specs()).unwrap(), "weight"), expected);
 
     let large = 1e5f32.to_le_bytes();
     let file = safetensors::serialize([("w", TensorView::new(Dtype::F32, vec![1], &large).unwrap())], None).unwrap();
-    let mut reader = Reader::new(Fixed(vec![TensorSpec::new("w", [1])]));
-    reader.record(Kept::F16, Vec::new());
+    let mut reader = Reader::new(Fixed(vec![vector("w", 1)], FLOATS));
+    reader.record(Some(Format::F16), Vec::new());
     let error = reader.push(&file).unwrap_err().to_string();
     assert!(error.contains("tensor w") && error.contains("100000"), "{error}");
 }
@@ -224,20 +258,21 @@ fn half_precision_refuses_what_does_not_fit() {
 fn a_recording_carries_files_along_and_says_what_it_is() {
     let (_, file) = layer();
     let files = vec![("vocab.json", b"{}".to_vec()), ("merges.txt", Vec::new())];
-    let copy = recorded(&file, 64, Kept::AsLoaded, layer_specs(None), files);
+    let copy = recorded_for(FLOATS, &file, 64, None, files);
     let (len, metadata) = safetensors::SafeTensors::read_metadata(&copy).unwrap();
     assert_eq!((len + 8) % 8, 0);
     assert_eq!(metadata.metadata().as_ref().unwrap()["clip_vision.source"], "a \"test\"");
-    let specs = [layer_specs(None), vec![TensorSpec::file("vocab.json"), TensorSpec::file("merges.txt")]].concat();
+    let specs = [layer_specs(), ["vocab.json", "merges.txt"].map(|name| TensorSpec::new(name, [], Use::File)).to_vec()]
+        .concat();
     let mut weights = read(&copy, 3, specs).unwrap();
     assert_eq!(weights.take_file("vocab.json").unwrap(), b"{}");
     assert_eq!(weights.take_file("merges.txt").unwrap(), b"");
 
     struct Look;
     impl Choose for Look {
-        fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
+        fn choose(&mut self, header: &Header) -> Result<Wish> {
             assert_eq!(header.stored().unwrap().precision, "f32");
-            Ok(Vec::new())
+            Ok(Wish { specs: Vec::new(), target: Target::Recording })
         }
         fn describe(&self) -> Stored {
             Stored::default()
@@ -255,13 +290,13 @@ fn rows_in_8_bits_need_their_steps_and_a_layer() {
     let rows = [1u8; 64];
     let steps = [0u8; 8];
     let view = |dtype, shape: &[usize], data| TensorView::new(dtype, shape.to_vec(), data).unwrap();
-    let spec = || TensorSpec::new("w", [2, 32]).packed(Some(Packing::Int8(Rotation::On)), Some(Rotation::On));
+    let spec = || TensorSpec::new("w", [2, 32], Use::Hidden);
     let file = |steps: TensorView<'_>| {
         safetensors::serialize([("w", view(Dtype::I8, &[2, 32], &rows)), ("w_step", steps)], None).unwrap()
     };
     let good = file(view(Dtype::F32, &[2], &steps));
-    assert!(read(&good, 5, vec![spec()]).unwrap().take_packed("w").is_ok());
-    let error = read(&good, 5, vec![TensorSpec::new("w", [2, 32])]).err().unwrap().to_string();
+    assert!(matches!(read_for(INT8, &good, 5, vec![spec()]).unwrap().take("w").unwrap(), Value::Packed(_)));
+    let error = read(&good, 5, vec![TensorSpec::new("w", [2, 32], Use::Table)]).err().unwrap().to_string();
     assert!(error.contains("w is I8"), "{error}");
     let half = file(view(Dtype::F16, &[4], &steps));
     assert!(read(&half, 5, vec![spec()]).err().unwrap().to_string().contains("w_step is F16"));
@@ -277,9 +312,9 @@ fn several_files_are_read_one_after_the_other() {
     };
     let files = [("w-1", one("a", 1.0)), ("w-2", one("b", 2.0)), ("w-3", one("c", 3.0))];
     let index = br#"{"metadata":{},"weight_map":{"a":"w-1","b":"w-2","c":"w-3"}}"#;
-    let wanted = || Fixed(vec![TensorSpec::new("c", [1]), TensorSpec::new("a", [1])]);
+    let wanted = || Fixed(vec![vector("c", 1), vector("a", 1)], FLOATS);
     let mut reader = Reader::new(wanted());
-    reader.record(Kept::AsLoaded, Vec::new());
+    reader.record(None, Vec::new());
     reader.set_index(index).unwrap();
     let mut asked = Vec::new();
     loop {
@@ -291,7 +326,7 @@ fn several_files_are_read_one_after_the_other() {
         }
     }
     assert_eq!(asked, ["w-1", "w-3"]);
-    let data = reader.recorder().unwrap().take();
+    let data = reader.take_recorded();
     let copy = [reader.finish_recording().unwrap().unwrap().header, data].concat();
     for mut weights in [reader.finish().unwrap().1, read(&copy, 9, wanted().0).unwrap()] {
         assert_eq!((values(&mut weights, "a"), values(&mut weights, "c")), (vec![1.0], vec![3.0]));
@@ -316,11 +351,11 @@ fn errors_name_the_tensor() {
         safetensors::serialize([("w", TensorView::new(Dtype::F32, vec![2], &nan).unwrap())], None).unwrap();
     let file = file();
     let cases: [(&[u8], TensorSpec, &[&str]); 5] = [
-        (&file, TensorSpec::new("absent", [1]), &["no tensor absent"]),
-        (&file, TensorSpec::new("half", [3, 2]), &["half", "[2, 3]", "[3, 2]"]),
-        (&file, TensorSpec::new("ids", [4]), &["ids", "I64"]),
-        (&not_finite, TensorSpec::new("w", [2]), &["tensor w", "value 1 is NaN"]),
-        (b"<!doctype html><html>", TensorSpec::new("w", [2]), &["HTML"]),
+        (&file, vector("absent", 1), &["no tensor absent"]),
+        (&file, TensorSpec::new("half", [3, 2], Use::Table), &["half", "[2, 3]", "[3, 2]"]),
+        (&file, vector("ids", 4), &["ids", "I64"]),
+        (&not_finite, vector("w", 2), &["tensor w", "value 1 is NaN"]),
+        (b"<!doctype html><html>", vector("w", 2), &["HTML"]),
     ];
     for (file, spec, parts) in cases {
         let error = read(file, 3, vec![spec]).err().unwrap().to_string();
@@ -339,6 +374,6 @@ fn a_header_that_lies_is_refused() {
         vec![0xff; 32],
     ];
     for file in cases {
-        assert!(read(&file, 4, vec![TensorSpec::new("w", [2])]).is_err(), "{file:?}");
+        assert!(read(&file, 4, vec![vector("w", 2)]).is_err(), "{file:?}");
     }
 }

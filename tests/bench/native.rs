@@ -33,7 +33,7 @@ enum Contender {
 impl Contender {
     fn load(kind: &str, model: &Path) -> Result<Self> {
         let ours = |precision| -> Result<Self> {
-            let options = Options { precision, ..Options::default() };
+            let options = Options::default().precision(precision);
             Ok(Self::ClipVision(Box::new(ClipVision::from_dir(model, options)?)))
         };
         match kind {

@@ -23,13 +23,6 @@ const embed = (page: import("@playwright/test").Page, url: string, options: obje
     { model: MODEL, url, options },
   );
 
-test("AVIF goes through the browser's decoder", async ({ page }) => {
-  const answer = await embed(page, "/golden/foreign/photo.avif", {});
-  expect(answer).toMatchObject({ decoder: "browser", width: 160, height: 120 });
-  expect(cosine(answer.embedding, golden("rgb-photo.png"))).toBeGreaterThanOrEqual(0.99);
-  expect(await embed(page, "/golden/foreign/photo.avif", { decoder: "rust" })).toMatchObject({ code: "unsupported-format" });
-});
-
 test("the browser decodes what Rust could, where it is asked to", async ({ page }) => {
   const lossless = await embed(page, "/golden/images/rgb-photo.png", { decoder: "browser" });
   expect(lossless).toMatchObject({ decoder: "browser", width: 160, height: 120 });

@@ -1,10 +1,10 @@
 /** Wrong inputs: each a clear error with its code, and nothing lost, since the next call works. */
 
 import type { Page } from "@playwright/test";
+import { MODEL } from "./both/tab.ts";
+import { coded, testWorker } from "./both/worker.ts";
 import { Safetensors, modelFile } from "./golden.ts";
 import { expect, open, test } from "./test.ts";
-
-const MODEL = "odd-widths";
 
 interface Failure {
   name: string;
@@ -28,81 +28,9 @@ const loadFailure = (page: Page, source: string, options: object = {}): Promise<
     { source, options },
   );
 
-const coded = (code: string, message: RegExp) => ({
-  name: "ClipVisionError",
-  isError: true,
-  code,
-  message: expect.stringMatching(message) as unknown,
-});
+testWorker(test);
 
 test.describe("photos", () => {
-  const cases: [string, string, string, RegExp][] = [
-    ["not an image", "/golden/broken/not-an-image.jpg", "unsupported-format", /./],
-    ["a page in a picture's name", "/golden/broken/page.png", "fetch", /HTML page/],
-    ["an empty file", "/golden/broken/empty.jpg", "unsupported-format", /empty|0 bytes|no bytes/i],
-    ["a truncated JPEG", "/golden/broken/truncated.jpg", "decode", /./],
-    ["a truncated PNG", "/golden/broken/truncated.png", "decode", /./],
-    ["a JPEG cut off in its header", "/golden/broken/truncated-header.jpg", "decode", /./],
-    ["a PNG cut off in its header", "/golden/broken/truncated-header.png", "decode", /./],
-    ["an address where nothing is", "/golden/images/nothing.png", "fetch", /nothing\.png answered 404/],
-    ["an HTML page", "/page/golden/images/rgb-photo.png", "fetch", /HTML page/],
-    ["a connection that breaks", "/cut/500/golden/images/rgb-photo.png", "fetch", /broke|Could not fetch/],
-    ["no address", "http://", "invalid-argument", /no URL/],
-  ];
-
-  test("are refused with a code, and the next is embedded", async ({ page }) => {
-    const failures = await page.evaluate(
-      async ({ model, photos }) => {
-        const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
-        const all: unknown[] = [];
-        for (const photo of photos) {
-          try {
-            await clip.embed(photo);
-            all.push("embedded");
-          } catch (error) {
-            const { name, message, code } = error as InstanceType<typeof clipVision.ClipVisionError>;
-            all.push({ name, message, code, isError: error instanceof clipVision.ClipVisionError });
-          }
-          await clip.embed("/golden/images/rgb-1x1.png");
-        }
-        clip.close();
-        return all;
-      },
-      { model: MODEL, photos: cases.map(([, photo]) => photo) },
-    );
-    for (const [index, [what, , code, message]] of cases.entries()) {
-      expect.soft(failures[index], what).toEqual(coded(code, message));
-    }
-  });
-
-  test("of another server are read if it allows that", async ({ page, serve }) => {
-    const [shared, closed] = [await serve({ shared: true }), await serve()];
-    const answers = await page.evaluate(
-      async ({ model, open, shut }) => {
-        const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
-        const image = new Image();
-        image.src = shut;
-        const answers = [];
-        for (const photo of [open, shut, image]) {
-          answers.push(
-            await clip.embed(photo).then(
-              ({ length }) => length,
-              ({ code, message }) => ({ code, message }),
-            ),
-          );
-        }
-        clip.close();
-        return answers;
-      },
-      { model: MODEL, open: `${shared.url}golden/images/rgb.bmp`, shut: `${closed.url}golden/images/rgb-1x1.png` },
-    );
-    expect(answers).toEqual([
-      37,
-      { code: "fetch", message: expect.stringMatching(/rgb-1x1\.png.*CORS/) },
-      { code: "fetch", message: expect.stringMatching(/another server.*crossorigin/) },
-    ]);
-  });
-
   test("over the limit are too large", async ({ page }) => {
     const answer = await page.evaluate(async (model) => {
       const clip = await clipVision.ClipVision.load(`/golden/models/${model}`, { maxPixels: 1000 });

@@ -1,42 +1,14 @@
 /** Every build of the engine, with and without threads: which one a page gets, and that all of them compute the same. */
 
-import { existsSync } from "node:fs";
+import { FLAVOURS, testChoice } from "./both/flavours.ts";
+import { MODEL } from "./both/tab.ts";
 import { expected, images, maxDifference } from "./golden.ts";
 import { heavyConfig, heavyWeights } from "./heavy_model.ts";
 import { expect, open, test } from "./test.ts";
 
-const MODEL = "odd-widths";
 const FILES = images.filter(({ lossy }) => !lossy).slice(0, 8).map(({ file }) => file);
-/** From the best to the baseline. CLIP_VISION_QUICK builds fewer: the others are skipped. */
-const FLAVOURS = [
-  { name: "relaxed-threads", simd: "relaxed", threads: true },
-  { name: "simd-threads", simd: "simd128", threads: true },
-  { name: "relaxed", simd: "relaxed", threads: false },
-  { name: "simd", simd: "simd128", threads: false },
-].map((flavour) => ({
-  ...flavour,
-  built: existsSync(new URL(`../../dist/wasm/${flavour.name}/clip_vision_bg.wasm`, import.meta.url)),
-}));
 
-const wasmFiles = (requests: string[]): string[] => requests.filter((path) => path.endsWith(".wasm"));
-
-for (const isolated of [true, false]) {
-  test(`a page that is ${isolated ? "" : "not "}isolated gets the best build for it, and no other`, async ({ page, serve }) => {
-    const server = await serve({ isolated });
-    await open(page, server);
-    const { info, cores, isolation } = await page.evaluate(async (model) => {
-      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
-      const { info } = clip;
-      clip.close();
-      return { info, cores: navigator.hardwareConcurrency, isolation: crossOriginIsolated };
-    }, MODEL);
-    expect(isolation).toBe(isolated);
-    const threads = isolated ? Math.min(Math.max(cores - 1, 1), 8) : 1;
-    const best = FLAVOURS.find((flavour) => flavour.built && flavour.threads === threads > 1)!;
-    expect(info).toMatchObject({ simd: best.simd, threads });
-    expect(wasmFiles(server.requests)).toEqual([`/dist/wasm/${best.name}/clip_vision_bg.wasm`]);
-  });
-}
+testChoice(test);
 
 for (const { name, simd, threads, built } of FLAVOURS) {
   for (const precision of ["f32", "int8"] as const) {

@@ -1,2 +1,4 @@
 /** What `fixtures/boot.js` gives the page: the package itself. */
 declare var clipVision: typeof import("clip-vision");
+/** The model that every `tab` has loaded (both/tab.ts). */
+declare var clip: import("clip-vision").ClipVision;

@@ -1,32 +1,11 @@
 /** Every golden picture through every golden model: what the page gets is what Python computed. */
 
-import { cosine, expected, images, maxDifference, models } from "./golden.ts";
+import { testEmbeddings } from "./both/embeddings.ts";
+import { expected, images, maxDifference, models } from "./golden.ts";
 import { expect, test } from "./test.ts";
 
 for (const model of models) {
-  test(`${model}: embeddings equal transformers'`, async ({ page }) => {
-    const files = images.map(({ file }) => file);
-    const embeddings = await page.evaluate(
-      async ({ model, files }) => {
-        const clip = await clipVision.ClipVision.load(`./golden/models/${model}`);
-        const all: (number[] | string)[] = [];
-        for await (const { embedding, error } of clip.embedMany(files.map((file) => `/golden/images/${file}`))) {
-          all.push(error ? `${error.code}: ${error.message}` : Array.from(embedding));
-        }
-        clip.close();
-        return all;
-      },
-      { model, files },
-    );
-    const golden = expected(model);
-    for (const [index, { file, lossy }] of images.entries()) {
-      const embedding = embeddings[index]!;
-      const python = golden.values(`embedding/${file}`)!;
-      expect(embedding, file).toBeInstanceOf(Array);
-      expect(cosine(embedding as number[], python), `${file}: cosine`).toBeGreaterThanOrEqual(0.9999);
-      if (!lossy) expect(maxDifference(embedding as number[], python), `${file}: difference`).toBeLessThanOrEqual(1e-4);
-    }
-  });
+  testEmbeddings(test, model);
 
   test(`${model}: pixel tensors equal transformers'`, async ({ page }) => {
     const golden = expected(model);

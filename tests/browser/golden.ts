@@ -2,6 +2,8 @@
 
 import { readFileSync, readdirSync } from "node:fs";
 
+export { cosine } from "../bench/lib/statistics.mjs";
+
 const folder = new URL("../golden/", import.meta.url);
 const read = (file: string): Buffer => readFileSync(new URL(file, folder));
 
@@ -18,7 +20,7 @@ export const images = (JSON.parse(read("images.json").toString()) as { images: G
 export const translucentImages = images.filter(({ file, alpha, lossy }) => alpha && !lossy && !file.endsWith(".gif"));
 export const models = readdirSync(new URL("models/", folder)).sort();
 
-interface TensorEntry {
+export interface TensorEntry {
   dtype: string;
   shape: number[];
   data_offsets: [number, number];
@@ -56,11 +58,16 @@ export class Safetensors {
 
   /** The whole file. */
   toBytes(): Buffer {
-    const header = Buffer.from(JSON.stringify(Object.fromEntries(this.entries)));
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(header.byteLength));
-    return Buffer.concat([length, header, this.data]);
+    return safetensors(Object.fromEntries(this.entries), this.data);
   }
+}
+
+/** A safetensors file of its parts. */
+export function safetensors(entries: Record<string, TensorEntry>, data: Uint8Array): Buffer {
+  const header = Buffer.from(JSON.stringify(entries));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.byteLength));
+  return Buffer.concat([length, header, data]);
 }
 
 /** What Python computed with a model. */
@@ -71,16 +78,6 @@ export const modelFile = (model: string, file: string): Buffer => read(`models/$
 
 /** A picture's file. */
 export const imageFile = (file: string): Buffer => read(`images/${file}`);
-
-export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [ab, aa, bb] = [0, 0, 0];
-  for (let i = 0; i < a.length; i += 1) {
-    ab += a[i]! * b[i]!;
-    aa += a[i]! ** 2;
-    bb += b[i]! ** 2;
-  }
-  return ab / Math.sqrt(aa * bb);
-}
 
 export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Infinity;

@@ -1,5 +1,7 @@
 /** A model of random weights that is large enough to keep a worker busy for a while: no golden, only work. */
 
+import { safetensors, type TensorEntry } from "./golden.ts";
+
 const HIDDEN = 384;
 const MLP = 4 * HIDDEN;
 const LAYERS = 8;
@@ -44,7 +46,7 @@ const linear = (name: string, to: number, from: number): [string, number[]][] =>
 
 /** `model.safetensors`: some 58 MB. */
 export function heavyWeights(): Buffer {
-  const header: Record<string, unknown> = {};
+  const header: Record<string, TensorEntry> = {};
   let offset = 0;
   const tensors = shapes();
   for (const [name, shape] of tensors) {
@@ -57,8 +59,5 @@ export function heavyWeights(): Buffer {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     data[i] = (state / 2 ** 32 - 0.5) * 0.1;
   }
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(json.byteLength));
-  return Buffer.concat([length, json, Buffer.from(data.buffer)]);
+  return safetensors(header, new Uint8Array(data.buffer));
 }

@@ -1,39 +1,11 @@
-/** Every kind of photo: the same picture, so the same embedding, and the caller's objects are left as they were. */
+/** The inputs in Chromium, and what only it is asked. */
 
-import type { Page } from "@playwright/test";
-import { cosine, expected, images, maxDifference, translucentImages } from "./golden.ts";
-import { DECODERS, type PhotoKind } from "./photo_kinds.ts";
+import { cosine, maxDifference } from "./golden.ts";
+import { embedAs, FILE, golden, testInputs } from "./both/inputs.ts";
+import { MODEL } from "./both/tab.ts";
 import { expect, test } from "./test.ts";
 
-const FILE = "rgb-photo.png"; // opaque and lossless: a browser decodes it to the same bytes
-const MODEL = "odd-widths";
-const golden = expected(MODEL).values(`embedding/${FILE}`)!;
-
-/** Makes a photo in the page, in the named way, and embeds it. */
-async function embedAs(page: Page, kind: PhotoKind) {
-  return page.evaluate(
-    async ({ kind, model, url, makers }) => {
-      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
-      const make = (await import(makers)) as typeof import("./fixtures/photos.js");
-      const { photo, options } = await make.photos[kind]!(url);
-      const { embedding, ...rest } = await clip.embed(photo as Blob, { ...options, details: true });
-      clip.close();
-      return { ...rest, embedding: Array.from(embedding), intact: make.isIntact(photo) };
-    },
-    { kind, model: MODEL, url: `/golden/images/${FILE}`, makers: "/fixtures/photos.js" },
-  );
-}
-
-for (const [kind, decoder] of Object.entries(DECODERS)) {
-  test(kind, async ({ page }) => {
-    const answer = await embedAs(page, kind as PhotoKind);
-    expect(answer).toMatchObject({ width: 160, height: 120, decoder, intact: !kind.includes("may move") });
-    expect(cosine(answer.embedding, golden)).toBeGreaterThanOrEqual(0.9999);
-    expect(maxDifference(answer.embedding, golden)).toBeLessThanOrEqual(1e-4);
-    for (const value of Object.values(answer.timings)) expect(value).toBeGreaterThanOrEqual(0);
-    expect(answer.timings.forward).toBeGreaterThan(0);
-  });
-}
+testInputs(test, 0.9999);
 
 test("an SVG at an address that only the application's fetch can read", async ({ page }) => {
   const answer = await page.evaluate(async (model) => {
@@ -48,100 +20,13 @@ test("an SVG at an address that only the application's fetch can read", async ({
   expect(answer).toEqual({ decoder: "browser", width: 30, height: 20 });
 });
 
-test("a <canvas> of wide gamut", async ({ page }) => {
-  const { embedding } = await embedAs(page, "a <canvas> of wide gamut" as PhotoKind);
-  expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.999); // to the other colours and back, in 8 bits
+test("timings are those of a computation", async ({ tab }) => {
+  expect((await embedAs(tab, "a File")).timings.forward).toBeGreaterThan(0);
 });
 
-/** Embeds each of a fixture's pictures, or says with which code it was refused. */
-const embedEach = (page: Page, kinds: "upright" | "translucent" | "multiplied" | "hopeless", file = FILE, options = {}) =>
-  page.evaluate(
-    async ({ model, kinds, url, options, fixtures }) => {
-      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`, options);
-      const make = (await import(fixtures)) as typeof import("./fixtures/photos.js");
-      const all: Record<string, { embedding: number[]; width: number; height: number } | string> = {};
-      for (const [kind, photoOf] of Object.entries(make[kinds])) {
-        const photo = (await photoOf(url)) as Blob;
-        all[kind] = await clip.embed(photo, { details: true }).then(
-          ({ embedding, width, height }) => ({ embedding: Array.from(embedding), width, height }),
-          ({ code, name }) => `${name} ${code}`,
-        );
-      }
-      clip.close();
-      return all;
-    },
-    { model: MODEL, kinds, url: `/golden/images/${file}`, options, fixtures: "/fixtures/photos.js" },
-  );
-
-test("pictures that lie on their side are upright, whoever decodes them", async ({ page }) => {
-  for (const file of ["exif-6.jpg", "exif-3.jpg"]) {
-    const python = expected(MODEL).values(`embedding/${file}`)!;
-    const { width, height } = images.find((image) => image.file === file)!;
-    for (const [kind, answer] of Object.entries(await embedEach(page, "upright", file))) {
-      expect(answer, `${kind} of ${file}`).toMatchObject({ width, height });
-      expect(cosine((answer as { embedding: number[] }).embedding, python), `${kind} of ${file}`).toBeGreaterThanOrEqual(0.999);
-    }
-  }
-});
-
-test("of pictures that are not opaque the colours count as they are stored, as in Python", async ({ page }) => {
-  expect(translucentImages.length).toBeGreaterThan(1);
-  for (const { file } of translucentImages) {
-    const python = expected(MODEL).values(`embedding/${file}`)!;
-    for (const [kind, answer] of Object.entries(await embedEach(page, "translucent", file))) {
-      expect.soft(maxDifference((answer as { embedding: number[] }).embedding, python), `${kind} of ${file}`).toBeLessThanOrEqual(1e-4);
-    }
-  }
-});
-
-test("of pictures that a canvas keeps, the colours are those of the canvas's PNG", async ({ page }) => {
-  for (const { file } of translucentImages) {
-    const { "a canvas as PNG": reference, ...answers } = await embedEach(page, "multiplied", file);
-    for (const [kind, answer] of Object.entries(answers)) {
-      const same = cosine((answer as { embedding: number[] }).embedding, (reference as { embedding: number[] }).embedding);
-      expect.soft(same, `${kind} of ${file}`).toBeGreaterThanOrEqual(0.9999);
-    }
-  }
-});
-
-test("over a background all pictures that are not opaque are the same, whatever keeps them", async ({ page }) => {
-  for (const [background, other] of [[[255, 255, 255], [0, 0, 0]], [[250, 40, 90], [255, 255, 255]]]) {
-    const whole = await embedEach(page, "translucent", "rgba.png", { background });
-    const answers = { ...whole, ...(await embedEach(page, "multiplied", "rgba.png", { background })) };
-    const reference = (answers["a File"] as { embedding: number[] }).embedding;
-    for (const [kind, answer] of Object.entries(answers)) {
-      expect.soft(cosine((answer as { embedding: number[] }).embedding, reference), kind).toBeGreaterThanOrEqual(0.999);
-    }
-    const others = await embedEach(page, "translucent", "rgba.png", { background: other });
-    expect(cosine((others["a File"] as { embedding: number[] }).embedding, reference)).toBeLessThan(0.99);
-  }
-});
-
-test("what has no picture is refused with a code", async ({ page }) => {
-  const answers = await embedEach(page, "hopeless");
-  for (const [kind, answer] of Object.entries(answers)) {
-    const code = /<img> that/.test(kind) ? "decode" : "invalid-argument";
-    expect.soft(answer, kind).toBe(`ClipVisionError ${code}`);
-  }
-});
-
-test("a <video>", async ({ page }) => {
-  const { embedding, decoder } = await embedAs(page, "a <video>" as PhotoKind);
-  expect(decoder).toBe("browser");
-  expect(cosine(embedding, golden)).toBeGreaterThanOrEqual(0.99); // its colours went through YUV
-});
-
-test("gray pixels", async ({ page }) => {
-  const shapes = await page.evaluate(async (model) => {
-    const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
-    const gray = Uint8Array.from({ length: 40 * 30 }, (_, index) => index % 251);
-    const rgb = Uint8Array.from({ length: 40 * 30 * 3 }, (_, index) => Math.floor(index / 3) % 251);
-    const one = await clip.tensor({ data: gray, width: 40, height: 30, channels: 1 });
-    const three = await clip.tensor({ data: rgb, width: 40, height: 30, channels: 3 });
-    clip.close();
-    return [Array.from(one.data), Array.from(three.data)];
-  }, MODEL);
-  expect(shapes[0]).toEqual(shapes[1]);
+test("a <canvas> of wide gamut", async ({ tab }) => {
+  const { embedding } = await embedAs(tab, "a <canvas> of wide gamut");
+  expect(cosine(embedding, golden())).toBeGreaterThanOrEqual(0.999); // to the other colours and back, in 8 bits
 });
 
 test("what is transferred is gone, what is not stays", async ({ page }) => {
@@ -160,7 +45,7 @@ test("what is transferred is gone, what is not stays", async ({ page }) => {
   expect(lengths).toEqual([true, 0, true]);
 });
 
-test("a format that only the browser decodes", async ({ page }) => {
+test("a format that has no signature of its own, which only the browser decodes", async ({ page }) => {
   const answer = await page.evaluate(async (model) => {
     const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
     // A Windows icon around a picture of 16 x 16 in one colour.

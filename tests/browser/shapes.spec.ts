@@ -29,7 +29,7 @@ for (const precision of ["f32", "int8"] as const) {
         }
         const nearest = async (text: string): Promise<number> => {
           const query = await clip.embedText(text);
-          const cosines = photos.map((photo) => photo.reduce((sum, value, index) => sum + value * query[index]!, 0));
+          const cosines = photos.map((photo) => clipVision.cosineSimilarity(photo, query));
           return cosines.indexOf(Math.max(...cosines));
         };
         const results: number[] = [];

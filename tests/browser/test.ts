@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { expect, type Page } from "@playwright/test";
+import { tabOf, type Tab } from "./both/tab.ts";
 import { CHROME } from "./chrome.ts";
 import { test as base } from "./served.ts";
 import type { TestServer } from "./server.ts";
@@ -9,6 +10,10 @@ import type { TestServer } from "./server.ts";
 interface Fixtures {
   /** Skips where there is no browser: what can't run has not passed. */
   browserIsThere: void;
+  /** The page, with a model in it, for the tests of both browsers. */
+  tab: Tab;
+  /** Leads the page to another server. */
+  openTab: (server: TestServer) => Promise<Tab>;
 }
 
 export const test = base.extend<Fixtures>({
@@ -26,6 +31,12 @@ export const test = base.extend<Fixtures>({
     await use(page);
     expect(complaints, "what the page threw and nobody caught").toEqual([]);
   },
+  tab: async ({ page }, use) => use(await tabOf(page)),
+  openTab: async ({ page }, use) =>
+    use(async (server) => {
+      await open(page, server);
+      return tabOf(page);
+    }),
 });
 
 /** Opens a server's page, and waits until the package is there. */

@@ -3,7 +3,8 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use super::{cosine, max_difference};
-use clip_vision::{ClipVision, Image, ModelFiles, Options, VisionStage};
+use clip_vision::model::VisionStage;
+use clip_vision::{ClipVision, Image, ModelFiles, Options};
 use safetensors::SafeTensors;
 
 /// The golden models.
@@ -74,7 +75,7 @@ impl<'a> Golden<'a> {
                 stage => panic!("{stage:?} is compared with nothing"),
             };
             let expected = self.tensor(&format!("stage/{file}/{part}"));
-            let output: Vec<f32> = pass.output().flatten_all().unwrap().to_vec1().unwrap();
+            let output: Vec<f32> = pass.output().unwrap().flatten_all().unwrap().to_vec1().unwrap();
             let scale = expected.iter().fold(1f32, |max, value| max.max(value.abs()));
             let difference = max_difference(&output, &expected) / scale;
             assert!(difference < 1e-5, "{} {file} {part}: off by {difference} of its largest value", self.name);

@@ -1,5 +1,5 @@
 /**
- * The package where people build: packed, installed beside bundlers of locked versions (scripts/setup/consumers.mjs, in
+ * The package where people build: packed, installed beside bundlers of locked versions (install.mjs, in
  * target/consumers), built, and opened in Chromium. Each project does the same (`app/app.js`): what it gets has to be
  * what Python computed, and of each wasm file there is one, downloaded once.
  */

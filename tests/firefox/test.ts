@@ -9,7 +9,8 @@
 
 import { existsSync } from "node:fs";
 import { expect } from "@playwright/test";
-import puppeteer, { type Browser, type Page } from "puppeteer-core";
+import puppeteer, { type Browser } from "puppeteer-core";
+import { tabOf, type Tab } from "../browser/both/tab.ts";
 import { test as base } from "../browser/served.ts";
 import type { TestServer } from "../browser/server.ts";
 
@@ -17,7 +18,6 @@ import type { TestServer } from "../browser/server.ts";
 const FIREFOX = process.env["FIREFOX"] ?? "/usr/bin/firefox-esr";
 /** Milliseconds for a start, and for any answer of the browser's. */
 const PATIENCE = 180_000;
-export const MODEL = "odd-widths";
 
 /** Firefox's settings beyond those with which puppeteer keeps it from calling home. */
 const PREFERENCES = {
@@ -30,15 +30,15 @@ const PREFERENCES = {
 
 interface Shared {
   firefox: Browser;
-  /** A page with the package in `clipVision` and the model in `clip`. */
-  tab: Page;
+  /** The one page, for most tests. */
+  tab: Tab;
 }
 
 interface Fixtures {
   /** Skips where there is no Firefox: what can't run has not passed. */
   firefoxIsThere: void;
   /** Opens another tab, of another server. */
-  openTab: (server: TestServer) => Promise<Page>;
+  openTab: (server: TestServer) => Promise<Tab>;
 }
 
 export const test = base.extend<Fixtures, Shared>({
@@ -59,18 +59,18 @@ export const test = base.extend<Fixtures, Shared>({
   ],
   tab: [
     async ({ firefox, server }, use) => {
-      await use(await newTab(firefox, server));
+      await use((await newTab(firefox, server)).tab);
     },
     { scope: "worker", timeout: PATIENCE },
   ],
   openTab: async ({ firefox }, use) => {
-    const tabs: Page[] = [];
+    const closes: (() => Promise<void>)[] = [];
     await use(async (server) => {
-      const tab = await newTab(firefox, server);
-      tabs.push(tab);
+      const { tab, close } = await newTab(firefox, server);
+      closes.push(close);
       return tab;
     });
-    await Promise.all(tabs.map((tab) => tab.close()));
+    await Promise.all(closes.map((close) => close()));
   },
 });
 
@@ -87,14 +87,11 @@ export function start(preferences: Record<string, unknown> = {}): Promise<Browse
 }
 
 /** Opens a server's page in a tab of its own and loads the model into it. */
-export async function newTab(firefox: Browser, server: TestServer): Promise<Page> {
-  const tab = await firefox.newPage();
-  await tab.goto(server.url, { timeout: PATIENCE });
-  await tab.waitForSelector("html[data-ready]", { timeout: PATIENCE });
-  await tab.evaluate(async (model) => {
-    globalThis.clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
-  }, MODEL);
-  return tab;
+export async function newTab(firefox: Browser, server: TestServer): Promise<{ tab: Tab; close(): Promise<void> }> {
+  const page = await firefox.newPage();
+  await page.goto(server.url, { timeout: PATIENCE });
+  await page.waitForSelector("html[data-ready]", { timeout: PATIENCE });
+  return { tab: await tabOf(page), close: () => page.close() };
 }
 
 export { expect };

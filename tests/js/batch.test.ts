@@ -1,8 +1,8 @@
 /** Photos of embedMany that the worker computes together. */
 
 import { describe, expect, it } from "vitest";
-import type { WirePhoto } from "../../src/web/protocol.ts";
-import { everyAborted } from "../../src/web/waiting.ts";
+import type { WirePhoto } from "../../web/shared/protocol.ts";
+import { everyAborted } from "../../web/shared/waiting.ts";
 import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });

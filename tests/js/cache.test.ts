@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LoadWarning, WireLoad } from "../../src/web/protocol.ts";
+import type { LoadWarning, WireLoad } from "../../web/shared/protocol.ts";
 import { MODEL, MemoryStore, dispatcherWith, load, text, type Served } from "./fakes.ts";
 
 const TOKENIZER: Record<string, Served> = { "https://models.test/m/tokenizer.json": { body: "{words}" } };

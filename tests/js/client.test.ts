@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { Client, LostCall } from "../../src/web/client.ts";
-import { ClipVisionError, toWireError } from "../../src/web/errors.ts";
-import type { CallRequest, EmbeddingDetails, Request, WirePhoto } from "../../src/web/protocol.ts";
+import { Client, LostCall } from "../../web/page/client.ts";
+import { ClipVisionError, toWireError } from "../../web/shared/errors.ts";
+import { VERSION, type CallRequest, type EmbeddingDetails, type Request, type WirePhoto } from "../../web/shared/protocol.ts";
 import { FakeWorker, LOADED, load, text } from "./fakes.ts";
 
 const photo = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
@@ -26,7 +26,7 @@ function clientWith(script: (request: CallRequest, worker: FakeWorker) => void =
     createWorker: () => {
       const worker = new FakeWorker((message: Request) => {
         if (message.type === "load") {
-          worker.send({ type: "hello", version: 4 });
+          worker.send({ type: "hello", version: VERSION });
           worker.send({ type: "progress", id: message.id, progress: { stage: "weights", file: "w", loaded: 1 } });
           worker.send({ type: "done", id: message.id, result: LOADED });
         } else if (message.type === "embed" || message.type === "tensor") {
@@ -197,7 +197,7 @@ describe("a worker that dies", () => {
   });
 
   it("of another release is not talked to", async () => {
-    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 as 4 }));
+    const worker = new FakeWorker((_, self) => self.send({ type: "hello", version: 0 }));
     const error = await rejection(new Client({ load: load(), createWorker: () => worker }).start());
     expect(error).toMatchObject({ code: "worker-crashed", message: expect.stringContaining("release") });
   });
@@ -316,7 +316,7 @@ describe("threads", () => {
     const other = new FakeWorker(() => undefined);
     const older = clientWithThread(() => other);
     await older.client.start();
-    other.send({ type: "hello", version: 3 as 4 });
+    other.send({ type: "hello", version: VERSION - 1 });
     const none = clientWithThread(() => {
       throw new Error("no workers any more");
     });
@@ -351,10 +351,10 @@ describe("threads", () => {
 describe("the application's fetch", () => {
   it("is called on the page; its answer goes to the worker", async () => {
     const worker = new FakeWorker((message, self) => {
-      if (message.type === "load") self.send({ type: "fetch", ticket: 4, url: "https://m.test/config.json" });
-      if (message.type === "fetched") self.send({ type: "done", id: 1, result: LOADED });
-      if (message.type === "embed") self.send({ type: "fetch", ticket: 5, url: "https://m.test/down" });
-      if (message.type === "fetch-failed") self.send({ type: "failed", id: 2, error: message.error });
+      if (message.type === "load") self.send({ type: "fetch", id: 4, argument: { url: "https://m.test/config.json" } });
+      if (message.type === "done") self.send({ type: "done", id: 1, result: LOADED });
+      if (message.type === "embed") self.send({ type: "fetch", id: 5, argument: { url: "https://m.test/down" } });
+      if (message.type === "failed") self.send({ type: "failed", id: 2, error: message.error });
     });
     const client = new Client({
       load: load({ fetchOnPage: true }),
@@ -365,10 +365,10 @@ describe("the application's fetch", () => {
       },
     });
     await client.start();
-    const fetched = worker.received.find(({ type }) => type === "fetched") as Extract<Request, { type: "fetched" }>;
-    expect(fetched).toMatchObject({ ticket: 4, status: 201 });
-    expect(fetched.headers).toContainEqual(["etag", "x"]);
-    expect(await new Response(fetched.body).text()).toBe("{}");
+    const fetched = worker.received.find(({ type }) => type === "done") as Extract<Request, { type: "done" }>;
+    expect(fetched).toMatchObject({ id: 4, result: { status: 201 } });
+    expect(fetched.result.headers).toContainEqual(["etag", "x"]);
+    expect(await new Response(fetched.result.body).text()).toBe("{}");
     expect(await rejection(client.call("embed", photo("x"), []))).toMatchObject({ name: "TypeError", message: "offline" });
   });
 });

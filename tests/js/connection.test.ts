@@ -1,9 +1,10 @@
 /** A collection's worker that fails: nothing waits for ever, and no row is given up that may still be there. */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Embeddings } from "../../dist/embeddings.js";
-import type { SearchRequest } from "../../dist/search/protocol.js";
-import { SearchServer } from "../../dist/search/server.js";
+import { Embeddings } from "../../dist/search/embeddings.js";
+import type { SearchCalls } from "../../dist/search/protocol.js";
+import { searchServer } from "../../dist/search/server.js";
+import type { RpcRequest } from "../../dist/shared/rpc.js";
 
 /** A worker in place, whose answers can be spoilt. */
 class FakeWorker {
@@ -13,7 +14,7 @@ class FakeWorker {
   onerror: ((event: { message: string; preventDefault?: () => void }) => void) | null = null;
   terminated = false;
   unreadable = false;
-  readonly #server = new SearchServer((message) => {
+  readonly #server = searchServer((message) => {
     if (this.unreadable) this.onmessageerror?.();
     else this.onmessage?.({ data: message });
   });
@@ -22,7 +23,7 @@ class FakeWorker {
     FakeWorker.last = this;
   }
 
-  postMessage(message: SearchRequest): void {
+  postMessage(message: RpcRequest<SearchCalls>): void {
     if (!this.terminated) this.#server.handle(message);
   }
 

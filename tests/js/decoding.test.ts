@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decodingOf, withDecoding } from "../../src/web/decoding.ts";
-import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../src/web/protocol.ts";
+import { decodingOf, withDecoding } from "../../web/page/decoding.ts";
+import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
 
 const file: WirePhoto = { kind: "encoded", bytes: text("jpeg") };

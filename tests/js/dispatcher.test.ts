@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LoadProgress, Response as Message, WirePhoto } from "../../src/web/protocol.ts";
+import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
@@ -113,11 +113,12 @@ describe("load", () => {
     const answered = new Set<number>();
     const answer = () => {
       for (const message of posted) {
-        if (message.type !== "fetch" || answered.has(message.ticket)) continue;
-        answered.add(message.ticket);
-        const { body = "", headers = {} } = MODEL[message.url] ?? {};
+        if (message.type !== "fetch" || answered.has(message.id)) continue;
+        answered.add(message.id);
+        const { url } = message.argument;
+        const { body = "", headers = {} } = MODEL[url] ?? {};
         const stream = new Response(body as string).body;
-        dispatcher.handle({ type: "fetched", ticket: message.ticket, url: message.url, status: 200, headers: Object.entries(headers), body: stream });
+        dispatcher.handle({ type: "done", id: message.id, result: { url, status: 200, headers: Object.entries(headers), body: stream } });
       }
     };
     const timer = setInterval(answer, 1);

@@ -14,7 +14,7 @@ const anchors = (page: string): string[] => [...page.matchAll(/^#+ (.*)$/gm)].ma
 
 describe("the documentation", () => {
   it("has an entry for every error code, and for no other", () => {
-    const source = read("src/web/errors.ts");
+    const source = read("web/shared/errors.ts");
     const union = source.slice(source.indexOf("export type ClipVisionErrorCode"), source.indexOf("const CODES"));
     const codes = [...union.matchAll(/^ {2}\| "([a-z-]+)"/gm)].map(([, code]) => code);
     expect(codes.length).toBeGreaterThan(10);

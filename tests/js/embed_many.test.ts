@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { LostCall } from "../../src/web/client.ts";
-import { embedMany as embedManyWith, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "../../src/web/embed_many.ts";
-import { ClipVisionError } from "../../src/web/errors.ts";
-import type { PhotoSource } from "../../src/web/photo.ts";
+import { LostCall } from "../../web/page/client.ts";
+import { embedMany as embedManyWith, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "../../web/page/embed_many.ts";
+import { ClipVisionError } from "../../web/shared/errors.ts";
+import type { PhotoSource } from "../../web/page/photo.ts";
 
 const soon = (milliseconds = 1) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ClipVisionError, fromWireError, isCoded, toWireError } from "../../src/web/errors.ts";
+import { ClipVisionError, fromWireError, isCoded, toWireError } from "../../web/shared/errors.ts";
 import { rustError } from "./fakes.ts";
 
 const roundTrip = (thrown: unknown): Error => fromWireError(structuredClone(toWireError(thrown)));

@@ -1,22 +1,20 @@
 /** Stand-ins for what the TypeScript half works with: an engine, its host, a store, a worker. */
 
 import { createHash } from "node:crypto";
-import { Dispatcher, type Host } from "../../src/web/dispatcher.ts";
+import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
 import type {
   Engine,
-  EngineFiles,
   EngineLoader,
   EngineLoaderOptions,
   EngineModel,
   EnginePass,
   EnginePhoto,
   EnginePrepared,
-  EngineTextLoader,
-} from "../../src/web/engine.ts";
-import { ClipVisionError } from "../../src/web/errors.ts";
-import type { Store, Writer } from "../../src/web/store.ts";
-import type { WorkerLike } from "../../src/web/client.ts";
-import type { Request, Response as Message, WireLoad } from "../../src/web/protocol.ts";
+} from "../../web/worker/engine.ts";
+import { ClipVisionError } from "../../web/shared/errors.ts";
+import type { Store, Writer } from "../../web/shared/store.ts";
+import type { WorkerLike } from "../../web/shared/worker_like.ts";
+import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 
 export const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content);
 
@@ -32,7 +30,7 @@ const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => total +
  * Takes a file from its beginning to its end, or to a piece that ends with a full stop, and records it as it is, behind a
  * header. Of content that begins with `index:` it wants the files whose names follow.
  */
-class FakeFiles implements EngineFiles {
+export class FakeLoader implements EngineLoader {
   readonly pushed: string[] = [];
   freed = 0;
   recorded: Uint8Array[] | undefined;
@@ -88,6 +86,12 @@ class FakeFiles implements EngineFiles {
     pieces.forEach((piece) => (this.#data += sum(piece)));
     return Uint8Array.from(pieces.flatMap((piece) => [...piece]));
   }
+  record(): void {
+    this.recorded = [];
+  }
+  finish(): EngineModel {
+    throw rustError("invalid-argument", "this loader reads the text tower");
+  }
   finishRecording(): { header: Uint8Array; checksum: number } | undefined {
     return this.recorded && { header: text(HEADER), checksum: sum(text(HEADER)) + this.#data };
   }
@@ -121,16 +125,6 @@ export class FakePrepared implements EnginePrepared {
   }
 }
 
-export class FakeTextLoader extends FakeFiles implements EngineTextLoader {
-  /** The tokenizer's files that were recorded with it. */
-  files: Record<string, string> = {};
-
-  record(_: string, names: string[], contents: Uint8Array[]): void {
-    this.recorded = [];
-    names.forEach((name, index) => (this.files[name] = new TextDecoder().decode(contents[index])));
-  }
-}
-
 /**
  * A model that embeds a file as [its first byte, its length], pixels as [their first value, their number], and a text as
  * [its first token, its number of tokens].
@@ -149,10 +143,10 @@ export class FakeModel implements EngineModel {
   held = 0;
   /** Called before each layer. */
   onStep: (() => void) | undefined;
-  readonly textLoaders: FakeTextLoader[] = [];
+  readonly textLoaders: FakeLoader[] = [];
   /** How many texts each forward pass had. */
   readonly batches: number[] = [];
-  texts: EngineTextLoader | undefined;
+  texts: EngineLoader | undefined;
 
   #bytes(photo: EnginePhoto): Uint8Array | Uint8ClampedArray {
     this.seen.push(photo);
@@ -197,16 +191,16 @@ export class FakeModel implements EngineModel {
     return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99, batch: this.batch };
   }
 
-  textLoader(): FakeTextLoader {
-    const loader = new FakeTextLoader();
+  textLoader(): FakeLoader {
+    const loader = new FakeLoader();
     this.textLoaders.push(loader);
     return loader;
   }
 
   /** What is read of recorded weights has a tokenizer in it. */
-  setText(loader: EngineTextLoader): ReturnType<EngineModel["setText"]> {
+  setText(loader: EngineLoader): ReturnType<EngineModel["setText"]> {
     this.texts = loader;
-    const carried = (loader as FakeTextLoader).pushed[0]?.startsWith(HEADER);
+    const carried = (loader as FakeLoader).pushed[0]?.startsWith(HEADER);
     return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }) };
   }
 
@@ -229,14 +223,14 @@ export class FakeEngine implements Engine {
   panic: string | undefined;
   options: EngineLoaderOptions | undefined;
   readonly pushed: Uint8Array[] = [];
-  readonly loaders: FakeFiles[] = [];
+  readonly loaders: FakeLoader[] = [];
   readonly model = new FakeModel();
 
   readonly ModelLoader: Engine["ModelLoader"];
 
   constructor() {
     const engine = this; // eslint-disable-line @typescript-eslint/no-this-alias
-    this.ModelLoader = class extends FakeFiles implements EngineLoader {
+    this.ModelLoader = class extends FakeLoader {
       constructor(options: EngineLoaderOptions) {
         super();
         if (new TextDecoder().decode(options.config) === "bad") throw rustError("config", "not CLIP");
@@ -247,10 +241,7 @@ export class FakeEngine implements Engine {
         super.push(offset, piece);
         engine.pushed.push(piece.slice());
       }
-      record(): void {
-        this.recorded = [];
-      }
-      finish(): EngineModel {
+      override finish(): EngineModel {
         return engine.model;
       }
     };
@@ -366,7 +357,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
   /** The message that settles call `id`. */
   const settled = async (id: number): Promise<Message> => {
     for (;;) {
-      const message = posted.find((one) => one.type !== "progress" && one.type !== "started" && "id" in one && one.id === id);
+      const message = posted.find((one) => ["done", "failed", "crashed"].includes(one.type) && "id" in one && one.id === id);
       if (message) return message;
       await new Promise<void>((resolve) => waiters.push(resolve));
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LatestOnly } from "../../src/web/latest.ts";
+import { LatestOnly } from "../../web/page/latest.ts";
 
 /** Calls that wait until they are begun, and end when the test says so. */
 function calls() {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { modelName, modelRevision, resolveModel, type ModelSource } from "../../src/web/model.ts";
-import { models } from "../../src/web/models.ts";
+import { modelName, modelRevision, resolveModel, type ModelSource } from "../../web/page/model.ts";
+import { models } from "../../web/page/models.ts";
 import { text } from "./fakes.ts";
 
 const folderOf = (source: ModelSource, options?: Parameters<typeof resolveModel>[1]): string => {

@@ -2,8 +2,6 @@
 
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -11,6 +9,7 @@ import { promisify } from "node:util";
 import { ClipVision, ClipVisionError, Embeddings } from "clip-vision";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { cosine, expected, images, maxDifference, Safetensors } from "../browser/golden.ts";
+import { TestServer } from "../browser/server.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const golden = (...parts: string[]): string => path.join(root, "tests", "golden", ...parts);
@@ -25,17 +24,11 @@ async function inNode(script: string, ...args: string[]): Promise<string> {
   return stdout.trim();
 }
 
-let server: Server;
+let server: TestServer;
 let address: string;
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    readFile(golden(request.url ?? "")).then(
-      (content) => response.end(content),
-      () => response.writeHead(404).end(),
-    );
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await TestServer.start();
+  address = `${server.url}golden`;
 });
 afterAll(() => server.close());
 
@@ -181,7 +174,7 @@ it("importing touches no global of a browser's", async () => {
     for (const name of [...Object.getOwnPropertyNames(globalThis), "window", "self", "document", "navigator", "location", "Worker", "Image"]) {
       if (own.has(name) || name === "process" || name === "global") continue;
       const value = globalThis[name];
-      Object.defineProperty(globalThis, name, { configurable: true, get: () => (/src.web|dist/.test(new Error().stack) && seen.add(name), value) });
+      Object.defineProperty(globalThis, name, { configurable: true, get: () => (/dist/.test(new Error().stack) && seen.add(name), value) });
     }
     const { ClipVision, ClipVisionError } = await import(argv[1]);
     log(typeof ClipVision.load, typeof ClipVisionError, [...seen].join(" "));`;

@@ -1,6 +1,6 @@
 import { resolveObjectURL } from "node:buffer";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { discardPhoto, packPhoto, type PhotoSource } from "../../src/web/photo.ts";
+import { discardPhoto, packPhoto, type PhotoSource } from "../../web/page/photo.ts";
 import { text } from "./fakes.ts";
 
 /** An object that says of itself what the browser's own would say. */

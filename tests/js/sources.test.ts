@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { TRIES } from "../../src/web/retry.ts";
-import { BlobSource, FileChanged, RemoteFile, type ByteRange, type Taker } from "../../src/web/sources.ts";
+import { TRIES } from "../../web/worker/retry.ts";
+import { BlobSource, FileChanged, RemoteFile, type ByteRange, type Taker } from "../../web/worker/sources.ts";
 
 const URL = "https://hub.test/m/model.safetensors";
 const FILE = Uint8Array.from({ length: 5000 }, (_, index) => (index * 7 + (index >> 8)) % 256);

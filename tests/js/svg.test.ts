@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isSvg, isSvgBlob, isSvgUrl } from "../../src/web/svg.ts";
+import { isSvg, isSvgBlob, isSvgUrl } from "../../web/page/svg.ts";
 import { text } from "./fakes.ts";
 
 describe("what is SVG", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { LoadProgress, Response as Message, WirePhoto } from "../../src/web/protocol.ts";
-import { Shared } from "../../src/web/waiting.ts";
+import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
+import { Shared } from "../../web/shared/waiting.ts";
 import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
 
 const at = (file: string, served: Served): Record<string, Served> => ({ [`https://models.test/m/${file}`]: served });

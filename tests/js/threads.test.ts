@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
-import type { ThreadsFlavour } from "../../src/web/flavour.ts";
-import type { Response } from "../../src/web/protocol.ts";
-import { beThread, Helpers, PATIENCE } from "../../src/web/threads.ts";
+import type { ThreadsFlavour } from "../../web/worker/flavour.ts";
+import type { Response } from "../../web/shared/protocol.ts";
+import { beThread, Helpers, PATIENCE } from "../../web/worker/threads.ts";
 
 /** The smallest module there is. */
 const MODULE = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));

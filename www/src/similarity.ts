@@ -1,20 +1,6 @@
 /** Cosine similarity of every pair, and what is worth saying about it. */
 
-/** The cosine of the angle between two embeddings; 0 where one of them has no direction. */
-export function cosine(a: Float32Array, b: Float32Array): number {
-  let dot = 0;
-  let aa = 0;
-  let bb = 0;
-  for (let i = 0; i < a.length; i++) {
-    const x = a[i] ?? 0;
-    const y = b[i] ?? 0;
-    dot += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  const norms = Math.sqrt(aa * bb);
-  return norms === 0 ? 0 : Math.max(-1, Math.min(1, dot / norms));
-}
+import { cosineSimilarity } from "clip-vision";
 
 export interface Pair {
   first: number;
@@ -27,7 +13,7 @@ export function matrixOf(embeddings: readonly Float32Array[]): number[][] {
   const rows = embeddings.map(() => new Array<number>(embeddings.length).fill(1));
   embeddings.forEach((a, i) => {
     embeddings.slice(0, i).forEach((b, j) => {
-      const value = cosine(a, b);
+      const value = cosineSimilarity(a, b);
       (rows[i] as number[])[j] = value;
       (rows[j] as number[])[i] = value;
     });

@@ -3,9 +3,9 @@
  * tests give the session an engine of their own.
  */
 
+import { cosineSimilarity } from "clip-vision";
 import { type Complaint, wordsComplaint } from "./messages.ts";
 import type { Engine, Photo, Session } from "./session.ts";
-import { cosine } from "./similarity.ts";
 
 /** What was searched for: its embedding, once it is there. */
 export interface Query {
@@ -66,7 +66,7 @@ export class Words {
     const embedding = this.#query?.embedding;
     if (!embedding) return [];
     const all = this.#session.photos.flatMap((photo): Found[] =>
-      photo.state.kind === "done" ? [{ photo, similarity: cosine(embedding, photo.state.details.embedding) }] : [],
+      photo.state.kind === "done" ? [{ photo, similarity: cosineSimilarity(embedding, photo.state.details.embedding) }] : [],
     );
     return all.sort((a, b) => b.similarity - a.similarity);
   }

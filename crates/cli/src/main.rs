@@ -2,9 +2,9 @@
 //! `clip-vision classify --model DIR --labels A,B IMAGE…`, `clip-vision convert --model DIR --out FILE`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clip_vision::{
-    ClipVision, ConvertOptions, Decode, Image, Options, Precision, StoredPrecision, convert, device_from_name,
-};
+use clip_vision::image::Decode;
+use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
+use clip_vision::{ClipVision, Image, Options, Precision};
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -122,8 +122,8 @@ struct Length {
 
 impl Common {
     fn load(&self, normalize: bool) -> clip_vision::Result<ClipVision> {
-        let device = device_from_name(&self.device)?;
-        ClipVision::from_dir(&self.model, Options { precision: self.precision, device, normalize })
+        let options = Options::default().device_named(&self.device)?;
+        ClipVision::from_dir(&self.model, options.precision(self.precision).normalize(normalize))
     }
 }
 
@@ -144,7 +144,7 @@ fn main() -> ExitCode {
         Command::EmbedText { common, length, texts } => embed_texts(&common, &length, &texts),
         Command::Classify { common, labels, template, images } => classify(&common, &labels, &template, &images),
         Command::Convert { model, precision, vision_only, out } => {
-            let options = ConvertOptions { precision, vision_only };
+            let options = ConvertOptions::default().precision(precision).vision_only(vision_only);
             convert(model, out, &options).map(|()| true).map_err(Into::into)
         }
     };
@@ -156,7 +156,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("clip-vision: {error}");
+            eprintln!("clip-vision: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -276,14 +276,14 @@ impl Lines {
             let mut line = Map::from_iter([((*key).to_owned(), json!(name))]);
             match result {
                 Ok(answer) => answer.json(&mut line),
-                Err(error) => drop(line.insert("error".to_owned(), json!(error.to_string()))),
+                Err(error) => drop(line.insert("error".to_owned(), json!(format!("{error:#}")))),
             }
             return writeln!(out, "{}", Value::Object(line));
         }
         match result {
             Ok(answer) => writeln!(out, "{name}\t{}", answer.text()),
             Err(error) => {
-                eprintln!("clip-vision: {name}: {error}");
+                eprintln!("clip-vision: {name}: {error:#}");
                 Ok(())
             }
         }

@@ -7,13 +7,12 @@
 //! which the data end with zeros, and leaves out all others up to the next restart (`jdhuff.c`, `jdmarker.c`). Where
 //! the file itself ends, Pillow gives up, and so does [`Source::check`].
 
-use super::markers::{code, next_marker};
-use super::{broken, cut_short};
-use crate::Result;
+use crate::markers::{code, next_marker};
+use crate::{Error, Result};
 
 /// The next bits.
 #[derive(Clone, Copy)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// The next bit is the most significant one; unused bits are 0.
     bits: u64,
     /// How many bits are real; below 0, how many were read beyond the end.
@@ -23,46 +22,43 @@ pub(super) struct Window {
 }
 
 impl Window {
-    pub(super) fn new(at: usize) -> Self {
+    pub(crate) fn new(at: usize) -> Self {
         Self { bits: 0, left: 0, at }
     }
 
     /// All bits, left-aligned: 32 valid ones after a refill.
     #[inline(always)]
-    pub(super) fn peek(self) -> u64 {
+    pub(crate) fn peek(self) -> u64 {
         self.bits
     }
 
     /// The next `count` (0 to 31) bits.
     #[inline(always)]
-    pub(super) fn peek_bits(self, count: u32) -> u32 {
+    fn peek_bits(self, count: u32) -> u32 {
         ((self.bits >> 1) >> (63 - count)) as u32
     }
 
     /// Moves on by `count` (0 to 32) bits.
     #[inline(always)]
-    pub(super) fn skip(&mut self, count: u32) {
+    pub(crate) fn skip(&mut self, count: u32) {
         self.bits <<= count;
         self.left -= count as i32;
     }
 
-    /// The next `count` (0 to 31) bits, and moves on.
-    #[inline(always)]
-    pub(super) fn take(&mut self, count: u32) -> u32 {
-        let bits = self.peek_bits(count);
-        self.skip(count);
-        bits
+    /// The place of the next byte to be taken.
+    pub(crate) fn at(self) -> usize {
+        self.at
     }
 
     /// Have more bits been read than there are?
     #[inline(always)]
-    pub(super) fn overdrawn(self) -> bool {
+    fn overdrawn(self) -> bool {
         self.left < 0
     }
 }
 
 /// The entropy-coded data of one scan.
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     bytes: &'a [u8],
     /// `bytes` until a marker or the end is met, then nothing.
     open: &'a [u8],
@@ -71,20 +67,12 @@ pub(super) struct Source<'a> {
     /// The number of the next restart marker.
     restart: u8,
     /// Whether data are missing up to the next restart.
-    pub(super) exhausted: bool,
+    pub(crate) exhausted: bool,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, open: bytes, marker: 0, restart: 0, exhausted: false }
-    }
-
-    /// Makes sure of 32 bits at least.
-    #[inline(always)]
-    pub(super) fn refill(&mut self, window: &mut Window) {
-        if window.left < 32 {
-            *window = self.fill(*window);
-        }
     }
 
     #[inline(always)]
@@ -149,9 +137,9 @@ impl<'a> Source<'a> {
     /// To be called after each MCU: notes whether it took more bits than there are.
     ///
     /// # Errors
-    /// `Decode` where it is the file that has ended, not just the segment.
+    /// `CutShort` where it is the file that has ended, not just the segment.
     #[inline(always)]
-    pub(super) fn check(&mut self, window: &Window) -> Result<()> {
+    pub(crate) fn check(&mut self, window: &Window) -> Result<()> {
         if window.overdrawn() { self.exhaust() } else { Ok(()) }
     }
 
@@ -159,17 +147,16 @@ impl<'a> Source<'a> {
     #[inline(never)]
     fn exhaust(&mut self) -> Result<()> {
         self.exhausted = true;
-        if self.marker == 0 { Err(cut_short("in the middle of the picture")) } else { Ok(()) }
+        if self.marker == 0 { Err(self.ends("the file ends in the middle of the picture")) } else { Ok(()) }
     }
 
     /// Goes on behind the next restart marker; if another marker is there, does what libjpeg does
     /// (`jdmarker.c`, `jpeg_resync_to_restart`).
     #[cold]
-    pub(super) fn restart(&mut self, window: Window) -> Result<Window> {
+    pub(crate) fn restart(&mut self, window: Window) -> Result<Window> {
         let mut at = window.at;
-        let missing = || cut_short("before a restart marker");
         let mut marker = match self.marker {
-            0 => next_marker(self.bytes, &mut at).ok_or_else(missing)?,
+            0 => self.next_marker(&mut at)?,
             met => met,
         };
         let expected = self.restart;
@@ -187,7 +174,7 @@ impl<'a> Source<'a> {
                 },
                 _ => break true,
             }
-            marker = next_marker(self.bytes, &mut at).ok_or_else(missing)?;
+            marker = self.next_marker(&mut at)?;
         };
         if stays {
             self.marker = marker;
@@ -200,26 +187,58 @@ impl<'a> Source<'a> {
         Ok(Window::new(at))
     }
 
+    fn next_marker(&self, at: &mut usize) -> Result<u8> {
+        next_marker(self.bytes, at).ok_or_else(|| self.ends("the file ends before a restart marker"))
+    }
+
+    fn ends(&self, what: &'static str) -> Error {
+        Error::cut_short(what).at(self.bytes.len())
+    }
+
     /// Ends the scan: where the next segment is looked for, and the marker that was met already.
-    pub(super) fn finish(self, window: Window) -> (usize, u8) {
+    pub(crate) fn finish(self, window: Window) -> (usize, u8) {
         (window.at, self.marker)
     }
 }
 
+/// A scan's data while an MCU is decoded: the window is a copy, for the compiler to keep in registers.
+pub(crate) struct Bits<'s, 'a> {
+    pub(crate) source: &'s mut Source<'a>,
+    pub(crate) window: Window,
+}
+
+impl Bits<'_, '_> {
+    /// Makes sure of 32 bits at least.
+    #[inline(always)]
+    pub(crate) fn refill(&mut self) {
+        if self.window.left < 32 {
+            self.window = self.source.fill(self.window);
+        }
+    }
+
+    /// The next `count` (0 to 31) bits, and moves on.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, count: u32) -> u32 {
+        let bits = self.window.peek_bits(count);
+        self.window.skip(count);
+        bits
+    }
+}
+
 /// Counts MCUs between restart markers.
-pub(super) struct RestartCounter {
+pub(crate) struct RestartCounter {
     interval: u32,
     left: u32,
 }
 
 impl RestartCounter {
-    pub(super) fn new(interval: u32) -> Self {
+    pub(crate) fn new(interval: u32) -> Self {
         Self { interval, left: interval }
     }
 
     /// To be called before each MCU: is a restart marker due?
     #[inline(always)]
-    pub(super) fn due(&mut self) -> bool {
+    pub(crate) fn due(&mut self) -> bool {
         if self.interval == 0 {
             return false;
         }
@@ -230,10 +249,4 @@ impl RestartCounter {
         self.left -= 1;
         due
     }
-}
-
-/// The error for a coefficient that is out of all bounds.
-#[cold]
-pub(super) fn out_of_range() -> crate::Error {
-    broken("a DC coefficient that overflows")
 }

@@ -1,61 +1,92 @@
-//! The coefficients of a component, for pictures whose scans overlap: of one band of MCUs, or of all.
+//! The coefficients of a picture whose scans overlap: of one band of MCUs, or of all.
 //!
-//! Layout: blocks row by row, padded to whole MCUs, 64 coefficients each in natural order. Each band has a buffer of its
-//! own, so that it can be given back when its pixels are made: coefficients and finished pixels together never take much
-//! more room than either alone.
+//! Layout: of each component blocks row by row, padded to whole MCUs, 64 coefficients each in natural order. Each band
+//! has a buffer of its own, so that it can be given back when its pixels are made: coefficients and finished pixels
+//! together never take much more memory than either alone.
 
-use super::frame::{Component, Frame};
-use crate::Result;
-use crate::memory;
+use crate::block::Extent;
+use crate::frame::{Frame, Place};
+use crate::scan::BlockSink;
+use crate::{Result, memory};
 
-/// A component's blocks, or those of one band.
-pub(super) struct Plane {
-    bands: Vec<Vec<[i16; 64]>>,
+/// The blocks of all components.
+pub(crate) struct Coefficients {
+    planes: Vec<Plane>,
+    /// The band that is worked on.
+    band: usize,
     /// The first band that is held.
     first: usize,
+}
+
+/// A component's blocks.
+struct Plane {
+    bands: Vec<Vec<[i16; 64]>>,
     /// Blocks in a row.
     wide: usize,
     /// Rows in a band.
     vertical: usize,
 }
 
-impl Plane {
-    /// All zeros.
-    pub(super) fn new(frame: &Frame, component: &Component) -> Result<Self> {
-        Self::of_bands(frame, component, frame.bands)
+impl Coefficients {
+    /// Of all bands, all zeros.
+    pub(crate) fn of_all_bands(frame: &Frame) -> Result<Self> {
+        Self::of_bands(frame, frame.bands)
     }
 
-    /// With room for one band at a time: see [`begin_band`](Self::begin_band).
-    pub(super) fn of_one_band(frame: &Frame, component: &Component) -> Result<Self> {
-        Self::of_bands(frame, component, 1)
+    /// With memory for one band at a time: see [`clear_for`](Self::clear_for).
+    pub(crate) fn of_one_band(frame: &Frame) -> Result<Self> {
+        Self::of_bands(frame, 1)
     }
 
-    fn of_bands(frame: &Frame, component: &Component, bands: usize) -> Result<Self> {
-        let (wide, vertical) = (frame.mcus_wide * component.horizontal, component.vertical);
-        let band = || memory::filled(wide, vertical, 1, [0; 64]);
-        Ok(Self { bands: (0..bands).map(|_| band()).collect::<Result<_>>()?, first: 0, wide, vertical })
+    fn of_bands(frame: &Frame, bands: usize) -> Result<Self> {
+        let planes = frame.components.iter().map(|component| {
+            let (wide, vertical) = (frame.mcus_wide * component.horizontal, component.vertical);
+            let bands = (0..bands).map(|_| memory::filled(wide * vertical, [0; 64])).collect::<Result<_>>()?;
+            Ok(Plane { bands, wide, vertical })
+        });
+        Ok(Self { planes: planes.collect::<Result<_>>()?, band: 0, first: 0 })
     }
 
-    /// Of a plane of one band: makes it `band`, all zeros.
-    pub(super) fn begin_band(&mut self, band: usize) {
-        self.first = band;
-        self.bands.iter_mut().for_each(|blocks| blocks.fill([0; 64]));
+    /// Where all bands are held: moves on to `band`.
+    pub(crate) fn begin_band(&mut self, band: usize) {
+        self.band = band;
     }
 
-    /// The block in column `x` of the block row `row` of band `band`.
+    /// Where one band is held: makes it `band`, all zeros.
+    pub(crate) fn clear_for(&mut self, band: usize) {
+        (self.band, self.first) = (band, band);
+        for plane in &mut self.planes {
+            plane.bands.iter_mut().for_each(|blocks| blocks.fill([0; 64]));
+        }
+    }
+
+    /// The block at `place` in the present band.
     #[inline(always)]
-    pub(super) fn block_mut(&mut self, x: usize, (band, row): (usize, usize)) -> &mut [i16; 64] {
-        &mut self.bands[band - self.first][row * self.wide + x]
+    pub(crate) fn block_mut(&mut self, place: Place) -> &mut [i16; 64] {
+        let plane = &mut self.planes[place.component];
+        &mut plane.bands[self.band - self.first][place.y * plane.wide + place.x]
     }
 
-    /// Block row `y` of the component, whose band must not have been released.
-    pub(super) fn row(&self, y: usize) -> &[[i16; 64]] {
-        let start = y % self.vertical * self.wide;
-        &self.bands[y / self.vertical - self.first][start..start + self.wide]
+    /// Block row `y` of a component, whose band must not have been released.
+    pub(crate) fn row(&self, component: usize, y: usize) -> &[[i16; 64]] {
+        let plane = &self.planes[component];
+        let start = y % plane.vertical * plane.wide;
+        &plane.bands[y / plane.vertical - self.first][start..start + plane.wide]
     }
 
-    /// Gives the memory of a band back, of a plane that holds all.
-    pub(super) fn release(&mut self, band: usize) {
-        self.bands[band] = Vec::new();
+    /// Gives the memory of a band back, where all are held.
+    pub(crate) fn release(&mut self, band: usize) {
+        self.planes.iter_mut().for_each(|plane| plane.bands[band] = Vec::new());
+    }
+}
+
+impl BlockSink for Coefficients {
+    #[inline(always)]
+    fn put(&mut self, place: Place, block: &[i16; 64], _: Extent) {
+        // A second scan of the same block overwrites what it holds, and leaves the rest.
+        let known = self.block_mut(place);
+        known[0] = block[0];
+        let new = known.iter_mut().zip(block);
+        new.filter(|(_, new)| **new != 0).for_each(|(known, new)| *known = *new);
     }
 }

@@ -1,7 +1,29 @@
-//! Colours: YCbCr to RGB, and the ways from CMYK, a row at a time.
+//! Colors: YCbCr to RGB, and the ways from CMYK, a row at a time.
 //!
 //! YCbCr to RGB is libjpeg's (`jdcolor.c`): 16-bit fixed point, rounded. CMYK is Pillow's: it takes all CMYK JPEGs for
 //! inverted, as Adobe writes them, and converts without a profile (`Convert.c`, `cmyk2rgb`).
+
+/// What the headers say about the meaning of the components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colors {
+    /// One component.
+    Gray,
+    /// Brightness and two differences of color.
+    YCbCr,
+    /// As they are.
+    Rgb,
+    /// Adobe's, inverted.
+    Cmyk,
+    /// YCbCr in place of the first three of CMYK.
+    Ycck,
+}
+
+impl Colors {
+    /// Bytes of a pixel that is made of them.
+    pub(crate) fn channels(self) -> usize {
+        if self == Self::Gray { 1 } else { 3 }
+    }
+}
 
 /// `x` times 2^16, rounded.
 const fn fix(x: f64) -> i32 {
@@ -9,8 +31,8 @@ const fn fix(x: f64) -> i32 {
 }
 
 const CR_RED: i32 = fix(1.40200);
-pub(super) const CB_GREEN: i32 = fix(0.34414);
-pub(super) const CR_GREEN: i32 = fix(0.71414);
+pub(crate) const CB_GREEN: i32 = fix(0.34414);
+pub(crate) const CR_GREEN: i32 = fix(0.71414);
 const CB_BLUE: i32 = fix(1.77200);
 const HALF: i32 = 1 << 15;
 
@@ -25,7 +47,7 @@ fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
 }
 
 /// A row of YCbCr to RGB pixels in `out`.
-pub(super) fn ycc_to_rgb(y: &[u8], cb: &[u8], cr: &[u8], out: &mut [u8]) {
+pub(crate) fn ycc_to_rgb(y: &[u8], cb: &[u8], cr: &[u8], out: &mut [u8]) {
     let samples = y.iter().zip(cb).zip(cr);
     for (pixel, ((y, cb), cr)) in out.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
         *pixel = rgb(*y, *cb, *cr);
@@ -33,7 +55,7 @@ pub(super) fn ycc_to_rgb(y: &[u8], cb: &[u8], cr: &[u8], out: &mut [u8]) {
 }
 
 /// A row of red, green and blue samples to RGB pixels in `out`.
-pub(super) fn interleave(r: &[u8], g: &[u8], b: &[u8], out: &mut [u8]) {
+pub(crate) fn interleave(r: &[u8], g: &[u8], b: &[u8], out: &mut [u8]) {
     let samples = r.iter().zip(g).zip(b);
     for (pixel, ((r, g), b)) in out.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
         *pixel = [*r, *g, *b];
@@ -41,7 +63,7 @@ pub(super) fn interleave(r: &[u8], g: &[u8], b: &[u8], out: &mut [u8]) {
 }
 
 /// A row of inverted CMYK, whose first three channels are in `out` already, to RGB.
-pub(super) fn cmyk_to_rgb(k: &[u8], out: &mut [u8]) {
+pub(crate) fn cmyk_to_rgb(k: &[u8], out: &mut [u8]) {
     for (pixel, &k) in out.as_chunks_mut::<3>().0.iter_mut().zip(k) {
         *pixel = pixel.map(|channel| {
             // What is stored is 255 − C and 255 − K.
@@ -53,6 +75,6 @@ pub(super) fn cmyk_to_rgb(k: &[u8], out: &mut [u8]) {
 }
 
 /// A row of inverted YCCK: RGB of its first three channels is what inverted CMY would be, but inverted once more.
-pub(super) fn invert(out: &mut [u8]) {
+pub(crate) fn invert(out: &mut [u8]) {
     out.iter_mut().for_each(|channel| *channel = 255 - *channel);
 }

@@ -4,24 +4,23 @@
 //! MCU. The picture is worked through in *bands*: one row of MCUs, `8 * max vertical` pixel rows high. All sizes
 //! follow libjpeg-turbo's `jdinput.c` and `jdmaster.c`.
 
-use super::{Scale, broken};
-use crate::Result;
+use crate::{Error, Result, Scale};
 
 /// A component: its header entry and, once the frame is known, its size.
-pub(super) struct Component {
-    pub(super) id: u8,
+pub(crate) struct Component {
+    pub(crate) id: u8,
     /// Sampling factors, 1 to 4.
-    pub(super) horizontal: usize,
-    pub(super) vertical: usize,
-    /// The index of its quantisation table.
-    pub(super) quantization: usize,
+    pub(crate) horizontal: usize,
+    pub(crate) vertical: usize,
+    /// The index of its quantization table.
+    pub(crate) quantization: usize,
     /// Its size in blocks, without the padding to whole MCUs.
-    pub(super) blocks_wide: usize,
-    pub(super) blocks_high: usize,
+    pub(crate) blocks_wide: usize,
+    pub(crate) blocks_high: usize,
 }
 
 impl Component {
-    pub(super) fn new(id: u8, horizontal: u8, vertical: u8, quantization: u8) -> Self {
+    pub(crate) fn new(id: u8, horizontal: u8, vertical: u8, quantization: u8) -> Self {
         Self {
             id,
             horizontal: horizontal.into(),
@@ -31,43 +30,48 @@ impl Component {
             blocks_high: 0,
         }
     }
+
+    /// Rows of blocks in band `band`, which is not padded either.
+    pub(crate) fn rows_in(&self, band: usize) -> usize {
+        self.vertical.min(self.blocks_high - band * self.vertical)
+    }
 }
 
 /// A frame header, with what follows from it.
-pub(super) struct Frame {
-    pub(super) progressive: bool,
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) components: Vec<Component>,
+pub(crate) struct Frame {
+    pub(crate) progressive: bool,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) components: Vec<Component>,
     /// The greatest sampling factors.
-    pub(super) horizontal: usize,
-    pub(super) vertical: usize,
+    pub(crate) horizontal: usize,
+    pub(crate) vertical: usize,
     /// The picture's size in MCUs of interleaved scans; a row of them is a band.
-    pub(super) mcus_wide: usize,
-    pub(super) bands: usize,
+    pub(crate) mcus_wide: usize,
+    pub(crate) bands: usize,
 }
 
 /// A scan header.
 #[derive(Clone)]
-pub(super) struct Scan {
+pub(crate) struct Scan {
     /// Each component's index in the frame, and those of its DC and AC tables.
-    pub(super) members: Vec<(usize, u8, u8)>,
+    pub(crate) members: Vec<(usize, u8, u8)>,
     /// First and last coefficient, in zigzag order.
-    pub(super) start: u8,
-    pub(super) end: u8,
+    pub(crate) start: u8,
+    pub(crate) end: u8,
     /// Successive approximation: the bit positions before and now.
-    pub(super) high: u8,
-    pub(super) low: u8,
+    pub(crate) high: u8,
+    pub(crate) low: u8,
 }
 
 /// The most blocks in an MCU that libjpeg decodes.
 const MAX_BLOCKS_IN_MCU: usize = 10;
 
 impl Frame {
-    pub(super) fn new(progressive: bool, width: usize, height: usize, mut components: Vec<Component>) -> Result<Self> {
+    pub(crate) fn new(progressive: bool, width: usize, height: usize, mut components: Vec<Component>) -> Result<Self> {
         let valid = |factor: usize| (1..=4).contains(&factor);
         if !components.iter().all(|component| valid(component.horizontal) && valid(component.vertical)) {
-            return Err(broken("sampling factors that are not 1 to 4"));
+            return Err(Error::broken("sampling factors that are not 1 to 4"));
         }
         let horizontal = components.iter().map(|component| component.horizontal).max().unwrap_or(1);
         let vertical = components.iter().map(|component| component.vertical).max().unwrap_or(1);
@@ -79,20 +83,21 @@ impl Frame {
         Ok(Self { progressive, width, height, components, horizontal, vertical, mcus_wide, bands })
     }
 
-    /// How many blocks a component has, padded to whole MCUs.
-    pub(super) fn padded_blocks(&self, component: &Component) -> usize {
-        self.mcus_wide * component.horizontal * self.bands * component.vertical
+    /// How many blocks a band has, padded to whole MCUs.
+    pub(crate) fn blocks_in_band(&self) -> usize {
+        let in_mcu = self.components.iter().map(|component| component.horizontal * component.vertical);
+        in_mcu.sum::<usize>() * self.mcus_wide
     }
 
     /// The picture's width and height at `scale`.
-    pub(super) fn size(&self, scale: Scale) -> (usize, usize) {
+    pub(crate) fn size(&self, scale: Scale) -> (usize, usize) {
         let scaled = |length: usize| (length * scale.block()).div_ceil(8);
         (scaled(self.width), scaled(self.height))
     }
 
     /// The width and height of the block that `component`'s inverse DCT gives at `scale`: subsampled components are
     /// reduced less, so that they need less upsampling, or none.
-    pub(super) fn block_size(&self, component: &Component, scale: Scale) -> usize {
+    pub(crate) fn block_size(&self, component: &Component, scale: Scale) -> usize {
         let smallest = scale.block();
         let mut size = smallest;
         while size < 8
@@ -105,56 +110,75 @@ impl Frame {
     }
 }
 
-/// One block of an MCU: whose it is, and where it lies in its component's part of the MCU.
+/// Where a block lies.
 #[derive(Clone, Copy)]
-pub(super) struct McuBlock {
-    /// The place in [`Scan::members`].
-    pub(super) member: usize,
-    pub(super) x: usize,
-    pub(super) y: usize,
+pub(crate) struct Place {
+    /// Whose it is: a component's index in the frame.
+    pub(crate) component: usize,
+    /// Its column in the component, and its row in the band.
+    pub(crate) x: usize,
+    pub(crate) y: usize,
+}
+
+/// One block of an MCU.
+#[derive(Clone, Copy)]
+pub(crate) struct McuBlock {
+    /// Whose it is: a place in [`Scan::members`].
+    pub(crate) member: usize,
+    /// Where it lies in the first MCU of a band.
+    first: Place,
+    /// How many blocks further it lies in each next MCU.
+    step: usize,
+}
+
+impl McuBlock {
+    /// Where it lies in MCU number `mcu` of a band's row `row` of MCUs.
+    #[inline(always)]
+    pub(crate) fn place(&self, mcu: usize, row: usize) -> Place {
+        // Only where MCUs are single blocks has a band several rows of them.
+        Place { component: self.first.component, x: mcu * self.step + self.first.x, y: row + self.first.y }
+    }
 }
 
 /// A scan's MCUs within a band: for one component alone they are single blocks.
-pub(super) struct McuLayout {
-    pub(super) blocks: Vec<McuBlock>,
+pub(crate) struct McuLayout {
+    pub(crate) blocks: Vec<McuBlock>,
     /// MCUs in a row.
-    pub(super) wide: usize,
-    /// Whether the scan has but one component.
-    pub(super) single: bool,
+    pub(crate) wide: usize,
     /// Rows of MCUs in all bands but the last, and in the last.
     rows: (usize, usize),
 }
 
 impl McuLayout {
-    pub(super) fn new(frame: &Frame, scan: &Scan) -> Result<Self> {
+    pub(crate) fn new(frame: &Frame, scan: &Scan) -> Result<Self> {
         if let &[(index, ..)] = scan.members.as_slice() {
             let component = &frame.components[index];
-            let last = match component.blocks_high % component.vertical {
-                0 => component.vertical,
-                rest => rest,
-            };
-            let blocks = vec![McuBlock { member: 0, x: 0, y: 0 }];
-            return Ok(Self { blocks, wide: component.blocks_wide, single: true, rows: (component.vertical, last) });
+            let blocks = vec![McuBlock { member: 0, first: Place { component: index, x: 0, y: 0 }, step: 1 }];
+            let rows = (component.vertical, component.rows_in(frame.bands - 1));
+            return Ok(Self { blocks, wide: component.blocks_wide, rows });
         }
         let mut blocks = Vec::new();
         for (member, &(index, ..)) in scan.members.iter().enumerate() {
             let component = &frame.components[index];
-            let places = (0..component.vertical).flat_map(|y| (0..component.horizontal).map(move |x| (x, y)));
-            blocks.extend(places.map(|(x, y)| McuBlock { member, x, y }));
+            for y in 0..component.vertical {
+                let places = (0..component.horizontal).map(|x| Place { component: index, x, y });
+                blocks.extend(places.map(|first| McuBlock { member, first, step: component.horizontal }));
+            }
         }
         if blocks.len() > MAX_BLOCKS_IN_MCU {
-            return Err(broken(format!("{} blocks in an MCU; at most {MAX_BLOCKS_IN_MCU} are allowed", blocks.len())));
+            let what = format!("{} blocks in an MCU; at most {MAX_BLOCKS_IN_MCU} are allowed", blocks.len());
+            return Err(Error::broken(what));
         }
-        Ok(Self { blocks, wide: frame.mcus_wide, single: false, rows: (1, 1) })
+        Ok(Self { blocks, wide: frame.mcus_wide, rows: (1, 1) })
     }
 
     /// Rows of MCUs in band `band` of `frame`.
-    pub(super) fn rows(&self, frame: &Frame, band: usize) -> usize {
+    pub(crate) fn rows(&self, frame: &Frame, band: usize) -> usize {
         if band + 1 < frame.bands { self.rows.0 } else { self.rows.1 }
     }
 
     /// How many blocks the scan visits in all.
-    pub(super) fn visits(&self, frame: &Frame) -> u64 {
+    pub(crate) fn visits(&self, frame: &Frame) -> u64 {
         let rows = self.rows.0 * (frame.bands - 1) + self.rows.1;
         (rows * self.wide * self.blocks.len()) as u64
     }

@@ -4,15 +4,15 @@
 //! that follow it fit into them, the entry holds the finished value; else the symbol; else, for the rare long code,
 //! nothing, and the code is found by its length (ITU-T T.81, F.2.2.3; libjpeg-turbo's `jdhuff.c`).
 
-use super::broken;
-use crate::Result;
+use crate::bits::{Bits, Window};
+use crate::{Error, Result};
 
 /// Bits that are looked up at once.
-pub(super) const LOOKAHEAD: u32 = 10;
+const LOOKAHEAD: u32 = 10;
 
 /// A Huffman code as a file defines it.
 #[derive(Clone)]
-pub(super) struct Code {
+pub(crate) struct Code {
     /// How many codes there are of each length, from 1 bit.
     counts: [u8; 16],
     symbols: [u8; 256],
@@ -21,14 +21,14 @@ pub(super) struct Code {
 
 impl Code {
     /// `counts` of 16 lengths; None for more than 256 symbols.
-    pub(super) fn new(counts: &[u8], symbols: &[u8]) -> Option<Self> {
+    pub(crate) fn new(counts: &[u8], symbols: &[u8]) -> Option<Self> {
         let mut code = Self { counts: *counts.first_chunk()?, symbols: [0; 256], total: symbols.len() };
         code.symbols.get_mut(..symbols.len())?.copy_from_slice(symbols);
         Some(code)
     }
 
     /// The codes of ITU-T T.81, K.3, which Motion JPEG leaves out: (DC, AC) for luminance (0) or chrominance (1).
-    pub(super) fn standard(chrominance: bool) -> (Option<Self>, Option<Self>) {
+    pub(crate) fn standard(chrominance: bool) -> (Option<Self>, Option<Self>) {
         const DC: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
         // The symbols with short codes; all others follow in numerical order.
         const LUMINANCE: &[u8] = b"\x01\x02\x03\x00\x04\x11\x05\x12\x21\x31\x41\x06\x13\x51\x61\x07\x22\x71\x14\x32\
@@ -57,7 +57,7 @@ impl Code {
 
 /// What the next bits say, packed: see the functions.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Entry(u32);
+struct Entry(u32);
 
 impl Entry {
     const VALUE: u32 = 1 << 7;
@@ -72,38 +72,59 @@ impl Entry {
 
     /// Does the entry hold a finished value?
     #[inline(always)]
-    pub(super) fn has_value(self) -> bool {
+    fn has_value(self) -> bool {
         self.0 & Self::VALUE != 0
     }
 
     /// How many bits are used up: 0 where the code is longer than the look-ahead.
     #[inline(always)]
-    pub(super) fn bits(self) -> u32 {
+    fn bits(self) -> u32 {
         self.0 & 31
     }
 
     /// The zeros before the value.
     #[inline(always)]
-    pub(super) fn run(self) -> usize {
+    fn run(self) -> usize {
         (self.0 >> 8 & 15) as usize
     }
 
     /// The value.
     #[inline(always)]
-    pub(super) fn get(self) -> i16 {
+    fn get(self) -> i16 {
         (self.0 >> 16) as i16
     }
 
     /// The symbol of an entry without value.
     #[inline(always)]
-    pub(super) fn get_symbol(self) -> u8 {
+    fn get_symbol(self) -> u8 {
         (self.0 >> 8) as u8
     }
 }
 
+/// What is coded with a table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Differences of DC coefficients.
+    Dc,
+    /// AC coefficients of baseline scans.
+    Ac,
+    /// Those of progressive scans, where symbols mean more than a run and a size: entries hold no values.
+    AcBand,
+}
+
+/// What a code of a baseline scan's AC coefficients says.
+pub(crate) enum Ac {
+    /// As many zeros, then this value.
+    Value(usize, i16),
+    /// Just zeros.
+    SixteenZeros,
+    /// All further coefficients are zeros.
+    EndOfBlock,
+}
+
 /// A Huffman code made ready to be decoded.
-pub(super) struct Table {
-    pub(super) lookup: [Entry; 1 << LOOKAHEAD],
+pub(crate) struct Table {
+    lookup: [Entry; 1 << LOOKAHEAD],
     /// The greatest code of each length, −1 where there is none; beyond 16 bits anything ends the search.
     greatest: [i32; 18],
     /// What to add to a code of each length for its place in `symbols`.
@@ -112,9 +133,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// A table for DC differences or AC coefficients. In progressive AC scans (`values` false) symbols mean more than
-    /// a run and a size, so entries hold no values there.
-    pub(super) fn new(code: &Code, dc: bool, values: bool) -> Result<Self> {
+    /// The table of `code` for what is coded with it.
+    pub(crate) fn new(code: &Code, kind: Kind) -> Result<Self> {
         let mut table = Self {
             lookup: [Entry::default(); 1 << LOOKAHEAD],
             greatest: [-1; 18],
@@ -122,8 +142,8 @@ impl Table {
             symbols: code.symbols,
         };
         table.greatest[17] = i32::MAX;
-        if dc && code.symbols[..code.total].iter().any(|&symbol| symbol > 15) {
-            return Err(broken("a Huffman table of DC differences over 15 bits"));
+        if kind == Kind::Dc && code.symbols[..code.total].iter().any(|&symbol| symbol > 15) {
+            return Err(Error::broken("a Huffman table of DC differences over 15 bits"));
         }
         let (mut next, mut place) = (0i32, 0usize);
         for length in 1..=16u32 {
@@ -135,7 +155,7 @@ impl Table {
                     if next >= 1 << length {
                         break;
                     }
-                    table.enter(next as usize, length, symbol, dc, values);
+                    table.enter(next as usize, length, symbol, kind);
                     next += 1;
                 }
                 place += count;
@@ -143,7 +163,7 @@ impl Table {
             }
             // No code may be all ones: each has to leave room for a longer one.
             if count > 0 && next >= 1 << length {
-                return Err(broken("a Huffman table that is no prefix code"));
+                return Err(Error::broken("a Huffman table that is no prefix code"));
             }
             next <<= 1;
         }
@@ -151,18 +171,78 @@ impl Table {
     }
 
     /// Writes the entries for all bits that begin with `code`.
-    fn enter(&mut self, code: usize, length: u32, symbol: u8, dc: bool, values: bool) {
+    fn enter(&mut self, code: usize, length: u32, symbol: u8, kind: Kind) {
         let Some(spare) = LOOKAHEAD.checked_sub(length) else {
             return;
         };
-        let (run, size) = if dc { (0, u32::from(symbol)) } else { (symbol >> 4, u32::from(symbol & 15)) };
+        let (run, size) = (symbol >> 4, u32::from(symbol & 15));
+        let has_value = match kind {
+            Kind::Dc => true,
+            Kind::Ac => size > 0,
+            Kind::AcBand => false,
+        };
         let first = code << spare;
         for (rest, entry) in self.lookup[first..first + (1 << spare)].iter_mut().enumerate() {
-            *entry = if !values || (size == 0 && !dc) || size > spare {
-                Entry::symbol(length, symbol)
-            } else {
+            *entry = if has_value && size <= spare {
                 Entry::value(length + size, run, extend((rest >> (spare - size)) as u32, size) as i16)
+            } else {
+                Entry::symbol(length, symbol)
             };
+        }
+    }
+
+    #[inline(always)]
+    fn entry(&self, window: Window) -> Entry {
+        self.lookup[(window.peek() >> (64 - LOOKAHEAD)) as usize]
+    }
+
+    /// The symbol that `entry` or, where it has none, the window begins with; moves on past its code.
+    #[inline(always)]
+    fn symbol_of(&self, entry: Entry, window: &mut Window) -> u8 {
+        let (symbol, bits) = match entry.bits() {
+            0 => self.long(window.peek()),
+            bits => (entry.get_symbol(), bits),
+        };
+        window.skip(bits);
+        symbol
+    }
+
+    /// Decodes the next symbol, of a table without values.
+    #[inline(always)]
+    pub(crate) fn symbol(&self, bits: &mut Bits<'_, '_>) -> u8 {
+        bits.refill();
+        self.symbol_of(self.entry(bits.window), &mut bits.window)
+    }
+
+    /// Decodes the next difference of DC coefficients.
+    #[inline(always)]
+    pub(crate) fn difference(&self, bits: &mut Bits<'_, '_>) -> i32 {
+        bits.refill();
+        let entry = self.entry(bits.window);
+        if entry.has_value() {
+            bits.window.skip(entry.bits());
+            return i32::from(entry.get());
+        }
+        let size = u32::from(self.symbol_of(entry, &mut bits.window) & 15);
+        extend(bits.take(size), size)
+    }
+
+    /// Decodes the next AC coefficient of a baseline scan: how many zeros stand before it, and its value. What is none is
+    /// an [`Ac`] of another kind.
+    #[inline(always)]
+    pub(crate) fn coefficient(&self, bits: &mut Bits<'_, '_>) -> Ac {
+        bits.refill();
+        let entry = self.entry(bits.window);
+        if entry.has_value() {
+            bits.window.skip(entry.bits());
+            return Ac::Value(entry.run(), entry.get());
+        }
+        let symbol = self.symbol_of(entry, &mut bits.window);
+        let (run, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
+        match (size, run) {
+            (0, 15) => Ac::SixteenZeros,
+            (0, _) => Ac::EndOfBlock,
+            _ => Ac::Value(run, extend(bits.take(size), size) as i16),
         }
     }
 
@@ -170,7 +250,7 @@ impl Table {
     /// that are no code at all count as 17 bits of symbol 0, as in libjpeg.
     #[cold]
     #[inline(never)]
-    pub(super) fn long(&self, next: u64) -> (u8, u32) {
+    fn long(&self, next: u64) -> (u8, u32) {
         let mut length = LOOKAHEAD + 1;
         while (next >> (64 - length)) as i32 > self.greatest[length as usize] {
             length += 1;
@@ -184,7 +264,27 @@ impl Table {
 
 /// The value that `size` bits stand for (T.81, figure F.12): negative where the first bit is 0.
 #[inline(always)]
-pub(super) fn extend(bits: u32, size: u32) -> i32 {
+pub(crate) fn extend(bits: u32, size: u32) -> i32 {
     let half = (1u32 << size) >> 1;
     if bits < half { bits as i32 - (1i32 << size) + 1 } else { bits as i32 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_that_are_none_are_refused() {
+        let code = |counts: [u8; 16], symbols: &[u8]| Code::new(&counts, symbols).unwrap();
+        let table = |counts, symbols: &[u8], kind| Table::new(&code(counts, symbols), kind).is_ok();
+        let counts = |short: &[u8]| std::array::from_fn(|i| short.get(i).copied().unwrap_or(0));
+        assert!(table(counts(&[1, 1, 1]), &[1, 2, 3], Kind::Dc));
+        // Two codes of one bit, one of them all ones; three of one bit; more than four of two.
+        for short in [&[2][..], &[3], &[0, 5], &[1, 2]] {
+            assert!(!table(counts(short), &[1, 2, 3, 4, 5][..short.iter().sum::<u8>().into()], Kind::Ac), "{short:?}");
+        }
+        assert!(!table(counts(&[1]), &[16], Kind::Dc));
+        assert!(table(counts(&[1]), &[16], Kind::Ac));
+        assert!(table(counts(&[]), &[], Kind::Ac));
+    }
 }

@@ -6,15 +6,16 @@
 
 use std::rc::Rc;
 
-use super::frame::{Component, Frame, Scan};
-use super::huffman::Code;
-use super::{ZIGZAG, broken, cut_short, unsupported};
-use crate::{Error, Result};
+use crate::block::ZIGZAG;
+use crate::color::Colors;
+use crate::frame::{Component, Frame, Scan};
+use crate::huffman::{Code, Kind, Table};
+use crate::{Error, ErrorKind, Result};
 
 /// The greatest width or height that libjpeg reads.
 const MAX_DIMENSION: usize = 65_500;
 
-pub(super) mod code {
+pub(crate) mod code {
     pub(crate) const SOF0: u8 = 0xc0;
     pub(crate) const DHT: u8 = 0xc4;
     pub(crate) const RST0: u8 = 0xd0;
@@ -33,23 +34,8 @@ pub(super) mod code {
     pub(crate) const TEM: u8 = 0x01;
 }
 
-/// What the headers say about the meaning of the components.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colors {
-    /// One component, or the first of two.
-    Gray,
-    /// Brightness and two differences of colour.
-    YCbCr,
-    /// As they are.
-    Rgb,
-    /// Adobe's, inverted.
-    Cmyk,
-    /// YCbCr in place of the first three of CMYK.
-    Ycck,
-}
-
 /// What comes next in a file.
-pub(super) enum Event {
+pub(crate) enum Event {
     /// A scan, whose entropy-coded data begin at [`Parser::at`].
     Scan(Scan),
     /// The end-of-image marker.
@@ -58,22 +44,22 @@ pub(super) enum Event {
 
 /// A walk through a file's markers.
 #[derive(Clone)]
-pub(super) struct Parser<'a> {
-    pub(super) bytes: &'a [u8],
+pub(crate) struct Parser<'a> {
+    pub(crate) bytes: &'a [u8],
     /// The next byte to be read.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// A marker that the reader of entropy-coded data has met and taken; 0 is none.
-    pub(super) pending: u8,
-    /// Quantisation tables, in natural (row by row) order.
-    pub(super) quantization: [Option<[u16; 64]>; 4],
-    pub(super) dc_codes: [Option<Code>; 4],
-    pub(super) ac_codes: [Option<Code>; 4],
+    pub(crate) pending: u8,
+    /// Quantization tables, in natural (row by row) order.
+    pub(crate) quantization: [Option<[u16; 64]>; 4],
+    dc_codes: [Option<Code>; 4],
+    ac_codes: [Option<Code>; 4],
     /// MCUs between restart markers; 0 is none.
-    pub(super) restart_interval: u32,
-    pub(super) frame: Option<Rc<Frame>>,
+    pub(crate) restart_interval: u32,
+    pub(crate) frame: Option<Rc<Frame>>,
     /// All of the file's EXIF data, with the first `Exif\0\0`.
-    pub(super) exif: Option<Vec<u8>>,
-    pub(super) xmp: Option<Vec<u8>>,
+    pub(crate) exif: Option<Vec<u8>>,
+    pub(crate) xmp: Option<Vec<u8>>,
     jfif: bool,
     adobe_transform: Option<u8>,
     scans: usize,
@@ -82,9 +68,9 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Result<Self> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self> {
         if !bytes.starts_with(&[0xff, code::SOI]) {
-            return Err(broken("it does not begin with a start-of-image marker"));
+            return Err(Error::broken("it does not begin with a start-of-image marker").at(0));
         }
         Ok(Self {
             bytes,
@@ -105,38 +91,63 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads on to the next scan or to the end of the picture.
-    pub(super) fn next(&mut self) -> Result<Event> {
+    pub(crate) fn next(&mut self) -> Result<Event> {
         loop {
             let marker = match std::mem::take(&mut self.pending) {
                 0 => match next_marker(self.bytes, &mut self.at) {
                     Some(marker) => marker,
                     None => {
                         self.ended = true;
-                        return Err(cut_short("between its segments"));
+                        return Err(Error::cut_short("the file ends between its segments").at(self.bytes.len()));
                     }
                 },
                 pending => pending,
             };
-            match marker {
-                code::SOS => return self.scan().map(Event::Scan),
-                code::EOI if self.scans == 0 => return Err(broken("it ends before its first scan")),
-                code::EOI => return Ok(Event::End),
-                code::SOI => return Err(broken("a second start-of-image marker")),
-                code::DHT => self.huffman_tables()?,
-                code::DQT => self.quantization_tables()?,
-                code::DRI => self.restart_interval()?,
-                code::RST0..=code::RST7 | code::TEM => {}
-                // 0xc8 (JPG) and 0xcc (DAC) are no frames, but lead to no picture that is read here either.
-                code::SOF0..=0xcf => self.frame_header(marker)?,
-                code::APP0..=code::APP15 => self.application_data(marker)?,
-                code::DNL | code::COM => drop(self.skippable()?),
-                other => return Err(broken(format!("an unknown marker, ff {other:02x}"))),
+            let start = self.at - 2;
+            if let Some(event) = self.marker(marker).map_err(|error| error.at(start))? {
+                return Ok(event);
             }
         }
     }
 
+    /// Reads the segment of `marker`, which lies just before.
+    fn marker(&mut self, marker: u8) -> Result<Option<Event>> {
+        match marker {
+            code::SOS => return self.scan().map(|scan| Some(Event::Scan(scan))),
+            code::EOI if self.scans == 0 => return Err(Error::broken("it ends before its first scan")),
+            code::EOI => return Ok(Some(Event::End)),
+            code::SOI => return Err(Error::broken("a second start-of-image marker")),
+            code::DHT => self.huffman_tables()?,
+            code::DQT => self.quantization_tables()?,
+            code::DRI => self.restart_interval()?,
+            code::RST0..=code::RST7 | code::TEM => {}
+            // 0xc8 (JPG) and 0xcc (DAC) are no frames, but lead to no picture that is read here either.
+            code::SOF0..=0xcf => self.frame_header(marker)?,
+            code::APP0..=code::APP15 => self.application_data(marker)?,
+            code::DNL | code::COM => drop(self.skippable()?),
+            other => return Err(Error::broken(format!("an unknown marker, ff {other:02x}"))),
+        }
+        Ok(None)
+    }
+
+    /// The Huffman table `index` of a scan, for what is coded with it.
+    pub(crate) fn table(&self, kind: Kind, index: u8) -> Result<Table> {
+        let codes = if kind == Kind::Dc { &self.dc_codes } else { &self.ac_codes };
+        let code = codes.get(usize::from(index)).and_then(Option::as_ref);
+        Table::new(code.ok_or_else(|| Error::broken(format!("Huffman table {index} is missing")))?, kind)
+    }
+
+    /// Sets the usual tables where there are none: Motion JPEG leaves them out.
+    pub(crate) fn default_tables(&mut self) {
+        for (index, chrominance) in [false, true].into_iter().enumerate() {
+            let (dc, ac) = Code::standard(chrominance);
+            self.dc_codes[index] = self.dc_codes[index].take().or(dc);
+            self.ac_codes[index] = self.ac_codes[index].take().or(ac);
+        }
+    }
+
     /// What the components mean, by libjpeg's rules (`jdapimin.c`, `default_decompress_parms`).
-    pub(super) fn colors(&self, frame: &Frame) -> Result<Colors> {
+    pub(crate) fn colors(&self, frame: &Frame) -> Result<Colors> {
         let ids: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
         match (ids.as_slice(), self.adobe_transform) {
             ([_], _) => Ok(Colors::Gray),
@@ -145,19 +156,19 @@ impl<'a> Parser<'a> {
             ([_, _, _], _) => Ok(Colors::YCbCr),
             ([_, _, _, _], None | Some(0)) => Ok(Colors::Cmyk),
             ([_, _, _, _], Some(_)) => Ok(Colors::Ycck),
-            (other, _) => Err(unsupported(format!("{} components; read are 1, 3 and 4", other.len()))),
+            (other, _) => Err(Error::unsupported(format!("{} components; read are 1, 3 and 4", other.len()))),
         }
     }
 
     /// Looks whether what follows the only scan makes sense, as Pillow does: another scan, for one, does not. An end
     /// without end marker is fine.
-    pub(super) fn check_end(&mut self) -> Result<()> {
+    pub(crate) fn check_end(&mut self) -> Result<()> {
         // Pillow looks no further than what it has read: it reads 64 KiB at a time.
         let known = self.at.next_multiple_of(1 << 16).min(self.bytes.len());
         self.bytes = &self.bytes[..known];
         match self.next() {
             Ok(Event::End) => Ok(()),
-            Ok(Event::Scan(_)) => Err(broken("a further scan after a whole picture")),
+            Ok(Event::Scan(_)) => Err(Error::broken("a further scan after a whole picture")),
             Err(_) if self.ended => Ok(()),
             Err(error) => Err(error),
         }
@@ -174,7 +185,9 @@ impl<'a> Parser<'a> {
     fn segment(&mut self) -> Result<&'a [u8]> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let length = rest.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)).max(2));
-        let segment = length.and_then(|length| rest.get(..length)).ok_or_else(|| cut_short("in a marker segment"))?;
+        let segment = length
+            .and_then(|length| rest.get(..length))
+            .ok_or_else(|| Error::cut_short("the file ends in a marker segment"))?;
         self.at += segment.len();
         Ok(&segment[2..])
     }
@@ -208,7 +221,7 @@ impl<'a> Parser<'a> {
             let (wide, index) = (head >> 4 != 0, usize::from(head & 15));
             let length = if wide { 128 } else { 64 };
             let (Some(values), Some(table)) = (rest.get(..length), self.quantization.get_mut(index)) else {
-                return Err(broken("a bad quantisation table"));
+                return Err(Error::broken("a bad quantization table"));
             };
             let mut natural = [0; 64];
             for (i, &position) in ZIGZAG.iter().take(64).enumerate() {
@@ -231,17 +244,18 @@ impl<'a> Parser<'a> {
             let codes = if head & 0x10 == 0 { &mut self.dc_codes } else { &mut self.ac_codes };
             let code = codes.get_mut(usize::from(head & !0x10));
             let (Some(symbols), Some(code)) = (rest.get(..total), code) else {
-                return Err(broken("a bad Huffman table"));
+                return Err(Error::broken("a bad Huffman table"));
             };
-            *code = Some(Code::new(counts, symbols).ok_or_else(|| broken("a Huffman table of over 256 symbols"))?);
+            *code =
+                Some(Code::new(counts, symbols).ok_or_else(|| Error::broken("a Huffman table of over 256 symbols"))?);
             content = &rest[total..];
         }
-        if content.is_empty() { Ok(()) } else { Err(broken("a Huffman table of a wrong length")) }
+        if content.is_empty() { Ok(()) } else { Err(Error::broken("a Huffman table of a wrong length")) }
     }
 
     fn restart_interval(&mut self) -> Result<()> {
         let &[high, low] = self.segment()? else {
-            return Err(broken("a restart interval of a wrong length"));
+            return Err(Error::broken("a restart interval of a wrong length"));
         };
         self.restart_interval = u32::from(u16::from_be_bytes([high, low]));
         Ok(())
@@ -257,32 +271,32 @@ impl<'a> Parser<'a> {
             _ => Some("of a reserved kind"),
         };
         if let Some(kind) = kind {
-            return Err(unsupported(format!(
+            return Err(Error::unsupported(format!(
                 "it is {kind} (marker ff {marker:02x}); read are baseline and progressive"
             )));
         }
         if self.frame.is_some() {
-            return Err(broken("a second frame header"));
+            return Err(Error::broken("a second frame header"));
         }
         let content = self.segment()?;
         let (Some(&[precision, y1, y0, x1, x0, count]), Some(list)) = (content.first_chunk::<6>(), content.get(6..))
         else {
-            return Err(broken("a frame header of a wrong length"));
+            return Err(Error::broken("a frame header of a wrong length"));
         };
         let height = usize::from(u16::from_be_bytes([y1, y0]));
         let width = usize::from(u16::from_be_bytes([x1, x0]));
         if width == 0 || height == 0 || count == 0 {
-            return Err(broken(format!("a frame of {width}x{height} pixels and {count} components")));
+            return Err(Error::broken(format!("a frame of {width}x{height} pixels and {count} components")));
         }
         if list.len() != usize::from(count) * 3 {
-            return Err(broken("a frame header of a wrong length"));
+            return Err(Error::broken("a frame header of a wrong length"));
         }
         if precision != 8 {
-            return Err(unsupported(format!("samples of {precision} bits; read are 8")));
+            return Err(Error::unsupported(format!("samples of {precision} bits; read are 8")));
         }
         if width > MAX_DIMENSION || height > MAX_DIMENSION {
-            let context = format!("{width}x{height} pixels; libjpeg's limit is {MAX_DIMENSION} a side");
-            return Err(Error::TooLarge(context));
+            let what = format!("{width}x{height} pixels; libjpeg's limit is {MAX_DIMENSION} a side");
+            return Err(Error::new(ErrorKind::TooLarge, what));
         }
         let components = list
             .as_chunks::<3>()
@@ -296,11 +310,11 @@ impl<'a> Parser<'a> {
     fn scan(&mut self) -> Result<Scan> {
         let content = self.segment()?;
         let Some(frame) = &self.frame else {
-            return Err(broken("a scan before the frame header"));
+            return Err(Error::broken("a scan before the frame header"));
         };
         let count = usize::from(content.first().copied().unwrap_or(0));
         if count == 0 || count > 4 || content.len() != 2 * count + 4 {
-            return Err(broken("a scan header of a wrong length"));
+            return Err(Error::broken("a scan header of a wrong length"));
         }
         let mut members: Vec<(usize, u8, u8)> = Vec::with_capacity(count);
         for &[id, tables] in content[1..=2 * count].as_chunks::<2>().0 {
@@ -314,7 +328,7 @@ impl<'a> Parser<'a> {
                 .map(|(i, _)| i)
                 .filter(|found| members.iter().all(|(taken, ..)| taken != found));
             let Some(found) = found else {
-                return Err(broken(format!("a scan of a component {id} that is not there")));
+                return Err(Error::broken(format!("a scan of a component {id} that is not there")));
             };
             members.push((found, tables >> 4, tables & 15));
         }
@@ -325,7 +339,7 @@ impl<'a> Parser<'a> {
 }
 
 /// The next marker's code, never 0 or 0xff, from `at` on, which is moved past it. None where the bytes end before.
-pub(super) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
+pub(crate) fn next_marker(bytes: &[u8], at: &mut usize) -> Option<u8> {
     loop {
         let rest = bytes.get(*at..)?;
         let skipped = rest.iter().position(|&byte| byte == 0xff)?;

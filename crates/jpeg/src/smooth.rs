@@ -5,8 +5,9 @@
 //! of libjpeg-turbo's `jdcoefct.c` (`decompress_smooth_data`). Pillow leaves this on, so a picture that ends early
 //! (but with an end-of-image marker) has it.
 
-use super::coefficients::Plane;
-use super::frame::{Component, Frame, Scan};
+use crate::coefficients::Coefficients;
+use crate::frame::{Component, Frame, Scan};
+use crate::script::Quantizers;
 
 /// DC and the first nine AC coefficients, in zigzag order: those that are estimated.
 const COUNT: usize = 10;
@@ -41,7 +42,7 @@ const WITH_AC: [Weights; 6] = [
 ];
 
 /// How many bits of each coefficient are still unknown: −1 for all.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     /// Per component: now, and before the last scan that had a say.
     bits: Vec<([i8; 64], [i8; 64])>,
     scans: usize,
@@ -50,12 +51,12 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(frame: &Frame) -> Self {
+    pub(crate) fn new(frame: &Frame) -> Self {
         Self { bits: vec![([-1; 64], [-1; 64]); frame.components.len()], scans: 0, last_good: 0 }
     }
 
     /// Notes what `scan` brings, as libjpeg does when it starts one. `scan` must have been checked.
-    pub(super) fn begin(&mut self, scan: &Scan) {
+    pub(crate) fn begin(&mut self, scan: &Scan) {
         self.scans += 1;
         let (start, end) = (usize::from(scan.start), usize::from(scan.end));
         for &(index, ..) in &scan.members {
@@ -71,14 +72,14 @@ impl Progress {
     }
 
     /// Notes the last band for which the scan had data.
-    pub(super) fn end(&mut self, last_good: Option<usize>) {
+    pub(crate) fn end(&mut self, last_good: Option<usize>) {
         self.last_good = last_good.unwrap_or(self.last_good);
     }
 
-    /// Does the picture need smoothing, and do its quantisers (per component) allow for it?
-    pub(super) fn needs_smoothing(&self, quantisers: &[Option<[u16; 64]>]) -> bool {
+    /// Does the picture need smoothing, and do its quantizers (per component) allow for it?
+    pub(crate) fn needs_smoothing(&self, quantizers: &Quantizers) -> bool {
         let usable = |q: &Option<[u16; 64]>| q.as_ref().is_some_and(|q| PLACES.iter().all(|&place| q[place] != 0));
-        quantisers.iter().all(usable)
+        quantizers.iter().all(usable)
             && self.bits.iter().all(|(now, _)| now[0] >= 0)
             && self.bits.iter().any(|(now, _)| now[1..COUNT].iter().any(|&bits| bits != 0))
     }
@@ -95,19 +96,19 @@ impl Progress {
     }
 
     /// The blocks of a component's block row `row` (from 0 within `band`), smoothed.
-    pub(super) fn smooth_row(
+    pub(crate) fn smooth_row(
         &self,
         frame: &Frame,
         index: usize,
-        plane: &Plane,
-        quantisers: &[u16; 64],
+        coefficients: &Coefficients,
+        quantizers: &[u16; 64],
         (band, row): (usize, usize),
         mut block_done: impl FnMut(usize, &[i16; 64]),
     ) {
         let component = &frame.components[index];
         let unknown = self.unknown(index, band);
         let without_ac = unknown[1..].iter().all(|&bits| bits == -1);
-        let rows = neighbour_rows(frame, component, band, row).map(|y| plane.row(y));
+        let rows = neighbor_rows(frame, component, band, row).map(|y| coefficients.row(index, y));
         let wide = component.blocks_wide;
         for x in 0..wide {
             let mut block = rows[2][x];
@@ -116,8 +117,8 @@ impl Progress {
             let estimate = |weights: &Weights, place: usize| {
                 let weighted = weights.iter().flatten().zip(dc.iter().flatten());
                 let sum: i64 = weighted.map(|(weight, dc)| i64::from(*weight) * dc).sum();
-                let (numerator, quantiser) = (sum * i64::from(quantisers[0]), i64::from(quantisers[place]));
-                let size = ((quantiser << 7) + numerator.abs()) / (quantiser << 8);
+                let (numerator, quantizer) = (sum * i64::from(quantizers[0]), i64::from(quantizers[place]));
+                let size = ((quantizer << 7) + numerator.abs()) / (quantizer << 8);
                 (size, numerator < 0)
             };
             let kernels = if without_ac { &WITHOUT_AC[..] } else { &WITH_AC[..] };
@@ -142,17 +143,10 @@ impl Progress {
 }
 
 /// The block rows two above to two below, as libjpeg takes them: it counts the rows of the last band as if all bands
-/// had as few, and may take padding for a neighbour.
-fn neighbour_rows(frame: &Frame, component: &Component, band: usize, row: usize) -> [usize; 5] {
+/// had as few, and may take padding for a neighbor.
+fn neighbor_rows(frame: &Frame, component: &Component, band: usize, row: usize) -> [usize; 5] {
     let vertical = component.vertical;
-    let rows = if band + 1 < frame.bands {
-        vertical
-    } else {
-        match component.blocks_high % vertical {
-            0 => vertical,
-            rest => rest,
-        }
-    };
+    let rows = component.rows_in(band);
     let (place, places) = (band * rows + row, frame.bands * rows);
     let y = band * vertical + row;
     let above = if place > 0 { y - 1 } else { y };

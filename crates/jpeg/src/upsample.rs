@@ -10,7 +10,7 @@ use std::ops::Range;
 
 /// How a component comes to full size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Upsampling {
+pub(crate) enum Upsampling {
     /// It has full size.
     Copy,
     /// Half the width: 3/4 of the nearer, 1/4 of the further sample.
@@ -26,7 +26,7 @@ pub(super) enum Upsampling {
 impl Upsampling {
     /// How to get from a group of `(h, v)` samples to one of `(full_h, full_v)`, for a component of `width` samples;
     /// `fancy` allows for triangle filters. None where the factors are no whole numbers.
-    pub(super) fn new(
+    pub(crate) fn new(
         (h, v): (usize, usize),
         (full_h, full_v): (usize, usize),
         width: usize,
@@ -47,21 +47,21 @@ impl Upsampling {
         }
     }
 
-    /// The samples of a row of `width` that the pixels `across` are made of, and how many pixels that come of these
-    /// precede the first of `across`. A part is upsampled as if it were a whole row, so a neighbour more is taken.
-    pub(super) fn source(self, across: &Range<usize>, width: usize) -> (Range<usize>, usize) {
+    /// The samples of a row of `width` that the pixels `columns` are made of, and how many pixels that come of these
+    /// precede the first of `columns`. A part is upsampled as if it were a whole row, so a neighbor more is taken.
+    pub(crate) fn source(self, columns: &Range<usize>, width: usize) -> (Range<usize>, usize) {
         let (times, margin) = match self {
             Self::Copy | Self::Vertical => (1, 0),
             Self::Horizontal | Self::Both => (2, 1),
             Self::Repeat(times, _) => (times, 0),
         };
-        let start = (across.start / times).saturating_sub(margin);
-        let end = (across.end.div_ceil(times) + margin).min(width);
-        (start..end, across.start - start * times)
+        let start = (columns.start / times).saturating_sub(margin);
+        let end = (columns.end.div_ceil(times) + margin).min(width);
+        (start..end, columns.start - start * times)
     }
 
     /// How many rows come of one.
-    pub(super) fn rows(self) -> usize {
+    pub(crate) fn rows(self) -> usize {
         match self {
             Self::Copy | Self::Horizontal => 1,
             Self::Vertical | Self::Both => 2,
@@ -70,35 +70,44 @@ impl Upsampling {
     }
 
     /// Whether the rows above and below have a say.
-    pub(super) fn needs_neighbours(self) -> bool {
+    pub(crate) fn needs_neighbors(self) -> bool {
         matches!(self, Self::Vertical | Self::Both)
     }
 }
 
 /// [`Upsampling::Horizontal`]; `row` of 2 samples at least.
-pub(super) fn horizontal(row: &[u8], out: &mut [u8]) {
+pub(crate) fn horizontal(row: &[u8], out: &mut [u8]) {
     let last = row.len() - 1;
-    let at = |x: usize| u32::from(row[x]);
     for (x, pair) in out.as_chunks_mut::<2>().0.iter_mut().take(row.len()).enumerate() {
-        // At the edges the formula gives the sample itself: (3x + x + 1 or 2) / 4.
-        let (before, after) = (at(x.saturating_sub(1)), at((x + 1).min(last)));
-        *pair = [((3 * at(x) + before + 1) >> 2) as u8, ((3 * at(x) + after + 2) >> 2) as u8];
+        *pair = horizontal_pair(row[x.saturating_sub(1)], row[x], row[(x + 1).min(last)]);
     }
+}
+
+/// The two samples that come of the one at `at`. Beyond the edges of a row there is the sample itself.
+#[inline(always)]
+pub(crate) fn horizontal_pair(before: u8, at: u8, after: u8) -> [u8; 2] {
+    [((weighted(at, before) + 1) >> 2) as u8, ((weighted(at, after) + 2) >> 2) as u8]
+}
+
+/// Three times `near` and once `far`.
+#[inline(always)]
+pub(crate) fn weighted(near: u8, far: u8) -> u32 {
+    3 * u32::from(near) + u32::from(far)
 }
 
 /// [`Upsampling::Vertical`]: the row of the pair that is nearer to `near` than to `far`. `below`: `far` is the row
 /// below, not above.
-pub(super) fn vertical(near: &[u8], far: &[u8], below: bool, out: &mut [u8]) {
+pub(crate) fn vertical(near: &[u8], far: &[u8], below: bool, out: &mut [u8]) {
     let bias = if below { 2 } else { 1 };
     for (to, (near, far)) in out.iter_mut().zip(near.iter().zip(far)) {
-        *to = ((3 * u32::from(*near) + u32::from(*far) + bias) >> 2) as u8;
+        *to = ((weighted(*near, *far) + bias) >> 2) as u8;
     }
 }
 
 /// [`Upsampling::Both`]: the row of the pair that is nearer to `near` than to `far`; rows of 2 samples at least.
-pub(super) fn both(near: &[u8], far: &[u8], out: &mut [u8]) {
+pub(crate) fn both(near: &[u8], far: &[u8], out: &mut [u8]) {
     let last = near.len() - 1;
-    let at = |x: usize| 3 * u32::from(near[x]) + u32::from(far[x]);
+    let at = |x: usize| weighted(near[x], far[x]);
     for (x, pair) in out.as_chunks_mut::<2>().0.iter_mut().take(near.len()).enumerate() {
         let (before, after) = (at(x.saturating_sub(1)), at((x + 1).min(last)));
         *pair = [((3 * at(x) + before + 8) >> 4) as u8, ((3 * at(x) + after + 7) >> 4) as u8];
@@ -106,7 +115,7 @@ pub(super) fn both(near: &[u8], far: &[u8], out: &mut [u8]) {
 }
 
 /// [`Upsampling::Repeat`], horizontally.
-pub(super) fn repeat(row: &[u8], times: usize, out: &mut [u8]) {
+pub(crate) fn repeat(row: &[u8], times: usize, out: &mut [u8]) {
     for (to, from) in out.chunks_mut(times).zip(row) {
         to.fill(*from);
     }

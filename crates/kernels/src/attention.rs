@@ -7,13 +7,13 @@
 //!
 //! Tasks are heads, each of one image; a batch only means more of them.
 
-use super::buffer::{Shared, room};
+use super::buffer::Shared;
 use super::matmul::Tiles;
-use super::pool::{Pool, share, split};
-use super::simd::Simd;
-use super::tile::TileF32;
-use super::{Isa, Kernel, Workspace, check, math};
+use super::pool::{Pool, part, split};
+use super::tile::{self, TileF32};
+use super::{Isa, Workspace, check, math};
 use crate::error::{Error, Result};
+use simd::{Simd, Task};
 
 /// The sizes of an attention.
 #[derive(Clone, Copy, Debug)]
@@ -34,11 +34,18 @@ pub struct Attention {
 
 impl Attention {
     /// Attention of queries (batch · queries, channels), keys and values (batch · tokens, channels), each head owning
-    /// `head_size` neighbouring channels: (batch · queries, channels).
+    /// `head_size` neighbouring channels, into `y` (batch · queries, channels).
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length; [`Error::OutOfMemory`].
-    pub fn run(&self, isa: Isa, qkv: [&[f32]; 3], workspace: &mut Workspace, pool: &dyn Pool) -> Result<Vec<f32>> {
+    pub fn run(
+        &self,
+        isa: Isa,
+        qkv: [&[f32]; 3],
+        y: &mut [f32],
+        workspace: &mut Workspace,
+        pool: &dyn Pool,
+    ) -> Result<()> {
         let Self { batch, tokens, queries, .. } = *self;
         let channels = self.heads * self.head_size;
         if queries > tokens {
@@ -49,8 +56,8 @@ impl Attention {
         {
             check(what, part.len(), batch * rows, channels)?;
         }
-        let mut attended = room(batch * queries * channels)?;
-        let y = Shared::at(attended.as_mut_ptr());
+        check("the result of an attention", y.len(), batch * queries, channels)?;
+        let y = Shared::new(y);
         let heads = self.batch * self.heads;
         let tasks = split(heads, pool);
         let scratch = Scratch::new(self, isa);
@@ -58,11 +65,9 @@ impl Attention {
         pool.run(tasks, &|task| {
             // SAFETY: the buffer has `scratch.len` values for each task.
             let buffer = Shared::at(unsafe { buffer.get().add(task * scratch.len) });
-            isa.run(Heads { sizes: *self, heads: share(heads, tasks, task), qkv, y, scratch, buffer });
+            isa.run(Heads { sizes: *self, heads: part(heads, tasks, task), qkv, y, scratch, buffer });
         });
-        // SAFETY: there is room for as many, and the tasks wrote all heads of all queries.
-        unsafe { attended.set_len(batch * queries * channels) };
-        Ok(attended)
+        Ok(())
     }
 }
 
@@ -103,9 +108,11 @@ struct Heads<'a> {
     buffer: Shared<f32>,
 }
 
-impl Kernel for Heads<'_> {
+impl Task for Heads<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let Attention { tokens, queries, heads, head_size, causal, .. } = self.sizes;
         let Scratch { padded_tokens, values, query, scores, weights, .. } = self.scratch;
         let columns = S::TILE_F32.1 * S::LANES;
@@ -114,14 +121,14 @@ impl Kernel for Heads<'_> {
         let stride = heads * head_size;
         for head in self.heads.clone() {
             let (image, channel) = (head / heads, head % heads * head_size);
-            let part = |index: usize, tokens: usize| (&self.qkv[index][image * tokens * stride + channel..], stride);
+            let of_head = |index: usize, tokens: usize| (&self.qkv[index][image * tokens * stride + channel..], stride);
             // SAFETY: the parts of the buffer are as long as `Scratch` says, which is what is written and read here; y
             // is (batch · queries, channels), and a head's columns are its own.
             unsafe {
                 let buffer = self.buffer.get();
-                pack_transposed(part(1, tokens), tokens, head_size, columns, buffer);
-                pack(part(2, tokens), tokens, head_size, columns, buffer.add(values));
-                let (source, _) = part(0, queries);
+                pack_transposed(of_head(1, tokens), tokens, head_size, columns, buffer);
+                pack(of_head(2, tokens), tokens, head_size, columns, buffer.add(values));
+                let (source, _) = of_head(0, queries);
                 for tile in 0..tiles.count {
                     let rows = tiles.range(tile);
                     let height = rows.len();
@@ -130,7 +137,7 @@ impl Kernel for Heads<'_> {
                     for (r, row) in rows.clone().enumerate() {
                         let source = &source[row * stride..][..head_size];
                         for (c, &value) in source.iter().enumerate() {
-                            *buffer.add(query + c * height + r) = value;
+                            write_apart(buffer.add(query + c * height + r), value);
                         }
                     }
                     for column in (0..seen).step_by(columns) {
@@ -141,17 +148,17 @@ impl Kernel for Heads<'_> {
                             y: buffer.add(scores + column),
                             y_stride: padded_tokens,
                             width: columns,
-                            add: std::ptr::null(),
-                            bias: std::ptr::null(),
+                            add: None,
+                            bias: None,
                         };
-                        S::tile_f32(height, &job);
+                        tile::f32(simd, height, &job);
                     }
                     for (r, row) in rows.clone().enumerate() {
                         let visible = if causal { row + 1 } else { tokens };
                         let line = buffer.add(scores + r * padded_tokens);
-                        let inverse = softmax::<S>(line, visible, scale);
+                        let inverse = softmax(simd, line, visible, scale);
                         for j in 0..visible {
-                            *buffer.add(weights + j * height + r) = *line.add(j) * inverse;
+                            write_apart(buffer.add(weights + j * height + r), *line.add(j) * inverse);
                         }
                         for j in visible..seen {
                             *buffer.add(weights + j * height + r) = 0.0;
@@ -165,15 +172,26 @@ impl Kernel for Heads<'_> {
                             y: self.y.get().add((image * queries + rows.start) * stride + channel + column),
                             y_stride: stride,
                             width: columns.min(head_size - column),
-                            add: std::ptr::null(),
-                            bias: std::ptr::null(),
+                            add: None,
+                            bias: None,
                         };
-                        S::tile_f32(height, &job);
+                        tile::f32(simd, height, &job);
                     }
                 }
             }
         }
     }
+}
+
+/// Writes one of values that lie a stride apart. Volatile, or else the compiler makes AVX-512's scatters of them, which take
+/// longer than as many stores, and were two fifths of an attention.
+///
+/// # Safety
+/// `place` is valid for a value.
+#[inline(always)]
+unsafe fn write_apart(place: *mut f32, value: f32) {
+    // SAFETY: the caller's promise.
+    unsafe { place.write_volatile(value) };
 }
 
 /// Packs (tokens, channels) as `[panel of tokens][channel][columns]`; missing tokens are zero.
@@ -194,7 +212,7 @@ unsafe fn pack_transposed(
         for channel in 0..channels {
             let value = row.get(channel).copied().unwrap_or(0.0);
             // SAFETY: within the panel's `channels · columns` values.
-            unsafe { *place.add((panel * channels + channel) * columns + column) = value };
+            unsafe { write_apart(place.add((panel * channels + channel) * columns + column), value) };
         }
     }
 }
@@ -223,9 +241,9 @@ unsafe fn pack((source, stride): (&[f32], usize), tokens: usize, channels: usize
 /// Replaces `len` scores by `exp(scale · (score − largest))` and returns one over their sum.
 ///
 /// # Safety
-/// As for [`Simd`]; `x` is valid for `len` rounded up to whole vectors.
+/// `x` is valid for `len` rounded up to whole vectors.
 #[inline(always)]
-unsafe fn softmax<S: Simd>(x: *mut f32, len: usize, scale: f32) -> f32 {
+unsafe fn softmax<S: Simd>(simd: S, x: *mut f32, len: usize, scale: f32) -> f32 {
     let padded = len.next_multiple_of(S::LANES);
     // SAFETY: everything below `padded` is the caller's promise.
     unsafe {
@@ -233,27 +251,27 @@ unsafe fn softmax<S: Simd>(x: *mut f32, len: usize, scale: f32) -> f32 {
         for j in len..padded {
             *x.add(j) = f32::NEG_INFINITY;
         }
-        let mut largest = S::load(x);
+        let mut largest = simd.load(x);
         let mut j = S::LANES;
         while j < padded {
-            largest = S::max(largest, S::load(x.add(j)));
+            largest = simd.max(largest, simd.load(x.add(j)));
             j += S::LANES;
         }
         let mut lanes = [f32::NEG_INFINITY; 16];
-        S::store(lanes.as_mut_ptr(), largest);
+        simd.store(lanes.as_mut_ptr(), largest);
         let largest = lanes.iter().fold(f32::NEG_INFINITY, |largest, &x| if largest < x { x } else { largest });
 
-        let (largest, scale) = (S::splat(largest), S::splat(scale));
-        let mut sum = S::splat(0.0);
+        let (largest, scale) = (simd.splat(largest), simd.splat(scale));
+        let mut sum = simd.splat(0.0);
         let mut j = 0;
         while j < padded {
-            let e = math::exp::<S>(S::mul(S::sub(S::load(x.add(j)), largest), scale));
-            S::store(x.add(j), e);
-            sum = S::add(sum, e);
+            let e = math::exp(simd, simd.mul(simd.sub(simd.load(x.add(j)), largest), scale));
+            simd.store(x.add(j), e);
+            sum = simd.add(sum, e);
             j += S::LANES;
         }
         let mut lanes = [0f32; 16];
-        S::store(lanes.as_mut_ptr(), sum);
+        simd.store(lanes.as_mut_ptr(), sum);
         1.0 / lanes.iter().sum::<f32>()
     }
 }

@@ -28,6 +28,12 @@ pub struct Buffer<T> {
     kind: std::marker::PhantomData<T>,
 }
 
+impl<T: Plain> Default for Buffer<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T: Plain> Buffer<T> {
     /// No elements.
     pub const fn new() -> Self {
@@ -69,18 +75,6 @@ impl<T: Plain> Buffer<T> {
     pub fn bytes(&self) -> usize {
         self.lines.capacity() * size_of::<Line>()
     }
-}
-
-/// Room for `len` values of a result, which a kernel writes all of before it sets the length: zeros first would cost more
-/// than a small kernel does.
-///
-/// # Errors
-/// [`Error::OutOfMemory`].
-pub(super) fn room(len: usize) -> Result<Vec<f32>> {
-    let mut values = Vec::new();
-    let out_of_memory = |_| Error::OutOfMemory(format!("{len} values of a kernel's result"));
-    values.try_reserve_exact(len).map_err(out_of_memory)?;
-    Ok(values)
 }
 
 impl<T: Plain> AsRef<[T]> for Buffer<T> {

@@ -1,6 +1,6 @@
 //! Matrix products in 8 bits: a quarter of the memory, three to four times the speed.
 //!
-//! **Weights** have 8 bits, symmetric, one step for each output (row of the checkpoint), quantised row by row while they
+//! **Weights** have 8 bits, symmetric, one step for each output (row of the checkpoint), quantized row by row while they
 //! are read. **Activations** have 7 bits, 0..=127, with a step and a zero point for each token, found on the fly. Seven,
 //! since that is what the dot product of relaxed SIMD takes as its second operand (`relaxed.rs`); a zero point, since what
 //! comes out of a GELU is almost all on one side of zero, and would otherwise waste a whole bit.
@@ -14,33 +14,30 @@
 //! rows of the product, which are summed when they are written. Of what the arithmetic costs in accuracy, most comes by
 //! way of these, and they are one row in fifty.
 //!
-//! Where [`Rotation::On`] says so, weights and activations are turned before they are quantised, against outliers
+//! Where [`Rotation::On`] says so, weights and activations are rotated before they are quantized, against outliers
 //! (`rotate.rs`).
 //!
 //! Layouts, with G = 4 products a lane (2 in plain SIMD): weights `[panel][depth / G][columns][G]`, activations
 //! `[row tile][depth / G][rows][4 bytes]`. The depth is padded with weights of zero to whole vectors
 //! and an even number of groups.
 
+mod activations;
+
+use activations::{QuantizeTile, Tile, cut};
+
 use super::buffer::{Buffer, Shared};
-use super::matmul::Tiles;
-use super::pool::{Pool, run_parts, share, split};
-use super::quantise::{self, Quantiser};
-use super::rotate;
-use super::simd::Simd;
-use super::tile::TileInt8;
-use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
+use super::pool::{Pool, part, run_parts, split};
+use super::quantize::{self, Quantizer};
+use super::tile::{self, TileInt8};
+use super::{Activation, Isa, Layer, Output, Workspace, check, check_same_isa, math};
 use crate::error::{Error, Result};
-
-/// The largest activation.
-pub(super) const LEVELS: f32 = 127.0;
-
-/// The largest one of 14 bits.
-pub(super) const FINE_LEVELS: f32 = 16_383.0;
+use simd::{Shape, Simd, Task};
+use std::ptr::NonNull;
 
 /// Rows that go past all panels together: 240 × 3072 bytes are 720 kB.
 const ROWS_PER_BLOCK: usize = 240;
 
-/// Whether to turn weights and activations before they are quantised.
+/// Whether to rotate weights and activations before they are quantized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
     /// As they are: for inputs without outliers, such as pixels.
@@ -58,20 +55,25 @@ pub struct PackedInt8 {
     block: usize,
     signs: Buffer<f32>,
     weights: Buffer<i8>,
-    /// Whether the [sums](quantise::sums_fit) of all rows fit.
+    /// Whether the [sums](quantize::sums_fit) of all rows fit.
     sums_fit: bool,
     /// The weights' step; this and the next two have one value for each column of every panel.
     scale: Buffer<f32>,
-    /// The sum of the quantised weights.
+    /// The sum of the quantized weights.
     sums: Buffer<i32>,
     bias: Buffer<f32>,
+}
+
+/// `inputs` of a product in 8 bits, filled up to whole vectors and an even number of groups.
+fn padded_depth(shape: Shape, inputs: usize) -> usize {
+    inputs.next_multiple_of(shape.lanes.max(2 * shape.group))
 }
 
 /// Takes the rows of a weight one by one; see [`PackedInt8::builder`].
 pub struct PackedInt8Builder {
     packed: PackedInt8,
     rows: usize,
-    quantiser: Box<Quantiser>,
+    quantizer: Box<Quantizer>,
 }
 
 impl PackedInt8 {
@@ -81,9 +83,9 @@ impl PackedInt8 {
     /// [`Error::OutOfMemory`].
     pub fn builder(isa: Isa, outputs: usize, inputs: usize, rotation: Rotation) -> Result<PackedInt8Builder> {
         let shape = isa.shape();
-        let (block, signs) = quantise::signs(inputs, rotation)?;
+        let (block, signs) = quantize::signs(inputs, rotation)?;
         let padded = outputs.next_multiple_of(shape.int8_columns);
-        let depth = shape.int8_depth(inputs);
+        let depth = padded_depth(shape, inputs);
         let packed = Self {
             isa,
             outputs,
@@ -96,7 +98,7 @@ impl PackedInt8 {
             sums: Buffer::zeroed(padded)?,
             bias: Buffer::zeroed(padded)?,
         };
-        Ok(PackedInt8Builder { packed, rows: 0, quantiser: Box::new(Quantiser::new(isa, inputs, rotation)?) })
+        Ok(PackedInt8Builder { packed, rows: 0, quantizer: Box::new(Quantizer::new(isa, inputs, rotation)?) })
     }
 
     /// An error unless row `index` of `len` values is one of this weight.
@@ -113,7 +115,7 @@ impl PackedInt8 {
     fn set_row(&mut self, index: usize, row: &[i8], step: f32) {
         let shape = self.isa.shape();
         let (columns, group) = (shape.int8_columns, shape.group);
-        let depth = shape.int8_depth(self.inputs);
+        let depth = padded_depth(shape, self.inputs);
         let (panel, column) = (index / columns, index % columns);
         let place = &mut self.weights.as_mut()[panel * columns * depth..][..columns * depth];
         let mut sum = 0;
@@ -123,7 +125,7 @@ impl PackedInt8 {
                 sum += i32::from(w);
             }
         }
-        self.sums_fit &= quantise::sums_fit(row);
+        self.sums_fit &= quantize::sums_fit(row);
         self.scale.as_mut()[index] = step;
         self.sums.as_mut()[index] = sum;
     }
@@ -143,51 +145,51 @@ impl PackedInt8 {
         self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights, which are turned alike: (rows, outputs) of each. The rows
-    /// named by `pooled`, in order, have 14 bits.
+    /// Multiplies `x` (rows, inputs) with each of the weights, which are rotated alike. The rows named by `fine`, in order,
+    /// have 14 bits.
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length, or weights that take another input; [`Error::OutOfMemory`].
     pub fn multiply(
-        layers: &[(&Self, Output<'_>)],
+        layers: Vec<Layer<'_, Self>>,
         x: &[f32],
         rows: usize,
-        pooled: &[usize],
+        fine: &[usize],
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<Vec<Vec<f32>>> {
-        let Some(&(first, _)) = layers.first() else { return Ok(Vec::new()) };
-        let mut results = Vec::with_capacity(layers.len());
-        for (weight, output) in layers {
+    ) -> Result<()> {
+        let Some(&Layer { weight: first, .. }) = layers.first() else { return Ok(()) };
+        check_same_isa(first.isa, layers.iter().map(|layer| layer.weight.isa))?;
+        for Layer { weight, y, .. } in &layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.room(rows, weight.outputs)?);
+            check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
-        if layers.iter().any(|(weight, _)| weight.block != first.block) {
-            return Err(Error::Compute("kernels: weights turned otherwise".to_owned()));
+        if layers.iter().any(|layer| layer.weight.block != first.block) {
+            return Err(Error::Compute("kernels: weights rotated otherwise".to_owned()));
         }
         let shape = first.isa.shape();
-        let depth = shape.int8_depth(first.inputs) / shape.group;
-        let tiles = cut(rows, pooled, shape.int8_rows)?;
+        let depth = padded_depth(shape, first.inputs) / shape.group;
+        let tiles = cut(rows, fine, shape.int8_rows)?;
         let packed_rows = tiles.last().map_or(0, |tile| tile.begin + tile.height());
         let packed = workspace.bytes.at_least(packed_rows * depth * 4)?;
         let zero = workspace.ints.at_least(packed_rows)?;
-        let turned_len = first.signs.as_ref().len();
+        let rotated_len = first.signs.as_ref().len();
         let tasks = split(tiles.len(), pool);
-        let (step, turned) = workspace.floats.at_least(packed_rows + tasks * turned_len)?.split_at_mut(packed_rows);
+        let (step, rotated) = workspace.floats.at_least(packed_rows + tasks * rotated_len)?.split_at_mut(packed_rows);
 
         let target = (Shared::new(packed), Shared::new(step), Shared::new(zero));
-        let turned = Shared::new(turned);
+        let rotated = Shared::new(rotated);
         pool.run(tasks, &|task| {
             let (packed, step, zero) = target;
             // SAFETY: there is a row of them for each task.
-            let turned = Shared::at(unsafe { turned.get().add(task * turned_len) });
-            for tile in &tiles[share(tiles.len(), tasks, task)] {
-                first.isa.run(Quantise { weight: first, x, tile, packed, step, zero, turned });
+            let rotated = Shared::at(unsafe { rotated.get().add(task * rotated_len) });
+            for tile in &tiles[part(tiles.len(), tasks, task)] {
+                first.isa.run(QuantizeTile { weight: first, x, tile, packed, step, zero, rotated });
             }
         });
 
         let (packed, step, zero): (&[u8], &[f32], &[i32]) = (packed, step, zero);
-        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+        let jobs = layers.into_iter().map(|Layer { weight, output, y }| Product {
             weight,
             tiles: &tiles,
             panels: 0..weight.outputs.div_ceil(shape.int8_columns),
@@ -195,57 +197,13 @@ impl PackedInt8 {
             step,
             zero,
             output,
-            y: Shared::at(y.as_mut_ptr()),
+            y: Shared::new(y),
         });
         let jobs: Vec<Product<'_>> = jobs.collect();
         let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
         run_parts(pool, &panels, &|layer, panels| first.isa.run(Product { panels, ..jobs[layer].clone() }));
-        for (y, (weight, _)) in results.iter_mut().zip(layers) {
-            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
-            unsafe { y.set_len(rows * weight.outputs) };
-        }
-        Ok(results)
+        Ok(())
     }
-}
-
-/// Rows that are multiplied together.
-struct Tile {
-    /// Of the input and the result.
-    rows: std::ops::Range<usize>,
-    /// Packed rows before it.
-    begin: usize,
-    /// Whether it is one row, in two halves.
-    halves: bool,
-}
-
-impl Tile {
-    /// Packed rows.
-    fn height(&self) -> usize {
-        if self.halves { 2 } else { self.rows.len() }
-    }
-}
-
-/// Cuts rows into tiles of at most `tallest`, each of the `pooled` ones, in order, into one of its own.
-fn cut(rows: usize, pooled: &[usize], tallest: usize) -> Result<Vec<Tile>> {
-    if pooled.iter().zip(pooled.iter().skip(1)).any(|(a, b)| a >= b) || pooled.last().is_some_and(|&row| row >= rows) {
-        return Err(Error::Compute(format!("kernels: pooled rows {pooled:?} of {rows}")));
-    }
-    let mut tiles: Vec<Tile> = Vec::with_capacity(rows.div_ceil(tallest) + 2 * pooled.len());
-    let (mut row, mut begin) = (0, 0);
-    for pooled in pooled.iter().copied().chain([rows]) {
-        let between = Tiles::new(pooled - row, tallest);
-        for tile in 0..between.count {
-            let range = between.range(tile);
-            tiles.push(Tile { rows: row + range.start..row + range.end, begin: begin + range.start, halves: false });
-        }
-        begin += pooled - row;
-        if pooled < rows {
-            tiles.push(Tile { rows: pooled..pooled + 1, begin, halves: true });
-            begin += 2;
-        }
-        row = pooled + 1;
-    }
-    Ok(tiles)
 }
 
 impl PackedInt8Builder {
@@ -255,7 +213,7 @@ impl PackedInt8Builder {
     /// [`Error::Weights`] for a row of another length, or one too many.
     pub fn push_row(&mut self, row: &[f32]) -> Result<(&[i8], f32)> {
         self.packed.check_row(self.rows, row.len())?;
-        let (row, step) = self.quantiser.quantise(row);
+        let (row, step) = self.quantizer.quantize(row);
         self.packed.set_row(self.rows, row, step);
         self.rows += 1;
         Ok((row, step))
@@ -265,7 +223,7 @@ impl PackedInt8Builder {
     ///
     /// # Errors
     /// As [`push_row`](Self::push_row).
-    pub fn push_quantised(&mut self, row: &[i8]) -> Result<()> {
+    pub fn push_quantized(&mut self, row: &[i8]) -> Result<()> {
         self.packed.check_row(self.rows, row.len())?;
         self.packed.set_row(self.rows, row, 0.0);
         self.rows += 1;
@@ -302,96 +260,6 @@ impl PackedInt8Builder {
     }
 }
 
-/// Quantises and packs the rows of one tile.
-struct Quantise<'a> {
-    weight: &'a PackedInt8,
-    x: &'a [f32],
-    tile: &'a Tile,
-    packed: Shared<u8>,
-    step: Shared<f32>,
-    zero: Shared<i32>,
-    /// A row, for the rotation.
-    turned: Shared<f32>,
-}
-
-impl Kernel for Quantise<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let PackedInt8 { inputs, block, ref signs, .. } = *self.weight;
-        let depth = self.weight.isa.shape().int8_depth(inputs);
-        let Tile { begin, halves, .. } = *self.tile;
-        let height = self.tile.height();
-        let levels = if halves { FINE_LEVELS } else { LEVELS };
-        let whole = inputs - inputs % S::LANES;
-        for (r, row) in self.tile.rows.clone().enumerate() {
-            let mut x = &self.x[row * inputs..][..inputs];
-            if block > 1 {
-                // SAFETY: all three have the length of a row, and `rotate::block` chose the blocks for it.
-                x = unsafe {
-                    rotate::rotate::<S>(x.as_ptr(), signs.as_ref().as_ptr(), self.turned.get(), inputs, block);
-                    std::slice::from_raw_parts(self.turned.get(), inputs)
-                };
-            }
-            // SAFETY: vectors lie within the row or the buffer; the tile's place has `depth / GROUP · height` groups, and
-            // its rows their own steps and zero points.
-            unsafe {
-                let mut tail = [0f32; 16];
-                tail[..x.len() - whole].copy_from_slice(&x[whole..]);
-                let (step, zero) = range::<S>(x, whole, &tail, levels);
-                let (steps, zeros) = (self.step.get().add(begin + r), self.zero.get().add(begin + r));
-                if halves {
-                    steps.cast::<[f32; 2]>().write([step * 128.0, step]);
-                    zeros.cast::<[i32; 2]>().write([zero as i32 >> 7, zero as i32 & 127]);
-                } else {
-                    steps.write(step);
-                    zeros.write(zero as i32);
-                }
-
-                let (inverse, zero) = (S::splat(if step > 0.0 { 1.0 / step } else { 0.0 }), S::splat(zero));
-                let place = self.packed.get().add(begin * (depth / S::GROUP) * 4 + r * 4);
-                let mut i = 0;
-                while i < depth {
-                    let values = if i < whole { S::load(x.as_ptr().add(i)) } else { S::load(tail.as_ptr()) };
-                    let q = S::add(S::mul(values, inverse), zero);
-                    let q = S::round_int(S::max(S::min(q, S::splat(levels)), S::splat(0.0)));
-                    let place = place.add(i / S::GROUP * height * 4);
-                    if halves {
-                        let [upper, lower] = S::halves(q);
-                        S::store_groups(place, height * 4, upper);
-                        S::store_groups(place.add(4), height * 4, lower);
-                    } else {
-                        S::store_groups(place, height * 4, q);
-                    }
-                    i += S::LANES;
-                }
-            }
-        }
-    }
-}
-
-/// The step and the zero point, an integer in 0..=`levels`, of a row; zero is always within the range.
-#[inline(always)]
-unsafe fn range<S: Simd>(x: &[f32], whole: usize, tail: &[f32; 16], levels: f32) -> (f32, f32) {
-    // SAFETY: vectors lie within the row or the buffer.
-    unsafe {
-        let (mut low, mut high) = (S::load(tail.as_ptr()), S::load(tail.as_ptr()));
-        let mut i = 0;
-        while i < whole {
-            let values = S::load(x.as_ptr().add(i));
-            low = S::min(low, values);
-            high = S::max(high, values);
-            i += S::LANES;
-        }
-        let (mut lows, mut highs) = ([0f32; 16], [0f32; 16]);
-        S::store(lows.as_mut_ptr(), low);
-        S::store(highs.as_mut_ptr(), high);
-        let low = lows.iter().fold(0f32, |low, &x| if x < low { x } else { low });
-        let high = highs.iter().fold(0f32, |high, &x| if x > high { x } else { high });
-        let step = (high - low) / levels;
-        if step > f32::MIN_POSITIVE { (step, (-low / step).round_ties_even()) } else { (0.0, 0.0) }
-    }
-}
-
 /// One task of a product: all rows, some panels.
 #[derive(Clone)]
 struct Product<'a> {
@@ -401,18 +269,20 @@ struct Product<'a> {
     packed: &'a [u8],
     step: &'a [f32],
     zero: &'a [i32],
-    output: Output<'a>,
+    output: Output,
     y: Shared<f32>,
 }
 
-impl Kernel for Product<'_> {
+impl Task for Product<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let PackedInt8 { outputs, inputs, ref weights, ref scale, ref sums, ref bias, .. } = *self.weight;
         let (weights, scale) = (weights.as_ref().as_ptr(), scale.as_ref().as_ptr());
-        let (sums, bias) = (sums.as_ref().as_ptr(), bias.as_ref().as_ptr());
+        let (sums, bias) = (sums.as_ref().as_ptr(), NonNull::from(bias.as_ref()).cast::<f32>());
         let columns = S::TILE_INT8.1 * S::LANES;
-        let depth = self.weight.isa.shape().int8_depth(inputs) / S::GROUP;
+        let depth = padded_depth(self.weight.isa.shape(), inputs) / S::GROUP;
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_INT8.0).max(1);
         let activation = self.output.activation();
         for tiles in self.tiles.chunks(tiles_per_block) {
@@ -420,7 +290,7 @@ impl Kernel for Product<'_> {
                 let column = panel * columns;
                 let width = columns.min(outputs - column);
                 for tile in tiles {
-                    // SAFETY: the layouts are those of `push_row` and `Quantise`; tasks write disjoint panels.
+                    // SAFETY: the layouts are those of `push_row` and `QuantizeTile`; tasks write disjoint panels.
                     unsafe {
                         let at = tile.rows.start * outputs + column;
                         let y = self.y.get().add(at);
@@ -437,13 +307,13 @@ impl Kernel for Product<'_> {
                             y,
                             y_stride: outputs,
                             width,
-                            add: self.output.residual(at),
-                            halves: tile.halves,
+                            add: self.output.addend(y),
+                            split: tile.split,
                         };
-                        S::tile_int8(tile.height(), &job);
+                        tile::int8(simd, tile.height(), &job);
                         if activation != Activation::None {
                             for r in 0..tile.rows.len() {
-                                math::activate::<S>(activation, y.add(r * outputs), width);
+                                math::activate(simd, activation, y.add(r * outputs), width);
                             }
                         }
                     }

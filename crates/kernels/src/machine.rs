@@ -3,7 +3,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 mod rayon_pool {
     use crate::Pool;
-    use crate::stretch::{stretches, take_tasks};
+    use crate::task_range::{take_tasks, task_ranges};
 
     /// rayon's threads.
     pub struct Rayon;
@@ -15,15 +15,15 @@ mod rayon_pool {
 
         /// The calling thread works too: were it to wait for rayon's, each kernel would begin and end with a thread waking up.
         fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
-            let stretches = stretches(tasks, self.threads().min(tasks).max(1));
+            let ranges = task_ranges(tasks, self.threads().min(tasks).max(1));
             rayon::in_place_scope(|scope| {
-                for own in 1..stretches.len() {
-                    let stretches = &stretches;
+                for own in 1..ranges.len() {
+                    let ranges = &ranges;
                     scope.spawn(move |_| {
-                        take_tasks(stretches, own, task);
+                        take_tasks(ranges, own, task);
                     });
                 }
-                take_tasks(&stretches, 0, task);
+                take_tasks(&ranges, 0, task);
             });
         }
     }

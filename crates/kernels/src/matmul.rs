@@ -1,6 +1,6 @@
-//! f32 matrix products with packed weights: `activation(x · Wᵀ + bias)`, or `residual + x · Wᵀ + bias`.
+//! f32 matrix products with packed weights: `y = activation(x · Wᵀ + bias)`, or `y += x · Wᵀ + bias`.
 //!
-//! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes turned round, since here `x` is small and `W`
+//! The loops are those of BLIS (<https://github.com/flame/blis>), with the sizes the other way round, since here `x` is small and `W`
 //! large. From the outside in:
 //!
 //! 1. tasks: ranges of columns, of all layers that share `x`;
@@ -8,17 +8,18 @@
 //!    and the weights are read from memory once;
 //! 3. a handful of panels at a time ([`PANELS_PER_CHUNK`]), so that their part of `y` stays close between
 //! 4. blocks of the depth, [`DEPTH`] long: a panel's block (12 kB in WebAssembly) stays in the first-level cache while
-//! 5. all row tiles of the block pass by it ([`tile::f32`](super::tile::f32)).
+//! 5. all row tiles of the block pass by it ([`tile::f32`]).
 //!
 //! `x` is packed at each call, once for all layers, which costs one part in the number of columns, a thousandth or so.
 //! Layouts: weights `[depth block][panel][depth][columns]`, activations `[depth block][row tile][depth][rows]`.
 
 use super::buffer::{Buffer, Shared};
-use super::pool::{Pool, run_parts, share};
-use super::simd::Simd;
-use super::tile::TileF32;
-use super::{Activation, Isa, Kernel, Output, Workspace, check, math};
+use super::pool::{Pool, part, run_parts};
+use super::tile::{self, TileF32};
+use super::{Activation, Isa, Layer, Output, Workspace, check, check_same_isa, math};
 use crate::error::{Error, Result};
+use simd::{Simd, Task};
+use std::ptr::NonNull;
 
 /// Depth of a block.
 const DEPTH: usize = 256;
@@ -72,22 +73,22 @@ impl PackedF32 {
         self.weights.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights: (rows, outputs) of each.
+    /// Multiplies `x` (rows, inputs) with each of the weights.
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length, or weights of another number of inputs; [`Error::OutOfMemory`].
     pub fn multiply(
-        layers: &[(&Self, Output<'_>)],
+        layers: Vec<Layer<'_, Self>>,
         x: &[f32],
         rows: usize,
         workspace: &mut Workspace,
         pool: &dyn Pool,
-    ) -> Result<Vec<Vec<f32>>> {
-        let Some(&(&Self { isa, inputs, .. }, _)) = layers.first() else { return Ok(Vec::new()) };
-        let mut results = Vec::with_capacity(layers.len());
-        for (weight, output) in layers {
+    ) -> Result<()> {
+        let Some(&Layer { weight: &Self { isa, inputs, .. }, .. }) = layers.first() else { return Ok(()) };
+        check_same_isa(isa, layers.iter().map(|layer| layer.weight.isa))?;
+        for Layer { weight, y, .. } in &layers {
             check("the input of a linear layer", x.len(), rows, weight.inputs)?;
-            results.push(output.room(rows, weight.outputs)?);
+            check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
         let shape = isa.shape();
         let tiles = Tiles::new(rows, shape.f32_rows);
@@ -101,22 +102,18 @@ impl PackedF32 {
         });
 
         let packed: &[f32] = packed;
-        let jobs = layers.iter().zip(&mut results).map(|(&(weight, output), y)| Product {
+        let jobs = layers.into_iter().map(|Layer { weight, output, y }| Product {
             weight,
             tiles,
             panels: 0..if rows > 0 { weight.outputs.div_ceil(shape.f32_columns) } else { 0 },
             packed,
             output,
-            y: Shared::at(y.as_mut_ptr()),
+            y: Shared::new(y),
         });
         let jobs: Vec<Product<'_>> = jobs.collect();
         let panels: Vec<usize> = jobs.iter().map(|job| job.panels.len()).collect();
         run_parts(pool, &panels, &|layer, panels| isa.run(Product { panels, ..jobs[layer].clone() }));
-        for (y, (weight, _)) in results.iter_mut().zip(layers) {
-            // SAFETY: there is room for as many, and the tasks wrote all panels of all rows.
-            unsafe { y.set_len(rows * weight.outputs) };
-        }
-        Ok(results)
+        Ok(())
     }
 }
 
@@ -179,7 +176,7 @@ impl Tiles {
 
     /// The rows of a tile.
     pub(super) fn range(self, tile: usize) -> std::ops::Range<usize> {
-        share(self.rows, self.count, tile)
+        part(self.rows, self.count, tile)
     }
 }
 
@@ -210,17 +207,20 @@ struct Product<'a> {
     tiles: Tiles,
     panels: std::ops::Range<usize>,
     packed: &'a [f32],
-    output: Output<'a>,
+    output: Output,
     y: Shared<f32>,
 }
 
-impl Kernel for Product<'_> {
+impl Task for Product<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let PackedF32 { outputs, inputs, ref weights, ref bias, .. } = *self.weight;
         let columns = S::TILE_F32.1 * S::LANES;
         let padded = outputs.next_multiple_of(columns);
         let (weights, bias) = (weights.as_ref().as_ptr(), bias.as_ref());
+        let biases = (!bias.is_empty()).then(|| NonNull::from(bias).cast::<f32>());
         let (tiles, total) = (self.tiles, self.tiles.rows);
         let tiles_per_block = (ROWS_PER_BLOCK / S::TILE_F32.0).max(1);
         let activation = self.output.activation();
@@ -252,17 +252,13 @@ impl Kernel for Product<'_> {
                                     y,
                                     y_stride: outputs,
                                     width,
-                                    add: if first { self.output.residual(at) } else { y },
-                                    bias: if first && !bias.is_empty() {
-                                        bias.as_ptr().add(column)
-                                    } else {
-                                        std::ptr::null()
-                                    },
+                                    add: if first { self.output.addend(y) } else { NonNull::new(y) },
+                                    bias: if first { biases.map(|bias| bias.add(column)) } else { None },
                                 };
-                                S::tile_f32(rows.len(), &job);
+                                tile::f32(simd, rows.len(), &job);
                                 if last && activation != Activation::None {
                                     for r in 0..rows.len() {
-                                        math::activate::<S>(activation, y.add(r * outputs), width);
+                                        math::activate(simd, activation, y.add(r * outputs), width);
                                     }
                                 }
                             }

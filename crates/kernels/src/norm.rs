@@ -1,42 +1,39 @@
-//! Layer normalisation over the channels of each token. <https://arxiv.org/abs/1607.06450>
+//! Layer normalization over the channels of each token. <https://arxiv.org/abs/1607.06450>
 //!
 //! `y = (x − mean) / √(variance + ε) · weight + bias`, the variance in a second pass over a row that is by then in the
 //! first-level cache: the one-pass formula `E[x²] − E[x]²` cancels where a channel is far larger than the rest, as some in
 //! CLIP are.
 
-use super::buffer::{Shared, room};
-use super::pool::{Pool, share, split};
-use super::simd::Simd;
-use super::{Isa, Kernel, check};
+use super::buffer::Shared;
+use super::pool::{Pool, part, split};
+use super::{Isa, check};
 use crate::error::Result;
+use simd::{Simd, Task};
 
 /// Rows that are worth a task: some microseconds.
 const ROWS_PER_TASK: usize = 8;
 
-/// Normalises each row of `x` (rows, channels); `weight` and `bias` have one value a channel.
+/// Normalizes each row of `x` into the same of `y`, both (rows, channels); `weight` and `bias` have one value a channel.
 ///
 /// # Errors
-/// [`Error::Compute`](crate::Error::Compute) for slices of another length;
-/// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+/// [`Error::Compute`](crate::Error::Compute) for slices of another length.
 pub fn layer_norm(
     isa: Isa,
     x: &[f32],
-    rows: usize,
-    weight: &[f32],
-    bias: &[f32],
+    [weight, bias]: [&[f32]; 2],
     epsilon: f32,
+    y: &mut [f32],
     pool: &dyn Pool,
-) -> Result<Vec<f32>> {
+) -> Result<()> {
     let channels = weight.len();
+    let rows = x.len() / channels.max(1);
     check("the bias of a layer norm", bias.len(), 1, channels)?;
     check("the input of a layer norm", x.len(), rows, channels)?;
-    let mut normed = room(x.len())?;
-    let y = Shared::at(normed.as_mut_ptr());
+    check("the result of a layer norm", y.len(), rows, channels)?;
+    let y = Shared::new(y);
     let tasks = split(rows.div_ceil(ROWS_PER_TASK), pool);
-    pool.run(tasks, &|task| isa.run(Rows { x, rows: share(rows, tasks, task), weight, bias, epsilon, y }));
-    // SAFETY: there is room for as many, and the tasks wrote all rows.
-    unsafe { normed.set_len(x.len()) };
-    Ok(normed)
+    pool.run(tasks, &|task| isa.run(Rows { x, rows: part(rows, tasks, task), weight, bias, epsilon, y }));
+    Ok(())
 }
 
 /// One task: some rows.
@@ -49,9 +46,11 @@ struct Rows<'a> {
     y: Shared<f32>,
 }
 
-impl Kernel for Rows<'_> {
+impl Task for Rows<'_> {
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Simd>(self, simd: S) {
         let channels = self.weight.len();
         let whole = channels - channels % S::LANES;
         for row in self.rows {
@@ -59,34 +58,34 @@ impl Kernel for Rows<'_> {
             // SAFETY: vectors lie within the row, of which `whole` is no more than the length; tasks write disjoint rows.
             unsafe {
                 let y = self.y.get().add(row * channels);
-                let mut sums = [S::splat(0.0); 4];
+                let mut sums = [simd.splat(0.0); 4];
                 let mut i = 0;
                 while i < whole {
                     let lane = i / S::LANES % 4;
-                    sums[lane] = S::add(sums[lane], S::load(x.as_ptr().add(i)));
+                    sums[lane] = simd.add(sums[lane], simd.load(x.as_ptr().add(i)));
                     i += S::LANES;
                 }
-                let mean = (total::<S>(sums) + x[whole..].iter().sum::<f32>()) / channels as f32;
+                let mean = (total(simd, sums) + x[whole..].iter().sum::<f32>()) / channels as f32;
 
-                let means = S::splat(mean);
-                let mut squares = [S::splat(0.0); 4];
+                let means = simd.splat(mean);
+                let mut squares = [simd.splat(0.0); 4];
                 let mut i = 0;
                 while i < whole {
                     let lane = i / S::LANES % 4;
-                    let difference = S::sub(S::load(x.as_ptr().add(i)), means);
-                    squares[lane] = S::mul_add(difference, difference, squares[lane]);
+                    let difference = simd.sub(simd.load(x.as_ptr().add(i)), means);
+                    squares[lane] = simd.mul_add(difference, difference, squares[lane]);
                     i += S::LANES;
                 }
                 let rest: f32 = x[whole..].iter().map(|x| (x - mean) * (x - mean)).sum();
-                let variance = (total::<S>(squares) + rest) / channels as f32;
+                let variance = (total(simd, squares) + rest) / channels as f32;
 
                 let inverse = 1.0 / (variance + self.epsilon).sqrt();
-                let inverses = S::splat(inverse);
+                let inverses = simd.splat(inverse);
                 let mut i = 0;
                 while i < whole {
-                    let normed = S::mul(S::sub(S::load(x.as_ptr().add(i)), means), inverses);
-                    let (weight, bias) = (S::load(self.weight.as_ptr().add(i)), S::load(self.bias.as_ptr().add(i)));
-                    S::store(y.add(i), S::mul_add(normed, weight, bias));
+                    let normed = simd.mul(simd.sub(simd.load(x.as_ptr().add(i)), means), inverses);
+                    let (weight, bias) = (simd.load(self.weight.as_ptr().add(i)), simd.load(self.bias.as_ptr().add(i)));
+                    simd.store(y.add(i), simd.mul_add(normed, weight, bias));
                     i += S::LANES;
                 }
                 for (i, x) in x.iter().enumerate().skip(whole) {
@@ -99,11 +98,9 @@ impl Kernel for Rows<'_> {
 
 /// The sum of all lanes.
 #[inline(always)]
-unsafe fn total<S: Simd>(sums: [S::F; 4]) -> f32 {
-    // SAFETY: the buffer holds the widest vector.
-    unsafe {
-        let mut lanes = [0f32; 16];
-        S::store(lanes.as_mut_ptr(), S::add(S::add(sums[0], sums[1]), S::add(sums[2], sums[3])));
-        lanes[..S::LANES].iter().sum()
-    }
+fn total<S: Simd>(simd: S, sums: [S::F; 4]) -> f32 {
+    let mut lanes = [0f32; 16];
+    // SAFETY: the widest vector has sixteen lanes.
+    unsafe { simd.store(lanes.as_mut_ptr(), simd.add(simd.add(sums[0], sums[1]), simd.add(sums[2], sums[3]))) };
+    lanes[..S::LANES].iter().sum()
 }

@@ -43,7 +43,7 @@ impl PackedBuilder {
     /// For a weight of `outputs` rows of `inputs` values, on this processor.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`](crate::Error::OutOfMemory).
+    /// [`Error::OutOfMemory`].
     pub fn new(packing: Packing, outputs: usize, inputs: usize) -> Result<Self> {
         let isa = Isa::best();
         Ok(match packing {
@@ -61,14 +61,14 @@ impl PackedBuilder {
     }
 
     /// The next row, in 8 bits already; only for a weight that is packed so.
-    pub fn push_quantised(&mut self, row: &[i8]) -> Result<()> {
+    pub fn push_quantized(&mut self, row: &[i8]) -> Result<()> {
         match self {
             Self::F32(_) => Err(Error::Compute("a row in 8 bits for a weight in single precision".to_owned())),
-            Self::Int8(builder) => builder.push_quantised(row),
+            Self::Int8(builder) => builder.push_quantized(row),
         }
     }
 
-    /// The steps of the rows that [`push_quantised`](Self::push_quantised) was given.
+    /// The steps of the rows that [`push_quantized`](Self::push_quantized) was given.
     pub fn set_steps(&mut self, steps: &[f32]) -> Result<()> {
         match self {
             Self::F32(_) => Ok(()),
@@ -95,29 +95,39 @@ impl Packed {
     }
 }
 
-/// Multiplies `x` (rows, inputs) with the weight of each layer: (rows, outputs) of each. Where a weight has 8 bits, the
-/// rows of `x` named by `pooled`, in order, are taken in twice as many: an embedding is made of them.
+/// One of the layers that multiply the same rows.
+pub struct Layer<'a, Weight = Packed> {
+    /// What the rows are multiplied with.
+    pub weight: &'a Weight,
+    /// What becomes of the product.
+    pub output: Output,
+    /// Where it goes: (rows, outputs).
+    pub y: &'a mut [f32],
+}
+
+/// Multiplies `x` (rows, inputs) with the weight of each layer. Where a weight has 8 bits, the rows of `x` named by
+/// `fine`, in order, are taken in twice as many: an embedding is made of them.
 ///
 /// # Errors
 /// [`Error::Compute`] for slices of another length, or layers of several kinds; [`Error::OutOfMemory`].
 pub fn multiply(
-    layers: &[(&Packed, Output<'_>)],
+    layers: Vec<Layer<'_>>,
     x: &[f32],
     rows: usize,
-    pooled: &[usize],
+    fine: &[usize],
     workspace: &mut Workspace,
     pool: &dyn Pool,
-) -> Result<Vec<Vec<f32>>> {
+) -> Result<()> {
     let (mut single, mut int8) = (Vec::with_capacity(layers.len()), Vec::with_capacity(layers.len()));
-    for &(weight, output) in layers {
+    for Layer { weight, output, y } in layers {
         match weight {
-            Packed::F32(weight) => single.push((weight, output)),
-            Packed::Int8(weight) => int8.push((weight, output)),
+            Packed::F32(weight) => single.push(Layer { weight, output, y }),
+            Packed::Int8(weight) => int8.push(Layer { weight, output, y }),
         }
     }
     match (single.is_empty(), int8.is_empty()) {
-        (_, true) => PackedF32::multiply(&single, x, rows, workspace, pool),
-        (true, _) => PackedInt8::multiply(&int8, x, rows, pooled, workspace, pool),
+        (_, true) => PackedF32::multiply(single, x, rows, workspace, pool),
+        (true, _) => PackedInt8::multiply(int8, x, rows, fine, workspace, pool),
         _ => Err(Error::Compute("kernels: layers in 8 bits and in single precision at once".to_owned())),
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn run_parts(pool: &dyn Pool, pieces: &[usize], task: &(dyn Fn(usize,
     let total = pieces.iter().sum();
     let tasks = split(total, pool);
     pool.run(tasks, &|index| {
-        let parts = share(total, tasks, index);
+        let parts = part(total, tasks, index);
         let mut begin = 0;
         for (piece, &count) in pieces.iter().enumerate() {
             let (first, last) = (parts.start.max(begin), parts.end.min(begin + count));
@@ -54,7 +54,7 @@ pub(super) fn run_parts(pool: &dyn Pool, pieces: &[usize], task: &(dyn Fn(usize,
 }
 
 /// The `index`th of `count` nearly equal ranges of `0..total`.
-pub(super) fn share(total: usize, count: usize, index: usize) -> Range<usize> {
+pub(super) fn part(total: usize, count: usize, index: usize) -> Range<usize> {
     let (base, extra) = (total / count, total % count);
     let begin = index * base + index.min(extra);
     begin..begin + base + usize::from(index < extra)

@@ -1,8 +1,8 @@
-//! A rotation that spreads outliers before they are quantised.
+//! A rotation that spreads outliers before they are quantized.
 //!
-//! Trained CLIPs have a few channels that are many times larger than all others. Quantised with one step a token, those
-//! few would cost the rest two or three of their seven bits. But a product does not change when both sides are turned by the
-//! same orthogonal matrix: `x · w = (H x) · (H w)`. A Hadamard matrix with random signs turns any vector into one whose values
+//! Trained CLIPs have a few channels that are many times larger than all others. Quantized with one step a token, those
+//! few would cost the rest two or three of their seven bits. But a product does not change when both sides are multiplied by the
+//! same orthogonal matrix: `x · w = (H x) · (H w)`. A Hadamard matrix with random signs makes of any vector into one whose values
 //! are all of about the same size, needs only additions, n log n of them, and is applied to the weights once, while
 //! they are packed. It knows nothing of a model's data, so that it helps against every kind of outlier alike.
 //! <https://arxiv.org/abs/2404.00456>
@@ -10,10 +10,10 @@
 //! Measured on B/32 with six layer-norm gains a layer times 8 (worst cosine to f32 of ten images): 0.99950 without, 0.99983
 //! with; without such outliers 0.99987 and 0.99986.
 //!
-//! The vector is cut into blocks of a power of two. The matrix is not normalised: `(H x) · (H w)` is `block` times
+//! The vector is cut into blocks of a power of two. The matrix is not normalized: `(H x) · (H w)` is `block` times
 //! `x · w`, and the weights' step makes up for it, exactly. The sums are taken in the same order on every instruction set.
 
-use super::simd::Simd;
+use simd::Simd;
 
 /// Beyond this a larger block gains nothing.
 const LARGEST: usize = 1024;
@@ -39,9 +39,9 @@ pub(super) fn sign(index: usize) -> f32 {
 /// `y = H (signs · x)`, for `len` values in blocks of `block`.
 ///
 /// # Safety
-/// As for [`Simd`]; all pointers are valid for `len`, which is a multiple of `block`, a power of two of 16 or more.
+/// All pointers are valid for `len`, which is a multiple of `block`, a power of two of 16 or more.
 #[inline(always)]
-pub(super) unsafe fn rotate<S: Simd>(x: *const f32, signs: *const f32, y: *mut f32, len: usize, block: usize) {
+pub(super) unsafe fn rotate<S: Simd>(simd: S, x: *const f32, signs: *const f32, y: *mut f32, len: usize, block: usize) {
     // SAFETY: all offsets are below `len`.
     unsafe {
         // Two levels at a time wherever there are two: half the loads and stores.
@@ -49,28 +49,28 @@ pub(super) unsafe fn rotate<S: Simd>(x: *const f32, signs: *const f32, y: *mut f
         let mut i = 0;
         while i < len {
             if four {
-                let mut v = [S::splat(0.0); 4];
+                let mut v = [simd.splat(0.0); 4];
                 for j in 0..4 {
                     let at = i + j * S::LANES;
-                    v[j] = S::hadamard(S::mul(S::load(x.add(at)), S::load(signs.add(at))));
+                    v[j] = simd.hadamard(simd.mul(simd.load(x.add(at)), simd.load(signs.add(at))));
                 }
-                let v = butterfly4::<S>(v);
+                let v = butterfly4(simd, v);
                 for j in 0..4 {
-                    S::store(y.add(i + j * S::LANES), v[j]);
+                    simd.store(y.add(i + j * S::LANES), v[j]);
                 }
                 i += 4 * S::LANES;
             } else {
-                S::store(y.add(i), S::hadamard(S::mul(S::load(x.add(i)), S::load(signs.add(i)))));
+                simd.store(y.add(i), simd.hadamard(simd.mul(simd.load(x.add(i)), simd.load(signs.add(i)))));
                 i += S::LANES;
             }
         }
         let mut half = if four { 4 * S::LANES } else { S::LANES };
         while half < block {
             if half * 2 < block {
-                levels::<S>(y, len, half);
+                levels(simd, y, len, half);
                 half *= 4;
             } else {
-                level::<S>(y, len, half);
+                level(simd, y, len, half);
                 half *= 2;
             }
         }
@@ -79,20 +79,20 @@ pub(super) unsafe fn rotate<S: Simd>(x: *const f32, signs: *const f32, y: *mut f
 
 /// The levels that pair values `half` and `2 · half` apart.
 #[inline(always)]
-unsafe fn levels<S: Simd>(y: *mut f32, len: usize, half: usize) {
+unsafe fn levels<S: Simd>(simd: S, y: *mut f32, len: usize, half: usize) {
     let mut begin = 0;
     while begin < len {
         let mut i = begin;
         while i < begin + half {
             // SAFETY: `i + 3 · half` and a vector more are below `begin + 4 · half`, which is at most `len`.
             unsafe {
-                let mut v = [S::splat(0.0); 4];
+                let mut v = [simd.splat(0.0); 4];
                 for j in 0..4 {
-                    v[j] = S::load(y.add(i + j * half));
+                    v[j] = simd.load(y.add(i + j * half));
                 }
-                let v = butterfly4::<S>(v);
+                let v = butterfly4(simd, v);
                 for j in 0..4 {
-                    S::store(y.add(i + j * half), v[j]);
+                    simd.store(y.add(i + j * half), v[j]);
                 }
             }
             i += S::LANES;
@@ -103,16 +103,16 @@ unsafe fn levels<S: Simd>(y: *mut f32, len: usize, half: usize) {
 
 /// The level that pairs values `half` apart.
 #[inline(always)]
-unsafe fn level<S: Simd>(y: *mut f32, len: usize, half: usize) {
+unsafe fn level<S: Simd>(simd: S, y: *mut f32, len: usize, half: usize) {
     let mut begin = 0;
     while begin < len {
         let mut i = begin;
         while i < begin + half {
             // SAFETY: `i + half` and a vector more are below `begin + 2 · half`, which is at most `len`.
             unsafe {
-                let (a, b) = (S::load(y.add(i)), S::load(y.add(i + half)));
-                S::store(y.add(i), S::add(a, b));
-                S::store(y.add(i + half), S::sub(a, b));
+                let (a, b) = (simd.load(y.add(i)), simd.load(y.add(i + half)));
+                simd.store(y.add(i), simd.add(a, b));
+                simd.store(y.add(i + half), simd.sub(a, b));
             }
             i += S::LANES;
         }
@@ -121,10 +121,7 @@ unsafe fn level<S: Simd>(y: *mut f32, len: usize, half: usize) {
 }
 
 #[inline(always)]
-unsafe fn butterfly4<S: Simd>([a, b, c, d]: [S::F; 4]) -> [S::F; 4] {
-    // SAFETY: no pointers; the instruction set is the caller's promise.
-    unsafe {
-        let (ab, ba, cd, dc) = (S::add(a, b), S::sub(a, b), S::add(c, d), S::sub(c, d));
-        [S::add(ab, cd), S::add(ba, dc), S::sub(ab, cd), S::sub(ba, dc)]
-    }
+fn butterfly4<S: Simd>(simd: S, [a, b, c, d]: [S::F; 4]) -> [S::F; 4] {
+    let (ab, ba, cd, dc) = (simd.add(a, b), simd.sub(a, b), simd.add(c, d), simd.sub(c, d));
+    [simd.add(ab, cd), simd.add(ba, dc), simd.sub(ab, cd), simd.sub(ba, dc)]
 }

@@ -2,11 +2,13 @@
 //! (natively) or the build (in WebAssembly) has.
 
 use super::*;
+use simd::{Simd, Task};
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 mod naive;
+mod threads;
 
 /// A small generator of numbers that are the same everywhere.
 struct Rng(u64);
@@ -46,31 +48,27 @@ impl Pool for Backwards {
     }
 }
 
-/// A pool with threads that help until the program ends.
-#[cfg(not(target_arch = "wasm32"))]
-fn threads(helpers: usize) -> &'static Threads {
-    let pool: &Threads = Box::leak(Box::new(Threads::new()));
-    pool.set_helpers(helpers);
-    for _ in 0..helpers {
-        std::thread::spawn(|| {
-            // What a worker does whose instance traps (`web/threads.ts`).
-            let _ = std::thread::spawn(|| pool.help()).join();
-            pool.fail();
-        });
-    }
-    pool
-}
-
 fn packed_f32(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize) -> Packed {
     let mut builder = PackedF32::builder(isa, outputs, inputs).unwrap();
     w.chunks(inputs).for_each(|row| builder.push_row(row).unwrap());
     Packed::F32(builder.finish(bias).unwrap())
 }
 
-/// One layer.
-fn multiply_one(weight: &Packed, x: &[f32], rows: usize, output: Output<'_>, pooled: &[usize]) -> Vec<f32> {
-    multiply(&[(weight, output)], x, rows, pooled, &mut Workspace::new(), &Serial).unwrap().pop().unwrap()
+/// One layer, into a copy of `before`.
+fn multiply_one(weight: &Packed, x: &[f32], rows: usize, output: Output, before: &[f32], fine: &[usize]) -> Vec<f32> {
+    let mut y = before.to_vec();
+    let layer = Layer { weight, output, y: &mut y };
+    multiply(vec![layer], x, rows, fine, &mut Workspace::new(), &Serial).unwrap();
+    y
 }
+
+/// One layer's products and no more, where nothing was before.
+fn product(weight: &Packed, x: &[f32], rows: usize, fine: &[usize]) -> Vec<f32> {
+    let nothing = vec![f32::NAN; rows * weight.outputs()];
+    multiply_one(weight, x, rows, PLAIN, &nothing, fine)
+}
+
+const PLAIN: Output = Output::Set(Activation::None);
 
 fn packed_int8(isa: Isa, w: &[f32], bias: Option<&[f32]>, outputs: usize, inputs: usize, rotation: Rotation) -> Packed {
     let mut builder = PackedInt8::builder(isa, outputs, inputs, rotation).unwrap();
@@ -90,8 +88,8 @@ fn sizes(rng: &mut Rng) -> Vec<(usize, usize, usize)> {
 const ACTIVATIONS: [Activation; 4] = [Activation::None, Activation::QuickGelu, Activation::Gelu, Activation::GeluTanh];
 
 /// One of all kinds.
-fn output(case: usize, residual: &[f32]) -> Output<'_> {
-    ACTIVATIONS.get(case % 5).map_or(Output::Add(residual), |activation| Output::Set(*activation))
+fn output(case: usize) -> Output {
+    ACTIVATIONS.get(case % 5).map_or(Output::Add, |activation| Output::Set(*activation))
 }
 
 #[test]
@@ -101,10 +99,10 @@ fn f32_product_equals_the_naive_one() {
         for (case, (rows, outputs, inputs)) in sizes(&mut rng).into_iter().enumerate() {
             let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
             let bias = (case % 3 != 0).then_some(&b[..]);
-            let residual = rng.values(rows * outputs);
-            let output = output(case, &residual);
-            let y = multiply_one(&packed_f32(isa, &w, bias, outputs, inputs), &x, rows, output, &[]);
-            let (expected, size) = naive::product(&x, &w, bias, rows, output);
+            let before = rng.values(rows * outputs);
+            let output = output(case);
+            let y = multiply_one(&packed_f32(isa, &w, bias, outputs, inputs), &x, rows, output, &before, &[]);
+            let (expected, size) = naive::product(&x, &w, bias, rows, (output, &before));
             for (i, (y, (expected, size))) in y.iter().zip(expected.iter().zip(size)).enumerate() {
                 // The bound of a sum of `inputs` products, times the largest slope of an activation, and the activation's own.
                 let tolerance = (inputs as f64 + 4.0) * size * 1.2 / 16_777_216.0 + 1e-6;
@@ -138,12 +136,12 @@ fn int8_product_equals_the_integer_model_to_the_bit() {
             let (mut w, b) = (rng.values(outputs * inputs), rng.values(outputs));
             w[..inputs].fill(if case % 3 == 0 { 0.0 } else { 1.0 });
             let bias = (case % 3 != 0).then_some(&b[..]);
-            let residual = rng.values(rows * outputs);
-            let output = if case % 2 == 0 { Output::Add(&residual) } else { Output::Set(Activation::None) };
-            let pooled: Vec<usize> = (0..rows).filter(|row| row % 7 == case % 9).collect();
+            let before = rng.values(rows * outputs);
+            let output = if case % 2 == 0 { Output::Add } else { PLAIN };
+            let fine: Vec<usize> = (0..rows).filter(|row| row % 7 == case % 9).collect();
             let weight = packed_int8(isa, &w, bias, outputs, inputs, rotation);
-            let y = multiply_one(&weight, &x, rows, output, &pooled);
-            let expected = naive::int8_product(&x, &w, bias, rows, output, rotation, &pooled);
+            let y = multiply_one(&weight, &x, rows, output, &before, &fine);
+            let expected = naive::int8_product(&x, &w, bias, rows, (output, &before), rotation, &fine);
             for (i, (y, expected)) in y.iter().zip(&expected).enumerate() {
                 assert!(
                     y == expected,
@@ -164,17 +162,13 @@ fn int8_sums_of_four_products_never_overflow() {
         for largest in [64i8, 65, 127] {
             for sign in [1, -1] {
                 let row: Vec<i8> = (0..inputs).map(|i| if i < 38 { sign * largest } else { 0 }).collect();
-                assert_eq!(quantise::sums_fit(&row), largest == 64);
+                assert_eq!(quantize::sums_fit(&row), largest == 64);
                 let mut builder = PackedInt8::builder(isa, 1, inputs, Rotation::Off).unwrap();
-                builder.push_quantised(&row).unwrap();
+                builder.push_quantized(&row).unwrap();
                 builder.set_steps(&[1.0]).unwrap();
                 let weight = Packed::Int8(builder.finish(None).unwrap());
                 let expected = (37 * 127 * i32::from(sign * largest)) as f32 * (1.0 / 127.0);
-                assert_eq!(
-                    multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[]),
-                    [expected; 3],
-                    "{isa:?}"
-                );
+                assert_eq!(product(&weight, &x, rows, &[]), [expected; 3], "{isa:?}");
             }
         }
     }
@@ -187,9 +181,9 @@ fn int8_product_with_activation_follows_the_plain_one() {
     let (x, w, b) = (rng.values(rows * inputs), rng.values(outputs * inputs), rng.values(outputs));
     for isa in Isa::available() {
         let weight = packed_int8(isa, &w, Some(&b), outputs, inputs, Rotation::On);
-        let plain = multiply_one(&weight, &x, rows, Output::Set(Activation::None), &[3]);
+        let plain = product(&weight, &x, rows, &[3]);
         for activation in ACTIVATIONS {
-            let y = multiply_one(&weight, &x, rows, Output::Set(activation), &[3]);
+            let y = multiply_one(&weight, &x, rows, Output::Set(activation), &plain, &[3]);
             for (y, plain) in y.iter().zip(&plain) {
                 let expected = naive::activation(activation, f64::from(*plain));
                 assert!(
@@ -205,7 +199,8 @@ fn int8_product_with_activation_follows_the_plain_one() {
 fn layers_together_give_what_each_gives() {
     let mut rng = Rng(9);
     let (rows, inputs) = (11, 48);
-    let (x, residual) = (rng.values(rows * inputs), rng.values(rows * 30));
+    let x = rng.values(rows * inputs);
+    let before = [7, 30, 65].map(|outputs| rng.values(rows * outputs));
     for isa in Isa::available() {
         for int8 in [false, true] {
             let mut layer = |outputs: usize| {
@@ -215,16 +210,39 @@ fn layers_together_give_what_each_gives() {
                     false => packed_f32(isa, &w, Some(&b), outputs, inputs),
                 }
             };
-            let (a, b, c) = (layer(7), layer(30), layer(65));
-            let layers = [
-                (&a, Output::Set(Activation::None)),
-                (&b, Output::Add(&residual)),
-                (&c, Output::Set(Activation::QuickGelu)),
-            ];
-            let each: Vec<_> = layers.iter().map(|(w, output)| multiply_one(w, &x, rows, *output, &[4])).collect();
+            let weights = [layer(7), layer(30), layer(65)];
+            let outputs = [PLAIN, Output::Add, Output::Set(Activation::QuickGelu)];
+            let layers = || weights.iter().zip(outputs);
+            let each: Vec<_> =
+                layers().zip(&before).map(|((w, output), y)| multiply_one(w, &x, rows, output, y, &[4])).collect();
             for threads in [1, 4] {
-                let workspace = &mut Workspace::new();
-                assert_eq!(multiply(&layers, &x, rows, &[4], workspace, &Backwards(threads)).unwrap(), each);
+                let mut together = before.clone();
+                let layers = layers().zip(&mut together).map(|((weight, output), y)| Layer { weight, output, y });
+                multiply(layers.collect(), &x, rows, &[4], &mut Workspace::new(), &Backwards(threads)).unwrap();
+                assert_eq!(together[..], each);
+            }
+        }
+    }
+}
+
+#[test]
+fn layers_of_different_instruction_sets_are_an_error() {
+    let sets: Vec<Isa> = Isa::available().collect();
+    let (w, x) = ([0.5; 12], [1.0; 8]);
+    for pack in [
+        |isa, w: &[f32]| packed_f32(isa, w, None, 3, 4),
+        |isa, w: &[f32]| packed_int8(isa, w, None, 3, 4, Rotation::Off),
+    ] {
+        for (first, second) in sets.iter().flat_map(|first| sets.iter().map(move |second| (*first, *second))) {
+            let (a, b) = (pack(first, &w), pack(second, &w));
+            let mut results = [[0.0; 6]; 2];
+            let layers = [&a, &b].into_iter().zip(&mut results).map(|(weight, y)| Layer { weight, output: PLAIN, y });
+            match multiply(layers.collect(), &x, 2, &[], &mut Workspace::new(), &Serial) {
+                Ok(()) => assert!(first == second && results[0] == results[1], "{first:?}"),
+                Err(error) => {
+                    assert!(first != second && matches!(error, Error::Compute(_)), "{error}");
+                    assert!(error.to_string().contains(second.name()), "{error}");
+                }
             }
         }
     }
@@ -238,30 +256,30 @@ fn int8_is_close_to_f32_even_with_outliers() {
     for x in x.chunks_mut(inputs) {
         [5, 100, 101, 300, 511, 767].into_iter().for_each(|channel| x[channel] *= 8.0);
     }
-    let none = Output::Set(Activation::None);
-    let exact = naive::product(&x, &w, None, rows, none).0;
-    let cosines = |rotation, pooled: &[usize]| -> Vec<f64> {
-        let y = multiply_one(&packed_int8(Isa::best(), &w, None, outputs, inputs, rotation), &x, rows, none, pooled);
+    let exact = naive::product(&x, &w, None, rows, (PLAIN, &[])).0;
+    let cosines = |rotation, fine: &[usize]| -> Vec<f64> {
+        let y = product(&packed_int8(Isa::best(), &w, None, outputs, inputs, rotation), &x, rows, fine);
         y.chunks(outputs).zip(exact.chunks(outputs)).map(|(a, b)| naive::cosine(a, b)).collect()
     };
     let worst = |cosines: &[f64]| cosines.iter().copied().fold(1.0, f64::min);
     let (off, on) = (worst(&cosines(Rotation::Off, &[])), cosines(Rotation::On, &[2, 11]));
     assert!(worst(&on) > 0.9998 && worst(&on) > off, "cosine {on:?}, without rotation {off}");
-    // What is left in the pooled rows is the weights' error.
+    // What is left in the fine rows is the weights' error.
     assert!(on[2].min(on[11]) > 0.99995, "{on:?}");
 }
 
 #[test]
 fn exp_and_erf_keep_their_stated_errors() {
     struct Apply<'a>(&'a mut [f32], bool);
-    impl Kernel for Apply<'_> {
+    impl Task for Apply<'_> {
+        type Output = ();
         #[inline(always)]
-        unsafe fn run<S: simd::Simd>(self) {
+        fn run<S: Simd>(self, simd: S) {
             for x in self.0.chunks_exact_mut(S::LANES) {
                 // SAFETY: a chunk is one vector.
                 unsafe {
-                    let v = S::load(x.as_ptr());
-                    S::store(x.as_mut_ptr(), if self.1 { math::exp::<S>(v) } else { math::erf::<S>(v) });
+                    let v = simd.load(x.as_ptr());
+                    simd.store(x.as_mut_ptr(), if self.1 { math::exp(simd, v) } else { math::erf(simd, v) });
                 }
             }
         }
@@ -294,7 +312,8 @@ fn layer_norm_equals_the_naive_one() {
             // Far from zero, as the residual stream of a trained model.
             x.iter_mut().for_each(|x| *x += 30.0 * (case % 3) as f32);
             let (w, b) = (rng.values(channels), rng.values(channels));
-            let y = layer_norm(isa, &x, rows, &w, &b, 1e-5, &Serial).unwrap();
+            let mut y = vec![f32::NAN; x.len()];
+            layer_norm(isa, &x, [&w, &b], 1e-5, &mut y, &Serial).unwrap();
             for (i, (y, expected)) in y.iter().zip(naive::layer_norm(&x, &w, &b, 1e-5)).enumerate() {
                 let error = (f64::from(*y) - expected).abs();
                 // The mean of values near 60 is known to some 4e-6, and one channel alone is divided by √ε.
@@ -323,7 +342,8 @@ fn attention_equals_the_naive_one() {
             let (rows, channels) = (sizes.batch * sizes.tokens, sizes.heads * sizes.head_size);
             let [q, k, v] = [3.0, 3.0, 1.0]
                 .map(|scale| rng.values(rows * channels).into_iter().map(|x| x * scale).collect::<Vec<f32>>());
-            let y = sizes.run(isa, [&q, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            let mut y = vec![f32::NAN; rows * channels];
+            sizes.run(isa, [&q, &k, &v], &mut y, &mut workspace, &Backwards(1 + case % 3)).unwrap();
             for (i, (y, expected)) in y.iter().zip(naive::attention(&sizes, &q, &k, &v)).enumerate() {
                 assert!((f64::from(*y) - expected).abs() <= 2e-5, "{isa:?} {sizes:?} at {i}: {y} {expected}");
             }
@@ -334,111 +354,11 @@ fn attention_equals_the_naive_one() {
                 x.chunks(tokens * channels).flat_map(|x| &x[..few.queries * channels]).copied().collect()
             };
             let first = of_each(&q);
-            let again = few.run(isa, [&first, &k, &v], &mut workspace, &Backwards(1 + case % 3)).unwrap();
+            let mut again = vec![f32::NAN; first.len()];
+            few.run(isa, [&first, &k, &v], &mut again, &mut workspace, &Backwards(1 + case % 3)).unwrap();
             assert_eq!(of_each(&y), again, "{} queries", few.queries);
         }
     }
-}
-
-/// All kernels once, on one pool.
-fn everything(isa: Isa, pool: &dyn Pool) -> Vec<f32> {
-    let mut rng = Rng(7);
-    let mut workspace = Workspace::new();
-    let sizes = Attention { batch: 2, tokens: 17, queries: 17, heads: 4, head_size: 20, causal: false };
-    let (rows, channels) = (34, 80);
-    let (x, g, b) = (rng.values(rows * channels), rng.values(channels), rng.values(channels));
-    let y = layer_norm(isa, &x, rows, &g, &b, 1e-5, pool).unwrap();
-    let mut layer = || packed_f32(isa, &rng.values(channels * channels), None, channels, channels);
-    let qkv = [layer(), layer(), layer()];
-    let layers = qkv.each_ref().map(|weight| (weight, Output::Set(Activation::None)));
-    let qkv = multiply(&layers, &y, rows, &[], &mut workspace, pool).unwrap();
-    let y = sizes.run(isa, [&qkv[0], &qkv[1], &qkv[2]], &mut workspace, pool).unwrap();
-    let out = packed_int8(isa, &rng.values(channels * channels), Some(&b), channels, channels, Rotation::On);
-    multiply(&[(&out, Output::Add(&x))], &y, rows, &[0, 17], &mut workspace, pool).unwrap().remove(0)
-}
-
-#[test]
-fn threads_and_repetition_do_not_change_a_bit() {
-    #[cfg(not(target_arch = "wasm32"))]
-    let pools: Vec<_> = (0..5).map(threads).collect();
-    for isa in Isa::available() {
-        let expected = everything(isa, &Serial);
-        assert_eq!(expected, everything(isa, &Serial));
-        for threads in [2, 3, 5] {
-            assert_eq!(expected, everything(isa, &Backwards(threads)));
-            #[cfg(not(target_arch = "wasm32"))]
-            assert_eq!(expected, everything(isa, pools[threads - 1]));
-        }
-    }
-}
-
-#[test]
-#[cfg(not(target_arch = "wasm32"))]
-fn a_pool_runs_each_task_once_and_returns_when_all_are_done() {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    // One helper is said to be there and never comes.
-    let pool = threads(3);
-    pool.set_helpers(4);
-    let mut rng = Rng(8);
-    for round in 0..3000 {
-        let counts: Vec<AtomicU32> = (0..rng.size() % 20).map(|_| AtomicU32::new(0)).collect();
-        pool.run(counts.len(), &|task| {
-            if round % 100 == 0 && task == 1 {
-                std::thread::sleep(std::time::Duration::from_millis(1)); // all others fall asleep meanwhile
-            }
-            counts[task].fetch_add(1, Ordering::Relaxed);
-        });
-        assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "round {round}");
-    }
-    // A run within a run is done by its own thread.
-    let count = AtomicU32::new(0);
-    let inner = |_| {
-        count.fetch_add(1, Ordering::Relaxed);
-    };
-    pool.run(3, &|_| pool.run(5, &inner));
-    assert_eq!(count.into_inner(), 15);
-}
-
-#[test]
-#[cfg(not(target_arch = "wasm32"))]
-fn no_more_threads_help_than_may() {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-    let pool = threads(4);
-    pool.set_helpers(2);
-    let (working, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    for _ in 0..10 {
-        most.store(0, Ordering::SeqCst);
-        // A machine with other work gives processors late.
-        let mut runs = 0;
-        while runs < 20 || (runs < 5000 && most.load(Ordering::SeqCst) < 3) {
-            runs += 1;
-            pool.run(20, &|_| {
-                most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                std::thread::sleep(Duration::from_micros(50));
-                working.fetch_sub(1, Ordering::SeqCst);
-            });
-        }
-        assert_eq!(most.load(Ordering::SeqCst), 3, "the caller and two helpers");
-        std::thread::sleep(Duration::from_millis(5)); // all fall asleep, and others may help from here on
-    }
-}
-
-#[test]
-#[cfg(not(target_arch = "wasm32"))]
-fn a_thread_that_stops_in_the_middle_of_its_work_is_no_hang() {
-    let pool = threads(1);
-    let run = || {
-        let caller = std::thread::current().id();
-        pool.run(2, &|_| {
-            if std::thread::current().id() != caller {
-                panic!("on purpose");
-            }
-            std::thread::sleep(std::time::Duration::from_millis(20)); // so that the helper has one as well
-        });
-    };
-    let failed = (0..100).any(|_| std::thread::spawn(run).join().is_err());
-    assert!(failed, "the helper never had a task");
 }
 
 #[test]
@@ -453,21 +373,24 @@ fn wrong_lengths_are_errors() {
     assert!(builder.push_row(&[0.0; 3]).is_err(), "one too many");
     let weight = builder.finish(Some(&[0.0; 2])).unwrap();
     let weight = Packed::F32(weight);
-    let none = Output::Set(Activation::None);
-    let mut run = |x: &[f32], rows, output, pooled: &[usize], weight| {
-        multiply(&[(weight, output)], x, rows, pooled, &mut workspace, &Serial)
+    let mut run = |x: &[f32], rows, y: &mut [f32], fine: &[usize], weight| {
+        multiply(vec![Layer { weight, output: PLAIN, y }], x, rows, fine, &mut workspace, &Serial)
     };
-    assert!(run(&[0.0; 5], 2, none, &[], &weight).is_err());
-    assert!(run(&[0.0; 6], 2, Output::Add(&[0.0; 3]), &[], &weight).is_err());
-    assert_eq!(run(&[0.0; 6], 2, none, &[], &weight).unwrap(), [[0.0; 4]]);
-    assert_eq!(run(&[], 0, none, &[], &weight).unwrap(), [[0.0; 0]]);
     let int8 = packed_int8(isa, &[1.0; 6], None, 2, 3, Rotation::On);
-    assert_eq!(run(&[], 0, none, &[], &int8).unwrap(), [[0.0; 0]]);
-    for pooled in [&[2][..], &[1, 0], &[1, 1]] {
-        assert!(run(&[0.0; 6], 2, none, pooled, &int8).is_err(), "{pooled:?} of two rows");
+    for weight in [&weight, &int8] {
+        assert!(run(&[0.0; 5], 2, &mut [0.0; 4], &[], weight).is_err());
+        assert!(run(&[0.0; 6], 2, &mut [0.0; 3], &[], weight).is_err());
+        assert!(run(&[], 0, &mut [], &[], weight).is_ok());
+        let mut y = [f32::NAN; 4];
+        run(&[0.0; 6], 2, &mut y, &[], weight).unwrap();
+        assert_eq!(y, [0.0; 4]);
     }
-    let both = [(&weight, none), (&int8, none)];
-    assert!(multiply(&both, &[0.0; 6], 2, &[], &mut Workspace::new(), &Serial).is_err(), "of two kinds");
+    for fine in [&[2][..], &[1, 0], &[1, 1]] {
+        assert!(run(&[0.0; 6], 2, &mut [0.0; 4], fine, &int8).is_err(), "{fine:?} of two rows");
+    }
+    let (mut a, mut b) = ([0.0; 4], [0.0; 4]);
+    let both = [(&weight, &mut a), (&int8, &mut b)].map(|(weight, y)| Layer { weight, output: PLAIN, y });
+    assert!(multiply(both.into(), &[0.0; 6], 2, &[], &mut Workspace::new(), &Serial).is_err(), "of two kinds");
 
     let mut builder = PackedInt8::builder(isa, 1, 3, Rotation::On).unwrap();
     assert!(matches!(builder.push_row(&[0.0; 4]), Err(Error::Weights(_))));
@@ -475,12 +398,16 @@ fn wrong_lengths_are_errors() {
     assert!(builder.finish(Some(&[0.0; 2])).is_err());
     assert!(PackedInt8::builder(isa, usize::MAX / 2, 3, Rotation::Off).is_err(), "more than there is memory");
 
-    assert!(layer_norm(isa, &[0.0; 6], 2, &[1.0; 3], &[0.0; 2], 1e-5, &Serial).is_err());
+    let (mut y, bias) = ([0.0; 6], [0.0; 3]);
+    assert!(layer_norm(isa, &[0.0; 6], [&[1.0; 3], &bias[..2]], 1e-5, &mut y, &Serial).is_err());
+    assert!(layer_norm(isa, &[0.0; 6], [&[1.0; 3], &bias], 1e-5, &mut y[..3], &Serial).is_err());
+    assert!(layer_norm(isa, &[0.0; 5], [&[1.0; 3], &bias], 1e-5, &mut y[..5], &Serial).is_err());
     let sizes = Attention { batch: 1, tokens: 2, queries: 2, heads: 1, head_size: 3, causal: false };
     let (five, six, nine): (&[f32], &[f32], &[f32]) = (&[0.0; 5], &[0.0; 6], &[0.0; 9]);
     for (sizes, qkv) in
         [(sizes, [five, six, six]), (sizes, [six, six, nine]), (Attention { queries: 3, ..sizes }, [nine, six, six])]
     {
-        assert!(sizes.run(isa, qkv, &mut Workspace::new(), &Serial).is_err());
+        assert!(sizes.run(isa, qkv, &mut [0.0; 9][..3 * sizes.queries], &mut Workspace::new(), &Serial).is_err());
     }
+    assert!(sizes.run(isa, [six; 3], &mut [0.0; 5], &mut Workspace::new(), &Serial).is_err());
 }

@@ -4,7 +4,7 @@
 //! [`Threads::help`] and stays there. The thread that hands out tasks takes part in the work, and never waits for a helper
 //! that has not taken a task yet: one that is late, or was never given a processor, costs next to nothing.
 //!
-//! Each thread has a [`Stretch`] of a run's tasks. Whoever has taken a task may read [`Threads::job`], since the run can't end
+//! Each thread has a [`TaskRange`] of a run's tasks. Whoever has taken a task may read [`Threads::job`], since the run can't end
 //! before that task does.
 //!
 //! Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and goes on asleep:
@@ -17,12 +17,12 @@
 //! and sleeps on.
 
 use super::pool::Pool;
-use super::stretch::{Stretch, take_tasks};
+use super::task_range::{TaskRange, take_tasks};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// How many stretches a helper looks at before it falls asleep: some 500 µs. What lies between two kernels, and between two
+/// How many ranges a helper looks at before it falls asleep: some 500 µs. What lies between two kernels, and between two
 /// layers, where the worker looks at its messages, takes less; to be woken takes as long as a kernel. In tests helpers sleep.
 const LOOKS: usize = if cfg!(test) { 5_000 } else { 500_000 };
 /// How often the caller looks for the end of others' tasks: for longer than one takes. Who takes longer still may have lost
@@ -37,7 +37,7 @@ type Job = *const (dyn Fn(usize) + Sync);
 /// See the module. One for a whole program, so that threads find it without being told.
 pub struct Threads {
     /// What is left to be taken of this run.
-    stretches: [Stretch; MOST_THREADS],
+    ranges: [TaskRange; MOST_THREADS],
     /// Tasks of this run.
     tasks: AtomicU32,
     /// What to call with a task's number.
@@ -48,7 +48,7 @@ pub struct Threads {
     busy: AtomicBool,
     /// Threads that may help at the same time.
     helpers: AtomicUsize,
-    /// Those that do, a bit for each: they have a stretch, and look for tasks.
+    /// Those that do, a bit for each: they have a range, and look for tasks.
     members: AtomicU64,
     /// Whether one of them stopped in the middle of a task, which then never ends.
     failed: AtomicBool,
@@ -64,11 +64,17 @@ pub struct Threads {
 // tasks; the atomic that the task was taken from orders the two. What it points to is Sync.
 unsafe impl Sync for Threads {}
 
+impl Default for Threads {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Threads {
     /// Without helpers.
     pub const fn new() -> Self {
         Self {
-            stretches: [const { Stretch::empty() }; MOST_THREADS],
+            ranges: [const { TaskRange::empty() }; MOST_THREADS],
             tasks: AtomicU32::new(0),
             job: UnsafeCell::new(None),
             done: AtomicU32::new(0),
@@ -126,18 +132,18 @@ impl Threads {
         self.wake_caller();
     }
 
-    /// The stretches of a run, one for each thread.
-    fn stretches(&self) -> &[Stretch] {
-        &self.stretches[..self.threads()]
+    /// The ranges of a run, one for each thread.
+    fn ranges(&self) -> &[TaskRange] {
+        &self.ranges[..self.threads()]
     }
 
     fn has_task(&self) -> bool {
-        self.stretches().iter().any(|stretch| !stretch.is_empty())
+        self.ranges().iter().any(|range| !range.is_empty())
     }
 
-    /// Does tasks until there are none left: those of the thread's `own` stretch, or else what others have.
+    /// Does tasks until there are none left: those of the thread's `own` range, or else what others have.
     fn take_tasks(&self, own: usize) {
-        let count = take_tasks(self.stretches(), own, |task| {
+        let count = take_tasks(self.ranges(), own, |task| {
             // SAFETY: this thread holds a task that is not done, so that `run` has not returned: the job is the one it was
             // called with. (A panic ends a run early; in WebAssembly it frees nothing.)
             unsafe {
@@ -215,9 +221,9 @@ impl Pool for Threads {
         // Before there is anything to take: who is woken on the caller's own processor may run at once, until it is tired of
         // looking, and must not be the first to join.
         self.call_helpers();
-        let stretches = self.stretches();
-        for (index, stretch) in stretches.iter().enumerate().rev() {
-            stretch.set(tasks, stretches.len(), index);
+        let ranges = self.ranges();
+        for (index, range) in ranges.iter().enumerate().rev() {
+            range.set(tasks, ranges.len(), index);
         }
         self.take_tasks(0);
         self.wait(tasks as u32);

@@ -1,6 +1,6 @@
 //! Encoded bytes to rows of 8-bit pixels, within limits.
 //!
-//! [`Picture::open`] reads the header, [`Picture::read`] the rows that are asked for, and hands them on as they come: of
+//! [`Picture::open`] reads the header, [`AtScale::read`] the rows that are asked for, and hands them on as they come: of
 //! a JPEG, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders know no
 //! rows; they are decoded when they are opened, lossy WebP to planes that take half of what RGB would.
 //!
@@ -26,7 +26,9 @@ use super::exif::Metadata;
 use super::format::Format;
 use super::limits::Limits;
 use super::memory;
-use super::pixels::{Area, Header, Layout, Pixels, Rows};
+use super::pipeline::RowSource;
+use super::pixels::{Area, Header, Layout, Pixels, RowSink, Scale};
+use super::plan::Describe;
 use super::source;
 use crate::{Error, ErrorKind, Result};
 
@@ -70,66 +72,83 @@ impl<'a> Picture<'a> {
         guarded(format, || decode(bytes, limits)).map(|pixels| Self::Pixels(Arc::new(pixels)))
     }
 
-    /// What the rows are like.
-    pub(crate) fn header(&self) -> Header {
+    /// Upright width and height.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        self.header(Scale::Full).upright_size()
+    }
+
+    /// The same, to be decoded at `scale`.
+    pub(crate) fn at(self, scale: Scale) -> AtScale<'a> {
+        AtScale { picture: self, scale }
+    }
+
+    /// All of its pixels, held.
+    ///
+    /// # Errors
+    /// Those of reading, and `TooLarge` where the limits don't allow for that much memory.
+    pub(crate) fn into_pixels(self, limits: &Limits) -> Result<Arc<Pixels>> {
+        if let Self::Pixels(pixels) = self {
+            return Ok(pixels);
+        }
+        let header = self.header(Scale::Full);
+        let Header { width, height, layout, .. } = header;
+        let length = (width as u64).saturating_mul(height as u64).saturating_mul(layout.channels() as u64);
+        check_memory((width, height), length.saturating_add(self.memory(Scale::Full)), limits)?;
+        let mut data = memory::reserved(width, height, layout.channels())?;
+        self.at(Scale::Full).read(header.whole(), &mut |rows| {
+            rows.iter().for_each(|row| data.extend_from_slice(&row[..width * layout.channels()]));
+            Ok(())
+        })?;
+        Pixels::new(header, data).map(Arc::new)
+    }
+}
+
+impl Describe for Picture<'_> {
+    fn header(&self, scale: Scale) -> Header {
         match self {
-            Self::Jpeg(jpeg) => jpeg.header(),
+            Self::Jpeg(jpeg) => jpeg.header(scale),
             Self::Png(png) => png.header(),
             Self::WebP(webp) => webp.header(),
             Self::Pixels(pixels) => pixels.header(),
         }
     }
 
-    /// Makes the rows smaller, by half, to a quarter or an eighth, where the decoder can and the upright picture stays
-    /// `size` at least.
-    pub(crate) fn reduce_to(&mut self, (width, height): (usize, usize)) {
-        if let Self::Jpeg(jpeg) = self {
-            let swaps = jpeg.header().orientation.swaps();
-            jpeg.reduce_to(if swaps { (height, width) } else { (width, height) });
-        }
-    }
-
-    /// How many bytes of memory reading takes, besides the rows.
-    pub(crate) fn memory(&self) -> u64 {
+    fn memory(&self, scale: Scale) -> u64 {
         match self {
-            Self::Jpeg(jpeg) => jpeg.memory(),
+            Self::Jpeg(jpeg) => jpeg.memory(scale),
             Self::Png(_) | Self::WebP(_) | Self::Pixels(_) => 0,
         }
     }
 
-    /// Hands the rows of `area`, which must not be empty and lie in the picture, to `sink`, from the first stored one on.
-    ///
-    /// # Errors
-    /// `Decode` for what is broken, `UnsupportedFormat` for what is not read, `TooLarge`, `OutOfMemory`, and those of
-    /// `sink`.
-    pub(crate) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+    fn scale_for(&self, width: usize, height: usize) -> Scale {
         match self {
-            Self::Jpeg(jpeg) => guarded(Format::Jpeg, || jpeg.read(area, sink)),
-            Self::Png(png) => guarded(Format::Png, || png.read(area, sink)),
-            Self::WebP(webp) => guarded(Format::WebP, || webp.read(area, sink)),
-            Self::Pixels(pixels) => sink(pixels.rows(&area)),
+            Self::Jpeg(jpeg) => jpeg.scale_for(width, height),
+            Self::Png(_) | Self::WebP(_) | Self::Pixels(_) => Scale::Full,
         }
     }
 
-    /// All of its pixels, held.
-    ///
+    fn is_held(&self) -> bool {
+        matches!(self, Self::Pixels(_))
+    }
+}
+
+/// A picture and the scale at which it is decoded, which counts for a JPEG alone.
+pub(crate) struct AtScale<'a> {
+    picture: Picture<'a>,
+    scale: Scale,
+}
+
+impl RowSource for AtScale<'_> {
     /// # Errors
-    /// Those of [`read`](Self::read), and `TooLarge` where the limits don't allow for that much memory.
-    pub(crate) fn into_pixels(self, limits: &Limits) -> Result<Arc<Pixels>> {
-        if let Self::Pixels(pixels) = self {
-            return Ok(pixels);
+    /// `Decode` for what is broken, `UnsupportedFormat` for what is not read, `TooLarge`, `OutOfMemory`, and those of
+    /// `sink`.
+    fn read(self, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
+        match self.picture {
+            Picture::Jpeg(jpeg) => guarded(Format::Jpeg, || jpeg.read(self.scale, area, sink)),
+            Picture::Png(png) => guarded(Format::Png, || png.read(area, sink)),
+            Picture::WebP(webp) => guarded(Format::WebP, || webp.read(area, sink)),
+            Picture::Pixels(pixels) => pixels.read(area, sink),
         }
-        let header = self.header();
-        let Header { width, height, layout, .. } = header;
-        let length = (width as u64).saturating_mul(height as u64).saturating_mul(layout.channels() as u64);
-        check_memory((width, height), length.saturating_add(self.memory()), limits)?;
-        let mut data = memory::reserved(width, height, layout.channels())?;
-        self.read(header.whole(), |rows| {
-            let row_length = width * layout.channels();
-            rows.bytes.chunks(rows.stride).take(rows.count).for_each(|row| data.extend_from_slice(&row[..row_length]));
-            Ok(())
-        })?;
-        Pixels::new(header, data).map(Arc::new)
     }
 }
 

@@ -26,7 +26,8 @@ pub type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 /// An error of this crate: its [`kind`](Error::kind), what was being done to what, and the cause.
 ///
-/// `Display` prints the context and, after a colon, the chain of causes; the kind is for programs.
+/// `Display` prints the context alone, since whoever reports errors prints the causes as well; the alternate form, `{:#}`,
+/// prints the context and, after colons, the chain of causes.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -74,6 +75,9 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.context)?;
+        if !f.alternate() {
+            return Ok(());
+        }
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
             write!(f, ": {error}")?;
@@ -91,11 +95,11 @@ impl std::error::Error for Error {
 
 impl From<jpeg::Error> for Error {
     fn from(error: jpeg::Error) -> Self {
-        let kind = match error {
-            jpeg::Error::Broken(_) => ErrorKind::Decode,
-            jpeg::Error::Unsupported(_) => ErrorKind::UnsupportedFormat,
-            jpeg::Error::TooLarge(_) => ErrorKind::TooLarge,
-            jpeg::Error::OutOfMemory(_) => ErrorKind::OutOfMemory,
+        let kind = match error.kind() {
+            jpeg::ErrorKind::Broken | jpeg::ErrorKind::CutShort => ErrorKind::Decode,
+            jpeg::ErrorKind::Unsupported => ErrorKind::UnsupportedFormat,
+            jpeg::ErrorKind::TooLarge => ErrorKind::TooLarge,
+            jpeg::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
             _ => ErrorKind::InvalidArgument,
         };
         Self::new(kind, error.to_string())
@@ -107,10 +111,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn display_prints_context_then_causes() {
+    fn display_prints_the_context_and_the_alternate_form_the_causes_too() {
         let io = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
         let error = Error::new(ErrorKind::Fetch, "cat.jpg").with_source(io).within("image 3");
-        assert_eq!(error.to_string(), "image 3: cat.jpg: no such file");
+        assert_eq!(error.to_string(), "image 3: cat.jpg");
+        assert_eq!(format!("{error:#}"), "image 3: cat.jpg: no such file");
         assert_eq!(error.kind(), ErrorKind::Fetch);
         assert!(std::error::Error::source(&error).is_some());
     }

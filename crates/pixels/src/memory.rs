@@ -10,19 +10,12 @@ pub(crate) fn zeroed(width: usize, height: usize, channels: usize) -> Result<Vec
     Ok(vec![0; length])
 }
 
-/// `width·height·channels` times `value`.
-pub(crate) fn filled<T: Clone>(width: usize, height: usize, channels: usize, value: T) -> Result<Vec<T>> {
-    let (length, mut buffer) = reserve(width, height, channels)?;
-    buffer.resize(length, value);
-    Ok(buffer)
-}
-
-/// An empty buffer with room for `width·height·channels` values.
+/// An empty buffer with space for `width·height·channels` values.
 pub(crate) fn reserved<T>(width: usize, height: usize, channels: usize) -> Result<Vec<T>> {
     reserve(width, height, channels).map(|(_, buffer)| buffer)
 }
 
-/// The length, and an empty buffer with room for it.
+/// The length, and an empty buffer with space for it.
 fn reserve<T>(width: usize, height: usize, channels: usize) -> Result<(usize, Vec<T>)> {
     let failed = || {
         let context = format!("no memory for {width}x{height}x{channels} values");
@@ -41,7 +34,6 @@ mod tests {
     #[test]
     fn what_can_not_be_had_is_an_error() {
         assert_eq!(zeroed(2, 3, 4).unwrap(), [0; 24]);
-        assert_eq!(filled(1, 3, 1, 7.5).unwrap(), [7.5; 3]);
         for (width, height, channels) in [(usize::MAX, 1, 1), (usize::MAX, usize::MAX, 1), (1 << 30, 1 << 30, 64)] {
             assert_eq!(zeroed(width, height, channels).unwrap_err().kind(), ErrorKind::OutOfMemory);
         }

@@ -96,21 +96,25 @@ impl Operation {
         }
     }
 
-    fn error(&self, what: &str) -> Error {
+    /// An error that names it.
+    pub(crate) fn error(&self, what: &str) -> Error {
         Error::new(ErrorKind::InvalidArgument, format!("{}: {what}", self.name()))
     }
 }
 
+/// What a chain of pointwise operations makes of each 8-bit value of each channel.
+pub(crate) type Table = [[f32; 256]; 3];
+
 /// A checked queue of operations.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct Queue {
     /// Resizes and crops, in order.
     pub(crate) geometry: Vec<Operation>,
     /// What an 8-bit value of each channel becomes.
-    pub(crate) table: [[f32; 256]; 3],
+    pub(crate) table: Table,
 }
 
-impl Plan {
+impl Queue {
     /// Checks every parameter and the order.
     ///
     /// # Errors
@@ -188,7 +192,7 @@ mod tests {
             (vec![WITH, NormalizeUnsigned], "normalize_unsigned:"),
         ];
         for (operations, name) in cases {
-            let error = Plan::new(&operations).unwrap_err();
+            let error = Queue::new(&operations).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             assert!(error.context().starts_with(name), "{operations:?}: {error}");
         }
@@ -197,7 +201,7 @@ mod tests {
     #[test]
     fn pointwise_operations_run_in_the_order_written() {
         use Operation::*;
-        let at = |operations: &[Operation], value: usize| Plan::new(operations).unwrap().table.map(|t| t[value]);
+        let at = |operations: &[Operation], value: usize| Queue::new(operations).unwrap().table.map(|t| t[value]);
         assert_eq!(at(&[], 200), [200.0; 3]);
         assert_eq!(at(&[RESIZE, CROP, NormalizeUnsigned], 51), [0.2; 3]);
         assert_eq!(at(&[NormalizeSigned], 255), [1.0; 3]);
@@ -209,7 +213,7 @@ mod tests {
 
     #[test]
     fn rescaling_by_a_255th_is_normalize_unsigned() {
-        let rescaled = Plan::new(&[Operation::Rescale { factor: 1.0 / 255.0 }]).unwrap().table;
-        assert_eq!(rescaled, Plan::new(&[Operation::NormalizeUnsigned]).unwrap().table);
+        let rescaled = Queue::new(&[Operation::Rescale { factor: 1.0 / 255.0 }]).unwrap().table;
+        assert_eq!(rescaled, Queue::new(&[Operation::NormalizeUnsigned]).unwrap().table);
     }
 }

@@ -4,7 +4,7 @@
 //! never all there; gray is spread over three channels and alpha dropped or composited row by row on that way. Rows stay
 //! as they are stored: turning a picture upright (EXIF) is the resize's affair.
 
-pub(crate) use jpeg::Area;
+pub(crate) use jpeg::{Area, Scale};
 
 use super::memory;
 use crate::{Error, ErrorKind, Result};
@@ -65,12 +65,12 @@ impl Orientation {
     }
 
     /// Do a stored row's pixels lie in the order opposite to the upright picture's?
-    pub(crate) fn flips_across(self) -> bool {
+    pub(crate) fn flips_horizontally(self) -> bool {
         matches!(self, Self::FlipHorizontal | Self::Rotate180 | Self::Transverse | Self::Rotate270)
     }
 
     /// Do the stored rows?
-    pub(crate) fn flips_down(self) -> bool {
+    pub(crate) fn flips_vertically(self) -> bool {
         matches!(self, Self::Rotate180 | Self::FlipVertical | Self::Rotate90 | Self::Transverse)
     }
 }
@@ -87,6 +87,11 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    /// Of upright RGB.
+    pub(crate) fn upright_rgb((width, height): (usize, usize)) -> Self {
+        Self { width, height, layout: Layout::Rgb, orientation: Orientation::Upright }
+    }
+
     /// Upright width and height.
     pub(crate) fn upright_size(&self) -> (usize, usize) {
         if self.orientation.swaps() { (self.height, self.width) } else { (self.width, self.height) }
@@ -94,7 +99,7 @@ impl Header {
 
     /// All of it, as it is stored.
     pub(crate) fn whole(&self) -> Area {
-        Area { across: 0..self.width, down: 0..self.height }
+        Area { columns: 0..self.width, rows: 0..self.height }
     }
 
     /// Can the rows be taken for upright RGB as they are?
@@ -111,6 +116,24 @@ pub(crate) struct Rows<'a> {
     /// Bytes from one row's beginning to the next one's.
     pub(crate) stride: usize,
     pub(crate) count: usize,
+}
+
+/// What rows are handed to.
+pub(crate) type RowSink<'a> = dyn FnMut(Rows<'_>) -> Result<()> + 'a;
+
+impl<'a> Rows<'a> {
+    /// One after the other, each with what follows it up to the next.
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a [u8]> {
+        self.bytes.chunks(self.stride).take(self.count)
+    }
+
+    /// The same rows, up to `most` at a time.
+    pub(crate) fn bands(self, most: usize) -> impl Iterator<Item = Self> {
+        (0..self.count).step_by(most).map(move |first| {
+            let bytes = &self.bytes[first * self.stride..];
+            Self { bytes, count: most.min(self.count - first), ..self }
+        })
+    }
 }
 
 /// A decoded picture: tightly packed stored rows.
@@ -142,7 +165,7 @@ impl Pixels {
 
     /// Upright RGB of `width`x`height` pixels.
     pub(crate) fn upright_rgb(width: usize, height: usize, data: Vec<u8>) -> Result<Self> {
-        Self::new(Header { width, height, layout: Layout::Rgb, orientation: Orientation::Upright }, data)
+        Self::new(Header::upright_rgb((width, height)), data)
     }
 
     pub(crate) fn header(&self) -> Header {
@@ -153,8 +176,8 @@ impl Pixels {
     pub(crate) fn rows(&self, area: &Area) -> Rows<'_> {
         let channels = self.header.layout.channels();
         let stride = self.header.width * channels;
-        let start = area.down.start * stride + area.across.start * channels;
-        Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.down.len() }
+        let start = area.rows.start * stride + area.columns.start * channels;
+        Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.rows.len() }
     }
 
     /// Of gray pixels that are colour numbers, the colours.
@@ -183,60 +206,9 @@ impl Pixels {
     }
 }
 
-/// Turns a row of `layout` into RGB: gray is spread over three channels, alpha is dropped or composited over
-/// `background`. `rgb` is of the row's length in pixels.
-pub(crate) fn row_to_rgb(layout: Layout, background: Option<[u8; 3]>, row: &[u8], rgb: &mut [u8]) {
-    match (layout, background) {
-        (Layout::Rgb, _) => rgb.copy_from_slice(row),
-        (Layout::Gray, _) => convert::<1>(row, rgb, |[l]| [l, l, l]),
-        (Layout::GrayAlpha, None) => convert::<2>(row, rgb, |[l, _]| [l, l, l]),
-        (Layout::Rgba, None) => convert::<4>(row, rgb, |[r, g, b, _]| [r, g, b]),
-        (Layout::GrayAlpha, Some(over)) => convert::<2>(row, rgb, |[l, a]| composite([l, l, l], a, over)),
-        (Layout::Rgba, Some(over)) => convert::<4>(row, rgb, |[r, g, b, a]| composite([r, g, b], a, over)),
-    }
-}
-
-fn convert<const CHANNELS: usize>(row: &[u8], rgb: &mut [u8], pixel: impl Fn([u8; CHANNELS]) -> [u8; 3]) {
-    for (to, from) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(row.as_chunks::<CHANNELS>().0) {
-        *to = pixel(*from);
-    }
-}
-
-/// `rgb` of opacity `alpha` over an opaque `background`, rounded as Pillow's `alpha_composite` rounds
-/// (<https://github.com/python-pillow/Pillow/blob/main/src/libImaging/AlphaComposite.c>).
-fn composite(rgb: [u8; 3], alpha: u8, background: [u8; 3]) -> [u8; 3] {
-    const PRECISION_BITS: u32 = 7;
-    if alpha == 0 {
-        return background;
-    }
-    let over = u32::from(alpha) << PRECISION_BITS;
-    let under = (255 << PRECISION_BITS) - over;
-    let mix = |front: u8, back: u8| {
-        let sum = u32::from(front) * over + u32::from(back) * under + (0x80 << PRECISION_BITS);
-        ((((sum >> 8) + sum) >> 8) >> PRECISION_BITS) as u8
-    };
-    [mix(rgb[0], background[0]), mix(rgb[1], background[1]), mix(rgb[2], background[2])]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn compositing_rounds_as_pillow_does() {
-        // Image.alpha_composite over (255, 255, 255, 255) and over (10, 20, 30, 255).
-        let cases = [
-            ([0, 0, 0], 128, [255; 3], [127, 127, 127]),
-            ([200, 100, 50], 1, [255; 3], [255, 254, 254]),
-            ([200, 100, 50], 254, [255; 3], [200, 101, 51]),
-            ([200, 100, 50], 255, [10, 20, 30], [200, 100, 50]),
-            ([200, 100, 50], 0, [10, 20, 30], [10, 20, 30]),
-            ([200, 100, 50], 77, [10, 20, 30], [67, 44, 36]),
-        ];
-        for (rgb, alpha, background, expected) in cases {
-            assert_eq!(composite(rgb, alpha, background), expected, "{rgb:?} {alpha} over {background:?}");
-        }
-    }
 
     #[test]
     fn wrong_lengths_are_refused() {

@@ -17,21 +17,21 @@ impl Match {
     }
 }
 
-/// The best so far, in memory of the caller's: as many as there is room for.
-pub(super) struct Best<'a> {
+/// The best so far, in memory of the caller's: as many as fit in it.
+pub struct Best<'a> {
     heap: &'a mut [Match],
     len: usize,
 }
 
 impl<'a> Best<'a> {
     /// Goes on with the `len` that are in `heap` already; 0 to begin.
-    pub(super) fn new(heap: &'a mut [Match], len: usize) -> Self {
+    pub fn new(heap: &'a mut [Match], len: usize) -> Self {
         Self { heap, len }
     }
 
     /// Offers the scores of the rows from `first` on: those that `mask`, if there is one, has no zero for and that reach
     /// the threshold. A NaN reaches none. How many there are then.
-    pub(super) fn offer(&mut self, scores: &[f32], first: u32, mask: Option<&[u8]>, threshold: f32) -> usize {
+    pub fn offer(&mut self, scores: &[f32], first: u32, mask: Option<&[u8]>, threshold: f32) -> usize {
         for (i, &score) in scores.iter().enumerate() {
             if score >= threshold && mask.is_none_or(|mask| mask.get(i).is_some_and(|&keep| keep != 0)) {
                 self.insert(Match { row: first.wrapping_add(i as u32), score });
@@ -41,7 +41,7 @@ impl<'a> Best<'a> {
     }
 
     /// Puts the best first; how many there are.
-    pub(super) fn sort(mut self) -> usize {
+    pub fn sort(mut self) -> usize {
         let found = self.len;
         while self.len > 1 {
             self.len -= 1;

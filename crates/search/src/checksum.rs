@@ -2,10 +2,10 @@
 
 /// Eight tables of 256: entry `b` of table `t` is the checksum of byte `b` with `t` zero bytes after it. Filled at run time:
 /// the package would carry it otherwise.
-pub(super) type Tables = [[u32; 256]; 8];
+pub type Tables = [[u32; 256]; 8];
 
 /// Fills the tables.
-pub(super) fn fill(tables: &mut Tables) {
+pub fn fill_tables(tables: &mut Tables) {
     for byte in 0..256u32 {
         let mut crc = byte;
         for _ in 0..8 {
@@ -22,7 +22,7 @@ pub(super) fn fill(tables: &mut Tables) {
 }
 
 /// The checksum of what had `crc` before, 0 to begin, and of `bytes` after it.
-pub(super) fn crc32(tables: &Tables, crc: u32, bytes: &[u8]) -> u32 {
+pub fn crc32(tables: &Tables, crc: u32, bytes: &[u8]) -> u32 {
     let mut crc = !crc;
     let (steps, rest) = bytes.as_chunks::<8>();
     for step in steps {

@@ -2,7 +2,7 @@
 //!
 //! Both are symmetric, with a step of their own each. A query's levels are chosen so that a row of nothing but -128 could
 //! not overflow 32 bits: 32,767 up to 512 values, 8,191 at 2,048. Its error is far below the row's, and 16 bits cost
-//! nothing (`simd128.rs`).
+//! nothing: no processor multiplies bytes with a sign faster than one of them widened.
 
 /// Rounds to the nearest, ties to even, by the mantissa's end: for values within ±2²². The library's function is a call, or
 /// not there without std.
@@ -22,7 +22,7 @@ fn step(largest: f32, levels: f32) -> (f32, f32) {
 }
 
 /// Rows of `dimension` finite values to steps of a 127th of each row's largest, and these steps.
-pub(super) fn rows(rows: &[f32], dimension: usize, values: &mut [i8], scales: &mut [f32]) {
+pub fn quantize_rows(rows: &[f32], dimension: usize, values: &mut [i8], scales: &mut [f32]) {
     for ((row, out), scale) in rows.chunks_exact(dimension).zip(values.chunks_exact_mut(dimension)).zip(scales) {
         let (step, inverse) = step(largest(row), 127.0);
         for (&x, out) in row.iter().zip(out) {
@@ -33,7 +33,7 @@ pub(super) fn rows(rows: &[f32], dimension: usize, values: &mut [i8], scales: &m
 }
 
 /// A finite query to integers; what one step is worth.
-pub(super) fn query(query: &[f32], levels: &mut [i16]) -> f32 {
+pub fn quantize_query(query: &[f32], levels: &mut [i16]) -> f32 {
     let most = (i32::MAX as usize / (128 * query.len().max(1))).clamp(1, i16::MAX as usize);
     let (step, inverse) = step(largest(query), most as f32);
     for (&x, level) in query.iter().zip(levels) {

@@ -1,6 +1,8 @@
 //! The kernels against naive twins in f64 and in exact integers, over odd sizes, on every instruction set here.
 
-use super::*;
+use crate::products::{ScoresF32, ScoresInt8};
+use crate::*;
+use simd::Isa;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -17,15 +19,28 @@ fn values(seed: u64, n: usize) -> Vec<f32> {
 
 const DIMENSIONS: [usize; 11] = [1, 2, 15, 16, 17, 31, 37, 64, 100, 512, 771];
 
+/// The dot product as it is promised: value `i` to sum `i % 16`, and the sums added in halves.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sums = [0.0; 16];
+    for (i, (a, b)) in a.iter().zip(b).enumerate() {
+        sums[i % 16] += a * b;
+    }
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            sums[i] += sums[i + half];
+        }
+    }
+    sums[0]
+}
+
 #[test]
-fn f32_scores_are_those_of_scalar_code_to_the_bit_and_near_the_true_ones() {
-    for dimension in DIMENSIONS {
+fn f32_scores_are_those_promised_to_the_bit_and_near_the_true_ones() {
+    for (isa, dimension) in Isa::available().flat_map(|isa| DIMENSIONS.map(|dimension| (isa, dimension))) {
         let (rows, query) = (values(1, 33 * dimension), values(2, dimension));
-        let (mut fast, mut slow) = ([0.0; 33], [0.0; 33]);
-        scores_f32(&rows, &query, &mut fast);
-        products::scores_f32::<scalar::Scalar>(&rows, &query, &mut slow);
-        assert_eq!(fast.map(f32::to_bits), slow.map(f32::to_bits), "{dimension}");
-        for (row, score) in rows.chunks(dimension).zip(fast) {
+        let mut scores = [0.0; 33];
+        isa.run(ScoresF32 { rows: &rows, query: &query, out: &mut scores });
+        for (row, score) in rows.chunks(dimension).zip(scores) {
+            assert_eq!(score.to_bits(), dot(row, &query).to_bits(), "{isa:?} {dimension}");
             let terms = || row.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b));
             let (sum, size) = (terms().sum::<f64>(), terms().map(f64::abs).sum::<f64>());
             assert!((f64::from(score) - sum).abs() <= size * dimension as f64 / 16_777_216.0, "{dimension}");
@@ -41,12 +56,14 @@ fn int8_scores_are_exact_at_the_largest_values_too() {
         let rows = [extreme, mixed].concat();
         for query in [values(4, dimension), vec![-1.0; dimension]] {
             let mut levels = vec![0; dimension];
-            quantize::query(&query, &mut levels);
-            let mut scores = [0.0; 2];
-            scores_int8(&rows, &levels, &mut scores);
-            for (row, score) in rows.chunks(dimension).zip(scores) {
-                let exact: i64 = row.iter().zip(&levels).map(|(&a, &b)| i64::from(a) * i64::from(b)).sum();
-                assert_eq!(score, i32::try_from(exact).unwrap() as f32, "{dimension}");
+            quantize::quantize_query(&query, &mut levels);
+            for isa in Isa::available() {
+                let mut scores = [0.0; 2];
+                isa.run(ScoresInt8 { rows: &rows, query: &levels, out: &mut scores });
+                for (row, score) in rows.chunks(dimension).zip(scores) {
+                    let exact: i64 = row.iter().zip(&levels).map(|(&a, &b)| i64::from(a) * i64::from(b)).sum();
+                    assert_eq!(score, i32::try_from(exact).unwrap() as f32, "{isa:?} {dimension}");
+                }
             }
         }
     }
@@ -97,7 +114,7 @@ fn int8_rows_rank_nearly_as_f32_rows() {
 }
 
 #[test]
-fn quantised_values_are_within_half_a_step() {
+fn quantized_values_are_within_half_a_step() {
     let mut rows = values(7, 4 * 37);
     rows[..37].fill(0.0);
     rows[37..74].fill(f32::MIN_POSITIVE);

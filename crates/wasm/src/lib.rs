@@ -7,12 +7,12 @@
 // Elsewhere there is nothing to bind to.
 #![cfg(target_arch = "wasm32")]
 
-use clip_vision::Limits;
-use clip_vision::{ClipVision, Loader, Options};
+use clip_vision::ClipVision;
+use clip_vision::image::Limits;
 use clip_vision::{Error, ErrorKind, Result};
-use js_sys::{Function, Reflect, Uint8Array};
+use js_sys::{Function, Reflect};
 use kernels::Pool;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -79,7 +79,7 @@ fn start() {
 }
 
 fn thrown(error: Error) -> JsValue {
-    let value = js_sys::Error::new(&error.to_string());
+    let value = js_sys::Error::new(&format!("{error:#}"));
     value.set_name("ClipVisionError");
     // Setting a property of a fresh object does not fail.
     let _ = Reflect::set(&value, &"code".into(), &error.kind().code().into());
@@ -88,73 +88,6 @@ fn thrown(error: Error) -> JsValue {
 
 fn malformed(error: serde_wasm_bindgen::Error) -> Error {
     Error::new(ErrorKind::InvalidArgument, error.to_string())
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LoaderArguments {
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    config: JsValue,
-    #[serde(default, with = "serde_wasm_bindgen::preserve")]
-    preprocessor: JsValue,
-    precision: Option<String>,
-    normalize: Option<bool>,
-    max_bytes: Option<f64>,
-    max_pixels: Option<f64>,
-}
-
-impl LoaderArguments {
-    fn options(&self) -> Result<Options> {
-        let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
-        let Options { device, normalize, .. } = Options::default();
-        Ok(Options { precision, device, normalize: self.normalize.unwrap_or(normalize) })
-    }
-
-    fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
-        if let Some(bytes) = self.max_bytes {
-            limits.max_bytes = bytes as u64;
-        }
-        if let Some(pixels) = self.max_pixels {
-            limits.max_pixels = pixels as u64;
-        }
-        limits
-    }
-}
-
-/// Makes a model of weights that stream in.
-#[wasm_bindgen]
-pub struct ModelLoader {
-    loader: Loader,
-    limits: Limits,
-}
-
-#[wasm_bindgen]
-impl ModelLoader {
-    /// Reads the configuration.
-    #[wasm_bindgen(constructor)]
-    pub fn new(options: LoaderOptions) -> Result<Self, JsValue> {
-        let arguments: LoaderArguments =
-            serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
-        let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
-        let (config, preprocessor) = (bytes(&arguments.config), bytes(&arguments.preprocessor));
-        let loader = arguments.options().and_then(|options| match config {
-            Some(config) => Loader::new(&config, preprocessor.as_deref(), options),
-            None => Loader::for_converted(options),
-        });
-        Ok(Self { loader: loader.map_err(thrown)?, limits: arguments.limits() })
-    }
-
-    /// Records what is loaded, for a loader without configuration to load it again.
-    pub fn record(&mut self, source: &str) {
-        self.loader.record(source);
-    }
-
-    /// The model, once all pieces are there.
-    pub fn finish(self) -> Result<WasmClipVision, JsValue> {
-        let clip = self.loader.finish().map_err(thrown)?;
-        Ok(WasmClipVision { clip: Rc::new(clip), limits: self.limits })
-    }
 }
 
 /// A loaded model.

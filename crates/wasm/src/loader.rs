@@ -1,11 +1,15 @@
-//! What the loaders of both towers have in common: files that arrive in ranges, and the recording of what is loaded; and
-//! the checksum of a file.
+//! The loader of a model and of its text half: files that arrive in ranges, and the recording of what is loaded; and the
+//! checksum of a file.
 //!
 //! Offsets and sizes are numbers: whole ones, far below 2⁵³.
 
-use super::text::WasmTextLoader;
-use super::{ModelLoader, thrown};
+use super::{LoaderOptions, WasmClipVision, malformed, thrown};
+use clip_vision::image::Limits;
+use clip_vision::model::{Loader, TOKENIZER_FILES};
+use clip_vision::{Options, Result};
 use js_sys::Uint8Array;
+use serde::Deserialize;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 /// The end of a recording.
@@ -30,84 +34,149 @@ impl WasmRecorded {
     }
 }
 
-/// The same methods for both: wasm-bindgen knows no traits.
-macro_rules! takes_files {
-    ($type:ty) => {
-        #[wasm_bindgen]
-        impl $type {
-            /// Says that the weights are in several files: model.safetensors.index.json.
-            #[wasm_bindgen(js_name = setIndex)]
-            pub fn set_index(&mut self, json: &[u8]) -> Result<(), JsValue> {
-                self.loader.set_index(json).map_err(thrown)
-            }
-
-            /// The name of the file whose pieces come next.
-            pub fn file(&self) -> String {
-                self.loader.file().to_owned()
-            }
-
-            /// Where the bytes to read next begin and end; undefined once everything that is wanted of the file is there.
-            pub fn wanted(&self) -> Option<Vec<f64>> {
-                self.loader.wanted().map(|range| vec![range.start as f64, range.end as f64])
-            }
-
-            /// Bytes of the file that are still wanted, once its header has come.
-            pub fn left(&self) -> Option<f64> {
-                self.loader.left().map(|left| left as f64)
-            }
-
-            /// Says how long the file is.
-            #[wasm_bindgen(js_name = setSize)]
-            pub fn set_size(&mut self, size: f64) -> Result<(), JsValue> {
-                self.loader.set_size(size as u64).map_err(thrown)
-            }
-
-            /// Takes the piece of the file that begins at `offset`.
-            pub fn push(&mut self, offset: f64, piece: &[u8]) -> Result<(), JsValue> {
-                self.loader.push_at(offset as u64, piece).map_err(thrown)
-            }
-
-            /// Goes on to the next file; false if there is none.
-            #[wasm_bindgen(js_name = nextFile)]
-            pub fn next_file(&mut self) -> Result<bool, JsValue> {
-                self.loader.next_file().map_err(thrown)
-            }
-
-            /// Computes the CRC-32 of all bytes that come.
-            #[wasm_bindgen(js_name = keepChecksum)]
-            pub fn keep_checksum(&mut self) {
-                self.loader.keep_checksum();
-            }
-
-            /// The CRC-32 of the bytes so far, if it is kept.
-            pub fn checksum(&mut self) -> Option<u32> {
-                self.loader.checksum()
-            }
-
-            /// Where in the recorded file its data begins, once it is known.
-            #[wasm_bindgen(js_name = recordedStart)]
-            pub fn recorded_start(&mut self) -> Option<f64> {
-                self.loader.recorded_start().map(|start| start as f64)
-            }
-
-            /// The recorded data since the last call.
-            #[wasm_bindgen(js_name = takeRecorded)]
-            pub fn take_recorded(&mut self) -> Uint8Array {
-                Uint8Array::from(self.loader.take_recorded().as_slice())
-            }
-
-            /// Ends the recording, once everything has been read and taken.
-            #[wasm_bindgen(js_name = finishRecording)]
-            pub fn finish_recording(&mut self) -> Result<Option<WasmRecorded>, JsValue> {
-                let recorded = self.loader.finish_recording().map_err(thrown)?;
-                Ok(recorded.map(|recorded| WasmRecorded { header: recorded.header, checksum: recorded.checksum }))
-            }
-        }
-    };
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoaderArguments {
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    config: JsValue,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    preprocessor: JsValue,
+    precision: Option<String>,
+    normalize: Option<bool>,
+    max_bytes: Option<f64>,
+    max_pixels: Option<f64>,
 }
 
-takes_files!(ModelLoader);
-takes_files!(WasmTextLoader);
+impl LoaderArguments {
+    fn options(&self) -> Result<Options> {
+        let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
+        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)))
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(bytes) = self.max_bytes {
+            limits.max_bytes = bytes as u64;
+        }
+        if let Some(pixels) = self.max_pixels {
+            limits.max_pixels = pixels as u64;
+        }
+        limits
+    }
+}
+
+/// Makes a model of weights that stream in, or the text half of one.
+#[wasm_bindgen]
+pub struct ModelLoader {
+    pub(super) loader: Loader,
+    limits: Limits,
+}
+
+impl ModelLoader {
+    /// Of the text half.
+    pub(super) fn of_text(loader: Loader) -> Self {
+        Self { loader, limits: Limits::default() }
+    }
+}
+
+#[wasm_bindgen]
+impl ModelLoader {
+    /// Reads the configuration.
+    #[wasm_bindgen(constructor)]
+    pub fn new(options: LoaderOptions) -> Result<Self, JsValue> {
+        let arguments: LoaderArguments =
+            serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
+        let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+        let (config, preprocessor) = (bytes(&arguments.config), bytes(&arguments.preprocessor));
+        let loader = arguments.options().and_then(|options| match config {
+            Some(config) => Loader::new(&config, preprocessor.as_deref(), options),
+            None => Loader::for_converted(options),
+        });
+        Ok(Self { loader: loader.map_err(thrown)?, limits: arguments.limits() })
+    }
+
+    /// Records what is loaded, for a loader without configuration to load it again, with the files of the tokenizer:
+    /// `names` of them and their `contents`.
+    pub fn record(&mut self, source: &str, names: Vec<String>, contents: Vec<Uint8Array>) {
+        let content = |name: &str| names.iter().position(|given| given == name).and_then(|at| contents.get(at));
+        let files = TOKENIZER_FILES.into_iter().filter_map(|name| Some((name, content(name)?.to_vec()))).collect();
+        self.loader.record(source, files);
+    }
+
+    /// The model, once all pieces are there.
+    pub fn finish(self) -> Result<WasmClipVision, JsValue> {
+        let clip = self.loader.finish().map_err(thrown)?;
+        Ok(WasmClipVision { clip: Rc::new(clip), limits: self.limits })
+    }
+
+    /// Says that the weights are in several files: model.safetensors.index.json.
+    #[wasm_bindgen(js_name = setIndex)]
+    pub fn set_index(&mut self, json: &[u8]) -> Result<(), JsValue> {
+        self.loader.set_index(json).map_err(thrown)
+    }
+
+    /// The name of the file whose pieces come next.
+    pub fn file(&self) -> String {
+        self.loader.file().to_owned()
+    }
+
+    /// Where the bytes to read next begin and end; undefined once everything that is wanted of the file is there.
+    pub fn wanted(&self) -> Option<Vec<f64>> {
+        self.loader.wanted().map(|range| vec![range.start as f64, range.end as f64])
+    }
+
+    /// Bytes of the file that are still wanted, once its header has come.
+    pub fn left(&self) -> Option<f64> {
+        self.loader.left().map(|left| left as f64)
+    }
+
+    /// Says how long the file is.
+    #[wasm_bindgen(js_name = setSize)]
+    pub fn set_size(&mut self, size: f64) -> Result<(), JsValue> {
+        self.loader.set_size(size as u64).map_err(thrown)
+    }
+
+    /// Takes the piece of the file that begins at `offset`.
+    pub fn push(&mut self, offset: f64, piece: &[u8]) -> Result<(), JsValue> {
+        self.loader.push_at(offset as u64, piece).map_err(thrown)
+    }
+
+    /// Goes on to the next file; false if there is none.
+    #[wasm_bindgen(js_name = nextFile)]
+    pub fn next_file(&mut self) -> Result<bool, JsValue> {
+        self.loader.next_file().map_err(thrown)
+    }
+
+    /// Computes the CRC-32 of all bytes that come.
+    #[wasm_bindgen(js_name = keepChecksum)]
+    pub fn keep_checksum(&mut self) {
+        self.loader.keep_checksum();
+    }
+
+    /// The CRC-32 of the bytes so far, if it is kept.
+    pub fn checksum(&mut self) -> Option<u32> {
+        self.loader.checksum()
+    }
+
+    /// Where in the recorded file its data begins, once it is known.
+    #[wasm_bindgen(js_name = recordedStart)]
+    pub fn recorded_start(&mut self) -> Option<f64> {
+        self.loader.recorded_start().map(|start| start as f64)
+    }
+
+    /// The recorded data since the last call.
+    #[wasm_bindgen(js_name = takeRecorded)]
+    pub fn take_recorded(&mut self) -> Uint8Array {
+        Uint8Array::from(self.loader.take_recorded().as_slice())
+    }
+
+    /// Ends the recording, once everything has been read and taken.
+    #[wasm_bindgen(js_name = finishRecording)]
+    pub fn finish_recording(&mut self) -> Result<Option<WasmRecorded>, JsValue> {
+        let recorded = self.loader.finish_recording().map_err(thrown)?;
+        Ok(recorded.map(|recorded| WasmRecorded { header: recorded.header, checksum: recorded.checksum }))
+    }
+}
 
 /// A sha256 on its way.
 #[wasm_bindgen]

@@ -1,11 +1,10 @@
 //! The text half of a model: its weights stream in a second time, when a text is first asked for; token ids come from the
 //! worker's JavaScript tokenizer.
 
+use super::loader::ModelLoader;
 use super::{WasmClipVision, answer, thrown};
-use clip_vision::TOKENIZER_FILES;
-use clip_vision::TextPass;
+use clip_vision::model::{TextModel, TextPass};
 use clip_vision::{Error, ErrorKind, Result};
-use clip_vision::{TextLoader, TextModel};
 use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
 use std::sync::Arc;
@@ -43,22 +42,6 @@ struct TextInfo {
     merges: JsValue,
 }
 
-/// Makes a model's text half of weights that stream in.
-#[wasm_bindgen]
-pub struct WasmTextLoader {
-    pub(super) loader: TextLoader,
-}
-
-#[wasm_bindgen]
-impl WasmTextLoader {
-    /// Records what is loaded, with the files of the tokenizer: `names` of them and their `contents`.
-    pub fn record(&mut self, source: &str, names: Vec<String>, contents: Vec<Uint8Array>) {
-        let content = |name: &str| names.iter().position(|given| given == name).and_then(|at| contents.get(at));
-        let files = TOKENIZER_FILES.into_iter().filter_map(|name| Some((name, content(name)?.to_vec()))).collect();
-        self.loader.record(source, files);
-    }
-}
-
 /// A forward pass over texts under way.
 #[wasm_bindgen]
 pub struct TextForwardPass {
@@ -79,14 +62,14 @@ impl TextForwardPass {
 impl WasmClipVision {
     /// A loader of this model's text half.
     #[wasm_bindgen(js_name = textLoader)]
-    pub fn text_loader(&self) -> Result<WasmTextLoader, JsValue> {
-        self.clip.text_loader().map(|loader| WasmTextLoader { loader }).map_err(thrown)
+    pub fn text_loader(&self) -> Result<ModelLoader, JsValue> {
+        self.clip.text_loader().map(ModelLoader::of_text).map_err(thrown)
     }
 
     /// Gives the model its text half, once all pieces are there.
     #[wasm_bindgen(js_name = setText)]
-    pub fn set_text(&self, loader: WasmTextLoader) -> Result<WireTextInfo, JsValue> {
-        let (text, files) = loader.loader.finish_with_files().map_err(thrown)?;
+    pub fn set_text(&self, loader: ModelLoader) -> Result<WireTextInfo, JsValue> {
+        let (text, files) = loader.loader.finish_text_with_files().map_err(thrown)?;
         let bytes = |file: Option<Vec<u8>>| file.map_or(JsValue::UNDEFINED, |file| Uint8Array::from(&*file).into());
         let [tokenizer, vocab, merges] = files.map(bytes);
         let info = TextInfo { max_tokens: text.config().max_position_embeddings, tokenizer, vocab, merges };

@@ -1,5 +1,5 @@
 //! The worker's threads: more workers, each with an instance of this module on the same memory. JavaScript starts them and
-//! tells a failure (`web/threads.ts`); the work itself is handed out in Rust (`kernels/threads.rs`).
+//! tells a failure (`web/worker/threads.ts`); the work itself is handed out in Rust (`kernels/threads.rs`).
 
 use kernels::POOL;
 use wasm_bindgen::prelude::*;

@@ -2,10 +2,10 @@
 //! preprocessed by itself, then computed layer by layer, together with others.
 
 use super::{WasmClipVision, answer, malformed, thrown};
-use candle_core::Tensor;
 use clip_vision::ClipVision;
-use clip_vision::VisionPass;
-use clip_vision::{Decode, Image, Measured};
+use clip_vision::Image;
+use clip_vision::image::{Decode, Measured, PixelTensor};
+use clip_vision::model::VisionPass;
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
@@ -143,13 +143,13 @@ struct Reading {
 struct TensorAnswer {
     #[serde(with = "serde_wasm_bindgen::preserve")]
     data: Float32Array,
-    shape: Vec<usize>,
+    shape: [usize; 3],
 }
 
 /// A picture as the model sees it.
 #[wasm_bindgen]
 pub struct PreparedPhoto {
-    pixels: Tensor,
+    pixels: PixelTensor,
     reading: Reading,
 }
 
@@ -168,9 +168,8 @@ impl PreparedPhoto {
 
 impl PreparedPhoto {
     fn values(&self) -> Result<WireTensor> {
-        let shape = self.pixels.dims().to_vec();
-        let values = self.pixels.flatten_all()?.to_vec1::<f32>()?;
-        answer(&TensorAnswer { data: Float32Array::from(values.as_slice()), shape })
+        let PixelTensor { data, height, width } = &self.pixels;
+        answer(&TensorAnswer { data: Float32Array::from(data.as_slice()), shape: [3, *height, *width] })
     }
 }
 
@@ -199,8 +198,8 @@ impl WasmClipVision {
 
     /// Begins a forward pass over photos, which it takes away.
     pub fn start(&self, photos: Vec<PreparedPhoto>) -> Result<ForwardPass, JsValue> {
-        let pixels: Vec<&Tensor> = photos.iter().map(|photo| &photo.pixels).collect();
-        let pass = self.clip.start(&pixels).map_err(thrown)?;
+        let pixels: Vec<&PixelTensor> = photos.iter().map(|photo| &photo.pixels).collect();
+        let pass = self.clip.start_pixels(&pixels).map_err(thrown)?;
         Ok(ForwardPass { clip: self.clip.clone(), pass })
     }
 }
@@ -211,7 +210,7 @@ impl WasmClipVision {
         let decoder = photo.decoder();
         let image = photo.image()?.limits(self.limits);
         let Measured { tensor: pixels, size: (width, height), decode, preprocess } =
-            self.clip.measured_pixel_tensor(image, now)?;
+            self.clip.measured_pixels(image, now)?;
         Ok(PreparedPhoto { pixels, reading: Reading { decoder, width, height, decode, preprocess } })
     }
 }

@@ -2,12 +2,11 @@
 
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { environment } from "../../../scripts/lib/run.mjs";
 import { peakMemory } from "./memory.mjs";
 
 /** Starts a contender, and resolves once it has loaded its model. */
 export async function startProcess(command, args, env = {}) {
-  const child = spawn(command, args, { env: environment(env), stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["pipe", "pipe", "pipe"] });
   let complaints = "";
   child.stderr.on("data", (text) => void (complaints = (complaints + text).slice(-4000)));
   child.stdin.on("error", () => undefined); // its end says more

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { chromium } from "@playwright/test";
-import { dist, inRoot } from "../../../scripts/lib/paths.mjs";
+import { dist, inRoot } from "../../../scripts/lib.mjs";
 import { serve } from "../../../scripts/serve.mjs";
 import { candleOut } from "../setup/candle.mjs";
 import { peakMemory, residentMemory } from "./memory.mjs";

@@ -1,6 +1,6 @@
 // clip-vision from a file's bytes to the tensor that CLIP sees, as an application uses it: the public API, on the page.
 
-import { ClipVision } from "/dist/index.js";
+import { ClipVision, cosineSimilarity } from "/dist/index.js";
 
 export async function start({ model, options }) {
   const clip = await ClipVision.load(`/models/${model}/`, { threads: 1, workerUrl: "/clip_vision_worker.js" });
@@ -16,7 +16,7 @@ export async function start({ model, options }) {
     /** The cosine of what the options give to the exact embedding. */
     cosine: async (name) => {
       const [ours, exact] = [await clip.embed(files.get(name), options), await clip.embed(files.get(name))];
-      return ours.reduce((sum, value, index) => sum + value * exact[index], 0);
+      return cosineSimilarity(ours, exact);
     },
   };
 }

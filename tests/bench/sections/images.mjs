@@ -1,7 +1,7 @@
 // From a picture's bytes to the tensor that CLIP sees: clip-vision beside the browser's own ways and transformers.js, and
 // natively beside Pillow with transformers' processor.
 
-import { inRoot } from "../../../scripts/lib/paths.mjs";
+import { inRoot } from "../../../scripts/lib.mjs";
 import { startProcess } from "../lib/processes.mjs";
 import { summary } from "../lib/statistics.mjs";
 import { megabytes, nearOne, ratio, spread } from "../lib/table.mjs";

@@ -1,6 +1,6 @@
 // The forward pass natively: clip-vision beside candle, onnxruntime and torch, each a process of its own.
 
-import { inRoot } from "../../../scripts/lib/paths.mjs";
+import { inRoot } from "../../../scripts/lib.mjs";
 import { startProcess } from "../lib/processes.mjs";
 import { cosine, summary, worst } from "../lib/statistics.mjs";
 import { megabytes, nearOne, ratio, spread } from "../lib/table.mjs";

@@ -2,10 +2,7 @@
 
 import { cpSync, existsSync, readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
-import { note, seconds, step } from "../../../scripts/lib/log.mjs";
-import { inRoot } from "../../../scripts/lib/paths.mjs";
-import { run } from "../../../scripts/lib/run.mjs";
-import { forget, hashOf, isDone, markDone } from "../../../scripts/lib/stamp.mjs";
+import { inRoot, once, run } from "../../../scripts/lib.mjs";
 import { modelsFolder } from "./models.mjs";
 import { ensurePython, requirements } from "./python.mjs";
 
@@ -30,15 +27,15 @@ export function copyPhotographs() {
 
 /** Makes the pictures, if they are not there; resolves to what each file is: `{ width, height, bytes }` by its name. */
 export async function ensureImages() {
-  const hash = hashOf([script, requirements]);
-  if (!isDone("bench-images", hash, [about])) {
-    const python = await ensurePython();
-    step("Making pictures of 12 and 48 megapixels", "JPEG, PNG and WebP, to be decoded");
-    const begin = Date.now();
-    forget("bench-images");
-    await run(python, [script, imagesFolder], { silent: !process.env.CLIP_VISION_VERBOSE });
-    markDone("bench-images", hash);
-    note(`the pictures are ready (${seconds(begin)})`);
-  }
+  const plan = {
+    what: "Making pictures of 12 and 48 megapixels",
+    why: "JPEG, PNG and WebP, to be decoded",
+    files: [script, requirements],
+    outputs: [about],
+  };
+  await once("bench-images", plan, async () => {
+    await run(await ensurePython(), [script, imagesFolder], { silent: !process.env.CLIP_VISION_VERBOSE });
+    return "the pictures are ready";
+  });
   return JSON.parse(readFileSync(about, "utf8"));
 }

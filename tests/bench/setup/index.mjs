@@ -1,10 +1,8 @@
 // What the benchmark's sections need, and how it comes to be there. A need that can't be met skips who needs it.
 
-import { buildPackage } from "../../../scripts/build/index.mjs";
-import { warn } from "../../../scripts/lib/log.mjs";
-import { ensureBrowser } from "../../../scripts/setup/browser.mjs";
-import { setUpBuild } from "../../../scripts/setup/index.mjs";
-import { requireCargo } from "../../../scripts/setup/rust.mjs";
+import { buildPackage } from "../../../scripts/build.mjs";
+import { warn } from "../../../scripts/lib.mjs";
+import { ensureBrowser, requireCargo, setUpBuild } from "../../../scripts/setup.mjs";
 import { ensureCandle } from "./candle.mjs";
 import { ensureModels } from "./models.mjs";
 import { ensureNative } from "./native.mjs";
@@ -39,11 +37,12 @@ export async function setUp(needs, models) {
   const ready = { missing };
   if (models.size) await ensureModels([...models]);
   if (needs.has("package") || needs.has("browser")) {
-    const rust = await setUpBuild();
-    await buildPackage(rust);
-    ready.chrome = (await ensureBrowser()).CHROME;
+    await setUpBuild();
+    await buildPackage();
+    await ensureBrowser();
+    ready.chrome = process.env.CHROME;
     if (needs.has("browser") || needs.has("peers")) await attempt("peers", ensurePeers);
-    if (needs.has("browser")) await attempt("candle", () => ensureCandle(rust));
+    if (needs.has("browser")) await attempt("candle", ensureCandle);
   }
   for (const [need, name] of [["native", "native"], ["native-images", "images"]]) {
     if (!needs.has(need)) continue;

@@ -2,10 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import { Stop, note, seconds, step } from "../../../scripts/lib/log.mjs";
-import { inRoot } from "../../../scripts/lib/paths.mjs";
-import { run } from "../../../scripts/lib/run.mjs";
-import { forget, hashOf, isDone, markDone } from "../../../scripts/lib/stamp.mjs";
+import { Stop, inRoot, once, run } from "../../../scripts/lib.mjs";
 import { ensurePython, requirements } from "./python.mjs";
 
 export const modelsFolder = inRoot("target", "bench", "models");
@@ -13,22 +10,23 @@ const script = inRoot("tests", "bench", "python", "make_models.py");
 
 /** Makes what is missing of the pictures and of the models named; the names are make_models.py's. */
 export async function ensureModels(names) {
-  const hash = hashOf([script, requirements]);
   for (const name of ["pictures", ...names]) {
-    const stamp = `bench-model-${name}`;
     const outputs = name === "pictures" ? ["pictures/pictures.rgb"] : [`${name}/about.json`];
-    if (isDone(stamp, hash, outputs.map((file) => path.join(modelsFolder, file)))) continue;
-    const python = await ensurePython();
-    step(`Making the benchmark's ${name}`, "random weights as safetensors and ONNX, and what torch computes with them");
-    const begin = Date.now();
-    forget(stamp);
-    try {
-      await run(python, [script, modelsFolder, name], { silent: !process.env.CLIP_VISION_VERBOSE }); // torch says a lot
-    } catch (error) {
-      throw new Stop(`${error.message}.`, "CLIP_VISION_VERBOSE=1 npm run bench   # shows why");
-    }
-    markDone(stamp, hash);
-    note(`${name} is ready (${seconds(begin)})`);
+    const plan = {
+      what: `Making the benchmark's ${name}`,
+      why: "random weights as safetensors and ONNX, and what torch computes with them",
+      files: [script, requirements],
+      outputs: outputs.map((file) => path.join(modelsFolder, file)),
+    };
+    await once(`bench-model-${name}`, plan, async () => {
+      const python = await ensurePython();
+      try {
+        await run(python, [script, modelsFolder, name], { silent: !process.env.CLIP_VISION_VERBOSE }); // torch says a lot
+      } catch (error) {
+        throw new Stop(`${error.message}.`, "CLIP_VISION_VERBOSE=1 npm run bench   # shows why");
+      }
+      return `${name} is ready`;
+    });
   }
 }
 

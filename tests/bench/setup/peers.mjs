@@ -2,10 +2,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { note, seconds, step } from "../../../scripts/lib/log.mjs";
-import { inRoot } from "../../../scripts/lib/paths.mjs";
-import { run } from "../../../scripts/lib/run.mjs";
-import { forget, hashOf, isDone, markDone } from "../../../scripts/lib/stamp.mjs";
+import { inRoot, once, run } from "../../../scripts/lib.mjs";
 
 const wanted = ["package.json", "package-lock.json"].map((file) => inRoot("tests", "bench", "peers", file));
 const folder = inRoot("target", "bench", "peers");
@@ -13,18 +10,18 @@ export const peersFolder = path.join(folder, "node_modules");
 
 /** Installs them as tests/bench/peers/package-lock.json has them. */
 export async function ensurePeers() {
-  const hash = hashOf(wanted);
-  if (isDone("bench-peers", hash, [path.join(peersFolder, ".package-lock.json")])) return;
-  step("Installing onnxruntime-web and transformers.js", "the benchmark's peers, in target/bench/peers (600 MB, once)");
-  const begin = Date.now();
-  forget("bench-peers");
-  mkdirSync(folder, { recursive: true });
-  for (const file of wanted) copyFileSync(file, path.join(folder, path.basename(file)));
-  // Without install scripts: they fetch native programs, which no browser needs.
-  const args = ["ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--loglevel=error"];
-  await run("npm", args, { cwd: folder });
-  markDone("bench-peers", hash);
-  note(`installed (${seconds(begin)})`);
+  const plan = {
+    what: "Installing onnxruntime-web and transformers.js",
+    why: "the benchmark's peers, in target/bench/peers (600 MB, once)",
+    files: wanted,
+    outputs: [path.join(peersFolder, ".package-lock.json")],
+  };
+  await once("bench-peers", plan, async () => {
+    mkdirSync(folder, { recursive: true });
+    for (const file of wanted) copyFileSync(file, path.join(folder, path.basename(file)));
+    // Without install scripts: they fetch native programs, which no browser needs.
+    await run("npm", ["ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: folder });
+  });
 }
 
 /** The version of a peer that is installed. */

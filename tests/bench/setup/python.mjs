@@ -3,10 +3,7 @@
 
 import { existsSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { Stop, note, seconds, step } from "../../../scripts/lib/log.mjs";
-import { inCache, inRoot } from "../../../scripts/lib/paths.mjs";
-import { run, which } from "../../../scripts/lib/run.mjs";
-import { hashOf } from "../../../scripts/lib/stamp.mjs";
+import { Stop, hashOf, inCache, inRoot, note, run, seconds, step, which } from "../../../scripts/lib.mjs";
 
 export const requirements = inRoot("tests", "bench", "python", "requirements.txt");
 

@@ -1,9 +1,8 @@
 // What was measured: the versions of everything that takes part in a section.
 
 import { readFileSync } from "node:fs";
-import { inRoot } from "../../../scripts/lib/paths.mjs";
-import { ask } from "../../../scripts/lib/run.mjs";
-import { lockedVersion } from "../../../scripts/setup/tools.mjs";
+import { ask, inRoot } from "../../../scripts/lib.mjs";
+import { lockedVersion } from "../../../scripts/setup.mjs";
 import { peerVersion } from "./peers.mjs";
 import { requirements } from "./python.mjs";
 

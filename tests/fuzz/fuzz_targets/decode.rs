@@ -1,7 +1,8 @@
 //! Bytes of any kind into the decoders: pixels or an error, never a panic.
 #![no_main]
 
-use clip_vision::{Image, Limits};
+use clip_vision::image::Limits;
+use clip_vision::Image;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,7 +2,8 @@
 #![no_main]
 
 use candle_core::Device;
-use clip_vision::{Decode, Image, Limits, ResizeFilter};
+use clip_vision::image::{Decode, Limits};
+use clip_vision::{Image, ResizeFilter};
 use libfuzzer_sys::fuzz_target;
 
 /// Reads the choices from the front of the input.

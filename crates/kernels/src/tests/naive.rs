@@ -9,7 +9,7 @@ pub(super) fn product(
     w: &[f32],
     bias: Option<&[f32]>,
     rows: usize,
-    output: Output<'_>,
+    (output, before): (Output, &[f32]),
 ) -> (Vec<f64>, Vec<f64>) {
     let inputs = x.len() / rows;
     let outputs = w.len() / inputs;
@@ -22,7 +22,7 @@ pub(super) fn product(
         let size = pairs().map(|(x, w)| f64::from((x * w).abs())).sum::<f64>() + bias.abs();
         let (result, size) = match output {
             Output::Set(kind) => (activation(kind, sum), size),
-            Output::Add(residual) => (f64::from(residual[i]) + sum, size + f64::from(residual[i].abs())),
+            Output::Add => (f64::from(before[i]) + sum, size + f64::from(before[i].abs())),
         };
         results.push(result);
         sizes.push(size);
@@ -36,9 +36,9 @@ pub(super) fn int8_product(
     w: &[f32],
     bias: Option<&[f32]>,
     rows: usize,
-    output: Output<'_>,
+    (output, before): (Output, &[f32]),
     rotation: Rotation,
-    pooled: &[usize],
+    fine: &[usize],
 ) -> Vec<f32> {
     let inputs = x.len() / rows;
     let outputs = w.len() / inputs;
@@ -48,7 +48,7 @@ pub(super) fn int8_product(
         .enumerate()
         .map(|(row, x)| {
             let x = rotated(x, block);
-            let levels = if pooled.contains(&row) { 16_383.0 } else { 127.0 };
+            let levels = if fine.contains(&row) { 16_383.0 } else { 127.0 };
             let low = x.iter().copied().fold(0.0, f32::min);
             let high = x.iter().copied().fold(0.0, f32::max);
             let step = (high - low) / levels;
@@ -81,13 +81,13 @@ pub(super) fn int8_product(
         for (column, (scale, w)) in weights.iter().enumerate() {
             let sum =
                 |part: fn(i64) -> i64| x.iter().zip(w).map(|(x, w)| (part(*x) - part(*zero)) * w).sum::<i64>() as f32;
-            let product = match pooled.contains(&row) {
+            let product = match fine.contains(&row) {
                 // The upper and the lower seven bits.
                 true => sum(|x| x >> 7) * (step * 128.0 * scale) + sum(|x| x & 127) * (step * scale),
                 false => sum(|x| x) * (step * scale),
             };
             let y = product + bias.map_or(0.0, |bias| bias[column]);
-            results.push(if let Output::Add(residual) = output { residual[row * outputs + column] + y } else { y });
+            results.push(if output == Output::Add { before[row * outputs + column] + y } else { y });
         }
     }
     results

@@ -3,15 +3,14 @@
 use super::{check_memory, check_pixels};
 use crate::exif::Metadata;
 use crate::limits::Limits;
-use crate::pixels::{Area, Header, Layout, Orientation, Rows};
+use crate::pixels::{Area, Header, Layout, Orientation, RowSink, Rows, Scale};
 use crate::{Error, ErrorKind, Result};
-use ::jpeg::{Decoder, Scale};
+use ::jpeg::Decoder;
 
 /// A JPEG whose headers have been read.
 pub(crate) struct Jpeg<'a> {
     decoder: Box<Decoder<'a>>,
     orientation: Orientation,
-    scale: Scale,
 }
 
 impl<'a> Jpeg<'a> {
@@ -25,28 +24,29 @@ impl<'a> Jpeg<'a> {
             return Err(Error::new(ErrorKind::Decode, context));
         }
         let orientation = Metadata { exif: decoder.take_exif(), xmp: decoder.take_xmp() }.orientation();
-        let jpeg = Self { decoder, orientation, scale: Scale::Full };
-        check_memory((width, height), jpeg.memory(), limits)?;
+        let jpeg = Self { decoder, orientation };
+        check_memory((width, height), jpeg.memory(Scale::Full), limits)?;
         Ok(jpeg)
     }
 
-    pub(super) fn header(&self) -> Header {
-        let (width, height) = self.decoder.size(self.scale);
+    pub(super) fn header(&self, scale: Scale) -> Header {
+        let (width, height) = self.decoder.size(scale);
         Header { width, height, layout: layout_of(&self.decoder), orientation: self.orientation }
     }
 
-    /// Decodes at the smallest scale at which the stored picture is at least `width`x`height`.
-    pub(super) fn reduce_to(&mut self, (width, height): (usize, usize)) {
-        self.scale = self.decoder.scale_for(width, height);
+    pub(super) fn memory(&self, scale: Scale) -> u64 {
+        self.decoder.memory(scale)
     }
 
-    pub(super) fn memory(&self) -> u64 {
-        self.decoder.memory(self.scale)
+    /// The smallest scale at which the upright picture is at least `width`x`height`.
+    pub(super) fn scale_for(&self, width: usize, height: usize) -> Scale {
+        let (width, height) = if self.orientation.swaps() { (height, width) } else { (width, height) };
+        self.decoder.scale_for(width, height)
     }
 
-    pub(super) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
-        let stride = area.across.len() * self.decoder.channels();
-        self.decoder.decode(self.scale, area, |bytes| sink(Rows { bytes, stride, count: bytes.len() / stride }))
+    pub(super) fn read(self, scale: Scale, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
+        let stride = area.columns.len() * self.decoder.channels();
+        self.decoder.decode(scale, area, |bytes| sink(Rows { bytes, stride, count: bytes.len() / stride }))
     }
 }
 

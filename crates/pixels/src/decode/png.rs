@@ -13,7 +13,7 @@ use crate::exif::Metadata;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Area, Header, Layout, Pixels, Rows};
+use crate::pixels::{Area, Header, Layout, Pixels, RowSink, Rows};
 use crate::{Error, ErrorKind, Result};
 
 /// What the decoder may take besides the pixels.
@@ -72,7 +72,7 @@ impl Png<'_> {
         self.header
     }
 
-    pub(super) fn read(mut self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+    pub(super) fn read(mut self, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
         let Header { width, height, layout, .. } = self.header;
         let channels = layout.channels();
         let stride = width * channels * if self.wide { 2 } else { 1 };
@@ -83,7 +83,7 @@ impl Png<'_> {
             if self.reader.read_row(row).map_err(failed)?.is_none() {
                 return Err(Error::new(ErrorKind::Decode, format!("PNG broken: {y} rows of {height}")));
             }
-            if !area.down.contains(&y) {
+            if !area.rows.contains(&y) {
                 continue;
             }
             if self.wide {
@@ -91,8 +91,8 @@ impl Png<'_> {
                 cut_in_place(layout, row);
             }
             count += 1;
-            if count == BATCH || y + 1 == area.down.end {
-                sink(Rows { bytes: &batch[area.across.start * channels..], stride, count })?;
+            if count == BATCH || y + 1 == area.rows.end {
+                sink(Rows { bytes: &batch[area.columns.start * channels..], stride, count })?;
                 count = 0;
             }
         }

@@ -1,5 +1,4 @@
-//! What a resampling does along one axis: which input pixels, in the order in which they are stored, each output pixel
-//! is made of.
+//! A change of size along one axis of the stored picture: a plan of it, and the input pixels of each output.
 
 use std::ops::Range;
 
@@ -7,76 +6,117 @@ use super::axis::Axis;
 use super::{ResizeFilter, nearest};
 use crate::Result;
 
-/// A change of size along one axis, of which the outputs `kept` are wanted.
-pub(super) enum Change {
-    /// None, but the pixels may come in reverse.
-    Same { inputs: usize, flipped: bool },
-    /// The input pixel of each kept output; `None` where it lies outside.
-    Nearest { kept: Range<usize>, positions: Vec<Option<usize>> },
+/// A change of size along one axis, and which of its outputs are wanted.
+///
+/// Outputs are counted from the upright picture's first one; inputs as they are stored, in reverse where `flipped`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Change {
+    rule: Rule,
+    flipped: bool,
+    outputs: Range<usize>,
+    inputs: Range<usize>,
+}
+
+/// How outputs are made of inputs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Rule {
+    /// One of one, as many as there are.
+    Copied { length: usize },
+    /// One of the nearest one.
+    Nearest { inputs: usize, outputs: usize },
     /// Weighted sums.
     Weighted(Axis),
 }
 
 impl Change {
-    /// From `inputs` pixels to `outputs`, of which `kept` are wanted.
-    pub(super) fn new(
+    /// From `inputs` pixels to `outputs`, of which those in `wanted` are needed, one at least.
+    pub(crate) fn new(
         inputs: usize,
         outputs: usize,
         filter: ResizeFilter,
-        kept: &Range<usize>,
+        wanted: Range<usize>,
         flipped: bool,
-    ) -> Result<Self> {
-        if inputs == outputs {
-            return Ok(Self::Same { inputs, flipped });
-        }
-        if filter != ResizeFilter::Nearest {
-            return Ok(Self::Weighted(Axis::new(inputs, outputs, filter, flipped)));
-        }
-        let mut positions = nearest::positions(inputs, outputs, kept.clone())?;
-        if flipped {
-            positions.iter_mut().flatten().for_each(|position| *position = inputs - 1 - *position);
-        }
-        Ok(Self::Nearest { kept: kept.clone(), positions })
-    }
-
-    pub(super) fn is_weighted(&self) -> bool {
-        matches!(self, Self::Weighted(_))
-    }
-
-    /// The input pixels that a kept output is made of, as they come. None at all make it black.
-    pub(super) fn window(&self, output: usize) -> Range<usize> {
-        match self {
-            Self::Same { inputs, flipped: true } => inputs - 1 - output..inputs - output,
-            Self::Same { .. } => output..output + 1,
-            Self::Nearest { kept, positions } => match positions.get(output - kept.start).copied().flatten() {
-                Some(position) => position..position + 1,
-                None => 0..0,
-            },
-            Self::Weighted(axis) => axis.window(output),
-        }
-    }
-
-    /// The input pixels that any of the outputs `kept` is made of, as they come; one where there is none.
-    pub(super) fn inputs(&self, kept: &Range<usize>) -> Range<usize> {
-        match self {
-            Self::Same { inputs, flipped: true } => inputs - kept.end..inputs - kept.start,
-            Self::Same { .. } => kept.clone(),
-            Self::Nearest { positions, .. } => {
-                let inside = || positions.iter().flatten().copied();
-                match (inside().min(), inside().max()) {
-                    (Some(least), Some(most)) => least..most + 1,
-                    _ => 0..1,
-                }
+    ) -> Self {
+        let (rule, needed) = match filter {
+            _ if inputs == outputs => {
+                let needed = if flipped { inputs - wanted.end..inputs - wanted.start } else { wanted.clone() };
+                (Rule::Copied { length: inputs }, needed)
             }
-            Self::Weighted(axis) => axis.inputs(kept),
-        }
+            ResizeFilter::Nearest => {
+                let Range { start, end } = nearest::inputs(inputs, outputs, wanted.clone());
+                let needed = if flipped { inputs - end..inputs - start } else { start..end };
+                (Rule::Nearest { inputs, outputs }, needed)
+            }
+            _ => {
+                let axis = Axis::new(inputs, outputs, filter, flipped);
+                (Rule::Weighted(axis), axis.inputs(&wanted))
+            }
+        };
+        Self { rule, flipped, outputs: wanted, inputs: needed }
     }
 
-    /// The most input pixels that an output is made of.
+    pub(crate) fn is_weighted(&self) -> bool {
+        matches!(self.rule, Rule::Weighted(_))
+    }
+
+    pub(super) fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    pub(super) fn is_flipped(&self) -> bool {
+        self.flipped
+    }
+
+    /// The outputs that are wanted.
+    pub(crate) fn outputs(&self) -> Range<usize> {
+        self.outputs.clone()
+    }
+
+    /// The inputs that any of these is made of.
+    pub(crate) fn inputs(&self) -> Range<usize> {
+        self.inputs.clone()
+    }
+
+    /// The most inputs that an output is made of.
     pub(super) fn widest(&self) -> usize {
-        match self {
-            Self::Weighted(axis) => axis.widest(),
-            Self::Same { .. } | Self::Nearest { .. } => 1,
+        match &self.rule {
+            Rule::Weighted(axis) => axis.widest(),
+            Rule::Copied { .. } | Rule::Nearest { .. } => 1,
+        }
+    }
+}
+
+/// The inputs of each output of a [`Change`].
+pub(super) struct Windows {
+    rule: Rule,
+    flipped: bool,
+    first: usize,
+    /// Of `Nearest` alone.
+    positions: Vec<usize>,
+}
+
+impl Windows {
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn new(change: &Change) -> Result<Self> {
+        let positions = match change.rule {
+            Rule::Nearest { inputs, outputs } => nearest::positions(inputs, outputs, change.outputs())?,
+            Rule::Copied { .. } | Rule::Weighted(_) => Vec::new(),
+        };
+        Ok(Self { rule: change.rule, flipped: change.flipped, first: change.outputs.start, positions })
+    }
+
+    /// The inputs that a wanted output is made of. None at all make it black.
+    pub(super) fn of(&self, output: usize) -> Range<usize> {
+        let (length, position) = match &self.rule {
+            Rule::Weighted(axis) => return axis.window(output),
+            Rule::Copied { length } => (*length, Some(output)),
+            Rule::Nearest { inputs, .. } => (*inputs, self.positions.get(output - self.first).copied()),
+        };
+        match position {
+            None => 0..0,
+            Some(position) if self.flipped => length - 1 - position..length - position,
+            Some(position) => position..position + 1,
         }
     }
 }

@@ -1,28 +1,6 @@
-//! The two passes in plain Rust: the definition that every SIMD sibling must equal.
+//! The two passes in plain Rust: the definition that every instruction set must equal, and what a row's ends need.
 
-use super::axis::{PRECISION_BITS, Tap, Taps};
-
-/// Resamples `rows` rows of RGB pixels along the row.
-///
-/// `input` and `output` begin with the first row's first pixel; a row begins `input_stride` (`output_stride`) bytes
-/// after the one before. Output pixels are those of `taps`.
-#[cfg(any(test, not(all(target_arch = "wasm32", target_feature = "simd128"))))]
-pub(super) fn horizontal(
-    input: &[u8],
-    input_stride: usize,
-    rows: usize,
-    taps: &Taps,
-    output: &mut [u8],
-    output_stride: usize,
-) {
-    for y in 0..rows {
-        let input = &input[y * input_stride..];
-        let (output, _) = output[y * output_stride..].as_chunks_mut::<3>();
-        for (tap, out) in taps.outputs().iter().zip(output) {
-            *out = horizontal_pixel(input, taps, tap);
-        }
-    }
-}
+use super::taps::{PRECISION_BITS, Tap, Taps};
 
 /// One output pixel of the row that `input` begins with.
 pub(super) fn horizontal_pixel(input: &[u8], taps: &Taps, tap: &Tap) -> [u8; 3] {
@@ -37,22 +15,15 @@ pub(super) fn horizontal_pixel(input: &[u8], taps: &Taps, tap: &Tap) -> [u8; 3] 
     sums.map(clip)
 }
 
-/// Resamples one row of output bytes: the sum of as many input rows as there are weights, the first of which
-/// `input` begins with.
+/// An output row: the sum of as many input rows as there are weights, the first of which `input`
+/// begins with.
 pub(super) fn vertical(input: &[u8], input_stride: usize, taps: &Taps, output: &mut [u8]) {
-    // A block's sums stay in registers while the rows are added up.
-    const BLOCK: usize = 32;
-    for (block, out) in output.chunks_mut(BLOCK).enumerate() {
-        let mut sums = [1i32 << (PRECISION_BITS - 1); BLOCK];
+    for (column, out) in output.iter_mut().enumerate() {
+        let mut sum = 1i32 << (PRECISION_BITS - 1);
         for (row, &weight) in taps.weights().iter().enumerate() {
-            let start = row * input_stride + block * BLOCK;
-            for (sum, &value) in sums.iter_mut().zip(&input[start..start + out.len()]) {
-                *sum = sum.wrapping_add(i32::from(value).wrapping_mul(weight));
-            }
+            sum = sum.wrapping_add(i32::from(input[row * input_stride + column]).wrapping_mul(weight));
         }
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out = clip(sum);
-        }
+        *out = clip(sum);
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn decode(
         check_memory(size, decoder.memory(Scale::Full), &left)?;
         let mut rows = data.chunks_exact_mut(width * channels).skip(at.1);
         let columns = at.0 * channels..(at.0 + visible.0) * channels;
-        let area = Area { across: 0..visible.0, down: 0..visible.1 };
+        let area = Area { columns: 0..visible.0, rows: 0..visible.1 };
         decoder
             .decode(Scale::Full, area, |decoded| {
                 // In this order: an iterator that ends second has lost an item.

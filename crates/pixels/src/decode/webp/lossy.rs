@@ -11,7 +11,7 @@ use crate::decode::{broken, check_memory, check_pixels};
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Area, Header, Layout, Orientation, Rows};
+use crate::pixels::{Area, Header, Layout, Orientation, RowSink, Rows};
 use crate::{Error, ErrorKind, Result};
 
 /// Rows that are handed on at a time.
@@ -59,7 +59,7 @@ impl Lossy {
         self.header
     }
 
-    pub(crate) fn read(self, area: Area, mut sink: impl FnMut(Rows<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn read(self, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
         let Header { width, height, .. } = self.header;
         // The planes' rows are padded to whole macroblocks.
         let stride = width.next_multiple_of(MACROBLOCK as usize);
@@ -67,7 +67,7 @@ impl Lossy {
         let mut batch = memory::zeroed(width * 3, BATCH, 1)?;
         let mut colors = [(); 2].map(|()| Upsampled::new(half_width));
         let mut count = 0;
-        for y in area.down.clone() {
+        for y in area.rows.clone() {
             let near = y / 2;
             let far = if y % 2 == 1 { (near + 1).min(half_height - 1) } else { near.saturating_sub(1) };
             for (plane, color) in [&self.frame.ubuf, &self.frame.vbuf].into_iter().zip(&mut colors) {
@@ -77,8 +77,8 @@ impl Lossy {
             let brightness = &self.frame.ybuf[y * stride..][..width];
             to_rgb(brightness, &colors[0].row, &colors[1].row, &mut batch[count * width * 3..][..width * 3]);
             count += 1;
-            if count == BATCH || y + 1 == area.down.end {
-                sink(Rows { bytes: &batch[area.across.start * 3..], stride: width * 3, count })?;
+            if count == BATCH || y + 1 == area.rows.end {
+                sink(Rows { bytes: &batch[area.columns.start * 3..], stride: width * 3, count })?;
                 count = 0;
             }
         }

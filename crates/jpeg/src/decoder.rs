@@ -1,0 +1,185 @@
+//! What a user calls: [`Decoder`].
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use simd::Isa;
+
+use crate::bands::Bands;
+use crate::color::Colors;
+use crate::frame::{Frame, Scan};
+use crate::markers::{Event, Parser};
+use crate::rows::Rows;
+use crate::script::Order;
+use crate::{Error, ErrorKind, Result, memory};
+
+/// At which fraction of its size a picture is decoded; sizes are rounded up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Scale {
+    #[default]
+    /// As it is.
+    Full,
+    /// A half, each way.
+    Half,
+    /// A quarter.
+    Quarter,
+    /// An eighth.
+    Eighth,
+}
+
+impl Scale {
+    /// The width and height that a block of 8x8 samples has.
+    pub(crate) fn block(self) -> usize {
+        match self {
+            Self::Full => 8,
+            Self::Half => 4,
+            Self::Quarter => 2,
+            Self::Eighth => 1,
+        }
+    }
+}
+
+/// A part of a picture, in pixels, as they are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Area {
+    /// Its columns, from the left.
+    pub columns: Range<usize>,
+    /// Its rows, from the top.
+    pub rows: Range<usize>,
+}
+
+/// A JPEG file whose headers have been read, up to its first scan.
+pub struct Decoder<'a> {
+    parser: Parser<'a>,
+    pub(crate) frame: Rc<Frame>,
+    colors: Colors,
+    first: Scan,
+    pub(crate) order: Order<'a>,
+    pub(crate) isa: Isa,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads the headers.
+    ///
+    /// # Errors
+    /// `Broken`, `CutShort`; `Unsupported` for what is not read, `TooLarge` over libjpeg's 65500 pixels a side.
+    pub fn new(bytes: &'a [u8]) -> Result<Self> {
+        let mut parser = Parser::new(bytes)?;
+        let Event::Scan(first) = parser.next()? else {
+            return Err(Error::broken("it has no scan"));
+        };
+        let frame = parser.frame.clone().ok_or_else(|| Error::broken("it has no frame header"))?;
+        let colors = parser.colors(&frame)?;
+        if !frame.progressive {
+            parser.default_tables();
+        }
+        let order = Order::of(&parser, &frame, &first);
+        Ok(Self { parser, frame, colors, first, order, isa: Isa::best() })
+    }
+
+    /// The same picture, whose components mean `colors`, whatever its headers say; if they are as many.
+    pub fn with_colors(self, colors: Colors) -> Self {
+        let three = |colors| matches!(colors, Colors::Rgb | Colors::YCbCr);
+        if three(colors) && three(self.colors) { Self { colors, ..self } } else { self }
+    }
+
+    /// Width and height of what [`decode`](Self::decode) gives, in pixels.
+    pub fn size(&self, scale: Scale) -> (usize, usize) {
+        self.frame.size(scale)
+    }
+
+    /// The smallest scale at which the picture is at least `width`x`height`, by the rule of Pillow's `Image.draft`.
+    ///
+    /// ```
+    /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/images/photo-640x427.jpg");
+    /// # let bytes = std::fs::read(path)?;
+    /// let decoder = jpeg::Decoder::new(&bytes)?;
+    /// let scale = decoder.scale_for(300, 200);
+    /// assert_eq!((scale, decoder.size(scale)), (jpeg::Scale::Half, (320, 214)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn scale_for(&self, width: usize, height: usize) -> Scale {
+        let times = (self.frame.width / width.max(1)).min(self.frame.height / height.max(1));
+        match times {
+            8.. => Scale::Eighth,
+            4.. => Scale::Quarter,
+            2.. => Scale::Half,
+            _ => Scale::Full,
+        }
+    }
+
+    /// Bytes of a pixel: 1 for gray, 3 for RGB.
+    pub fn channels(&self) -> usize {
+        self.colors.channels()
+    }
+
+    /// The EXIF data, with `Exif\0\0` before it. It is moved out.
+    pub fn take_exif(&mut self) -> Option<Vec<u8>> {
+        self.parser.exif.take()
+    }
+
+    /// The XMP data. It is moved out.
+    pub fn take_xmp(&mut self) -> Option<Vec<u8>> {
+        self.parser.xmp.take()
+    }
+
+    /// How many bytes of memory decoding takes, besides the rows that are handed on.
+    pub fn memory(&self, scale: Scale) -> u64 {
+        let bands = match &self.order {
+            Order::OneScan => 0,
+            Order::SideBySide(_) => 1,
+            Order::OneByOne => self.frame.bands,
+        };
+        Rows::size(&self.frame, scale) + (self.frame.blocks_in_band() * bands) as u64 * 128
+    }
+
+    /// Decodes `area`, whose pixels are those at `scale`, and hands its rows to `sink` from the top, a few at a time: each
+    /// row is as long as the area is wide, and the next one follows at once.
+    ///
+    /// What lies outside is read, since the rest can't be found otherwise, and errors in it count; but no pixel of it
+    /// is computed.
+    ///
+    /// # Errors
+    /// `InvalidArea` for an area that is empty or not within the picture, `Broken`, `CutShort`, `Unsupported` for what is
+    /// not read, `TooLarge` for more scans than any picture needs, `OutOfMemory`, and those of `sink`.
+    pub fn decode<E: From<Error>>(
+        self,
+        scale: Scale,
+        area: Area,
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (width, height) = self.size(scale);
+        if area.columns.is_empty() || area.rows.is_empty() || area.columns.end > width || area.rows.end > height {
+            let Area { columns, rows } = area;
+            let what = format!("no columns {columns:?} and rows {rows:?} in {width}x{height} pixels");
+            return Err(Error::new(ErrorKind::InvalidArea, what).into());
+        }
+        let Self { parser, frame, colors, first, order, isa } = self;
+        let mut rows = Rows::new(&frame, colors, scale, area, isa)?;
+        let mut bands = Bands::new(order, parser, frame.clone(), first)?;
+        rows.set_quantizers(bands.quantizers());
+        for band in 0..frame.bands {
+            rows.begin_band(band);
+            bands.read(band, &mut rows)?;
+            rows.end_band(band, &mut sink)?;
+        }
+        Ok(bands.finish()?)
+    }
+
+    /// Decodes the whole picture: rows of pixels from the top, [`channels`](Self::channels) bytes each.
+    ///
+    /// # Errors
+    /// Those of [`decode`](Self::decode).
+    pub fn decode_whole(self, scale: Scale) -> Result<Vec<u8>> {
+        let (width, height) = self.size(scale);
+        let mut pixels = memory::filled(width * height * self.channels(), 0)?;
+        let mut rest = pixels.as_mut_slice();
+        self.decode(scale, Area { columns: 0..width, rows: 0..height }, |rows| {
+            let (now, later) = std::mem::take(&mut rest).split_at_mut(rows.len());
+            now.copy_from_slice(rows);
+            rest = later;
+            Ok::<(), Error>(())
+        })?;
+        Ok(pixels)
+    }
+}

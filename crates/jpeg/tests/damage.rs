@@ -1,0 +1,116 @@
+//! What is damaged, cut short, hostile or of another kind: pixels as libjpeg gives them, or an error that says why not.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::{Noise, SCALES, decode, golden};
+use jpeg::{Decoder, ErrorKind, Scale};
+
+fn kind(bytes: &[u8]) -> ErrorKind {
+    decode(bytes, Scale::Full).unwrap_err().kind()
+}
+
+#[test]
+fn what_is_not_read_says_so() {
+    let mut bytes = golden("jpeg/quality-30.jpg");
+    let at = bytes.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+    for (marker, wanted) in [
+        (0xc3, ErrorKind::Unsupported),
+        (0xc5, ErrorKind::Unsupported),
+        (0xc9, ErrorKind::Unsupported),
+        (0xca, ErrorKind::Unsupported),
+        (0xc8, ErrorKind::Unsupported),
+        (0xd8, ErrorKind::Broken),
+        (0x02, ErrorKind::Broken),
+        (0xd9, ErrorKind::Broken),
+    ] {
+        bytes[at + 1] = marker;
+        let error = decode(&bytes, Scale::Full).unwrap_err();
+        assert_eq!((error.kind(), error.offset()), (wanted, Some(at)), "{marker:02x}");
+    }
+    bytes[at + 1] = 0xc0;
+    let good = bytes.clone();
+    for (offset, value, wanted) in [
+        (4, 12, ErrorKind::Unsupported),
+        (5, 0xff, ErrorKind::TooLarge),
+        (9, 2, ErrorKind::Broken),
+        (11, 0x00, ErrorKind::Broken),
+        (11, 0x51, ErrorKind::Broken),
+        (12, 3, ErrorKind::Broken),
+    ] {
+        bytes.copy_from_slice(&good);
+        bytes[at + offset] = value;
+        if offset == 5 {
+            bytes[at + 6] = 0xff;
+        }
+        assert_eq!(kind(&bytes), wanted, "byte {offset}");
+    }
+    assert!(decode(&good, Scale::Full).is_ok());
+}
+
+#[test]
+fn errors_say_what_and_where() {
+    let bytes = golden("jpeg/quality-30.jpg");
+    let message = |bytes: &[u8]| decode(bytes, Scale::Full).unwrap_err().to_string();
+    assert_eq!(message(b"GIF89a"), "JPEG broken: it does not begin with a start-of-image marker (byte 0)");
+    let cut = &bytes[..bytes.len() - 50];
+    let expected = format!("JPEG cut short: the file ends in the middle of the picture (byte {})", cut.len());
+    assert_eq!(message(cut), expected);
+    let table = bytes.windows(2).position(|pair| pair == [0xff, 0xdb]).unwrap();
+    let mut broken = bytes;
+    broken[table + 4] = 9;
+    assert_eq!(message(&broken), format!("JPEG broken: a bad quantization table (byte {table})"));
+}
+
+#[test]
+fn a_baseline_picture_may_lack_its_end_marker() {
+    let whole = golden("jpeg/quality-30.jpg");
+    let expected = decode(&whole, Scale::Full).unwrap();
+    assert_eq!(decode(&whole[..whole.len() - 2], Scale::Full).unwrap(), expected);
+    assert_eq!(decode(&[&whole[..], b"what follows\xff\xd8\xff\x02"].concat(), Scale::Full).unwrap(), expected);
+    assert_eq!(kind(&whole[..whole.len() - 3]), ErrorKind::CutShort);
+    let progressive = golden("jpeg/scans-by-bit-1x1.jpg");
+    assert_eq!(kind(&progressive[..progressive.len() - 2]), ErrorKind::CutShort);
+}
+
+#[test]
+fn endless_scans_are_refused() {
+    let progressive = golden("jpeg/scans-by-bit-2x2.jpg");
+    let last = progressive.windows(2).rposition(|pair| pair == [0xff, 0xda]).unwrap();
+    let scan = &progressive[last..progressive.len() - 2];
+    let mut bytes = progressive[..last].to_vec();
+    bytes.extend(scan.repeat(10_000));
+    assert_eq!(kind(&bytes), ErrorKind::TooLarge);
+}
+
+/// Whatever is done to a file, it decodes or says why not.
+#[test]
+fn mutations_do_no_harm() {
+    let names =
+        ["sampling-2x2-2x1-1x2", "restart-3B-progressive", "scans-by-bit-2x2", "restart-1-baseline", "ycck", "noise"];
+    let files = names.map(|name| golden(&format!("jpeg/{name}.jpg")));
+    let mut noise = Noise(4);
+    for case in 0..3000 {
+        let mut bytes = files[case % files.len()].clone();
+        for _ in 0..1 + noise.below(6) {
+            let at = noise.below(bytes.len());
+            match noise.below(5) {
+                0 => bytes[at] ^= 1 << noise.below(8),
+                1 => bytes[at] = noise.next() as u8,
+                2 => drop(bytes.drain(at..(at + noise.below(20)).min(bytes.len() - 1).max(at))),
+                3 => bytes[at] = 0xff,
+                _ => bytes.insert(at, noise.next() as u8),
+            }
+        }
+        let scale = SCALES[noise.below(4)];
+        // A lying header may ask for a large picture: that is what limits are for.
+        let small = |decoder: &Decoder<'_>| {
+            let (width, height) = decoder.size(Scale::Full);
+            width * height < 1_000_000
+        };
+        if Decoder::new(&bytes).is_ok_and(|decoder| small(&decoder)) {
+            let _ = decode(&bytes, scale);
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! [`Image`]: the recipe and its methods.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::decode::{self, Picture};
+use crate::operations::{Operation, Queue};
+use crate::pixels::{Header, Layout, Orientation, Pixels};
+use crate::plan::{Plan, Settings};
+use crate::source::{self, Source};
+use crate::timing::Timed;
+use crate::{Decode, Error, ErrorKind, Limits, Measured, PixelTensor, ResizeFilter, Result, pipeline};
+
+/// A picture and the operations queued on it. Cloning shares the bytes.
+///
+/// Operations run in the order written. Resizes and crops work on 8-bit pixels, as Pillow's do, and so must come
+/// before [`normalize_unsigned`](Self::normalize_unsigned), [`normalize_signed`](Self::normalize_signed),
+/// [`normalize_with`](Self::normalize_with) and [`clamp`](Self::clamp). `normalize_unsigned` and `normalize_signed`
+/// need values from 0 to 255, and so can't follow another normalisation; `normalize_with` and `clamp` work on the
+/// values as they are then. An impossible order or parameter is reported by
+/// [`to_pixel_tensor`](Self::to_pixel_tensor), before anything is read.
+///
+/// Without any operation the tensor holds the upright picture, in values from 0 to 255.
+///
+/// ```
+/// use pixels::{Image, ResizeFilter};
+///
+/// let image = Image::from_rgb8(3, 2, vec![128; 18])
+///     .resize_shortest_edge(224, ResizeFilter::CatmullRom)
+///     .center_crop(224, 224)
+///     .normalize_unsigned();
+/// let tensor = image.to_pixel_tensor()?;
+/// assert_eq!((tensor.height, tensor.width, tensor.data.len()), (224, 224, 3 * 224 * 224));
+/// # Ok::<(), pixels::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Image {
+    source: Source,
+    operations: Vec<Operation>,
+    background: Option<[u8; 3]>,
+    limits: Limits,
+    decode: Decode,
+}
+
+impl Image {
+    fn new(source: Source) -> Self {
+        Self { source, operations: Vec::new(), background: None, limits: Limits::default(), decode: Decode::default() }
+    }
+
+    /// A picture in a file, of any format that is read. The name says nothing, the content does.
+    pub fn from_path(path: impl AsRef<Path>) -> Self {
+        Self::new(Source::Path(path.as_ref().to_owned()))
+    }
+
+    /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP or TIFF.
+    pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::new(Source::Bytes(Arc::new(bytes.into())))
+    }
+
+    /// Encoded bytes in base64, bare or as a data: URL; of the standard or the URL-safe alphabet, with or without
+    /// padding and line breaks.
+    pub fn from_base64(data: impl Into<String>) -> Self {
+        Self::new(Source::Base64(data.into().into()))
+    }
+
+    /// A picture at a data: or file: URL; with the crate's feature `http`, at an http: or https: URL too, which is
+    /// given up after 30 seconds of silence or five minutes in all.
+    pub fn from_url(url: impl Into<String>) -> Self {
+        Self::new(Source::Url(url.into().into()))
+    }
+
+    /// `width`×`height` pixels, rows from the top, three bytes each: red, green, blue.
+    ///
+    /// `pixels` must be of `width·height·3` bytes, and not empty.
+    pub fn from_rgb8(width: usize, height: usize, pixels: Vec<u8>) -> Self {
+        Self::from_raw(width, height, Layout::Rgb, pixels)
+    }
+
+    /// `width`×`height` pixels, rows from the top, four bytes each: red, green, blue and opacity (not premultiplied).
+    ///
+    /// `pixels` must be of `width·height·4` bytes, and not empty.
+    pub fn from_rgba8(width: usize, height: usize, pixels: Vec<u8>) -> Self {
+        Self::from_raw(width, height, Layout::Rgba, pixels)
+    }
+
+    fn from_raw(width: usize, height: usize, layout: Layout, data: Vec<u8>) -> Self {
+        Self::new(match Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, data) {
+            Ok(pixels) => Source::Pixels(Arc::new(pixels)),
+            Err(error) => Source::Invalid(error.to_string().into()),
+        })
+    }
+
+    fn then(mut self, operation: Operation) -> Self {
+        self.operations.push(operation);
+        self
+    }
+
+    /// Resizes to exactly `width`×`height` pixels, whatever the proportions. A size that fits already stays as it is.
+    pub fn resize(self, width: usize, height: usize, filter: ResizeFilter) -> Self {
+        self.then(Operation::Resize { width, height, filter })
+    }
+
+    /// Resizes so that the shorter edge is `n` pixels and the longer one in proportion, rounded down
+    /// (transformers' `{"shortest_edge": n}`).
+    pub fn resize_shortest_edge(self, n: usize, filter: ResizeFilter) -> Self {
+        self.then(Operation::ResizeShortestEdge { edge: n, filter })
+    }
+
+    /// Cuts out the middle `width`×`height` pixels; where the image is smaller, surrounds it with zeros (black).
+    ///
+    /// An odd pixel more is cut at the right and below, an odd zero more is put at the left and above, as
+    /// transformers does.
+    pub fn center_crop(self, width: usize, height: usize) -> Self {
+        self.then(Operation::CenterCrop { width, height })
+    }
+
+    /// x/255: values from 0 to 1.
+    pub fn normalize_unsigned(self) -> Self {
+        self.then(Operation::NormalizeUnsigned)
+    }
+
+    /// x·2/255 − 1: values from −1 to 1.
+    pub fn normalize_signed(self) -> Self {
+        self.then(Operation::NormalizeSigned)
+    }
+
+    /// (x − mean)/std, per channel (red, green, blue), of the values as they are then.
+    ///
+    /// Every `mean` must be finite, every `std` finite and not zero.
+    pub fn normalize_with(self, mean: [f32; 3], std: [f32; 3]) -> Self {
+        self.then(Operation::NormalizeWith { mean, std })
+    }
+
+    /// Values below `min` become `min`, values above `max` become `max`; `min` must not be above `max`.
+    pub fn clamp(self, min: f32, max: f32) -> Self {
+        self.then(Operation::Clamp { min, max })
+    }
+
+    /// Times `factor` in f64, rounded to f32: transformers' `rescale`.
+    pub fn rescale(self, factor: f64) -> Self {
+        self.then(Operation::Rescale { factor })
+    }
+
+    /// Composites a picture with transparency over the colour `rgb`, before every other operation.
+    ///
+    /// Default: opacity is dropped, and a transparent pixel shows the colour stored under it, as in Pillow's
+    /// `convert("RGB")` and transformers' `load_image`. A transparent picture that is handed to transformers' processor
+    /// as it is, is composited over white there (since version 5.23 at the latest): `background([255, 255, 255])`.
+    pub fn background(mut self, rgb: [u8; 3]) -> Self {
+        self.background = Some(rgb);
+        self
+    }
+
+    /// Sets what the picture may cost. Default: [`Limits::default`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how closely the decoder follows Pillow's. Default: [`Decode::Exact`].
+    pub fn decode(mut self, decode: Decode) -> Self {
+        self.decode = decode;
+        self
+    }
+
+    /// Upright width and height, where they are known without decoding: for raw pixels and after
+    /// [`decode_sync`](Self::decode_sync). Operations are not counted in.
+    pub fn size(&self) -> Option<(usize, usize)> {
+        match &self.source {
+            Source::Pixels(pixels) => Some(pixels.header().upright_size()),
+            _ => None,
+        }
+    }
+
+    /// Whether an operation has turned the pixels into other values than 0 to 255, after which no model's own
+    /// preprocessing can follow.
+    pub fn is_normalized(&self) -> bool {
+        self.operations.iter().any(Operation::is_pointwise)
+    }
+
+    /// The same image with its source read and decoded, and its operations still queued.
+    ///
+    /// What comes after takes no more time for reading. All pixels are held (clones share them), while
+    /// [`to_pixel_tensor`](Self::to_pixel_tensor) alone needs but a few rows of a JPEG at a time. Decoding is exact,
+    /// whatever [`decode`](Self::decode) says.
+    ///
+    /// # Errors
+    /// Those of [`to_pixel_tensor`](Self::to_pixel_tensor).
+    pub fn decode_sync(self) -> Result<Self> {
+        Queue::new(&self.operations)?;
+        let pixels = self.with_picture(|picture| picture.into_pixels(&self.limits))?;
+        Ok(Self { source: Source::Pixels(pixels), ..self })
+    }
+
+    /// Reads, decodes and runs the operations: f32 of shape (3, H, W), red, green and blue planes.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for an impossible order or parameter (told before anything is read), or raw pixels of a
+    /// wrong length; `Fetch` where the source can't be read; `UnsupportedFormat` where it is no picture that is read
+    /// here; `Decode` where it is broken; `TooLarge` over a limit; `OutOfMemory`.
+    pub fn to_pixel_tensor(self) -> Result<PixelTensor> {
+        self.measure(|| 0.0).map(|measured| measured.tensor)
+    }
+
+    /// [`to_pixel_tensor`](Self::to_pixel_tensor), and what it took by `clock`.
+    ///
+    /// # Errors
+    /// Those of [`to_pixel_tensor`](Self::to_pixel_tensor).
+    pub fn measure(self, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
+        let begin = clock();
+        let Queue { geometry, table } = Queue::new(&self.operations)?;
+        let settings = Settings { background: self.background, limits: &self.limits, decode: self.decode };
+        let (tensor, size, decode) = self.with_picture(|picture| {
+            let size = picture.size();
+            let plan = Plan::new(&picture, &geometry, settings)?;
+            let mut decode = clock() - begin;
+            let source = Timed { source: picture.at(plan.scale), clock: &clock, spent: &mut decode };
+            let tensor = pipeline::run(source, &plan, &table)?;
+            Ok((tensor, size, decode))
+        })?;
+        let preprocess = clock() - begin - decode;
+        Ok(Measured { tensor, size, decode, preprocess })
+    }
+
+    /// Opens the source, and hands it to `work`.
+    fn with_picture<T>(&self, work: impl FnOnce(Picture<'_>) -> Result<T>) -> Result<T> {
+        let limits = &self.limits;
+        match &self.source {
+            Source::Pixels(pixels) => {
+                let (width, height) = pixels.header().upright_size();
+                decode::check_pixels(width as u64, height as u64, limits)?;
+                work(Picture::Pixels(pixels.clone()))
+            }
+            Source::Invalid(why) => Err(Error::new(ErrorKind::InvalidArgument, why.as_ref())),
+            Source::Bytes(bytes) => work(Picture::open(bytes, limits)?),
+            Source::Base64(text) => work(Picture::open(&source::read_base64(text, limits)?, limits)?),
+            Source::Url(url) => {
+                let bytes = source::read_url(url, limits)?;
+                Picture::open(&bytes, limits).and_then(work).map_err(|error| error.within(source::shortened(url)))
+            }
+            Source::Path(path) => {
+                let bytes = source::read_path(path, limits)?;
+                Picture::open(&bytes, limits).and_then(work).map_err(|error| error.within(path.display()))
+            }
+        }
+    }
+}

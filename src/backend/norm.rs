@@ -1,0 +1,50 @@
+//! Layer norms.
+
+use super::Backend;
+use super::tokens::{Tokens, Values};
+use crate::error::Result;
+use kernels::Isa;
+
+#[cfg(feature = "candle")]
+use candle_core::{Module, Tensor};
+
+/// Layer normalisation over the channels of each token. <https://arxiv.org/abs/1607.06450>
+pub(crate) enum LayerNorm {
+    Kernel {
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+        eps: f32,
+    },
+    #[cfg(feature = "candle")]
+    Candle(candle_nn::LayerNorm),
+}
+
+impl LayerNorm {
+    /// Of `weight` and `bias`, both (channels).
+    pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, eps: f64, backend: &Backend) -> Result<Self> {
+        #[cfg(feature = "candle")]
+        if !backend.has_kernels() {
+            let [weight, bias] = [weight, bias].map(|values| Tensor::new(values, backend.device()));
+            return Ok(Self::Candle(candle_nn::LayerNorm::new(weight?, bias?, eps)));
+        }
+        let _ = backend;
+        Ok(Self::Kernel { weight, bias, eps: eps as f32 })
+    }
+
+    /// Tokens to as many.
+    pub(crate) fn forward(&self, x: &Tokens) -> Result<Tokens> {
+        match (self, &x.values) {
+            (Self::Kernel { weight, bias, eps }, Values::Cpu(values)) => {
+                let mut y = x.alike(x.channels)?;
+                kernels::layer_norm(Isa::best(), values, [weight, bias], *eps, y.cpu_mut()?, &kernels::POOL)?;
+                Ok(y)
+            }
+            #[cfg(feature = "candle")]
+            (Self::Candle(norm), Values::Candle(values)) => {
+                Tokens::of_tensor(norm.forward(&values.contiguous()?)?, x.fine.clone())
+            }
+            #[cfg(feature = "candle")]
+            _ => Err(super::mixed()),
+        }
+    }
+}

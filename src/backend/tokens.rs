@@ -1,0 +1,147 @@
+//! [`Tokens`]: the activations of a forward pass, between one operation and the next.
+
+use super::mixed;
+use super::pool::{self, Pool};
+use crate::error::Result;
+use std::sync::Arc;
+
+#[cfg(feature = "candle")]
+use candle_core::{Device, Tensor};
+
+/// Activations: `channels` values for each of `tokens` tokens of each photo or text of a batch, row by row.
+///
+/// Some of the tokens become embeddings, one of each photo or text. Which they are travels with them: in 8 bits those few
+/// are computed more finely than the rest, which costs little and gains most of the accuracy.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    pub(super) values: Values,
+    pub(super) batch: usize,
+    pub(super) tokens: usize,
+    pub(super) channels: usize,
+    /// The rows that become embeddings, ascending, among those of the whole batch.
+    pub(super) fine: Arc<[usize]>,
+}
+
+/// Where the values are.
+#[derive(Clone)]
+pub(super) enum Values {
+    /// In a buffer of the CPU's; clones share it until one of them is written to.
+    Cpu(Arc<pool::Values>),
+    /// Where candle put them: (batch, tokens, channels).
+    #[cfg(feature = "candle")]
+    Candle(Tensor),
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { batch, tokens, channels, .. } = self;
+        f.debug_tuple("Tokens").field(&[batch, tokens, channels]).finish()
+    }
+}
+
+impl Tokens {
+    /// Tokens on the CPU whose values are still to be written.
+    pub(super) fn unwritten(
+        pool: &Arc<Pool>,
+        [batch, tokens, channels]: [usize; 3],
+        fine: Arc<[usize]>,
+    ) -> Result<Self> {
+        let values = Values::Cpu(Arc::new(pool.take(batch * tokens * channels)?));
+        Ok(Self { values, batch, tokens, channels, fine })
+    }
+
+    /// As many, with so many channels, still to be written.
+    pub(super) fn alike(&self, channels: usize) -> Result<Self> {
+        Self::unwritten(self.cpu()?.pool(), [self.batch, self.tokens, channels], self.fine.clone())
+    }
+
+    /// As many, of a tensor (batch, tokens, channels).
+    #[cfg(feature = "candle")]
+    pub(super) fn of_tensor(values: Tensor, fine: Arc<[usize]>) -> Result<Self> {
+        let (batch, tokens, channels) = values.dims3()?;
+        Ok(Self { values: Values::Candle(values), batch, tokens, channels, fine })
+    }
+
+    /// Tokens of the whole batch.
+    pub(super) fn rows(&self) -> usize {
+        self.batch * self.tokens
+    }
+
+    /// The values on the CPU.
+    pub(super) fn cpu(&self) -> Result<&pool::Values> {
+        match &self.values {
+            Values::Cpu(values) => Ok(values),
+            #[cfg(feature = "candle")]
+            Values::Candle(_) => Err(mixed()),
+        }
+    }
+
+    /// The same to write to; whoever shares them keeps what they are.
+    pub(super) fn cpu_mut(&mut self) -> Result<&mut [f32]> {
+        match &mut self.values {
+            Values::Cpu(values) => {
+                if Arc::get_mut(values).is_none() {
+                    let mut own = values.pool().take(values.len())?;
+                    own.copy_from_slice(values);
+                    *values = Arc::new(own);
+                }
+                Arc::get_mut(values).map(|values| &mut **values).ok_or_else(mixed)
+            }
+            #[cfg(feature = "candle")]
+            Values::Candle(_) => Err(mixed()),
+        }
+    }
+
+    /// The values where candle computes.
+    #[cfg(feature = "candle")]
+    pub(super) fn candle(&self) -> Result<&Tensor> {
+        match &self.values {
+            Values::Candle(values) => Ok(values),
+            Values::Cpu(_) => Err(mixed()),
+        }
+    }
+
+    /// The tokens that become embeddings alone: (batch, 1, channels).
+    pub(crate) fn pooled(&self) -> Result<Self> {
+        let (count, channels) = (self.fine.len(), self.channels);
+        let fine: Arc<[usize]> = (0..count).collect();
+        match &self.values {
+            Values::Cpu(values) => {
+                let mut pooled = Self::unwritten(values.pool(), [count, 1, channels], fine)?;
+                let places = pooled.cpu_mut()?.chunks_exact_mut(channels);
+                for (place, row) in places.zip(self.fine.iter()) {
+                    place.copy_from_slice(&values[row * channels..][..channels]);
+                }
+                Ok(pooled)
+            }
+            #[cfg(feature = "candle")]
+            Values::Candle(values) => {
+                let rows: Vec<u32> = self.fine.iter().map(|&row| row as u32).collect();
+                let rows = Tensor::from_vec(rows, count, values.device())?;
+                let pooled = values.flatten_to(1)?.index_select(&rows, 0)?;
+                Self::of_tensor(pooled.reshape((count, 1, channels))?, fine)
+            }
+        }
+    }
+
+    /// A tensor of the values: (batch, tokens, channels).
+    #[cfg(feature = "candle")]
+    pub(crate) fn to_tensor(&self) -> Result<Tensor> {
+        match &self.values {
+            Values::Cpu(values) => {
+                let shape = (self.batch, self.tokens, self.channels);
+                Ok(Tensor::from_slice(values, shape, &Device::Cpu)?)
+            }
+            Values::Candle(values) => Ok(values.clone()),
+        }
+    }
+
+    /// The values of each token by themselves.
+    pub(crate) fn to_rows(&self) -> Result<Vec<Vec<f32>>> {
+        match &self.values {
+            Values::Cpu(values) => Ok(values.chunks(self.channels.max(1)).map(<[f32]>::to_vec).collect()),
+            #[cfg(feature = "candle")]
+            Values::Candle(values) => Ok(values.flatten_to(1)?.to_vec2()?),
+        }
+    }
+}

@@ -1,4 +1,0 @@
-//! See `run.mjs`.
-fn main() {
-    kernel_bench::bench::main();
-}

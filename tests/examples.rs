@@ -1,0 +1,138 @@
+//! The programs in `examples/`, run as a person runs them: cargo has built them beside this test.
+#![cfg(not(target_arch = "wasm32"))]
+#![cfg(all(feature = "text", feature = "tokio"))]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::golden;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
+    Command::new(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
+}
+
+fn shapes() -> PathBuf {
+    common::root().join("models/shapes")
+}
+
+fn output(name: &str, arguments: &[&str]) -> String {
+    let output = example(name).arg(shapes()).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{name}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn photo(name: &str) -> String {
+    golden(&format!("images/{name}")).display().to_string()
+}
+
+/// A drawing as an uncompressed BMP.
+fn bmp(edge: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
+    let stride = (edge * 3).next_multiple_of(4);
+    let mut file = b"BM".to_vec();
+    for number in [54 + stride * edge, 0, 54, 40, edge, edge] {
+        file.extend((number as u32).to_le_bytes());
+    }
+    file.extend([1, 0, 24, 0]);
+    file.resize(54, 0);
+    for y in (0..edge).rev() {
+        let mut row: Vec<u8> = (0..edge).flat_map(|x| pixel(x, y).into_iter().rev()).collect();
+        row.resize(stride, 0);
+        file.extend(row);
+    }
+    file
+}
+
+/// A folder with a red circle and a blue square on white, and a file that is no picture.
+fn folder() -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("examples-photos");
+    std::fs::create_dir_all(&folder).unwrap();
+    let white = [250, 250, 250];
+    let circle = bmp(96, |x, y| {
+        let (x, y) = (x as i32 - 48, y as i32 - 48);
+        if x * x + y * y < 30 * 30 { [230, 30, 40] } else { white }
+    });
+    let square = bmp(96, |x, y| if (20..76).contains(&x) && (20..76).contains(&y) { [40, 100, 230] } else { white });
+    std::fs::write(folder.join("circle.bmp"), circle).unwrap();
+    std::fs::write(folder.join("square.bmp"), square).unwrap();
+    std::fs::write(folder.join("notes.txt"), "no picture").unwrap();
+    folder
+}
+
+#[test]
+fn embed_compares_photos() {
+    let photo = photo("photo-420.jpg");
+    let printed = output("embed", &[&photo, &photo]);
+    assert!(printed.contains("cosine to the next: 1.0000"), "{printed}");
+}
+
+#[test]
+fn search_finds_by_words() {
+    let folder = folder().display().to_string();
+    for (text, best) in [("a red circle", "circle.bmp"), ("a blue square", "square.bmp")] {
+        let printed = output("search", &[&folder, text]);
+        assert!(printed.lines().next().unwrap().ends_with(best), "{text}: {printed}");
+        assert_eq!(printed.lines().count(), 2, "{printed}");
+    }
+}
+
+#[test]
+fn zero_shot_names_a_drawing() {
+    let circle = folder().join("circle.bmp").display().to_string();
+    let printed = output("zero_shot", &[&circle, "a blue square", "a red circle", "a green star"]);
+    assert!(printed.lines().next().unwrap().ends_with("a red circle"), "{printed}");
+}
+
+#[test]
+fn own_preprocessing_differs_a_little() {
+    let printed = output("own_preprocessing", &[&photo("photo-640x427.jpg")]);
+    let cosine: f32 = printed.trim().rsplit(' ').next().unwrap().parse().unwrap();
+    assert!((0.3..0.99999).contains(&cosine), "{printed}");
+}
+
+/// Ends the server when the test does.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn post(address: &str, body: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "POST /embed HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn server_answers_with_embeddings_and_with_errors() {
+    let child = example("server").arg(shapes()).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+    let mut server = Server(child);
+    let mut line = String::new();
+    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().trim_start_matches("http://").trim_end_matches("/embed").to_owned();
+
+    let picture = std::fs::read(golden("images/rgb-500x375.png")).unwrap();
+    let answer = post(&address, &picture);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let embedding: Vec<f32> = serde_json::from_str(body).unwrap();
+    assert!((embedding.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-4);
+
+    let answer = post(&address, b"no picture");
+    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
+}

@@ -1,0 +1,62 @@
+/**
+ * CLIP image embeddings in a web page, computed by Rust in a Web Worker.
+ *
+ * ```ts
+ * import { ClipVision } from "clip-vision";
+ *
+ * const clip = await ClipVision.load("owner/name");
+ * const embedding = await clip.embed(photo);
+ * clip.close();
+ * ```
+ *
+ * Importing this module touches no global of the browser: it is safe where pages are rendered on a server.
+ *
+ * @packageDocumentation
+ */
+
+export { deleteCached, listCached } from "./page/cached.js";
+export type { CachedModel } from "./page/cached.js";
+export { ClipVisionError } from "./shared/errors.js";
+export type { ClipVisionErrorCode } from "./shared/errors.js";
+export { ClipVision } from "./page/clip_vision.js";
+export type {
+  CallOptions,
+  ClassifyOptions,
+  EmbedOptions,
+  LoadOptions,
+  TakeBackOptions,
+  TextOptions,
+} from "./page/options.js";
+export type { DecodingOptions } from "./page/decoding.js";
+export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./page/embed_many.js";
+export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/model.js";
+export { models } from "./page/models.js";
+export type { KnownModel } from "./page/models.js";
+export type { PhotoSource } from "./page/photo.js";
+export { Embeddings } from "./search/embeddings.js";
+export type {
+  EmbeddingsOptions,
+  EmbeddingsSource,
+  LoadEmbeddingsOptions,
+  NearDuplicatesOptions,
+  SearchMatch,
+  SearchOptions,
+  SimilarPair,
+} from "./search/embeddings.js";
+export type { RowPrecision } from "./search/engine.js";
+export type { CollectionFormat, EmbeddingId } from "./search/file.js";
+export { cosineSimilarity, quantize, topK } from "./search/similarity.js";
+export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
+export type {
+  ClipVisionInfo,
+  Decoder,
+  EmbeddingDetails,
+  LoadProgress,
+  LoadWarning,
+  ModelOptions,
+  PixelTensor,
+  Precision,
+  RawPixels,
+  Rgb,
+  Timings,
+} from "./shared/protocol.js";

@@ -1,0 +1,22 @@
+/**
+ * The package in Node, 20 or newer: the same API. A worker thread takes the Web Worker's place, and what is no address is
+ * a path: `ClipVision.load("./models/clip")`, `clip.embed("photos/cat.jpg")`. Elements and bitmaps there are none; images
+ * of formats that only browsers decode are `unsupported-format`.
+ *
+ * @packageDocumentation
+ */
+
+import { setMaxListeners } from "node:events";
+import { pathToFileURL } from "node:url";
+import { setPlatform } from "../shared/platform.js";
+import { fetchWithFiles } from "./files.js";
+import { Thread } from "./thread.js";
+
+setPlatform({
+  createWorker: (script) => new Thread(script ?? new URL("./worker.js", import.meta.url)),
+  fileUrl: (path) => pathToFileURL(path),
+  fetch: fetchWithFiles,
+  expectListeners: (signal) => setMaxListeners(0, signal), // no limit
+});
+
+export * from "../index.js";

@@ -1,0 +1,43 @@
+/** The worker thread's entry: wires the {@link Dispatcher} to the thread's messages, to the engine and to the disk. */
+
+import { parentPort } from "node:worker_threads";
+import { invalid, toWireError } from "../shared/errors.js";
+import { VERSION, type Response, type ServiceRequest } from "../shared/protocol.js";
+import { Dispatcher } from "../worker/dispatcher.js";
+import { startEngine } from "../worker/engine.js";
+import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "../worker/flavour.js";
+import { sleep } from "../worker/retry.js";
+import { createTokenizer } from "../worker/tokenizer.js";
+import { fetchWithFiles } from "./files.js";
+
+if (!parentPort) throw new Error("clip-vision's worker is started by the package, not by itself");
+const port = parentPort;
+const post = (message: Response, transfer: Transferable[] = []): void => port.postMessage(message, transfer as never);
+
+const dispatcher = new Dispatcher({
+  post,
+  startEngine: async (wasmUrl, _threads, fetch, signal) => {
+    const flavour = chooseFlavour(1, wasmUrl && flavourOfUrl(wasmUrl));
+    return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), fetch, signal);
+  },
+  fetch: fetchWithFiles,
+  loading: {
+    sleep,
+    origin: "",
+    openStore: () => Promise.reject(new Error("In Node models are not cached")), // and it is not asked for
+    lock: (_name, _signal, work) => work(),
+  },
+  readPixels: () => {
+    throw invalid("Node has no pictures of a browser's");
+  },
+  decodeInBrowser: () => Promise.resolve(undefined),
+  createTokenizer,
+  // After the messages that have arrived: they are handled in the event loop's phase before this one.
+  nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
+  now: () => performance.now(),
+});
+
+port.on("message", (request: ServiceRequest) => dispatcher.handle(request));
+port.on("messageerror", (error) => post({ type: "crashed", error: toWireError(error) }));
+process.on("unhandledRejection", (reason) => post({ type: "crashed", error: toWireError(reason) }));
+post({ type: "hello", version: VERSION });

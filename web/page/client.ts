@@ -1,0 +1,247 @@
+/**
+ * The page's half of the conversation: owns the worker, knows what it owes to whom, and settles every promise whatever
+ * becomes of the worker.
+ *
+ * A worker with one model in it, and the workers that are its threads, are a {@link Session}. It ends when its engine
+ * crashes, when its script fails, or with `close()`; all of its pending calls are rejected then, and, unless it was closed,
+ * the next call opens another session with the same model. A call that was taken back (`signal`) is forgotten at once; what
+ * the worker still says of it is dropped.
+ */
+
+import { ClipVisionError, fromWireError, messageOf } from "../shared/errors.js";
+import type { Fetch } from "../shared/files.js";
+import { VERSION } from "../shared/protocol.js";
+import type { CallName, Calls, FetchCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
+import { RpcClient } from "../shared/rpc_client.js";
+import type { RpcServer } from "../shared/rpc_server.js";
+import { sharedController, untilAborted } from "../shared/waiting.js";
+import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
+import { fetchService } from "./fetch_service.js";
+import { isTainted } from "./photo.js";
+
+/** What a client is made with. */
+export interface ClientOptions {
+  /** Starts a worker; may throw. */
+  createWorker: () => WorkerLike;
+  /** The model, loaded into each worker anew. */
+  load: WireLoad;
+  /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
+  fetch?: Fetch;
+  /** Milliseconds within which a new worker has to answer; `Infinity` waits for ever. */
+  startTimeout?: number;
+  /** Hears of what went wrong though a load goes on. */
+  onWarning?: (warning: LoadWarning) => void;
+}
+
+/** What a call wants besides its answer. */
+export interface CallListeners {
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** The call waits no longer: it is being computed. */
+  onStarted?: (() => void) | undefined;
+}
+
+/** What a call rejects with that was lost with its worker, through no fault of its own as far as is known. */
+export class LostCall extends ClipVisionError {}
+
+/** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
+const START_TIMEOUT = 60_000;
+const LONGEST_TIMEOUT = 2 ** 31 - 1; // of setTimeout
+
+const crash = (message: string, cause?: unknown): ClipVisionError => new LostCall("worker-crashed", message, { cause });
+
+/** One worker with its threads and its pending calls. */
+class Session extends RpcClient<Calls, CallListeners> {
+  readonly ready: Promise<LoadedModel>;
+  readonly #worker: WorkerLike;
+  readonly #createWorker: () => WorkerLike;
+  readonly #threads = new Set<WorkerLike | undefined>();
+  readonly #fetches: RpcServer<FetchCalls> | undefined;
+  readonly #onEnd: (session: Session) => void;
+  readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
+  #heard = false;
+  readonly #silence: ReturnType<typeof setTimeout>;
+
+  constructor(
+    { createWorker, load, fetch, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
+    onProgress: ((progress: LoadProgress) => void) | undefined,
+    onEnd: (session: Session) => void,
+  ) {
+    super((message, transfer) => this.#send(message, transfer));
+    this.#onEnd = onEnd;
+    this.#onWarning = onWarning;
+    this.#createWorker = createWorker;
+    this.#worker = started(createWorker);
+    this.#silence = setTimeout(() => this.#silent(startTimeout), Math.min(startTimeout, LONGEST_TIMEOUT));
+    this.#worker.onmessage = (event) => this.#hear(event.data as Response);
+    this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
+    this.#worker.onerror = (event) => this.#scriptFailed(event);
+    this.#fetches = fetch && fetchService(fetch, (message, transfer) => this.#send(message, transfer));
+    this.ready = this.call("load", load, { listeners: { onProgress } });
+    // A model that does not load leaves a worker without a purpose.
+    this.ready.catch((error: unknown) => {
+      const message = `The model was not loaded: ${messageOf(error)}`;
+      this.end(crash(message, error));
+    });
+  }
+
+  /** Terminates the worker and rejects what is pending: the call `culprit` with the cause, the others with `error`. */
+  override end(error: ClipVisionError, culprit?: number): void {
+    if (this.ended) return;
+    super.end(error, culprit);
+    clearTimeout(this.#silence);
+    this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
+    this.#worker.terminate();
+    for (const thread of this.#threads) thread?.terminate();
+    this.#fetches?.stop();
+    this.#onEnd(this);
+  }
+
+  /** Not every browser says of a picture of another server's that it is one. */
+  protected override unsendable(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
+    const text = messageOf(cause);
+    if (/origin/i.test(text) || transfer.some(isTainted)) {
+      const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
+      return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });
+    }
+    return super.unsendable(cause, transfer);
+  }
+
+  #send(message: Request, transfer: Transferable[]): void {
+    if (!this.ended) this.#worker.postMessage(message, transfer);
+  }
+
+  #hear(message: Response): void {
+    switch (message.type) {
+      case "hello":
+        this.#heard = true;
+        clearTimeout(this.#silence);
+        if (message.version === VERSION) return;
+        return this.end(crash("The worker's script is of another release than the page's: check workerUrl"));
+      case "done":
+      case "failed":
+        return this.receive(message);
+      case "started":
+        return this.listenersOf(message.id)?.onStarted?.();
+      case "progress":
+        return this.listenersOf(message.id)?.onProgress?.(message.progress);
+      case "warning":
+        return this.#onWarning?.(message.warning);
+      case "crashed": {
+        const error = fromWireError(message.error);
+        return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
+      }
+      case "fetch":
+      case "cancel":
+        return this.#fetches?.handle(message);
+      case "thread":
+        return this.#startThread(message.ticket, message.port);
+    }
+  }
+
+  /** Starts a worker that computes for this one. It answers through the port, if its script starts and is of this release. */
+  #startThread(ticket: number, port: MessagePort): void {
+    let thread: WorkerLike | undefined;
+    const fail = () => {
+      thread?.terminate();
+      this.#threads.delete(thread);
+      this.#send({ type: "thread-failed", ticket }, []);
+    };
+    try {
+      thread = this.#createWorker();
+      this.#threads.add(thread);
+      thread.onmessage = ({ data }: MessageEvent<Response>) => {
+        if (data.type === "crashed" || (data.type === "hello" && data.version !== VERSION)) fail();
+      };
+      thread.onmessageerror = fail;
+      thread.onerror = (event) => {
+        event.preventDefault?.();
+        fail();
+      };
+      thread.postMessage({ type: "help", port }, [port]);
+    } catch {
+      fail();
+    }
+  }
+
+  #silent(timeout: number): void {
+    const reasons = "its script did not load, or is another script than this package's: check workerUrl";
+    this.end(crash(`The worker has not answered for ${timeout / 1000} s (${reasons}; startTimeout allows more time)`));
+  }
+
+  #scriptFailed(event: ErrorEvent): void {
+    event.preventDefault?.();
+    const message = this.#heard ? `The worker failed: ${event.message}` : startFailure("The worker's script", event);
+    this.end(crash(message, event.error ?? event));
+  }
+}
+
+/** Calls into a worker that is started when it is needed. */
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #closing = sharedController();
+  #session: Session | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** Starts the worker and loads the model. An abort ends the worker. */
+  async start(signal?: AbortSignal, onProgress?: (progress: LoadProgress) => void): Promise<LoadedModel> {
+    signal?.throwIfAborted();
+    try {
+      return await untilAborted(this.#open(onProgress).ready, signal);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Another client, with a worker of its own and the same model. */
+  another(): Client {
+    return new Client(this.#options);
+  }
+
+  /** Aborted by {@link close}, with the error that every call rejects with from then on. */
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** One call; after a crash it starts another worker first. The transferred objects are gone once it has been sent. */
+  async call<Name extends Exclude<CallName, "load">>(
+    type: Name,
+    argument: Calls[Name]["argument"],
+    transfer: Transferable[],
+    listeners: CallListeners = {},
+  ): Promise<Calls[Name]["result"]> {
+    const { signal } = listeners;
+    for (;;) {
+      signal?.throwIfAborted();
+      this.closed.throwIfAborted();
+      const session = this.#session ?? this.#open();
+      try {
+        await untilAborted(session.ready, signal);
+      } catch (error) {
+        this.closed.throwIfAborted();
+        throw error;
+      }
+      // It may have crashed, or been closed, between its answer and now: nothing has been sent yet, so try again.
+      if (!session.ended) return session.call(type, argument, { signal, transfer, listeners });
+    }
+  }
+
+  /** Terminates the worker and rejects what is pending; every later call rejects as well. */
+  close(): void {
+    if (this.closed.aborted) return;
+    const error = new ClipVisionError("closed", "This ClipVision was closed");
+    this.#closing.abort(error);
+    this.#session?.end(error);
+  }
+
+  #open(onProgress?: (progress: LoadProgress) => void): Session {
+    this.#session = new Session(this.#options, onProgress, (ended) => {
+      if (this.#session === ended) this.#session = undefined;
+    });
+    return this.#session;
+  }
+}

@@ -1,0 +1,286 @@
+/** A model as an application uses it: the class `ClipVision`. */
+
+import { ClipVisionError, invalid } from "../shared/errors.js";
+import { nameOf, openFile, readAll } from "../shared/files.js";
+import { sha256Hex } from "../shared/integrity.js";
+import { platform } from "../shared/platform.js";
+import type {
+  CacheMode,
+  Calls,
+  ClipVisionInfo,
+  EmbeddingDetails,
+  LoadedModel,
+  LoadWarning,
+  PixelTensor,
+  WireDecoding,
+  WireFile,
+  WireOpacity,
+  WirePhoto,
+} from "../shared/protocol.js";
+import { given, optionUrl, tagOf } from "../shared/values.js";
+import { untilAborted } from "../shared/waiting.js";
+import type { WorkerLike } from "../shared/worker_like.js";
+import { startWorker } from "../start_worker.js";
+import { Client, type CallListeners } from "./client.js";
+import { decodingOf, withDecoding } from "./decoding.js";
+import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
+import { LatestOnly } from "./latest.js";
+import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
+import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
+import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
+
+/** How the page reads an address: with the application's own function, and at most so many bytes. */
+interface Reading {
+  fetch: LoadOptions["fetch"] | undefined;
+  maxBytes: number | undefined;
+}
+
+/**
+ * A CLIP vision model in a worker of its own.
+ *
+ * Calls may overlap; they are computed one after the other and answered each to its own promise. All of them reject with
+ * a {@link ClipVisionError}, or with the reason of the signal that they were given. If the worker crashes, the calls
+ * that it had reject with `worker-crashed`, and the next one starts another worker with the same model.
+ */
+export class ClipVision {
+  /** The model, and how it runs here. */
+  readonly info: ClipVisionInfo;
+  readonly #client: Client;
+  readonly #latest = new LatestOnly();
+  readonly #decoding: WireDecoding & WireOpacity;
+  /** The application's own function, and the most bytes that a file may have. */
+  readonly #reading: Reading;
+  readonly #batch: number;
+
+  private constructor(
+    client: Client,
+    decoding: WireDecoding & WireOpacity,
+    reading: Reading,
+    model: string,
+    { batch, ...loaded }: LoadedModel,
+  ) {
+    this.#client = client;
+    this.#decoding = decoding;
+    this.#reading = reading;
+    this.#batch = batch;
+    this.info = Object.freeze({ model, ...loaded });
+  }
+
+  /**
+   * Starts a worker and loads a model into it.
+   *
+   * @param model a Hub id, the URL of a folder, or files
+   * @throws {@link ClipVisionError} `fetch` if a file could not be read, `config` or `weights` if one is not what it
+   * should be, `out-of-memory`, `unsupported-browser`, `worker-crashed` if the worker can't be started,
+   * `invalid-argument`
+   */
+  static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
+    const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
+    signal?.throwIfAborted();
+    if (!platform() && typeof Worker !== "function") {
+      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
+    }
+    for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
+      if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
+      throw invalid(`${name} can't be ${String(most)}`);
+    }
+    if (startTimeout !== undefined && !(startTimeout > 0)) {
+      throw invalid(`startTimeout can't be ${String(startTimeout)}`);
+    }
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
+      throw invalid(`threads can't be ${String(threads)}`);
+    }
+    const files = resolveModel(model, options);
+    const name = modelName(model);
+    const revision = modelRevision(model, options);
+    const integrity = options.integrity === undefined ? undefined : checksums(options.integrity, files.weights);
+    const decoding = decodingOf(options);
+    const client = new Client({
+      createWorker: workerFactory(options.workerUrl),
+      load: {
+        model: files,
+        name: withoutQuery(name === "files" && "url" in files.weights ? files.weights.url : name),
+        ...(revision !== undefined && { revision }),
+        cache: platform() ? "off" : cacheMode(options.cache),
+        ...(integrity && { integrity }),
+        ...given(options, "precision", "normalize", "maxBytes", "maxPixels", "threads"),
+        ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
+        fetchOnPage: fetch !== undefined,
+      },
+      ...given(options, "fetch", "startTimeout"),
+      onWarning: options.onWarning ?? sayWhatSpoils,
+    });
+    if (options.persist) void navigator.storage?.persist?.().catch(() => false);
+    return new ClipVision(client, decoding, { fetch, maxBytes }, name, await client.start(signal, onProgress));
+  }
+
+  /**
+   * The embedding of a photo: one value per dimension, of length 1 unless the model was loaded with `normalize: false`.
+   *
+   * @throws {@link ClipVisionError} `decode`, `unsupported-format` or `too-large` for the photo, `fetch` for its address,
+   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `superseded`, `closed`
+   */
+  embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Float32Array>;
+  /** The embedding of a photo with its timings, decoder and size. */
+  embed(photo: PhotoSource, options: EmbedOptions & { details: true }): Promise<EmbeddingDetails>;
+  embed(photo: PhotoSource, options?: EmbedOptions): Promise<Float32Array | EmbeddingDetails>;
+  async embed(photo: PhotoSource, options: EmbedOptions = {}): Promise<Float32Array | EmbeddingDetails> {
+    const answer = await this.#callWithPhoto("embed", photo, options, (packed) => packed);
+    return options.details ? answer : answer.embedding;
+  }
+
+  /**
+   * Embeds many photos, and yields a result for each in their order: `{ index, embedding }`, or `{ index, error }` for
+   * one that failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop takes back
+   * what is under way. If the worker crashes, the photo that caused it yields the error; the others are tried again in
+   * another worker.
+   *
+   * @param photos an array, a FileList, any iterable or asynchronous iterable
+   * @throws the signal's reason, or {@link ClipVisionError} `closed`
+   */
+  embedMany(photos: PhotoSources, options: EmbedManyOptions = {}): AsyncGenerator<ManyResult, void> {
+    return embedMany(photos, options, (workers) => this.#crew(workers), this.#client.closed);
+  }
+
+  /**
+   * The embedding of a text, in the same space as the photos': their dot product is the cosine. A text that is longer than
+   * the model takes is cut.
+   *
+   * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
+   * `invalid-argument` if it is a vision tower alone
+   */
+  async embedText(text: string, options: TextOptions = {}): Promise<Float32Array> {
+    options.signal?.throwIfAborted();
+    if (typeof text !== "string") throw invalid(`A text can't be ${tagOf(text)}`);
+    return this.#run("embedText", options, (listeners) => this.#client.call("embedText", text, [], listeners));
+  }
+
+  /**
+   * The probability of each label for a photo, in the labels' order; they add up to 1. The labels' embeddings are kept:
+   * the next photo with the same ones costs no more than its own embedding.
+   *
+   * @throws {@link ClipVisionError} as {@link ClipVision.embed} and {@link ClipVision.embedText} do
+   */
+  async classify(photo: PhotoSource, labels: Iterable<string>, options: ClassifyOptions = {}): Promise<number[]> {
+    const prompts = promptsOf(labels, options.template);
+    const argument = (packed: WirePhoto) => ({ photo: packed, prompts });
+    return Array.from(await this.#callWithPhoto("classify", photo, options, argument));
+  }
+
+  /**
+   * What the model sees of a photo: resized, cropped and normalised, channel by channel.
+   *
+   * @throws {@link ClipVisionError} as {@link ClipVision.embed} does
+   */
+  async tensor(photo: PhotoSource, options: CallOptions = {}): Promise<PixelTensor> {
+    return this.#callWithPhoto("tensor", photo, options, (packed) => packed);
+  }
+
+  /**
+   * Ends the worker, which frees the model's memory. Pending calls reject with `closed`, and so does every later one.
+   * Closing twice does nothing.
+   */
+  close(): void {
+    this.#client.close();
+  }
+
+  /** This model's worker, and others, which join in once they have loaded it; one that can't is done without. */
+  #crew(workers: number): Crew {
+    const lane =
+      (client: Client): Lane =>
+      async (photo, options) =>
+        (await this.#callWithPhoto("embedOneOfMany", photo, options, (packed) => packed, client)).embedding;
+    const lanes = [lane(this.#client)];
+    const others = Array.from({ length: this.info.threads > 1 ? 0 : workers - 1 }, () => this.#client.another());
+    for (const other of others) {
+      other.start().then(
+        () => lanes.push(lane(other)),
+        () => undefined,
+      );
+    }
+    return { lanes, batch: this.#batch, close: () => others.forEach((other) => other.close()) };
+  }
+
+  async #callWithPhoto<Name extends "embed" | "embedOneOfMany" | "tensor" | "classify">(
+    name: Name,
+    source: PhotoSource,
+    options: CallOptions & TextOptions,
+    argument: (photo: WirePhoto) => Calls[Name]["argument"],
+    client = this.#client,
+  ): Promise<Calls[Name]["result"]> {
+    options.signal?.throwIfAborted();
+    client.closed.throwIfAborted();
+    const decoding = decodingOf(options);
+    const packing = packPhoto(source, options.transfer ?? false, this.#reader(options.signal));
+    try {
+      return await this.#run(name, options, async (listeners) => {
+        const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
+        const photo = withDecoding(packed.photo, this.#decoding, decoding);
+        return client.call(name, argument(photo), packed.transfer, listeners);
+      });
+    } catch (error) {
+      packing.then(discardPhoto, () => undefined);
+      throw error;
+    }
+  }
+
+  /** Reads an address on the page, with the application's function; nothing if it has none. */
+  #reader(signal = new AbortController().signal): ((url: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined {
+    const { fetch, maxBytes } = this.#reading;
+    return fetch && (async (url) => {
+      const file = await openFile({ url }, fetch, signal);
+      return file ? readAll(file, maxBytes) : new Uint8Array();
+    });
+  }
+
+  /** Runs a call, alone of its kind if that is wanted. */
+  #run<T>(
+    kind: string,
+    { signal, latestOnly = false, onProgress }: TextOptions,
+    work: (listeners: CallListeners) => Promise<T>,
+  ): Promise<T> {
+    if (!latestOnly) return work({ signal, onProgress });
+    return this.#latest.run(kind, signal, (both, onStarted) => work({ signal: both, onProgress, onStarted }));
+  }
+}
+
+/** Labels as the texts that they stand for. */
+function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): string[] {
+  if (typeof template !== "string" || !template.includes("{}")) {
+    throw new ClipVisionError("invalid-argument", `The template has no {} for the label: ${String(template)}`);
+  }
+  if (typeof labels === "string") throw invalid("The labels are one string, not a list");
+  return Array.from(labels, (label) => {
+    if (typeof label !== "string") throw invalid(`A label can't be ${tagOf(label)}`);
+    return template.split("{}").join(label);
+  });
+}
+
+/** The warnings that an application should not miss though it asked for none. */
+function sayWhatSpoils({ code, message }: LoadWarning): void {
+  if (code === "canvas-noise") console.warn(`clip-vision: ${message}`);
+}
+
+function cacheMode(cache: boolean | "revalidate" = true): CacheMode {
+  if (cache === "revalidate") return cache;
+  if (typeof cache !== "boolean") throw invalid(`cache can't be ${tagOf(cache)}`);
+  return cache ? "on" : "off";
+}
+
+/** The sha256 of files by their names. */
+function checksums(integrity: string | Readonly<Record<string, string>>, weights: WireFile): Record<string, string> {
+  const name = "url" in weights ? nameOf(weights.url) : weights.name;
+  const given = typeof integrity === "string" ? { [name]: integrity } : integrity;
+  return Object.fromEntries(Object.entries(given).map(([file, sha256]) => [file, sha256Hex(sha256)]));
+}
+
+/** An address as it may be kept and shown: what follows its path may be a secret. */
+const withoutQuery = (name: string): string => name.replace(/[?#].*$/s, "");
+
+function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {
+  const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");
+  const place = platform();
+  if (place) return () => place.createWorker(script);
+  if (script) return () => new Worker(script, { type: "module" });
+  return startWorker;
+}

@@ -1,0 +1,188 @@
+/**
+ * What an application has at hand -> what travels to the worker, taken at the moment of the call: what the caller does to
+ * a buffer, a canvas or a video afterwards changes nothing. Files travel as they are and are decoded in the worker;
+ * what only the page can see (elements) is captured as an ImageBitmap, whose pixels are read in the worker as well.
+ */
+
+import { AS_STORED } from "../shared/bitmaps.js";
+import { ClipVisionError, invalid } from "../shared/errors.js";
+import type { RawPixels, WirePhoto } from "../shared/protocol.js";
+import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
+import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
+
+/**
+ * A photo:
+ *
+ * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, and what the browser decodes besides, such as AVIF and SVG): a URL
+ *   (a string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
+ * - a picture of the browser's: `<img>` (waited for if it is still loading), `<canvas>`, OffscreenCanvas, `<video>` (the
+ *   current frame), VideoFrame, ImageBitmap, ImageData;
+ * - raw pixels.
+ *
+ * Files give Python's values exactly (lossless formats) or nearly (JPEG); the browser's own decoders differ slightly.
+ */
+export type PhotoSource =
+  | string
+  | URL
+  | Blob
+  | ArrayBuffer
+  | ArrayBufferView
+  | ImageData
+  | ImageBitmap
+  | HTMLImageElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | HTMLVideoElement
+  | VideoFrame
+  | RawPixels;
+
+/** A photo ready to be posted, and the objects that move with it. */
+export interface PackedPhoto {
+  photo: WirePhoto;
+  transfer: Transferable[];
+}
+
+/**
+ * Packs a photo. What can change after the call is captured before this function first waits.
+ *
+ * @param source what the application gave
+ * @param transfer whether its buffer, ImageBitmap or VideoFrame may move to the worker, instead of a copy
+ * @param read reads an address in the way that the application wants its addresses read, if it does
+ */
+export async function packPhoto(
+  source: PhotoSource,
+  transfer: boolean,
+  read?: (url: string) => Promise<Uint8Array<ArrayBuffer>>,
+): Promise<PackedPhoto> {
+  if (typeof source === "string" || isUrl(source)) {
+    const url = photoUrl(source);
+    if (!isSvgUrl(url) || !canDrawSvg()) return { photo: { kind: "url", url }, transfer: [] };
+    // An <img> would load it past the application's function.
+    return packBitmap(read ? read(url).then((bytes) => drawnSvgFile(new Blob([bytes]))) : drawnSvg(url));
+  }
+  if (isBlob(source)) {
+    const svg = canDrawSvg() && (await isSvgBlob(source));
+    return svg ? packBitmap(drawnSvgFile(source)) : { photo: { kind: "blob", blob: source }, transfer: [] };
+  }
+  if (isBuffer(source)) {
+    const given = attached(source);
+    if (isSvg(given) && canDrawSvg()) return packBitmap(drawnSvgFile(new Blob([copied(given)])));
+    const bytes = owned(given, transfer);
+    return { photo: { kind: "encoded", bytes }, transfer: [bytes.buffer] };
+  }
+  switch (tagOf(source)) {
+    case "ImageData":
+      return packPixels({ ...sizeOf(source as ImageData), data: (source as ImageData).data, channels: 4 }, transfer);
+    case "ImageBitmap": {
+      const bitmap = source as ImageBitmap;
+      if (bitmap.width === 0) throw invalid("The ImageBitmap is closed");
+      return transfer ? { photo: { kind: "bitmap", bitmap }, transfer: [bitmap] } : packBitmap(createImageBitmap(bitmap, AS_STORED));
+    }
+    case "VideoFrame": {
+      const given = source as VideoFrame;
+      if (given.displayWidth === 0) throw invalid("The VideoFrame is closed");
+      const frame = transfer ? given : given.clone(); // a second reference to the same pixels
+      return { photo: { kind: "frame", frame }, transfer: [frame as unknown as Transferable] };
+    }
+    case "HTMLImageElement":
+      return packBitmap(captureImage(source as HTMLImageElement));
+    case "HTMLVideoElement":
+      return packBitmap(captureVideo(source as HTMLVideoElement));
+    case "HTMLCanvasElement":
+    case "OffscreenCanvas":
+      return packBitmap(captureCanvas(source as HTMLCanvasElement | OffscreenCanvas));
+  }
+  if (typeof source === "object" && source !== null && "data" in source) return packPixels(source as RawPixels, transfer);
+  throw invalid(`A photo can't be ${tagOf(source)}`);
+}
+
+/** Gives back what a photo holds that was never posted: pictures are the browser's memory, not JavaScript's. */
+export function discardPhoto({ photo }: PackedPhoto): void {
+  if (photo.kind === "bitmap") photo.bitmap.close();
+  if (photo.kind === "frame") photo.frame.close();
+}
+
+/** Whether this is a picture that the page may show, but not read: of another server, which does not share it. */
+export function isTainted(picture: Transferable): boolean {
+  if (tagOf(picture) !== "ImageBitmap") return false;
+  const context = new OffscreenCanvas(1, 1).getContext("2d");
+  try {
+    context?.drawImage(picture as ImageBitmap, 0, 0);
+    context?.getImageData(0, 0, 1, 1);
+    return false;
+  } catch (error) {
+    return error instanceof DOMException && error.name === "SecurityError";
+  }
+}
+
+const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${text.slice(0, 200)}" is no URL`).href;
+
+/** The bytes of a buffer that has not been transferred away. */
+function attached(source: ArrayBufferLike | ArrayBufferView): Uint8Array {
+  try {
+    return bytesOf(source);
+  } catch (cause) {
+    throw invalid("The photo's buffer is detached: it was transferred before", cause);
+  }
+}
+
+const sizeOf = ({ width, height }: { width: number; height: number }) => ({ width, height });
+
+/** Bytes that may be transferred: a copy, or the caller's own where that was allowed and is possible. */
+function owned(bytes: Uint8Array | Uint8ClampedArray, transfer: boolean): Uint8Array<ArrayBuffer> {
+  if (!transfer || tagOf(bytes.buffer) !== "ArrayBuffer") return copied(bytes);
+  return bytesOf(bytes) as Uint8Array<ArrayBuffer>;
+}
+
+function packPixels({ data, width, height, channels }: RawPixels, transfer: boolean): PackedPhoto {
+  const tag = tagOf(data);
+  if (tag !== "Uint8Array" && tag !== "Uint8ClampedArray") {
+    throw invalid(`Pixels must be a Uint8Array or a Uint8ClampedArray, not ${tag}`);
+  }
+  if (![1, 3, 4].includes(channels)) throw invalid(`Pixels have 1, 3 or 4 channels, not ${String(channels)}`);
+  for (const [name, value] of Object.entries({ width, height })) {
+    if (!Number.isSafeInteger(value) || value < 1) throw invalid(`The ${name} of pixels can't be ${String(value)}`);
+  }
+  const expected = width * height * channels;
+  if (data.length !== expected) {
+    throw invalid(`${width} x ${height} pixels of ${channels} channels are ${expected} bytes, but there are ${data.length}`);
+  }
+  const own = owned(data, transfer);
+  return { photo: { kind: "pixels", data: own, width, height, channels }, transfer: [own.buffer] };
+}
+
+async function packBitmap(capture: Promise<ImageBitmap>): Promise<PackedPhoto> {
+  const bitmap = await capture;
+  return { photo: { kind: "bitmap", bitmap }, transfer: [bitmap] };
+}
+
+async function captureImage(image: HTMLImageElement): Promise<ImageBitmap> {
+  const inPicture = image.parentElement?.tagName === "PICTURE";
+  if (!image.src && !image.srcset && !inPicture) throw invalid("The <img> has no src");
+  const failure = (what: string) => (cause: unknown) => {
+    const address = (image.currentSrc || image.src || image.srcset).slice(0, 200);
+    throw new ClipVisionError("decode", `The browser ${what} the <img> of ${address}`, { cause });
+  };
+  // One that is out of sight would be waited for until somebody scrolls there.
+  const deferred = image.loading === "lazy" && !image.complete;
+  if (deferred) image.loading = "eager";
+  await image.decode().catch(failure("could not load or decode"));
+  if (deferred) image.loading = "lazy";
+  return createImageBitmap(image, AS_STORED).catch(failure("gives no pixels of"));
+}
+
+async function captureVideo(video: HTMLVideoElement): Promise<ImageBitmap> {
+  if (video.readyState < video.HAVE_CURRENT_DATA) {
+    throw invalid("The <video> has no frame yet: wait for its 'loadeddata' event");
+  }
+  return createImageBitmap(video).catch((cause: unknown) => {
+    throw new ClipVisionError("decode", "The browser gives no pixels of the <video>", { cause });
+  });
+}
+
+async function captureCanvas(canvas: HTMLCanvasElement | OffscreenCanvas): Promise<ImageBitmap> {
+  if (canvas.width === 0 || canvas.height === 0) throw invalid(`The canvas is empty: ${canvas.width} x ${canvas.height}`);
+  return createImageBitmap(canvas).catch((cause: unknown) => {
+    throw invalid("The browser gives no pixels of the canvas", cause);
+  });
+}

@@ -1,0 +1,57 @@
+/**
+ * The page's half of a collection's conversation: owns the worker and settles every call.
+ *
+ * The rows are in the worker alone, so a worker that has once answered is never given up: an error that nobody caught does
+ * not end a worker, and its server answers every call whatever happens in it. Only one that never started is: what was
+ * pending rejects with `worker-crashed` then, and so does every later call.
+ */
+
+import { ClipVisionError } from "../shared/errors.js";
+import type { Answer, Post, RpcRequest } from "../shared/rpc.js";
+import { RpcClient } from "../shared/rpc_client.js";
+import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
+import type { SearchCalls } from "./protocol.js";
+import { searchServer } from "./server.js";
+
+const crash = (message: string, cause?: unknown): ClipVisionError => new ClipVisionError("worker-crashed", message, { cause });
+
+/** See the module. */
+export class Connection extends RpcClient<SearchCalls> {
+  readonly #worker: WorkerLike | undefined;
+  #heard = false;
+
+  /**
+   * @param createWorker starts a worker, where there are workers; without it all is computed in place
+   * @throws {@link ClipVisionError} `worker-crashed` if it can't be started
+   */
+  constructor(createWorker: (() => WorkerLike) | undefined) {
+    let send: Post<RpcRequest<SearchCalls>>;
+    super((message, transfer) => send(message, transfer));
+    if (!createWorker) {
+      const server = searchServer((message) => this.receive(message));
+      send = (message) => server.handle(message);
+      return;
+    }
+    const worker = (this.#worker = started(createWorker));
+    send = (message, transfer) => worker.postMessage(message, transfer);
+    worker.onmessage = (event) => {
+      this.#heard = true;
+      this.receive(event.data as Answer<SearchCalls>);
+    };
+    // Whose answer it was can't be told.
+    worker.onmessageerror = () => this.rejectAll(crash("An answer of the collection's worker could not be read"));
+    worker.onerror = (event) => {
+      event.preventDefault?.();
+      // A bug, but no harm: it is for whoever can report it.
+      if (this.#heard) return console.error("clip-vision: an error in a collection's worker, which goes on:", event.message);
+      this.end(crash(startFailure("The collection's worker", event), event.error ?? event));
+    };
+  }
+
+  /** Ends the worker; everything pending and everything later rejects with `error`. */
+  override end(error: ClipVisionError): void {
+    if (this.ended) return;
+    super.end(error);
+    this.#worker?.terminate();
+  }
+}

@@ -1,0 +1,422 @@
+/**
+ * A collection of embeddings that is searched, kept and exchanged. The rows are in a worker; here are their ids.
+ *
+ * Each id has a row. A row that is removed stays, marked, until half of all rows are such or the collection is saved; then
+ * they are compacted in the worker, and the same is done here at the moment of asking. An answer names rows as they were
+ * numbered when it was asked for, so each search keeps the list of that moment: a list only grows, or is replaced.
+ */
+
+import { ClipVisionError, invalid } from "../shared/errors.js";
+import { answerOf, checkStatus, shortUrl } from "../shared/files.js";
+import { platform } from "../shared/platform.js";
+import { absoluteUrl, copied, isBlob, isBuffer, isUrl, optionUrl, tagOf } from "../shared/values.js";
+import { startSearchWorker } from "../start_search_worker.js";
+import { Connection } from "./connection.js";
+import type { RowPrecision } from "./engine.js";
+import type { CollectionFormat, EmbeddingId } from "./file.js";
+import type { LoadedCollection } from "./protocol.js";
+import { checkCount, checkEmbedding, rowsOf } from "./similarity.js";
+
+/** Options of {@link Embeddings}. */
+export interface EmbeddingsOptions {
+  /** Values of each embedding. Default: those of the first one that is added. */
+  dimension?: number;
+  /**
+   * How embeddings are kept: `"f32"`, as they are, or `"int8"`, in a quarter of the memory and scaled to length 1; ranks
+   * then differ where scores are within a percent or so. Default `"f32"`; of a file that is loaded, its own.
+   */
+  precision?: RowPrecision;
+  /** Where `search_worker.js` is, if not beside this module. It has to be of the page's origin. */
+  workerUrl?: string | URL;
+}
+
+/** Options of {@link Embeddings.load}. */
+export interface LoadEmbeddingsOptions extends Omit<EmbeddingsOptions, "dimension"> {
+  /** The embeddings' ids, in the order of the rows, for a file without them. Default: those of the file, else 0, 1, 2, …. */
+  ids?: Iterable<EmbeddingId>;
+  /** Ends the load; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@link Embeddings.search}. */
+export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
+  /** The least cosine of a match. Default: any. */
+  threshold?: number;
+  /** Which embeddings are searched. Called once for each of them, on the page, before the search begins. Default: all. */
+  filter?: (id: Id) => boolean;
+  /** Takes the search back; its promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@link Embeddings.nearDuplicates}. */
+export interface NearDuplicatesOptions {
+  /** The least cosine of a pair. Default 0.95: CLIP's embeddings of one picture, scaled or compressed anew. */
+  threshold?: number;
+  /** Takes the search back; its promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** An embedding that was found. */
+export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
+  /** The id that it was added by. */
+  id: Id;
+  /** The cosine of the angle to the query: 1 is the same direction. */
+  score: number;
+}
+
+/** Two embeddings that are nearly the same. */
+export interface SimilarPair<Id extends EmbeddingId = EmbeddingId> {
+  /** The ids, that of the one that was added first in front. */
+  ids: [Id, Id];
+  /** The cosine of the angle between them. */
+  score: number;
+}
+
+/** A saved collection: a URL, a Blob or File, bytes, or a file handle (a file that the user picked). */
+export type EmbeddingsSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | FileSystemFileHandle;
+
+/** Rows are compacted when more than half of them, and more than this, were removed. */
+const FEW = 1024;
+
+/**
+ * A collection of embeddings by id, in a worker of its own: it needs no model, and no page is blocked by it, however large
+ * it is. (In Node it works in place.) Every search is exact: all rows are compared.
+ *
+ * ```ts
+ * import { ClipVision, Embeddings } from "clip-vision";
+ *
+ * const clip = await ClipVision.load("owner/name");
+ * const photos = new Embeddings();
+ * await photos.add("beach.jpg", await clip.embed(file));
+ * for (const { id, score } of await photos.search(await clip.embedText("a dog on a beach"), 20)) console.log(id, score);
+ * const saved = await photos.toBlob();
+ * ```
+ *
+ * Calls may overlap; they take effect in their order. A call that fails, or an error in the worker, costs no embedding: they
+ * are kept until {@link Embeddings.close} or the end of the page, beyond which only what was saved is. If the worker can't be
+ * started, every call rejects with `worker-crashed`. All calls reject with a {@link ClipVisionError}, or with the reason of
+ * their signal.
+ */
+export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
+  readonly #connection: Connection;
+  readonly #precision: RowPrecision;
+  #dimension: number;
+  /** The id of each row; of rows that were removed, the former one. */
+  #ids: Id[];
+  readonly #rows = new Map<Id, number>();
+
+  /** @throws {@link ClipVisionError} `invalid-argument`; `worker-crashed` if the worker can't be started */
+  constructor(options: EmbeddingsOptions = {}) {
+    const { dimension, precision = "f32" } = options;
+    if (dimension !== undefined) rowsOf(0, dimension);
+    checkPrecision(precision);
+    this.#dimension = dimension ?? 0;
+    this.#precision = precision;
+    const loaded = loading.get(options);
+    this.#connection = loaded?.connection ?? connect(options.workerUrl);
+    if (!loaded) this.#connection.call("open", precision).catch(() => undefined); // the next call tells
+    this.#ids = (loaded?.ids ?? []) as Id[];
+    this.#ids.forEach((id, row) => this.#rows.set(id, row));
+  }
+
+  /**
+   * Loads a collection that was saved, or that another program wrote: the package's own format, `.npy` (a matrix of
+   * `<f4`, `<f2` or `<f8`), or Arrow (a column of lists of floats, and one of ids). The format is told by the content.
+   *
+   * @throws {@link ClipVisionError} `unsupported-format` for a file of another kind, or of a later version; `decode` for
+   * one that is cut short or contradicts itself; `integrity` if a checksum is wrong; `fetch`, `invalid-argument`,
+   * `out-of-memory`, `worker-crashed`
+   */
+  static async load<Id extends EmbeddingId = EmbeddingId>(
+    source: EmbeddingsSource,
+    options: LoadEmbeddingsOptions = {},
+  ): Promise<Embeddings<Id>> {
+    options.signal?.throwIfAborted();
+    const blob = await blobOf(source, options.signal);
+    return Embeddings.#loadBy(options, (connection, wanted) => connection.call("load", { blob, ...wanted }, options));
+  }
+
+  /**
+   * Loads a collection from the origin's private file system, where {@link Embeddings.saveToOpfs} left it.
+   *
+   * @throws {@link ClipVisionError} `fetch` if there is none of that name, and what {@link Embeddings.load} throws
+   */
+  static async loadFromOpfs<Id extends EmbeddingId = EmbeddingId>(
+    name: string,
+    options: LoadEmbeddingsOptions = {},
+  ): Promise<Embeddings<Id>> {
+    options.signal?.throwIfAborted();
+    checkName(name);
+    return Embeddings.#loadBy(options, (connection, wanted) => connection.call("loadFromOpfs", { name, ...wanted }, options));
+  }
+
+  static async #loadBy<Id extends EmbeddingId>(
+    { precision, ids, workerUrl }: LoadEmbeddingsOptions,
+    load: (connection: Connection, wanted: { precision?: RowPrecision }) => Promise<LoadedCollection>,
+  ): Promise<Embeddings<Id>> {
+    if (precision !== undefined) checkPrecision(precision);
+    const connection = connect(workerUrl);
+    try {
+      const file = await load(connection, precision === undefined ? {} : { precision });
+      const all = ids ? Array.from(ids) : (file.ids ?? Array.from({ length: file.count }, (_, row) => row));
+      if (all.length !== file.count) throw invalid(`There are ${all.length} ids for ${file.count} embeddings`);
+      try {
+        checkIds(all);
+      } catch (cause) {
+        if (ids) throw cause;
+        const what = `The file's own ids tell no embeddings apart (${(cause as Error).message}): give others as \`ids\``;
+        throw new ClipVisionError("decode", what, { cause });
+      }
+      const options = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
+      loading.set(options, { connection, ids: all });
+      return new Embeddings<Id>(options);
+    } catch (error) {
+      connection.end(new ClipVisionError("closed", "The collection was not loaded"));
+      throw error;
+    }
+  }
+
+  /** How many embeddings there are. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Values of each embedding; 0 as long as there was none. */
+  get dimension(): number {
+    return this.#dimension;
+  }
+
+  /** How embeddings are kept. */
+  get precision(): RowPrecision {
+    return this.#precision;
+  }
+
+  /** Whether there is an embedding of this id. */
+  has(id: Id): boolean {
+    return this.#rows.has(id);
+  }
+
+  /** All ids, in the order in which they were added. */
+  ids(): Id[] {
+    return Array.from(this.#rows.keys()); // rows are given out in this order
+  }
+
+  /**
+   * Adds an embedding, or puts it in place of the one that has this id.
+   *
+   * @throws {@link ClipVisionError} `invalid-argument` for an id that is neither a string nor a finite number, an embedding
+   * of another dimension, of length 0 or not finite; `out-of-memory`, `worker-crashed`, `closed`
+   */
+  add(id: Id, embedding: Float32Array): Promise<void> {
+    return this.addMany([id], embedding);
+  }
+
+  /**
+   * Adds many embeddings at once: all of them, or, if one is impossible, none.
+   *
+   * @param ids of each embedding
+   * @param embeddings one after the other in one array, or an array of each
+   * @throws {@link ClipVisionError} as {@link Embeddings.add} does
+   */
+  async addMany(ids: Iterable<Id>, embeddings: Float32Array | Iterable<Float32Array>): Promise<void> {
+    const given = Array.from(ids);
+    checkIds(given, true);
+    if (given.length === 0) return;
+    const values = packed(embeddings);
+    const dimension = this.#dimension || values.length / given.length;
+    if (values.length !== given.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
+      const each = this.#dimension ? ` of ${dimension} values` : "";
+      throw invalid(`${values.length} values are not ${given.length} embeddings${each}`);
+    }
+    const before = this.#dimension;
+    this.#dimension = dimension;
+    const added: Id[] = [];
+    const rows = Uint32Array.from(given, (id) => {
+      const row = this.#rows.get(id) ?? this.#ids.push(id) - 1;
+      if (!this.#rows.has(id)) added.push(id);
+      this.#rows.set(id, row);
+      return row;
+    });
+    try {
+      await this.#connection.call("put", { rows, values, dimension }, { transfer: [values.buffer] });
+    } catch (error) {
+      // Their rows stay behind without an owner; and, should the worker have put them, without an embedding.
+      const left = added.map((id) => this.#rows.get(id) as number);
+      for (const id of added) this.#rows.delete(id);
+      this.#connection.call("remove", Uint32Array.from(left)).catch(() => undefined); // it has no more to say than `error`
+      if (this.#rows.size === 0) this.#dimension = before;
+      throw error;
+    }
+  }
+
+  /** Removes embeddings; how many of the ids had one. */
+  async remove(...ids: Id[]): Promise<number> {
+    const rows = ids.map((id) => this.#rows.get(id)).filter((row) => row !== undefined);
+    for (const id of ids) this.#rows.delete(id);
+    if (rows.length === 0) return 0;
+    const removed = new Set(rows);
+    const done = this.#connection.call("remove", Uint32Array.from(removed));
+    if (this.#ids.length - this.#rows.size > Math.max(FEW, this.#rows.size)) this.#compact();
+    await done;
+    return removed.size;
+  }
+
+  /** The embedding of an id; in precision `int8` as near to it as was kept. `undefined` if there is none. */
+  async get(id: Id): Promise<Float32Array | undefined> {
+    const row = this.#rows.get(id);
+    return row === undefined ? undefined : this.#connection.call("read", row);
+  }
+
+  /**
+   * The `k` embeddings that are nearest to the query by the cosine of the angle between them, the best first; of equal ones
+   * the one that was added first. Fewer if there are fewer.
+   *
+   * @param query an embedding of any length: a photo's, a text's, or one of the collection
+   * @param k default: 10
+   * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension, of length 0 or not finite, or a `k`
+   * that is no natural number; `out-of-memory`, `worker-crashed`, `closed`
+   */
+  async search(query: Float32Array, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
+    const { threshold = -Infinity, filter, signal } = options;
+    signal?.throwIfAborted();
+    checkEmbedding(query, "the query");
+    checkCount(k, "k");
+    if (Number.isNaN(threshold)) throw invalid("The threshold can't be NaN");
+    if (this.#dimension !== 0 && query.length !== this.#dimension) {
+      throw invalid(`A query of ${query.length} values for embeddings of ${this.#dimension}`);
+    }
+    if (query.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
+    const ids = this.#ids;
+    const mask = filter && this.#mask(filter);
+    const argument = { query: query.slice(), k, threshold, ...(mask && { mask }) };
+    const { rows, scores } = await this.#connection.call("search", argument, { signal });
+    return Array.from(rows, (row, i) => ({ id: ids[row] as Id, score: scores[i] as number }));
+  }
+
+  /**
+   * The pairs of embeddings that are nearly the same, the most alike first. Each is compared with every other: 10,000 take
+   * seconds, 100,000 minutes; other calls wait meanwhile.
+   *
+   * @throws {@link ClipVisionError} `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
+   */
+  async nearDuplicates({ threshold = 0.95, signal }: NearDuplicatesOptions = {}): Promise<SimilarPair<Id>[]> {
+    signal?.throwIfAborted();
+    if (Number.isNaN(threshold)) throw invalid("The threshold can't be NaN");
+    const ids = this.#ids;
+    const { first, second, scores } = await this.#connection.call("pairs", threshold, { signal });
+    return Array.from(scores, (score, i) => ({
+      ids: [ids[first[i] as number] as Id, ids[second[i] as number] as Id],
+      score,
+    }));
+  }
+
+  /**
+   * The collection as a file: by default in the package's own format, which keeps everything to the bit, with checksums;
+   * `"npy"` for NumPy (embeddings alone, in the order of {@link Embeddings.ids}), `"arrow"` for pyarrow, pandas, polars.
+   */
+  async toBlob(format: CollectionFormat = "clip-vision"): Promise<Blob> {
+    checkFormat(format);
+    return this.#connection.call("save", { format, ids: this.#compact() });
+  }
+
+  /**
+   * Saves the collection in the origin's private file system, from where {@link Embeddings.loadFromOpfs} loads it. What was
+   * there by this name is replaced at the end, in one step.
+   *
+   * @throws {@link ClipVisionError} `unsupported-browser` where there is none, `out-of-memory` if it is full
+   */
+  async saveToOpfs(name: string, format: CollectionFormat = "clip-vision"): Promise<void> {
+    checkName(name);
+    checkFormat(format);
+    return this.#connection.call("saveToOpfs", { name, format, ids: this.#compact() });
+  }
+
+  /** Ends the worker, which frees the memory. Pending calls reject with `closed`, and so does every later one. */
+  close(): void {
+    this.#connection.end(new ClipVisionError("closed", "This collection was closed"));
+  }
+
+  #mask(filter: (id: Id) => boolean): Uint8Array {
+    const mask = new Uint8Array(this.#ids.length);
+    for (const [id, row] of this.#rows) if (filter(id)) mask[row] = 1;
+    return mask;
+  }
+
+  /** Asks for rows to be compacted, and numbers them as they will be from that request on; the ids in their order. */
+  #compact(): Id[] {
+    const ids = this.ids();
+    if (ids.length < this.#ids.length) {
+      this.#connection.call("compact", undefined).catch(() => undefined); // the next call tells
+      this.#ids = ids.slice();
+      ids.forEach((id, row) => this.#rows.set(id, row));
+    }
+    return ids;
+  }
+}
+
+/** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */
+const loading = new WeakMap<object, { connection: Connection; ids: EmbeddingId[] }>();
+
+function connect(workerUrl: string | URL | undefined): Connection {
+  if (typeof Worker !== "function") return new Connection(undefined);
+  if (workerUrl === undefined) {
+    return new Connection(startSearchWorker);
+  }
+  const url = optionUrl(workerUrl, "workerUrl");
+  return new Connection(() => new Worker(url, { type: "module" }));
+}
+
+async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined): Promise<Blob> {
+  if (isBlob(source)) return source;
+  if (isBuffer(source)) return new Blob([copied(source)]);
+  if (tagOf(source) === "FileSystemFileHandle") return (source as FileSystemFileHandle).getFile();
+  if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection can't be loaded from ${tagOf(source)}`);
+  const url = absoluteUrl(source, (text) => `This is no URL: ${text}`).href;
+  const response = await answerOf("the embeddings", url, () => (platform()?.fetch ?? fetch)(url, signal ? { signal } : {}), signal);
+  checkStatus(response, url);
+  try {
+    return await response.blob();
+  } catch (cause) {
+    throw signal?.aborted ? signal.reason : new ClipVisionError("fetch", `${shortUrl(url)} broke off`, { cause });
+  }
+}
+
+/** Embeddings in one array, which is ours. */
+function packed(embeddings: Float32Array | Iterable<Float32Array>): Float32Array<ArrayBuffer> {
+  if (tagOf(embeddings) === "Float32Array") return new Float32Array(embeddings as Float32Array);
+  const all = Array.from(embeddings as Iterable<Float32Array>);
+  all.forEach((one, i) => {
+    if (tagOf(one) !== "Float32Array") throw invalid(`Embedding ${i} is no Float32Array but ${tagOf(one)}`);
+    if (one.length !== all[0]?.length) throw invalid(`Embedding ${i} has ${one.length} values, and embedding 0 ${all[0]?.length}`);
+  });
+  const values = new Float32Array(all.length * (all[0]?.length ?? 0));
+  all.forEach((one, i) => values.set(one, i * one.length));
+  return values;
+}
+
+/** Throws unless all are strings or finite numbers, and, if they have to be, different. */
+function checkIds(ids: readonly unknown[], mayRepeat = false): asserts ids is EmbeddingId[] {
+  ids.forEach((id, i) => {
+    if (typeof id === "string" || (typeof id === "number" && Number.isFinite(id))) return;
+    throw invalid(`Id ${i} is ${typeof id === "number" ? id : tagOf(id)}: it has to be a string or a finite number`);
+  });
+  const distinct = mayRepeat ? undefined : new Set(ids);
+  if (!distinct || distinct.size === ids.length) return;
+  const seen = new Set();
+  const repeated = ids.find((id) => seen.size === seen.add(id).size);
+  throw invalid(`The id ${JSON.stringify(repeated)} is there more than once`);
+}
+
+function checkPrecision(precision: unknown): void {
+  if (precision !== "f32" && precision !== "int8") throw invalid(`There is no precision ${String(precision)}: f32 or int8`);
+}
+
+function checkFormat(format: unknown): void {
+  if (format === "clip-vision" || format === "npy" || format === "arrow") return;
+  throw invalid(`There is no format ${String(format)}: clip-vision, npy or arrow`);
+}
+
+function checkName(name: unknown): void {
+  if (typeof name === "string" && name !== "" && !/[\\/]/.test(name) && name !== "." && name !== "..") return;
+  throw invalid(`A file of the private file system can't be called ${String(name)}: it is a name without slashes`);
+}

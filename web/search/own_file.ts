@@ -1,0 +1,138 @@
+/**
+ * The package's own file of embeddings: what a collection holds, to the bit, each part with a checksum. Little-endian:
+ *
+ *     0   8   89 43 56 45 0D 0A 1A 0A: nothing that text has, and what breaks line endings breaks it
+ *     8   4   version, 1
+ *     12  4   precision: 0 f32, 1 int8
+ *     16  4   dimension
+ *     20  4   number of embeddings
+ *     24  8   length of the ids, in bytes
+ *     32  4   CRC-32 (zlib's) of the ids
+ *     36  4   … of the scales
+ *     40  4   … of the rows
+ *     44  4   … of the 44 bytes up to here
+ *     48  16  zero
+ *     64      the ids: a JSON array of strings and numbers, in UTF-8
+ *             then, each from the next multiple of 64 on,
+ *             the scales: an f32 an embedding (what a step of an int8 row is worth; of f32 rows the inverse of the length)
+ *             the rows
+ */
+
+import { ClipVisionError } from "../shared/errors.js";
+import type { Collection } from "./collection.js";
+import type { SearchEngine } from "./engine.js";
+import { broken, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
+
+/** How every such file begins. */
+export const OWN_MAGIC = Uint8Array.of(0x89, 0x43, 0x56, 0x45, 0x0d, 0x0a, 0x1a, 0x0a);
+
+const VERSION = 1;
+const HEADER = 64;
+const PRECISIONS = ["f32", "int8"] as const;
+const aligned = (at: number): number => Math.ceil(at / 64) * 64;
+
+/** What the header says. */
+export interface OwnHeader {
+  precision: "f32" | "int8";
+  dimension: number;
+  count: number;
+  idBytes: number;
+  sums: { ids: number; scales: number; rows: number };
+}
+
+/** The parts of a file with a collection, which has been compacted, and its rows' ids. */
+export function writeOwn(collection: Collection, ids: readonly EmbeddingId[]): Uint8Array<ArrayBuffer>[] {
+  const { count, dimension, engine, rowBytes } = collection;
+  const text = new TextEncoder().encode(JSON.stringify(ids));
+  const scales = new Uint8Array(collection.scales.slice().buffer);
+  const rows: Uint8Array<ArrayBuffer>[] = [];
+  let sum = 0;
+  const step = rowsPerPiece(rowBytes);
+  for (let first = 0; first < count; first += step) {
+    const bytes = collection.bytes(first, Math.min(step, count - first));
+    sum = engine.crc32(sum, bytes.byteOffset, bytes.byteLength);
+    rows.push(bytes.slice() as Uint8Array<ArrayBuffer>);
+  }
+  const header = new Uint8Array(HEADER);
+  header.set(OWN_MAGIC);
+  const view = new DataView(header.buffer);
+  view.setUint32(8, VERSION, true);
+  view.setUint32(12, PRECISIONS.indexOf(collection.precision), true);
+  view.setUint32(16, dimension, true);
+  view.setUint32(20, count, true);
+  view.setBigUint64(24, BigInt(text.length), true);
+  view.setUint32(32, engine.crc32Of(text), true);
+  view.setUint32(36, engine.crc32Of(scales), true);
+  view.setUint32(40, sum, true);
+  view.setUint32(44, engine.crc32Of(header.subarray(0, 44)), true);
+  return [header, text, padding(text.length), scales, padding(scales.length), ...rows];
+}
+
+const padding = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(aligned(length) - length);
+
+/** The header of a file, checked. */
+export async function readOwnHeader(file: FileReading, engine: SearchEngine): Promise<OwnHeader> {
+  const header = await file.read(0, HEADER, "the header");
+  const view = new DataView(header.buffer);
+  const version = view.getUint32(8, true);
+  if (version !== VERSION) throw unsupported(`it is of version ${version}, of a later release; this one reads ${VERSION}`);
+  checkSum("header", engine.crc32Of(header.subarray(0, 44)), view.getUint32(44, true));
+  const precision = PRECISIONS[view.getUint32(12, true)];
+  const [dimension, count] = [view.getUint32(16, true), view.getUint32(20, true)];
+  if (precision === undefined || (dimension === 0 && count > 0)) throw broken("its header makes no sense");
+  return {
+    precision,
+    dimension,
+    count,
+    idBytes: Number(view.getBigUint64(24, true)),
+    sums: { ids: view.getUint32(32, true), scales: view.getUint32(36, true), rows: view.getUint32(40, true) },
+  };
+}
+
+/** Reads a file into an empty collection of the same precision; the ids. */
+export async function readOwn(file: FileReading, header: OwnHeader, collection: Collection): Promise<EmbeddingId[]> {
+  const { count, dimension, idBytes, sums } = header;
+  const { engine } = collection;
+  const scalesAt = aligned(HEADER + idBytes);
+  const rowsAt = aligned(scalesAt + 4 * count);
+  const rowBytes = dimension * (header.precision === "f32" ? 4 : 1);
+  const end = rowsAt + count * rowBytes;
+  if (file.size !== end) throw broken(`it has ${file.size} bytes, and by its header should have ${end}`);
+
+  if (count > 0) collection.expect(count, dimension);
+  const text = await file.read(HEADER, idBytes, "the ids");
+  checkSum("ids", engine.crc32Of(text), sums.ids);
+  const scales = await file.read(scalesAt, 4 * count, "the scales");
+  checkSum("scales", engine.crc32Of(scales), sums.scales);
+  const all = new Float32Array(scales.buffer);
+  let sum = 0;
+  const step = rowsPerPiece(rowBytes);
+  for (let first = 0; first < count; first += step) {
+    const part = Math.min(step, count - first);
+    const bytes = await file.read(rowsAt + first * rowBytes, part * rowBytes, `rows ${first} to ${first + part}`);
+    collection.appendStored(bytes, all.subarray(first, first + part), dimension);
+    const stored = collection.bytes(first, part);
+    sum = engine.crc32(sum, stored.byteOffset, stored.byteLength);
+  }
+  checkSum("rows", sum, sums.rows);
+  return idsOf(text, count);
+}
+
+function checkSum(part: string, actual: number, expected: number): void {
+  if (actual === expected) return;
+  const hex = (sum: number): string => sum.toString(16).padStart(8, "0");
+  const what = `its ${part} have the checksum ${hex(actual)}, not ${hex(expected)}: the file was changed or damaged`;
+  throw new ClipVisionError("integrity", `The file of embeddings is not what was saved: ${what}`);
+}
+
+function idsOf(text: Uint8Array, count: number): EmbeddingId[] {
+  let ids: unknown;
+  try {
+    ids = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
+  } catch (cause) {
+    throw broken("its ids are no JSON", cause);
+  }
+  const isId = (id: unknown): boolean => typeof id === "string" || (typeof id === "number" && Number.isFinite(id));
+  if (!Array.isArray(ids) || ids.length !== count || !ids.every(isId)) throw broken(`its ids are not ${count} strings or numbers`);
+  return ids as EmbeddingId[];
+}

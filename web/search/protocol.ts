@@ -1,0 +1,39 @@
+/**
+ * What the page asks of a collection's worker (`shared/rpc.ts` has the messages). Types only.
+ *
+ * The page numbers the rows: it alone knows whose they are. Calls are answered in their order; `cancel` overtakes them.
+ */
+
+import type { Matches, Pairs } from "./collection.js";
+import type { RowPrecision } from "./engine.js";
+import type { CollectionFormat, EmbeddingId } from "./file.js";
+
+/** What a file held. */
+export interface LoadedCollection {
+  precision: RowPrecision;
+  /** 0 if there were no rows. */
+  dimension: number;
+  count: number;
+  /** Absent where the file has none. */
+  ids?: EmbeddingId[];
+}
+
+/** Each call by its name: what it takes and what it gives. */
+export interface SearchCalls {
+  /** An empty collection. First of all, or else `load`. */
+  open: { argument: RowPrecision; result: undefined };
+  /** A collection of a file's rows; with a precision other than its own they are converted. */
+  load: { argument: { blob: Blob; precision?: RowPrecision }; result: LoadedCollection };
+  /** The same of a file in the origin's private file system. */
+  loadFromOpfs: { argument: { name: string; precision?: RowPrecision }; result: LoadedCollection };
+  put: { argument: { rows: Uint32Array; values: Float32Array; dimension: number }; result: undefined };
+  remove: { argument: Uint32Array; result: undefined };
+  /** Moves the rows that are left together, in their order: they get new numbers. */
+  compact: { argument: undefined; result: undefined };
+  read: { argument: number; result: Float32Array };
+  search: { argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array }; result: Matches };
+  pairs: { argument: number; result: Pairs };
+  /** The rows, which have been compacted, with their ids, as a file. */
+  save: { argument: { format: CollectionFormat; ids: EmbeddingId[] }; result: Blob };
+  saveToOpfs: { argument: { name: string; format: CollectionFormat; ids: EmbeddingId[] }; result: undefined };
+}

@@ -1,0 +1,165 @@
+/**
+ * The cache of loaded models. An entry is one model in one precision: a record (`<id>.json`) and a file for each tower,
+ * in the form that `clip-vision convert` writes, which holds all that a load needs. The record names the files, their
+ * sizes and their checksums, and is written last: a file that no record names does not exist, whatever became of the page
+ * that was writing it. Files have random names, so that two tabs never write the same one.
+ */
+
+import { ClipVisionError } from "./errors.js";
+import type { Validators } from "./files.js";
+import type { Store, Writer } from "./store.js";
+import { hexOf } from "./values.js";
+
+/** Changes whenever the record or the way to its id does; the files have a version of their own. */
+const VERSION = 1;
+/** A file that no record names may be one that another tab is about to finish; a day later it is not. */
+const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
+
+/** A half of a model. */
+export type Part = "vision" | "text";
+
+interface PartRecord {
+  file: string;
+  bytes: number;
+  /** CRC-32 of the file. */
+  checksum: number;
+}
+
+/** What an entry says of itself. */
+export interface CacheRecord {
+  version: typeof VERSION;
+  /** What was loaded: the Hub id, or the address. */
+  model: string;
+  revision?: string;
+  precision: string;
+  /** When it was downloaded, in milliseconds since 1970. */
+  created: number;
+  /** What the server said of each file, by its address. */
+  validators: Record<string, Validators>;
+  /** The sha256 that the downloaded files were checked with, by name. */
+  integrity: Record<string, string>;
+  parts: Partial<Record<Part, PartRecord>>;
+}
+
+/** What makes a model the same one: everything that a load's result depends on. */
+export interface CacheKey {
+  model: string;
+  revision?: string;
+  precision: string;
+  /** The addresses of its files. */
+  urls: readonly string[];
+}
+
+/** An entry's id: a hash of its key. */
+export async function cacheId(key: CacheKey): Promise<string> {
+  const text = JSON.stringify([VERSION, key.precision, ...key.urls]);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text)));
+  return hexOf(hash.subarray(0, 16));
+}
+
+/** A part on its way into the cache. */
+export interface Recording {
+  readonly file: string;
+  readonly writer: Writer;
+}
+
+const RECORD = /^([0-9a-f]{32})\.json$/;
+
+/** The entries of a store. */
+export class ModelCache {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** An entry's record; `undefined` where there is none, or none that can be read. */
+  async record(id: string): Promise<CacheRecord | undefined> {
+    const blob = await this.#store.read(`${id}.json`);
+    if (!blob) return undefined;
+    try {
+      const record = JSON.parse(await blob.text()) as CacheRecord;
+      return record.version === VERSION && typeof record.parts === "object" ? record : undefined;
+    } catch {
+      return undefined; // cut off while it was written
+    }
+  }
+
+  /** The file of a part, of the size that it should have. Throws where it is not there. */
+  async open({ file, bytes }: PartRecord): Promise<Blob> {
+    const blob = await this.#store.read(file);
+    if (blob?.size === bytes) return blob;
+    throw new ClipVisionError("weights", blob ? `It has ${blob.size} bytes instead of ${bytes}` : "Its file is gone");
+  }
+
+  /** Begins to write a part. */
+  async begin(id: string, part: Part): Promise<Recording> {
+    const file = `${id}.${part}.${crypto.randomUUID()}`;
+    return { file, writer: await this.#store.create(file) };
+  }
+
+  /** Writes an entry's record, and removes files that it replaces. */
+  async commit(id: string, record: CacheRecord): Promise<void> {
+    const before = await this.record(id);
+    const writer = await this.#store.create(`${id}.json`);
+    try {
+      writer.write(0, new TextEncoder().encode(JSON.stringify(record)));
+      await writer.close();
+    } catch (error) {
+      await writer.discard();
+      throw error;
+    }
+    const named = new Set(Object.values(record.parts).map(({ file }) => file));
+    for (const { file } of Object.values(before?.parts ?? {})) if (!named.has(file)) await this.#discard(file);
+  }
+
+  /** Removes an entry. */
+  async remove(id: string): Promise<void> {
+    await this.#store.remove(`${id}.json`);
+    for (const name of await this.#store.list()) if (name.startsWith(`${id}.`)) await this.#discard(name);
+  }
+
+  /** Removes everything, also what no record names. */
+  async clear(): Promise<void> {
+    for (const name of await this.#store.list()) await this.#discard(name);
+  }
+
+  /** All entries, by id. */
+  async entries(): Promise<Map<string, CacheRecord>> {
+    const entries = new Map<string, CacheRecord>();
+    for (const name of await this.#store.list()) {
+      const id = RECORD.exec(name)?.[1];
+      const record = id && (await this.record(id));
+      if (record) entries.set(id, record);
+    }
+    return entries;
+  }
+
+  /** Removes what pages left behind that died while they were writing. */
+  async tidy(): Promise<void> {
+    const entries = await this.entries();
+    const named = new Set([...entries.values()].flatMap(({ parts }) => Object.values(parts).map(({ file }) => file)));
+    for (const name of await this.#store.list()) {
+      if (RECORD.test(name) || named.has(name)) continue;
+      const modified = (await this.#store.modified(name)) ?? 0;
+      if (Date.now() - modified > ABANDONED_AFTER) await this.#discard(name);
+    }
+  }
+
+  /** Removes a file; one that another tab is reading or writing stays, until the next time. */
+  async #discard(file: string): Promise<void> {
+    await this.#store.remove(file).catch(() => undefined);
+  }
+}
+
+/** A record without parts. */
+export const freshRecord = ({ model, revision, precision }: CacheKey, integrity: Record<string, string>): CacheRecord => ({
+  version: VERSION,
+  model,
+  ...(revision !== undefined && { revision }),
+  precision,
+  created: Date.now(),
+  validators: {},
+  integrity,
+  parts: {},
+});

@@ -1,0 +1,137 @@
+/**
+ * The one error class of the package, and its way across a worker's messages.
+ *
+ * `postMessage` keeps of an error only what structured cloning knows (name, message, perhaps the stack), so an error
+ * travels as a plain {@link WireError}: code, stack and the whole chain of causes arrive as they were thrown.
+ */
+
+/** What went wrong, to branch on. The codes are stable; messages are for people and may change. */
+export type ClipVisionErrorCode =
+  /** The picture, or the file of a collection, is of a known format but broken: truncated, corrupt, contradictory. */
+  | "decode"
+  /** The bytes are no picture, or of a format that neither this package nor the browser reads; or no collection's file. */
+  | "unsupported-format"
+  /** The picture is over a limit on bytes or pixels. */
+  | "too-large"
+  /** A file could not be read: no connection, CORS, an HTTP error, an HTML page where a file should be. */
+  | "fetch"
+  /** A file is not the one that was asked for: its checksum differs. */
+  | "integrity"
+  /** A JSON file of the model or its tokenizer is missing or malformed, or describes a model that is not CLIP. */
+  | "config"
+  /** The weights are malformed, cut short, of a wrong shape, not finite, or a tensor is missing. */
+  | "weights"
+  /** There was not enough memory for the model or the picture. */
+  | "out-of-memory"
+  /** The worker could not be started, or ended while it had work. The next call starts another one. */
+  | "worker-crashed"
+  /** A later call with `latestOnly` took the place of this one. To be ignored, like an abort. */
+  | "superseded"
+  /** `close()` was called. */
+  | "closed"
+  /** The browser has no module workers, no WebAssembly or no WebAssembly SIMD, or the page's policy forbids them. */
+  | "unsupported-browser"
+  /** An argument makes no sense: an unknown option, pixels that do not fill their size. */
+  | "invalid-argument"
+  /** The computation itself failed; a bug of this package. */
+  | "compute";
+
+const CODES: ReadonlySet<string> = new Set<ClipVisionErrorCode>([
+  "decode",
+  "unsupported-format",
+  "too-large",
+  "fetch",
+  "integrity",
+  "config",
+  "weights",
+  "out-of-memory",
+  "worker-crashed",
+  "superseded",
+  "closed",
+  "unsupported-browser",
+  "invalid-argument",
+  "compute",
+]);
+
+/** Every error of this package, except an abort, which rejects with the signal's own reason. */
+export class ClipVisionError extends Error {
+  /** What went wrong, to branch on. */
+  readonly code: ClipVisionErrorCode;
+
+  /**
+   * @param code what went wrong
+   * @param message what was wrong and where, for a person
+   * @param options `cause`: the error that led to this one
+   */
+  constructor(code: ClipVisionErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  static {
+    this.prototype.name = "ClipVisionError";
+  }
+}
+
+/** The error for an argument that makes no sense. */
+export const invalid = (message: string, cause?: unknown): ClipVisionError =>
+  new ClipVisionError("invalid-argument", message, cause === undefined ? {} : { cause });
+
+/** What was thrown, in words. */
+export const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
+/** An error as it travels between page and worker. */
+export interface WireError {
+  name: string;
+  message: string;
+  code?: ClipVisionErrorCode;
+  stack?: string;
+  cause?: WireError;
+}
+
+const MOST_CAUSES = 8; // a chain that bites its own tail ends here
+
+const textOf = (value: unknown): string => {
+  try {
+    return String(value);
+  } catch {
+    return "an unprintable value";
+  }
+};
+
+const codeOf = (value: object): ClipVisionErrorCode | undefined => {
+  const { name, code } = value as { name?: unknown; code?: unknown };
+  if (name !== "ClipVisionError" || typeof code !== "string") return undefined;
+  return CODES.has(code) ? (code as ClipVisionErrorCode) : "compute";
+};
+
+/** Whether `value` is an error of this package, from whichever copy of the class, or from Rust. */
+export const isCoded = (value: unknown): value is { code: ClipVisionErrorCode; message: string } =>
+  typeof value === "object" && value !== null && codeOf(value) !== undefined;
+
+/** Anything that can be thrown -> a plain object that survives structured cloning. */
+export function toWireError(thrown: unknown, depth = 0): WireError {
+  if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: textOf(thrown) };
+  const { name, message, stack, cause } = thrown as Partial<Error>;
+  const wire: WireError = {
+    name: typeof name === "string" ? name : "Error",
+    message: typeof message === "string" ? message : textOf(thrown),
+  };
+  const code = codeOf(thrown);
+  if (code !== undefined) wire.code = code;
+  if (typeof stack === "string") wire.stack = stack;
+  if (cause !== undefined && depth < MOST_CAUSES) wire.cause = toWireError(cause, depth + 1);
+  return wire;
+}
+
+/** The error that {@link toWireError} was given: a {@link ClipVisionError} if it had a code. */
+export function fromWireError(wire: WireError): Error {
+  const options = wire.cause === undefined ? undefined : { cause: fromWireError(wire.cause) };
+  const error =
+    wire.code === undefined ? new Error(wire.message, options) : new ClipVisionError(wire.code, wire.message, options);
+  if (wire.code === undefined && wire.name !== error.name) {
+    Object.defineProperty(error, "name", { value: wire.name, configurable: true, writable: true });
+  }
+  if (wire.stack !== undefined) error.stack = wire.stack;
+  return error;
+}

@@ -1,0 +1,20 @@
+/** Checksums that files have to have: sha256, as 64 hexadecimal digits or as `sha256-…` in base64 (as in HTML). */
+
+import { ClipVisionError, invalid } from "./errors.js";
+import { hexOf } from "./values.js";
+
+/** A sha256 in either form -> lower-case hexadecimal digits. Throws `invalid-argument`. */
+export function sha256Hex(text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  const base64 = /^sha256-([A-Za-z0-9+/]{43}=?)$/.exec(text)?.[1];
+  if (base64 !== undefined) {
+    return hexOf(Uint8Array.from(atob(base64.padEnd(44, "=")), (byte) => byte.charCodeAt(0)));
+  }
+  throw invalid(`integrity is no sha256, in hexadecimal digits or as sha256-…: ${text}`);
+}
+
+/** Throws `integrity` unless a file has the sha256 that it should have. */
+export function checkSha256(actual: string, expected: string, what: string): void {
+  if (actual === expected) return;
+  throw new ClipVisionError("integrity", `${what} has the sha256 ${actual}, not ${expected}: it is not the file that was meant`);
+}

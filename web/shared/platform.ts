@@ -1,0 +1,28 @@
+/**
+ * What differs where there is no page: Node's entry (`node/index.ts`) puts its own in the browser's place, so that no
+ * module that a browser loads, or a bundler reads for one, ever names a module of Node's.
+ */
+
+import type { WorkerLike } from "./worker_like.js";
+
+/** A place to run in, other than a browser. */
+export interface Platform {
+  /** Starts a worker from its script, or from the package's own. */
+  createWorker(script: URL | undefined): WorkerLike;
+  /** The address of a file, by its path. */
+  fileUrl(path: string): URL;
+  /** Reads addresses, those of files among them. */
+  fetch(url: string, init: { signal?: AbortSignal }): Promise<Response>;
+  /** Says that a signal has many listeners, and no leak. */
+  expectListeners(signal: AbortSignal): void;
+}
+
+let current: Platform | undefined;
+
+/** The place that this is; nothing in a browser. */
+export const platform = (): Platform | undefined => current;
+
+/** Called once, before anything else of the package is. */
+export function setPlatform(place: Platform): void {
+  current = place;
+}

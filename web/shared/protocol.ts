@@ -1,0 +1,265 @@
+/**
+ * What the page and its worker say to each other: calls with their answers (`rpc.ts`), and what is said besides. Types, and
+ * the number of their version.
+ *
+ * The page calls for what is computed, {@link Calls}; the worker calls for what the application's own function reads,
+ * {@link FetchCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
+ * that one hears `help` and nothing else.
+ */
+
+import type { WireError } from "./errors.js";
+import type { Answer, Call, RpcRequest } from "./rpc.js";
+
+/** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
+export const VERSION = 5;
+
+/** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
+export type Precision = "f32" | "int8";
+
+/** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
+export type CacheMode = "off" | "on" | "revalidate";
+
+/** Something that went wrong, though the load, or a call, goes on. */
+export interface LoadWarning {
+  /**
+   * - `cache-unavailable`: nothing is cached, since the page has no storage (a private window, say) or it failed;
+   * - `cache-full`: nothing is cached, since there is no room;
+   * - `cache-corrupt`: what was cached is damaged, and is downloaded again;
+   * - `cache-unchecked`: the server could not be asked whether the cache is up to date; the cached model is used;
+   * - `canvas-noise`: of a photo whose pixels come from a canvas: the browser falsifies them, to protect against being
+   *   recognised (said once).
+   */
+  code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked" | "canvas-noise";
+  /** What happened, for a person. */
+  message: string;
+}
+
+/** A file of a model: an address, or its content. An `optional` one may be missing on the server. */
+export type WireFile = { url: string; optional?: boolean } | { blob: Blob; name: string };
+
+/**
+ * The files of a model. Without `config` the weights carry everything along, as `clip-vision convert` puts it. Without
+ * `preprocessor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else `vocab` and `merges`, and is read
+ * when a text is first asked for. `index` is read where there are no `weights`.
+ */
+export interface WireModel {
+  config?: WireFile;
+  preprocessor?: WireFile;
+  weights: WireFile;
+  index?: WireFile;
+  tokenizer?: WireFile;
+  vocab?: WireFile;
+  merges?: WireFile;
+}
+
+/** How a model computes, and what it accepts. */
+export interface ModelOptions {
+  /**
+   * How the model computes. Default `"f32"`, with which embeddings equal Python's; and `"int8"` for a file that
+   * `clip-vision convert` wrote in 8 bits.
+   */
+  precision?: Precision;
+  /** Whether embeddings are scaled to length 1. Default `true`. */
+  normalize?: boolean;
+  /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
+  maxBytes?: number;
+  /** The largest photo that is accepted, in pixels (width × height), whatever size the model wants. Default 100 million. */
+  maxPixels?: number;
+}
+
+/** What a model is loaded with. */
+export interface WireLoad extends ModelOptions {
+  model: WireModel;
+  /** The model's name, for people. */
+  name: string;
+  revision?: string;
+  cache: CacheMode;
+  /** The sha256 that files have to have, in hexadecimal digits, by their names. */
+  integrity?: Record<string, string>;
+  threads?: number;
+  wasmUrl?: string;
+  /** Addresses are fetched by the page, with the application's own function. */
+  fetchOnPage: boolean;
+}
+
+/** 8-bit pixels, row by row without padding. */
+export interface RawPixels {
+  /** `width * height * channels` values, the channels of a pixel side by side. */
+  data: Uint8Array | Uint8ClampedArray;
+  /** In pixels. */
+  width: number;
+  /** In pixels. */
+  height: number;
+  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
+  channels: 1 | 3 | 4;
+}
+
+/** Raw pixels on their way. */
+export interface WirePixels extends RawPixels {
+  kind: "pixels";
+}
+
+/** How a file becomes pixels; what is missing is the default, `"exact"` and `"auto"`. */
+export interface WireDecoding {
+  decode?: "exact" | "fast";
+  decoder?: "auto" | "rust" | "browser";
+}
+
+/** Red, green and blue, 0 to 255. */
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** What becomes of opacity: dropped, or composited over a colour. */
+export interface WireOpacity {
+  background?: Rgb;
+}
+
+/** A photo on its way to the worker. `encoded` and `pixels` reach Rust as they are; the worker reads the others. */
+export type WirePhoto = WireOpacity &
+  (
+    | (({ kind: "url"; url: string } | { kind: "blob"; blob: Blob } | { kind: "encoded"; bytes: Uint8Array }) & WireDecoding)
+    | WirePixels
+    | { kind: "bitmap"; bitmap: ImageBitmap }
+    | { kind: "frame"; frame: VideoFrame }
+  );
+
+/** Milliseconds that the stages of one embedding took, in the worker, waiting excluded. */
+export interface Timings {
+  /** From an encoded file to upright 8-bit pixels. */
+  decode: number;
+  /** From pixels to the model's input: resize, crop, normalisation. */
+  preprocess: number;
+  /** The model itself. */
+  forward: number;
+}
+
+/** Who turned the photo into pixels: this package's Rust, the browser, or nobody, since pixels were given. */
+export type Decoder = "rust" | "browser" | "raw";
+
+/** The answer to `embed`. */
+export interface EmbeddingDetails {
+  /** One value per dimension; of length 1 unless `normalize: false`. */
+  embedding: Float32Array;
+  /** Milliseconds per stage. */
+  timings: Timings;
+  /** Who decoded the photo. */
+  decoder: Decoder;
+  /** The photo's width in pixels, upright. */
+  width: number;
+  /** The photo's height in pixels, upright. */
+  height: number;
+  /**
+   * Present where the browser falsifies the pixels that are read from a canvas, by which this photo came: the embedding is
+   * not that of the picture, a little or entirely. Files, bytes and pixels come by no canvas.
+   */
+  noisy?: true;
+}
+
+/** The answer to `tensor`: what the model sees of a photo. */
+export interface PixelTensor {
+  /** Channel by channel (red, green, blue), row by row. */
+  data: Float32Array;
+  /** Channels, height, width. */
+  shape: [3, number, number];
+}
+
+/** A loaded model, and how it runs here. */
+export interface ClipVisionInfo {
+  /** What was loaded: the Hub id, the folder's address, or `"files"`. */
+  readonly model: string;
+  /** Values of an embedding. */
+  readonly dimension: number;
+  /** Width and height that photos are brought to, in pixels. */
+  readonly imageSize: number;
+  /** How the model computes. */
+  readonly precision: Precision;
+  /** The SIMD instructions of the engine that was chosen for this browser. */
+  readonly simd: "none" | "simd128" | "relaxed";
+  /** Threads that compute. */
+  readonly threads: number;
+  /** Memory of the weights, in bytes. */
+  readonly bytes: number;
+}
+
+/** The answer to `load`. */
+export interface LoadedModel extends Omit<ClipVisionInfo, "model"> {
+  /** Photos that are worth computing together. */
+  readonly batch: number;
+}
+
+/** How far a load has come: that of the model, or of its text half when a text is first asked for. */
+export interface LoadProgress {
+  /** What is being read: the engine itself, the model's small JSON files, or its weights. */
+  stage: "engine" | "config" | "weights";
+  /** The file's name. */
+  file: string;
+  /** Bytes read so far; 0 while it is unknown. */
+  loaded: number;
+  /** Bytes to be read of the file, where they are known: not more than is needed of it. */
+  total?: number;
+  /** The file comes from the cache, not from the network. */
+  cached?: true;
+}
+
+/** What `classify` asks: the photo, and the labels as whole texts. */
+export interface WireQuestion {
+  photo: WirePhoto;
+  prompts: readonly string[];
+}
+
+/** What each kind of call carries, and what it is answered with. */
+export interface Calls {
+  load: { argument: WireLoad; result: LoadedModel };
+  embed: { argument: WirePhoto; result: EmbeddingDetails };
+  /** The same for one of many: it may be computed together with others. */
+  embedOneOfMany: { argument: WirePhoto; result: EmbeddingDetails };
+  tensor: { argument: WirePhoto; result: PixelTensor };
+  embedText: { argument: string; result: Float32Array };
+  classify: { argument: WireQuestion; result: Float32Array };
+}
+
+/** The name of a call. */
+export type CallName = keyof Calls;
+
+/** A call, for each name of {@link Calls}. */
+export type CallRequest = Call<Calls>;
+
+/** What the worker asks of the page: what the application's own function reads at an address. */
+export interface FetchCalls {
+  fetch: {
+    argument: { url: string; headers?: Record<string, string> };
+    result: {
+      /** Where it was found in the end. */
+      url: string;
+      status: number;
+      headers: readonly (readonly [string, string])[];
+      body: ReadableStream<Uint8Array> | Blob | null;
+    };
+  };
+}
+
+/** Page -> worker, about the engine's threads. */
+export type ThreadRequest =
+  /** Be a thread of the engine at the port's other end. */
+  | { type: "help"; port: MessagePort }
+  | { type: "thread-failed"; ticket: number };
+
+/** Page -> worker, about calls. */
+export type ServiceRequest = RpcRequest<Calls> | Answer<FetchCalls>;
+
+/** Page -> worker. */
+export type Request = ServiceRequest | ThreadRequest;
+
+/** Worker -> page. */
+export type Response =
+  /** The script has been loaded and listens. */
+  | { type: "hello"; version: number }
+  /** The call waits no longer: it is being computed. */
+  | { type: "started"; id: number }
+  | { type: "progress"; id: number; progress: LoadProgress }
+  | { type: "warning"; warning: LoadWarning }
+  | Answer<Calls>
+  /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
+  | { type: "crashed"; id?: number; error: WireError }
+  | RpcRequest<FetchCalls>
+  /** Another worker is to be started, and given this port. */
+  | { type: "thread"; ticket: number; port: MessagePort };

@@ -1,0 +1,71 @@
+/**
+ * The worker's entry: wires the {@link Dispatcher} to this worker's messages, to the engine and to the browser, or is one
+ * of the engine's threads, if that is what it is told first. Started by `start_worker.ts`; a page whose bundler or policy wants
+ * the file elsewhere names it with `workerUrl`.
+ */
+
+import { toWireError } from "./shared/errors.js";
+import { VERSION, type Request, type Response } from "./shared/protocol.js";
+import { openStore, withLock } from "./shared/store.js";
+import { workerScope } from "./shared/worker_scope.js";
+import { builds } from "./wasm/index.js";
+import { Dispatcher } from "./worker/dispatcher.js";
+import { startEngine } from "./worker/engine.js";
+import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "./worker/flavour.js";
+import { decodeInBrowser, readPixels } from "./worker/pixels.js";
+import { sleep } from "./worker/retry.js";
+import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
+import { createTokenizer } from "./worker/tokenizer.js";
+
+const scope = workerScope();
+const post = (message: Response, transfer: Transferable[] = []): void => scope.postMessage(message, transfer);
+
+const helpers = new Helpers(post);
+let dispatcher: Dispatcher | undefined;
+
+function createDispatcher(): Dispatcher {
+  // A message to ourselves comes after all messages that were sent before it.
+  const turns = new MessageChannel();
+  const waiting: (() => void)[] = [];
+  turns.port1.onmessage = () => waiting.shift()?.();
+
+  return new Dispatcher({
+    post,
+    startEngine: async (wasmUrl, threads = defaultThreads(), fetch, signal) => {
+      const flavour = chooseFlavour(threads, wasmUrl && flavourOfUrl(wasmUrl));
+      return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), fetch, signal, (threaded, module) =>
+        helpers.start(threaded, module, threads - 1),
+      );
+    },
+    fetch: (url, init) => fetch(url, init),
+    loading: { sleep, origin: location.origin, openStore, lock: withLock },
+    readPixels,
+    decodeInBrowser,
+    createTokenizer,
+    nextTurn: () =>
+      new Promise((resolve) => {
+        waiting.push(resolve);
+        turns.port2.postMessage(null);
+      }),
+    now: () => performance.now(),
+  });
+}
+
+scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => {
+  switch (request.type) {
+    case "help":
+      return beThread(request.port, (name) => builds[name]?.glue, () => scope.close());
+    case "thread-failed":
+      return helpers.fail(request.ticket);
+    default:
+      return (dispatcher ??= createDispatcher()).handle(request);
+  }
+});
+// What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
+scope.addEventListener("messageerror", () => {
+  post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
+});
+scope.addEventListener("unhandledrejection", (event) => {
+  post({ type: "crashed", error: toWireError(event.reason) });
+});
+post({ type: "hello", version: VERSION });

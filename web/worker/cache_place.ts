@@ -1,0 +1,207 @@
+/**
+ * A model's place in the cache: what is there is taken from it, unless it is damaged or no longer what the server has; what
+ * is not is recorded while it is loaded. Of several tabs one downloads, and the others wait for it.
+ */
+
+import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
+import { isCoded, messageOf } from "../shared/errors.js";
+import type { Validators } from "../shared/files.js";
+import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
+import type { Store } from "../shared/store.js";
+import { guarded, type Engine, type EngineLoader } from "./engine.js";
+import { changed, RemoteFile, type Network } from "./sources.js";
+
+/** What the cache needs of the world. */
+export interface CacheHost extends Network {
+  /** Opens the cache's store; rejects where there is none. */
+  openStore(): Promise<Store>;
+  /** Does work while nobody else, in whichever tab, does work of the same name. */
+  lock<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+  /** Tells the page of something that went wrong, though the load goes on. */
+  warn(warning: LoadWarning): void;
+}
+
+/** Writes a part into the cache as it is loaded. */
+export interface Recorder {
+  /** Takes on what has been recorded, to disk. */
+  drain(): void;
+  /** Ends the part; `seen` is what the server has said of the files, by their addresses. */
+  finish(seen: Record<string, Validators>): Promise<void>;
+  discard(): Promise<void>;
+}
+
+/** See the module. */
+export class CachePlace {
+  readonly #host: CacheHost;
+  readonly #load: WireLoad;
+  readonly #engine: () => Promise<Engine>;
+  readonly #cache: ModelCache;
+  readonly #key: CacheKey;
+  readonly #id: string;
+
+  private constructor(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>, cache: ModelCache, key: CacheKey, id: string) {
+    this.#host = host;
+    this.#load = load;
+    this.#engine = engine;
+    this.#cache = cache;
+    this.#key = key;
+    this.#id = id;
+  }
+
+  /** The place of a model that is to be cached and can be. */
+  static async open(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>): Promise<CachePlace | undefined> {
+    const { cache, model, name, revision, precision = "stored" } = load;
+    const files = Object.values(model) as WireFile[];
+    // Files that the user picked are on this machine already.
+    if (cache === "off" || !files.every((file) => "url" in file)) return undefined;
+    const urls = files.flatMap((file) => ("url" in file ? [file.url] : []));
+    const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
+    try {
+      const [store, id] = await Promise.all([host.openStore(), cacheId(key)]);
+      return new CachePlace(host, load, engine, new ModelCache(store), key, id);
+    } catch (error) {
+      warn(host, "cache-unavailable", "The model is not cached: this page has no storage", error);
+      return undefined;
+    }
+  }
+
+  /** Throws the entry away. Never fails. */
+  async remove(): Promise<void> {
+    await this.#cache.remove(this.#id).catch(() => undefined);
+  }
+
+  /** A part from the cache, or from the server by way of it. Of several tabs one downloads, and the others wait for it. */
+  async part<T>(
+    part: Part,
+    signal: AbortSignal,
+    from: {
+      fromCache: (blob: Blob, record: CacheRecord) => Promise<T>;
+      fromServer: (record: CacheRecord) => Promise<T>;
+    },
+  ): Promise<T> {
+    const cached = await this.#cached(part, signal, from.fromCache);
+    if (cached) return cached.value;
+    return this.#host.lock(`clip-vision:${this.#id}`, signal, async () => {
+      const meanwhile = await this.#cached(part, signal, from.fromCache);
+      if (meanwhile) return meanwhile.value;
+      const stored = part === "text" ? await this.#cache.record(this.#id).catch(() => undefined) : undefined;
+      return from.fromServer(stored ?? freshRecord(this.#key, this.#load.integrity ?? {}));
+    });
+  }
+
+  /** What the cache makes of a part, if it is there and still what it should be. */
+  async #cached<T>(
+    part: Part,
+    signal: AbortSignal,
+    use: (blob: Blob, record: CacheRecord) => Promise<T>,
+  ): Promise<{ value: T } | undefined> {
+    let record: CacheRecord | undefined;
+    try {
+      record = await this.#cache.record(this.#id);
+    } catch (error) {
+      warn(this.#host, "cache-unavailable", "The cache could not be read", error);
+      return undefined;
+    }
+    const entry = record?.parts[part];
+    if (!record || !entry || !this.#isChecked(record)) return undefined;
+    if (this.#load.cache === "revalidate" && part === "vision" && !(await this.#isFresh(record, signal))) return undefined;
+    await this.#engine(); // one that does not start is no damage of the entry
+    try {
+      return { value: await use(await this.#cache.open(entry), record) };
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      // What is no damage of the entry would be no better after another download.
+      const damaged = isCoded(error) ? error.code === "weights" || error.code === "config" || error.code === "fetch" : error instanceof DOMException;
+      if (!damaged) throw error;
+      warn(this.#host, "cache-corrupt", `The cached ${this.#load.name} was damaged and is downloaded again`, error);
+      await this.remove();
+      return undefined;
+    }
+  }
+
+  /** Whether an entry was checked with the checksums that are asked for now. */
+  #isChecked({ integrity }: CacheRecord): boolean {
+    return Object.entries(this.#load.integrity ?? {}).every(([name, sha256]) => integrity[name] === sha256);
+  }
+
+  /** Asks the server whether its files are still those of an entry; without an answer they are. */
+  async #isFresh({ validators }: CacheRecord, signal: AbortSignal): Promise<boolean> {
+    for (const [url, before] of Object.entries(validators)) {
+      let now: Validators;
+      try {
+        now = await validatorsOf(url, this.#host, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        warn(this.#host, "cache-unchecked", `${this.#load.name} comes from the cache, without being compared with the server`, error);
+        return true;
+      }
+      if (changed(before, now)) return false;
+    }
+    return true;
+  }
+
+  /** Writes what a loader records into the cache; what fails there is a warning, and the load goes on. */
+  async recorder(part: Part, record: CacheRecord, engine: Engine, loader: EngineLoader): Promise<Recorder | undefined> {
+    const [cache, id] = [this.#cache, this.#id];
+    let recording: Recording | undefined;
+    let at: number | undefined;
+    const fail = async (error: unknown) => {
+      const failed = recording;
+      recording = undefined;
+      await failed?.writer.discard();
+      const full = error instanceof DOMException && error.name === "QuotaExceededError";
+      if (full) warn(this.#host, "cache-full", "The model is not cached: there is no room for it", error);
+      else warn(this.#host, "cache-unavailable", "The model could not be cached", error);
+    };
+    try {
+      recording = await cache.begin(id, part);
+    } catch (error) {
+      await fail(error);
+      return undefined;
+    }
+    return {
+      drain: () => {
+        at ??= guarded(engine, () => loader.recordedStart());
+        const data = guarded(engine, () => loader.takeRecorded());
+        if (!recording || at === undefined || data.byteLength === 0) return;
+        try {
+          recording.writer.write(at, data);
+          at += data.byteLength;
+        } catch (error) {
+          void fail(error);
+        }
+      },
+      finish: async (seen) => {
+        const recorded = guarded(engine, () => loader.finishRecording());
+        if (!recording || !recorded || at === undefined) return;
+        const { file, writer } = recording;
+        try {
+          const { header, checksum } = recorded;
+          writer.write(0, header);
+          await writer.close();
+          const parts = { ...record.parts, [part]: { file, bytes: at, checksum } };
+          await cache.commit(id, { ...record, validators: { ...record.validators, ...seen }, parts });
+          await cache.tidy();
+        } catch (error) {
+          await fail(error);
+        }
+      },
+      discard: async () => {
+        await recording?.writer.discard();
+        recording = undefined;
+      },
+    };
+  }
+}
+
+function warn(host: CacheHost, code: LoadWarning["code"], message: string, cause: unknown): void {
+  host.warn({ code, message: `${message} (${messageOf(cause)})` });
+}
+
+/** What the server says of a file, without reading it. */
+async function validatorsOf(url: string, host: Network, signal: AbortSignal): Promise<Validators> {
+  const file = new RemoteFile(url, host);
+  let known = false;
+  await file.read({ wanted: () => (known ? undefined : [0, 1]), take: () => void (known = true), size: () => undefined }, signal);
+  return file.validators;
+}

@@ -1,0 +1,354 @@
+/**
+ * How a model gets into the engine: from the cache if it is there, else from the server, piece by piece as it arrives; and
+ * then into the cache on the way. The vision tower at once, the text tower when it is asked for.
+ *
+ * The cache never stands in the way: where it can't be used the model is loaded without it, with a warning, and an entry
+ * that is damaged is thrown away and downloaded again, once.
+ */
+
+import type { CacheRecord, Part } from "../shared/cache.js";
+import { ClipVisionError, isCoded } from "../shared/errors.js";
+import { HttpError, nameOf, shortUrl, type Validators } from "../shared/files.js";
+import { checkSha256 } from "../shared/integrity.js";
+import type { LoadProgress, WireFile, WireLoad } from "../shared/protocol.js";
+import { given, joined } from "../shared/values.js";
+import { CachePlace, type CacheHost } from "./cache_place.js";
+import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
+import { BlobSource, FileChanged, RemoteFile, type Source, type Taker } from "./sources.js";
+import type { TokenizerFiles } from "./texts.js";
+
+/** Tells a caller how far files have come. */
+export type Report = (progress: LoadProgress, always?: boolean) => void;
+
+/** What loading needs of the world. */
+export interface LoadHost extends CacheHost {
+  /** Starts the engine, from the given wasm file or the package's own. */
+  startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
+}
+
+/** A changed file is begun anew so often. */
+const RESTARTS = 2;
+
+/** A checksum on its way, and what it has to be. */
+interface Hash {
+  update(bytes: Uint8Array): void;
+  check(): void;
+}
+
+/** Reads one model. */
+export class ModelLoading {
+  readonly #host: LoadHost;
+  readonly #load: WireLoad;
+  #place: CachePlace | undefined;
+  #starting: Promise<Engine> | undefined;
+  /** What the server has said of the files, by their addresses: the text tower has to be of the same ones. */
+  #seen: Record<string, Validators> = {};
+
+  constructor(host: LoadHost, load: WireLoad) {
+    this.#host = host;
+    this.#load = load;
+  }
+
+  // ---------------------------------------------------------------------------------------------- the vision tower
+
+  /** Starts the engine and loads the vision tower into it; one failure stops all that is under way. */
+  async vision(report: Report, signal: AbortSignal): Promise<{ engine: Engine; model: EngineModel }> {
+    // `signal` itself stays what tells an abort from a failure.
+    const stop = new AbortController();
+    const forward = () => stop.abort(signal.reason);
+    signal.addEventListener("abort", forward);
+    try {
+      report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
+      this.#starting = this.#host.startEngine(this.#load.wasmUrl, stop.signal);
+      this.#starting.catch(() => undefined); // whoever needs it waits for it
+      this.#place = await CachePlace.open(this.#host, this.#load, () => this.#engine());
+      const model = await this.#part("vision", stop.signal, {
+        fromCache: async (blob, record) => this.#cachedVision(await this.#engine(), blob, record, report, stop.signal),
+        fromServer: (record) => this.#servedVision(record, report, stop.signal),
+      });
+      return { engine: await this.#engine(), model };
+    } finally {
+      signal.removeEventListener("abort", forward);
+      stop.abort();
+    }
+  }
+
+  #engine(): Promise<Engine> {
+    return this.#starting ?? Promise.reject(new ClipVisionError("compute", "The engine was not started"));
+  }
+
+  #options(config?: Uint8Array, preprocessor?: Uint8Array) {
+    return { ...given({ config, preprocessor }, "config", "preprocessor"), ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
+  }
+
+  async #cachedVision(engine: Engine, blob: Blob, record: CacheRecord, report: Report, signal: AbortSignal): Promise<EngineModel> {
+    const make = () => new engine.ModelLoader(this.#options());
+    const loader = await this.#refill(engine, make, blob, record.parts.vision?.checksum, report, signal);
+    return guarded(engine, () => loader.finish());
+  }
+
+  async #servedVision(record: CacheRecord | undefined, report: Report, signal: AbortSignal): Promise<EngineModel> {
+    this.#seen = {};
+    const { config, preprocessor } = this.#load.model;
+    const [configFile, preprocessorFile] = await Promise.all([
+      config && this.#small(config, report, signal),
+      preprocessor && this.#small(preprocessor, report, signal),
+    ]);
+    if (config && configFile === undefined) throw new ClipVisionError("config", "There is no config.json");
+    const engine = await this.#engine();
+    const make = () => new engine.ModelLoader(this.#options(configFile, preprocessorFile));
+    const loader = await this.#fill(engine, make, { part: "vision", record, files: {} }, report, signal);
+    return guarded(engine, () => loader.finish());
+  }
+
+  // ------------------------------------------------------------------------------------------------ the text tower
+
+  /** Loads the text tower into a model, and gives its tokenizer's files. */
+  async text(engine: Engine, model: EngineModel, report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }> {
+    guarded(engine, () => model.textLoader()).free(); // throws for a model without a text tower, before anything is read
+    return this.#part("text", signal, {
+      fromCache: async (blob, record) => {
+        const loader = await this.#refill(engine, () => model.textLoader(), blob, record.parts.text?.checksum, report, signal);
+        return this.#setText(engine, model, loader, undefined);
+      },
+      fromServer: async (record) => {
+        const files = await this.#tokenizerFiles(report, signal);
+        const loader = await this.#fill(engine, () => model.textLoader(), { part: "text", record, files }, report, signal);
+        return this.#setText(engine, model, loader, files);
+      },
+    });
+  }
+
+  #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined) {
+    const info = guarded(engine, () => model.setText(loader)); // takes the loader, and frees it
+    const json = info.tokenizer ?? read?.["tokenizer.json"];
+    const [vocab, merges] = [info.vocab ?? read?.["vocab.json"], info.merges ?? read?.["merges.txt"]];
+    const files = json ? { json } : vocab && merges && { vocab, merges };
+    if (!files) {
+      throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
+    }
+    return { files, maxTokens: info.maxTokens };
+  }
+
+  /** The tokenizer's files beside the weights, by name; none where the weights have to carry them along. */
+  async #tokenizerFiles(report: Report, signal: AbortSignal): Promise<Record<string, Uint8Array>> {
+    const { config, tokenizer, vocab, merges } = this.#load.model;
+    const read = (file: WireFile | undefined) => file && this.#small(file, report, signal);
+    const json = await read(tokenizer);
+    if (json) return { "tokenizer.json": json };
+    const [words, pairs] = [await read(vocab), await read(merges)];
+    if (words && pairs) return { "vocab.json": words, "merges.txt": pairs };
+    if (config) throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
+    return {};
+  }
+
+  // ------------------------------------------------------------------------------------------------ from the server
+
+  /** A small file, whole; `undefined` if it is optional and not there. */
+  async #small(file: WireFile, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const pieces: Uint8Array[] = [];
+    let [loaded, total] = [0, Infinity];
+    const taker: Taker = {
+      wanted: () => (loaded < total ? [loaded, Infinity] : undefined),
+      take: (_, piece) => void (pieces.push(piece.slice()), (loaded += piece.byteLength)),
+      size: (bytes) => void (total = bytes),
+    };
+    let source: Source;
+    for (let restarts = 0; ; restarts += 1) {
+      source = this.#source(file, { whole: true });
+      try {
+        await source.read(taker, signal);
+        break;
+      } catch (error) {
+        if ("optional" in file && file.optional && isMissing(error)) return undefined;
+        if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
+        [loaded, total] = [0, Infinity];
+        pieces.length = 0;
+      }
+    }
+    const bytes = joined(pieces, (length) => new Uint8Array(length));
+    const hash = this.#load.integrity && this.#hash(await this.#engine(), source.name);
+    hash?.update(bytes);
+    hash?.check();
+    this.#note(file, source);
+    report({ stage: "config", file: source.name, loaded, total: loaded });
+    return bytes;
+  }
+
+  #source(file: WireFile, options: { whole?: boolean; validators?: Validators }): Source {
+    return "blob" in file ? new BlobSource(file.blob, file.name) : new RemoteFile(file.url, this.#host, options);
+  }
+
+  #note(file: WireFile, source: Source): void {
+    if ("url" in file && source instanceof RemoteFile) this.#seen[file.url] = source.validators;
+  }
+
+  /** The checksum of a file that has to have one. */
+  #hash(engine: Engine, name: string): Hash | undefined {
+    const expected = this.#load.integrity?.[name];
+    if (expected === undefined) return undefined;
+    const hash = new engine.Sha256();
+    return {
+      update: (bytes: Uint8Array) => hash.update(bytes),
+      check: () => checkSha256(hash.finish(), expected, name),
+    };
+  }
+
+  /** A loader that has been given all that it wants, and recorded if there is a cache; begun anew if the file changes. */
+  async #fill(
+    engine: Engine,
+    make: () => EngineLoader,
+    how: { part: Part; record: CacheRecord | undefined; files: Record<string, Uint8Array> },
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<EngineLoader> {
+    for (let restarts = 0; ; restarts += 1) {
+      const loader = guarded(engine, make);
+      const recorder = how.record && (await this.#place?.recorder(how.part, how.record, engine, loader));
+      if (recorder) guarded(engine, () => loader.record(this.#load.name, Object.keys(how.files), Object.values(how.files)));
+      try {
+        await this.#feedAll(engine, loader, { part: how.part, after: () => recorder?.drain() }, report, signal);
+        await recorder?.finish(this.#seen);
+        return loader;
+      } catch (error) {
+        await recorder?.discard();
+        if (!(error instanceof EngineCrash)) loader.free();
+        if (!(error instanceof FileChanged)) throw error;
+        if (how.part === "text") {
+          await this.#place?.remove();
+          const advice = "its text tower may not fit the vision tower that is loaded; load the model again";
+          throw new ClipVisionError("fetch", `${error.message}: ${advice}`, { cause: error });
+        }
+        if (restarts === RESTARTS) throw error;
+      }
+    }
+  }
+
+  /** Gives a loader the weights, from one file or from those of an index. */
+  async #feedAll(
+    engine: Engine,
+    loader: EngineLoader,
+    { part, after }: { part: Part; after: () => void },
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { weights, index } = this.#load.model;
+    const feed = async (file: WireFile) => {
+      const seen = part === "text" && "url" in file ? this.#seen[file.url] : undefined;
+      const how = { after, hash: this.#hash(engine, nameOfFile(file)), ...(seen && { validators: seen }) };
+      this.#note(file, await this.#feed(engine, loader, file, how, report, signal));
+    };
+    try {
+      return await feed(weights);
+    } catch (error) {
+      if (!index || !isMissing(error)) throw error;
+      const json = await this.#small(index, report, signal);
+      if (!json) throw error;
+      guarded(engine, () => loader.setIndex(json));
+    }
+    do {
+      await feed({ url: beside("url" in weights ? weights.url : "", guarded(engine, () => loader.file())) });
+    } while (guarded(engine, () => loader.nextFile()));
+  }
+
+  /** Gives a loader what it wants of one file. One whose checksum is to be compared is read whole. */
+  async #feed(
+    engine: Engine,
+    loader: EngineLoader,
+    file: WireFile,
+    { hash, after, validators }: { hash: Hash | undefined; after?: () => void; validators?: Validators },
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<Source> {
+    const source = this.#source(file, { whole: hash !== undefined, ...(validators && { validators }) });
+    let [loaded, total] = [0, Infinity];
+    const tell = (always = false) => {
+      const left = hash ? total - loaded : guarded(engine, () => loader.left());
+      const known = left !== undefined && Number.isFinite(left);
+      report({ stage: "weights", file: source.name, loaded, ...(known && { total: loaded + left }) }, always);
+    };
+    const wanted = () => guarded(engine, () => loader.wanted()) as [number, number] | undefined;
+    const taker: Taker = {
+      wanted: hash ? () => (loaded < total ? [loaded, Infinity] : undefined) : wanted,
+      take: (offset, piece) => {
+        guarded(engine, () => loader.push(offset, piece));
+        hash?.update(piece);
+        loaded += piece.byteLength;
+        after?.();
+        tell();
+      },
+      size: (bytes) => {
+        total = bytes;
+        guarded(engine, () => loader.setSize(bytes));
+      },
+    };
+    tell();
+    try {
+      await source.read(taker, signal);
+      hash?.check();
+      if (wanted()) throw new ClipVisionError("weights", `the file is cut short: it has ${total} bytes`);
+    } catch (error) {
+      // Rust knows no addresses.
+      if (!isCoded(error) || error.code !== "weights" || "blob" in file) throw error;
+      throw new ClipVisionError("weights", `${shortUrl(file.url)}: ${error.message}`, { cause: error });
+    }
+    tell(true);
+    return source;
+  }
+
+  // -------------------------------------------------------------------------------------------------- from the cache
+
+  /** A part from the cache, or from the server. */
+  async #part<T>(
+    part: Part,
+    signal: AbortSignal,
+    { fromCache, fromServer }: {
+      fromCache: (blob: Blob, record: CacheRecord) => Promise<T>;
+      fromServer: (record: CacheRecord | undefined) => Promise<T>;
+    },
+  ): Promise<T> {
+    if (!this.#place) return fromServer(undefined);
+    return this.#place.part(part, signal, {
+      fromCache: async (blob, record) => {
+        const value = await fromCache(blob, record);
+        this.#seen = { ...record.validators, ...this.#seen };
+        return value;
+      },
+      fromServer,
+    });
+  }
+
+  /** A loader that was given a part from the cache. */
+  async #refill(
+    engine: Engine,
+    make: () => EngineLoader,
+    blob: Blob,
+    checksum: number | undefined,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<EngineLoader> {
+    const loader = guarded(engine, make);
+    try {
+      guarded(engine, () => loader.keepChecksum());
+      const fromCache: Report = (progress, always) => report({ ...progress, cached: true }, always);
+      await this.#feed(engine, loader, { blob, name: "model.safetensors" }, { hash: undefined }, fromCache, signal);
+      if (guarded(engine, () => loader.checksum()) !== checksum) throw new ClipVisionError("weights", "Its checksum is wrong");
+      return loader;
+    } catch (error) {
+      if (!(error instanceof EngineCrash)) loader.free();
+      throw error;
+    }
+  }
+}
+
+const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));
+
+/** Whether a failure says that a file is not there: a 404, or an application's start page in its place. */
+const isMissing = (error: unknown): boolean => error instanceof HttpError && (error.status === 404 || error.status === 200);
+
+/** The address of a file in the same folder. */
+function beside(url: string, name: string): string {
+  const file = new URL(url);
+  file.pathname = file.pathname.replace(/[^/]*$/, encodeURIComponent(name));
+  return file.href;
+}

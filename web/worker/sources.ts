@@ -1,0 +1,291 @@
+/**
+ * Files of which only parts are read: a remote one by HTTP ranges, as far as the server has them, and a Blob. What is to
+ * be read is asked for range by range, since a file's beginning decides on the rest.
+ *
+ * A remote file is read to the end through whatever passes: a connection that breaks is taken up where it broke, a server
+ * that is busy is asked again, one that knows no ranges has its whole file read. A file that has changed in between is
+ * {@link FileChanged}; everything else ends in a `fetch` error that names the address.
+ */
+
+import { ClipVisionError } from "../shared/errors.js";
+import { checkStatus, describeFailure, htmlError, looksLikeHtml, nameOf, piecesOf, shortUrl, SNIFFED, type Fetch, type Validators } from "../shared/files.js";
+import { isPassing, pauseAfter, type Sleep } from "./retry.js";
+
+/** The bytes from the first up to, and without, the second. */
+export type ByteRange = readonly [start: number, end: number];
+
+/** Who takes a file's bytes. */
+export interface Taker {
+  /** The bytes to read next; `undefined` once there are enough. The end may lie beyond the file's. */
+  wanted(): ByteRange | undefined;
+  /** Takes a piece. Pieces come in ascending order and don't overlap; more may come than was asked for. */
+  take(offset: number, piece: Uint8Array): void;
+  /** Hears how long the file is, as soon as that is known. */
+  size(bytes: number): void;
+}
+
+/** A file that is read in parts. */
+export interface Source {
+  readonly name: string;
+  /** Reads until nothing more is wanted, or the file has no more. May be called again, for what is wanted then. */
+  read(taker: Taker, signal: AbortSignal): Promise<void>;
+}
+
+/** The file on the server is no longer the one that was begun. */
+export class FileChanged extends ClipVisionError {}
+
+/** What a {@link RemoteFile} needs of the world. */
+export interface Network {
+  fetch: Fetch;
+  sleep: Sleep;
+  /** The origin of the page. */
+  origin: string;
+}
+
+/** What became of a request: it went well, may be tried again at once (otherwise), or later; or the file has no more. */
+interface Outcome {
+  ended?: true;
+  again?: true;
+  failure?: ClipVisionError;
+  response?: Response;
+}
+
+/** What is read of a Blob at a time. */
+const PIECE = 4 << 20;
+
+/** A Blob: a file that the user picked, or one of the cache. */
+export class BlobSource implements Source {
+  readonly name: string;
+  readonly #blob: Blob;
+
+  constructor(blob: Blob, name: string) {
+    this.#blob = blob;
+    this.name = name;
+  }
+
+  async read(taker: Taker, signal: AbortSignal): Promise<void> {
+    taker.size(this.#blob.size);
+    let ahead: { start: number; bytes: Promise<ArrayBuffer> } | undefined;
+    for (let range; (range = taker.wanted()); ) {
+      const [start, end] = range;
+      const bytes = await (ahead?.start === start ? ahead.bytes : this.#bytes(start, end));
+      signal.throwIfAborted();
+      if (bytes.byteLength === 0) return;
+      // The next piece is read while this one is taken.
+      const next = start + bytes.byteLength;
+      ahead = next < end ? { start: next, bytes: this.#bytes(next, end) } : undefined;
+      ahead?.bytes.catch(() => undefined);
+      taker.take(start, new Uint8Array(bytes));
+    }
+  }
+
+  async #bytes(start: number, end: number): Promise<ArrayBuffer> {
+    try {
+      return await this.#blob.slice(start, Math.min(end, start + PIECE)).arrayBuffer();
+    } catch (cause) {
+      // A file on disk that was changed or deleted since the user picked it.
+      throw new ClipVisionError("fetch", `Could not read the file ${this.name}: ${String(cause)}`, { cause });
+    }
+  }
+}
+
+/** A file on a server. */
+export class RemoteFile implements Source {
+  readonly name: string;
+  /** What the server has said of the file. */
+  validators: Validators;
+  readonly #url: string;
+  readonly #network: Network;
+  /**
+   * How the file is read: in parts; from its beginning to its end, in ranges only to take up where it broke; or without
+   * any ranges, where the server has none that could be trusted.
+   */
+  #mode: "parts" | "stream" | "plain";
+  /** Only where there is HTTP: an extension's files answer a range with status 200 and nothing that tells it from the whole. */
+  readonly #ranges: boolean;
+  /** Whether the answers are of the page's own origin. */
+  #own = false;
+  #answered = false;
+  /** Whether the file's size has been said. */
+  #told = false;
+  #sniffed: Uint8Array | undefined = new Uint8Array();
+
+  /**
+   * @param options `whole`: the file is to be read from its first to its last byte, in one go; `validators`: what the
+   * server has said of it before
+   */
+  constructor(url: string, network: Network, { whole = false, validators = {} }: { whole?: boolean; validators?: Validators } = {}) {
+    this.#url = url;
+    this.name = nameOf(url);
+    this.validators = validators;
+    this.#network = network;
+    this.#ranges = /^https?:/i.test(url);
+    this.#mode = !this.#ranges ? "plain" : whole ? "stream" : "parts";
+  }
+
+  async read(taker: Taker, signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    let at = -1;
+    for (let range; (range = taker.wanted()); ) {
+      signal.throwIfAborted();
+      if (range[0] > at) [at, failures] = [range[0], 0]; // it went on: earlier failures don't count
+      const { ended, failure = this.#stuck(range, taker), response } = await this.#request(range, taker, signal);
+      if (ended) return;
+      if (failure === undefined) continue;
+      failures += 1;
+      // Not even an answer: perhaps something on the way minds ranges.
+      if (!this.#answered && failures >= 2 && this.#mode === "parts") this.#mode = "stream";
+      const pause = pauseAfter(failures, response);
+      if (pause === undefined) throw failure;
+      await this.#network.sleep(pause, signal);
+    }
+  }
+
+  /** The failure of a request that gave nothing, though more is wanted. */
+  #stuck([start]: ByteRange, taker: Taker): ClipVisionError | undefined {
+    if (taker.wanted()?.[0] !== start) return undefined;
+    return new ClipVisionError("fetch", `${shortUrl(this.#url)} is cut short: there is nothing from byte ${start} on`);
+  }
+
+  /** One request; what it fails with, if another one may not. Throws what is final. */
+  async #request(range: ByteRange, taker: Taker, signal: AbortSignal): Promise<Outcome> {
+    const [start, end] = range;
+    const headers: Record<string, string> = {};
+    if (this.#mode === "parts") headers["Range"] = `bytes=${start}-${end - 1}`;
+    if (this.#mode === "stream" && start > 0) headers["Range"] = `bytes=${start}-`;
+    const { etag } = this.validators;
+    // To other origins a condition would have to be allowed, and mostly is not.
+    if (start > 0 && headers["Range"] && this.#own && etag && !etag.startsWith("W/")) headers["If-Range"] = etag;
+    let response: Response;
+    try {
+      response = await this.#network.fetch(this.#url, { signal, headers });
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      if (cause instanceof ClipVisionError) throw cause;
+      return { failure: describeFailure(this.name, this.#url, cause) };
+    }
+    let outcome: Outcome;
+    try {
+      outcome = await this.#answer(response, range, taker, signal);
+    } finally {
+      if (!response.bodyUsed) await response.body?.cancel().catch(() => undefined);
+    }
+    return outcome.again ? this.#request(range, taker, signal) : outcome;
+  }
+
+  async #answer(response: Response, [start, end]: ByteRange, taker: Taker, signal: AbortSignal): Promise<Outcome> {
+    const url = shortUrl(this.#url);
+    const { status } = response;
+    if (isPassing(status)) return { failure: new ClipVisionError("fetch", `${url} answered ${status}`), response };
+    if (status === 416) {
+      // An empty file has no ranges at all.
+      if (start === 0 && this.#mode !== "plain") return this.#without();
+      return { ended: true };
+    }
+    checkStatus(response, this.#url);
+    if (status !== 200 && status !== 206) throw new ClipVisionError("fetch", `${url} answered ${status}`);
+    if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) throw htmlError(this.#url);
+    const encoded = Boolean(response.headers.get("content-encoding"));
+    const part = status === 206 ? contentRange(response) : undefined;
+    // Ranges of what is encoded, or others than were asked for, are of no use.
+    if (status === 206 && (encoded || this.#mode === "plain" || (part?.start ?? start) !== start)) {
+      if (this.#mode === "plain") throw new ClipVisionError("fetch", `${url} answered with a part of the file`);
+      return this.#without();
+    }
+    this.#answered = true;
+    this.#own = new URL(response.url || this.#url).origin === this.#network.origin;
+    // Other origins don't let be seen whether they encode a whole file; its length would then be another one.
+    const length = encoded || (status === 200 && !this.#own) ? undefined : contentLength(response);
+    this.#check(response, status === 206 ? part?.size : length, taker);
+    if (status === 200) this.#mode = encoded || !this.#ranges ? "plain" : "stream";
+    const last = status === 206 && this.#mode === "parts" ? end : Infinity;
+    return this.#body(response, { at: status === 206 ? start : 0, from: start, end: last, length }, taker, signal);
+  }
+
+  #without(): Outcome {
+    this.#mode = "plain";
+    return { again: true };
+  }
+
+  /** Compares what the server says of the file with what it said before. */
+  #check(response: Response, size: number | undefined, taker: Taker): void {
+    const etag = response.headers.get("etag");
+    const modified = response.headers.get("last-modified");
+    const now: Validators = { ...(etag && { etag }), ...(modified && { modified }), ...(size !== undefined && { size }) };
+    const before = this.validators;
+    if (changed(before, now)) {
+      throw new FileChanged("fetch", `${shortUrl(this.#url)} changed on the server while it was being read`);
+    }
+    this.validators = { ...before, ...now };
+    if (size !== undefined && !this.#told) taker.size(size);
+    this.#told ||= size !== undefined;
+  }
+
+  /** Reads a body whose first byte is the file's byte `at`, and of which those from `from` up to `end` are new. */
+  async #body(
+    response: Response,
+    { at, from, end, length }: { at: number; from: number; end: number; length: number | undefined },
+    taker: Taker,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
+    const first = at;
+    try {
+      if (response.body) {
+        for await (const piece of piecesOf(response.body, signal)) {
+          if (at === 0 || this.#sniffed?.byteLength) this.#sniff(piece);
+          const fresh = piece.subarray(Math.max(0, from - at), Math.max(0, end - at));
+          const offset = Math.max(at, from);
+          at += piece.byteLength;
+          if (fresh.byteLength > 0) taker.take(offset, fresh);
+          if (!taker.wanted() || at >= end) return {};
+        }
+      }
+    } catch (cause) {
+      if (signal.aborted) throw signal.reason;
+      if (!(cause instanceof TypeError || cause instanceof DOMException)) throw cause;
+      return { failure: this.#broken(at, cause) };
+    }
+    if (length !== undefined && at < first + length) return { failure: this.#broken(at) };
+    // That was the whole file, though nobody had said how long it is.
+    if (end === Infinity) {
+      if (!this.#told) taker.size(at);
+      return { ended: true };
+    }
+    return {};
+  }
+
+  #broken(at: number, cause?: unknown): ClipVisionError {
+    const { size } = this.validators;
+    const of = size === undefined ? "" : ` of ${size}`;
+    return new ClipVisionError("fetch", `The connection to ${shortUrl(this.#url)} broke after ${at}${of} bytes`, { cause });
+  }
+
+  /** Looks at a file's first bytes. */
+  #sniff(piece: Uint8Array): void {
+    if (this.#sniffed === undefined) return;
+    const start = new Uint8Array([...this.#sniffed, ...piece.subarray(0, 64)]);
+    if (looksLikeHtml(start)) throw htmlError(this.#url);
+    this.#sniffed = start.byteLength >= SNIFFED ? undefined : start;
+  }
+}
+
+/** Whether two answers are of different states of a file, as far as both say. */
+export function changed(before: Validators, now: Validators): boolean {
+  if (before.size !== undefined && now.size !== undefined && before.size !== now.size) return true;
+  const strong = (etag: string): string => etag.replace(/^W\//, "");
+  if (before.etag !== undefined && now.etag !== undefined) return strong(before.etag) !== strong(now.etag);
+  return before.modified !== undefined && now.modified !== undefined && before.modified !== now.modified;
+}
+
+/** Content-Length: bytes of this answer's body. */
+function contentLength(response: Response): number | undefined {
+  const text = response.headers.get("content-length");
+  return text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** Content-Range, where the server lets it be seen. */
+function contentRange(response: Response): { start: number; size?: number } | undefined {
+  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/i.exec(response.headers.get("content-range") ?? "");
+  if (!match) return undefined;
+  return { start: Number(match[1]), ...(match[2] !== "*" && { size: Number(match[2]) }) };
+}

@@ -1,0 +1,119 @@
+/**
+ * The worker's text half: reads tokenizer and text weights when a text is first asked for, once for all who ask, turns
+ * texts into embeddings, and keeps those of labels.
+ */
+
+import { joined } from "../shared/values.js";
+import { Shared } from "../shared/waiting.js";
+import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
+import type { Report } from "./loading.js";
+
+/** The contents of a tokenizer's files. */
+export type TokenizerFiles = { json: Uint8Array } | { vocab: Uint8Array; merges: Uint8Array };
+
+/** Text -> token ids. */
+export interface Tokenizer {
+  /** Start and end token included, at most `longest`: of a longer text the beginning, and the end token. */
+  ids(text: string, longest: number): Uint32Array;
+}
+
+/** What the text half needs of the dispatcher. */
+export interface TextContext {
+  model: EngineModel;
+  /** Loads the text tower into the model, and gives its tokenizer's files. */
+  load(report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }>;
+  createTokenizer(files: TokenizerFiles): Tokenizer;
+  /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
+  compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
+  /** The engine is lost though no call may be waiting for it. */
+  crashed(crash: EngineCrash): void;
+}
+
+/** Texts of one forward pass. */
+const BATCH = 16;
+/** Labels whose embeddings are kept; the ones that were not asked for longest go first. */
+const KEPT = 4096;
+
+interface Ready {
+  tokenizer: Tokenizer;
+  maxTokens: number;
+}
+
+/** One model's text half. */
+export class Texts {
+  readonly #context: TextContext;
+  readonly #ready: Shared<Ready>;
+  readonly #reports = new Set<Report>();
+  readonly #kept = new Map<string, Float32Array>();
+
+  constructor(context: TextContext) {
+    this.#context = context;
+    this.#ready = new Shared((signal) => this.#load(signal));
+  }
+
+  /** The embeddings of texts, in their order; `started` is called once the first are computed. */
+  async embed(
+    texts: readonly string[],
+    signal: AbortSignal,
+    report: Report,
+    started?: () => void,
+  ): Promise<Float32Array[]> {
+    const { tokenizer, maxTokens } = await this.#whenReady(signal, report);
+    const { model, compute } = this.#context;
+    const embeddings: Float32Array[] = [];
+    for (let start = 0; start < texts.length; start += BATCH) {
+      const ids = texts.slice(start, start + BATCH).map((text) => tokenizer.ids(text, maxTokens));
+      const lengths = Uint32Array.from(ids, ({ length }) => length);
+      const all = joined(ids, (length) => new Uint32Array(length));
+      const flat = await compute(signal, () => {
+        started?.();
+        return model.startTexts(all, lengths);
+      });
+      const dimension = flat.length / ids.length;
+      embeddings.push(...ids.map((_, index) => flat.slice(index * dimension, (index + 1) * dimension)));
+    }
+    return embeddings;
+  }
+
+  /** The embeddings of labels one after the other; only of new ones anything is computed. */
+  async labels(labels: readonly string[], signal: AbortSignal, report: Report): Promise<Float32Array> {
+    const fresh = [...new Set(labels)].filter((label) => !this.#kept.has(label));
+    const known = new Map(labels.map((label) => [label, this.#kept.get(label)]));
+    const embeddings = await this.embed(fresh, signal, report);
+    fresh.forEach((label, index) => known.set(label, embeddings[index]));
+    for (const [label, embedding] of known) {
+      this.#kept.delete(label); // what is used comes last
+      if (embedding) this.#kept.set(label, embedding);
+    }
+    for (const label of this.#kept.keys()) {
+      if (this.#kept.size <= KEPT) break;
+      this.#kept.delete(label);
+    }
+    const rows = labels.map((label) => known.get(label) ?? new Float32Array());
+    return joined(rows, (length) => new Float32Array(length));
+  }
+
+  async #whenReady(signal: AbortSignal, report: Report): Promise<Ready> {
+    this.#reports.add(report);
+    try {
+      return await this.#ready.get(signal);
+    } finally {
+      this.#reports.delete(report);
+    }
+  }
+
+  readonly #report: Report = (progress, always) => {
+    for (const report of this.#reports) report(progress, always);
+  };
+
+  async #load(signal: AbortSignal): Promise<Ready> {
+    const { load, createTokenizer } = this.#context;
+    try {
+      const { files, maxTokens } = await load(this.#report, signal);
+      return { tokenizer: createTokenizer(files), maxTokens };
+    } catch (error) {
+      if (error instanceof EngineCrash) this.#context.crashed(error);
+      throw error;
+    }
+  }
+}
