@@ -14,8 +14,8 @@ const PROJECTION: &str = "text_projection.weight";
 const LOGIT_SCALE: &str = "logit_scale";
 const TOKENS: &str = "embeddings.token_embedding.weight";
 
-/// A forward pass over texts under way: made by [`TextModel::start`](crate::TextModel::start), taken on by
-/// [`TextModel::step`](crate::TextModel::step), given up by dropping it.
+/// A forward pass over texts under way: made by [`TextModel::start`](crate::model::TextModel::start), taken on by
+/// [`TextModel::step`](crate::model::TextModel::step), given up by dropping it.
 #[derive(Clone, Debug)]
 pub struct TextPass {
     /// Layers that were computed.
