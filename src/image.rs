@@ -13,7 +13,7 @@ use std::path::Path;
 /// Operations run in the order written. Resizes and crops work on 8-bit pixels, as Pillow's do, and so must come
 /// before [`normalize_unsigned`](Self::normalize_unsigned), [`normalize_signed`](Self::normalize_signed),
 /// [`normalize_with`](Self::normalize_with) and [`clamp`](Self::clamp). `normalize_unsigned` and `normalize_signed`
-/// need values from 0 to 255, and so can't follow another normalisation; `normalize_with` and `clamp` work on the
+/// need values from 0 to 255, and so can't follow another normalization; `normalize_with` and `clamp` work on the
 /// values as they are then. An impossible order or parameter is reported by
 /// [`to_tensor_sync`](Self::to_tensor_sync), before anything is read.
 ///

@@ -13,8 +13,8 @@ use crate::weights::{Header, TensorSpec, Use};
 const PREFIX: &str = "text_model.";
 const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 
-/// A forward pass over texts under way: made by [`TextModel::start`](crate::TextModel::start), taken on by
-/// [`TextModel::step`](crate::TextModel::step), given up by dropping it.
+/// A forward pass over texts under way: made by [`TextModel::start`](crate::model::TextModel::start), taken on by
+/// [`TextModel::step`](crate::model::TextModel::step), given up by dropping it.
 #[derive(Clone, Debug)]
 pub struct TextPass {
     /// Layers that were computed.

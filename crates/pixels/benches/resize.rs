@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             if only.as_ref().is_some_and(|only| *only != case) {
                 continue;
             }
-            let bytes = (0..width * height * channels).map(|at| (at * at >> 7) as u8).collect();
+            let bytes = (0..width * height * channels).map(|at| ((at * at) >> 7) as u8).collect();
             let make = if channels == 3 { Image::from_rgb8 } else { Image::from_rgba8 };
             let image = make(width, height, bytes);
             let mut best = Duration::MAX;

@@ -164,7 +164,7 @@ fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T>) -> Result<T> {
 fn read(format: Format, mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Pixels> {
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
-    let mut data = room(width, height, u64::from(color.bytes_per_pixel()), 0, limits)?;
+    let mut data = pixel_buffer(width, height, u64::from(color.bytes_per_pixel()), 0, limits)?;
     let left = limits.max_alloc.saturating_sub(data.len() as u64);
     decoder.set_limits(allowed(left)).map_err(|error| failed(format, error))?;
     let exif = decoder.exif_metadata().ok().flatten();
@@ -196,7 +196,7 @@ fn allowed(max_alloc: u64) -> ::image::Limits {
 
 /// A buffer for `width`×`height` pixels of so many bytes, if that and what the decoder needs besides, `extra` bytes a
 /// pixel, keeps to the limits.
-fn room(width: u32, height: u32, bytes_per_pixel: u64, extra: u64, limits: &Limits) -> Result<Vec<u8>> {
+fn pixel_buffer(width: u32, height: u32, bytes_per_pixel: u64, extra: u64, limits: &Limits) -> Result<Vec<u8>> {
     check_pixels(u64::from(width), u64::from(height), limits)?;
     let needed = (u64::from(width) * u64::from(height)).saturating_mul(bytes_per_pixel + extra);
     check_memory((width, height), needed, limits)?;

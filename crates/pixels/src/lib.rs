@@ -30,6 +30,7 @@ pub use self::resize::ResizeFilter;
 
 /// How closely a decoder follows Pillow's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Decode {
     /// Every value equals Pillow's. The default.
     #[default]

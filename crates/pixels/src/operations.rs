@@ -1,7 +1,7 @@
 //! What is to be done to an image, in the order written: checked as a whole before anything is decoded.
 //!
 //! Two kinds of operations follow each other. Geometry (resize, crop) works on 8-bit pixels, as Pillow does.
-//! Pointwise ones (normalise, clamp) turn a channel's value into another, whatever the pixel's place; as there are
+//! Pointwise ones (normalize, clamp) turn a channel's value into another, whatever the pixel's place; as there are
 //! but 256 values, any chain of them becomes a table of 256 numbers a channel, which is exact and costs one look-up.
 
 use super::resize::ResizeFilter;

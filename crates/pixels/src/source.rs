@@ -60,7 +60,7 @@ pub(crate) fn read_path(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     read_within(file, metadata.len(), limits).map_err(|error| error.within(path.display()))
 }
 
-/// All of `reader`, at most `limits.max_bytes`; `expected` bytes are made room for.
+/// All of `reader`, at most `limits.max_bytes`; `expected` bytes are made space for.
 fn read_within(reader: impl Read, expected: u64, limits: &Limits) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve(usize::try_from(expected.min(limits.max_bytes)).unwrap_or(usize::MAX)).map_err(|error| {

@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 
 use ::gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
-use super::{broken, room};
+use super::{broken, pixel_buffer};
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::memory;
@@ -30,7 +30,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
 
     let channels = if transparent.is_some() { 4 } else { 3 };
     // Besides the pixels, the frame's colour numbers are held.
-    let mut data = room(width, height, channels, 1, limits)?;
+    let mut data = pixel_buffer(width, height, channels, 1, limits)?;
     let mut numbers = memory::zeroed(frame_width, frame_height, 1)?;
     decoder.read_into_buffer(&mut numbers).map_err(failed)?;
 

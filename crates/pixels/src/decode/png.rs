@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use ::png::{BitDepth, ColorType, Decoder, DecodingError, Limits as PngLimits, Reader, Transformations};
 
-use super::{Picture, broken, cut_in_place, cut_to_8_bits, room, unsupported};
+use super::{Picture, broken, cut_in_place, cut_to_8_bits, pixel_buffer, unsupported};
 use crate::exif::Metadata;
 use crate::format::Format;
 use crate::limits::Limits;
@@ -58,7 +58,7 @@ pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Picture<'a>> 
     if !reader.info().interlaced {
         return Ok(Picture::Png(Box::new(Png { reader, header, wide })));
     }
-    let mut data = room(width, height, layout.channels() as u64 * if wide { 2 } else { 1 }, 0, limits)?;
+    let mut data = pixel_buffer(width, height, layout.channels() as u64 * if wide { 2 } else { 1 }, 0, limits)?;
     reader.next_frame(&mut data).map_err(failed)?;
     if wide {
         native_16_bit(&mut data);

@@ -10,7 +10,7 @@ use ::tiff::decoder::{Decoder, DecodingSampleType, Limits as TiffLimits};
 use ::tiff::tags::{CompressionMethod, ExtraSamples, Tag};
 use ::tiff::{ColorType, TiffError};
 
-use super::{broken, cmyk_to_rgb, cut_to_8_bits, room, unsupported};
+use super::{broken, cmyk_to_rgb, cut_to_8_bits, pixel_buffer, unsupported};
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::memory;
@@ -60,7 +60,7 @@ fn decode_samples(bytes: &[u8], numbers: bool, limits: &Limits) -> Result<Pixels
     if is_jpeg(&mut decoder) {
         return jpeg::decode(&mut decoder, bytes, samples, orientation, limits);
     }
-    let mut data = room(width, height, bytes_per_pixel, bytes_per_pixel, limits)?;
+    let mut data = pixel_buffer(width, height, bytes_per_pixel, bytes_per_pixel, limits)?;
     let allowed = usize::try_from(limits.max_alloc).unwrap_or(usize::MAX);
     let mut tiff_limits = TiffLimits::default();
     tiff_limits.decoding_buffer_size = allowed;

@@ -12,7 +12,7 @@ use ::image::codecs::webp::WebPDecoder;
 use ::image::{ColorType, ImageDecoder};
 
 pub(super) use self::lossy::Lossy;
-use super::{Picture, allowed, failed, read, room};
+use super::{Picture, allowed, failed, pixel_buffer, read};
 use crate::exif::Metadata;
 use crate::format::Format;
 use crate::limits::Limits;
@@ -89,9 +89,9 @@ impl FirstFrame {
         let (width, height) = decoder.dimensions();
         let channels = usize::from(decoder.color_type().bytes_per_pixel());
         let canvas_channels = if self.alpha { 4 } else { 3 };
-        let mut canvas = room(self.canvas_width, self.canvas_height, canvas_channels as u64, 0, limits)?;
+        let mut canvas = pixel_buffer(self.canvas_width, self.canvas_height, canvas_channels as u64, 0, limits)?;
         let left = limits.max_alloc.saturating_sub(canvas.len() as u64);
-        let mut frame = room(width, height, channels as u64, 0, &Limits { max_alloc: left, ..*limits })?;
+        let mut frame = pixel_buffer(width, height, channels as u64, 0, &Limits { max_alloc: left, ..*limits })?;
         decoder.set_limits(allowed(left.saturating_sub(frame.len() as u64))).map_err(fail)?;
         decoder.read_image(&mut frame).map_err(fail)?;
         let rows = canvas.chunks_exact_mut(self.canvas_width as usize * canvas_channels).skip(self.top as usize);

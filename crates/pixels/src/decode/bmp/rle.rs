@@ -3,7 +3,7 @@
 //! leaves out is colour 0, a run that is too long for its line is cut, and the data may end early if every pixel is there.
 
 use super::Header;
-use crate::decode::room;
+use crate::decode::pixel_buffer;
 use crate::limits::Limits;
 use crate::memory;
 use crate::pixels::{self, Layout, Orientation, Pixels};
@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind, Result};
 pub(super) fn decode(bytes: &[u8], header: &Header, limits: &Limits) -> Result<Pixels> {
     let (width, height) = (header.width as usize, header.height as usize);
     // Besides the pixels, the colours' numbers are held.
-    let mut data = room(header.width, header.height, 3, 1, limits)?;
+    let mut data = pixel_buffer(header.width, header.height, 3, 1, limits)?;
     let numbers = numbers(bytes.get(header.data..).unwrap_or_default(), header, width, height)?;
     let colors = header.colors(bytes);
     for (row, numbers) in data.chunks_exact_mut(width * 3).zip(numbers.chunks_exact(width)) {

@@ -40,7 +40,7 @@ pub(super) fn decode(
     let chunks = Chunks::of(tiff, bytes)?;
     let mut file = Vec::new();
     for (index, part) in chunks.parts.iter().enumerate() {
-        let at = (index % chunks.across * chunks.width, index / chunks.across * chunks.height);
+        let at = (index % chunks.columns * chunks.width, index / chunks.columns * chunks.height);
         let visible = (chunks.width.min(width - at.0), chunks.height.min(height - at.1));
         let decoder =
             Decoder::new(chunks.joined(part, &mut file)).map_err(|error| Error::from(error).within("in TIFF"))?;
@@ -76,7 +76,7 @@ pub(super) fn decode(
 struct Chunks<'a> {
     parts: Vec<&'a [u8]>,
     /// How many stand side by side, and the size of each.
-    across: usize,
+    columns: usize,
     width: usize,
     height: usize,
     /// Tables that go before each.
@@ -92,8 +92,8 @@ impl<'a> Chunks<'a> {
         if planar.is_some_and(|planar| planar != 1) {
             return Err(super::unsupported(Format::Tiff, "JPEG in planes"));
         }
-        let across = whole_width.div_ceil(width) as usize;
-        let count = across * whole_height.div_ceil(height) as usize;
+        let columns = whole_width.div_ceil(width) as usize;
+        let count = columns * whole_height.div_ceil(height) as usize;
         let mut numbers = |strips, tiles| -> Result<Vec<usize>> {
             let found = tiff.find_tag_unsigned_vec(strips).map_err(failed)?;
             Ok(match found {
@@ -112,7 +112,7 @@ impl<'a> Chunks<'a> {
         }
         let tables = tiff.find_tag(Tag::JPEGTables).map_err(failed)?;
         let tables = tables.map(|tables| tables.into_u8_vec()).transpose().map_err(failed)?;
-        Ok(Self { parts, across, width: width as usize, height: height as usize, tables })
+        Ok(Self { parts, columns, width: width as usize, height: height as usize, tables })
     }
 
     /// A whole JPEG file of `part`, in `file` where that is needed: the tables without their end marker, and the part

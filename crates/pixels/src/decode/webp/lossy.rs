@@ -16,9 +16,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// Rows that are handed on at a time.
 const BATCH: usize = 8;
-/// Pixels of a side of a macroblock, to a multiple of which the planes are padded; what the decoder keeps of each.
+/// Pixels of a side of a macroblock, to a multiple of which the planes are padded; and the bytes that the decoder holds
+/// of each besides.
 const MACROBLOCK: u64 = 16;
-const KEPT_OF_EACH: u64 = 64;
+const BYTES_OF_EACH: u64 = 64;
 
 /// A decoded picture.
 pub(crate) struct Lossy {
@@ -46,7 +47,7 @@ impl Lossy {
         let (width, height) = (u64::from(size.0), u64::from(size.1));
         check_pixels(width, height, limits)?;
         let blocks = width.div_ceil(MACROBLOCK) * height.div_ceil(MACROBLOCK);
-        check_memory(size, blocks * (MACROBLOCK * MACROBLOCK * 3 / 2 + KEPT_OF_EACH), limits)?;
+        check_memory(size, blocks * (MACROBLOCK * MACROBLOCK * 3 / 2 + BYTES_OF_EACH), limits)?;
         let frame = Vp8Decoder::decode_frame(data).map_err(|error| broken(Format::WebP, error))?;
         if (u32::from(frame.width), u32::from(frame.height)) != size {
             return Err(Error::new(ErrorKind::Decode, "WebP broken: its headers are of different sizes"));
