@@ -191,7 +191,7 @@ fn a_text_tower_can_stream_in() {
     let read = read.count();
     // In a file sorted by name the vision tower comes after the text's.
     assert!(read < all, "{read} of {all}");
-    clip.set_text(loader.finish().unwrap());
+    clip.set_text(loader.finish_text().unwrap());
     let ids = reference.text().unwrap().tokenize("a dog").unwrap();
     assert_eq!(clip.embed_tokens(&ids).unwrap(), reference.embed_tokens(&ids).unwrap());
     assert_eq!(clip.embed_text("a dog").unwrap_err().kind(), ErrorKind::Config, "no tokenizer");
