@@ -5,7 +5,7 @@
 
 mod common;
 
-use clip_vision::model::EndToken;
+use clip_vision::model::{EndToken, Loader};
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::texts::{Expected, MODELS, rows};
 use common::{golden, max_difference, model_dir};
@@ -195,6 +195,27 @@ fn a_text_tower_can_stream_in() {
     let ids = reference.text().unwrap().tokenize("a dog").unwrap();
     assert_eq!(clip.embed_tokens(&ids).unwrap(), reference.embed_tokens(&ids).unwrap());
     assert_eq!(clip.embed_text("a dog").unwrap_err().kind(), ErrorKind::Config, "no tokenizer");
+}
+
+#[test]
+fn both_towers_stream_in_at_once_and_no_loader_gives_the_other_one() {
+    let (config, weights) = (read("models/b32-tiny/config.json"), read("models/b32-tiny/model.safetensors"));
+    let reference = load(model_dir("b32-tiny"));
+    let vision = || Loader::new(&config, None, Options::default()).unwrap();
+    let read = |mut loader: Loader| {
+        loader.push(&weights).unwrap();
+        loader
+    };
+    let clip = read(vision().with_text()).finish().unwrap();
+    let ids = reference.text().unwrap().tokenize("a dog").unwrap();
+    assert_eq!(clip.embed_tokens(&ids).unwrap(), reference.embed_tokens(&ids).unwrap());
+    let image = || Image::from_path(golden("images/rgb-photo.png"));
+    assert_eq!(clip.embed(image()).unwrap(), reference.embed(image()).unwrap());
+
+    let error = read(vision()).finish_text().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    let error = read(clip.text_loader().unwrap()).finish().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
 }
 
 #[test]

@@ -24,22 +24,30 @@ pub(super) struct Output {
     pub(super) recording: Option<Recording>,
     /// Rows in 8 bits that wait for their steps, and the other way round.
     halves: HashMap<String, Value>,
+    /// The memory of rows that have had their steps, for those of the next tensor.
+    spare: Vec<u8>,
 }
 
 impl Output {
     pub(super) fn new() -> Self {
-        Self { weights: Weights::default(), target: Target::Recording, recording: None, halves: HashMap::new() }
+        Self {
+            weights: Weights::default(),
+            target: Target::Recording,
+            recording: None,
+            halves: HashMap::new(),
+            spare: Vec::new(),
+        }
     }
 
     /// Begins a tensor, or a part of one.
-    fn begin(&self, Pending { spec, part, format, .. }: &Pending) -> Result<Decoder> {
+    fn begin(&mut self, Pending { spec, part, format, .. }: &Pending) -> Result<Decoder> {
         let (rows, columns) = spec.rows();
         let (size, sink) = match part {
             Part::Whole => {
                 let keep = spec.usage.keep(self.target);
                 ((rows, columns), chain(spec, *format, keep, self.recording.as_ref()))
             }
-            Part::Rows => ((rows, columns), bytes(rows * columns)),
+            Part::Rows => ((rows, columns), bytes(rows * columns, std::mem::take(&mut self.spare))),
             Part::Steps => ((1, rows), floats(rows)),
         };
         sink.and_then(|sink| Decoder::new(&part.name_of(spec), *format, size, sink)).map_err(|error| spec.named(error))
@@ -54,7 +62,9 @@ impl Output {
         }
         let whole = match (self.halves.remove(&spec.name), value) {
             (Some(Value::Bytes(rows)), Value::Floats(steps)) | (Some(Value::Floats(steps)), Value::Bytes(rows)) => {
-                self.join(&spec, &rows, &steps).map_err(|error| spec.named(error))?
+                let whole = self.join(&spec, &rows, &steps).map_err(|error| spec.named(error))?;
+                self.spare = rows;
+                whole
             }
             (_, half) => {
                 self.halves.insert(spec.name, half);

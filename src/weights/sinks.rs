@@ -66,7 +66,7 @@ pub(super) fn chain(
     let mut sink: Box<dyn RowSink> = match keep {
         Keep::Packed(packing) => Box::new(Pack::new(packing, rows, columns)?),
         Keep::Floats => floats(rows * columns)?,
-        Keep::Bytes => bytes(rows * columns)?,
+        Keep::Bytes => bytes(rows * columns, Vec::new())?,
         Keep::Nothing => Box::new(Nothing),
     };
     if int8 && !packed_int8 && keep != Keep::Nothing {
@@ -87,9 +87,11 @@ pub(super) fn floats(len: usize) -> Result<Box<dyn RowSink>> {
     Ok(Box::new(Collect { values: reserved(len)? }))
 }
 
-/// A sink that collects so many bytes.
-pub(super) fn bytes(len: usize) -> Result<Box<dyn RowSink>> {
-    Ok(Box::new(CollectBytes { bytes: reserved(len)? }))
+/// A sink that collects so many bytes, in memory that may have been used before.
+pub(super) fn bytes(len: usize, mut used: Vec<u8>) -> Result<Box<dyn RowSink>> {
+    used.clear();
+    reserve(&mut used, len)?;
+    Ok(Box::new(CollectBytes { bytes: used }))
 }
 
 /// Rows that come in another form than [`chain`] made the sink for.
@@ -103,11 +105,15 @@ fn unexpected() -> Error {
 /// [`ErrorKind::OutOfMemory`].
 pub(super) fn reserved<T>(len: usize) -> Result<Vec<T>> {
     let mut values = Vec::new();
+    reserve(&mut values, len)?;
+    Ok(values)
+}
+
+fn reserve<T>(values: &mut Vec<T>, len: usize) -> Result<()> {
     values.try_reserve_exact(len).map_err(|error| {
         let what = format!("no memory for {} bytes", len.saturating_mul(size_of::<T>()));
         Error::new(ErrorKind::OutOfMemory, what).with_source(error)
-    })?;
-    Ok(values)
+    })
 }
 
 /// Floats to 8 bits.
