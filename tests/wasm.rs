@@ -101,7 +101,7 @@ fn texts_equal_transformers() {
         for piece in files.weights.chunks(4096) {
             loader.push(piece).unwrap();
         }
-        clip.set_text(loader.finish().unwrap());
+        clip.set_text(loader.finish_text().unwrap());
         let expected = Expected::new(expected);
         let rows = texts::rows(TEXTS, name);
         let embeddings: Vec<Vec<f32>> = rows.iter().map(|row| clip.embed_tokens(&row.ids).unwrap()).collect();
