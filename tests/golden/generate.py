@@ -28,6 +28,7 @@ from generator.embeddings import write_expected
 from generator.files import ROOT, write_json
 from generator.formats import write_foreign, write_formats
 from generator.models import write_models
+from generator.odd import write_odd
 from generator.pictures import write_broken, write_images
 from generator.preprocessing import write_preprocessing
 from generator.resampling import write_resampling
@@ -65,6 +66,7 @@ def main():
     rows = write_images()
     write_broken()
     write_formats()
+    write_odd()
     write_foreign()
     write_models()
     write_expected(rows)
