@@ -90,7 +90,7 @@ export interface RawPixels {
   width: number;
   /** In pixels. */
   height: number;
-  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
+  /** 1: gray. 3: RGB. 4: RGBA, colors not multiplied by opacity; what is transparent shows the `background`. */
   channels: 1 | 3 | 4;
 }
 
@@ -108,9 +108,9 @@ export interface WireDecoding {
 /** Red, green and blue, 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** What becomes of opacity: dropped, or composited over a colour. */
+/** What shows through what is transparent: a color, white by default; or nothing does, as opacity is dropped. */
 export interface WireOpacity {
-  background?: Rgb;
+  background?: Rgb | "drop";
 }
 
 /** A photo on its way to the worker. `encoded` and `pixels` reach Rust as they are; the worker reads the others. */
