@@ -9,8 +9,7 @@ use crate::frame::{Frame, Place, Scan};
 use crate::markers::Parser;
 use crate::rows::Rows;
 use crate::scan::{BlockSink, Mcus, ScanReader};
-use crate::script::{Order, Quantizers, Script};
-use crate::sequential::Sequential;
+use crate::script::{OnlyCoding, Order, Quantizers, Script};
 use crate::smooth::Progress;
 
 /// Reads bands of blocks into [`Rows`].
@@ -22,7 +21,7 @@ pub(crate) struct Bands<'a> {
 /// Where the blocks of a band come from.
 enum Source<'a> {
     /// The only scan.
-    Scan(Mcus<'a>, Sequential),
+    Scan(Mcus<'a>, OnlyCoding),
     /// All scans, by way of one band's coefficients.
     Scans(Vec<ScanReader<'a>>, Coefficients),
     /// The coefficients of the whole picture; smoothed where there is [`Progress`].
@@ -59,7 +58,8 @@ impl<'a> Bands<'a> {
     pub(crate) fn read(&mut self, band: usize, rows: &mut Rows) -> Result<()> {
         let frame = &self.script.frame;
         match &mut self.source {
-            Source::Scan(mcus, coding) => mcus.band(frame, band, coding, rows)?,
+            Source::Scan(mcus, OnlyCoding::Huffman(coding)) => mcus.band(frame, band, coding, rows)?,
+            Source::Scan(mcus, OnlyCoding::Arithmetic(coding)) => mcus.band(frame, band, coding.as_mut(), rows)?,
             Source::Scans(readers, coefficients) => {
                 coefficients.clear_for(band);
                 readers.iter_mut().try_for_each(|reader| reader.band(frame, band, coefficients))?;

@@ -48,10 +48,10 @@ impl Strip {
         columns: &Range<usize>,
         isa: Isa,
     ) -> Result<Self> {
-        let (block, smallest) = (frame.block_size(component, scale), scale.block());
+        let (block, smallest) = (frame.block_size(component, scale), frame.scaled_unit(scale));
         let group = (component.horizontal * block / smallest, component.vertical * block / smallest);
-        let width = (frame.width * component.horizontal * block).div_ceil(frame.horizontal * 8);
-        let height = (frame.height * component.vertical * block).div_ceil(frame.vertical * 8);
+        let width = (frame.width * component.horizontal * block).div_ceil(frame.horizontal * frame.unit);
+        let height = (frame.height * component.vertical * block).div_ceil(frame.vertical * frame.unit);
         let full = (frame.horizontal, frame.vertical);
         let upsampling = Upsampling::new(group, full, width, smallest > 1);
         let Some(upsampling) = upsampling else {
