@@ -8,6 +8,7 @@ use simd::Isa;
 use crate::bands::Bands;
 use crate::color::Colors;
 use crate::frame::{Frame, Process, Scan};
+use crate::lossless::Lossless;
 use crate::markers::Parser;
 use crate::rows::Rows;
 use crate::script::Order;
@@ -69,6 +70,9 @@ impl<'a> Decoder<'a> {
         if decoder.colors == Colors::Stored {
             return Err(Error::unsupported(format!("{} components; read are 1, 3 and 4", decoder.components())));
         }
+        if decoder.frame.process == Process::Lossless && matches!(decoder.colors, Colors::YCbCr | Colors::Ycck) {
+            return Err(Error::unsupported("it is lossless, but its colors would have to be converted"));
+        }
         Ok(decoder)
     }
 
@@ -86,9 +90,6 @@ impl<'a> Decoder<'a> {
         let mut parser = Parser::new(bytes, tables, lenient)?;
         let first = parser.first()?;
         let frame = parser.frame.clone().ok_or_else(|| Error::broken("it has no frame header"))?;
-        if frame.process == Process::Lossless {
-            return Err(Error::unsupported("it is lossless"));
-        }
         let colors = parser.colors(&frame)?;
         let order = Order::of(&parser, &frame, &first);
         Ok(Self { parser, frame, colors, first, order, isa: Isa::best() })
@@ -120,7 +121,8 @@ impl<'a> Decoder<'a> {
         self.frame.components.iter().map(|component| (component.horizontal, component.vertical))
     }
 
-    /// Width and height of what [`decode`](Self::decode) gives, in pixels.
+    /// Width and height of what [`decode`](Self::decode) gives, in pixels. A lossless picture has one size, whatever the
+    /// scale.
     pub fn size(&self, scale: Scale) -> (usize, usize) {
         self.frame.size(scale)
     }
@@ -136,6 +138,9 @@ impl<'a> Decoder<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn scale_for(&self, width: usize, height: usize) -> Scale {
+        if self.frame.process == Process::Lossless {
+            return Scale::Full;
+        }
         let times = (self.frame.width / width.max(1)).min(self.frame.height / height.max(1));
         match times {
             8.. => Scale::Eighth,
@@ -166,6 +171,9 @@ impl<'a> Decoder<'a> {
             Order::OneScan => 0,
             Order::SideBySide(_) => 1,
             Order::OneByOne => self.frame.bands,
+            Order::Lossless => {
+                return Rows::size(&self.frame, scale) + Lossless::memory(&self.frame, &self.first);
+            }
         };
         Rows::size(&self.frame, scale) + (self.frame.blocks_in_band() * bands) as u64 * 128
     }

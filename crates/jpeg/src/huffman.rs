@@ -20,7 +20,7 @@ pub(crate) struct Code {
     symbols: [u8; 256],
     total: usize,
     /// Its tables, one a [`Kind`]: made once, for whatever number of scans and pictures it serves.
-    tables: [OnceCell<Rc<Table>>; 3],
+    tables: [OnceCell<Rc<Table>>; 4],
 }
 
 impl Code {
@@ -126,12 +126,14 @@ pub(crate) enum Kind {
     Ac,
     /// Those of progressive scans, where symbols mean more than a run and a size: entries hold no values.
     AcBand,
+    /// Differences of samples, modulo 2^16.
+    Lossless,
 }
 
 impl Kind {
     /// Is it coded with the tables of DC coefficients?
     pub(crate) fn is_dc(self) -> bool {
-        self == Self::Dc
+        matches!(self, Self::Dc | Self::Lossless)
     }
 }
 
@@ -165,8 +167,9 @@ impl Table {
             symbols: code.symbols,
         };
         table.greatest[17] = i32::MAX;
-        if kind == Kind::Dc && code.symbols[..code.total].iter().any(|&symbol| symbol > 15) {
-            return Err(Error::broken("a Huffman table of DC differences over 15 bits"));
+        let most = if kind == Kind::Lossless { 16 } else { 15 };
+        if kind.is_dc() && code.symbols[..code.total].iter().any(|&symbol| symbol > most) {
+            return Err(Error::broken(format!("a Huffman table of differences over {most} bits")));
         }
         let (mut next, mut place) = (0i32, 0usize);
         for length in 1..=16u32 {
@@ -201,6 +204,8 @@ impl Table {
         let (run, size) = (symbol >> 4, u32::from(symbol & 15));
         let has_value = match kind {
             Kind::Dc => true,
+            // 2^15 alone has 16 bits, and none of them is written.
+            Kind::Lossless => symbol != 16,
             Kind::Ac => size > 0,
             Kind::AcBand => false,
         };
@@ -248,6 +253,21 @@ impl Table {
         }
         let size = u32::from(self.symbol_of(entry, &mut bits.window) & 15);
         extend(bits.take(size), size)
+    }
+
+    /// Decodes the next difference of samples (T.81, H.1.2.2).
+    #[inline(always)]
+    pub(crate) fn wrapping_difference(&self, bits: &mut Bits<'_, '_>) -> u16 {
+        bits.refill();
+        let entry = self.entry(bits.window);
+        if entry.has_value() {
+            bits.window.skip(entry.bits());
+            return entry.get() as u16;
+        }
+        match u32::from(self.symbol_of(entry, &mut bits.window)) {
+            16 => 1 << 15,
+            size => extend(bits.take(size), size) as u16,
+        }
     }
 
     /// Decodes the next AC coefficient of a baseline scan: how many zeros stand before it, and its value. What is none is

@@ -66,6 +66,7 @@ mod error;
 mod frame;
 mod huffman;
 mod idct;
+mod lossless;
 mod markers;
 mod memory;
 mod progressive;

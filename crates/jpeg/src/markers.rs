@@ -166,6 +166,7 @@ impl<'a> Parser<'a> {
             ([_], _) => Ok(Colors::Gray),
             ([_, _, _], _) if self.jfif => Ok(Colors::YCbCr),
             ([_, _, _], Some(0)) | ([b'R', b'G', b'B'], None) => Ok(Colors::Rgb),
+            ([_, _, _], None) if frame.process == Process::Lossless => Ok(Colors::Rgb),
             ([_, _, _], _) => Ok(Colors::YCbCr),
             ([_, _, _, _], None | Some(0)) => Ok(Colors::Cmyk),
             ([_, _, _, _], Some(_)) => Ok(Colors::Ycck),

@@ -95,6 +95,13 @@ impl Rows {
         self.needs_band
     }
 
+    /// Takes row `y` of the present band of a component, if it is needed.
+    pub(crate) fn put_row(&mut self, component: usize, y: usize, samples: &[u8]) {
+        if self.needs_band {
+            self.strips[component].row_mut(y)[..samples.len()].copy_from_slice(samples);
+        }
+    }
+
     /// Hands on the rows that are complete, now that band `band` is, but for less than a batch.
     pub(crate) fn end_band<E>(&mut self, band: usize, sink: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let wanted = self.area.rows.end.div_ceil(self.group_rows);

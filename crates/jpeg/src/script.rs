@@ -14,7 +14,7 @@ use std::rc::Rc;
 
 use crate::arithmetic::{ArithmeticScan, WholeBlocks};
 use crate::coefficients::Coefficients;
-use crate::frame::{Frame, Scan};
+use crate::frame::{Frame, Process, Scan};
 use crate::markers::{Event, Parser, code, next_marker};
 use crate::scan::{Mcus, ScanReader};
 use crate::sequential::Sequential;
@@ -132,6 +132,8 @@ pub(crate) enum Order<'a> {
     SideBySide(SideBySide<'a>),
     /// All of a scan, then all of the next.
     OneByOne,
+    /// Samples instead of blocks.
+    Lossless,
 }
 
 /// All scans of a picture, each at its beginning.
@@ -143,6 +145,9 @@ pub(crate) struct SideBySide<'a> {
 impl<'a> Order<'a> {
     /// The best order for a picture whose first scan is the one that `parser` has just met.
     pub(crate) fn of(parser: &Parser<'a>, frame: &Rc<Frame>, first: &Scan) -> Self {
+        if frame.process == Process::Lossless {
+            return Self::Lossless;
+        }
         if !frame.is_progressive() && first.members.len() == frame.components.len() {
             return Self::OneScan;
         }
@@ -187,7 +192,7 @@ fn end_of_data(parser: &Parser<'_>) -> Option<(usize, u8)> {
 }
 
 /// Bounds what the scans of a hostile file may cost.
-struct Work {
+pub(crate) struct Work {
     left: u64,
 }
 
@@ -197,12 +202,12 @@ impl Work {
 
     /// The blocks that scans may visit: of a small picture each many times, of a large one as often as 20 scans of all
     /// components do. Encoders write about ten.
-    fn new(frame: &Frame) -> Self {
+    pub(crate) fn new(frame: &Frame) -> Self {
         let blocks = (frame.blocks_in_band() * frame.bands) as u64;
         Self { left: blocks.saturating_mul(128).min(1 << 24).max(blocks.saturating_mul(20)) + 100 * Self::SCAN }
     }
 
-    fn add(&mut self, visits: u64) -> Result<()> {
+    pub(crate) fn add(&mut self, visits: u64) -> Result<()> {
         let left = self.left.checked_sub(visits.saturating_add(Self::SCAN));
         self.left = left.ok_or_else(|| Error::new(ErrorKind::TooLarge, "more scans than any picture needs"))?;
         Ok(())

@@ -130,6 +130,11 @@ impl Strip {
         }
     }
 
+    /// Row `y` of the present band.
+    pub(crate) fn row_mut(&mut self, y: usize) -> &mut [u8] {
+        &mut self.samples[(self.history + y) * self.stride..][..self.stride]
+    }
+
     /// What is needed of row `y` of the component, or of the nearest that there is.
     #[inline(always)]
     fn row(&self, y: usize) -> &[u8] {
