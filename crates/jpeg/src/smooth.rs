@@ -5,6 +5,8 @@
 //! of libjpeg-turbo's `jdcoefct.c` (`decompress_smooth_data`). Pillow leaves this on, so a picture that ends early
 //! (but with an end-of-image marker) has it.
 
+use std::rc::Rc;
+
 use crate::coefficients::Coefficients;
 use crate::frame::{Component, Frame, Scan};
 use crate::script::Quantizers;
@@ -78,7 +80,7 @@ impl Progress {
 
     /// Does the picture need smoothing, and do its quantizers (per component) allow for it?
     pub(crate) fn needs_smoothing(&self, quantizers: &Quantizers) -> bool {
-        let usable = |q: &Option<[u16; 64]>| q.as_ref().is_some_and(|q| PLACES.iter().all(|&place| q[place] != 0));
+        let usable = |q: &Option<Rc<[u16; 64]>>| q.as_ref().is_some_and(|q| PLACES.iter().all(|&place| q[place] != 0));
         quantizers.iter().all(usable)
             && self.bits.iter().all(|(now, _)| now[0] >= 0)
             && self.bits.iter().any(|(now, _)| now[1..COUNT].iter().any(|&bits| bits != 0))
