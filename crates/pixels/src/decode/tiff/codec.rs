@@ -145,7 +145,7 @@ fn inflate(input: &[u8], out: &mut [u8]) -> Unpacked {
     decompressor.ignore_adler32();
     let (mut read, mut made) = (0, 0);
     let result = loop {
-        match decompressor.read(&input[read..], out, made, true) {
+        match decompressor.read(&input[read..], out, made, false) {
             Ok((consumed, produced)) => {
                 (read, made) = (read + consumed, made + produced);
                 if made == out.len() {
@@ -155,7 +155,7 @@ fn inflate(input: &[u8], out: &mut [u8]) -> Unpacked {
                     break Err(broken("its deflate data end early"));
                 }
             }
-            Err(error) => break Err(super::super::broken(crate::format::Format::Tiff, error)),
+            Err(error) => break Err(broken(format_args!("its deflate data: {error:?}"))),
         }
     };
     out[made..].fill(0);
