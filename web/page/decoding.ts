@@ -16,7 +16,8 @@ export interface DecodingOptions {
   decode?: (typeof DECODE)[number];
   /**
    * `"rust"`: this package's decoders alone. `"browser"`: the browser's, whose pixels differ a little from Python's.
-   * `"auto"`: this package's, and the browser's for formats that they do not read (AVIF, say). Default `"auto"`.
+   * `"auto"`: this package's, and the browser's for files that they do not read: other formats (AVIF, say) and broken files
+   * of which the browser makes something all the same. Default `"auto"`.
    */
   decoder?: (typeof DECODERS)[number];
   /**

@@ -43,9 +43,18 @@ pub struct Image {
     decode: Decode,
 }
 
+/// What shows through what is transparent, unless a caller says otherwise.
+const WHITE: [u8; 3] = [255; 3];
+
 impl Image {
     fn new(source: Source) -> Self {
-        Self { source, operations: Vec::new(), background: Some(WHITE), limits: Limits::default(), decode: Decode::default() }
+        Self {
+            source,
+            operations: Vec::new(),
+            background: Some(WHITE),
+            limits: Limits::default(),
+            decode: Decode::default(),
+        }
     }
 
     /// A picture in a file, of any format that is read. The name says nothing, the content does.
