@@ -69,7 +69,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
             pillow_ycbcr_to_rgb(&mut data);
         }
     } else {
-        compressed(&directory, kind, compression, size, &mut data, &left)?;
+        let by_libtiff = directory.by_libtiff();
+        let planar = by_libtiff.number(tag::PLANAR_CONFIGURATION) == Some(2);
+        compressed(&by_libtiff, Kind { planar, ..kind }, compression, size, &mut data, &left)?;
     }
     match kind.meaning {
         Meaning::Cmyk => cmyk_to_rgb(&mut data),
@@ -121,7 +123,7 @@ fn finish_planes(directory: &Directory<'_>, kind: Kind, data: &mut [u8]) {
                 unpremultiply(data);
             }
         }
-        Meaning::GrayAlpha | Meaning::GrayPremultiplied | Meaning::PaletteAlpha => {
+        Meaning::GrayAlpha | Meaning::PaletteAlpha => {
             data.as_chunks_mut::<2>().0.iter_mut().for_each(|[_, alpha]| *alpha = 0);
         }
         _ => {}
@@ -174,7 +176,8 @@ impl<'a> Unpacking<'a> {
         let result = unpacked
             .result
             .and_then(|()| self.predictor.undo(out, self.row_bytes, (self.kind.bits, samples), self.order));
-        if !forgiving {
+        // Of a tile, libtiff takes what fax data there are.
+        if !forgiving && !(self.chunks.tiled && matches!(self.compression, Compression::Fax(_))) {
             result?;
         }
         Ok(&self.buffer)

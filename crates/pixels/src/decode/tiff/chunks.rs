@@ -17,8 +17,7 @@ pub(super) struct Chunks<'a> {
     pub(super) count: usize,
     pub(super) tiled: bool,
     offsets: Vec<u64>,
-    /// None where they are to be guessed.
-    lengths: Option<Vec<u64>>,
+    lengths: Vec<u64>,
     /// How much work may yet be done, in bytes read or made.
     budget: u64,
 }
@@ -41,10 +40,12 @@ impl<'a> Chunks<'a> {
     pub(super) fn of(directory: &Directory<'a>, size: (usize, usize), planes: usize, limits: &Limits) -> Result<Self> {
         let number = |which| directory.number(which).map(|value| usize::try_from(value).unwrap_or(usize::MAX));
         let tiled = directory.has(tag::TILE_WIDTH) || directory.has(tag::TILE_LENGTH);
+        let rows = number(tag::ROWS_PER_STRIP).unwrap_or(size.1);
         let (width, height) = if tiled {
-            (number(tag::TILE_WIDTH).unwrap_or(0), number(tag::TILE_LENGTH).unwrap_or(0))
+            // Where one is missing, libtiff has a strip's.
+            (number(tag::TILE_WIDTH).unwrap_or(size.0), number(tag::TILE_LENGTH).unwrap_or(rows))
         } else {
-            (size.0, number(tag::ROWS_PER_STRIP).unwrap_or(size.1).min(size.1))
+            (size.0, rows.min(size.1))
         };
         if width == 0 || height == 0 {
             return Err(broken(format_args!("strips or tiles of {width}x{height} pixels")));
@@ -57,24 +58,24 @@ impl<'a> Chunks<'a> {
         )?;
         let count = columns * rows;
         let all = count.saturating_mul(planes);
-        let list = |tiles, strips| {
-            let (first, second) = if tiled { (tiles, strips) } else { (strips, tiles) };
-            [first, second].into_iter().find(|&which| directory.has(which)).map(|which| directory.numbers(which, all))
-        };
-        let offsets = list(tag::TILE_OFFSETS, tag::STRIP_OFFSETS);
+        // Whichever stands later counts, whether there are tiles or strips.
+        let list = |tags| directory.later(tags).map(|which| directory.numbers(which, all));
+        let offsets = list([tag::STRIP_OFFSETS, tag::TILE_OFFSETS]);
         let offsets = offsets.ok_or_else(|| broken("it has no strips and no tiles"))?;
-        let mut lengths = list(tag::TILE_BYTE_COUNTS, tag::STRIP_BYTE_COUNTS);
+        let mut lengths = list([tag::STRIP_BYTE_COUNTS, tag::TILE_BYTE_COUNTS]);
         // libtiff guesses where there is one strip a plane, or one that has no length.
+        let first = |list: &[u64]| list.first().copied().unwrap_or(0);
         let unknown = match &lengths {
             None => count == 1,
-            Some(lengths) => all == 1 && !tiled && lengths.first().is_none_or(|&length| length == 0),
+            Some(lengths) => all == 1 && !tiled && first(lengths) == 0 && first(&offsets) != 0,
         };
         if unknown {
-            lengths = None;
+            lengths = Some(guessed(directory, &offsets, all));
         } else if lengths.is_none() {
             return Err(broken("the lengths of its strips are missing"));
         }
         let bytes = directory.bytes;
+        let lengths = lengths.unwrap_or_default();
         Ok(Self { bytes, width, height, columns, count, tiled, offsets, lengths, budget: budget(bytes) })
     }
 
@@ -95,10 +96,7 @@ impl<'a> Chunks<'a> {
         let offset = self.offsets.get(index).copied().unwrap_or(0);
         let start = usize::try_from(offset).ok().filter(|&start| start < self.bytes.len());
         let rest = start.and_then(|start| self.bytes.get(start..)).unwrap_or_default();
-        let Some(lengths) = &self.lengths else {
-            return start.map(|start| (start, rest)).ok_or_else(|| broken(format_args!("{} is not in it", place())));
-        };
-        let mut length = lengths.get(index).copied().unwrap_or(0);
+        let mut length = self.lengths.get(index).copied().unwrap_or(0);
         let most = (size as u64).saturating_mul(10).saturating_add(4096);
         if length > LONG && length > most {
             length = most;
@@ -115,9 +113,7 @@ impl<'a> Chunks<'a> {
     /// # Errors
     /// `TooLarge` where the same bytes are read over and over, or the chunks are many and next to nothing.
     pub(super) fn charge(&mut self, read: usize, made: usize) -> Result<()> {
-        /// What a chunk takes at least.
-        const CHUNK: u64 = 64;
-        let work = (read as u64).saturating_add(CHUNK).saturating_sub(made as u64);
+        let work = (read as u64).saturating_sub(made as u64);
         match self.budget.checked_sub(work) {
             Some(left) => {
                 self.budget = left;
@@ -131,7 +127,18 @@ impl<'a> Chunks<'a> {
     }
 }
 
+/// The lengths of strips that have none: what the file has beside its directory, in equal parts
+/// (`EstimateStripByteCounts`).
+fn guessed(directory: &Directory<'_>, offsets: &[u64], count: usize) -> Vec<u64> {
+    let whole = directory.bytes.len() as u64;
+    let space = directory.overhead.and_then(|overhead| whole.checked_sub(overhead)).unwrap_or(whole) / count as u64;
+    let last = offsets.get(count - 1).copied().unwrap_or(0);
+    let mut lengths = vec![space; count];
+    lengths[count - 1] = space.min(whole.saturating_sub(last));
+    lengths
+}
+
 /// What reading all of `bytes` a few times takes.
 fn budget(bytes: &[u8]) -> u64 {
-    (bytes.len() as u64).saturating_mul(8).saturating_add(1 << 16)
+    (bytes.len() as u64).saturating_mul(16).saturating_add(1 << 20)
 }

@@ -1,9 +1,10 @@
 //! A TIFF file's first directory: which tags it has, and what they say.
 //!
-//! Read as Pillow reads it (`TiffImagePlugin.ImageFileDirectory_v2.load`): the first entry of a tag counts, one of an
-//! unknown type or with more data than the file has bytes is passed over, and where the file ends before an entry's data
-//! or within the directory, what has been read so far is all there is. Classic TIFF and BigTIFF, either byte order, and the
-//! magic number in the wrong byte order.
+//! There are two readers of it in Pillow, who differ about what is broken. Its own
+//! (`TiffImagePlugin.ImageFileDirectory_v2.load`) takes the first good entry of a tag, passes over one of an unknown type
+//! or with more data than the file has bytes, and stops at one whose data the file ends before. libtiff (`tif_dirread.c`),
+//! who unpacks what is compressed, takes the first entry of a tag, and goes on. Classic TIFF and BigTIFF, either byte
+//! order, and the magic number in the wrong byte order.
 
 use crate::format::Format;
 use crate::{Error, ErrorKind, Result};
@@ -98,10 +99,16 @@ impl ByteOrder {
 }
 
 /// One tag.
+#[derive(Clone)]
 struct Entry<'a> {
     tag: u16,
     kind: u16,
+    /// How many values there should be.
+    count: u64,
+    /// What there is of them.
     data: &'a [u8],
+    /// Is it one that Pillow goes by?
+    seen: bool,
 }
 
 impl Entry<'_> {
@@ -109,7 +116,7 @@ impl Entry<'_> {
         let width = unit(self.kind)?;
         let value = self.data.get(index.checked_mul(width)?..)?.get(..width)?;
         match (self.kind, value) {
-            (kind::BYTE | kind::UNDEFINED, &[value]) => Some(u64::from(value)),
+            (kind::BYTE, &[value]) => Some(u64::from(value)),
             (kind::SIGNED_BYTE, &[value]) => u64::try_from(value.cast_signed()).ok(),
             (kind::SHORT, &[a, b]) => Some(u64::from(order.u16([a, b]))),
             (kind::SIGNED_SHORT, &[a, b]) => u64::try_from(order.u16([a, b]).cast_signed()).ok(),
@@ -127,6 +134,10 @@ pub(super) struct Directory<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) order: ByteOrder,
     entries: Vec<Entry<'a>>,
+    /// Bytes that the header, the directory and its tags' values take. None where that is not known.
+    pub(super) overhead: Option<u64>,
+    /// Is it libtiff's reading?
+    by_libtiff: bool,
 }
 
 /// A walk over the file's bytes.
@@ -177,23 +188,80 @@ impl<'a> Directory<'a> {
         let start = cursor.wide(big).filter(|&start| start != 0);
         let start = start.and_then(|start| usize::try_from(start).ok()).filter(|&start| start < bytes.len());
         cursor.at = start.ok_or_else(|| broken("it has no directory"))?;
-        let mut entries = Vec::new();
-        // What the walk ends at early is no error.
-        let _ = read_entries(&mut cursor, big, &mut entries);
-        Ok(Self { bytes, order, entries })
+        let (header, before, each, after) = if big { (16, 8, 20, 8) } else { (8, 2, 12, 4) };
+        let mut directory =
+            Self { bytes, order, entries: Vec::new(), overhead: Some(header + before + after), by_libtiff: false };
+        // That the walk ends early is no error.
+        let _ = directory.read(&mut cursor, big, each);
+        Ok(directory)
+    }
+
+    /// Reads what entries there are; `None` where that had to end early.
+    fn read(&mut self, cursor: &mut Cursor<'a>, big: bool, each: u64) -> Option<()> {
+        let inline = if big { 8 } else { 4 };
+        let entries = if big { cursor.wide(true)? } else { u64::from(cursor.u16()?) };
+        // Tags that Pillow has a good entry of.
+        let mut taken = [0u64; 1024];
+        let (mut total, mut stopped) = (0u64, false);
+        for _ in 0..entries {
+            let (tag, kind) = (cursor.u16()?, cursor.u16()?);
+            let count = cursor.wide(big)?;
+            let value = cursor.slice(inline)?;
+            let (word, bit) = (usize::from(tag / 64), 1u64 << (tag % 64));
+            let Some(width) = unit(kind) else {
+                self.overhead = None;
+                continue;
+            };
+            let size = count.saturating_mul(width as u64);
+            let outside = size > inline as u64;
+            let more = each.saturating_add(if outside { size } else { 0 });
+            self.overhead = self.overhead.map(|sum| sum.saturating_add(more));
+            let mut seen = !stopped && taken[word] & bit == 0;
+            let data = if outside {
+                let at = Cursor { bytes: value, order: cursor.order, at: 0 }.wide(big)?;
+                let rest = usize::try_from(at).ok().and_then(|at| cursor.bytes.get(at..)).unwrap_or_default();
+                if seen {
+                    total = total.saturating_add(size);
+                    seen = total <= cursor.bytes.len() as u64;
+                    stopped = seen && (rest.len() as u64) < size;
+                    seen &= !stopped;
+                }
+                &rest[..usize::try_from(size).unwrap_or(usize::MAX).min(rest.len())]
+            } else {
+                &value[..size as usize]
+            };
+            seen &= !data.is_empty();
+            if seen {
+                taken[word] |= bit;
+            }
+            self.entries.push(Entry { tag, kind, count, data, seen });
+        }
+        Some(())
+    }
+
+    /// The same as libtiff reads it.
+    pub(super) fn by_libtiff(&self) -> Self {
+        Self { entries: self.entries.clone(), by_libtiff: true, ..*self }
     }
 
     fn entry(&self, tag: u16) -> Option<&Entry<'a>> {
-        self.entries.iter().find(|entry| entry.tag == tag)
+        self.entries.iter().find(|entry| entry.tag == tag && (entry.seen || self.by_libtiff))
     }
 
     pub(super) fn has(&self, tag: u16) -> bool {
         self.entry(tag).is_some()
     }
 
+    /// Which of two tags stands later, if any is there.
+    pub(super) fn later(&self, tags: [u16; 2]) -> Option<u16> {
+        let place =
+            |tag: u16| self.entries.iter().position(|entry| entry.tag == tag && (entry.seen || self.by_libtiff));
+        tags.into_iter().filter_map(|tag| place(tag).map(|place| (place, tag))).max().map(|(_, tag)| tag)
+    }
+
     /// How many values a tag has.
     pub(super) fn count(&self, tag: u16) -> usize {
-        self.entry(tag).map_or(0, |entry| entry.data.len() / unit(entry.kind).unwrap_or(1))
+        self.entry(tag).map_or(0, |entry| usize::try_from(entry.count).unwrap_or(usize::MAX))
     }
 
     /// A tag's value `index`, if it is a whole number that isn't negative.
@@ -274,38 +342,6 @@ impl<'a> Directory<'a> {
         }
         Some(out)
     }
-}
-
-/// Reads what entries there are; `None` where it had to end early.
-fn read_entries<'a>(cursor: &mut Cursor<'a>, big: bool, entries: &mut Vec<Entry<'a>>) -> Option<()> {
-    let inline = if big { 8 } else { 4 };
-    let count = if big { cursor.wide(true)? } else { u64::from(cursor.u16()?) };
-    let mut seen = [0u64; 1024];
-    let mut total = 0u64;
-    for _ in 0..count {
-        let (tag, kind) = (cursor.u16()?, cursor.u16()?);
-        let count = cursor.wide(big)?;
-        let value = cursor.slice(inline)?;
-        let (word, bit) = (usize::from(tag / 64), 1u64 << (tag % 64));
-        let Some(width) = unit(kind).filter(|_| seen[word] & bit == 0) else { continue };
-        let size = count.saturating_mul(width as u64);
-        let data = if size <= inline as u64 {
-            &value[..size as usize]
-        } else {
-            total = total.saturating_add(size);
-            if total > cursor.bytes.len() as u64 {
-                continue;
-            }
-            let at = Cursor { bytes: value, order: cursor.order, at: 0 }.wide(big)?;
-            // That is not too large: the file has as many bytes.
-            cursor.bytes.get(usize::try_from(at).ok()?..)?.get(..size as usize)?
-        };
-        if !data.is_empty() {
-            seen[word] |= bit;
-            entries.push(Entry { tag, kind, data });
-        }
-    }
-    Some(())
 }
 
 /// The error of a broken file.

@@ -204,8 +204,7 @@ impl Fax {
     }
 
     fn run_code(&self, bits: &mut Bits<'_>, white: bool) -> Result<Code, Ended> {
-        let (table, width) =
-            if white { (&self.tables.white, WHITE_BITS) } else { (&self.tables.black, BLACK_BITS) };
+        let (table, width) = if white { (&self.tables.white, WHITE_BITS) } else { (&self.tables.black, BLACK_BITS) };
         bits.look_up(table, width)
     }
 
@@ -229,9 +228,8 @@ impl Fax {
         // The run above that is to the right, and where it ends.
         let mut next = 1;
         let mut end = self.above[0].cast_signed();
-        let above = |this: &Self, next: usize| {
-            this.above.get(next).map(|&run| run.cast_signed()).ok_or(Some(Stop::Overflow))
-        };
+        let above =
+            |this: &Self, next: usize| this.above.get(next).map(|&run| run.cast_signed()).ok_or(Some(Stop::Overflow));
         let ended = |Ended| Some(Stop::Ended);
         while self.runs.at < self.width {
             if self.runs.is_full() {

@@ -57,7 +57,7 @@ fn latest(mut offsets: Vec<u64>, places: u64) -> Vec<u64> {
 /// What Pillow takes the bytes of one plane for. It knows names for bytes alone, and for numbers of 32 bits of the machine's
 /// order.
 fn in_plane(kind: Kind) -> (Kind, Option<ByteOrder>) {
-    let one = Kind { inverted: false, samples: 1, ..kind };
+    let one = Kind { inverted: false, reversed: false, samples: 1, ..kind };
     match (kind.bits, kind.number) {
         (1, _) if kind.meaning == Meaning::Gray => (one, None),
         (..=8, _) => (Kind { bits: 8, ..one }, None),
@@ -92,7 +92,7 @@ pub(super) fn decode(directory: &Directory<'_>, kind: Kind, size: (usize, usize)
             let at = offset.saturating_add(row.saturating_mul(stride));
             let from = slice(directory.bytes, at, row_bytes)
                 .ok_or_else(|| broken(format_args!("it ends before row {} of its pixels", y + row)))?;
-            let from = if kind.reversed {
+            let from = if stored.reversed {
                 flipped.clear();
                 flipped.extend(from.iter().map(|byte| byte.reverse_bits()));
                 &flipped

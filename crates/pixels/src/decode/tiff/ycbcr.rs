@@ -46,8 +46,7 @@ impl Tables {
     /// `Decode` for such as libtiff refuses.
     pub(super) fn of(directory: &Directory<'_>) -> Result<Self> {
         let [red, green, blue] = directory.reals(tag::YCBCR_COEFFICIENTS).unwrap_or([0.299, 0.587, 0.114]);
-        let levels =
-            directory.reals(tag::REFERENCE_BLACK_WHITE).unwrap_or([0.0, 255.0, 128.0, 255.0, 128.0, 255.0f32]);
+        let levels = directory.reals(tag::REFERENCE_BLACK_WHITE).unwrap_or([0.0, 255.0, 128.0, 255.0, 128.0, 255.0f32]);
         if red.is_nan() || green.is_nan() || blue.is_nan() || green == 0.0 {
             return Err(broken("its YCbCr coefficients make no sense"));
         }

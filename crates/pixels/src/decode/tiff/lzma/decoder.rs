@@ -122,8 +122,7 @@ struct Lengths {
 }
 
 impl Lengths {
-    const NEW: Self =
-        Self { choice: [EVEN; 2], low: [[EVEN; 8]; 16], middle: [[EVEN; 8]; 16], high: [EVEN; 256] };
+    const NEW: Self = Self { choice: [EVEN; 2], low: [[EVEN; 8]; 16], middle: [[EVEN; 8]; 16], high: [EVEN; 256] };
 
     fn decode(&mut self, coder: &mut Coder<'_>, place: usize) -> Option<usize> {
         if !coder.bit(&mut self.choice[0])? {
