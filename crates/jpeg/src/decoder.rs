@@ -165,6 +165,14 @@ impl<'a> Decoder<'a> {
         self.parser.xmp.take()
     }
 
+    /// How many bytes the picture's data have at the least, if none are missing: Huffman codes take a bit for each block or
+    /// lossless sample. Arithmetic coding may do with none.
+    pub fn least_bytes(&self) -> u64 {
+        let Frame { width, height, unit, .. } = *self.frame;
+        let units = width.div_ceil(unit) as u64 * height.div_ceil(unit) as u64;
+        if self.frame.is_arithmetic() { 0 } else { units / 8 }
+    }
+
     /// How many bytes of memory decoding takes, besides the rows that are handed on.
     pub fn memory(&self, scale: Scale) -> u64 {
         let bands = match &self.order {
@@ -175,7 +183,7 @@ impl<'a> Decoder<'a> {
                 return Rows::size(&self.frame, scale) + Lossless::memory(&self.frame, &self.first);
             }
         };
-        Rows::size(&self.frame, scale) + (self.frame.blocks_in_band() * bands) as u64 * 128
+        Rows::size(&self.frame, scale) + self.frame.blocks_in_band() as u64 * bands as u64 * 128
     }
 
     /// Decodes `area`, whose pixels are those at `scale`, and hands its rows to `sink` from the top, a few at a time: each
@@ -217,7 +225,8 @@ impl<'a> Decoder<'a> {
     /// Those of [`decode`](Self::decode).
     pub fn decode_whole(self, scale: Scale) -> Result<Vec<u8>> {
         let (width, height) = self.size(scale);
-        let mut pixels = memory::filled(width * height * self.channels(), 0)?;
+        let length = width.saturating_mul(height).saturating_mul(self.channels());
+        let mut pixels = memory::filled(length, 0)?;
         let mut rest = pixels.as_mut_slice();
         self.decode(scale, Area { columns: 0..width, rows: 0..height }, |rows| {
             let (now, later) = std::mem::take(&mut rest).split_at_mut(rows.len());

@@ -208,6 +208,6 @@ impl McuLayout {
     /// How many blocks the scan visits in all.
     pub(crate) fn visits(&self, frame: &Frame) -> u64 {
         let rows = self.rows.0 * (frame.bands - 1) + self.rows.1;
-        (rows * self.wide * self.blocks.len()) as u64
+        rows as u64 * self.wide as u64 * self.blocks.len() as u64
     }
 }

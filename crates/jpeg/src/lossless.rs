@@ -31,9 +31,9 @@ impl<'a> Lossless<'a> {
             return Ok(Self::OneScan(Box::new(scan)));
         }
         let rows = |index: usize| frame.bands * frame.components[index].vertical;
-        let size = |index: usize| rows(index) * row_length(frame, index);
+        let size = |index: usize| rows(index).saturating_mul(row_length(frame, index));
         let mut planes = vec![Vec::new(); frame.components.len()];
-        let mut work = Work::new(frame);
+        let mut work = Work::new(frame, parser.bytes.len());
         let mut next = Some(first);
         while let Some(header) = next {
             let mut scan = LosslessScan::new(&parser, frame, &header)?;

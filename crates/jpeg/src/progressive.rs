@@ -6,7 +6,7 @@
 use std::rc::Rc;
 
 use crate::bits::Bits;
-use crate::block::coefficient;
+use crate::block::{Extent, coefficient};
 use crate::coefficients::Coefficients;
 use crate::frame::{Place, Scan};
 use crate::huffman::{Kind, Table, extend};
@@ -185,6 +185,11 @@ impl Coding<Coefficients> for AcRefine {
             }
         }
         if band.end_of_band_run > 0 {
+            band.end_of_band_run -= 1;
+            // Most such blocks have nothing to refine, and there may be very many.
+            if k == band.start && Extent::of(block).is_dc() {
+                return Ok(());
+            }
             while k <= band.end {
                 let known = coefficient(block, k);
                 if *known != 0 {
@@ -192,7 +197,6 @@ impl Coding<Coefficients> for AcRefine {
                 }
                 k += 1;
             }
-            band.end_of_band_run -= 1;
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ impl<'a> Script<'a> {
     pub(crate) fn new(parser: Parser<'a>, frame: Rc<Frame>) -> Self {
         let quantizers = vec![None; frame.components.len()];
         let progress = frame.is_progressive().then(|| Progress::new(&frame));
-        let work = Work::new(&frame);
+        let work = Work::new(&frame, parser.bytes.len());
         Self { parser, frame, quantizers, progress, work }
     }
 
@@ -197,18 +197,24 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// What a scan costs besides its blocks: its tables.
-    const SCAN: u64 = 1024;
+    /// Data units that scans may visit, of a small picture each as often as it likes.
+    const LEAST: u64 = 1 << 24;
+    /// How often they may visit each of a large one. Encoders write about ten scans.
+    const SCANS: u64 = 20;
+    /// And what they may visit besides for each byte of the file: a scan that has as little as one bit for eight blocks
+    /// is never too much. A visit without data takes a nanosecond or two.
+    const A_BYTE: u64 = 64;
 
-    /// The blocks that scans may visit: of a small picture each many times, of a large one as often as 20 scans of all
-    /// components do. Encoders write about ten.
-    pub(crate) fn new(frame: &Frame) -> Self {
-        let blocks = (frame.blocks_in_band() * frame.bands) as u64;
-        Self { left: blocks.saturating_mul(128).min(1 << 24).max(blocks.saturating_mul(20)) + 100 * Self::SCAN }
+    /// What the scans of a file of `bytes` bytes may cost.
+    pub(crate) fn new(frame: &Frame, bytes: usize) -> Self {
+        // A sample costs less than a block, but it has a bit at least.
+        let scans = if frame.process == Process::Lossless { 2 } else { Self::SCANS };
+        let units = frame.blocks_in_band() as u64 * frame.bands as u64;
+        Self { left: (units * scans).max(Self::LEAST) + bytes as u64 * Self::A_BYTE }
     }
 
     pub(crate) fn add(&mut self, visits: u64) -> Result<()> {
-        let left = self.left.checked_sub(visits.saturating_add(Self::SCAN));
+        let left = self.left.checked_sub(visits);
         self.left = left.ok_or_else(|| Error::new(ErrorKind::TooLarge, "more scans than any picture needs"))?;
         Ok(())
     }
