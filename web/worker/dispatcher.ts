@@ -412,7 +412,7 @@ export class Dispatcher {
 function crashOfDecoder(crash: EngineCrash): EngineCrash {
   const { cause } = crash;
   if (cause.code !== "worker-crashed") return crash;
-  return new EngineCrash(new ClipVisionError("decode", `The file is broken: its decoder crashed. ${cause.message}`, { cause }));
+  return new EngineCrash(new ClipVisionError("decode", `The file is broken: its decoder crashed. ${cause.message}`, { cause: cause.cause }));
 }
 
 /** The answer for a photo that was prepared and computed. */
