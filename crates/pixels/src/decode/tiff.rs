@@ -4,8 +4,10 @@
 //! directory.rs  tags                                kind.rs       what samples are and mean
 //! raw.rs        samples that are not compressed     chunks.rs     strips and tiles of those that are
 //! codec.rs      unpacks them: lzw.rs, packbits.rs, fax.rs, lzma.rs, zstd.rs
-//! jpeg.rs       JPEG in strips and tiles            predictor.rs  differences summed up
+//! jpeg.rs       JPEG in strips and tiles            old_jpeg.rs   JPEG from before that was agreed on
+//! webp.rs       WebP in strips and tiles            predictor.rs  differences summed up
 //! unpack.rs     samples to bytes                    ycbcr.rs      YCbCr by libtiff's rules
+//! lab.rs        CIELab by Little CMS's
 //! ```
 //!
 //! Pillow reads uncompressed files by itself and leaves the others to libtiff, and the two differ: in what they make of
@@ -18,12 +20,15 @@ mod directory;
 mod fax;
 mod jpeg;
 mod kind;
+mod lab;
 mod lzma;
 mod lzw;
+mod old_jpeg;
 mod packbits;
 mod predictor;
 mod raw;
 mod unpack;
+mod webp;
 mod ycbcr;
 #[cfg(feature = "tiff-zstd")]
 mod zstd;
@@ -33,6 +38,7 @@ use self::codec::{Codec, Compression};
 use self::directory::{ByteOrder, Directory, broken, tag};
 use self::fax::Fax;
 use self::kind::{Kind, Meaning, Number, unsupported};
+use self::lab::Grid;
 use self::predictor::Predictor;
 use self::unpack::{Unpacker, unpremultiply};
 use self::ycbcr::{Subsampling, Tables, blocks_to_rgb, pixels_to_rgb};
@@ -40,7 +46,7 @@ use super::{check_memory, check_pixels, cmyk_to_rgb};
 use crate::exif::Metadata;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Header, Pixels};
+use crate::pixels::{Header, Layout, Pixels};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
@@ -54,9 +60,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let size = (usize::try_from(width).map_err(|_| too_many())?, usize::try_from(height).map_err(|_| too_many())?);
 
     let channels = kind.meaning.channels();
-    let layout = kind.meaning.layout();
+    // Pillow's alpha of Lab in planes is nothing.
+    let layout = match kind.meaning {
+        Meaning::Lab if kind.planar => Layout::Rgba,
+        meaning => meaning.layout(),
+    };
     let looked_up = match kind.meaning {
         Meaning::Palette | Meaning::PaletteAlpha => layout.channels(),
+        Meaning::Lab if kind.planar => layout.channels(),
         _ => 0,
     };
     let needed = width.saturating_mul(height).saturating_mul((channels + looked_up) as u64);
@@ -70,14 +81,22 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         }
     } else {
         let by_libtiff = directory.by_libtiff();
+        // libtiff does not believe in planes of an old-style JPEG that is in one strip.
+        let one = [tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS].iter().all(|which| by_libtiff.count(*which) == 1);
         let planar = by_libtiff.number(tag::PLANAR_CONFIGURATION) == Some(2);
+        let planar = planar && !(one && compression == Compression::OldJpeg);
         compressed(&by_libtiff, Kind { planar, ..kind }, compression, size, &mut data, &left)?;
     }
     match kind.meaning {
         Meaning::Cmyk => cmyk_to_rgb(&mut data),
         Meaning::Palette => data = colored(&directory, size, &data)?,
         Meaning::PaletteAlpha => data = colored_with_alpha(&directory, size, &data)?,
-        Meaning::Lab => return Err(unsupported("CIELab")),
+        Meaning::Lab => {
+            Grid::new().convert(&mut data);
+            if kind.planar {
+                data = without_alpha(size, &data)?;
+            }
+        }
         _ => {}
     }
     let metadata = Metadata { exif: directory.exif(), xmp: directory.data(tag::XMP).map(<[u8]>::to_vec) };
@@ -97,8 +116,16 @@ fn compressed(
     let channels = kind.meaning.channels();
     let planar = kind.planar && channels > 1;
     let planes = if planar { channels } else { 1 };
-    let chunks = Chunks::of(directory, size, planes, limits)?;
-    if compression == Compression::Jpeg {
+    let chunks = Chunks::of(directory, size, planes, limits);
+    if compression == Compression::OldJpeg {
+        // Its strips may be missing: then all of it is elsewhere.
+        old_jpeg::decode(directory, kind, size, chunks.ok(), data, limits)?;
+        return old_jpeg::to_rgb(directory, kind, data);
+    }
+    let chunks = chunks?;
+    if compression == Compression::WebP {
+        webp::decode(directory, kind, size, chunks, data, limits)?;
+    } else if compression == Compression::Jpeg {
         jpeg::decode(directory, kind, size, chunks, data, limits)?;
         if kind.meaning == Meaning::YCbCr && planar {
             planes_to_rgb(directory, data)?;
@@ -288,6 +315,13 @@ fn colored_with_alpha(directory: &Directory<'_>, size: (usize, usize), data: &[u
         let [red, green, blue] = colors[usize::from(number)];
         [red, green, blue, alpha]
     }));
+    Ok(out)
+}
+
+/// RGB with an alpha of 0.
+fn without_alpha(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
+    let mut out = memory::reserved(size.0, size.1, 4)?;
+    out.extend(data.as_chunks::<3>().0.iter().flat_map(|&[red, green, blue]| [red, green, blue, 0]));
     Ok(out)
 }
 
