@@ -83,8 +83,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         let by_libtiff = directory.by_libtiff();
         // libtiff does not believe in planes of an old-style JPEG that is in one strip.
         let one = [tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS].iter().all(|which| by_libtiff.count(*which) == 1);
-        let planar = by_libtiff.number(tag::PLANAR_CONFIGURATION) == Some(2);
-        let planar = planar && !(one && compression == Compression::OldJpeg);
+        let planar = by_libtiff.is_planar() && !(one && compression == Compression::OldJpeg);
         compressed(&by_libtiff, Kind { planar, ..kind }, compression, size, &mut data, &left)?;
     }
     match kind.meaning {
@@ -146,7 +145,7 @@ fn compressed(
 fn finish_planes(directory: &Directory<'_>, kind: Kind, data: &mut [u8]) {
     match kind.meaning {
         Meaning::Rgba | Meaning::Premultiplied => {
-            if !matches!(directory.number(tag::EXTRA_SAMPLES), Some(2 | 999)) {
+            if !matches!(directory.number_at(tag::EXTRA_SAMPLES, 0), Some(2 | 999)) {
                 unpremultiply(data);
             }
         }
@@ -180,7 +179,8 @@ impl<'a> Unpacking<'a> {
         limits: &Limits,
     ) -> Result<Self> {
         let value = directory.number(tag::PREDICTOR).filter(|_| compression.has_predictor()).unwrap_or(1);
-        let predictor = Predictor::of(value, kind)?;
+        let is_float = directory.number_at(tag::SAMPLE_FORMAT, 0) == Some(3);
+        let predictor = Predictor::of(value, kind.bits, is_float)?;
         let more = match compression {
             Compression::Fax(_) => Fax::memory(chunks.width),
             #[cfg(feature = "tiff-zstd")]
@@ -193,10 +193,20 @@ impl<'a> Unpacking<'a> {
         Ok(Self { codec, compression, predictor, kind, order: directory.order, chunks, buffer, row_bytes })
     }
 
-    /// The first `length` bytes of chunk `index`. Where they are not all there, what there is, if `forgiving`.
-    fn chunk(&mut self, index: usize, length: usize, forgiving: bool) -> Result<&[u8]> {
-        let (start, part) = self.chunks.part(index, self.buffer.len())?;
+    /// The first `length` bytes of chunk `index`. Of YCbCr, which libtiff converts, those that there are.
+    fn chunk(&mut self, index: usize, length: usize) -> Result<&[u8]> {
+        let is_converted = self.kind.meaning == Meaning::YCbCr;
+        // Of these libtiff does not notice at all when they are not in the file.
+        let is_minor = index >= self.chunks.count || self.chunks.tiled && index % self.chunks.columns > 0;
+        let found = self.chunks.part(index, self.buffer.len());
         let out = &mut self.buffer[..length];
+        let (start, part) = match found {
+            Err(_) if is_converted && is_minor => {
+                out.fill(0);
+                return Ok(&self.buffer);
+            }
+            part => part?,
+        };
         let unpacked = self.codec.unpack(part, start, self.kind.reversed, out);
         self.chunks.charge(unpacked.read + self.compression.least_work(), length)?;
         let samples = if self.kind.planar { 1 } else { self.kind.samples };
@@ -204,7 +214,7 @@ impl<'a> Unpacking<'a> {
             .result
             .and_then(|()| self.predictor.undo(out, self.row_bytes, (self.kind.bits, samples), self.order));
         // Of a tile, libtiff takes what fax data there are.
-        if !forgiving && !(self.chunks.tiled && matches!(self.compression, Compression::Fax(_))) {
+        if !is_converted && !(self.chunks.tiled && matches!(self.compression, Compression::Fax(_))) {
             result?;
         }
         Ok(&self.buffer)
@@ -237,7 +247,7 @@ fn unpacked(
         let chunks = &unpacking.chunks;
         let (plane, place) = (index / chunks.count, chunks.place(index % chunks.count, size));
         let rows = if chunks.tiled { chunks.height } else { place.rows };
-        let bytes = unpacking.chunk(index, rows * row_bytes, false)?;
+        let bytes = unpacking.chunk(index, rows * row_bytes)?;
         let to = data.chunks_exact_mut(size.0 * channels).skip(place.y).take(place.rows);
         for (to, from) in to.zip(bytes.chunks_exact(row_bytes)) {
             let to = &mut to[place.x * channels..(place.x + place.columns) * channels];
@@ -284,7 +294,7 @@ fn ycbcr(
             subsampling.size(stored, place.rows).min(place.rows.next_multiple_of(down) * row_bytes)
         };
         unpacking.buffer.fill(0);
-        let blocks = unpacking.chunk(index, length, true)?;
+        let blocks = unpacking.chunk(index, length)?;
         blocks_to_rgb(&tables, subsampling, (blocks, stored), &place, (data, size.0));
     }
     Ok(())
@@ -327,14 +337,11 @@ fn without_alpha(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
 
 /// The file's colours: all reds, all greens, all blues, of 16 bits. Numbers beyond are black.
 fn palette(directory: &Directory<'_>) -> Result<[[u8; 3]; 256]> {
-    let levels = directory.numbers(tag::COLOR_MAP, 3 * 256 + 3);
-    let count = levels.len() / 3;
-    if count > 256 {
-        return Err(broken("its palette has over 256 colours"));
+    let count = directory.count(tag::COLOR_MAP) / 3;
+    if count == 0 || count > 256 {
+        return Err(broken(format_args!("a palette of {count} colours")));
     }
-    if levels.is_empty() {
-        return Err(broken("it has no palette"));
-    }
+    let levels = directory.numbers(tag::COLOR_MAP, 3 * count);
     let level = |channel: usize, number: usize| {
         let level = levels.get(channel * count + number).filter(|_| number < count);
         level.map_or(0, |level| (level >> 8) as u8)

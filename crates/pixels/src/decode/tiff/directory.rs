@@ -274,9 +274,9 @@ impl<'a> Directory<'a> {
         self.entry(tag)?.number(index, self.order)
     }
 
-    /// A tag's first value.
+    /// A tag's first value. libtiff takes none of several.
     pub(super) fn number(&self, tag: u16) -> Option<u64> {
-        self.number_at(tag, 0)
+        if self.by_libtiff && self.count(tag) != 1 { None } else { self.number_at(tag, 0) }
     }
 
     /// All of a tag's values, up to `most`, and up to the first that is no such number.
@@ -315,9 +315,19 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// A tag's bytes as they are stored.
+    /// A tag's bytes as they are stored, if they are all there.
     pub(super) fn data(&self, tag: u16) -> Option<&'a [u8]> {
-        self.entry(tag).map(|entry| entry.data)
+        let whole = |entry: &&Entry<'_>| {
+            unit(entry.kind).is_some_and(|width| entry.count.saturating_mul(width as u64) == entry.data.len() as u64)
+        };
+        self.entry(tag).filter(whole).map(|entry| entry.data)
+    }
+
+    /// Does each channel have a plane of its own? Pillow does not go by a BYTE.
+    pub(super) fn is_planar(&self) -> bool {
+        let entry = self.entry(tag::PLANAR_CONFIGURATION);
+        entry.is_some_and(|entry| entry.kind != kind::BYTE || self.by_libtiff)
+            && self.number(tag::PLANAR_CONFIGURATION) == Some(2)
     }
 
     /// The tag that says which side is up, as EXIF data of its own that has nothing else; for whoever decides what it means.

@@ -80,12 +80,12 @@ pub(super) fn decode(
     limits: &Limits,
 ) -> Result<()> {
     let channels = kind.meaning.channels();
-    if kind.planar && channels > 1 || chunks.as_ref().is_some_and(|chunks| chunks.tiled) {
-        return Err(unsupported("old-style JPEG in planes or tiles"));
+    if kind.planar && channels > 1 || chunks.as_ref().is_some_and(|chunks| chunks.columns > 1) {
+        return Err(unsupported("old-style JPEG in planes, or in tiles side by side"));
     }
-    let rows = chunks.as_ref().map_or(size.1, |chunks| chunks.height);
+    let (width, rows) = chunks.as_ref().map_or(size, |chunks| (chunks.width, chunks.height));
     let bytes = directory.bytes;
-    let file = joined(directory, chunks.as_ref(), kind, size, rows)
+    let file = joined(directory, chunks.as_ref(), kind, (width, size.1), rows)
         .ok_or_else(|| broken("its JPEG's headers make no sense"))?;
     super::super::check_memory(size, file.len() as u64, limits)?;
     if file.len() > bytes.len().saturating_mul(2).saturating_add(4096) {
@@ -97,7 +97,7 @@ pub(super) fn decode(
     let known = decoder.sampling().take(1).all(|(h, v)| matches!(h, 1 | 2 | 4) && matches!(v, 1 | 2 | 4));
     let decoder = decoder.with_colors(if plain && known { Colors::Repeated } else { Colors::Stored });
     let found = decoder.size(Scale::Full);
-    if found.0 != size.0 || found.1 < size.1 || decoder.components() != channels {
+    if found.0 != width || found.1 < size.1 || decoder.components() != channels {
         return Err(broken(format_args!("a JPEG of {}x{} pixels in it", found.0, found.1)));
     }
     super::super::check_memory(found, decoder.memory(Scale::Full).saturating_add(file.len() as u64), limits)?;
