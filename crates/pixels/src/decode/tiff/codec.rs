@@ -78,7 +78,7 @@ pub(super) enum Codec {
     PackBits,
     Lzma,
     #[cfg(feature = "tiff-zstd")]
-    Zstd(super::zstd::Zstd),
+    Zstd(Box<super::zstd::Zstd>),
 }
 
 /// What was read, and what was wrong.
@@ -106,7 +106,7 @@ impl Codec {
             Compression::PackBits => Self::PackBits,
             Compression::Lzma => Self::Lzma,
             #[cfg(feature = "tiff-zstd")]
-            Compression::Zstd => Self::Zstd(super::zstd::Zstd::new()),
+            Compression::Zstd => Self::Zstd(Box::new(super::zstd::Zstd::new())),
             other => return Err(unsupported(format_args!("{other:?} compression"))),
         })
     }
