@@ -30,7 +30,6 @@ mod raw;
 mod unpack;
 mod webp;
 mod ycbcr;
-#[cfg(feature = "tiff-zstd")]
 mod zstd;
 
 use self::chunks::Chunks;
@@ -180,9 +179,8 @@ impl<'a> Unpacking<'a> {
         let predictor = Predictor::of(value, kind.bits, is_float)?;
         let more = match compression {
             Compression::Fax(_) => Fax::memory(chunks.width),
-            #[cfg(feature = "tiff-zstd")]
-            Compression::Zstd => zstd::MOST_MEMORY.min(length as u64 * 2),
-            _ => 1 << 16,
+            // Tables, and a block's literals.
+            _ => 1 << 18,
         };
         check_memory((chunks.width, chunks.height), (length as u64).saturating_add(more), limits)?;
         chunks.check_cost(chunks.count, compression.least_work(), length)?;
