@@ -168,7 +168,7 @@ def kinds():
         if key[0] == b"II" or wide:
             compression = 8 if index % 4 >= 2 else 1
             yield f"kind-{name_of(key)}.tif", by_key(key, compression), f"kind {key}, compression {compression}"
-    chosen = [key for key in TiffImagePlugin.OPEN_INFO if len(key[4]) > 1 and key[0] == b"II"]
+    chosen = [key for key in TiffImagePlugin.OPEN_INFO if 1 < len(key[4]) < 5 and key[0] == b"II"]
     for index, key in enumerate(chosen):
         compression = 8 if index % 3 else 1
         data = by_key(key, compression, planar=2)
@@ -266,7 +266,7 @@ def compressions():
     """Compressions, predictors, and data that are cut or go on too long."""
     for name, number, pack in (
         ("lzw", 5, lzw),
-        ("old-lzw", 5, lambda data: old_lzw(data)),
+        ("old-lzw", 5, old_lzw),
         ("packbits", 32773, packbits),
         ("deflate", 8, zlib.compress),
         ("deflate-old", 32946, zlib.compress),
@@ -274,6 +274,8 @@ def compressions():
         packed_whole = pack(whole())
         found = RGB | {259: (SHORT, [number])}
         yield f"{name}.tif", tiff(found, [packed_whole]), name
+        if name == "deflate-old":
+            continue
         yield f"{name}-end.tif", tiff(found, [packed_whole[:-3]]), f"{name} without its last bytes"
         yield f"{name}-cut.tif", tiff(found, [packed_whole[:-40]]), f"{name}, cut"
         yield f"{name}-more.tif", tiff(found, [pack(whole() + bytes(99))]), f"{name} of more than there is space for"
@@ -398,10 +400,51 @@ def jpegs():
     yield "jpeg-planes.tif", tiff(found, planes), "JPEG in planes"
 
 
+def old_jpegs():
+    """Old-style JPEG: in one stream, with its headers apart from the strips, and with its tables in tags."""
+    image = Image.fromarray(np.repeat(np.repeat(pixels(3, 8), 4, 0), 4, 1))
+    found = without(tags(6, 8, 3, compression=6), 278)
+    found |= {256: (SHORT, [image.width]), 257: (SHORT, [image.height]), 278: (SHORT, [image.height])}
+    for subsampling, blocks in ((0, [1, 1]), (2, [2, 2])):
+        buffer = io.BytesIO()
+        image.save(buffer, "JPEG", quality=60, subsampling=subsampling)
+        data = buffer.getvalue()
+        found[530] = (SHORT, blocks)
+        name = "old-jpeg-444" if subsampling == 0 else "old-jpeg-420"
+        stream = {513: (LONG, [8]), 514: (LONG, [len(data)])}
+        yield f"{name}.tif", tiff(found | stream, [data]), f"old-style JPEG, one stream, {blocks}"
+        scan = data.index(b"\xff\xda")
+        scan += 2 + int.from_bytes(data[scan + 2 : scan + 4], "big")
+        headers = {273: (LONG, [8 + scan]), 279: (LONG, [len(data) - scan]), 513: (LONG, [8]), 514: (LONG, [scan])}
+        yield f"{name}-headers.tif", tiff(found | headers, [data]), f"old-style JPEG, headers apart, {blocks}"
+        yield f"{name}-tables.tif", tables_apart(found, data, scan), f"old-style JPEG, tables in tags, {blocks}"
+
+
+def tables_apart(found, data, scan):
+    """Tables of a JPEG in tags, and its scan from byte `scan` on in a strip."""
+    places, chunk, at = {519: [], 520: [], 521: []}, b"", 2
+    while data[at + 1] != 0xDA:
+        content = data[at + 4 : at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")]
+        kind = {0xDB: 519, 0xC4: 521 if content[0] >> 4 else 520}.get(data[at + 1])
+        if kind:
+            places[kind].append(8 + len(chunk))
+            chunk += content[1:]
+        at += 4 + len(content)
+    tables = {tag: (LONG, [*offsets, offsets[-1]]) for tag, offsets in places.items()}
+    strips = {273: (LONG, [8 + len(chunk)]), 279: (LONG, [len(data) - scan])}
+    return tiff(found | tables | strips, [chunk + data[scan:]])
+
+
 def written():
     """What Pillow itself writes, where there is no writer here."""
     rgb = Image.fromarray(pixels(3, 8))
-    for mode, compression in (("RGB", "zstd"), ("LA", "zstd"), ("RGB", "lzma"), ("L", "lzma"), ("I;16", "lzma")):
+    for mode, compression in (
+        ("RGB", "zstd"),
+        ("LA", "zstd"),
+        ("RGB", "lzma"),
+        ("L", "lzma"),
+        ("I;16", "lzma"),
+    ):
         image = Image.fromarray(pixels(1, 16)[:, :, 0].astype("u2")) if mode == "I;16" else rgb.convert(mode)
         buffer = io.BytesIO()
         image.save(buffer, "TIFF", compression=compression)
@@ -417,4 +460,5 @@ def files():
     yield from ycbcr()
     yield from fax()
     yield from jpegs()
+    yield from old_jpegs()
     yield from written()

@@ -50,7 +50,8 @@ use crate::{Error, ErrorKind, Result};
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let directory = Directory::of(bytes)?;
-    let compression = Compression::of(&directory)?;
+    let by_libtiff = directory.by_libtiff();
+    let compression = Compression::of(&directory, &by_libtiff)?;
     let kind = Kind::of(&directory, compression == Compression::OldJpeg)?;
     let dimension = |which| directory.number(which).ok_or_else(|| broken("its width or height is missing"));
     let (width, height) = (dimension(tag::IMAGE_WIDTH)?, dimension(tag::IMAGE_LENGTH)?);
@@ -79,7 +80,6 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
             pillow_ycbcr_to_rgb(&mut data);
         }
     } else {
-        let by_libtiff = directory.by_libtiff();
         // libtiff does not believe in planes of an old-style JPEG that is in one strip.
         let one = [tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS].iter().all(|which| by_libtiff.count(*which) == 1);
         let planar = by_libtiff.is_planar() && !(one && compression == Compression::OldJpeg);
@@ -335,7 +335,7 @@ fn without_alpha(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
 /// The file's colours: all reds, all greens, all blues, of 16 bits. Numbers beyond are black.
 fn palette(directory: &Directory<'_>) -> Result<[[u8; 3]; 256]> {
     let count = directory.count(tag::COLOR_MAP) / 3;
-    if count == 0 || count > 256 {
+    if !directory.has(tag::COLOR_MAP) || count > 256 {
         return Err(broken(format_args!("a palette of {count} colours")));
     }
     let levels = directory.numbers(tag::COLOR_MAP, 3 * count);

@@ -29,8 +29,9 @@ impl Compression {
     ///
     /// # Errors
     /// `UnsupportedFormat` for one that is not read.
-    pub(super) fn of(directory: &Directory<'_>) -> Result<Self> {
-        let two_dimensional = directory.number(tag::T4_OPTIONS).is_some_and(|options| options & 1 == 1);
+    pub(super) fn of(directory: &Directory<'_>, by_libtiff: &Directory<'_>) -> Result<Self> {
+        let options = by_libtiff.number(tag::T4_OPTIONS).and_then(|options| u32::try_from(options).ok());
+        let two_dimensional = options.is_some_and(|options| options & 1 == 1);
         let name = match directory.number(tag::COMPRESSION).unwrap_or(1) {
             1 => return Ok(Self::None),
             2 => return Ok(Self::Fax(Coding::Bytes)),
