@@ -172,6 +172,11 @@ impl Pixels {
         self.header
     }
 
+    /// All rows' bytes, one row after the other.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.data
+    }
+
     /// The rows of `area`, which must lie in the picture.
     pub(crate) fn rows(&self, area: &Area) -> Rows<'_> {
         let channels = self.header.layout.channels();
@@ -192,17 +197,6 @@ impl Pixels {
         let mut data = memory::reserved(width, height, 3)?;
         data.extend(self.data.iter().flat_map(|&number| colors[usize::from(number)]));
         Self::new(Header { layout: Layout::Rgb, ..self.header }, data)
-    }
-
-    /// Replaces every red, green and blue value by what its table says; of RGB and RGBA pixels only.
-    pub(crate) fn map_rgb(&mut self, tables: [[u8; 256]; 3]) {
-        if matches!(self.header.layout, Layout::Rgb | Layout::Rgba) {
-            for pixel in self.data.chunks_exact_mut(self.header.layout.channels()) {
-                for (value, table) in pixel.iter_mut().zip(&tables) {
-                    *value = table[usize::from(*value)];
-                }
-            }
-        }
     }
 }
 
