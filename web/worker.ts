@@ -6,6 +6,7 @@
 
 import { toWireError } from "./shared/errors.js";
 import { VERSION, type Request, type Response } from "./shared/protocol.js";
+import { sleep } from "./shared/retry.js";
 import { openStore, withLock } from "./shared/store.js";
 import { workerScope } from "./shared/worker_scope.js";
 import { builds } from "./wasm/index.js";
@@ -13,7 +14,6 @@ import { Dispatcher } from "./worker/dispatcher.js";
 import { startEngine } from "./worker/engine.js";
 import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "./worker/flavour.js";
 import { decodeInBrowser, readPixels } from "./worker/pixels.js";
-import { sleep } from "./worker/retry.js";
 import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
 import { createTokenizer } from "./worker/tokenizer.js";
 

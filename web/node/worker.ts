@@ -3,10 +3,10 @@
 import { parentPort } from "node:worker_threads";
 import { invalid, toWireError } from "../shared/errors.js";
 import { VERSION, type Response, type ServiceRequest } from "../shared/protocol.js";
+import { sleep } from "../shared/retry.js";
 import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
 import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "../worker/flavour.js";
-import { sleep } from "../worker/retry.js";
 import { createTokenizer } from "../worker/tokenizer.js";
 import { fetchWithFiles } from "./files.js";
 

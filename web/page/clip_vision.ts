@@ -1,7 +1,7 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
-import { nameOf, openFile, readAll } from "../shared/files.js";
+import { nameOf } from "../shared/files.js";
 import { sha256Hex } from "../shared/integrity.js";
 import { platform } from "../shared/platform.js";
 import type {
@@ -17,6 +17,8 @@ import type {
   WireOpacity,
   WirePhoto,
 } from "../shared/protocol.js";
+import { readPhoto } from "../shared/remote_file.js";
+import { sleep } from "../shared/retry.js";
 import { given, optionUrl, tagOf } from "../shared/values.js";
 import { untilAborted } from "../shared/waiting.js";
 import type { WorkerLike } from "../shared/worker_like.js";
@@ -227,10 +229,7 @@ export class ClipVision {
   /** Reads an address on the page, with the application's function; nothing if it has none. */
   #reader(signal = new AbortController().signal): ((url: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined {
     const { fetch, maxBytes } = this.#reading;
-    return fetch && (async (url) => {
-      const file = await openFile({ url }, fetch, signal);
-      return file ? readAll(file, maxBytes) : new Uint8Array();
-    });
+    return fetch && ((url) => readPhoto(url, { fetch, sleep, origin: location.origin }, signal, maxBytes));
   }
 
   /** Runs a call, alone of its kind if that is wanted. */

@@ -7,9 +7,9 @@ import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type
 import { isCoded, messageOf } from "../shared/errors.js";
 import type { Validators } from "../shared/files.js";
 import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
+import { changed, RemoteFile, type Network } from "../shared/remote_file.js";
 import type { Store } from "../shared/store.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
-import { changed, RemoteFile, type Network } from "./sources.js";
 
 /** What the cache needs of the world. */
 export interface CacheHost extends Network {

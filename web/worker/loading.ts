@@ -11,10 +11,11 @@ import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { HttpError, nameOf, shortUrl, type Validators } from "../shared/files.js";
 import { checkSha256 } from "../shared/integrity.js";
 import type { LoadProgress, WireFile, WireLoad } from "../shared/protocol.js";
-import { given, joined } from "../shared/values.js";
+import { FileChanged, RemoteFile } from "../shared/remote_file.js";
+import { BlobSource, readAll, type Sink, type Source } from "../shared/sources.js";
+import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
 import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
-import { BlobSource, FileChanged, RemoteFile, type Source, type Taker } from "./sources.js";
 import type { TokenizerFiles } from "./texts.js";
 
 /** Tells a caller how far files have come. */
@@ -146,32 +147,23 @@ export class ModelLoading {
 
   /** A small file, whole; `undefined` if it is optional and not there. */
   async #small(file: WireFile, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const pieces: Uint8Array[] = [];
-    let [loaded, total] = [0, Infinity];
-    const taker: Taker = {
-      wanted: () => (loaded < total ? [loaded, Infinity] : undefined),
-      take: (_, piece) => void (pieces.push(piece.slice()), (loaded += piece.byteLength)),
-      size: (bytes) => void (total = bytes),
-    };
     let source: Source;
+    let bytes: Uint8Array;
     for (let restarts = 0; ; restarts += 1) {
       source = this.#source(file, { whole: true });
       try {
-        await source.read(taker, signal);
+        bytes = await readAll(source, signal);
         break;
       } catch (error) {
         if ("optional" in file && file.optional && isMissing(error)) return undefined;
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
-        [loaded, total] = [0, Infinity];
-        pieces.length = 0;
       }
     }
-    const bytes = joined(pieces, (length) => new Uint8Array(length));
     const hash = this.#load.integrity && this.#hash(await this.#engine(), source.name);
     hash?.update(bytes);
     hash?.check();
     this.#note(file, source);
-    report({ stage: "config", file: source.name, loaded, total: loaded });
+    report({ stage: "config", file: source.name, loaded: bytes.byteLength, total: bytes.byteLength });
     return bytes;
   }
 
@@ -268,7 +260,7 @@ export class ModelLoading {
       report({ stage: "weights", file: source.name, loaded, ...(known && { total: loaded + left }) }, always);
     };
     const wanted = () => guarded(engine, () => loader.wanted()) as [number, number] | undefined;
-    const taker: Taker = {
+    const sink: Sink = {
       wanted: hash ? () => (loaded < total ? [loaded, Infinity] : undefined) : wanted,
       take: (offset, piece) => {
         guarded(engine, () => loader.push(offset, piece));
@@ -284,7 +276,7 @@ export class ModelLoading {
     };
     tell();
     try {
-      await source.read(taker, signal);
+      await source.read(sink, signal);
       hash?.check();
       if (wanted()) throw new ClipVisionError("weights", `the file is cut short: it has ${total} bytes`);
     } catch (error) {

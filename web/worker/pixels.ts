@@ -20,7 +20,7 @@ export interface BrowserPixels {
 }
 
 /** Those of a file, and the size that it has itself. */
-export interface BrowserPicture extends BrowserPixels {
+export interface BrowserFile extends BrowserPixels {
   width: number;
   height: number;
 }
@@ -176,7 +176,7 @@ function differenceOf(pixels: Uint8ClampedArray, drawn: Uint8ClampedArray): numb
  * @param edge a picture whose shorter edge is longer comes smaller: see {@link readPixels}
  * @returns the pixels and the file's own width and height; `undefined` if the browser does not know the format either
  */
-export async function decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserPicture | undefined> {
+export async function decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserFile | undefined> {
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }), AS_STORED);
