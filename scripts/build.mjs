@@ -26,12 +26,12 @@ const PROFILE = quick ? "quick" : "wasm";
  * A function stays one by itself, unless it is small: a browser compiles a function as a whole once it is often called, which
  * takes it a tenth of a second for the largest, on a processor that the model's first pictures need.
  */
-export const OPTIMISE = [quick ? "-O1" : "-O3", "--one-caller-inline-max-function-size=100"];
+export const OPTIMIZE = [quick ? "-O1" : "-O3", "--one-caller-inline-max-function-size=100"];
 
 const nodeModule = (file, ...args) => run(process.execPath, [inRoot("node_modules", ...file.split("/")), ...args]);
 export const tsc = (...args) => nodeModule("typescript/bin/tsc", ...args);
 const wasmOpt = (file, features) =>
-  nodeModule("binaryen/bin/wasm-opt", file, "-o", file, ...OPTIMISE, ...RUST_BASELINE, ...features);
+  nodeModule("binaryen/bin/wasm-opt", file, "-o", file, ...OPTIMIZE, ...RUST_BASELINE, ...features);
 
 const sized = (bytes) => {
   const kB = (n) => `${(n / 1000).toFixed(0)} kB`;
@@ -56,7 +56,7 @@ const glueOf = ({ outDir }) => [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`]
 
 function planOf(flavour) {
   const { files, compiler } = rustInputs("crates", "src");
-  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, OPTIMISE, compiler, lockedVersion("wasm-bindgen")];
+  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, OPTIMIZE, compiler, lockedVersion("wasm-bindgen")];
   return { files: [...files, inRoot("package-lock.json")], how, outputs: glueOf(flavour) };
 }
 
@@ -71,13 +71,13 @@ async function buildFlavour(flavour) {
     // Many changes to the sources (comments, tests, native code) leave the compiled file as it was.
     const compiled = path.join(flavour.targetDir, "wasm32-unknown-unknown", PROFILE, `${NAME}_wasm.wasm`);
     const rest = { what: `Binding ${flavour.name}`, why: "wasm-bindgen, then wasm-opt", files: [compiled], how: plan.how, outputs: plan.outputs };
-    await once(`${stamp}-bound`, rest, () => bindAndOptimise(compiled, flavour));
+    await once(`${stamp}-bound`, rest, () => bindAndOptimize(compiled, flavour));
     return `${flavour.name}: ${sized(readFileSync(path.join(flavour.outDir, `${NAME}_bg.wasm`)))}`;
   });
 }
 
 /** What cargo compiled -> a flavour's `outDir`, in one move from a folder beside it, so that nobody ever sees half of it. */
-export async function bindAndOptimise(compiled, { outDir, wasmOpt: features }, name = NAME) {
+export async function bindAndOptimize(compiled, { outDir, wasmOpt: features }, name = NAME) {
   const fresh = `${outDir}.new`;
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { recursive: true });
@@ -165,7 +165,7 @@ const SEARCH_ENV = {
 async function buildSearch() {
   const [js, dts] = ["search.js", "search.d.ts"].map((file) => path.join(dist, "wasm", file));
   const { files, compiler } = rustInputs("crates/search", "crates/simd");
-  const how = [SEARCH_ARGS, SEARCH_ENV, OPTIMISE, compiler];
+  const how = [SEARCH_ARGS, SEARCH_ENV, OPTIMIZE, compiler];
   const plan = { files: [...files, inRoot("package-lock.json")], how, outputs: [js, dts] };
   await once("search", { ...plan, what: "Building the search module", why: "what finds embeddings, without the model" }, async () => {
     await run("cargo", SEARCH_ARGS, { env: SEARCH_ENV });

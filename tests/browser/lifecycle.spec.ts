@@ -53,7 +53,7 @@ test("calls that overlap are answered each with its own", async ({ page }) => {
   const embeddings = await page.evaluate(
     async ({ model, files }) => {
       const clip = await clipVision.ClipVision.load(model);
-      // Some arrive late, some are no pictures at all.
+      // Some arrive late, some are not photos at all.
       const calls = files.flatMap((file, index) => [
         clip.embed(`${index % 2 ? "/slow" : ""}/golden/images/${file}`).then((embedding) => Array.from(embedding)),
         clip.embed("/golden/broken/not-an-image.jpg").catch(({ code }) => code as string),

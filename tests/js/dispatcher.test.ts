@@ -143,7 +143,7 @@ describe("photos", () => {
     expect(transferred[posted.indexOf(answer)]).toEqual([embedding.buffer]);
   });
 
-  it("come as addresses, Blobs, pixels and pictures of the browser's", async () => {
+  it("come as addresses, Blobs, pixels and bitmaps", async () => {
     const { call } = await loaded({ "https://photos.test/cat.jpg": { body: "cat" } });
     let closed = 0;
     const bitmap = { close: () => (closed += 1) } as unknown as ImageBitmap;

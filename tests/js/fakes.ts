@@ -229,7 +229,7 @@ export class FakeEngine implements Engine {
   readonly ModelLoader: Engine["ModelLoader"];
 
   constructor() {
-    const engine = this; // eslint-disable-line @typescript-eslint/no-this-alias
+    const engine = this;
     this.ModelLoader = class extends FakeLoader {
       constructor(options: EngineLoaderOptions) {
         super();

@@ -76,11 +76,11 @@ test("photos wait for a model and are embedded in order, one at a time", async (
 test("one bad photo says so and spoils nothing", async () => {
   const engine = await load();
   session.add([file("a.txt"), file("b")]);
-  engine.calls[0]?.fail(new ClipVisionError("unsupported-format", "no picture"));
+  engine.calls[0]?.fail(new ClipVisionError("unsupported-format", "not a photo"));
   await settle();
   expect(session.photos[0]?.state).toMatchObject({
     kind: "failed",
-    complaint: { sentence: expect.stringMatching(/not a picture/), detail: "no picture" },
+    complaint: { sentence: expect.stringMatching(/not a photo/), detail: "not a photo" },
   });
   engine.calls[1]?.answer(1);
   await settle();

@@ -28,7 +28,7 @@ const dispatcher = new Dispatcher({
     lock: (_name, _signal, work) => work(),
   },
   readPixels: () => {
-    throw invalid("Node has no pictures of a browser's");
+    throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
   },
   decodeInBrowser: () => Promise.resolve(undefined),
   createTokenizer,

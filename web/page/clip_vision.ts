@@ -25,11 +25,14 @@ import type { WorkerLike } from "../shared/worker_like.js";
 import { startWorker } from "../start_worker.js";
 import { Client, type CallListeners } from "./client.js";
 import { decodingOf, withDecoding } from "./decoding.js";
-import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
+import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
+
+/** A larger number of threads is taken for a mistake. */
+const MOST_THREADS = 64;
 
 /** How the page reads an address: with the application's own function, and at most so many bytes. */
 interface Reading {
@@ -80,17 +83,17 @@ export class ClipVision {
     const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
     signal?.throwIfAborted();
     if (!platform() && typeof Worker !== "function") {
-      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
+      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser, or in Node");
     }
     for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
-      throw invalid(`${name} can't be ${String(most)}`);
+      throw invalid(`${name} must be a finite number from 1, not ${String(most)}`);
     }
     if (startTimeout !== undefined && !(startTimeout > 0)) {
-      throw invalid(`startTimeout can't be ${String(startTimeout)}`);
+      throw invalid(`startTimeout must be a number of milliseconds above 0, not ${String(startTimeout)}`);
     }
-    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-      throw invalid(`threads can't be ${String(threads)}`);
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
+      throw invalid(`threads must be a whole number from 1 to ${MOST_THREADS}, not ${String(threads)}`);
     }
     const files = resolveModel(model, options);
     const name = modelName(model);
@@ -110,7 +113,7 @@ export class ClipVision {
         fetchOnPage: fetch !== undefined,
       },
       ...given(options, "fetch", "startTimeout"),
-      onWarning: options.onWarning ?? sayWhatSpoils,
+      onWarning: options.onWarning ?? logSpoilingWarnings,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
     return new ClipVision(client, decoding, { fetch, maxBytes }, name, await client.start(signal, onProgress));
@@ -141,7 +144,7 @@ export class ClipVision {
    * @throws the signal's reason, or {@link ClipVisionError} `closed`
    */
   embedMany(photos: PhotoSources, options: EmbedManyOptions = {}): AsyncGenerator<ManyResult, void> {
-    return embedMany(photos, options, (workers) => this.#crew(workers), this.#client.closed);
+    return embedMany(photos, options, (count) => this.#startWorkers(count), this.#client.closed);
   }
 
   /**
@@ -153,7 +156,7 @@ export class ClipVision {
    */
   async embedText(text: string, options: TextOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted();
-    if (typeof text !== "string") throw invalid(`A text can't be ${tagOf(text)}`);
+    if (typeof text !== "string") throw invalid(`A text must be a string, not ${tagOf(text)}`);
     return this.#run("embedText", options, (listeners) => this.#client.call("embedText", text, [], listeners));
   }
 
@@ -170,7 +173,7 @@ export class ClipVision {
   }
 
   /**
-   * What the model sees of a photo: resized, cropped and normalised, channel by channel.
+   * What the model sees of a photo: resized, cropped and normalized, channel by channel.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does
    */
@@ -187,20 +190,20 @@ export class ClipVision {
   }
 
   /** This model's worker, and others, which join in once they have loaded it; one that can't is done without. */
-  #crew(workers: number): Crew {
-    const lane =
-      (client: Client): Lane =>
+  #startWorkers(count: number): Workers {
+    const embedder =
+      (client: Client): Embedder =>
       async (photo, options) =>
         (await this.#callWithPhoto("embedOneOfMany", photo, options, (packed) => packed, client)).embedding;
-    const lanes = [lane(this.#client)];
-    const others = Array.from({ length: this.info.threads > 1 ? 0 : workers - 1 }, () => this.#client.another());
+    const embedders = [embedder(this.#client)];
+    const others = Array.from({ length: this.info.threads > 1 ? 0 : count - 1 }, () => this.#client.another());
     for (const other of others) {
       other.start().then(
-        () => lanes.push(lane(other)),
+        () => embedders.push(embedder(other)),
         () => undefined,
       );
     }
-    return { lanes, batch: this.#batch, close: () => others.forEach((other) => other.close()) };
+    return { embedders, batch: this.#batch, close: () => others.forEach((other) => other.close()) };
   }
 
   async #callWithPhoto<Name extends "embed" | "embedOneOfMany" | "tensor" | "classify">(
@@ -246,23 +249,23 @@ export class ClipVision {
 /** Labels as the texts that they stand for. */
 function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): string[] {
   if (typeof template !== "string" || !template.includes("{}")) {
-    throw new ClipVisionError("invalid-argument", `The template has no {} for the label: ${String(template)}`);
+    throw invalid(`The template has no {} for the label: ${String(template)}`);
   }
-  if (typeof labels === "string") throw invalid("The labels are one string, not a list");
+  if (typeof labels === "string") throw invalid("The labels must be a list of strings, not one string");
   return Array.from(labels, (label) => {
-    if (typeof label !== "string") throw invalid(`A label can't be ${tagOf(label)}`);
+    if (typeof label !== "string") throw invalid(`A label must be a string, not ${tagOf(label)}`);
     return template.split("{}").join(label);
   });
 }
 
 /** The warnings that an application should not miss though it asked for none. */
-function sayWhatSpoils({ code, message }: LoadWarning): void {
+function logSpoilingWarnings({ code, message }: LoadWarning): void {
   if (code === "canvas-noise") console.warn(`clip-vision: ${message}`);
 }
 
 function cacheMode(cache: boolean | "revalidate" = true): CacheMode {
   if (cache === "revalidate") return cache;
-  if (typeof cache !== "boolean") throw invalid(`cache can't be ${tagOf(cache)}`);
+  if (typeof cache !== "boolean") throw invalid(`cache must be true, false or "revalidate", not ${tagOf(cache)}`);
   return cache ? "on" : "off";
 }
 

@@ -50,7 +50,7 @@ export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
 
 /** Options of {@link Embeddings.nearDuplicates}. */
 export interface NearDuplicatesOptions {
-  /** The least cosine of a pair. Default 0.95: CLIP's embeddings of one picture, scaled or compressed anew. */
+  /** The least cosine of a pair. Default 0.95: CLIP's embeddings of one photo, rescaled or recompressed. */
   threshold?: number;
   /** Takes the search back; its promise rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -164,7 +164,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
         checkIds(all);
       } catch (cause) {
         if (ids) throw cause;
-        const what = `The file's own ids tell no embeddings apart (${(cause as Error).message}): give others as \`ids\``;
+        const what = `The file's own ids do not tell its embeddings apart (${(cause as Error).message}): give others as \`ids\``;
         throw new ClipVisionError("decode", what, { cause });
       }
       const options = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
@@ -226,7 +226,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     const dimension = this.#dimension || values.length / given.length;
     if (values.length !== given.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
       const each = this.#dimension ? ` of ${dimension} values` : "";
-      throw invalid(`${values.length} values are not ${given.length} embeddings${each}`);
+      throw invalid(`${values.length} values cannot be divided into ${given.length} embeddings${each}`);
     }
     const before = this.#dimension;
     this.#dimension = dimension;
@@ -274,14 +274,14 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    * @param query an embedding of any length: a photo's, a text's, or one of the collection
    * @param k default: 10
    * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension, of length 0 or not finite, or a `k`
-   * that is no natural number; `out-of-memory`, `worker-crashed`, `closed`
+   * that is not a whole number from 0; `out-of-memory`, `worker-crashed`, `closed`
    */
   async search(query: Float32Array, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
     const { threshold = -Infinity, filter, signal } = options;
     signal?.throwIfAborted();
     checkEmbedding(query, "the query");
     checkCount(k, "k");
-    if (Number.isNaN(threshold)) throw invalid("The threshold can't be NaN");
+    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
     if (this.#dimension !== 0 && query.length !== this.#dimension) {
       throw invalid(`A query of ${query.length} values for embeddings of ${this.#dimension}`);
     }
@@ -301,7 +301,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    */
   async nearDuplicates({ threshold = 0.95, signal }: NearDuplicatesOptions = {}): Promise<SimilarPair<Id>[]> {
     signal?.throwIfAborted();
-    if (Number.isNaN(threshold)) throw invalid("The threshold can't be NaN");
+    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
     const ids = this.#ids;
     const { first, second, scores } = await this.#connection.call("pairs", threshold, { signal });
     return Array.from(scores, (score, i) => ({
@@ -370,8 +370,8 @@ async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined)
   if (isBlob(source)) return source;
   if (isBuffer(source)) return new Blob([copied(source)]);
   if (tagOf(source) === "FileSystemFileHandle") return (source as FileSystemFileHandle).getFile();
-  if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection can't be loaded from ${tagOf(source)}`);
-  const url = absoluteUrl(source, (text) => `This is no URL: ${text}`).href;
+  if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection is loaded from a URL, a Blob, bytes or a file handle, not from ${tagOf(source)}`);
+  const url = absoluteUrl(source, (text) => `"${text}" is not a URL`).href;
   const response = await answerOf("the embeddings", url, () => (platform()?.fetch ?? fetch)(url, signal ? { signal } : {}), signal);
   checkStatus(response, url);
   try {
@@ -386,8 +386,8 @@ function packed(embeddings: Float32Array | Iterable<Float32Array>): Float32Array
   if (tagOf(embeddings) === "Float32Array") return new Float32Array(embeddings as Float32Array);
   const all = Array.from(embeddings as Iterable<Float32Array>);
   all.forEach((one, i) => {
-    if (tagOf(one) !== "Float32Array") throw invalid(`Embedding ${i} is no Float32Array but ${tagOf(one)}`);
-    if (one.length !== all[0]?.length) throw invalid(`Embedding ${i} has ${one.length} values, and embedding 0 ${all[0]?.length}`);
+    if (tagOf(one) !== "Float32Array") throw invalid(`Embedding ${i} must be a Float32Array, not ${tagOf(one)}`);
+    if (one.length !== all[0]?.length) throw invalid(`Embedding ${i} has ${one.length} values, and embedding 0 has ${all[0]?.length}`);
   });
   const values = new Float32Array(all.length * (all[0]?.length ?? 0));
   all.forEach((one, i) => values.set(one, i * one.length));
@@ -398,7 +398,7 @@ function packed(embeddings: Float32Array | Iterable<Float32Array>): Float32Array
 function checkIds(ids: readonly unknown[], mayRepeat = false): asserts ids is EmbeddingId[] {
   ids.forEach((id, i) => {
     if (typeof id === "string" || (typeof id === "number" && Number.isFinite(id))) return;
-    throw invalid(`Id ${i} is ${typeof id === "number" ? id : tagOf(id)}: it has to be a string or a finite number`);
+    throw invalid(`Id ${i} must be a string or a finite number, not ${typeof id === "number" ? id : tagOf(id)}`);
   });
   const distinct = mayRepeat ? undefined : new Set(ids);
   if (!distinct || distinct.size === ids.length) return;
@@ -408,15 +408,15 @@ function checkIds(ids: readonly unknown[], mayRepeat = false): asserts ids is Em
 }
 
 function checkPrecision(precision: unknown): void {
-  if (precision !== "f32" && precision !== "int8") throw invalid(`There is no precision ${String(precision)}: f32 or int8`);
+  if (precision !== "f32" && precision !== "int8") throw invalid(`precision must be f32 or int8, not ${String(precision)}`);
 }
 
 function checkFormat(format: unknown): void {
   if (format === "clip-vision" || format === "npy" || format === "arrow") return;
-  throw invalid(`There is no format ${String(format)}: clip-vision, npy or arrow`);
+  throw invalid(`The format must be clip-vision, npy or arrow, not ${String(format)}`);
 }
 
 function checkName(name: unknown): void {
   if (typeof name === "string" && name !== "" && !/[\\/]/.test(name) && name !== "." && name !== "..") return;
-  throw invalid(`A file of the private file system can't be called ${String(name)}: it is a name without slashes`);
+  throw invalid(`The name must be that of a file, without slashes, not ${JSON.stringify(name)}`);
 }

@@ -26,8 +26,8 @@ export interface LoadWarning {
    * - `cache-full`: nothing is cached, since there is no room;
    * - `cache-corrupt`: what was cached is damaged, and is downloaded again;
    * - `cache-unchecked`: the server could not be asked whether the cache is up to date; the cached model is used;
-   * - `canvas-noise`: of a photo whose pixels come from a canvas: the browser falsifies them, to protect against being
-   *   recognised (said once).
+   * - `canvas-noise`: the browser falsifies the pixels of photos that come through a canvas, to resist fingerprinting
+   *   (reported once).
    */
   code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked" | "canvas-noise";
   /** What happened, for a person. */
@@ -90,7 +90,7 @@ export interface RawPixels {
   width: number;
   /** In pixels. */
   height: number;
-  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
+  /** 1: gray. 3: RGB. 4: RGBA, colors not multiplied by opacity, which is dropped unless there is a `background`. */
   channels: 1 | 3 | 4;
 }
 
@@ -108,7 +108,7 @@ export interface WireDecoding {
 /** Red, green and blue, 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** What becomes of opacity: dropped, or composited over a colour. */
+/** What becomes of opacity: dropped, or composited over a color. */
 export interface WireOpacity {
   background?: Rgb;
 }
@@ -126,7 +126,7 @@ export type WirePhoto = WireOpacity &
 export interface Timings {
   /** From an encoded file to upright 8-bit pixels. */
   decode: number;
-  /** From pixels to the model's input: resize, crop, normalisation. */
+  /** From pixels to the model's input: resize, crop, normalization. */
   preprocess: number;
   /** The model itself. */
   forward: number;
@@ -148,8 +148,8 @@ export interface EmbeddingDetails {
   /** The photo's height in pixels, upright. */
   height: number;
   /**
-   * Present where the browser falsifies the pixels that are read from a canvas, by which this photo came: the embedding is
-   * not that of the picture, a little or entirely. Files, bytes and pixels come by no canvas.
+   * Present where this photo came through a canvas and the browser falsifies what is read from one: the embedding is not
+   * the photo's, a little or entirely. Files, bytes and pixels do not come through a canvas.
    */
   noisy?: true;
 }
@@ -186,7 +186,7 @@ export interface LoadedModel extends Omit<ClipVisionInfo, "model"> {
   readonly batch: number;
 }
 
-/** How far a load has come: that of the model, or of its text half when a text is first asked for. */
+/** How far a load has come: that of the model, or of its text tower when a text is first asked for. */
 export interface LoadProgress {
   /** What is being read: the engine itself, the model's small JSON files, or its weights. */
   stage: "engine" | "config" | "weights";

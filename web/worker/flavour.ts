@@ -20,12 +20,10 @@ export type Flavour =
 export type ThreadsFlavour = Builds[ThreadsName] & { name: ThreadsName; memory: WebAssembly.Memory };
 
 /** A module of one function, whose body is `i8x16.popcnt (i8x16.splat 0)`: valid where there is 128-bit SIMD. */
-// prettier-ignore
 const SIMD_MODULE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 );
 /** The same with `i8x16.relaxed_swizzle (i8x16.splat 1) (i8x16.splat 2)`: valid where there is relaxed SIMD. */
-// prettier-ignore
 const RELAXED_MODULE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
   253, 128, 2, 11,

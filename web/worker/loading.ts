@@ -10,6 +10,7 @@ import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { HttpError, nameOf, shortUrl, type Validators } from "../shared/files.js";
 import { checkSha256 } from "../shared/integrity.js";
+import { FILE_NAMES } from "../shared/model_files.js";
 import type { LoadProgress, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Sink, type Source } from "../shared/sources.js";
@@ -95,7 +96,7 @@ export class ModelLoading {
       config && this.#small(config, report, signal),
       preprocessor && this.#small(preprocessor, report, signal),
     ]);
-    if (config && configFile === undefined) throw new ClipVisionError("config", "There is no config.json");
+    if (config && configFile === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
     const make = () => new engine.ModelLoader(this.#options(configFile, preprocessorFile));
     const loader = await this.#fill(engine, make, { part: "vision", record, files: {} }, report, signal);
@@ -122,24 +123,21 @@ export class ModelLoading {
 
   #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined) {
     const info = guarded(engine, () => model.setText(loader)); // takes the loader, and frees it
-    const json = info.tokenizer ?? read?.["tokenizer.json"];
-    const [vocab, merges] = [info.vocab ?? read?.["vocab.json"], info.merges ?? read?.["merges.txt"]];
+    const [json, vocab, merges] = TOKENIZER.map((role) => info[role] ?? read?.[FILE_NAMES[role]]);
     const files = json ? { json } : vocab && merges && { vocab, merges };
-    if (!files) {
-      throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
-    }
+    if (!files) throw withoutTokenizer();
     return { files, maxTokens: info.maxTokens };
   }
 
   /** The tokenizer's files beside the weights, by name; none where the weights have to carry them along. */
   async #tokenizerFiles(report: Report, signal: AbortSignal): Promise<Record<string, Uint8Array>> {
-    const { config, tokenizer, vocab, merges } = this.#load.model;
-    const read = (file: WireFile | undefined) => file && this.#small(file, report, signal);
-    const json = await read(tokenizer);
-    if (json) return { "tokenizer.json": json };
-    const [words, pairs] = [await read(vocab), await read(merges)];
-    if (words && pairs) return { "vocab.json": words, "merges.txt": pairs };
-    if (config) throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
+    const { model } = this.#load;
+    const read = async (role: (typeof TOKENIZER)[number]) => model[role] && this.#small(model[role], report, signal);
+    const json = await read("tokenizer");
+    if (json) return { [FILE_NAMES.tokenizer]: json };
+    const [vocab, merges] = [await read("vocab"), await read("merges")];
+    if (vocab && merges) return { [FILE_NAMES.vocab]: vocab, [FILE_NAMES.merges]: merges };
+    if (model.config) throw withoutTokenizer();
     return {};
   }
 
@@ -323,7 +321,7 @@ export class ModelLoading {
     try {
       guarded(engine, () => loader.keepChecksum());
       const fromCache: Report = (progress, always) => report({ ...progress, cached: true }, always);
-      await this.#feed(engine, loader, { blob, name: "model.safetensors" }, { hash: undefined }, fromCache, signal);
+      await this.#feed(engine, loader, { blob, name: FILE_NAMES.weights }, { hash: undefined }, fromCache, signal);
       if (guarded(engine, () => loader.checksum()) !== checksum) throw new ClipVisionError("weights", "Its checksum is wrong");
       return loader;
     } catch (error) {
@@ -332,6 +330,14 @@ export class ModelLoading {
     }
   }
 }
+
+/** The files of a tokenizer: the first, or else the two others. */
+const TOKENIZER = ["tokenizer", "vocab", "merges"] as const;
+
+const withoutTokenizer = (): ClipVisionError => {
+  const { tokenizer, vocab, merges } = FILE_NAMES;
+  return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer} nor ${vocab} and ${merges}`);
+};
 
 const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));
 

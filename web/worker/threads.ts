@@ -22,7 +22,7 @@ export const PATIENCE = 10_000;
 const STACK_BYTES = 262_144;
 /** Threads that are started beyond those that help. */
 const SPARE = 1;
-/** More gain nothing: a picture's work is too little to be shared by so many. */
+/** More gain nothing: a photo is too little work for so many. */
 const MOST_THREADS = 8;
 
 /** What makes a thread of a worker. */
@@ -32,8 +32,8 @@ interface Start {
   memory: WebAssembly.Memory;
 }
 
-/** What a thread says: that it listens; that it waits for work; that it can't. */
-type Word = "here" | "ready" | "failed";
+/** What a thread reports: that it listens; that it waits for work; that it can't. */
+type State = "here" | "ready" | "failed";
 
 /** Threads to compute with unless it is said: one core is left for the page. */
 export function defaultThreads(): number {
@@ -78,7 +78,7 @@ export class Helpers {
       };
       const timer = setTimeout(() => give(false), PATIENCE);
       this.#starting.set(ticket, give);
-      thread.onmessage = ({ data }: MessageEvent<Word>) => {
+      thread.onmessage = ({ data }: MessageEvent<State>) => {
         if (data !== "here") return give(data === "ready");
         try {
           thread.postMessage(start);
@@ -97,9 +97,9 @@ export class Helpers {
  * lock that nobody would open again.
  */
 export function beThread(port: MessagePort, glueOf: GlueOf, end: () => void): void {
-  const say = (word: Word) => port.postMessage(word);
+  const report = (state: State) => port.postMessage(state);
   const fail = () => {
-    say("failed");
+    report("failed");
     end();
   };
   const timer = setTimeout(end, PATIENCE);
@@ -108,12 +108,12 @@ export function beThread(port: MessagePort, glueOf: GlueOf, end: () => void): vo
     const glue = glueOf(name);
     if (!glue) return fail();
     glue.default({ module_or_path: module, memory, thread_stack_size: STACK_BYTES }).then(() => {
-      say("ready");
+      report("ready");
       help(glue);
     }, fail); // no memory for its stack, say
   };
   port.onmessageerror = fail;
-  say("here");
+  report("here");
 }
 
 function help(glue: ThreadsFlavour["glue"]): void {

@@ -48,10 +48,10 @@ function newCard(photo: Photo, session: Session, thumbnails: Thumbnails): HTMLEl
   return card;
 }
 
-/** Moves the focus to a neighbour before the card that has it goes away. */
+/** Moves the focus to a neighbor before the card that has it goes away. */
 function keepFocus(card: HTMLElement): void {
-  const neighbour = card.nextElementSibling ?? card.previousElementSibling;
-  const next = neighbour?.querySelector(".card-remove") ?? document.querySelector("#drop-zone");
+  const neighbor = card.nextElementSibling ?? card.previousElementSibling;
+  const next = neighbor?.querySelector(".card-remove") ?? document.querySelector("#drop-zone");
   if (next instanceof HTMLElement) next.focus();
 }
 
@@ -101,8 +101,8 @@ function showResult(card: HTMLElement, photo: Photo, details: EmbeddingDetails):
   canvas.setAttribute("aria-label", describe(embedding));
 
   for (const stage of ["decode", "preprocess", "forward"] as const) {
-    const share = total > 0 ? timings[stage] / total : 1 / 3;
-    must(`.stage-${stage}`, HTMLElement, card).style.setProperty("flex-grow", share.toFixed(4));
+    const fraction = total > 0 ? timings[stage] / total : 1 / 3;
+    must(`.stage-${stage}`, HTMLElement, card).style.setProperty("flex-grow", fraction.toFixed(4));
     const value = must(`.key-${stage}`, HTMLElement, card).nextElementSibling;
     if (value) setText(value, duration(timings[stage]));
   }

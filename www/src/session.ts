@@ -166,7 +166,7 @@ export class Session {
   add(files: Iterable<File>): void {
     const fresh = Array.from(files, (file): Mutable => ({
       id: this.#nextId++,
-      name: file.name || "pasted picture",
+      name: file.name || "pasted photo",
       file,
       state: { kind: "waiting" },
     }));

@@ -1,7 +1,7 @@
 // candle-transformers' CLIP as WebAssembly with plain SIMD, in target/bench/candle: the crate is tests/bench/candle.
 
 import path from "node:path";
-import { bindAndOptimise } from "../../../scripts/build.mjs";
+import { bindAndOptimize } from "../../../scripts/build.mjs";
 import { BASELINE } from "../../../scripts/flavours.mjs";
 import { ask, filesUnder, inRoot, once, run } from "../../../scripts/lib.mjs";
 import { ensureWasmBindgen } from "../../../scripts/setup.mjs";
@@ -24,7 +24,7 @@ export async function ensureCandle() {
     const args = ["build", "--locked", "--release", "--target", "wasm32-unknown-unknown"];
     await Promise.all([run("cargo", args, { env, cwd: inRoot(crate) }), ensureWasmBindgen()]);
     const compiled = path.join(targetDir, "wasm32-unknown-unknown", "release", `${name}.wasm`);
-    await bindAndOptimise(compiled, { outDir: candleOut, wasmOpt }, name);
+    await bindAndOptimize(compiled, { outDir: candleOut, wasmOpt }, name);
     return "target/bench/candle is ready";
   });
 }

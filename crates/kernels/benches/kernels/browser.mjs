@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { OPTIMISE } from "../../../../scripts/build.mjs";
+import { OPTIMIZE } from "../../../../scripts/build.mjs";
 import { RUST_BASELINE } from "../../../../scripts/flavours.mjs";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
@@ -23,7 +23,7 @@ const built = messages.toString().trim().split("\n").map((line) => JSON.parse(li
 const wasm = built.find(({ target, executable }) => executable && target.kind.includes("bench")).executable;
 execFileSync(process.execPath, [
   path.join(root, "node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", `${wasm}.opt`,
-  ...OPTIMISE, ...RUST_BASELINE, "--low-memory-unused", "--enable-simd", "--enable-relaxed-simd",
+  ...OPTIMIZE, ...RUST_BASELINE, "--low-memory-unused", "--enable-simd", "--enable-relaxed-simd",
 ]);
 
 const flags = JSON.parse(readFileSync(path.join(root, "webdriver.json"), "utf8"))["goog:chromeOptions"].args;
