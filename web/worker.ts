@@ -12,7 +12,7 @@ import { workerScope } from "./shared/worker_scope.js";
 import { builds } from "./wasm/index.js";
 import { Dispatcher } from "./worker/dispatcher.js";
 import { startEngine } from "./worker/engine.js";
-import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "./worker/flavour.js";
+import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "./worker/flavor.js";
 import { decodeInBrowser, readPixels } from "./worker/pixels.js";
 import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
 import { createTokenizer } from "./worker/tokenizer.js";
@@ -32,8 +32,8 @@ function createDispatcher(): Dispatcher {
   return new Dispatcher({
     post,
     startEngine: async (wasmUrl, threads = defaultThreads(), fetch, signal) => {
-      const flavour = chooseFlavour(threads, wasmUrl && flavourOfUrl(wasmUrl));
-      return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), fetch, signal, (threaded, module) =>
+      const flavor = chooseFlavor(threads, wasmUrl && flavorOfUrl(wasmUrl));
+      return startEngine(flavor, wasmUrlOf(flavor, wasmUrl), fetch, signal, (threaded, module) =>
         helpers.start(threaded, module, threads - 1),
       );
     },

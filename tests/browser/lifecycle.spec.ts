@@ -301,7 +301,7 @@ test("a model of Blobs and bytes loads again after a crash; progress is told; in
     dimension: 37,
     imageSize: 30,
     precision: "f32",
-    simd: expect.stringMatching(/^(simd128|relaxed)$/), // by the builds that there are: flavours.spec.ts
+    simd: expect.stringMatching(/^(simd128|relaxed)$/), // by the builds that there are: flavors.spec.ts
     threads: 1,
     bytes: expect.any(Number),
   });

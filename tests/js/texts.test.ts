@@ -108,7 +108,7 @@ describe("texts", () => {
 
   it("that break the engine while it reads them end the worker, with the call that broke it", async () => {
     const { call, files, engine, posted } = await loaded();
-    engine.panic = "at src/clip/text.rs";
+    engine.panic = "at src/model/text.rs";
     Object.assign(files, at("model.safetensors", { body: "panic" }));
     const answer = await call({ type: "embedText", id: 2, argument: "dog" });
     expect(answer).toMatchObject({ type: "crashed", id: 2, error: { code: "worker-crashed" } });

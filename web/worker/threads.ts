@@ -9,9 +9,9 @@
  */
 
 import type { Response } from "../shared/protocol.js";
-import type { ThreadsFlavour } from "./flavour.js";
+import type { ThreadsFlavor } from "./flavor.js";
 
-type GlueOf = (name: ThreadsFlavour["name"]) => ThreadsFlavour["glue"] | undefined;
+type GlueOf = (name: ThreadsFlavor["name"]) => ThreadsFlavor["glue"] | undefined;
 
 /**
  * Milliseconds that a thread may take to start, the page's own work included, and to hear from the engine. It is rather done
@@ -27,7 +27,7 @@ const MOST_THREADS = 8;
 
 /** What makes a thread of a worker. */
 interface Start {
-  name: ThreadsFlavour["name"];
+  name: ThreadsFlavor["name"];
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
 }
@@ -55,10 +55,10 @@ export class Helpers {
    * Starts threads of which so many help at the same time, and tells the engine how many that are: one that can't start is
    * done without. There is a spare one, since it is not foreseeable whose processor will be free (`crates/kernels/src/threads.rs`).
    */
-  async start(flavour: ThreadsFlavour, module: WebAssembly.Module, count: number): Promise<void> {
-    const start: Start = { name: flavour.name, module, memory: flavour.memory };
+  async start(flavor: ThreadsFlavor, module: WebAssembly.Module, count: number): Promise<void> {
+    const start: Start = { name: flavor.name, module, memory: flavor.memory };
     const started = await Promise.all(Array.from({ length: count + SPARE }, () => this.#startOne(start)));
-    flavour.glue.setHelpers(Math.min(started.filter(Boolean).length, count));
+    flavor.glue.setHelpers(Math.min(started.filter(Boolean).length, count));
   }
 
   /** The page could not start the worker of this thread. */
@@ -116,7 +116,7 @@ export function beThread(port: MessagePort, glueOf: GlueOf, end: () => void): vo
   report("here");
 }
 
-function help(glue: ThreadsFlavour["glue"]): void {
+function help(glue: ThreadsFlavor["glue"]): void {
   try {
     glue.helpThreads();
   } catch (error) {

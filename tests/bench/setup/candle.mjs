@@ -2,7 +2,7 @@
 
 import path from "node:path";
 import { bindAndOptimize } from "../../../scripts/build.mjs";
-import { BASELINE } from "../../../scripts/flavours.mjs";
+import { BASELINE } from "../../../scripts/flavors.mjs";
 import { ask, filesUnder, inRoot, once, run } from "../../../scripts/lib.mjs";
 import { ensureWasmBindgen } from "../../../scripts/setup.mjs";
 
@@ -10,9 +10,12 @@ const crate = "tests/bench/candle";
 const name = "clip_vision_bench_candle";
 export const candleOut = inRoot("target", "bench", "candle");
 
-/** Builds it with the flags of our own plain SIMD build. */
+/** Builds it with the flags of our own plain SIMD build, and one for getrandom, which candle needs and our wasm does not. */
 export async function ensureCandle() {
-  const { env, targetDir, wasmOpt } = BASELINE;
+  const { wasmOpt } = BASELINE;
+  const targetDir = inRoot("target", "bench-candle");
+  const rustFlags = [BASELINE.env.CARGO_ENCODED_RUSTFLAGS, "--cfg", 'getrandom_backend="wasm_js"'].join("\x1f");
+  const env = { CARGO_ENCODED_RUSTFLAGS: rustFlags, CARGO_TARGET_DIR: targetDir };
   const plan = {
     what: "Building candle's CLIP as wasm",
     why: "a peer of the benchmark (minutes, once)",
