@@ -42,7 +42,7 @@ export type {
   SearchMatch,
   SearchOptions,
   SimilarPair,
-} from "./search/embeddings.js";
+} from "./search/options.js";
 export type { RowPrecision } from "./search/engine.js";
 export type { CollectionFormat, EmbeddingId } from "./search/file.js";
 export { cosineSimilarity, quantize, topK } from "./search/similarity.js";

@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { WirePhoto } from "../../web/shared/protocol.ts";
 import { everyAborted } from "../../web/shared/waiting.ts";
-import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
+import { MODEL, dispatcherWith, load } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { decodingOf, withDecoding } from "../../web/page/decoding.ts";
 import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
-import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
+import { MODEL, dispatcherWith, load } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const file: WirePhoto = { kind: "encoded", bytes: text("jpeg") };
 

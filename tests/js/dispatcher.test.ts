@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
-import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
+import { MODEL, dispatcherWith, load, type Served } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
 import { Shared } from "../../web/shared/waiting.ts";
-import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
+import { MODEL, dispatcherWith, load, type Served } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const at = (file: string, served: Served): Record<string, Served> => ({ [`https://models.test/m/${file}`]: served });
 const photo: WirePhoto = { kind: "encoded", bytes: text("A!") };

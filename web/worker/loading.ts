@@ -7,20 +7,17 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError, isCoded } from "../shared/errors.js";
-import { HttpError, nameOf, shortUrl, type Validators } from "../shared/files.js";
-import { checkSha256 } from "../shared/integrity.js";
+import { ClipVisionError } from "../shared/errors.js";
+import { HttpError, nameOf, type Validators } from "../shared/files.js";
 import { FILE_NAMES } from "../shared/model_files.js";
-import type { LoadProgress, WireFile, WireLoad } from "../shared/protocol.js";
+import type { WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
-import { BlobSource, readAll, type Sink, type Source } from "../shared/sources.js";
+import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
 import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
+import { feed, hashOf, type Report } from "./feed.js";
 import type { TokenizerFiles } from "./texts.js";
-
-/** Tells a caller how far files have come. */
-export type Report = (progress: LoadProgress, always?: boolean) => void;
 
 /** What loading needs of the world. */
 export interface LoadHost extends CacheHost {
@@ -30,12 +27,6 @@ export interface LoadHost extends CacheHost {
 
 /** A changed file is begun anew so often. */
 const RESTARTS = 2;
-
-/** A checksum on its way, and what it has to be. */
-interface Hash {
-  update(bytes: Uint8Array): void;
-  check(): void;
-}
 
 /** Reads one model. */
 export class ModelLoading {
@@ -157,7 +148,7 @@ export class ModelLoading {
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
       }
     }
-    const hash = this.#load.integrity && this.#hash(await this.#engine(), source.name);
+    const hash = this.#load.integrity && hashOf(await this.#engine(), source.name, this.#load.integrity);
     hash?.update(bytes);
     hash?.check();
     this.#note(file, source);
@@ -171,17 +162,6 @@ export class ModelLoading {
 
   #note(file: WireFile, source: Source): void {
     if ("url" in file && source instanceof RemoteFile) this.#seen[file.url] = source.validators;
-  }
-
-  /** The checksum of a file that has to have one. */
-  #hash(engine: Engine, name: string): Hash | undefined {
-    const expected = this.#load.integrity?.[name];
-    if (expected === undefined) return undefined;
-    const hash = new engine.Sha256();
-    return {
-      update: (bytes: Uint8Array) => hash.update(bytes),
-      check: () => checkSha256(hash.finish(), expected, name),
-    };
   }
 
   /** A loader that has been given all that it wants, and recorded if there is a cache; begun anew if the file changes. */
@@ -222,14 +202,16 @@ export class ModelLoading {
     report: Report,
     signal: AbortSignal,
   ): Promise<void> {
-    const { weights, index } = this.#load.model;
-    const feed = async (file: WireFile) => {
+    const { integrity, model: { weights, index } } = this.#load;
+    const feedFrom = async (file: WireFile) => {
       const seen = part === "text" && "url" in file ? this.#seen[file.url] : undefined;
-      const how = { after, hash: this.#hash(engine, nameOfFile(file)), ...(seen && { validators: seen }) };
-      this.#note(file, await this.#feed(engine, loader, file, how, report, signal));
+      const hash = hashOf(engine, nameOfFile(file), integrity);
+      const source = this.#source(file, { whole: hash !== undefined, ...(seen && { validators: seen }) });
+      await feed({ engine, loader, source, hash, after, ...("url" in file && { url: file.url }) }, report, signal);
+      this.#note(file, source);
     };
     try {
-      return await feed(weights);
+      return await feedFrom(weights);
     } catch (error) {
       if (!index || !isMissing(error)) throw error;
       const json = await this.#small(index, report, signal);
@@ -237,53 +219,8 @@ export class ModelLoading {
       guarded(engine, () => loader.setIndex(json));
     }
     do {
-      await feed({ url: beside("url" in weights ? weights.url : "", guarded(engine, () => loader.file())) });
+      await feedFrom({ url: beside("url" in weights ? weights.url : "", guarded(engine, () => loader.file())) });
     } while (guarded(engine, () => loader.nextFile()));
-  }
-
-  /** Gives a loader what it wants of one file. One whose checksum is to be compared is read whole. */
-  async #feed(
-    engine: Engine,
-    loader: EngineLoader,
-    file: WireFile,
-    { hash, after, validators }: { hash: Hash | undefined; after?: () => void; validators?: Validators },
-    report: Report,
-    signal: AbortSignal,
-  ): Promise<Source> {
-    const source = this.#source(file, { whole: hash !== undefined, ...(validators && { validators }) });
-    let [loaded, total] = [0, Infinity];
-    const tell = (always = false) => {
-      const left = hash ? total - loaded : guarded(engine, () => loader.left());
-      const known = left !== undefined && Number.isFinite(left);
-      report({ stage: "weights", file: source.name, loaded, ...(known && { total: loaded + left }) }, always);
-    };
-    const wanted = () => guarded(engine, () => loader.wanted()) as [number, number] | undefined;
-    const sink: Sink = {
-      wanted: hash ? () => (loaded < total ? [loaded, Infinity] : undefined) : wanted,
-      take: (offset, piece) => {
-        guarded(engine, () => loader.push(offset, piece));
-        hash?.update(piece);
-        loaded += piece.byteLength;
-        after?.();
-        tell();
-      },
-      size: (bytes) => {
-        total = bytes;
-        guarded(engine, () => loader.setSize(bytes));
-      },
-    };
-    tell();
-    try {
-      await source.read(sink, signal);
-      hash?.check();
-      if (wanted()) throw new ClipVisionError("weights", `the file is cut short: it has ${total} bytes`);
-    } catch (error) {
-      // Rust knows no addresses.
-      if (!isCoded(error) || error.code !== "weights" || "blob" in file) throw error;
-      throw new ClipVisionError("weights", `${shortUrl(file.url)}: ${error.message}`, { cause: error });
-    }
-    tell(true);
-    return source;
   }
 
   // -------------------------------------------------------------------------------------------------- from the cache
@@ -321,7 +258,7 @@ export class ModelLoading {
     try {
       guarded(engine, () => loader.keepChecksum());
       const fromCache: Report = (progress, always) => report({ ...progress, cached: true }, always);
-      await this.#feed(engine, loader, { blob, name: FILE_NAMES.weights }, { hash: undefined }, fromCache, signal);
+      await feed({ engine, loader, source: new BlobSource(blob, FILE_NAMES.weights) }, fromCache, signal);
       if (guarded(engine, () => loader.checksum()) !== checksum) throw new ClipVisionError("weights", "Its checksum is wrong");
       return loader;
     } catch (error) {

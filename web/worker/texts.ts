@@ -6,7 +6,7 @@
 import { joined } from "../shared/values.js";
 import { Shared } from "../shared/waiting.js";
 import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
-import type { Report } from "./loading.js";
+import type { Report } from "./feed.js";
 
 /** The contents of a tokenizer's files. */
 export type TokenizerFiles = { json: Uint8Array } | { vocab: Uint8Array; merges: Uint8Array };
