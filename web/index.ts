@@ -21,10 +21,10 @@ export type { ClipVisionErrorCode } from "./shared/errors.js";
 export { ClipVision } from "./page/clip_vision.js";
 export type {
   CallOptions,
+  CancelOptions,
   ClassifyOptions,
   EmbedOptions,
   LoadOptions,
-  TakeBackOptions,
   TextOptions,
 } from "./page/options.js";
 export type { DecodingOptions } from "./page/decoding.js";

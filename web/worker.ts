@@ -61,7 +61,7 @@ scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => 
       return (dispatcher ??= createDispatcher()).handle(request);
   }
 });
-// What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
+// What can't be read or was not caught leaves a call without an answer: the page is told, and starts afresh.
 scope.addEventListener("messageerror", () => {
   post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
 });

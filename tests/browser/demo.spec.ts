@@ -183,7 +183,7 @@ test("cards are removed one by one and all at once", async ({ page }) => {
   await expect(cards(page)).toHaveCount(0);
 });
 
-test("a batch shows its progress, can be cancelled, and goes on where it was", async ({ page }) => {
+test("a batch shows its progress, can be canceled, and goes on where it was", async ({ page }) => {
   await open(page);
   const many = Array.from({ length: 40 }, (_, i) => ({
     name: `photo ${i}.png`,
@@ -195,7 +195,7 @@ test("a batch shows its progress, can be cancelled, and goes on where it was", a
   await expect(page.locator("#batch-progress")).toBeHidden();
   const done = await cards(page, "done").count();
   expect(done).toBeLessThan(40);
-  await expect(cards(page, "cancelled")).toHaveCount(40 - done);
+  await expect(cards(page, "canceled")).toHaveCount(40 - done);
   await page.getByRole("button", { name: "Embed the rest" }).click();
   await expect(page.locator("#batch-text")).toHaveText(/^Embedding: \d+ of \d+$/);
   await expect(cards(page, "done")).toHaveCount(40, { timeout: 60_000 });
@@ -247,7 +247,7 @@ test("a model that isn't there is a sentence, and the one in use stays", async (
   complaints = complaints.filter((text) => !/404/.test(text)); // the browser's own line on a failed request
 });
 
-test("a download shows its progress and can be cancelled", async ({ page }) => {
+test("a download shows its progress and can be canceled", async ({ page }) => {
   await page.route("**/slow/**", async (route) => {
     const name = path.basename(new URL(route.request().url()).pathname);
     if (name !== "model.safetensors") await route.fulfill({ path: golden("models", "b32-tiny", name) });

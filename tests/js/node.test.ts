@@ -109,7 +109,7 @@ describe("with a model", () => {
     expect(index).toBe(images.length);
   });
 
-  it("errors have codes, and a signal takes back", async () => {
+  it("errors have codes, and a signal cancels", async () => {
     const code = (photo: string | Blob) => clip.embed(photo).catch((error: ClipVisionError) => error.code);
     expect(await code(golden("broken", "not-an-image.jpg"))).toBe("unsupported-format");
     expect(await code(golden("broken", "truncated.png"))).toBe("decode");

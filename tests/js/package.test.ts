@@ -25,7 +25,7 @@ import {
 } from "clip-vision";
 
 describe("the package", () => {
-  it("takes back a load that was taken back before", async () => {
+  it("cancels a load whose signal was aborted before", async () => {
     const reason = new Error("no");
     await expect(ClipVision.load("owner/name", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });

@@ -250,7 +250,7 @@ describe("Embeddings", () => {
     expect(thrown(() => new Embeddings({ dimension: 1.5 }))).toEqual(invalid(/dimension/));
   });
 
-  it("rejects everything once it is closed, and takes a search back", async () => {
+  it("rejects everything once it is closed, and cancels a search", async () => {
     const photos = new Embeddings();
     await photos.add(1, Float32Array.of(1, 2));
     const controller = new AbortController();

@@ -45,7 +45,7 @@ describe("texts", () => {
     expect([...new Set(told)].sort()).toEqual([1, 2, 3, 4]);
   });
 
-  it("listen between two layers: one that is taken back is computed no further, and leaves nothing in memory", async () => {
+  it("listen between two layers: one that is canceled is computed no further, and leaves nothing in memory", async () => {
     let clock = 0;
     const { call, dispatcher, engine, posted } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { now: () => clock });
     const { model } = engine;
@@ -117,9 +117,9 @@ describe("texts", () => {
     expect(posted.filter(({ type }) => type === "crashed")).toHaveLength(1);
   });
 
-  it("taken back by all who wait end the download; the next one begins anew", async () => {
-    let cancelled = 0;
-    const body = () => new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined), cancel: () => void (cancelled += 1) });
+  it("canceled by all who wait end the download; the next one begins anew", async () => {
+    let canceled = 0;
+    const body = () => new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined), cancel: () => void (canceled += 1) });
     const { call, dispatcher, files } = await loaded();
     Object.assign(files, at("model.safetensors", { body: body() }));
     dispatcher.handle({ type: "embedText", id: 2, argument: "dog" });
@@ -127,9 +127,9 @@ describe("texts", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     dispatcher.handle({ type: "cancel", id: 2 });
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(cancelled).toBe(0);
+    expect(canceled).toBe(0);
     dispatcher.handle({ type: "cancel", id: 3 });
-    await expect.poll(() => cancelled).toBe(1);
+    await expect.poll(() => canceled).toBe(1);
     Object.assign(files, at("model.safetensors", { body: "weights" }));
     expect(await call({ type: "embedText", id: 4, argument: "dog" })).toMatchObject({ type: "done" });
   });

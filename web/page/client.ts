@@ -1,10 +1,10 @@
 /**
- * The page's half of the conversation: owns the worker, knows what it owes to whom, and settles every promise whatever
+ * The page's end of the conversation: owns the worker, knows which calls are pending, and settles every promise whatever
  * becomes of the worker.
  *
  * A worker with one model in it, and the workers that are its threads, are a {@link Session}. It ends when its engine
  * crashes, when its script fails, or with `close()`; all of its pending calls are rejected then, and, unless it was closed,
- * the next call opens another session with the same model. A call that was taken back (`signal`) is forgotten at once; what
+ * the next call opens another session with the same model. A call that was canceled (`signal`) is forgotten at once; what
  * the worker still says of it is dropped.
  */
 
@@ -27,9 +27,9 @@ export interface ClientOptions {
   load: WireLoad;
   /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
   fetch?: Fetch;
-  /** Milliseconds within which a new worker has to answer; `Infinity` waits for ever. */
+  /** Milliseconds within which a new worker has to answer; `Infinity` waits forever. */
   startTimeout?: number;
-  /** Hears of what went wrong though a load goes on. */
+  /** Called with problems that do not stop a load. */
   onWarning?: (warning: LoadWarning) => void;
 }
 

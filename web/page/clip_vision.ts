@@ -34,7 +34,7 @@ import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 /** A larger number of threads is taken for a mistake. */
 const MOST_THREADS = 64;
 
-/** How the page reads an address: with the application's own function, and at most so many bytes. */
+/** How the page reads an address: with the application's own function, and how many bytes at most. */
 interface Reading {
   fetch: LoadOptions["fetch"] | undefined;
   maxBytes: number | undefined;
@@ -43,9 +43,9 @@ interface Reading {
 /**
  * A CLIP vision model in a worker of its own.
  *
- * Calls may overlap; they are computed one after the other and answered each to its own promise. All of them reject with
- * a {@link ClipVisionError}, or with the reason of the signal that they were given. If the worker crashes, the calls
- * that it had reject with `worker-crashed`, and the next one starts another worker with the same model.
+ * Calls may overlap; they are computed one after the other, and each settles its own promise. They reject with a
+ * {@link ClipVisionError}, or with the reason of the signal that they were given. If the worker crashes, its pending calls
+ * reject with `worker-crashed`, and the next call starts another worker with the same model.
  */
 export class ClipVision {
   /** The model, and how it runs here. */
@@ -135,10 +135,9 @@ export class ClipVision {
   }
 
   /**
-   * Embeds many photos, and yields a result for each in their order: `{ index, embedding }`, or `{ index, error }` for
-   * one that failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop takes back
-   * what is under way. If the worker crashes, the photo that caused it yields the error; the others are tried again in
-   * another worker.
+   * Embeds many photos, and yields a result for each in order: `{ index, embedding }`, or `{ index, error }` for one that
+   * failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop cancels what is under
+   * way. If the worker crashes, the photo that caused it yields the error; the others are tried again in another worker.
    *
    * @param photos an array, a FileList, any iterable or asynchronous iterable
    * @throws the signal's reason, or {@link ClipVisionError} `closed`
@@ -148,8 +147,8 @@ export class ClipVision {
   }
 
   /**
-   * The embedding of a text, in the same space as the photos': their dot product is the cosine. A text that is longer than
-   * the model takes is cut.
+   * The embedding of a text, in the same space as those of photos: their dot product is the cosine. A text that is longer
+   * than the model takes is truncated.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
@@ -182,14 +181,14 @@ export class ClipVision {
   }
 
   /**
-   * Ends the worker, which frees the model's memory. Pending calls reject with `closed`, and so does every later one.
-   * Closing twice does nothing.
+   * Ends the worker, which frees the model's memory. Pending calls and all later ones reject with `closed`. Closing twice
+   * does nothing.
    */
   close(): void {
     this.#client.close();
   }
 
-  /** This model's worker, and others, which join in once they have loaded it; one that can't is done without. */
+  /** This model's worker, and others, which join in once they have loaded it; one that can't is skipped. */
   #startWorkers(count: number): Workers {
     const embedder =
       (client: Client): Embedder =>
@@ -235,7 +234,7 @@ export class ClipVision {
     return fetch && ((url) => readPhoto(url, { fetch, sleep, origin: location.origin }, signal, maxBytes));
   }
 
-  /** Runs a call, alone of its kind if that is wanted. */
+  /** Runs a call, as the only waiting one of its kind if that is asked for. */
   #run<T>(
     kind: string,
     { signal, latestOnly = false, onProgress }: TextOptions,
@@ -258,7 +257,7 @@ function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): stri
   });
 }
 
-/** The warnings that an application should not miss though it asked for none. */
+/** Logs the warnings that an application should not miss even if it does not listen for any. */
 function logSpoilingWarnings({ code, message }: LoadWarning): void {
   if (code === "canvas-noise") console.warn(`clip-vision: ${message}`);
 }
@@ -276,7 +275,7 @@ function checksums(integrity: string | Readonly<Record<string, string>>, weights
   return Object.fromEntries(Object.entries(given).map(([file, sha256]) => [file, sha256Hex(sha256)]));
 }
 
-/** An address as it may be kept and shown: what follows its path may be a secret. */
+/** An address as it may be kept and shown: its query may hold a secret. */
 const withoutQuery = (name: string): string => name.replace(/[?#].*$/s, "");
 
 function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {

@@ -12,7 +12,7 @@ export interface EmbeddingsOptions {
    * then differ where scores are within a percent or so. Default `"f32"`; of a file that is loaded, its own.
    */
   precision?: RowPrecision;
-  /** Where `search_worker.js` is, if not beside this module. It has to be of the page's origin. */
+  /** Where `search_worker.js` is, if not beside this module. It must be of the page's origin. */
   workerUrl?: string | URL;
 }
 
@@ -20,7 +20,7 @@ export interface EmbeddingsOptions {
 export interface LoadEmbeddingsOptions extends Omit<EmbeddingsOptions, "dimension"> {
   /** The embeddings' ids, in the order of the rows, for a file without them. Default: those of the file, else 0, 1, 2, …. */
   ids?: Iterable<EmbeddingId>;
-  /** Ends the load; the promise rejects with the signal's reason. */
+  /** Cancels the load; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -30,7 +30,7 @@ export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
   threshold?: number;
   /** Which embeddings are searched. Called once for each of them, on the page, before the search begins. Default: all. */
   filter?: (id: Id) => boolean;
-  /** Takes the search back; its promise rejects with the signal's reason. */
+  /** Cancels the search; its promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -38,7 +38,7 @@ export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
 export interface NearDuplicatesOptions {
   /** The least cosine of a pair. Default 0.95: CLIP's embeddings of one photo, rescaled or recompressed. */
   threshold?: number;
-  /** Takes the search back; its promise rejects with the signal's reason. */
+  /** Cancels the search; its promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -52,7 +52,7 @@ export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
 
 /** Two embeddings that are nearly the same. */
 export interface SimilarPair<Id extends EmbeddingId = EmbeddingId> {
-  /** The ids, that of the one that was added first in front. */
+  /** The ids; first that of the embedding that was added first. */
   ids: [Id, Id];
   /** The cosine of the angle between them. */
   score: number;

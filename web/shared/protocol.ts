@@ -19,7 +19,7 @@ export type Precision = "f32" | "int8";
 /** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
 export type CacheMode = "off" | "on" | "revalidate";
 
-/** Something that went wrong, though the load, or a call, goes on. */
+/** Something that went wrong without stopping the load or the call. */
 export interface LoadWarning {
   /**
    * - `cache-unavailable`: nothing is cached, since the page has no storage (a private window, say) or it failed;
@@ -122,7 +122,7 @@ export type WirePhoto = WireOpacity &
     | { kind: "frame"; frame: VideoFrame }
   );
 
-/** Milliseconds that the stages of one embedding took, in the worker, waiting excluded. */
+/** Milliseconds that the stages of one embedding took in the worker, without waiting. */
 export interface Timings {
   /** From an encoded file to upright 8-bit pixels. */
   decode: number;
@@ -132,7 +132,7 @@ export interface Timings {
   forward: number;
 }
 
-/** Who turned the photo into pixels: this package's Rust, the browser, or nobody, since pixels were given. */
+/** What decoded the photo: this package's Rust, the browser, or nothing, since pixels were given. */
 export type Decoder = "rust" | "browser" | "raw";
 
 /** The answer to `embed`. */
@@ -141,7 +141,7 @@ export interface EmbeddingDetails {
   embedding: Float32Array;
   /** Milliseconds per stage. */
   timings: Timings;
-  /** Who decoded the photo. */
+  /** What decoded the photo. */
   decoder: Decoder;
   /** The photo's width in pixels, upright. */
   width: number;
@@ -192,9 +192,9 @@ export interface LoadProgress {
   stage: "engine" | "config" | "weights";
   /** The file's name. */
   file: string;
-  /** Bytes read so far; 0 while it is unknown. */
+  /** Bytes read so far; 0 while that is unknown. */
   loaded: number;
-  /** Bytes to be read of the file, where they are known: not more than is needed of it. */
+  /** Bytes of the file that will be read, where that is known: no more than is needed. */
   total?: number;
   /** The file comes from the cache, not from the network. */
   cached?: true;

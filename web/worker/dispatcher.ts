@@ -1,5 +1,5 @@
 /**
- * The worker's half of the conversation: takes requests, answers each once. It knows no worker, no wasm and no browser
+ * The worker's end of the conversation: takes requests, answers each once. It knows no worker, no wasm and no browser
  * decoder: all of these are handed in as a {@link Host}, so the tests run it with ones of their own.
  *
  * Photos are read ahead, a few at a time, while the engine computes one after the other. The engine never waits inside a
@@ -261,7 +261,7 @@ export class Dispatcher {
     return [embedding, [embedding.buffer]];
   }
 
-  /** Computes a pass, with an ear for messages between the layers: a call that is taken back ends it there. */
+  /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */
   async #forward(start: () => EnginePass, signal: AbortSignal): Promise<{ output: Float32Array; forward: number }> {
     const { engine } = this.#ready();
     const { now, nextTurn } = this.#host;

@@ -3,7 +3,7 @@
  * memory. They wait for work inside WebAssembly and never listen to messages again.
  *
  * The page starts them, as it starts the worker itself, so that no bundler has to find another script, and ends them with it.
- * The worker could start workers of its own, but in Firefox that may last for ever while somebody debugs the page: the two
+ * The worker could start workers of its own, but in Firefox that may take forever while somebody debugs the page: the two
  * wait for one condition, of which only one of them hears (`WorkerPrivate::SetIsDebuggerRegistered`). What the engine and a
  * thread have to tell each other goes through a port that the page hands on: it never holds the engine's memory.
  */
@@ -14,8 +14,8 @@ import type { ThreadsFlavor } from "./flavor.js";
 type GlueOf = (name: ThreadsFlavor["name"]) => ThreadsFlavor["glue"] | undefined;
 
 /**
- * Milliseconds that a thread may take to start, the page's own work included, and to hear from the engine. It is rather done
- * without than waited for.
+ * Milliseconds that a thread may take to start, the page's own work included, and to hear from the engine. After that the
+ * engine goes on without it.
  */
 export const PATIENCE = 10_000;
 /** A thread's stack: the kernels need little. A multiple of WebAssembly's page. */
@@ -52,8 +52,8 @@ export class Helpers {
   }
 
   /**
-   * Starts threads of which so many help at the same time, and tells the engine how many that are: one that can't start is
-   * done without. There is a spare one, since it is not foreseeable whose processor will be free (`crates/kernels/src/threads.rs`).
+   * Starts threads of which so many help at the same time, and tells the engine how many that are; one that can't start is
+   * skipped. There is a spare one, since nobody knows which processor will be free (`crates/kernels/src/threads.rs`).
    */
   async start(flavor: ThreadsFlavor, module: WebAssembly.Module, count: number): Promise<void> {
     const start: Start = { name: flavor.name, module, memory: flavor.memory };
@@ -120,7 +120,7 @@ function help(glue: ThreadsFlavor["glue"]): void {
   try {
     glue.helpThreads();
   } catch (error) {
-    glue.failThreads(); // or the engine would wait for ever
+    glue.failThreads(); // or the engine would wait forever
     throw error;
   }
 }

@@ -76,7 +76,7 @@ function show(card: HTMLElement, photo: Photo, hasModel: boolean): void {
   setText(must(".card-meta", HTMLElement, card), [bytes(photo.file.size), ...(course ? [course] : [])].join(" \u00b7 "));
   setText(must(".card-complaint", HTMLElement, card), state.kind === "failed" ? state.complaint.sentence : "");
   // A result that is to come keeps its place, so that cards don't jump.
-  must(".card-result", HTMLElement, card).hidden = state.kind === "failed" || state.kind === "cancelled";
+  must(".card-result", HTMLElement, card).hidden = state.kind === "failed" || state.kind === "canceled";
   if (state.kind === "done") showResult(card, photo, state.details);
   const more = must(".card-details", HTMLDetailsElement, card);
   more.hidden = state.kind !== "failed";
@@ -86,7 +86,7 @@ function show(card: HTMLElement, photo: Photo, hasModel: boolean): void {
 function courseOf({ state }: Photo, hasModel: boolean): string {
   if (state.kind === "waiting") return hasModel ? "waiting" : "waiting for a model";
   if (state.kind === "computing") return "computing\u2026";
-  return state.kind === "cancelled" ? "cancelled" : "";
+  return state.kind === "canceled" ? "canceled" : "";
 }
 
 function showResult(card: HTMLElement, photo: Photo, details: EmbeddingDetails): void {

@@ -64,7 +64,7 @@ export function testWorker(test: Test): void {
     ]);
   });
 
-  test("what is taken back rejects at once", async ({ tab }) => {
+  test("what is canceled rejects at once", async ({ tab }) => {
     const outcome = await tab.evaluate(async () => {
       const controller = new AbortController();
       const { signal } = controller;
