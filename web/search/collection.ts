@@ -1,6 +1,6 @@
 /**
  * The rows of a collection in the search module's memory: put, removed, searched and read, by their numbers. Which number is
- * whose is the page's affair (`../embeddings.ts`).
+ * whose is the page's affair (`embeddings.ts`).
  *
  * Scores are cosines, whatever length the embeddings have: f32 rows stay as they are, with the inverse of their length
  * beside them; 8-bit rows are stored at length 1. A row that was removed has NaN for a scale, so that it is never found,
