@@ -10,7 +10,7 @@ import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
 import { answerOf, checkStatus, type Fetch } from "../shared/files.js";
 import { forbiddenBy } from "../shared/web_assembly.js";
 import type { Glue } from "../wasm/index.js";
-import type { Flavour, ThreadsFlavour } from "./flavour.js";
+import type { Flavor, ThreadsFlavor } from "./flavor.js";
 
 /** The glue's classes, whose types Rust writes (`crates/wasm`): the shapes of what crosses are taken from there. */
 type Loader = InstanceType<Glue["ModelLoader"]>;
@@ -115,11 +115,11 @@ const PANIC_LISTENER = "__clipVisionPanic";
  * @param startThreads starts its threads, for a build that has them
  */
 export async function startEngine(
-  flavour: Flavour,
+  flavor: Flavor,
   url: string,
   fetch: Fetch,
   signal: AbortSignal,
-  startThreads?: (flavour: ThreadsFlavour, module: WebAssembly.Module) => Promise<void>,
+  startThreads?: (flavor: ThreadsFlavor, module: WebAssembly.Module) => Promise<void>,
 ): Promise<Engine> {
   let panic: string | undefined;
   Object.assign(globalThis, { [PANIC_LISTENER]: (message: string) => void (panic ??= message) });
@@ -127,18 +127,18 @@ export async function startEngine(
   checkStatus(response, url);
   let memory: WebAssembly.Memory;
   try {
-    if (flavour.memory) {
+    if (flavor.memory) {
       const module = await compile(response);
-      await flavour.glue.default({ module_or_path: module, memory: flavour.memory });
-      await startThreads?.(flavour, module);
-      memory = flavour.memory;
+      await flavor.glue.default({ module_or_path: module, memory: flavor.memory });
+      await startThreads?.(flavor, module);
+      memory = flavor.memory;
     } else {
-      ({ memory } = await flavour.glue.default({ module_or_path: response }));
+      ({ memory } = await flavor.glue.default({ module_or_path: response }));
     }
   } catch (cause) {
     throw startFailure(cause, url);
   }
-  const { ModelLoader, Sha256, refusedBytes } = flavour.glue;
+  const { ModelLoader, Sha256, refusedBytes } = flavor.glue;
   return {
     ModelLoader,
     Sha256,
