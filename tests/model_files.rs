@@ -14,12 +14,7 @@ const MODEL: &str = "b32-tiny";
 
 fn files() -> ModelFiles {
     let read = |name: &str| std::fs::read(model_dir(MODEL).join(name)).unwrap();
-    ModelFiles {
-        config: read("config.json"),
-        preprocessor: Some(read("preprocessor_config.json")),
-        weights: read("model.safetensors"),
-        ..ModelFiles::default()
-    }
+    ModelFiles::new(read("config.json"), read("model.safetensors")).preprocessor(read("preprocessor_config.json"))
 }
 
 fn load(files: ModelFiles) -> Result<ClipVision, clip_vision::Error> {
@@ -104,7 +99,11 @@ fn wrong_weights() {
 
 #[test]
 fn weights_that_are_no_weights() {
-    let with = |weights: &[u8]| ModelFiles { weights: weights.to_vec(), ..files() };
+    let with = |weights: &[u8]| {
+        let mut files = files();
+        files.weights = weights.to_vec();
+        files
+    };
     refused(with(b""), ErrorKind::Weights, &["0 bytes"]);
     refused(with(b"<!DOCTYPE html><html><body>Not found</body></html>"), ErrorKind::Weights, &["HTML"]);
     refused(with(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), ErrorKind::Weights, &["LFS"]);
@@ -117,7 +116,11 @@ fn weights_that_are_no_weights() {
 
 #[test]
 fn wrong_configs() {
-    let with = |config: &[u8]| ModelFiles { config: config.to_vec(), ..files() };
+    let with = |config: &[u8]| {
+        let mut files = files();
+        files.config = config.to_vec();
+        files
+    };
     refused(with(b""), ErrorKind::Config, &["config.json", "empty"]);
     refused(with(b"<html>"), ErrorKind::Config, &["config.json", "not JSON"]);
     refused(with_config(|c| c["model_type"] = json!("siglip")), ErrorKind::Config, &["siglip"]);
