@@ -130,10 +130,10 @@ impl ClipVision {
     /// ```
     /// # use clip_vision::{ClipVision, Image, Options};
     /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
-    /// let dog = clip.embed(Image::from_path("tests/golden/images/photo-420.jpg"))?;
-    /// let same = clip.embed(Image::from_path("tests/golden/images/photo-444.jpg"))?;
-    /// let cosine: f32 = dog.iter().zip(&same).map(|(x, y)| x * y).sum();
-    /// assert!(cosine > 0.99);
+    /// let embedding = clip.embed(Image::from_path("tests/golden/images/photo-420.jpg"))?;
+    /// assert_eq!(embedding.len(), clip.dimension());
+    /// let length = embedding.iter().map(|x| x * x).sum::<f32>().sqrt();
+    /// assert!((length - 1.0).abs() < 1e-5);
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     ///

@@ -221,7 +221,7 @@ impl Image {
         self.recipe.size()
     }
 
-    /// Whether an operation has turned the pixels into other values than 0 to 255, after which no model's own
+    /// Whether an operation has made the pixels other values than 0 to 255, after which no model's own
     /// preprocessing can follow.
     pub(crate) fn is_normalized(&self) -> bool {
         self.recipe.is_normalized()

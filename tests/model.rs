@@ -4,6 +4,7 @@
 
 mod common;
 
+use clip_vision::image::Limits;
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::goldens::{Golden, MODELS};
 use common::{cosine, golden, max_difference, model_dir};
@@ -148,10 +149,31 @@ fn a_pass_can_be_taken_step_by_step_and_be_dropped_at_any() {
 }
 
 #[test]
+fn fewer_threads_give_the_same_bits() {
+    let load = |threads| ClipVision::from_dir(model_dir("b32-tiny"), Options::default().threads(threads)).unwrap();
+    let embed = |clip: ClipVision| clip.embed(Image::from_path(golden("images/rgb-photo.png"))).unwrap();
+    let all = embed(load(0));
+    for threads in 1..4 {
+        assert_eq!(embed(load(threads)), all, "{threads}");
+    }
+}
+
+#[test]
+fn the_limits_of_a_model_hold_for_photos_without_their_own() {
+    let mut limits = Limits::default();
+    limits.max_pixels = 100;
+    let clip = ClipVision::from_dir(model_dir("b32-tiny"), Options::default().limits(limits)).unwrap();
+    let photo = || Image::from_path(golden("images/rgb-photo.png"));
+    assert_eq!(clip.embed(photo()).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(clip.embed(photo().limits(Limits::default())).is_ok());
+}
+
+#[test]
 fn an_image_of_another_size_is_refused() {
     let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();
     let image = Image::from_path(golden("images/rgb-photo.png")).resize(43, 42, clip_vision::ResizeFilter::Nearest);
     let error = clip.embed(image.normalize_unsigned()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().contains("42"), "{error}");
+    assert_eq!(error.detail().unwrap().actual_shape.as_deref(), Some(&[3, 42, 43][..]));
 }

@@ -52,7 +52,7 @@ impl Buffers {
     pub(super) fn take(self: &Arc<Self>, len: usize) -> Result<BufferValues> {
         let mut free = self.free();
         let large = free.buffers.iter().map(|buffer| buffer.as_ref().len()).enumerate().rev();
-        let best = large.filter(|(_, room)| *room >= len).min_by_key(|(_, room)| *room);
+        let best = large.filter(|(_, size)| *size >= len).min_by_key(|(_, size)| *size);
         let buffer = best.map(|(at, _)| free.buffers.remove(at));
         drop(free);
         let buffer = buffer.map_or_else(|| Buffer::zeroed(len), Ok)?;

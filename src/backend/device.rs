@@ -27,13 +27,13 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// The kernels, on at most so many threads.
+    /// The kernels, on at most `threads` threads.
     #[cfg(not(feature = "candle"))]
     pub(crate) fn on_cpu(precision: Precision, threads: Option<NonZero<usize>>) -> Self {
         Self { precision, buffers: Some(Arc::new(Buffers::new(Threads::at_most(threads)))) }
     }
 
-    /// The kernels on the CPU, on at most so many threads, and candle everywhere else.
+    /// The kernels on the CPU, on at most `threads` threads, and candle everywhere else.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
@@ -107,6 +107,14 @@ pub(crate) fn check_device_name(name: &str) -> Result<()> {
 }
 
 /// The device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+///
+/// ```
+/// use clip_vision::device_from_name;
+///
+/// assert!(device_from_name("cpu")?.is_cpu());
+/// assert!(device_from_name("gpu").is_err());
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build

@@ -4,7 +4,7 @@ use kernels::{POOL, Pool};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// At most so many threads at the same time, or all that there are.
+/// The most threads that compute at the same time; without a number, all that there are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Threads(Option<NonZero<usize>>);
 

@@ -52,6 +52,15 @@ impl VisionPass {
 }
 
 /// A loaded vision tower: pixel tensors in, embeddings out.
+///
+/// ```
+/// # use clip_vision::{ClipVision, Image, Options};
+/// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+/// let photo = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?.unsqueeze(0).unwrap();
+/// let tower = clip.vision_tower();
+/// assert_eq!(tower.forward(&photo)?.dims(), [1, tower.config().embedding_dim()]);
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
 pub struct VisionTower {
     config: VisionConfig,
     backend: Backend,
@@ -141,6 +150,18 @@ impl VisionTower {
 
     /// The same for whoever looks at the parts: `look` is called with what each of them gives, the embeddings last. Of the
     /// last layer all tokens are computed, though the embedding needs the class token alone.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// use clip_vision::model::VisionStage;
+    ///
+    /// let photo = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?.unsqueeze(0).unwrap();
+    /// let mut stages = Vec::new();
+    /// clip.vision_tower().observe(&photo, |stage, tensor| stages.push((stage, tensor.dims().to_vec())))?;
+    /// assert_eq!(stages[0], (VisionStage::Embeddings, vec![1, clip.config().num_tokens(), clip.config().hidden_size]));
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`forward`](Self::forward).

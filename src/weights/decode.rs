@@ -14,7 +14,7 @@ pub(super) struct Decoder {
 
 enum Numbers {
     Floats(Floats),
-    /// Bytes that are handed on as they come; of so many that have not.
+    /// Bytes that are handed on as they come, and how many are still to come.
     Bytes(usize),
 }
 
