@@ -17,6 +17,14 @@ export const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncode
 export const rustError = (code: string, message: string): Error =>
   Object.assign(new Error(message), { name: "ClipVisionError", code });
 
+/** What wasm-bindgen gives each of its classes. */
+class Freed {
+  free(): void {}
+  [Symbol.dispose](): void {
+    this.free();
+  }
+}
+
 /** The beginning of a recorded file. */
 const HEADER = "RECORDED";
 const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => total + byte, 0);
@@ -25,7 +33,7 @@ const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => total +
  * Takes a file from its beginning to its end, or to a piece that ends with a full stop, and records it as it is, behind a
  * header. Of content that begins with `index:` it wants the files whose names follow.
  */
-export class FakeLoader implements EngineLoader {
+export class FakeLoader extends Freed implements EngineLoader {
   readonly pushed: string[] = [];
   freed = 0;
   recorded: Uint8Array[] | undefined;
@@ -87,20 +95,21 @@ export class FakeLoader implements EngineLoader {
   finish(): EngineModel {
     throw rustError("invalid-argument", "this loader reads the text tower");
   }
-  finishRecording(): { header: Uint8Array; checksum: number } | undefined {
-    return this.recorded && { header: text(HEADER), checksum: sum(text(HEADER)) + this.#data };
+  finishRecording(): ReturnType<EngineLoader["finishRecording"]> {
+    return this.recorded && Object.assign(new Freed(), { header: text(HEADER), checksum: sum(text(HEADER)) + this.#data });
   }
-  free(): void {
+  override free(): void {
     this.freed += 1;
   }
 }
 
-export class FakePrepared implements EnginePrepared {
+export class FakePrepared extends Freed implements EnginePrepared {
   readonly bytes: Uint8Array | Uint8ClampedArray;
   readonly #model: FakeModel;
   readonly #photo: EnginePhoto;
 
   constructor(model: FakeModel, photo: EnginePhoto, bytes: Uint8Array | Uint8ClampedArray) {
+    super();
     this.bytes = bytes;
     this.#model = model;
     this.#photo = photo;
@@ -115,7 +124,7 @@ export class FakePrepared implements EnginePrepared {
     return { data: Float32Array.from(this.bytes), shape: [3, 1, 1] };
   }
 
-  free(): void {
+  override free(): void {
     this.#model.held -= 1;
   }
 }
@@ -124,7 +133,7 @@ export class FakePrepared implements EnginePrepared {
  * A model that embeds a file as [its first byte, its length], pixels as [their first value, their number], and a text as
  * [its first token, its number of tokens].
  */
-export class FakeModel implements EngineModel {
+export class FakeModel extends Freed implements EngineModel {
   readonly seen: EnginePhoto[] = [];
   /** Photos that are worth computing together. */
   batch = 1;
@@ -173,14 +182,14 @@ export class FakeModel implements EngineModel {
   #pass(embeddings: number[]): EnginePass {
     let left = this.layers;
     this.held += 1;
-    return {
+    return Object.assign(new Freed(), {
       step: () => {
         this.onStep?.();
         this.steps += 1;
         return (left -= 1) < 0 ? Float32Array.from(embeddings) : undefined;
       },
       free: () => void (this.held -= 1),
-    };
+    });
   }
 
   info(): ReturnType<EngineModel["info"]> {
@@ -212,8 +221,6 @@ export class FakeModel implements EngineModel {
   probabilities(embedding: Float32Array, labels: Float32Array): Float32Array {
     return labels.filter((_, index) => index % 2 === 0).map((label) => label + embedding[0]!);
   }
-
-  free(): void {}
 }
 
 export class FakeEngine implements Engine {
@@ -244,7 +251,7 @@ export class FakeEngine implements Engine {
     };
   }
 
-  readonly Sha256: Engine["Sha256"] = class {
+  readonly Sha256: Engine["Sha256"] = class extends Freed {
     readonly #hash = createHash("sha256");
     update(piece: Uint8Array): void {
       this.#hash.update(piece);
