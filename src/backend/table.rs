@@ -2,7 +2,7 @@
 
 use super::tokens::Tokens;
 use super::{Backend, mixed};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use std::iter::repeat_n;
 use std::sync::Arc;
 
@@ -71,7 +71,8 @@ pub(crate) fn embed_ids(texts: &[&[u32]], ids: &Table, positions: &Table, backen
     let (ids, positions) = (ids.cpu()?, positions.cpu()?);
     let places = y.chunks_exact_mut(channels).zip(filled);
     for ((place, id), position) in places.zip(positions.chunks_exact(channels).take(longest).cycle()) {
-        let row = ids.chunks_exact(channels).nth(id as usize).ok_or_else(mixed)?;
+        let row = ids.chunks_exact(channels).nth(id as usize);
+        let row = row.ok_or_else(|| Error::new(ErrorKind::InvalidArgument, format!("there is no token {id}")))?;
         for ((y, value), position) in place.iter_mut().zip(row).zip(position) {
             *y = value + position;
         }

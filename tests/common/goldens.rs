@@ -1,6 +1,6 @@
 //! One body for every machine: a golden model's embeddings and activations against transformers', natively and in a
 //! browser alike.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
 
 use super::{cosine, max_difference};
 use clip_vision::model::VisionStage;
