@@ -34,7 +34,7 @@ impl<'a> Photos<'a> {
         }
     }
 
-    /// The shape of each. One that has not as many values as it says has no shape.
+    /// The shape of each; of values that do not fill their height and width, how many there are.
     pub(crate) fn shapes(self) -> Box<dyn Iterator<Item = Vec<usize>> + 'a> {
         match self {
             Self::Values(photos) => Box::new(photos.iter().map(|PixelTensor { data, height, width }| {

@@ -52,7 +52,7 @@ impl Table {
     }
 }
 
-/// The tokens of texts, with their positions added, in as many rows for each as the longest has. The last token of each
+/// The tokens of texts, with their positions added, each padded to the length of the longest. The last token of each
 /// text becomes its embedding, and what stands after it is never looked at.
 pub(crate) fn embed_ids(texts: &[&[u32]], ids: &Table, positions: &Table, backend: &Backend) -> Result<Tokens> {
     let longest = texts.iter().map(|text| text.len()).max().unwrap_or_default();
