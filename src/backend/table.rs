@@ -1,7 +1,7 @@
 //! Learned rows that are looked up and not multiplied: the embeddings of tokens and of positions.
 
+use super::Backend;
 use super::tokens::Tokens;
-use super::{Backend, mixed};
 use crate::error::{Error, ErrorKind, Result};
 use std::iter::repeat_n;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl Table {
         match &self.rows {
             Rows::Cpu(values) => Ok(values),
             #[cfg(feature = "candle")]
-            Rows::Candle(_) => Err(mixed()),
+            Rows::Candle(_) => Err(super::mixed()),
         }
     }
 
@@ -47,7 +47,7 @@ impl Table {
     pub(super) fn candle(&self) -> Result<&Tensor> {
         match &self.rows {
             Rows::Candle(values) => Ok(values),
-            Rows::Cpu(_) => Err(mixed()),
+            Rows::Cpu(_) => Err(super::mixed()),
         }
     }
 }
