@@ -201,7 +201,7 @@ impl ClipVision {
     /// As [`embed`](Self::embed).
     #[cfg(feature = "candle")]
     pub fn pixel_tensor(&self, image: Image) -> Result<Tensor> {
-        let PixelTensor { data, height, width } = self.pixels(image)?;
+        let PixelTensor { data, height, width, .. } = self.pixels(image)?;
         Ok(Tensor::from_vec(data, (3, height, width), &self.options.device)?)
     }
 

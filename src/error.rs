@@ -1,5 +1,6 @@
 //! One error type for the whole crate: a kind that a program can match on, a context that a person can read,
-//! and the underlying cause.
+//! and the underlying cause. The crates below have types of their own, so that they can be used without this one; their errors
+//! become this one, nothing of them lost.
 //!
 //! The kinds are the same on every side of the product: [`ErrorKind::code`] is the `code` of the npm package's
 //! `ClipVisionError`.

@@ -267,7 +267,7 @@ impl Image {
     /// read here; `Decode` where it is broken; `TooLarge` over a limit; `OutOfMemory`.
     #[cfg(feature = "candle")]
     pub fn to_tensor_sync(self, device: &Device) -> Result<Tensor> {
-        let PixelTensor { data, height, width } = self.recipe.to_pixel_tensor()?;
+        let PixelTensor { data, height, width, .. } = self.recipe.to_pixel_tensor()?;
         Ok(Tensor::from_vec(data, (3, height, width), device)?)
     }
 

@@ -62,11 +62,6 @@ impl TensorSpec {
             Destination::Bytes | Destination::Nowhere => 0,
         }
     }
-
-    /// The error of doing something with this tensor.
-    fn named(&self, error: Error) -> Error {
-        error.within(format_args!("tensor {}", self.name)).about_tensor(&self.name)
-    }
 }
 
 /// What a model finds in its weights: the tensors' names, and what a file of our own says of itself.
@@ -129,6 +124,11 @@ impl Weights {
     fn insert(&mut self, name: String, value: Value) {
         self.0.insert(name, value);
     }
+}
+
+/// The error of doing something with a tensor.
+fn named(tensor: &str, error: Error) -> Error {
+    error.within(format_args!("tensor {tensor}")).about_tensor(tensor)
 }
 
 fn invalid(what: impl Into<String>) -> Error {

@@ -160,7 +160,7 @@ fn fewer_threads_give_the_same_bits() {
 
 #[test]
 fn the_limits_of_a_model_hold_for_photos_without_their_own() {
-    let mut limits = Limits::default();
+    let mut limits = Limits::none();
     limits.max_pixels = 100;
     let clip = ClipVision::from_dir(model_dir("b32-tiny"), Options::default().limits(limits)).unwrap();
     let photo = || Image::from_path(golden("images/rgb-photo.png"));

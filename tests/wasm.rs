@@ -6,7 +6,7 @@ mod common;
 
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::goldens::Golden;
-use common::shapes::Pictures;
+use common::shapes::Photos;
 use common::texts::{self, Expected};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -116,15 +116,15 @@ fn texts_equal_transformers() {
 
 /// The shapes model means here what it says, in both precisions.
 #[wasm_bindgen_test]
-fn pictures_and_captions_find_each_other() {
-    let pictures = Pictures::new(include_bytes!("golden/shapes.json"), include_bytes!("golden/shapes.safetensors"));
+fn photos_and_captions_find_each_other() {
+    let photos = Photos::new(include_bytes!("golden/shapes.json"), include_bytes!("golden/shapes.safetensors"));
     for precision in [Precision::F32, Precision::Int8] {
         let config = include_bytes!("../models/shapes/config.json");
         let files = ModelFiles::new(config, include_bytes!("../models/shapes/model.safetensors"))
             .preprocessor(include_bytes!("../models/shapes/preprocessor_config.json"))
             .tokenizer([]); // not read here, but with it the text tower is
         let clip = ClipVision::from_files(files, Options::default().precision(precision)).unwrap();
-        pictures.check(&clip);
+        photos.check(&clip);
     }
 }
 

@@ -31,7 +31,7 @@ impl Linear {
         Ok(Self::Candle(candle_nn::Linear::new(weight, bias)))
     }
 
-    /// Tokens of `in` channels to as many of `out` channels.
+    /// Tokens of `in` channels to the same number of tokens of `out` channels.
     pub(crate) fn forward(&self, x: &Tokens) -> Result<Tokens> {
         let [y] = Self::forward_all([self], x)?;
         Ok(y)

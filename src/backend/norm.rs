@@ -31,7 +31,7 @@ impl LayerNorm {
         Ok(Self::Kernel { weight, bias, eps: eps as f32 })
     }
 
-    /// Tokens to as many.
+    /// Each token by itself.
     pub(crate) fn forward(&self, x: &Tokens) -> Result<Tokens> {
         match (self, &x.values) {
             (Self::Kernel { weight, bias, eps }, Values::Cpu(values)) => {

@@ -34,10 +34,10 @@ impl<'a> Photos<'a> {
         }
     }
 
-    /// The shape of each. One that has not as many values as it says has no shape.
+    /// The shape of each; of values that do not fill their height and width, how many there are.
     pub(crate) fn shapes(self) -> Box<dyn Iterator<Item = Vec<usize>> + 'a> {
         match self {
-            Self::Values(photos) => Box::new(photos.iter().map(|PixelTensor { data, height, width }| {
+            Self::Values(photos) => Box::new(photos.iter().map(|PixelTensor { data, height, width, .. }| {
                 let whole = CHANNELS.checked_mul(*height).and_then(|rows| rows.checked_mul(*width)) == Some(data.len());
                 if whole { vec![CHANNELS, *height, *width] } else { vec![data.len()] }
             })),
@@ -95,7 +95,7 @@ fn patches_by_candle(photos: Photos<'_>, patch: usize, backend: &Backend) -> Res
     let tensors: Vec<Tensor> = match photos {
         Photos::Tensors(photos) => photos.iter().map(|photo| (*photo).clone()).collect(),
         Photos::Values(photos) => {
-            let tensor = |PixelTensor { data, height, width }: &PixelTensor| {
+            let tensor = |PixelTensor { data, height, width, .. }: &PixelTensor| {
                 Tensor::from_slice(data, (CHANNELS, *height, *width), backend.device())
             };
             photos.iter().map(|photo| tensor(photo)).collect::<candle_core::Result<_>>()?

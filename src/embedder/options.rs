@@ -38,10 +38,10 @@ pub struct Options {
     pub device: Device,
     /// Whether embeddings are divided by their L2 norm, so that a dot product is the cosine. Default true.
     pub normalize: bool,
-    /// Threads that compute at the same time, at most: on a CPU, and whatever calls. Default all that there are: one for each
-    /// core, or what the environment's `RAYON_NUM_THREADS` says.
+    /// The most threads that compute at the same time, on a CPU. Default all that there are: one for each core, or as many as
+    /// the environment's `RAYON_NUM_THREADS` says.
     pub threads: Option<NonZero<usize>>,
-    /// What a photo may cost that has no limits of its own. Default [`Limits::default`].
+    /// What a photo without limits of its own may cost. Default [`Limits::default`].
     pub limits: Limits,
 }
 
@@ -75,8 +75,8 @@ impl Options {
     /// The same on the device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
     ///
     /// # Errors
-    /// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build
-    /// one that has. [`ErrorKind::InvalidArgument`]: an unknown name.
+    /// [`Device`](crate::ErrorKind::Device): the device is not there, or this build has no support for it; the message says how to build
+    /// one that has. [`InvalidArgument`](crate::ErrorKind::InvalidArgument): an unknown name.
     pub fn device_named(self, name: &str) -> Result<Self> {
         #[cfg(feature = "candle")]
         return Ok(self.device(device_from_name(name)?));

@@ -37,7 +37,7 @@ macro_rules! encoder_of {
 
 encoder_of!(VisionConfig, TextConfig);
 
-/// A stack of layers, each of which makes tokens of as many.
+/// A stack of layers, each of which maps tokens to the same number of tokens.
 pub(crate) struct Encoder<S: Source = Loaded>(Vec<EncoderLayer<S>>);
 
 /// What a forward pass has come to. A step that fails loses it, and the pass is of no use any more.

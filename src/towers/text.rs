@@ -38,7 +38,7 @@ struct Layers<S: Source = Loaded> {
     encoder: Encoder<S>,
     final_norm: S::LayerNorm,
     projection: S::Linear,
-    /// The logarithm of the scale.
+    /// The logarithm of what cosines are multiplied by.
     logit_scale: S::Scalar,
 }
 

@@ -4,7 +4,7 @@ use super::decode::Decoder;
 use super::format::{Format, Target};
 use super::header::FileHeader;
 use super::sinks::{Recording, Row, Value, bytes, chain, floats};
-use super::{TensorSpec, Use, Weights, invalid, missing, stored};
+use super::{TensorSpec, Use, Weights, invalid, missing, named, stored};
 use crate::error::{Error, ErrorKind, Result};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
@@ -63,7 +63,7 @@ impl Output {
         }
         let whole = match (self.incomplete.remove(&spec.name), value) {
             (Some(Value::Bytes(rows)), Value::Floats(steps)) | (Some(Value::Floats(steps)), Value::Bytes(rows)) => {
-                let whole = self.join(&spec, &rows, &steps).map_err(|error| spec.named(error))?;
+                let whole = self.join(&spec, &rows, &steps).map_err(|error| named(&spec.name, error))?;
                 self.spare = rows;
                 whole
             }
@@ -119,7 +119,7 @@ impl Pending {
 
     /// The error of doing something with this tensor.
     fn named(&self, error: Error) -> Error {
-        error.within(format_args!("tensor {}", self.name())).about_tensor(&self.name())
+        named(&self.name(), error)
     }
 }
 

@@ -1,6 +1,6 @@
 //! One body for every machine: a golden model's embeddings and activations against transformers', natively and in a
 //! browser alike.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
 
 use super::{cosine, max_difference};
 use clip_vision::model::VisionStage;
@@ -11,7 +11,7 @@ use safetensors::SafeTensors;
 pub const MODELS: [&str; 7] =
     ["b32-tiny", "no-preprocessor", "odd-widths", "patch14-gelu", "nearest-f16", "tanh-bf16", "crop-only"];
 
-/// Largest difference of a unit embedding's value, where the picture is lossless and so its pixels are Pillow's.
+/// Largest difference of a unit embedding's value, where the photo is lossless and so its pixels are Pillow's.
 const EMBEDDING_TOLERANCE: f32 = 1e-4;
 /// Lowest cosine, where decoders of lossy formats may differ by a level here and there.
 const COSINE: f64 = 0.9999;

@@ -4,6 +4,9 @@
 //! Structured values cross through serde-wasm-bindgen; bytes, pixels and embeddings as typed arrays, which the worker
 //! transfers on to the page. An error is thrown as `Error` with a `code`; a panic ends the instance, after its message
 //! has been given to `globalThis.__clipVisionPanic`, where the worker has put one.
+//!
+//! Of a browser's interfaces this needs a clock alone, so that it does without `web-sys`; what it reads by reflection are names
+//! of our own (`kind`, `code`, the panic's listener), which no crate has.
 // Elsewhere there is nothing to bind to.
 #![cfg(target_arch = "wasm32")]
 
@@ -72,7 +75,6 @@ extern "C" {
 fn start() {
     std::panic::set_hook(Box::new(|panic| {
         console_error_panic_hook::hook(panic);
-        // By reflection: the name is our own, so no crate of browser interfaces has it.
         let listener = Reflect::get(&js_sys::global(), &"__clipVisionPanic".into()).ok();
         if let Some(listener) = listener.and_then(|value| value.dyn_into::<Function>().ok()) {
             // A listener that throws changes nothing: the instance is lost either way.

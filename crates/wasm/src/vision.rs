@@ -182,7 +182,7 @@ impl PreparedPhoto {
 
 impl PreparedPhoto {
     fn values(&self) -> Result<WireTensor> {
-        let PixelTensor { data, height, width } = &self.pixels;
+        let PixelTensor { data, height, width, .. } = &self.pixels;
         answer(&TensorAnswer { data: Float32Array::from(data.as_slice()), shape: [3, *height, *width] })
     }
 }
@@ -219,7 +219,7 @@ impl Model {
         let photo = Photo::read(photo)?;
         let decoder = photo.decoder();
         let image = photo.image()?;
-        let Measured { tensor: pixels, size: (width, height), decode, preprocess } =
+        let Measured { tensor: pixels, size: (width, height), decode, preprocess, .. } =
             self.0.measured_pixels(image, now)?;
         Ok(PreparedPhoto { pixels, reading: Reading { decoder, width, height, decode, preprocess } })
     }
