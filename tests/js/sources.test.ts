@@ -271,6 +271,13 @@ describe("a photo at an address", () => {
     expect(asked).toHaveLength(1);
   });
 
+  it("whose body fails in a way of its own, as an application's may, is a fetch error", async () => {
+    const body = () => new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("mine")) });
+    const { network } = server({ first: Array.from({ length: TRIES }, () => () => new Response(body())) });
+    const error = await failure(readPhoto(URL, network, signal));
+    expect(error).toMatchObject({ code: "fetch", message: `The connection to ${URL} broke after 0 bytes`, cause: { message: "mine" } });
+  });
+
   it("that is announced as too large is not read", async () => {
     const { network } = server({ origin: "https://app.test" });
     await expect(readPhoto(URL, network, signal, 4999)).rejects.toMatchObject({ code: "too-large" });

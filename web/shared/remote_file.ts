@@ -199,8 +199,8 @@ export class RemoteFile implements Source {
       }
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
-      if (!(cause instanceof TypeError || cause instanceof DOMException)) throw cause;
-      return { failure: this.#broken(at, cause) };
+      if (!(cause instanceof BrokenBody)) throw cause;
+      return { failure: this.#broken(at, cause.cause) };
     }
     if (length !== undefined && at < first + length) return { failure: this.#broken(at) };
     // That was the whole file, though nobody had said how long it is.
@@ -243,6 +243,9 @@ export function changed(before: Validators, now: Validators): boolean {
   return before.modified !== undefined && now.modified !== undefined && before.modified !== now.modified;
 }
 
+/** What a body failed with, whatever that is: told apart from what a sink throws. */
+class BrokenBody extends Error {}
+
 /** A stream's pieces, until the signal; who stops taking them ends the stream. */
 async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
   const reader = stream.getReader();
@@ -250,7 +253,9 @@ async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal
   signal.addEventListener("abort", stop);
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch((cause: unknown) => {
+        throw new BrokenBody("", { cause });
+      });
       signal.throwIfAborted();
       if (done) return;
       if (value.byteLength > 0) yield value;
