@@ -12,7 +12,7 @@ import zlib
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-WIDTH, HEIGHT = 13, 7
+WIDTH, HEIGHT = 11, 5
 BYTE, ASCII, SHORT, LONG, RATIONAL, SHORTS, LONGS, FLOAT, LONG8 = 1, 2, 3, 4, 5, 8, 9, 11, 16
 CODES = {BYTE: "B", ASCII: "B", SHORT: "H", LONG: "I", RATIONAL: "I", SHORTS: "h", LONGS: "i", FLOAT: "f", LONG8: "Q"}
 
@@ -137,7 +137,7 @@ def colors(count):
 
 
 def by_key(key, compression=1, planar=1):
-    """A picture of a kind in Pillow's table, in strips of 3 rows."""
+    """A picture of a kind in Pillow's table, in strips of 2 rows."""
     prefix, photometric, (number, *_), fill, bits, extra = key
     order, channels, bits = "<" if prefix == b"II" else ">", len(bits), bits[0]
     samples = pixels(channels, bits, number, order)
@@ -145,12 +145,12 @@ def by_key(key, compression=1, planar=1):
     chunks = []
     for plane in planes:
         rows = packed(plane, bits)
-        for start in range(0, HEIGHT, 3):
-            chunk = b"".join(rows[start : start + 3])
+        for start in range(0, HEIGHT, 2):
+            chunk = b"".join(rows[start : start + 2])
             chunk = reversed_bits(chunk) if fill == 2 and compression == 1 else chunk
             chunk = zlib.compress(chunk) if compression == 8 else chunk
             chunks.append(reversed_bits(chunk) if fill == 2 and compression == 8 else chunk)
-    found = tags(photometric, bits, channels, number, fill, extra, planar, compression, rows=3)
+    found = tags(photometric, bits, channels, number, fill, extra, planar, compression, rows=2)
     return tiff(found, chunks, order)
 
 
@@ -230,8 +230,8 @@ def directories():
     yield "signed-tags.tif", tiff(signed, [whole()]), "all tags signed"
     yield "formats.tif", tiff(RGB | {339: (SHORT, [1, 1, 1])}, [whole()]), "a SampleFormat a sample"
     rows = rows_of()
-    strips = [b"".join(rows[start : start + 3]) for start in range(0, HEIGHT, 3)]
-    three = RGB | {278: (SHORT, [3])}
+    strips = [b"".join(rows[start : start + 2]) for start in range(0, HEIGHT, 2)]
+    three = RGB | {278: (SHORT, [2])}
     yield "offsets-short.tif", tiff(three, strips[:2]), "a strip that is not there"
     more = tiff(three, [*strips, strips[0][::-1]])
     yield "strip-more.tif", more, "a strip more than there is space for: it takes the first one's place"
@@ -337,13 +337,13 @@ def ycbcr():
 def fax():
     """Fax codings, as Pillow writes them, and cut."""
     random = np.random.default_rng(5)
-    picture = Image.fromarray(np.where(random.random((40, 60)) < 0.3, 255, 0).astype(np.uint8)).convert("1")
+    picture = Image.fromarray(np.where(random.random((24, 40)) < 0.3, 255, 0).astype(np.uint8)).convert("1")
     for name in ("group3", "group4", "tiff_ccitt", "tiff_raw_16"):
         for photometric in (0, 1):
             buffer = io.BytesIO()
             picture.save(buffer, "TIFF", compression=name, tiffinfo={262: photometric})
             data = strip(buffer.getvalue())
-            found = tags(photometric, 1, 1, rows=40) | {256: (SHORT, [60]), 257: (SHORT, [40])}
+            found = tags(photometric, 1, 1, rows=24) | {256: (SHORT, [40]), 257: (SHORT, [24])}
             found[259] = (SHORT, [{"group3": 3, "group4": 4, "tiff_ccitt": 2, "tiff_raw_16": 32771}[name]])
             yield f"fax-{name}-{photometric}.tif", tiff(found, [data]), f"{name}, photometric {photometric}"
             if photometric == 0:
@@ -363,7 +363,7 @@ def strip(data):
 
 def jpegs():
     """JPEG in strips, tiles and planes."""
-    rgb = Image.fromarray(np.repeat(np.repeat(pixels(3, 8), 3, 0), 3, 1))
+    rgb = Image.fromarray(np.repeat(np.repeat(pixels(3, 8), 2, 0), 2, 1))
     size = {256: (SHORT, [rgb.width]), 257: (SHORT, [rgb.height]), 278: (SHORT, [rgb.height])}
     for mode, photometric, options in (
         ("L", 1, {}),

@@ -4,8 +4,10 @@
 //! directory.rs  tags                                kind.rs       what samples are and mean
 //! raw.rs        samples that are not compressed     chunks.rs     strips and tiles of those that are
 //! codec.rs      unpacks them: lzw.rs, packbits.rs, fax.rs, lzma.rs, zstd.rs
-//! jpeg.rs       JPEG in strips and tiles            predictor.rs  differences summed up
+//! jpeg.rs       JPEG in strips and tiles            old_jpeg.rs   JPEG from before that was agreed on
+//! webp.rs       WebP in strips and tiles            predictor.rs  differences summed up
 //! unpack.rs     samples to bytes                    ycbcr.rs      YCbCr by libtiff's rules
+//! lab.rs        CIELab by Little CMS's
 //! ```
 //!
 //! Pillow reads uncompressed files by itself and leaves the others to libtiff, and the two differ: in what they make of
@@ -18,12 +20,15 @@ mod directory;
 mod fax;
 mod jpeg;
 mod kind;
+mod lab;
 mod lzma;
 mod lzw;
+mod old_jpeg;
 mod packbits;
 mod predictor;
 mod raw;
 mod unpack;
+mod webp;
 mod ycbcr;
 #[cfg(feature = "tiff-zstd")]
 mod zstd;
@@ -33,6 +38,7 @@ use self::codec::{Codec, Compression};
 use self::directory::{ByteOrder, Directory, broken, tag};
 use self::fax::Fax;
 use self::kind::{Kind, Meaning, Number, unsupported};
+use self::lab::Grid;
 use self::predictor::Predictor;
 use self::unpack::{Unpacker, unpremultiply};
 use self::ycbcr::{Subsampling, Tables, blocks_to_rgb, pixels_to_rgb};
@@ -40,7 +46,7 @@ use super::{check_memory, check_pixels, cmyk_to_rgb};
 use crate::exif::Metadata;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Header, Pixels};
+use crate::pixels::{Header, Layout, Pixels};
 use crate::{Error, ErrorKind, Result};
 
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
@@ -54,9 +60,14 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let size = (usize::try_from(width).map_err(|_| too_many())?, usize::try_from(height).map_err(|_| too_many())?);
 
     let channels = kind.meaning.channels();
-    let layout = kind.meaning.layout();
+    // Pillow's alpha of Lab in planes is nothing.
+    let layout = match kind.meaning {
+        Meaning::Lab if kind.planar => Layout::Rgba,
+        meaning => meaning.layout(),
+    };
     let looked_up = match kind.meaning {
         Meaning::Palette | Meaning::PaletteAlpha => layout.channels(),
+        Meaning::Lab if kind.planar => layout.channels(),
         _ => 0,
     };
     let needed = width.saturating_mul(height).saturating_mul((channels + looked_up) as u64);
@@ -70,14 +81,21 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         }
     } else {
         let by_libtiff = directory.by_libtiff();
-        let planar = by_libtiff.number(tag::PLANAR_CONFIGURATION) == Some(2);
+        // libtiff does not believe in planes of an old-style JPEG that is in one strip.
+        let one = [tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS].iter().all(|which| by_libtiff.count(*which) == 1);
+        let planar = by_libtiff.is_planar() && !(one && compression == Compression::OldJpeg);
         compressed(&by_libtiff, Kind { planar, ..kind }, compression, size, &mut data, &left)?;
     }
     match kind.meaning {
         Meaning::Cmyk => cmyk_to_rgb(&mut data),
         Meaning::Palette => data = colored(&directory, size, &data)?,
         Meaning::PaletteAlpha => data = colored_with_alpha(&directory, size, &data)?,
-        Meaning::Lab => return Err(unsupported("CIELab")),
+        Meaning::Lab => {
+            Grid::new().convert(&mut data);
+            if kind.planar {
+                data = without_alpha(size, &data)?;
+            }
+        }
         _ => {}
     }
     let metadata = Metadata { exif: directory.exif(), xmp: directory.data(tag::XMP).map(<[u8]>::to_vec) };
@@ -97,8 +115,16 @@ fn compressed(
     let channels = kind.meaning.channels();
     let planar = kind.planar && channels > 1;
     let planes = if planar { channels } else { 1 };
-    let chunks = Chunks::of(directory, size, planes, limits)?;
-    if compression == Compression::Jpeg {
+    let chunks = Chunks::of(directory, size, planes, limits);
+    if compression == Compression::OldJpeg {
+        // Its strips may be missing: then all of it is elsewhere.
+        old_jpeg::decode(directory, kind, size, chunks.ok(), data, limits)?;
+        return old_jpeg::to_rgb(directory, kind, data);
+    }
+    let chunks = chunks?;
+    if compression == Compression::WebP {
+        webp::decode(directory, kind, size, chunks, data, limits)?;
+    } else if compression == Compression::Jpeg {
         jpeg::decode(directory, kind, size, chunks, data, limits)?;
         if kind.meaning == Meaning::YCbCr && planar {
             planes_to_rgb(directory, data)?;
@@ -119,7 +145,7 @@ fn compressed(
 fn finish_planes(directory: &Directory<'_>, kind: Kind, data: &mut [u8]) {
     match kind.meaning {
         Meaning::Rgba | Meaning::Premultiplied => {
-            if !matches!(directory.number(tag::EXTRA_SAMPLES), Some(2 | 999)) {
+            if !matches!(directory.number_at(tag::EXTRA_SAMPLES, 0), Some(2 | 999)) {
                 unpremultiply(data);
             }
         }
@@ -153,7 +179,8 @@ impl<'a> Unpacking<'a> {
         limits: &Limits,
     ) -> Result<Self> {
         let value = directory.number(tag::PREDICTOR).filter(|_| compression.has_predictor()).unwrap_or(1);
-        let predictor = Predictor::of(value, kind)?;
+        let is_float = directory.number_at(tag::SAMPLE_FORMAT, 0) == Some(3);
+        let predictor = Predictor::of(value, kind.bits, is_float)?;
         let more = match compression {
             Compression::Fax(_) => Fax::memory(chunks.width),
             #[cfg(feature = "tiff-zstd")]
@@ -166,10 +193,20 @@ impl<'a> Unpacking<'a> {
         Ok(Self { codec, compression, predictor, kind, order: directory.order, chunks, buffer, row_bytes })
     }
 
-    /// The first `length` bytes of chunk `index`. Where they are not all there, what there is, if `forgiving`.
-    fn chunk(&mut self, index: usize, length: usize, forgiving: bool) -> Result<&[u8]> {
-        let (start, part) = self.chunks.part(index, self.buffer.len())?;
+    /// The first `length` bytes of chunk `index`. Of YCbCr, which libtiff converts, those that there are.
+    fn chunk(&mut self, index: usize, length: usize) -> Result<&[u8]> {
+        let is_converted = self.kind.meaning == Meaning::YCbCr;
+        // Of these libtiff does not notice at all when they are not in the file.
+        let is_minor = index >= self.chunks.count || self.chunks.tiled && index % self.chunks.columns > 0;
+        let found = self.chunks.part(index, self.buffer.len());
         let out = &mut self.buffer[..length];
+        let (start, part) = match found {
+            Err(_) if is_converted && is_minor => {
+                out.fill(0);
+                return Ok(&self.buffer);
+            }
+            part => part?,
+        };
         let unpacked = self.codec.unpack(part, start, self.kind.reversed, out);
         self.chunks.charge(unpacked.read + self.compression.least_work(), length)?;
         let samples = if self.kind.planar { 1 } else { self.kind.samples };
@@ -177,7 +214,7 @@ impl<'a> Unpacking<'a> {
             .result
             .and_then(|()| self.predictor.undo(out, self.row_bytes, (self.kind.bits, samples), self.order));
         // Of a tile, libtiff takes what fax data there are.
-        if !forgiving && !(self.chunks.tiled && matches!(self.compression, Compression::Fax(_))) {
+        if !is_converted && !(self.chunks.tiled && matches!(self.compression, Compression::Fax(_))) {
             result?;
         }
         Ok(&self.buffer)
@@ -210,7 +247,7 @@ fn unpacked(
         let chunks = &unpacking.chunks;
         let (plane, place) = (index / chunks.count, chunks.place(index % chunks.count, size));
         let rows = if chunks.tiled { chunks.height } else { place.rows };
-        let bytes = unpacking.chunk(index, rows * row_bytes, false)?;
+        let bytes = unpacking.chunk(index, rows * row_bytes)?;
         let to = data.chunks_exact_mut(size.0 * channels).skip(place.y).take(place.rows);
         for (to, from) in to.zip(bytes.chunks_exact(row_bytes)) {
             let to = &mut to[place.x * channels..(place.x + place.columns) * channels];
@@ -257,7 +294,7 @@ fn ycbcr(
             subsampling.size(stored, place.rows).min(place.rows.next_multiple_of(down) * row_bytes)
         };
         unpacking.buffer.fill(0);
-        let blocks = unpacking.chunk(index, length, true)?;
+        let blocks = unpacking.chunk(index, length)?;
         blocks_to_rgb(&tables, subsampling, (blocks, stored), &place, (data, size.0));
     }
     Ok(())
@@ -291,16 +328,20 @@ fn colored_with_alpha(directory: &Directory<'_>, size: (usize, usize), data: &[u
     Ok(out)
 }
 
+/// RGB with an alpha of 0.
+fn without_alpha(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
+    let mut out = memory::reserved(size.0, size.1, 4)?;
+    out.extend(data.as_chunks::<3>().0.iter().flat_map(|&[red, green, blue]| [red, green, blue, 0]));
+    Ok(out)
+}
+
 /// The file's colours: all reds, all greens, all blues, of 16 bits. Numbers beyond are black.
 fn palette(directory: &Directory<'_>) -> Result<[[u8; 3]; 256]> {
-    let levels = directory.numbers(tag::COLOR_MAP, 3 * 256 + 3);
-    let count = levels.len() / 3;
-    if count > 256 {
-        return Err(broken("its palette has over 256 colours"));
+    let count = directory.count(tag::COLOR_MAP) / 3;
+    if count == 0 || count > 256 {
+        return Err(broken(format_args!("a palette of {count} colours")));
     }
-    if levels.is_empty() {
-        return Err(broken("it has no palette"));
-    }
+    let levels = directory.numbers(tag::COLOR_MAP, 3 * count);
     let level = |channel: usize, number: usize| {
         let level = levels.get(channel * count + number).filter(|_| number < count);
         level.map_or(0, |level| (level >> 8) as u8)

@@ -108,6 +108,15 @@ impl<'a> Chunks<'a> {
         }
     }
 
+    /// What there is of a chunk's bytes, wherever they end: all up to the file's end where its length isn't known.
+    pub(super) fn lenient_part(&self, index: usize) -> Option<&'a [u8]> {
+        let start = usize::try_from(*self.offsets.get(index)?).ok().filter(|&start| start != 0)?;
+        let rest = self.bytes.get(start..)?;
+        let length = self.lengths.get(index).copied().filter(|&length| length != 0);
+        let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(rest.len());
+        Some(&rest[..length.min(rest.len())])
+    }
+
     /// Counts work: that of a chunk for which `read` bytes were read and `made` made.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ pub(super) enum Compression {
     PackBits,
     Lzma,
     Zstd,
+    WebP,
 }
 
 impl Compression {
@@ -43,9 +44,9 @@ impl Compression {
             32773 => return Ok(Self::PackBits),
             34925 => return Ok(Self::Lzma),
             50000 => return Ok(Self::Zstd),
+            50001 => return Ok(Self::WebP),
             32809 => "ThunderScan",
             34676 | 34677 => "SGI Log",
-            50001 => "WebP",
             50002 => "JPEG XL",
             34712 => "JPEG 2000",
             other => return Err(unsupported(format_args!("compression {other}"))),
@@ -61,7 +62,7 @@ impl Compression {
     /// Work that a strip or tile takes, however small, in bytes.
     pub(super) fn least_work(self) -> usize {
         match self {
-            Self::Jpeg | Self::OldJpeg => 2048,
+            Self::Jpeg | Self::OldJpeg | Self::WebP => 2048,
             Self::Lzma | Self::Zstd => 1024,
             Self::Deflate => 256,
             _ => 64,

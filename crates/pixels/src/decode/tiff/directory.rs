@@ -33,6 +33,11 @@ pub(super) mod tag {
     pub(in super::super) const EXTRA_SAMPLES: u16 = 338;
     pub(in super::super) const SAMPLE_FORMAT: u16 = 339;
     pub(in super::super) const JPEG_TABLES: u16 = 347;
+    pub(in super::super) const JPEG_STREAM: u16 = 513;
+    pub(in super::super) const JPEG_STREAM_LENGTH: u16 = 514;
+    pub(in super::super) const JPEG_Q_TABLES: u16 = 519;
+    pub(in super::super) const JPEG_DC_TABLES: u16 = 520;
+    pub(in super::super) const JPEG_AC_TABLES: u16 = 521;
     pub(in super::super) const YCBCR_COEFFICIENTS: u16 = 529;
     pub(in super::super) const YCBCR_SUBSAMPLING: u16 = 530;
     pub(in super::super) const REFERENCE_BLACK_WHITE: u16 = 532;
@@ -269,9 +274,9 @@ impl<'a> Directory<'a> {
         self.entry(tag)?.number(index, self.order)
     }
 
-    /// A tag's first value.
+    /// A tag's first value. libtiff takes none of several.
     pub(super) fn number(&self, tag: u16) -> Option<u64> {
-        self.number_at(tag, 0)
+        if self.by_libtiff && self.count(tag) != 1 { None } else { self.number_at(tag, 0) }
     }
 
     /// All of a tag's values, up to `most`, and up to the first that is no such number.
@@ -310,9 +315,19 @@ impl<'a> Directory<'a> {
         }
     }
 
-    /// A tag's bytes as they are stored.
+    /// A tag's bytes as they are stored, if they are all there.
     pub(super) fn data(&self, tag: u16) -> Option<&'a [u8]> {
-        self.entry(tag).map(|entry| entry.data)
+        let whole = |entry: &&Entry<'_>| {
+            unit(entry.kind).is_some_and(|width| entry.count.saturating_mul(width as u64) == entry.data.len() as u64)
+        };
+        self.entry(tag).filter(whole).map(|entry| entry.data)
+    }
+
+    /// Does each channel have a plane of its own? Pillow does not go by a BYTE.
+    pub(super) fn is_planar(&self) -> bool {
+        let entry = self.entry(tag::PLANAR_CONFIGURATION);
+        entry.is_some_and(|entry| entry.kind != kind::BYTE || self.by_libtiff)
+            && self.number(tag::PLANAR_CONFIGURATION) == Some(2)
     }
 
     /// The tag that says which side is up, as EXIF data of its own that has nothing else; for whoever decides what it means.

@@ -5,9 +5,13 @@
 //! Damaged data are treated as libtiff treats them (`tif_fax3.c`, `tif_fax3.h`): after a bad code a row is filled up with
 //! white, and reading goes on.
 
+mod bits;
 mod codes;
+mod runs;
 
+use self::bits::{Bits, Ended};
 use self::codes::{BLACK_BITS, Code, MODE_BITS, Meaning, Tables, WHITE_BITS};
+use self::runs::Runs;
 
 /// The kinds of coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +38,6 @@ pub(super) struct Fax {
     above: Vec<u32>,
 }
 
-/// The end of the data.
-struct Ended;
-
 /// Why a row ended before its time.
 enum Stop {
     /// The data ended. What there is of the row is kept.
@@ -57,7 +58,7 @@ impl Fax {
         let both = matches!(coding, Coding::Group4 | Coding::Group3 { two_dimensional: true });
         // libtiff's size of a row's list of runs, which damaged rows run into.
         let most = (width + 1).next_multiple_of(32) * if both { 2 } else { 1 };
-        let runs = Runs { list: vec![0; most], length: 0, at: 0, run: 0 };
+        let runs = Runs::new(most);
         let above = vec![0; if both { most } else { 0 }];
         Some(Self { tables: Tables::new(), coding, width: wide, no_marks: false, runs, above })
     }
@@ -70,7 +71,7 @@ impl Fax {
     /// Fills `out`, rows of whole bytes; 1 is black. The data begin at byte `start` of the file. Returns the bytes that were
     /// read, and whether there were rows enough, as libtiff sees it.
     pub(super) fn decode(&mut self, input: &[u8], start: usize, reversed: bool, out: &mut [u8]) -> (usize, bool) {
-        let mut bits = Bits { input, at: 0, held: 0, count: 0, reversed, start };
+        let mut bits = Bits::new(input, start, reversed);
         if let [first, second, ..] = self.above.as_mut_slice() {
             (*first, *second) = (self.width.cast_unsigned(), 0);
         }
@@ -377,142 +378,4 @@ fn set_bits(row: &mut [u8], range: std::ops::Range<usize>, black: bool) {
     set(first, head);
     set(last, tail);
     row[first + 1..last].fill(if black { 0xff } else { 0 });
-}
-
-/// The runs of a row, white first.
-struct Runs {
-    list: Vec<u32>,
-    length: usize,
-    /// The pixel that has been reached.
-    at: i32,
-    /// What of the run there is already.
-    run: i32,
-}
-
-impl Runs {
-    fn clear(&mut self) {
-        (self.length, self.at, self.run) = (0, 0, 0);
-    }
-
-    fn is_full(&self) -> bool {
-        self.length >= self.list.len()
-    }
-
-    fn store(&mut self, run: i32) -> Result<(), Stop> {
-        let slot = self.list.get_mut(self.length).ok_or(Stop::Overflow)?;
-        *slot = run.cast_unsigned();
-        self.length += 1;
-        Ok(())
-    }
-
-    fn push(&mut self, run: i32) -> Result<(), Stop> {
-        self.store(self.run.wrapping_add(run))
-    }
-
-    /// Ends a run after `pixels` more.
-    fn set(&mut self, pixels: i32) -> Result<(), Stop> {
-        self.push(pixels)?;
-        self.at = self.at.wrapping_add(pixels);
-        self.run = 0;
-        Ok(())
-    }
-
-    fn extend(&mut self, pixels: u16) {
-        self.at = self.at.wrapping_add(i32::from(pixels));
-        self.run = self.run.wrapping_add(i32::from(pixels));
-    }
-
-    /// Forgets a white and a black run of no pixels.
-    fn drop_empty_pair(&mut self) {
-        if self.length >= 2 && self.list[self.length - 2..self.length] == [0, 0] {
-            self.length -= 2;
-        }
-    }
-}
-
-/// Bits from the first one on, which is held lowest.
-struct Bits<'a> {
-    input: &'a [u8],
-    at: usize,
-    held: u32,
-    count: u32,
-    /// Is the first bit the lowest in its byte, too?
-    reversed: bool,
-    start: usize,
-}
-
-impl Bits<'_> {
-    fn rewind(&mut self) {
-        (self.at, self.held, self.count) = (0, 0, 0);
-    }
-
-    /// Sees to it that `width` bits are held; zeros are taken for those that lack, if there is any at all.
-    fn need(&mut self, width: u32) -> Result<(), Ended> {
-        while self.count < width {
-            match self.input.get(self.at) {
-                Some(&byte) => {
-                    let byte = if self.reversed { byte } else { byte.reverse_bits() };
-                    self.held |= u32::from(byte) << self.count;
-                    self.count += 8;
-                    self.at += 1;
-                }
-                None if self.count == 0 => return Err(Ended),
-                None => self.count = width,
-            }
-        }
-        Ok(())
-    }
-
-    fn peek(&self, width: u32) -> u32 {
-        self.held & ((1 << width) - 1)
-    }
-
-    fn skip(&mut self, width: u32) {
-        self.held >>= width;
-        self.count = self.count.saturating_sub(width);
-    }
-
-    #[inline]
-    fn look_up(&mut self, table: &[Code], width: u32) -> Result<Code, Ended> {
-        self.need(width)?;
-        let code = table[self.peek(width) as usize];
-        self.skip(u32::from(code.width));
-        Ok(code)
-    }
-
-    /// Goes to the next eleven zeros.
-    fn find_mark(&mut self) -> Result<(), Ended> {
-        loop {
-            self.need(11)?;
-            if self.peek(11) == 0 {
-                return Ok(());
-            }
-            self.skip(1);
-        }
-    }
-
-    /// Passes zeros and the one that ends a mark.
-    fn pass_mark(&mut self) -> Result<(), Ended> {
-        loop {
-            self.need(8)?;
-            if self.peek(8) != 0 {
-                break;
-            }
-            self.skip(8);
-        }
-        self.skip(self.held.trailing_zeros() + 1);
-        Ok(())
-    }
-
-    fn to_byte(&mut self) {
-        self.skip(self.count % 8);
-    }
-
-    /// To an even byte of the file.
-    fn to_word(&mut self) {
-        self.skip(self.count % 16);
-        if self.count == 0 && (self.start + self.at) % 2 == 1 {
-            self.at += 1;
-        }
-    }
 }

@@ -101,7 +101,7 @@ impl Kind {
         }
         let mut extra = directory.numbers(tag::EXTRA_SAMPLES, most);
         let mut samples = directory.number(tag::SAMPLES_PER_PIXEL).unwrap_or(if is_old_jpeg { 3 } else { 1 });
-        let planar = directory.number(tag::PLANAR_CONFIGURATION) == Some(2);
+        let planar = directory.is_planar();
         if planar && !extra.is_empty() && extra.iter().all(|&sample| sample == 0) {
             // Planes at the end that nobody knows the meaning of need not be read.
             bits.truncate(bits.len().saturating_sub(extra.len()));

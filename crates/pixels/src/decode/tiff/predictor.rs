@@ -1,7 +1,7 @@
 //! Predictors: samples that are stored as differences from those to their left, summed up again (`tif_predict.c`).
 
 use super::directory::{ByteOrder, broken};
-use super::kind::{Kind, Number, unsupported};
+use super::kind::unsupported;
 use crate::Result;
 
 /// What is undone after decompressing.
@@ -15,16 +15,16 @@ pub(super) enum Predictor {
 }
 
 impl Predictor {
-    /// That of number `value`, for samples of `kind`.
+    /// That of number `value`, for samples of `bits` bits.
     ///
     /// # Errors
     /// `UnsupportedFormat` for one that libtiff does not have.
-    pub(super) fn of(value: u64, kind: Kind) -> Result<Self> {
+    pub(super) fn of(value: u64, bits: u32, is_float: bool) -> Result<Self> {
         match value {
             1 => Ok(Self::None),
-            2 if matches!(kind.bits, 8 | 16 | 32) => Ok(Self::Horizontal),
-            3 if kind.number == Number::Float => Ok(Self::Float),
-            _ => Err(unsupported(format_args!("predictor {value} of samples of {} bits", kind.bits))),
+            2 if matches!(bits, 8 | 16 | 32) => Ok(Self::Horizontal),
+            3 if is_float && matches!(bits, 16 | 32) => Ok(Self::Float),
+            _ => Err(unsupported(format_args!("predictor {value} of samples of {bits} bits"))),
         }
     }
 

@@ -84,7 +84,11 @@ pub(super) fn decode(directory: &Directory<'_>, kind: Kind, size: (usize, usize)
         let (columns, rows) = (cells.width.min(size.0 as u64 - x), cells.height.min(size.1 as u64 - y));
         let row_bytes = (columns * stored.pixel_bits()).div_ceil(8);
         // Only where a tile is cut by the picture's edge do its rows not follow each other.
-        let stride = if columns < cells.width { edge_stride(kind, cells.width) } else { row_bytes };
+        let stride = match edge_stride(kind, cells.width) {
+            0 => row_bytes,
+            _ if columns == cells.width => row_bytes,
+            stride => stride,
+        };
         if stride < row_bytes {
             return Err(broken("a tile's rows are longer than the tile"));
         }
