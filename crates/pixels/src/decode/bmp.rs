@@ -160,11 +160,11 @@ fn numbers(header: &Header, palette: &[u8]) -> Samples {
         colors.iter_mut().zip(known).for_each(|(color, known)| *color = known);
         return Samples::Numbers { bits, colors, gray };
     }
-    let known = if colors <= 2 { 2 } else { 256 };
-    let colors = Box::new(std::array::from_fn(|number| [if number < known { level(number) } else { 0 }; 3]));
-    let taken = if known == 2 { 1 } else { 8 };
-    let fits = u64::from(width) * u64::from(taken) <= header.stride() * 8;
-    Samples::Numbers { bits: if fits { taken } else { bits }, colors, gray }
+    let (bits_read, known) = if colors <= 2 { (1, 2) } else { (8, 256) };
+    // Of coded numbers all but 0 are white.
+    let colors = Box::new(std::array::from_fn(|number| [if number < known { level(number) } else { 255 }; 3]));
+    let fits = u64::from(width) * u64::from(bits_read) <= header.stride() * 8;
+    Samples::Numbers { bits: if fits { bits_read } else { bits }, colors, gray }
 }
 
 /// Writes a row whose pixels are numbers of 1, 2, 4 or 8 bits, the first of a byte highest.

@@ -44,7 +44,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     }
     let width = screen[0].max(frame.left + frame.width);
     let height = screen[1].max(frame.top + frame.height);
-    let palette = frame.palette.or(global).filter(|palette| !is_gray_ramp(palette));
+    let palette = [frame.palette, global].into_iter().flatten().find(|palette| !is_gray_ramp(palette));
     let layout = match (palette, frame.transparent) {
         (None, None) => Layout::Gray,
         (None, Some(_)) => Layout::GrayAlpha,
@@ -78,7 +78,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, canvas)
 }
 
-/// Does every colour of a palette equal its number? Pillow takes no notice of such a palette.
+/// Does every colour of a palette equal its number? Pillow takes no notice of such a palette, and of a frame's own goes
+/// back to the screen's.
 fn is_gray_ramp(palette: &[u8]) -> bool {
     palette.as_chunks::<3>().0.iter().enumerate().all(|(number, color)| *color == [number as u8; 3])
 }

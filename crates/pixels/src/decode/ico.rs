@@ -66,14 +66,15 @@ pub(super) fn icon(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
 /// the mask only where all is gray.
 pub(super) fn cursor(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let entries = entries("CUR", bytes)?;
+    let after = DIRECTORY + entries.len() * ENTRY;
     let larger = |a: Entry, b: Entry| if b.0[0] > a.0[0] && b.0[1] > a.0[1] { b } else { a };
-    let Some(entry) = entries.into_iter().reduce(larger) else {
-        return Err(broken("CUR", "there is no picture in it"));
-    };
-    if let Some(pixels) = png_at(bytes, entry.place(), limits) {
+    let largest = entries.into_iter().reduce(larger).ok_or_else(|| broken("CUR", "there is no picture in it"))?;
+    let said = largest.place();
+    let place = if said == 0 { after } else { said };
+    if let Some(pixels) = png_at(bytes, place, limits) {
         return pixels;
     }
-    let bitmap = Bitmap::read(bytes, entry.place(), 0, entry.place() == ALONE).map_err(|error| error.within("CUR"))?;
+    let bitmap = Bitmap::read(bytes, place, 0, said == ALONE).map_err(|error| error.within("CUR"))?;
     if !bitmap.is_gray() {
         return bitmap.decode(bitmap.height() / 2, limits).map_err(|error| error.within("CUR"));
     }
