@@ -46,7 +46,7 @@ impl Format {
             Self::Gif
         } else if starts(b"RIFF") && at(8, b"WEBP") {
             Self::WebP
-        } else if starts(b"II*\0") || starts(b"MM\0*") || starts(b"II+\0") || starts(b"MM\0+") {
+        } else if [b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", b"MM\0+"].iter().any(|magic| starts(*magic)) {
             Self::Tiff
         } else if at(4, b"ftyp") {
             Self::of_iso_media(bytes)
