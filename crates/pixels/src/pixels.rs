@@ -184,20 +184,6 @@ impl Pixels {
         let start = area.rows.start * stride + area.columns.start * channels;
         Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.rows.len() }
     }
-
-    /// Of gray pixels that are colour numbers, the colours.
-    ///
-    /// # Errors
-    /// `UnsupportedFormat` for pixels that are none, `OutOfMemory`.
-    pub(crate) fn colored(self, colors: &[[u8; 3]; 256]) -> Result<Self> {
-        let Header { width, height, layout, .. } = self.header;
-        if layout != Layout::Gray {
-            return Err(Error::new(ErrorKind::UnsupportedFormat, "colour numbers beside other channels are not read"));
-        }
-        let mut data = memory::reserved(width, height, 3)?;
-        data.extend(self.data.iter().flat_map(|&number| colors[usize::from(number)]));
-        Self::new(Header { layout: Layout::Rgb, ..self.header }, data)
-    }
 }
 
 #[cfg(test)]
