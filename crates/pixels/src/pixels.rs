@@ -6,7 +6,6 @@
 
 pub(crate) use jpeg::{Area, Scale};
 
-use super::memory;
 use crate::{Error, ErrorKind, Result};
 
 /// The channels of a pixel, 8 bits each, interleaved (`hwc`).
