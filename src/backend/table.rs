@@ -56,16 +56,17 @@ impl Table {
 /// text becomes its embedding, and what stands after it is never looked at.
 pub(crate) fn embed_ids(texts: &[&[u32]], ids: &Table, positions: &Table, backend: &Backend) -> Result<Tokens> {
     let longest = texts.iter().map(|text| text.len()).max().unwrap_or_default();
-    let fine: Arc<[usize]> = texts.iter().enumerate().map(|(row, text)| row * longest + text.len() - 1).collect();
+    let embedding_rows: Arc<[usize]> =
+        texts.iter().enumerate().map(|(row, text)| row * longest + text.len() - 1).collect();
     let filled = texts.iter().flat_map(|text| text.iter().copied().chain(repeat_n(0, longest - text.len())));
     #[cfg(feature = "candle")]
     if !backend.has_kernels() {
         let filled = Tensor::from_vec(filled.collect(), texts.len() * longest, backend.device())?;
         let tokens = ids.candle()?.index_select(&filled, 0)?.reshape((texts.len(), longest, ids.channels))?;
-        return Tokens::of_tensor(tokens.broadcast_add(&positions.candle()?.narrow(0, 0, longest)?)?, fine);
+        return Tokens::of_tensor(tokens.broadcast_add(&positions.candle()?.narrow(0, 0, longest)?)?, embedding_rows);
     }
     let channels = ids.channels;
-    let mut tokens = Tokens::unwritten(backend.pool()?, [texts.len(), longest, channels], fine)?;
+    let mut tokens = Tokens::unwritten(backend.buffers()?, [texts.len(), longest, channels], embedding_rows)?;
     let y = tokens.cpu_mut()?;
     let (ids, positions) = (ids.cpu()?, positions.cpu()?);
     let places = y.chunks_exact_mut(channels).zip(filled);

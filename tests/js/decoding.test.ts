@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { decodingOf, withDecoding } from "../../web/page/decoding.ts";
 import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
-import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
+import { MODEL, dispatcherWith, load } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const file: WirePhoto = { kind: "encoded", bytes: text("jpeg") };
 
@@ -10,7 +11,7 @@ describe("how a photo is decoded", () => {
     expect(decodingOf({})).toEqual({});
     expect(decodingOf({ decode: "fast", decoder: "rust" })).toEqual({ decode: "fast", decoder: "rust" });
     const wrong = (options: object) => () => decodingOf(options);
-    expect(wrong({ decode: "quick" })).toThrow(/decode is one of exact, fast, not quick/);
+    expect(wrong({ decode: "quick" })).toThrow(/decode must be one of exact, fast, not quick/);
     expect(wrong({ decoder: null })).toThrow(expect.objectContaining({ code: "invalid-argument" }));
   });
 
@@ -25,11 +26,11 @@ describe("how a photo is decoded", () => {
 describe("what is transparent", () => {
   const over = { background: [255, 128, 0] as const };
 
-  it("is composited over a colour that is checked", () => {
+  it("is composited over a color that is checked", () => {
     expect(decodingOf(over)).toEqual(over);
     expect(decodingOf({ background: "drop" })).toEqual({ background: "drop" });
     for (const background of [[255, 255], [0, 0, 256], [0.5, 0, 0], [-1, 0, 0], "white", null]) {
-      expect(() => decodingOf({ background: background as never }), String(background)).toThrow(/background is three values of 0 to 255/);
+      expect(() => decodingOf({ background: background as never }), String(background)).toThrow(/background must be three whole numbers from 0 to 255/);
     }
   });
 

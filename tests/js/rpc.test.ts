@@ -71,7 +71,7 @@ describe("a call", () => {
     expect(await client.call("double", 4)).toBe(8);
   });
 
-  it("that is taken back rejects at once, is aborted, and not answered", async () => {
+  it("that is canceled rejects at once, is aborted, and not answered", async () => {
     let aborted = 0;
     const { client, posted } = joined(async (call, signal) => {
       signal.addEventListener("abort", () => (aborted += 1));

@@ -1,10 +1,10 @@
 /**
- * The page's half of the conversation: owns the worker, knows what it owes to whom, and settles every promise whatever
+ * The page's end of the conversation: owns the worker, knows which calls are pending, and settles every promise whatever
  * becomes of the worker.
  *
  * A worker with one model in it, and the workers that are its threads, are a {@link Session}. It ends when its engine
  * crashes, when its script fails, or with `close()`; all of its pending calls are rejected then, and, unless it was closed,
- * the next call opens another session with the same model. A call that was taken back (`signal`) is forgotten at once; what
+ * the next call opens another session with the same model. A call that was canceled (`signal`) is forgotten at once; what
  * the worker still says of it is dropped.
  */
 
@@ -27,9 +27,9 @@ export interface ClientOptions {
   load: WireLoad;
   /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
   fetch?: Fetch;
-  /** Milliseconds within which a new worker has to answer; `Infinity` waits for ever. */
+  /** Milliseconds within which a new worker has to answer; `Infinity` waits forever. */
   startTimeout?: number;
-  /** Hears of what went wrong though a load goes on. */
+  /** Called with problems that do not stop a load. */
   onWarning?: (warning: LoadWarning) => void;
 }
 
@@ -44,7 +44,7 @@ export interface CallListeners {
 /** What a call rejects with that was lost with its worker, through no fault of its own as far as is known. */
 export class LostCall extends ClipVisionError {}
 
-/** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
+/** Enough for some hundred kB on a very slow line and a busy device; after that a user has given up. */
 const START_TIMEOUT = 60_000;
 const LONGEST_TIMEOUT = 2 ** 31 - 1; // of setTimeout
 
@@ -97,12 +97,12 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#onEnd(this);
   }
 
-  /** Not every browser says of a picture of another server's that it is one. */
+  /** Some browsers do not report that an image is cross-origin. */
   protected override unsendable(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
     const text = messageOf(cause);
     if (/origin/i.test(text) || transfer.some(isTainted)) {
       const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
-      return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });
+      return new ClipVisionError("fetch", `The photo comes from another server, which does not allow this page to read it: ${advice}`, { cause });
     }
     return super.unsendable(cause, transfer);
   }
@@ -117,7 +117,7 @@ class Session extends RpcClient<Calls, CallListeners> {
         this.#heard = true;
         clearTimeout(this.#silence);
         if (message.version === VERSION) return;
-        return this.end(crash("The worker's script is of another release than the page's: check workerUrl"));
+        return this.end(crash("The worker's script comes from another release than the page's: check workerUrl"));
       case "done":
       case "failed":
         return this.receive(message);

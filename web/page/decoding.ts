@@ -6,7 +6,7 @@ import type { Rgb, WireDecoding, WireOpacity, WirePhoto } from "../shared/protoc
 const DECODE = ["exact", "fast"] as const;
 const DECODERS = ["auto", "rust", "browser"] as const;
 
-/** How photos become pixels. `decode` and `decoder` are for files; the browser's own pictures are taken as they are. */
+/** How photos become pixels. `decode` and `decoder` are for files; what the browser has decoded is taken as it is. */
 export interface DecodingOptions {
   /**
    * `"exact"`: every value as in Python. `"fast"`: a JPEG that is much larger than the model's image is decoded at 1/2,
@@ -30,7 +30,7 @@ export interface DecodingOptions {
 
 /** Checks the options; what is not given is left out. */
 export function decodingOf({ decode, decoder, background }: DecodingOptions): WireDecoding & WireOpacity {
-  return { ...given("decode", decode, DECODE), ...given("decoder", decoder, DECODERS), ...opacityOf(background) };
+  return { ...oneOf("decode", decode, DECODE), ...oneOf("decoder", decoder, DECODERS), ...opacityOf(background) };
 }
 
 function opacityOf(background: Rgb | "drop" | undefined): WireOpacity {
@@ -38,13 +38,13 @@ function opacityOf(background: Rgb | "drop" | undefined): WireOpacity {
   if (background === "drop") return { background };
   const byte = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
   if (Array.isArray(background) && background.length === 3 && background.every(byte)) return { background: [...background] as unknown as Rgb };
-  throw invalid(`background is three values of 0 to 255 or "drop", not ${String(background)}`);
+  throw invalid(`background must be three whole numbers from 0 to 255, or "drop", not ${String(background)}`);
 }
 
-function given<Name extends string, Value>(name: Name, value: Value | undefined, known: readonly Value[]): { [N in Name]?: Value } {
+function oneOf<Name extends string, Value>(name: Name, value: Value | undefined, known: readonly Value[]): { [N in Name]?: Value } {
   if (value === undefined) return {};
   if (known.includes(value)) return { [name]: value } as { [N in Name]: Value };
-  throw invalid(`${name} is one of ${known.join(", ")}, not ${String(value)}`);
+  throw invalid(`${name} must be one of ${known.join(", ")}, not ${String(value)}`);
 }
 
 /** A photo with the way in which it is to be decoded: where it is a file; opacity is any photo's. */

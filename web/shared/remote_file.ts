@@ -1,35 +1,15 @@
 /**
- * Files of which only parts are read: a remote one by HTTP ranges, as far as the server has them, and a Blob. What is to
- * be read is asked for range by range, since a file's beginning decides on the rest.
+ * A file at an address, read by HTTP ranges as far as the server has them.
  *
- * A remote file is read to the end through whatever passes: a connection that breaks is taken up where it broke, a server
- * that is busy is asked again, one that knows no ranges has its whole file read. A file that has changed in between is
+ * It is read to the end through whatever passes: a connection that breaks is taken up where it broke, a server that is busy
+ * is asked again, one that knows no ranges has its whole file read. A file that has changed in between is
  * {@link FileChanged}; everything else ends in a `fetch` error that names the address.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
-import { checkStatus, describeFailure, htmlError, looksLikeHtml, nameOf, piecesOf, shortUrl, SNIFFED, type Fetch, type Validators } from "../shared/files.js";
+import { ClipVisionError } from "./errors.js";
+import { checkStatus, describeFailure, htmlError, looksLikeHtml, nameOf, shortUrl, SNIFFED, statusError, type Fetch, type Validators } from "./files.js";
 import { isPassing, pauseAfter, type Sleep } from "./retry.js";
-
-/** The bytes from the first up to, and without, the second. */
-export type ByteRange = readonly [start: number, end: number];
-
-/** Who takes a file's bytes. */
-export interface Taker {
-  /** The bytes to read next; `undefined` once there are enough. The end may lie beyond the file's. */
-  wanted(): ByteRange | undefined;
-  /** Takes a piece. Pieces come in ascending order and don't overlap; more may come than was asked for. */
-  take(offset: number, piece: Uint8Array): void;
-  /** Hears how long the file is, as soon as that is known. */
-  size(bytes: number): void;
-}
-
-/** A file that is read in parts. */
-export interface Source {
-  readonly name: string;
-  /** Reads until nothing more is wanted, or the file has no more. May be called again, for what is wanted then. */
-  read(taker: Taker, signal: AbortSignal): Promise<void>;
-}
+import { checkBytes, readAll, type ByteRange, type Sink, type Source } from "./sources.js";
 
 /** The file on the server is no longer the one that was begun. */
 export class FileChanged extends ClipVisionError {}
@@ -50,46 +30,19 @@ interface Outcome {
   response?: Response;
 }
 
-/** What is read of a Blob at a time. */
-const PIECE = 4 << 20;
-
-/** A Blob: a file that the user picked, or one of the cache. */
-export class BlobSource implements Source {
-  readonly name: string;
-  readonly #blob: Blob;
-
-  constructor(blob: Blob, name: string) {
-    this.#blob = blob;
-    this.name = name;
-  }
-
-  async read(taker: Taker, signal: AbortSignal): Promise<void> {
-    taker.size(this.#blob.size);
-    let ahead: { start: number; bytes: Promise<ArrayBuffer> } | undefined;
-    for (let range; (range = taker.wanted()); ) {
-      const [start, end] = range;
-      const bytes = await (ahead?.start === start ? ahead.bytes : this.#bytes(start, end));
-      signal.throwIfAborted();
-      if (bytes.byteLength === 0) return;
-      // The next piece is read while this one is taken.
-      const next = start + bytes.byteLength;
-      ahead = next < end ? { start: next, bytes: this.#bytes(next, end) } : undefined;
-      ahead?.bytes.catch(() => undefined);
-      taker.take(start, new Uint8Array(bytes));
-    }
-  }
-
-  async #bytes(start: number, end: number): Promise<ArrayBuffer> {
-    try {
-      return await this.#blob.slice(start, Math.min(end, start + PIECE)).arrayBuffer();
-    } catch (cause) {
-      // A file on disk that was changed or deleted since the user picked it.
-      throw new ClipVisionError("fetch", `Could not read the file ${this.name}: ${String(cause)}`, { cause });
-    }
-  }
+/** How a {@link RemoteFile} is read. */
+export interface RemoteFileOptions {
+  /** From its first to its last byte, in one go. Default `false`. */
+  whole?: boolean;
+  /** What the server has said of it before. */
+  validators?: Validators;
+  /** Bytes that it may have: a server that announces more is not listened to. Default: any number. */
+  most?: number;
+  /** Whether a server that has not answered at all is asked again. Default `true`. */
+  patient?: boolean;
 }
 
-/** A file on a server. */
+/** A file at an address. */
 export class RemoteFile implements Source {
   readonly name: string;
   /** What the server has said of the file. */
@@ -109,27 +62,27 @@ export class RemoteFile implements Source {
   /** Whether the file's size has been said. */
   #told = false;
   #sniffed: Uint8Array | undefined = new Uint8Array();
+  readonly #most: number;
+  readonly #patient: boolean;
 
-  /**
-   * @param options `whole`: the file is to be read from its first to its last byte, in one go; `validators`: what the
-   * server has said of it before
-   */
-  constructor(url: string, network: Network, { whole = false, validators = {} }: { whole?: boolean; validators?: Validators } = {}) {
+  constructor(url: string, network: Network, { whole = false, validators = {}, most = Infinity, patient = true }: RemoteFileOptions = {}) {
     this.#url = url;
     this.name = nameOf(url);
     this.validators = validators;
     this.#network = network;
+    this.#most = most;
+    this.#patient = patient;
     this.#ranges = /^https?:/i.test(url);
     this.#mode = !this.#ranges ? "plain" : whole ? "stream" : "parts";
   }
 
-  async read(taker: Taker, signal: AbortSignal): Promise<void> {
+  async read(sink: Sink, signal: AbortSignal): Promise<void> {
     let failures = 0;
     let at = -1;
-    for (let range; (range = taker.wanted()); ) {
+    for (let range; (range = sink.wanted()); ) {
       signal.throwIfAborted();
       if (range[0] > at) [at, failures] = [range[0], 0]; // it went on: earlier failures don't count
-      const { ended, failure = this.#stuck(range, taker), response } = await this.#request(range, taker, signal);
+      const { ended, failure = this.#stuck(range, sink), response } = await this.#request(range, sink, signal);
       if (ended) return;
       if (failure === undefined) continue;
       failures += 1;
@@ -142,13 +95,13 @@ export class RemoteFile implements Source {
   }
 
   /** The failure of a request that gave nothing, though more is wanted. */
-  #stuck([start]: ByteRange, taker: Taker): ClipVisionError | undefined {
-    if (taker.wanted()?.[0] !== start) return undefined;
+  #stuck([start]: ByteRange, sink: Sink): ClipVisionError | undefined {
+    if (sink.wanted()?.[0] !== start) return undefined;
     return new ClipVisionError("fetch", `${shortUrl(this.#url)} is cut short: there is nothing from byte ${start} on`);
   }
 
   /** One request; what it fails with, if another one may not. Throws what is final. */
-  async #request(range: ByteRange, taker: Taker, signal: AbortSignal): Promise<Outcome> {
+  async #request(range: ByteRange, sink: Sink, signal: AbortSignal): Promise<Outcome> {
     const [start, end] = range;
     const headers: Record<string, string> = {};
     if (this.#mode === "parts") headers["Range"] = `bytes=${start}-${end - 1}`;
@@ -162,21 +115,24 @@ export class RemoteFile implements Source {
     } catch (cause) {
       if (signal.aborted) throw signal.reason;
       if (cause instanceof ClipVisionError) throw cause;
-      return { failure: describeFailure(this.name, this.#url, cause) };
+      const failure = describeFailure(this.name, this.#url, cause);
+      // What is not on a network (`blob:`, `data:`) is not there later either.
+      if (!this.#ranges || !(this.#answered || this.#patient)) throw failure;
+      return { failure };
     }
     let outcome: Outcome;
     try {
-      outcome = await this.#answer(response, range, taker, signal);
+      outcome = await this.#answer(response, range, sink, signal);
     } finally {
       if (!response.bodyUsed) await response.body?.cancel().catch(() => undefined);
     }
-    return outcome.again ? this.#request(range, taker, signal) : outcome;
+    return outcome.again ? this.#request(range, sink, signal) : outcome;
   }
 
-  async #answer(response: Response, [start, end]: ByteRange, taker: Taker, signal: AbortSignal): Promise<Outcome> {
+  async #answer(response: Response, [start, end]: ByteRange, sink: Sink, signal: AbortSignal): Promise<Outcome> {
     const url = shortUrl(this.#url);
     const { status } = response;
-    if (isPassing(status)) return { failure: new ClipVisionError("fetch", `${url} answered ${status}`), response };
+    if (isPassing(status)) return { failure: statusError(response, this.#url), response };
     if (status === 416) {
       // An empty file has no ranges at all.
       if (start === 0 && this.#mode !== "plain") return this.#without();
@@ -193,13 +149,14 @@ export class RemoteFile implements Source {
       return this.#without();
     }
     this.#answered = true;
+    if (status === 200) checkBytes(contentLength(response) ?? 0, this.#most);
     this.#own = new URL(response.url || this.#url).origin === this.#network.origin;
     // Other origins don't let be seen whether they encode a whole file; its length would then be another one.
     const length = encoded || (status === 200 && !this.#own) ? undefined : contentLength(response);
-    this.#check(response, status === 206 ? part?.size : length, taker);
+    this.#check(response, status === 206 ? part?.size : length, sink);
     if (status === 200) this.#mode = encoded || !this.#ranges ? "plain" : "stream";
     const last = status === 206 && this.#mode === "parts" ? end : Infinity;
-    return this.#body(response, { at: status === 206 ? start : 0, from: start, end: last, length }, taker, signal);
+    return this.#body(response, { at: status === 206 ? start : 0, from: start, end: last, length }, sink, signal);
   }
 
   #without(): Outcome {
@@ -208,7 +165,7 @@ export class RemoteFile implements Source {
   }
 
   /** Compares what the server says of the file with what it said before. */
-  #check(response: Response, size: number | undefined, taker: Taker): void {
+  #check(response: Response, size: number | undefined, sink: Sink): void {
     const etag = response.headers.get("etag");
     const modified = response.headers.get("last-modified");
     const now: Validators = { ...(etag && { etag }), ...(modified && { modified }), ...(size !== undefined && { size }) };
@@ -217,7 +174,7 @@ export class RemoteFile implements Source {
       throw new FileChanged("fetch", `${shortUrl(this.#url)} changed on the server while it was being read`);
     }
     this.validators = { ...before, ...now };
-    if (size !== undefined && !this.#told) taker.size(size);
+    if (size !== undefined && !this.#told) sink.size(size);
     this.#told ||= size !== undefined;
   }
 
@@ -225,7 +182,7 @@ export class RemoteFile implements Source {
   async #body(
     response: Response,
     { at, from, end, length }: { at: number; from: number; end: number; length: number | undefined },
-    taker: Taker,
+    sink: Sink,
     signal: AbortSignal,
   ): Promise<Outcome> {
     const first = at;
@@ -236,8 +193,8 @@ export class RemoteFile implements Source {
           const fresh = piece.subarray(Math.max(0, from - at), Math.max(0, end - at));
           const offset = Math.max(at, from);
           at += piece.byteLength;
-          if (fresh.byteLength > 0) taker.take(offset, fresh);
-          if (!taker.wanted() || at >= end) return {};
+          if (fresh.byteLength > 0) sink.take(offset, fresh);
+          if (!sink.wanted() || at >= end) return {};
         }
       }
     } catch (cause) {
@@ -248,7 +205,7 @@ export class RemoteFile implements Source {
     if (length !== undefined && at < first + length) return { failure: this.#broken(at) };
     // That was the whole file, though nobody had said how long it is.
     if (end === Infinity) {
-      if (!this.#told) taker.size(at);
+      if (!this.#told) sink.size(at);
       return { ended: true };
     }
     return {};
@@ -269,12 +226,39 @@ export class RemoteFile implements Source {
   }
 }
 
+/**
+ * A photo at an address. A server that has not answered at all is asked once: one that refuses this page looks the same, and
+ * of a thousand photos each would be waited for.
+ *
+ * @param most how many bytes it may have
+ */
+export const readPhoto = (url: string, network: Network, signal: AbortSignal, most?: number): Promise<Uint8Array<ArrayBuffer>> =>
+  readAll(new RemoteFile(url, network, { whole: true, patient: false, ...(most !== undefined && { most }) }), signal, most);
+
 /** Whether two answers are of different states of a file, as far as both say. */
 export function changed(before: Validators, now: Validators): boolean {
   if (before.size !== undefined && now.size !== undefined && before.size !== now.size) return true;
   const strong = (etag: string): string => etag.replace(/^W\//, "");
   if (before.etag !== undefined && now.etag !== undefined) return strong(before.etag) !== strong(now.etag);
   return before.modified !== undefined && now.modified !== undefined && before.modified !== now.modified;
+}
+
+/** A stream's pieces, until the signal; who stops taking them ends the stream. */
+async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+  const reader = stream.getReader();
+  const stop = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", stop);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal.throwIfAborted();
+      if (done) return;
+      if (value.byteLength > 0) yield value;
+    }
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop(); // also when the consumer has had enough: the download ends with it
+  }
 }
 
 /** Content-Length: bytes of this answer's body. */

@@ -1,15 +1,12 @@
-// The wasm builds, in one table: a browser downloads exactly one of them, the best that it can run (web/worker/flavour.ts).
+// The wasm builds, in one table: a browser downloads exactly one of them, the best that it can run (web/worker/flavor.ts).
 // Each has its own target folder, since cargo rebuilds everything whenever RUSTFLAGS change.
 
 import os from "node:os";
 import path from "node:path";
 import { dist, inRoot } from "./lib.mjs";
 
-/** candle draws in getrandom 0.3, which asks the browser for randomness only if this cfg says so. */
-const EVERY_FLAVOUR = ["--cfg", 'getrandom_backend="wasm_js"'];
-
 /**
- * Shared memory, made by JavaScript (flavour.ts: at least these pages at the beginning), and what wasm-bindgen needs to
+ * Shared memory, made by JavaScript (flavor.ts: at least these pages at the beginning), and what wasm-bindgen needs to
  * give each thread a stack and its thread-local variables. The largest that 32 bits can address: JavaScript may ask for
  * less.
  */
@@ -28,7 +25,7 @@ const target = (features) => ["-C", `target-feature=${features}`];
 
 /**
  * name       the folder under dist/wasm/
- * rustFlags  on top of EVERY_FLAVOUR
+ * rustFlags  for the compiler
  * wasmOpt    the proposals beyond the baseline that wasm-opt has to accept in the file
  * threads    std itself has to be compiled with rustFlags (-Z build-std), since there are atomics in it
  */
@@ -57,7 +54,7 @@ const TABLE = [
   },
 ];
 
-/** What wasm-opt accepts on top of each flavour's own; rustc's wasm32 target uses all of these. */
+/** What wasm-opt accepts on top of each flavor's own; rustc's wasm32 target uses all of these. */
 export const RUST_BASELINE = [
   "--enable-bulk-memory",
   "--enable-bulk-memory-opt",
@@ -68,30 +65,30 @@ export const RUST_BASELINE = [
   "--enable-multivalue",
 ];
 
-export const flavours = TABLE.map((flavour) => ({
-  ...flavour,
-  outDir: path.join(dist, "wasm", flavour.name),
-  targetDir: inRoot("target", `wasm-${flavour.name}`),
+export const flavors = TABLE.map((flavor) => ({
+  ...flavor,
+  outDir: path.join(dist, "wasm", flavor.name),
+  targetDir: inRoot("target", `wasm-${flavor.name}`),
   cargoArgs: [
     "--target",
     "wasm32-unknown-unknown",
-    ...(flavour.threads ? ["-Z", "build-std=std,panic_abort"] : []),
+    ...(flavor.threads ? ["-Z", "build-std=std,panic_abort"] : []),
   ],
   env: {
     // The encoded form wins over RUSTFLAGS and over every cargo configuration: no flag comes in or gets lost unseen.
-    CARGO_ENCODED_RUSTFLAGS: [...EVERY_FLAVOUR, ...flavour.rustFlags].join("\x1f"),
-    CARGO_TARGET_DIR: inRoot("target", `wasm-${flavour.name}`),
-    ...(flavour.threads && { RUSTC_BOOTSTRAP: "1" }), // -Z on a stable compiler
+    CARGO_ENCODED_RUSTFLAGS: flavor.rustFlags.join("\x1f"),
+    CARGO_TARGET_DIR: inRoot("target", `wasm-${flavor.name}`),
+    ...(flavor.threads && { RUSTC_BOOTSTRAP: "1" }), // -Z on a stable compiler
   },
 }));
 
-export const flavourNamed = (name) => flavours.find((flavour) => flavour.name === name);
+export const flavorNamed = (name) => flavors.find((flavor) => flavor.name === name);
 
-/** The flavour that works in every supported browser, and whose tests the Rust tests in a browser are. */
-export const BASELINE = flavourNamed("simd");
+/** The flavor that works in every supported browser, and whose tests the Rust tests in a browser are. */
+export const BASELINE = flavorNamed("simd");
 
 /**
- * The flavour that a current browser on this machine takes of an isolated page: by itself it uses a core less than there
+ * The flavor that a current browser on this machine takes of an isolated page: by itself it uses a core less than there
  * are (web/worker/threads.ts), and for one thread the build without threads.
  */
-export const here = () => flavourNamed(os.availableParallelism() > 2 ? "relaxed-threads" : "relaxed");
+export const here = () => flavorNamed(os.availableParallelism() > 2 ? "relaxed-threads" : "relaxed");

@@ -2,14 +2,15 @@
 //!
 //! Published files come in two forms: the whole model (`"model_type": "clip"`, the towers' settings nested under
 //! `vision_config` and `text_config`) and the vision tower alone (`"model_type": "clip_vision_model"`, the settings
-//! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig`; in old files
+//! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig` and `CLIPTextConfig`,
+//! which are those of ViT-B/32; in old files
 //! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
 
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
 
-mod settings;
-use settings::Settings;
+mod keys;
+use keys::Keys;
 
 /// The activation between the two linear layers of an encoder layer's MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,13 @@ impl From<Activation> for kernels::Activation {
 }
 
 /// The shape of a vision tower.
+///
+/// ```
+/// use clip_vision::model::VisionConfig;
+///
+/// let b32 = VisionConfig::vit_base_patch32();
+/// assert_eq!((b32.grid_size(), b32.num_tokens(), b32.embedding_dim()), (7, 50, 512));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct VisionConfig {
@@ -79,9 +87,10 @@ impl VisionConfig {
         }
     }
 
-    /// Patches along one edge; what does not fill a patch at the right and bottom is not seen, as in a convolution.
+    /// Patches along one edge; what does not fill a patch at the right and bottom is not seen, as in a convolution. Of patches
+    /// of size 0 there are none.
     pub fn grid_size(&self) -> usize {
-        self.image_size / self.patch_size
+        self.image_size.checked_div(self.patch_size).unwrap_or_default()
     }
 
     /// Tokens that the tower works on: one class token and one for each patch.
@@ -96,6 +105,13 @@ impl VisionConfig {
 }
 
 /// The shape of a text tower.
+///
+/// ```
+/// use clip_vision::model::{EndToken, TextConfig};
+///
+/// let b32 = TextConfig::vit_base_patch32();
+/// assert_eq!((b32.max_position_embeddings, b32.end_token), (77, EndToken::Id(49407)));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TextConfig {
@@ -163,6 +179,15 @@ pub struct ClipConfig {
 impl ClipConfig {
     /// Reads the bytes of a `config.json`.
     ///
+    /// ```
+    /// use clip_vision::model::ClipConfig;
+    ///
+    /// let config = ClipConfig::from_json(br#"{"model_type": "clip", "vision_config": {"patch_size": 16}}"#)?;
+    /// assert_eq!((config.vision.patch_size, config.vision.image_size), (16, 224));
+    /// assert!(config.text.is_some());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Config`]: not JSON, another model type, an unknown activation, a value out of range; the message
     /// names the key.
@@ -173,12 +198,12 @@ impl ClipConfig {
         })?;
         let Value::Object(root) = root else { return Err(invalid("config.json is not a JSON object")) };
         let whole = is_whole_model(&root)?;
-        let vision = if whole { tower(&root, "vision_config")? } else { Settings { keys: &root, path: "" } };
+        let vision = if whole { tower(&root, "vision_config")? } else { Keys { keys: &root, path: "" } };
         let projection_dim = if without_projection(&root) {
             None
         } else {
-            let settings = if whole { Settings { keys: &root, path: "" } } else { vision };
-            Some(settings.size("projection_dim", 512)?)
+            let keys = if whole { Keys { keys: &root, path: "" } } else { vision };
+            Some(keys.size("projection_dim", 512)?)
         };
         let text = match projection_dim {
             Some(projection_dim) if whole => Some(text_config(tower(&root, "text_config")?, projection_dim)?),
@@ -217,66 +242,68 @@ fn without_projection(root: &Map<String, Value>) -> bool {
 }
 
 /// The nested settings of one tower: `{key}_dict` where an old file has it, else `{key}`, else all defaults.
-fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Settings<'a>> {
+fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Keys<'a>> {
     static EMPTY: std::sync::OnceLock<Map<String, Value>> = std::sync::OnceLock::new();
     let old = root.get(&format!("{key}_dict")).filter(|value| !value.is_null());
     match old.or_else(|| root.get(key)) {
-        Some(Value::Object(keys)) => Ok(Settings { keys, path: key }),
-        None | Some(Value::Null) => Ok(Settings { keys: EMPTY.get_or_init(Map::new), path: key }),
+        Some(Value::Object(keys)) => Ok(Keys { keys, path: key }),
+        None | Some(Value::Null) => Ok(Keys { keys: EMPTY.get_or_init(Map::new), path: key }),
         Some(_) => Err(invalid(format!("config.json: {key} is not an object"))),
     }
 }
 
-fn vision_config(settings: Settings<'_>, projection_dim: Option<usize>) -> Result<VisionConfig> {
+fn vision_config(keys: Keys<'_>, projection_dim: Option<usize>) -> Result<VisionConfig> {
+    let default = VisionConfig::vit_base_patch32();
     let config = VisionConfig {
-        hidden_size: settings.size("hidden_size", 768)?,
-        intermediate_size: settings.size("intermediate_size", 3072)?,
-        num_hidden_layers: settings.size("num_hidden_layers", 12)?,
-        num_attention_heads: settings.size("num_attention_heads", 12)?,
-        image_size: settings.square("image_size", 224)?,
-        patch_size: settings.square("patch_size", 32)?,
-        activation: settings.activation()?,
-        layer_norm_eps: settings.eps()?,
+        hidden_size: keys.size("hidden_size", default.hidden_size)?,
+        intermediate_size: keys.size("intermediate_size", default.intermediate_size)?,
+        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers)?,
+        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads)?,
+        image_size: keys.square("image_size", default.image_size)?,
+        patch_size: keys.square("patch_size", default.patch_size)?,
+        activation: keys.activation(default.activation)?,
+        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
         projection_dim,
     };
-    let channels = settings.size("num_channels", 3)?;
+    let channels = keys.size("num_channels", 3)?;
     if channels != 3 {
-        return Err(settings.error("num_channels", format!("is {channels}; pictures have 3")));
+        return Err(keys.error("num_channels", format!("is {channels}; only 3 (red, green, blue) is supported")));
     }
-    check_heads(settings, config.hidden_size, config.num_attention_heads)?;
+    check_heads(keys, config.hidden_size, config.num_attention_heads)?;
     if config.patch_size > config.image_size {
         let VisionConfig { patch_size, image_size, .. } = config;
-        return Err(settings.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
+        return Err(keys.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
     }
     Ok(config)
 }
 
-fn text_config(settings: Settings<'_>, projection_dim: usize) -> Result<TextConfig> {
+fn text_config(keys: Keys<'_>, projection_dim: usize) -> Result<TextConfig> {
+    let default = TextConfig::vit_base_patch32();
     let config = TextConfig {
-        vocab_size: settings.size("vocab_size", 49408)?,
-        hidden_size: settings.size("hidden_size", 512)?,
-        intermediate_size: settings.size("intermediate_size", 2048)?,
-        num_hidden_layers: settings.size("num_hidden_layers", 12)?,
-        num_attention_heads: settings.size("num_attention_heads", 8)?,
-        max_position_embeddings: settings.size("max_position_embeddings", 77)?,
-        activation: settings.activation()?,
-        layer_norm_eps: settings.eps()?,
-        end_token: match settings.id("eos_token_id", 49407)? {
+        vocab_size: keys.size("vocab_size", default.vocab_size)?,
+        hidden_size: keys.size("hidden_size", default.hidden_size)?,
+        intermediate_size: keys.size("intermediate_size", default.intermediate_size)?,
+        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers)?,
+        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads)?,
+        max_position_embeddings: keys.size("max_position_embeddings", default.max_position_embeddings)?,
+        activation: keys.activation(default.activation)?,
+        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
+        end_token: match keys.id("eos_token_id", 49407)? {
             2 => EndToken::Largest,
             id => EndToken::Id(id),
         },
         projection_dim,
     };
-    check_heads(settings, config.hidden_size, config.num_attention_heads)?;
+    check_heads(keys, config.hidden_size, config.num_attention_heads)?;
     Ok(config)
 }
 
-fn check_heads(settings: Settings<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
+fn check_heads(keys: Keys<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
     if hidden_size.is_multiple_of(num_attention_heads) {
         return Ok(());
     }
     let what = format!("is {hidden_size}, which num_attention_heads, {num_attention_heads}, does not divide");
-    Err(settings.error("hidden_size", what))
+    Err(keys.error("hidden_size", what))
 }
 
 #[cfg(test)]

@@ -8,12 +8,24 @@
 
 use serde_json::{Map, Value};
 
-use crate::image::{Image, ResizeFilter};
-use crate::{Error, ErrorKind, Result};
+use super::{Image, ResizeFilter};
+use crate::error::{Error, ErrorKind, Result};
 
-/// How a model wants its images: what to resize to, to cut out, and to normalise by.
+/// How a model wants its images: what to resize to, to cut out, and to normalize by.
 ///
 /// `Default` is CLIP's: shortest edge to 224 by bicubic, the middle 224×224, x/255, CLIP's mean and deviation.
+///
+/// ```
+/// use clip_vision::image::PreprocessConfig;
+/// use clip_vision::{Device, Image};
+///
+/// let config = PreprocessConfig::from_json(br#"{"size": {"shortest_edge": 64}, "crop_size": 64}"#)?;
+/// assert_eq!(config.output_size(), Some((64, 64)));
+/// assert_eq!(config, PreprocessConfig::clip(64));
+/// let image = config.apply(Image::from_path("tests/golden/images/photo-420.jpg"));
+/// assert_eq!(image.to_tensor_sync(&Device::Cpu)?.dims(), [3, 64, 64]);
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreprocessConfig {
     resize: Option<Target>,
@@ -48,7 +60,8 @@ impl Default for PreprocessConfig {
 }
 
 impl PreprocessConfig {
-    /// CLIP's own preprocessing for a model whose images are `image_size` pixels high and wide.
+    /// CLIP's own preprocessing for a model whose images are `image_size` pixels high and wide: at least 1, or images it is
+    /// applied to are refused.
     pub fn clip(image_size: usize) -> Self {
         Self {
             resize: Some(Target::ShortestEdge(image_size)),
@@ -80,10 +93,10 @@ impl PreprocessConfig {
     /// `Config`, naming the key, where a value makes no sense or asks for something that is not done here.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-            Error::new(ErrorKind::Config, "the preprocessor's settings are no JSON").with_source(error)
+            Error::new(ErrorKind::Config, "preprocessor_config.json is not valid JSON").with_source(error)
         })?;
         let Value::Object(object) = &value else {
-            return Err(Error::new(ErrorKind::Config, "the preprocessor's settings are no JSON object"));
+            return Err(Error::new(ErrorKind::Config, "preprocessor_config.json is not a JSON object"));
         };
         let keys = match object.get(NESTED) {
             Some(Value::Object(inner)) => Keys(inner),

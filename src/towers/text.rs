@@ -2,26 +2,24 @@
 //! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
 //! <https://arxiv.org/abs/2103.00020>
 
-use crate::backend::{self, Backend, Mask, Tokens};
+use crate::backend::{self, Backend, Mask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::{EndToken, TextConfig};
-use crate::model::encoder::{Encoder, EncoderConfig, Wanted, take_tokens};
-use crate::model::source::{Declared, Loaded, Source};
+use crate::towers::config::{EndToken, TextConfig};
+use crate::towers::encoder::{Encoder, PassTokens, Wanted};
+use crate::towers::source::{Declared, Loaded, Source};
 use crate::weights::{Header, TensorSpec, Use};
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
 const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 
-/// A forward pass over texts under way: made by [`TextModel::start`](crate::model::TextModel::start), taken on by
-/// [`TextModel::step`](crate::model::TextModel::step), given up by dropping it.
+/// A forward pass over texts under way.
 #[derive(Clone, Debug)]
-pub struct TextPass {
-    /// Layers that were computed.
-    layers: usize,
-    /// What the last of them gave: (texts, tokens of the longest, hidden). `None` once a layer has failed: what it was
-    /// working on is lost.
-    tokens: Option<Tokens>,
+pub(crate) struct TextPass {
+    /// Parts that were computed: the layers, and after them the embedding.
+    done: usize,
+    /// What the last of them gave: (texts, tokens of the longest, hidden), and at last (texts, 1, dimension).
+    pub(crate) tokens: PassTokens,
 }
 
 /// A loaded text tower: token ids in, embeddings out.
@@ -54,7 +52,7 @@ impl<S: Source> Layers<S> {
         Ok(Self {
             token_embedding: source.table(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
             position_embedding: source.table(positions)?,
-            encoder: Encoder::of(source, &name("encoder.layers"), &encoder_config(config))?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &config.into())?,
             final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
             projection: source.linear(projection, None)?,
             logit_scale: source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?,
@@ -75,24 +73,26 @@ impl TextTower {
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
         let tokens =
             backend::embed_ids(&texts, &self.layers.token_embedding, &self.layers.position_embedding, &self.backend)?;
-        Ok(TextPass { layers: 0, tokens: Some(tokens) })
+        Ok(TextPass { done: 0, tokens: PassTokens::new(tokens) })
     }
 
-    /// Computes the next layer; once there is none, the embedding of each text, not normalised. After an error the pass is
-    /// of no use any more.
+    /// Computes the next part of a pass; true while there is another one after it. A pass that has ended stays as it is;
+    /// after an error it is of no use any more. What comes out at last are the embeddings, not normalized.
     ///
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
-    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
-        let x = take_tokens(&mut pass.tokens)?;
-        if pass.layers < self.layers.encoder.len() {
-            pass.tokens = Some(self.layers.encoder.forward_layer(pass.layers, x, Mask::Causal, Wanted::All)?);
-            pass.layers += 1;
-            return Ok(None);
+    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<bool> {
+        let Layers { encoder, final_norm, projection, .. } = &self.layers;
+        let part = pass.done;
+        if part > encoder.len() {
+            return Ok(false);
         }
-        let pooled = self.layers.final_norm.forward(&x.pooled()?)?;
-        pass.tokens = Some(x);
-        self.layers.projection.forward(&pooled)?.to_rows().map(Some)
+        pass.tokens.replace(|x| match part < encoder.len() {
+            true => encoder.forward_layer(part, x, Mask::Causal, Wanted::All),
+            false => projection.forward(&final_norm.forward(&x.pooled()?)?),
+        })?;
+        pass.done += 1;
+        Ok(part < encoder.len())
     }
 
     /// The tower's shape.
@@ -110,7 +110,7 @@ impl TextTower {
         let invalid = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
         let TextConfig { vocab_size, max_position_embeddings: longest, end_token, .. } = self.config;
         if ids.is_empty() {
-            return invalid("a text of no tokens: even an empty one has a start and an end token".to_owned());
+            return invalid("a text without tokens: even an empty one has a start and an end token".to_owned());
         }
         if ids.len() > longest {
             return invalid(format!("a text of {} tokens; the model takes {longest}", ids.len()));
@@ -145,7 +145,7 @@ impl TextTower {
         }
         let mut declared = Declared::default();
         Layers::of(&mut declared, config)?;
-        header.refuse_others(PREFIX, &[""], &declared.0)?;
+        declared.refuse_others(header, PREFIX, &[""])?;
         Ok(declared.0)
     }
 
@@ -153,17 +153,5 @@ impl TextTower {
     pub(crate) fn build(config: TextConfig, loaded: &mut Loaded) -> Result<Self> {
         let layers = Layers::of(loaded, &config)?;
         Ok(Self { config, backend: loaded.backend.clone(), layers })
-    }
-}
-
-/// The shape of the tower's encoder.
-fn encoder_config(config: &TextConfig) -> EncoderConfig {
-    EncoderConfig {
-        hidden_size: config.hidden_size,
-        intermediate_size: config.intermediate_size,
-        num_layers: config.num_hidden_layers,
-        num_heads: config.num_attention_heads,
-        activation: config.activation.into(),
-        layer_norm_eps: config.layer_norm_eps,
     }
 }

@@ -12,20 +12,18 @@ type Name = keyof Builds;
 type ThreadsName = "simd-threads" | "relaxed-threads";
 
 /** A build of the engine: what wasm-bindgen wrote around it, and its wasm file. */
-export type Flavour =
+export type Flavor =
   | (Builds[Exclude<Name, ThreadsName>] & { name: Exclude<Name, ThreadsName>; memory?: undefined })
-  | ThreadsFlavour;
+  | ThreadsFlavor;
 
 /** One with threads, and the memory that they share. */
-export type ThreadsFlavour = Builds[ThreadsName] & { name: ThreadsName; memory: WebAssembly.Memory };
+export type ThreadsFlavor = Builds[ThreadsName] & { name: ThreadsName; memory: WebAssembly.Memory };
 
 /** A module of one function, whose body is `i8x16.popcnt (i8x16.splat 0)`: valid where there is 128-bit SIMD. */
-// prettier-ignore
 const SIMD_MODULE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 );
 /** The same with `i8x16.relaxed_swizzle (i8x16.splat 1) (i8x16.splat 2)`: valid where there is relaxed SIMD. */
-// prettier-ignore
 const RELAXED_MODULE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
   253, 128, 2, 11,
@@ -33,7 +31,7 @@ const RELAXED_MODULE = Uint8Array.of(
 
 /** Bytes of a page of WebAssembly memory. */
 const PAGE = 65_536;
-/** At least what the builds with threads begin with: the 64 of scripts/flavours.mjs, and what wasm-bindgen adds. */
+/** At least what the builds with threads begin with: the 64 of scripts/flavors.mjs, and what wasm-bindgen adds. */
 const INITIAL_PAGES = 80;
 /** How much memory may grow to, in GiB: what 32 bits can address, or, where so much can't be set aside, less. */
 const MAXIMA = [4, 2, 1];
@@ -46,7 +44,7 @@ const MAXIMA = [4, 2, 1];
  * @param only the name of a build that has to be taken, for a wasm file that is given
  * @throws {@link ClipVisionError} `unsupported-browser` where there is none
  */
-export function chooseFlavour(threads: number, only?: string): Flavour {
+export function chooseFlavor(threads: number, only?: string): Flavor {
   requireWebAssembly();
   if (!WebAssembly.validate(SIMD_MODULE)) {
     throw new ClipVisionError(
@@ -85,7 +83,7 @@ function reserveMemory(): WebAssembly.Memory | undefined {
  * The build that a wasm file of the application's choosing is of, told by its folder (`…/relaxed/clip_vision_bg.wasm`);
  * without such a folder it is the one that works everywhere. Of a whole folder (`…/`) any will do.
  */
-export function flavourOfUrl(url: string): string | undefined {
+export function flavorOfUrl(url: string): string | undefined {
   const parts = new URL(url).pathname.split("/");
   if (parts.at(-1) === "") return undefined;
   const folder = parts.at(-2) ?? "";
@@ -93,7 +91,7 @@ export function flavourOfUrl(url: string): string | undefined {
 }
 
 /** Where a build's wasm file is: in the package, in a folder like the package's, or where it is said to be. */
-export function wasmUrlOf({ name, wasmUrl }: Flavour, given: string | undefined): string {
+export function wasmUrlOf({ name, wasmUrl }: Flavor, given: string | undefined): string {
   if (given === undefined) return wasmUrl().href;
   return given.endsWith("/") ? new URL(`${name}/clip_vision_bg.wasm`, given).href : given;
 }

@@ -36,7 +36,7 @@ impl Tokenizer {
         let vocab: Map<String, Value> = serde_json::from_slice(vocab)
             .map_err(|error| invalid("vocab.json is not an object of ids").with_source(error))?;
         let merges =
-            std::str::from_utf8(merges).map_err(|error| invalid("merges.txt is no text").with_source(error))?;
+            std::str::from_utf8(merges).map_err(|error| invalid("merges.txt is not UTF-8 text").with_source(error))?;
         let special = |token: &str| {
             let id = vocab.get(token).ok_or_else(|| invalid(format!("vocab.json has no token {token}")))?;
             Ok::<_, Error>(json!({

@@ -3,7 +3,8 @@
 
 use crate::backend::{self, Activation, Linear, Mask, Tokens};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::source::{Loaded, Source};
+use crate::towers::config::{TextConfig, VisionConfig};
+use crate::towers::source::{Loaded, Source};
 
 /// The shape of an encoder.
 #[derive(Clone, Debug)]
@@ -16,19 +17,56 @@ pub(crate) struct EncoderConfig {
     pub(crate) layer_norm_eps: f64,
 }
 
+/// Both towers' configurations call these things alike.
+macro_rules! encoder_of {
+    ($($tower:ty),+) => {$(
+        impl From<&$tower> for EncoderConfig {
+            fn from(tower: &$tower) -> Self {
+                Self {
+                    hidden_size: tower.hidden_size,
+                    intermediate_size: tower.intermediate_size,
+                    num_layers: tower.num_hidden_layers,
+                    num_heads: tower.num_attention_heads,
+                    activation: tower.activation.into(),
+                    layer_norm_eps: tower.layer_norm_eps,
+                }
+            }
+        }
+    )+};
+}
+
+encoder_of!(VisionConfig, TextConfig);
+
 /// A stack of layers, each of which makes tokens of as many.
 pub(crate) struct Encoder<S: Source = Loaded>(Vec<EncoderLayer<S>>);
 
-/// What a step of a forward pass works on. Where the step fails it is lost, and the pass is of no use any more.
-///
-/// # Errors
-/// [`ErrorKind::Compute`] after a step that failed.
-pub(crate) fn take_tokens(tokens: &mut Option<Tokens>) -> Result<Tokens> {
-    tokens.take().ok_or_else(has_failed)
+/// What a forward pass has come to. A step that fails loses it, and the pass is of no use any more.
+#[derive(Clone, Debug)]
+pub(crate) struct PassTokens(Option<Tokens>);
+
+impl PassTokens {
+    pub(crate) fn new(tokens: Tokens) -> Self {
+        Self(Some(tokens))
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Compute`] after a step that failed.
+    pub(crate) fn get(&self) -> Result<&Tokens> {
+        self.0.as_ref().ok_or_else(has_failed)
+    }
+
+    /// Does a step.
+    ///
+    /// # Errors
+    /// Those of `step`; [`ErrorKind::Compute`] after a step that failed.
+    pub(crate) fn replace(&mut self, step: impl FnOnce(Tokens) -> Result<Tokens>) -> Result<()> {
+        let before = self.0.take().ok_or_else(has_failed)?;
+        self.0 = Some(step(before)?);
+        Ok(())
+    }
 }
 
-/// A pass after a step that failed.
-pub(crate) fn has_failed() -> Error {
+fn has_failed() -> Error {
     Error::new(ErrorKind::Compute, "a step of this forward pass has failed before")
 }
 

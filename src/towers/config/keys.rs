@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 
 /// The keys of one tower, and the key in the file under which they stand, for messages.
 #[derive(Clone, Copy)]
-pub(super) struct Settings<'a> {
+pub(super) struct Keys<'a> {
     pub(super) keys: &'a Map<String, Value>,
     pub(super) path: &'static str,
 }
 
-impl Settings<'_> {
+impl Keys<'_> {
     /// No published tower comes near it; it keeps products of a few sizes far from overflow.
     const MAX_SIZE: u64 = 1 << 16;
 
@@ -54,9 +54,9 @@ impl Settings<'_> {
         }
     }
 
-    /// `hidden_act`, by default QuickGELU.
-    pub(super) fn activation(&self) -> Result<Activation> {
-        let Some(value) = self.get("hidden_act") else { return Ok(Activation::QuickGelu) };
+    /// `hidden_act`.
+    pub(super) fn activation(&self, default: Activation) -> Result<Activation> {
+        let Some(value) = self.get("hidden_act") else { return Ok(default) };
         let known = Activation::NAMES.iter().find(|(name, _)| value == name);
         known.map(|(_, activation)| *activation).ok_or_else(|| {
             let names = Activation::NAMES.map(|(name, _)| name).join(", ");
@@ -64,9 +64,9 @@ impl Settings<'_> {
         })
     }
 
-    /// `layer_norm_eps`, by default 1e-5.
-    pub(super) fn eps(&self) -> Result<f64> {
-        let Some(value) = self.get("layer_norm_eps") else { return Ok(1e-5) };
+    /// `layer_norm_eps`.
+    pub(super) fn eps(&self, default: f64) -> Result<f64> {
+        let Some(value) = self.get("layer_norm_eps") else { return Ok(default) };
         match value.as_f64() {
             Some(eps) if eps > 0.0 && eps < 1.0 => Ok(eps),
             _ => Err(self.error("layer_norm_eps", format!("is {value}, not a number between 0 and 1"))),

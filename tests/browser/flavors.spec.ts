@@ -1,6 +1,6 @@
 /** Every build of the engine, with and without threads: which one a page gets, and that all of them compute the same. */
 
-import { FLAVOURS, testChoice } from "./both/flavours.ts";
+import { FLAVORS, testChoice } from "./both/flavors.ts";
 import { MODEL } from "./both/tab.ts";
 import { expected, images, maxDifference } from "./golden.ts";
 import { heavyConfig, heavyWeights } from "./heavy_model.ts";
@@ -10,7 +10,7 @@ const FILES = images.filter(({ lossy }) => !lossy).slice(0, 8).map(({ file }) =>
 
 testChoice(test);
 
-for (const { name, simd, threads, built } of FLAVOURS) {
+for (const { name, simd, threads, built } of FLAVORS) {
   for (const precision of ["f32", "int8"] as const) {
     test(`${name}, ${precision}: equal to Python's, and to the bit for any number of threads`, async ({ page, serve }) => {
       test.skip(!built, `${name} was not built`);
@@ -47,7 +47,7 @@ for (const { name, simd, threads, built } of FLAVOURS) {
 }
 
 test("threads end with their worker", async ({ page, serve }) => {
-  test.skip(!FLAVOURS.some(({ threads, built }) => threads && built), "no build has threads");
+  test.skip(!FLAVORS.some(({ threads, built }) => threads && built), "no build has threads");
   const server = await serve({ isolated: true });
   server.files.set("/made/heavy/config.json", heavyConfig);
   server.files.set("/made/heavy/model.safetensors", heavyWeights());

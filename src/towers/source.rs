@@ -7,7 +7,8 @@
 
 use crate::backend::{Backend, LayerNorm, Linear, Table};
 use crate::error::{Error, ErrorKind, Result};
-use crate::weights::{TensorSpec, Use, Value, Weights};
+use crate::weights::{Header, TensorSpec, Use, Value, Weights};
+use std::collections::HashSet;
 
 /// Gives a tower its layers.
 pub(crate) trait Source {
@@ -45,6 +46,26 @@ pub(crate) trait Source {
 /// Notes the tensors that a tower asks for.
 #[derive(Default)]
 pub(crate) struct Declared(pub(crate) Vec<TensorSpec>);
+
+impl Declared {
+    /// Refuses a file that has a tensor of the tower which was not declared: it is another model than its configuration
+    /// says. The tower's tensors are those whose names begin with `prefix` and one of `parts`.
+    pub(crate) fn refuse_others(&self, header: &Header, prefix: &str, parts: &[&str]) -> Result<()> {
+        let known: HashSet<&str> = self.0.iter().map(|spec| spec.name.as_str()).collect();
+        let is_surplus = |name: &str| match name.strip_prefix(prefix) {
+            // A buffer that old files hold: 0, 1, 2, …
+            None | Some("embeddings.position_ids") => false,
+            Some(rest) => parts.iter().any(|part| rest.starts_with(part)) && !known.contains(name),
+        };
+        match header.names().find(|name| is_surplus(name)) {
+            Some(name) => {
+                let what = format!("the weights contain tensor {name}, which config.json leaves no place for");
+                Err(Error::new(ErrorKind::Weights, what).about_tensor(name))
+            }
+            None => Ok(()),
+        }
+    }
+}
 
 impl Source for Declared {
     type Linear = ();

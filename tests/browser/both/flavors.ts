@@ -6,14 +6,14 @@ import { expected, maxDifference } from "../golden.ts";
 import { MODEL, type Test } from "./tab.ts";
 
 /** From the best to the baseline. CLIP_VISION_QUICK builds fewer: the others are skipped. */
-export const FLAVOURS = [
+export const FLAVORS = [
   { name: "relaxed-threads", simd: "relaxed", threads: true },
   { name: "simd-threads", simd: "simd128", threads: true },
   { name: "relaxed", simd: "relaxed", threads: false },
   { name: "simd", simd: "simd128", threads: false },
-].map((flavour) => ({
-  ...flavour,
-  built: existsSync(new URL(`../../../dist/wasm/${flavour.name}/clip_vision_bg.wasm`, import.meta.url)),
+].map((flavor) => ({
+  ...flavor,
+  built: existsSync(new URL(`../../../dist/wasm/${flavor.name}/clip_vision_bg.wasm`, import.meta.url)),
 }));
 
 /** `i32x4.relaxed_trunc_f32x4_s (i32x4.splat 0)`: valid where there is relaxed SIMD. */
@@ -41,9 +41,9 @@ export function testChoice(test: Test): void {
         expect(isolation).toBe(isolated);
         expect(maxDifference(embedding, expected(MODEL).embedding("rgb-photo.png")!)).toBeLessThanOrEqual(1e-4);
         const possible = isolated ? (wanted ?? Math.min(Math.max(cores - 1, 1), 8)) : 1;
-        const fits = (one: (typeof FLAVOURS)[number]) =>
+        const fits = (one: (typeof FLAVORS)[number]) =>
           one.built && (possible > 1 || !one.threads) && (relaxed || one.simd !== "relaxed");
-        const best = FLAVOURS.find(fits)!;
+        const best = FLAVORS.find(fits)!;
         expect(info).toMatchObject({ simd: best.simd, threads: best.threads ? possible : 1 });
         playwright.info().annotations.push({ type: "build", description: `${best.name}, relaxed SIMD: ${relaxed}` });
         const wasm = server.requests.slice(asked).filter((path) => path.endsWith(".wasm"));
