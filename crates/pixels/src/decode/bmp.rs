@@ -160,11 +160,11 @@ fn numbers(header: &Header, palette: &[u8]) -> Samples {
         colors.iter_mut().zip(known).for_each(|(color, known)| *color = known);
         return Samples::Numbers { bits, colors, gray };
     }
-    let known = if colors <= 2 { 2 } else { 256 };
-    let colors = Box::new(std::array::from_fn(|number| [if number < known { level(number) } else { 0 }; 3]));
-    let taken = if known == 2 { 1 } else { 8 };
-    let fits = u64::from(width) * u64::from(taken) <= header.stride() * 8;
-    Samples::Numbers { bits: if fits { taken } else { bits }, colors, gray }
+    let (bits_read, known) = if colors <= 2 { (1, 2) } else { (8, 256) };
+    // Of coded numbers all but 0 are white.
+    let colors = Box::new(std::array::from_fn(|number| [if number < known { level(number) } else { 255 }; 3]));
+    let fits = u64::from(width) * u64::from(bits_read) <= header.stride() * 8;
+    Samples::Numbers { bits: if fits { bits_read } else { bits }, colors, gray }
 }
 
 /// Writes a row whose pixels are numbers of 1, 2, 4 or 8 bits, the first of a byte highest.
@@ -179,5 +179,90 @@ fn paint<const N: usize>(row: &[u8], bits: u32, out: &mut [u8], color: impl Fn(u
         for (out, shift) in out.iter_mut().zip((0..8).step_by(bits as usize)) {
             *out = color(byte >> (8 - bits - shift) & most);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RED_GREEN_BLUE: [u8; 12] = [0, 0, 255, 0, 0, 255, 0, 0, 255, 0, 0, 0];
+
+    /// A file of a picture whose header is cut, or filled up, to so many bytes.
+    fn file(length: usize, size: (u32, u32), bits: u16, compression: u32, after: &[&[u8]]) -> Vec<u8> {
+        let mut header = [length as u32, size.0, size.1].map(u32::to_le_bytes).concat();
+        header.extend([1, 0]);
+        header.extend(bits.to_le_bytes());
+        header.extend([compression, 0, 0, 0, 0, 0].map(u32::to_le_bytes).concat());
+        header.resize(length, 0);
+        [&b"BM\0\0\0\0\0\0\0\0\0\0\0\0"[..], &header, &after.concat()].concat()
+    }
+
+    fn pixels(file: &[u8]) -> Vec<u8> {
+        decode(file, &Limits::default()).unwrap().bytes().to_vec()
+    }
+
+    fn error(file: &[u8]) -> ErrorKind {
+        decode(file, &Limits::default()).unwrap_err().kind()
+    }
+
+    #[test]
+    fn a_header_may_leave_off_its_end() {
+        let palette = [&RED_GREEN_BLUE[..], &[0; 52]].concat();
+        for length in [16, 20, 36, 40, 42, 60, 64] {
+            let found = pixels(&file(length, (3, 1), 4, 0, &[&palette, &[0x01, 0x20, 0, 0]]));
+            assert_eq!(found, [255, 0, 0, 0, 255, 0, 0, 0, 255], "{length} bytes");
+        }
+        for length in [13, 15, 65, 107, 125] {
+            assert_eq!(error(&file(length, (3, 1), 4, 0, &[&palette, &[0; 4]])), ErrorKind::UnsupportedFormat);
+        }
+    }
+
+    #[test]
+    fn two_bits_a_pixel_are_read() {
+        let found = pixels(&file(40, (3, 1), 2, 0, &[&RED_GREEN_BLUE, &[0; 4], &[0b10_01_00_00, 0, 0, 0]]));
+        assert_eq!(found, [0, 0, 255, 0, 255, 0, 255, 0, 0]);
+    }
+
+    #[test]
+    fn masks_that_pillow_refuses_are_read_as_in_browsers() {
+        let masks = |masks: [u32; 4]| masks.map(u32::to_le_bytes).concat();
+        // Four levels of four bits; levels of 3, 3 and 2 bits; of ten bits and two of alpha.
+        let cases: [(u16, [u32; 4], u32, &[u8]); 3] = [
+            (16, [0xf00, 0xf0, 0xf, 0xf000], 0x84f0, &[0x44, 0xff, 0, 0x88]),
+            (16, [0x7, 0x38, 0xc0, 0], 0b01_011_110, &[219, 109, 85]),
+            (32, [0x3ff, 0xf_fc00, 0x3ff0_0000, 0xc000_0000], 0x8000_03ff, &[255, 0, 0, 170]),
+        ];
+        for (bits, of, pixel, expected) in cases {
+            let found = pixels(&file(56, (1, 1), bits, 3, &[&pixel.to_le_bytes()]).with_masks(&masks(of)));
+            assert_eq!(found, expected, "{of:x?}");
+        }
+    }
+
+    trait WithMasks {
+        fn with_masks(self, masks: &[u8]) -> Self;
+    }
+
+    impl WithMasks for Vec<u8> {
+        fn with_masks(mut self, masks: &[u8]) -> Self {
+            self[FILE_HEADER + 40..][..16].copy_from_slice(masks);
+            self
+        }
+    }
+
+    #[test]
+    fn coded_pixels_may_end_if_they_say_so() {
+        let palette = [&RED_GREEN_BLUE[..], &[0; 1012]].concat();
+        let found = pixels(&file(40, (2, 2), 8, 1, &[&palette, &[2, 1, 0, 1]]));
+        assert_eq!(found, [255, 0, 0, 255, 0, 0, 0, 255, 0, 0, 255, 0]);
+        assert_eq!(error(&file(40, (2, 2), 8, 1, &[&palette, &[2, 1]])), ErrorKind::Decode);
+    }
+
+    #[test]
+    fn sizes_that_lie_take_no_memory() {
+        assert_eq!(error(&file(40, (60_000, 60_000), 8, 1, &[&[0; 1024], &[0, 1]])), ErrorKind::TooLarge);
+        assert_eq!(error(&file(40, (10_000, 10_000), 24, 0, &[&[0; 100]])), ErrorKind::Decode);
+        assert_eq!(error(&file(40, (u32::MAX, 0x7fff_ffff), 32, 0, &[&[0; 100]])), ErrorKind::Decode);
+        assert_eq!(error(&file(40, (0, 9), 24, 0, &[&[0; 100]])), ErrorKind::Decode);
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     }
     let width = screen[0].max(frame.left + frame.width);
     let height = screen[1].max(frame.top + frame.height);
-    let palette = frame.palette.or(global).filter(|palette| !is_gray_ramp(palette));
+    let palette = [frame.palette, global].into_iter().flatten().find(|palette| !is_gray_ramp(palette));
     let layout = match (palette, frame.transparent) {
         (None, None) => Layout::Gray,
         (None, Some(_)) => Layout::GrayAlpha,
@@ -78,7 +78,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, canvas)
 }
 
-/// Does every colour of a palette equal its number? Pillow takes no notice of such a palette.
+/// Does every colour of a palette equal its number? Pillow takes no notice of such a palette, and of a frame's own goes
+/// back to the screen's.
 fn is_gray_ramp(palette: &[u8]) -> bool {
     palette.as_chunks::<3>().0.iter().enumerate().all(|(number, color)| *color == [number as u8; 3])
 }
@@ -195,4 +196,48 @@ fn cut() -> Error {
 
 fn broken(what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Decode, format!("GIF broken: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One pixel, of colour 1, in a frame at a place on a screen; `before` the frame.
+    fn file(screen: [u16; 2], before: &[u8], place: [u16; 2]) -> Vec<u8> {
+        let numbers = |numbers: &[u16]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
+        let colors = [0x80, 0, 0, 9, 8, 7, 6, 5, 4];
+        let data = [0, 2, 2, 0x4c, 0x01, 0];
+        [b"GIF89a", &numbers(&screen)[..], &colors, before, b",", &numbers(&place), &numbers(&[1, 1]), &data, b";"]
+            .concat()
+    }
+
+    #[test]
+    fn a_control_block_that_is_cut_does_not_count() {
+        for block in [&b"!\xf9\0\0"[..], b"!\xf9\x01\x01\0", b"!\xf9\x02\x01\0\0", b"!\xf9\x03\x01\0\0\0"] {
+            let pixels = decode(&file([2, 1], block, [0, 0]), &Limits::default()).unwrap();
+            assert_eq!(pixels.bytes(), [6, 5, 4, 9, 8, 7]);
+        }
+        let pixels = decode(&file([2, 1], b"!\xf9\x04\x01\0\0\x01\0", [0, 0]), &Limits::default()).unwrap();
+        assert_eq!(pixels.bytes(), [6, 5, 4, 0, 6, 5, 4, 0]);
+    }
+
+    #[test]
+    fn the_canvas_is_counted_before_it_is_taken() {
+        let limits = Limits { max_pixels: 100, max_alloc: 150, ..Limits::default() };
+        let kind = |screen, place| decode(&file(screen, b"", place), &limits).map(|pixels| pixels.bytes().len());
+        assert_eq!(kind([7, 7], [0, 0]).unwrap(), 7 * 7 * 3);
+        assert_eq!(kind([8, 7], [0, 0]).unwrap_err().kind(), ErrorKind::TooLarge);
+        assert_eq!(kind([7, 7], [65535, 0]).unwrap_err().kind(), ErrorKind::TooLarge);
+    }
+
+    #[test]
+    fn whatever_is_left_of_a_file_is_an_error() {
+        let whole = file([3, 2], b"!\xfe\x03abc\0!\xf9\x04\0\0\0\0\0", [1, 1]);
+        // The data's end and the file's need not be there.
+        for length in 13..whole.len() - 2 {
+            let error = decode(&whole[..length], &Limits::default()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "{length} bytes: {error}");
+        }
+        assert!(decode(&whole[..whole.len() - 2], &Limits::default()).is_ok());
+    }
 }

@@ -66,14 +66,15 @@ pub(super) fn icon(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
 /// the mask only where all is gray.
 pub(super) fn cursor(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let entries = entries("CUR", bytes)?;
+    let after = DIRECTORY + entries.len() * ENTRY;
     let larger = |a: Entry, b: Entry| if b.0[0] > a.0[0] && b.0[1] > a.0[1] { b } else { a };
-    let Some(entry) = entries.into_iter().reduce(larger) else {
-        return Err(broken("CUR", "there is no picture in it"));
-    };
-    if let Some(pixels) = png_at(bytes, entry.place(), limits) {
+    let largest = entries.into_iter().reduce(larger).ok_or_else(|| broken("CUR", "there is no picture in it"))?;
+    let said = largest.place();
+    let place = if said == 0 { after } else { said };
+    if let Some(pixels) = png_at(bytes, place, limits) {
         return pixels;
     }
-    let bitmap = Bitmap::read(bytes, entry.place(), 0, entry.place() == ALONE).map_err(|error| error.within("CUR"))?;
+    let bitmap = Bitmap::read(bytes, place, 0, said == ALONE).map_err(|error| error.within("CUR"))?;
     if !bitmap.is_gray() {
         return bitmap.decode(bitmap.height() / 2, limits).map_err(|error| error.within("CUR"));
     }
@@ -152,4 +153,44 @@ fn png_at(bytes: &[u8], place: usize, limits: &Limits) -> Option<Result<Pixels>>
 
 fn broken(name: &str, what: &str) -> Error {
     Error::new(ErrorKind::Decode, format!("{name} broken: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Entries of a width, a number of colours and bits a pixel.
+    fn largest(pictures: &[[u8; 3]]) -> usize {
+        let entry = |&[width, colors, bits]: &[u8; 3]| {
+            let mut entry = [0; ENTRY];
+            (entry[0], entry[1], entry[2], entry[6]) = (width, 10, colors, bits);
+            Entry(entry)
+        };
+        let entries: Vec<_> = pictures.iter().map(entry).collect();
+        let key = |&at: &usize| (Reverse(entries[at].pixels()), entries[at].depth());
+        (0..entries.len()).min_by_key(key).unwrap()
+    }
+
+    #[test]
+    fn most_pixels_and_fewest_colors_count() {
+        assert_eq!(largest(&[[10, 0, 24], [0, 0, 24], [255, 0, 24]]), 1);
+        assert_eq!(largest(&[[10, 0, 24], [10, 0, 8], [10, 0, 8]]), 1);
+        // Without bits: as many as there are colours, of which 0 and 1 are very many.
+        assert_eq!(largest(&[[10, 0, 0], [10, 1, 0], [10, 17, 0], [10, 16, 0], [10, 3, 0]]), 4);
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        for decode in [icon, cursor] {
+            for bytes in [
+                &b"\0\0\x01\0"[..],
+                b"\0\0\x01\0\0\0",
+                b"\0\0\x01\0\x01\0",
+                &[&b"\0\0\x01\0\x01\0"[..], &[255; 16]].concat(),
+            ] {
+                let error = decode(bytes, &Limits::default()).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Decode, "{error}");
+            }
+        }
+    }
 }

@@ -10,6 +10,8 @@ const RAW: u32 = 0;
 const RLE8: u32 = 1;
 const RLE4: u32 = 2;
 const BITFIELDS: u32 = 3;
+/// The same with a mask for alpha after a short header, from Windows CE.
+const ALPHA_BITFIELDS: u32 = 6;
 
 /// The length of the header that has no more than the size and the bits of a pixel, in 16 bits each.
 const CORE: usize = 12;
@@ -82,14 +84,15 @@ impl Header {
             RAW => Compression::Raw,
             RLE8 => Compression::RunLength8,
             RLE4 => Compression::RunLength4,
-            BITFIELDS if length >= WITH_MASKS => {
+            BITFIELDS | ALPHA_BITFIELDS if length >= WITH_MASKS => {
                 let alpha = if length >= WITH_ALPHA_MASK { field(MASKS + 12) } else { 0 };
                 Compression::Masks([field(MASKS), field(MASKS + 4), field(MASKS + 8), alpha])
             }
-            BITFIELDS => {
+            kind @ (BITFIELDS | ALPHA_BITFIELDS) => {
                 let mask = |number: usize| u32_at(from_start, length + 4 * number).ok_or_else(cut);
-                palette += 12;
-                Compression::Masks([mask(0)?, mask(1)?, mask(2)?, 0])
+                let (alpha, masks) = if kind == BITFIELDS { (0, 12) } else { (mask(3)?, 16) };
+                palette += masks;
+                Compression::Masks([mask(0)?, mask(1)?, mask(2)?, alpha])
             }
             other => {
                 let context = format!("BMP of compression {other}, which is not read");

@@ -1,8 +1,8 @@
 //! Pixels of 16, 24 or 32 bits, of which some are red, some green, some blue, and some perhaps alpha.
 //!
-//! Pillow knows a few masks; all others are read by the same rule. A level of less than 8 bits becomes the value
-//! `level·255/most`, rounded down (`ImagingUnpackBGR15`,
-//! <https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Unpack.c>); of more bits the highest 8 count.
+//! Pillow knows a few masks. With those of 16 bits a level becomes the value `level·255/most`, rounded down
+//! (`ImagingUnpackBGR15`, <https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Unpack.c>). With masks that it
+//! refuses the same is rounded to the nearest, as in browsers; of more than 8 bits the highest count.
 
 use super::header::Compression;
 
@@ -39,7 +39,7 @@ impl Masks {
             {
                 [red, green, blue, 0]
             }
-            Compression::Masks(masks) => masks,
+            Compression::Masks(masks) => masks.map(|mask| mask & (u32::MAX >> (u32::BITS - bits))),
             _ if bits == 16 => BGR15,
             _ if bits == 32 && fourth_is_alpha => BGRA,
             _ => BGRX,
@@ -51,7 +51,9 @@ impl Masks {
             [Some(red), Some(green), Some(blue), None] if masks[3] == 0 => Some([red, green, blue, 0]),
             _ => None,
         };
-        Self { bytes, channels: masks.map(Channel::new), has_alpha: masks[3] != 0, order }
+        let is_rounded = masks != BGR15 && masks != BGR16;
+        let channels = masks.map(|mask| Channel::new(mask, is_rounded));
+        Self { bytes, channels, has_alpha: masks[3] != 0, order }
     }
 
     /// Writes a row of `N` channels, 3 or 4.
@@ -71,11 +73,12 @@ impl Masks {
 }
 
 impl Channel {
-    fn new(mask: u32) -> Self {
+    fn new(mask: u32, is_rounded: bool) -> Self {
         let highest = u32::BITS - mask.leading_zeros();
         let shift = mask.trailing_zeros().max(highest.saturating_sub(8)).min(31);
         let most = (mask >> shift).max(1);
-        Self { mask, shift, values: std::array::from_fn(|level| (level as u32 * 255 / most).min(255) as u8) }
+        let half = if is_rounded { most / 2 } else { 0 };
+        Self { mask, shift, values: std::array::from_fn(|level| ((level as u32 * 255 + half) / most).min(255) as u8) }
     }
 
     fn value(&self, pixel: u32) -> u8 {

@@ -6,6 +6,9 @@
 use crate::memory;
 use crate::{Error, ErrorKind, Result};
 
+/// Of a picture that ends early; the longest run has half as many.
+const MOST_PIXELS_A_BYTE: usize = 256;
+
 /// The number of each pixel's colour, in the order of the file, whose coded pixels begin at `start`.
 pub(super) fn numbers(bytes: &[u8], start: usize, half_bytes: bool, width: usize, height: usize) -> Result<Vec<u8>> {
     let mut coded = bytes.get(start..).unwrap_or_default();
@@ -24,8 +27,9 @@ pub(super) fn numbers(bytes: &[u8], start: usize, half_bytes: bool, width: usize
                 numbers.resize(numbers.len().next_multiple_of(width), 0);
                 x = 0;
             }
-            // Pillow refuses what ends here too early; browsers don't.
-            (0, 1) => numbers.resize(length, 0),
+            // Pillow refuses what ends here too early; browsers don't. Where there is next to nothing, it is no picture.
+            (0, 1) if length / MOST_PIXELS_A_BYTE <= bytes.len() => numbers.resize(length, 0),
+            (0, 1) => break,
             (0, 2) => {
                 let Some((&[right, up], rest)) = coded.split_first_chunk::<2>() else { break };
                 coded = rest;
