@@ -184,7 +184,7 @@ impl<'a> Parser<'a> {
         match self.next() {
             Ok(Event::End | Event::Tables) => Ok(()),
             Ok(Event::Scan(_)) => Err(Error::broken("a further scan after a whole picture")),
-            Err(_) if self.ended => Ok(()),
+            Err(error) if self.ended || error.kind() == ErrorKind::CutShort => Ok(()),
             Err(error) => Err(error),
         }
     }
