@@ -69,7 +69,7 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     fn shl16<const BITS: i32>(self, a: Self::V) -> Self::V;
     /// u16x8: zeros come in.
     fn shr16<const BITS: i32>(self, a: Self::V) -> Self::V;
-    /// i32x4: the products of i16x8, each two neighbours added, wrapping around.
+    /// i32x4: the products of i16x8, each two neighbors added, wrapping around.
     fn dot16(self, a: Self::V, b: Self::V) -> Self::V;
 
     /// i32x4, wrapping around.
