@@ -6,7 +6,7 @@
 mod common;
 
 use clip_vision::{ClipVision, Image, Options, Precision};
-use common::drawings::{COLOURS, SHAPES, draw};
+use common::drawings::{COLORS, SHAPES, draw};
 use common::golden;
 use common::shapes::{Pictures, nearest};
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ fn load(precision: Precision) -> ClipVision {
 fn pictures_and_captions_find_each_other() {
     let [json, files] = ["shapes.json", "shapes.safetensors"].map(|name| std::fs::read(golden(name)).unwrap());
     let pictures = Pictures::new(&json, &files);
-    assert_eq!(pictures.captions.len(), SHAPES.len() * COLOURS.len());
+    assert_eq!(pictures.captions.len(), SHAPES.len() * COLORS.len());
     for precision in [Precision::F32, Precision::Int8] {
         let clip = load(precision);
         for caption in &pictures.captions {
@@ -30,7 +30,7 @@ fn pictures_and_captions_find_each_other() {
     }
 }
 
-/// Each shape in each colour on four grounds, small to large, in pictures of many sizes; 95 of 100 have to be named right.
+/// Each shape in each color on four grounds, small to large, in pictures of many sizes; 95 of 100 have to be named right.
 #[test]
 fn drawings_by_another_pen_are_named() {
     const SIZES: [[usize; 2]; 4] = [[96, 64], [100, 150], [224, 224], [320, 240]];
@@ -38,18 +38,18 @@ fn drawings_by_another_pen_are_named() {
     const RADII: [f32; 4] = [0.36, 0.15, 0.21, 0.28];
     let mut drawings = Vec::new();
     for (shape, (_, inside)) in SHAPES.iter().enumerate() {
-        for (colour, (_, tone)) in COLOURS.iter().enumerate() {
+        for (color, (_, tone)) in COLORS.iter().enumerate() {
             // Grounds from which the thing can be told.
             let far = |ground: &[u8; 3]| ground.iter().zip(tone).map(|(a, b)| a.abs_diff(*b) as u32).sum::<u32>() > 250;
-            let grounds = COLOURS.iter().map(|(_, ground)| *ground).filter(far);
+            let grounds = COLORS.iter().map(|(_, ground)| *ground).filter(far);
             for (turn, ground) in grounds.cycle().skip(shape).take(4).enumerate() {
                 let image = || draw(SIZES[turn], *inside, *tone, ground, PLACES[turn], RADII[turn]);
-                drawings.push((shape * COLOURS.len() + colour, image()));
+                drawings.push((shape * COLORS.len() + color, image()));
             }
         }
     }
     let captions: Vec<String> =
-        SHAPES.iter().flat_map(|(shape, _)| COLOURS.map(|(colour, _)| format!("a {colour} {shape}"))).collect();
+        SHAPES.iter().flat_map(|(shape, _)| COLORS.map(|(color, _)| format!("a {color} {shape}"))).collect();
     let (right, images): (Vec<usize>, Vec<Image>) = drawings.into_iter().unzip();
     for precision in [Precision::F32, Precision::Int8] {
         let clip = load(precision);
@@ -70,9 +70,9 @@ fn drawings_by_another_pen_are_named() {
 fn words_mean_what_they_say() {
     let clip = load(Precision::F32);
     let shape = |name: &str| SHAPES.iter().find(|(shape, _)| *shape == name).unwrap().1;
-    let colour = |name: &str| COLOURS.iter().find(|(colour, _)| *colour == name).unwrap().1;
+    let color = |name: &str| COLORS.iter().find(|(color, _)| *color == name).unwrap().1;
     let picture = |tone: &str, name: &str, ground: &str| {
-        draw([300, 200], shape(name), colour(tone), colour(ground), [0.5, 0.5], 0.33)
+        draw([300, 200], shape(name), color(tone), color(ground), [0.5, 0.5], 0.33)
     };
     let best = |image: Image, labels: &[&'static str]| {
         let probabilities = clip.classify(image, labels).unwrap();

@@ -1,6 +1,5 @@
 //! One body for every machine: whether the model of `models/shapes` means what it says, from encoded pictures and texts to
 //! which belongs to which.
-#![allow(dead_code, clippy::unwrap_used)]
 
 use clip_vision::{ClipVision, Image};
 use safetensors::SafeTensors;
@@ -12,7 +11,7 @@ pub struct Caption {
     pub ids: Vec<u32>,
 }
 
-/// `shapes.json` and `shapes.safetensors`: pictures that training never saw, one of each shape in each colour.
+/// `shapes.json` and `shapes.safetensors`: pictures that training never saw, one of each shape in each color.
 pub struct Pictures<'a> {
     pub captions: Vec<Caption>,
     /// File name, and which caption is true of it.

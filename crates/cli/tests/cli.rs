@@ -1,7 +1,8 @@
 //! The command line, run as a person runs it.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../../tests/common/mod.rs"]
+#[path = "../../../tests/common/basics.rs"]
+#[allow(dead_code, reason = "this takes a part of it")]
 mod common;
 
 use clip_vision::{ClipVision, Image, Options};
