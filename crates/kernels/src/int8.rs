@@ -165,7 +165,7 @@ impl PackedInt8 {
             check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
         if layers.iter().any(|layer| layer.weight.block != first.block) {
-            return Err(Error::Compute("kernels: weights rotated in different ways in one product".to_owned()));
+            return Err(Error::Compute("kernels: weights rotated differently".to_owned()));
         }
         let shape = first.isa.shape();
         let depth = padded_depth(shape, first.inputs) / shape.group;
