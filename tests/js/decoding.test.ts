@@ -27,6 +27,7 @@ describe("what is transparent", () => {
 
   it("is composited over a colour that is checked", () => {
     expect(decodingOf(over)).toEqual(over);
+    expect(decodingOf({ background: "drop" })).toEqual({ background: "drop" });
     for (const background of [[255, 255], [0, 0, 256], [0.5, 0, 0], [-1, 0, 0], "white", null]) {
       expect(() => decodingOf({ background: background as never }), String(background)).toThrow(/background is three values of 0 to 255/);
     }
@@ -76,12 +77,25 @@ describe("the worker", () => {
     expect((await embed("jpeg", {})).seen[0]).not.toHaveProperty("decode");
   });
 
+  it("warns where no file of the model says how its photos are prepared", async () => {
+    const all = dispatcherWith(MODEL);
+    all.engine.model.defaultPreprocessing = true;
+    await all.call({ type: "load", id: 1, argument: load() });
+    expect(all.posted).toContainEqual(expect.objectContaining({ warning: expect.objectContaining({ code: "default-preprocessing" }) }));
+  });
+
   it("has the browser decode what it is asked to, though Rust could", async () => {
     const { answer, seen } = await embed("avif, say", { decoder: "browser" });
     expect(seen).toMatchObject([{ kind: "pixels" }]);
     expect(answer).toMatchObject({ type: "done", result: { decoder: "browser" } });
     const refused = await embed("jpeg", { decoder: "browser" });
     expect(refused.answer).toMatchObject({ type: "failed", error: { code: "unsupported-format" } });
+  });
+
+  it("asks the browser about what Rust finds broken, and keeps Rust's error where the browser gives up as well", async () => {
+    expect((await embed("avif, cut", {})).answer).toMatchObject({ type: "done", result: { decoder: "browser" } });
+    expect((await embed("avif, cut", { decoder: "rust" })).answer).toMatchObject({ type: "failed", error: { code: "decode" } });
+    expect((await embed("broken", {})).answer).toMatchObject({ type: "failed", error: { code: "decode", message: "cut short" } });
   });
 
   it("leaves the browser alone where it is told so", async () => {

@@ -266,7 +266,7 @@ describe("photos", () => {
 });
 
 describe("a crash of the engine", () => {
-  it("is reported once, with the panic's message, and ends the conversation", async () => {
+  it("of a decoder is reported once, as its photo's error with the panic's message, and ends the conversation", async () => {
     const { call, dispatcher, engine, posted } = await loaded();
     engine.panic = "index out of bounds at src/image.rs:1:2";
     dispatcher.handle({ type: "embed", id: 3, argument: { kind: "blob", blob: new Blob(["later"]) } });
@@ -274,7 +274,7 @@ describe("a crash of the engine", () => {
     expect(answer).toMatchObject({
       type: "crashed",
       id: 2,
-      error: { code: "worker-crashed", message: expect.stringContaining("index out of bounds"), cause: { name: "RuntimeError" } },
+      error: { code: "decode", message: expect.stringMatching(/decoder crashed.*index out of bounds/), cause: { name: "RuntimeError" } },
     });
     const count = posted.length;
     dispatcher.handle({ type: "embed", id: 4, argument: encoded("after") });

@@ -143,6 +143,7 @@ export class FakeModel implements EngineModel {
   held = 0;
   /** Called before each layer. */
   onStep: (() => void) | undefined;
+  defaultPreprocessing = false;
   readonly textLoaders: FakeLoader[] = [];
   /** How many texts each forward pass had. */
   readonly batches: number[] = [];
@@ -153,8 +154,8 @@ export class FakeModel implements EngineModel {
     const bytes = photo.kind === "encoded" ? photo.bytes : photo.data;
     const content = new TextDecoder().decode(bytes);
     if (content === "panic") throw new WebAssembly.RuntimeError("unreachable");
+    if (content === "broken" || content === "avif, cut") throw rustError("decode", "cut short");
     if (content.startsWith("avif") || content === "junk") throw rustError("unsupported-format", "no format that is known");
-    if (content === "broken") throw rustError("decode", "cut short");
     return bytes;
   }
 
@@ -188,7 +189,8 @@ export class FakeModel implements EngineModel {
   }
 
   info(): ReturnType<EngineModel["info"]> {
-    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99, batch: this.batch };
+    const { batch, defaultPreprocessing } = this;
+    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99, batch, defaultPreprocessing };
   }
 
   textLoader(): FakeLoader {
