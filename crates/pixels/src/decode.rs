@@ -1,8 +1,8 @@
 //! Encoded bytes to rows of 8-bit pixels, within limits.
 //!
 //! [`Picture::open`] reads the header, [`AtScale::read`] the rows that are asked for, and hands them on as they come: of
-//! a JPEG, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders know no
-//! rows; they are decoded when they are opened, lossy WebP to planes that take half of what RGB would.
+//! a JPEG, a lossy WebP, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders
+//! know no rows; they are decoded when they are opened.
 //!
 //! Well-kept crates read the formats; this module and its siblings, one a format that needs it, see to it that the
 //! pixels equal those of Pillow's `convert("RGB")`: the first frame of an animation, 16-bit samples cut to their high
@@ -36,7 +36,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) enum Picture<'a> {
     Jpeg(jpeg::Jpeg<'a>),
     Png(Box<png::Png<'a>>),
-    WebP(Box<webp::Lossy>),
+    WebP(webp::WebP<'a>),
     Pixels(Arc<Pixels>),
 }
 
@@ -53,7 +53,7 @@ impl<'a> Picture<'a> {
             Format::Jpeg => return guarded(format, || jpeg::Jpeg::open(bytes, limits).map(Self::Jpeg)),
             Format::Png => return guarded(format, || png::open(bytes, limits)),
             Format::Gif => gif::decode,
-            Format::WebP => return guarded(format, || webp::open(bytes, limits)),
+            Format::WebP => return guarded(format, || webp::WebP::open(bytes, limits).map(Self::WebP)),
             Format::Bmp => bmp::decode,
             Format::Tiff => tiff::decode,
             Format::Foreign(name) => {
@@ -116,7 +116,8 @@ impl Describe for Picture<'_> {
     fn memory(&self, scale: Scale) -> u64 {
         match self {
             Self::Jpeg(jpeg) => jpeg.memory(scale),
-            Self::Png(_) | Self::WebP(_) | Self::Pixels(_) => 0,
+            Self::WebP(webp) => webp.memory(),
+            Self::Png(_) | Self::Pixels(_) => 0,
         }
     }
 

@@ -116,11 +116,11 @@ mod tests {
             let data = vec![0x5a; length];
             let mut bits = Bits::new(&data);
             // Eight bits are taken for the comparison. A sign is always one bit more.
-            (0..8 * length - 7).for_each(|_| drop(bits.signed(1)));
+            (0..8 * length - 7).for_each(|_| _ = bits.signed(1));
             assert!(!bits.ended());
             bits.signed(1);
             assert!(bits.ended());
-            (0..1000).for_each(|_| drop(bits.bit(3)));
+            (0..1000).for_each(|_| _ = bits.bit(3));
         }
         assert!(Bits::new(&[]).ended());
     }
