@@ -15,11 +15,11 @@
 //!
 //! // Some of the rows, a few at a time:
 //! let mut rows = 0;
-//! Decoder::new(&bytes)?.decode(20..50, |bytes| {
+//! Decoder::new(&bytes)?.decode(10..30, |bytes| {
 //!     rows += bytes.len() / (width * 3);
 //!     Ok::<(), Error>(())
 //! })?;
-//! assert_eq!(rows, 30);
+//! assert_eq!(rows, 20);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -47,6 +47,9 @@ mod error;
 mod memory;
 mod vp8;
 mod vp8l;
+
+#[cfg(test)]
+mod tests;
 
 pub use decoder::Decoder;
 pub use error::{Error, ErrorKind, Result};

@@ -59,7 +59,7 @@ pub(super) fn add<B: Bytes>(bytes: B, block: &[i16; 16], work: &mut Work, at: us
 /// The same where only the first coefficients of the first row and column are other than 0.
 #[inline(always)]
 pub(super) fn add_corner<B: Bytes>(bytes: B, block: &[i16; 16], work: &mut Work, at: usize) {
-    let times = |value: i16, factor: i16| i32::from(value) + (i32::from(value) * i32::from(factor) >> 16);
+    let times = |value: i16, factor: i16| i32::from(value) + ((i32::from(value) * i32::from(factor)) >> 16);
     let (first, across, down) = (i32::from(block[0]) + 4, block[1], block[4]);
     let (cos, sin) = (times(across, COS), times(across, SIN));
     let columns = [cos, sin, -sin, -cos];

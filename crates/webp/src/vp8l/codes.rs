@@ -112,11 +112,8 @@ fn number_groups(map: &mut Image) -> Vec<Option<u32>> {
     let count = map.pixels.iter().map(|&pixel| number(pixel) + 1).max().unwrap_or(1);
     let mut places = vec![None; count];
     map.pixels.iter().for_each(|&pixel| places[number(pixel)] = Some(0));
-    let mut next = 0;
-    for place in places.iter_mut().flatten() {
-        *place = next;
-        next += 1;
-    }
+    let used = places.iter_mut().flatten();
+    used.zip(0..).for_each(|(place, next)| *place = next);
     map.pixels.iter_mut().for_each(|pixel| *pixel = places[number(*pixel)].unwrap_or(0));
     places
 }

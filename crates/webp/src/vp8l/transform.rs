@@ -48,8 +48,8 @@ impl Transform {
                 let count = bits.read(8) as usize + 1;
                 let pack_bits = match count {
                     ..=2 => 3,
-                    ..=4 => 2,
-                    ..=16 => 1,
+                    3..=4 => 2,
+                    5..=16 => 1,
                     _ => 0,
                 };
                 let mut colors = Image::read_part(bits, (count, 1), table_limit)?.pixels;
@@ -97,7 +97,7 @@ fn add_green(pixel: u32) -> u32 {
 }
 
 fn undo_color(multipliers: u32, row: &mut [u32]) {
-    let times = |factor: u32, value: u32| (i32::from(factor as i8) * i32::from(value as i8) >> 5) as u32;
+    let times = |factor: u32, value: u32| ((i32::from(factor as i8) * i32::from(value as i8)) >> 5) as u32;
     let (green_to_red, green_to_blue, red_to_blue) = (multipliers, multipliers >> 8, multipliers >> 16);
     for pixel in row {
         let green = *pixel >> 8;
