@@ -265,13 +265,13 @@ fn large(bits: &mut Bits<'_>, p: &[u8; 11]) -> i32 {
         if !bits.bit(p[4]) {
             return 2;
         }
-        return 3 + i32::from(bits.bit(p[5]));
+        return 3 + bits.digit(p[5]);
     }
     if !bits.bit(p[6]) {
         if !bits.bit(p[7]) {
-            return 5 + i32::from(bits.bit(159));
+            return 5 + bits.digit(159);
         }
-        return 7 + 2 * i32::from(bits.bit(165)) + i32::from(bits.bit(145));
+        return 7 + 2 * bits.digit(165) + bits.digit(145);
     }
     const EXTRA: [&[u8]; 4] = [
         &[173, 148, 140],
@@ -279,11 +279,11 @@ fn large(bits: &mut Bits<'_>, p: &[u8; 11]) -> i32 {
         &[180, 157, 141, 134, 130],
         &[254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129],
     ];
-    let high = usize::from(bits.bit(p[8]));
-    let category = 2 * high + usize::from(bits.bit(p[9 + high]));
+    let high = bits.digit(p[8]) as usize;
+    let category = 2 * high + bits.digit(p[9 + high]) as usize;
     let mut value = 0;
     for &probability in EXTRA[category] {
-        value = 2 * value + i32::from(bits.bit(probability));
+        value = 2 * value + bits.digit(probability);
     }
     value + 3 + (8 << category)
 }

@@ -131,11 +131,7 @@ fn read_code(bits: &mut Bits<'_>, tables: &mut Tables, lengths: &mut [u8]) -> Re
         }
         let symbols = [first, second].map(|symbol| (symbol < lengths.len()).then_some(symbol));
         return match symbols {
-            [Some(a), Some(b)] if a != b => {
-                lengths.fill(0);
-                (lengths[a], lengths[b]) = (1, 1);
-                tables.add(lengths)
-            }
+            [Some(a), Some(b)] if a != b => Ok(tables.add_two(a.min(b), a.max(b))),
             [Some(symbol), _] | [_, Some(symbol)] => Ok(tables.add_only(symbol)),
             [None, None] => Err(Error::broken("a code of symbols that there are not")),
         };

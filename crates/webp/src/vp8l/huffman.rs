@@ -95,6 +95,13 @@ impl Tables {
         Code { start, mask: 0 }
     }
 
+    /// Makes the table of a code of two symbols, the lower one first.
+    pub(super) fn add_two(&mut self, low: usize, high: usize) -> Code {
+        let start = self.0.len() as u32;
+        self.0.extend([low, high].map(|symbol| (symbol << 4 | 1) as u16));
+        Code { start, mask: 1 }
+    }
+
     fn fill(&mut self, counts: &mut [usize; MOST_BITS + 1], sorted: &[u16], root_bits: u32) -> Code {
         let start = self.0.len();
         let root = 1usize << root_bits;
