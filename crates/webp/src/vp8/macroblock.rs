@@ -68,6 +68,7 @@ impl Macroblock {
     }
 
     /// Reads the modes.
+    #[inline(never)]
     pub(super) fn read_modes(&mut self, header: &mut Header<'_>, above: &mut Neighbor, left: &mut Neighbor) {
         let mut bits = header.modes;
         self.segment = match header.segment_map {
@@ -115,7 +116,8 @@ impl Macroblock {
         (self.brightness, self.colors) = (0, 0);
     }
 
-    /// Reads the coefficients.
+    /// Reads the coefficients. A function of its own: in a larger one, the browser's compiler runs out of registers.
+    #[inline(never)]
     pub(super) fn read_coefficients(
         &mut self,
         partition: &mut Bits<'_>,
