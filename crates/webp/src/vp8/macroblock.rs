@@ -1,8 +1,8 @@
 //! What is read of a macroblock: its modes and its coefficients (RFC 6386, sections 11 and 13).
 //!
-//! Almost all of the time that a photograph takes is spent in [`block`], bit by bit. It is written like libwebp's
+//! Almost all of the time that a photograph takes is spent in [`coefficients`], bit by bit. It is written like libwebp's
 //! (`GetCoeffsFast` in src/dec/vp8_dec.c): one loop for runs of zeros, signs without a branch, and the state of the
-//! arithmetic decoder in registers, for which it has to be a local variable all the while.
+//! arithmetic decoder in registers, for which it has to be a local variable of a small function.
 
 use super::bits::Bits;
 use super::header::{Header, Quantizers};
@@ -116,23 +116,22 @@ impl Macroblock {
         (self.brightness, self.colors) = (0, 0);
     }
 
-    /// Reads the coefficients. A function of its own: in a larger one, the browser's compiler runs out of registers.
+    /// Reads the coefficients.
     #[inline(never)]
     pub(super) fn read_coefficients(
         &mut self,
-        partition: &mut Bits<'_>,
+        bits: &mut Bits<'_>,
         tokens: &[Positions; 4],
         quantizers: &Quantizers,
         above: &mut Neighbor,
         left: &mut Neighbor,
     ) {
-        let mut bits = *partition;
         self.coefficients = [[0; 16]; 24];
         let (positions, first) = if self.each {
             (&tokens[3], 0)
         } else {
             let mut firsts = [0; 16];
-            let count = block(&mut bits, &tokens[1], above.y2 + left.y2, quantizers.y2, 0, &mut firsts);
+            let count = block(bits, &tokens[1], above.y2 + left.y2, quantizers.y2, 0, &mut firsts);
             let has_any = u8::from(count > 0);
             (above.y2, left.y2) = (has_any, has_any);
             if count > 1 {
@@ -151,7 +150,7 @@ impl Macroblock {
             let mut before = left_bits & 1;
             for block in row {
                 let context = before + (above_bits & 1);
-                let count = self::block(&mut bits, positions, context, quantizers.y, first, block);
+                let count = self::block(bits, positions, context, quantizers.y, first, block);
                 before = u8::from(count > first);
                 above_bits = above_bits >> 1 | before << 3;
                 self.brightness = self.brightness << 2 | extent(count, block[0]);
@@ -167,7 +166,7 @@ impl Macroblock {
                 let mut before = left_pair & 1;
                 for block in row {
                     let context = before + (above_pair & 1);
-                    let count = self::block(&mut bits, &tokens[2], context, quantizers.uv, 0, block);
+                    let count = self::block(bits, &tokens[2], context, quantizers.uv, 0, block);
                     before = u8::from(count > 0);
                     above_pair = above_pair >> 1 | before << 1;
                     extents = extents << 2 | extent(count, block[0]);
@@ -181,7 +180,6 @@ impl Macroblock {
         }
         above.blocks = above_bits | above_colors << 4;
         left.blocks = left_bits | left_colors << 4;
-        *partition = bits;
     }
 
     /// Are there any coefficients?
@@ -221,8 +219,25 @@ fn block_mode(bits: &mut Bits<'_>, p: &[u8; 9]) -> u8 {
 }
 
 /// Reads the coefficients of a block from the one at `first` on. Gives how many there are up to the last that is not 0.
-#[inline(always)]
+///
+/// A function of its own: in a larger one, the compilers of browsers run out of registers.
+#[inline(never)]
 fn block(
+    partition: &mut Bits<'_>,
+    positions: &Positions,
+    context: u8,
+    quantizers: [i16; 2],
+    first: usize,
+    out: &mut [i16; 16],
+) -> usize {
+    let mut bits = *partition;
+    let count = coefficients(&mut bits, positions, context, quantizers, first, out);
+    *partition = bits;
+    count
+}
+
+#[inline(always)]
+fn coefficients(
     bits: &mut Bits<'_>,
     positions: &Positions,
     context: u8,
