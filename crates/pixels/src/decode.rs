@@ -11,6 +11,7 @@
 
 mod bmp;
 mod gif;
+mod ico;
 mod jpeg;
 mod png;
 mod tiff;
@@ -20,9 +21,6 @@ use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ::image::{ColorType, ImageDecoder, ImageError};
-
-use super::exif::Metadata;
 use super::format::Format;
 use super::limits::Limits;
 use super::memory;
@@ -56,8 +54,10 @@ impl<'a> Picture<'a> {
             Format::WebP => return guarded(format, || webp::WebP::open(bytes, limits).map(Self::WebP)),
             Format::Bmp => bmp::decode,
             Format::Tiff => tiff::decode,
+            Format::Ico => ico::icon,
+            Format::Cur => ico::cursor,
             Format::Foreign(name) => {
-                let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP and TIFF");
+                let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP, TIFF, ICO and CUR");
                 return Err(Error::new(ErrorKind::UnsupportedFormat, context));
             }
             Format::Unknown if bytes.is_empty() => {
@@ -161,40 +161,6 @@ fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Reads what a decoder of the `image` crate has found, if its header keeps to the limits.
-fn read(format: Format, mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Pixels> {
-    let (width, height) = decoder.dimensions();
-    let color = decoder.color_type();
-    let mut data = pixel_buffer(width, height, u64::from(color.bytes_per_pixel()), 0, limits)?;
-    let left = limits.max_alloc.saturating_sub(data.len() as u64);
-    decoder.set_limits(allowed(left)).map_err(|error| failed(format, error))?;
-    let exif = decoder.exif_metadata().ok().flatten();
-    let xmp = decoder.xmp_metadata().ok().flatten();
-    let orientation = Metadata { exif, xmp }.orientation();
-    decoder.read_image(&mut data).map_err(|error| failed(format, error))?;
-    let (layout, wide) = match color {
-        ColorType::L8 => (Layout::Gray, false),
-        ColorType::La8 => (Layout::GrayAlpha, false),
-        ColorType::Rgb8 => (Layout::Rgb, false),
-        ColorType::Rgba8 => (Layout::Rgba, false),
-        ColorType::L16 => (Layout::Gray, true),
-        ColorType::La16 => (Layout::GrayAlpha, true),
-        ColorType::Rgb16 => (Layout::Rgb, true),
-        ColorType::Rgba16 => (Layout::Rgba, true),
-        other => return Err(unsupported(format, format_args!("{other:?} samples"))),
-    };
-    if wide {
-        cut_to_8_bits(layout, &mut data);
-    }
-    Pixels::new(Header { width: width as usize, height: height as usize, layout, orientation }, data)
-}
-
-fn allowed(max_alloc: u64) -> ::image::Limits {
-    let mut allowed = ::image::Limits::no_limits();
-    allowed.max_alloc = Some(max_alloc);
-    allowed
-}
-
 /// A buffer for `width`×`height` pixels of so many bytes, if that and what the decoder needs besides, `extra` bytes a
 /// pixel, keeps to the limits.
 fn pixel_buffer(width: u32, height: u32, bytes_per_pixel: u64, extra: u64, limits: &Limits) -> Result<Vec<u8>> {
@@ -271,14 +237,4 @@ fn broken(format: Format, error: impl std::error::Error + Send + Sync + 'static)
 
 fn unsupported(format: Format, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::UnsupportedFormat, format!("{} with {what}, which is not read", format.name()))
-}
-
-/// The `image` crate's error as one of ours. Its text has its causes in it already.
-fn failed(format: Format, error: ImageError) -> Error {
-    let (kind, what) = match error {
-        ImageError::Unsupported(_) => (ErrorKind::UnsupportedFormat, "of a kind that is not read"),
-        ImageError::Limits(_) => (ErrorKind::TooLarge, "over the limits"),
-        _ => (ErrorKind::Decode, "broken"),
-    };
-    Error::new(kind, format!("{} {what}", format.name())).with_source(error.to_string())
 }

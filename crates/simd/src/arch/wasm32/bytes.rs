@@ -4,6 +4,21 @@ use crate::Bytes;
 use crate::ops::{ops, token};
 use core::arch::wasm32::*;
 
+// What is relaxed in these is out of the question here: places are below 16 or above 127, and of -2¹⁵ · -2¹⁵ the trait
+// leaves open what it is. So they are one instruction of x86, not two and five.
+#[cfg(not(target_feature = "relaxed-simd"))]
+use core::arch::wasm32::i16x8_q15mulr_sat as mul_round16;
+#[cfg(target_feature = "relaxed-simd")]
+use core::arch::wasm32::{i8x16_relaxed_swizzle as swizzle, i16x8_relaxed_q15mulr as mul_round16};
+
+#[cfg(not(target_feature = "relaxed-simd"))]
+use core::arch::wasm32::i8x16_swizzle as swizzle;
+
+/// Places of red, green and blue in four pixels of four bytes.
+static THREE_OF_FOUR: Aligned = Aligned(u8x16(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 128, 128, 128, 128));
+
+struct Aligned(v128);
+
 token! {
     /// What every module with SIMD has.
     Simd128Bytes: run_bytes BytesTask
@@ -31,13 +46,21 @@ impl Bytes for Simd128Bytes {
             v128_store32_lane::<3>(x, p.add(3 * stride).cast());
         }
         unsafe fn store_interleaved(self, p: *mut u8, r: v128, g: v128, b: v128) {
-            // Red and green first, with gaps for blue.
-            let first = i8x16_shuffle::<0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5>(r, g);
-            let second = i8x16_shuffle::<21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26>(r, g);
-            let third = i8x16_shuffle::<0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0>(r, g);
-            v128_store(p.cast(), i8x16_shuffle::<0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15>(first, b));
-            v128_store(p.add(16).cast(), i8x16_shuffle::<0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15>(second, b));
-            v128_store(p.add(32).cast(), i8x16_shuffle::<26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31>(third, b));
+            // Four bytes a pixel first, of which one is dropped: engines have an instruction for each of these steps, but
+            // take many for a shuffle of two vectors that is not one of a few.
+            let (low, high) = self.zip8(r, g);
+            let (low_blue, high_blue) = self.zip8(b, r);
+            let (first, second) = self.zip16(low, low_blue);
+            let (third, fourth) = self.zip16(high, high_blue);
+            // SAFETY: a constant can be read. Were its value known to the compiler, it would make general shuffles of it all.
+            let three = core::ptr::read_volatile(&raw const THREE_OF_FOUR).0;
+            // Each next store overwrites the last four bytes of the one before.
+            v128_store(p.cast(), swizzle(first, three));
+            v128_store(p.add(12).cast(), swizzle(second, three));
+            v128_store(p.add(24).cast(), swizzle(third, three));
+            let last = swizzle(fourth, three);
+            v128_store64_lane::<0>(last, p.add(36).cast());
+            v128_store32_lane::<2>(last, p.add(44).cast());
         }
 
         fn splat8(self, x: u8) -> v128 { u8x16_splat(x) }
@@ -72,7 +95,7 @@ impl Bytes for Simd128Bytes {
             i16x8_add(whole, u16x8_shr(i16x8_mul(a, u16x8_splat(factor & 255)), 8))
         }
         fn sub_unsigned16(self, a: v128, b: v128) -> v128 { u16x8_sub_sat(a, b) }
-        fn mul_round16(self, a: v128, b: v128) -> v128 { i16x8_q15mulr_sat(a, b) }
+        fn mul_round16(self, a: v128, b: v128) -> v128 { mul_round16(a, b) }
         fn shl16<const BITS: i32>(self, a: v128) -> v128 { i16x8_shl(a, BITS as u32) }
         fn shr16<const BITS: i32>(self, a: v128) -> v128 { u16x8_shr(a, BITS as u32) }
         fn shr16_signed<const BITS: i32>(self, a: v128) -> v128 { i16x8_shr(a, BITS as u32) }
