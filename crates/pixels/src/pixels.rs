@@ -182,7 +182,8 @@ impl Pixels {
         let stride = self.header.width * channels;
         let start = area.rows.start * stride + area.columns.start * channels;
         Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.rows.len() }
-    }}
+    }
+}
 
 #[cfg(test)]
 mod tests {
