@@ -27,7 +27,7 @@ export type {
   LoadOptions,
   TextOptions,
 } from "./page/options.js";
-export type { DecodingOptions } from "./page/decoding.js";
+export type { DecodingOptions, PhotoDecoder } from "./page/decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./page/embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/model.js";
 export { models } from "./page/models.js";

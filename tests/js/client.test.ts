@@ -132,16 +132,19 @@ describe("the application's fetch", () => {
     const client = new Client({
       load: load({ fetchOnPage: true }),
       createWorker: () => worker,
-      fetch: async (url) => {
-        if (url.endsWith("down")) throw new TypeError("offline");
-        return new Response("{}", { status: 201, headers: { etag: "x" } });
+      functions: {
+        fetch: async (url) => {
+          if (url.endsWith("down")) throw new TypeError("offline");
+          return new Response("{}", { status: 201, headers: { etag: "x" } });
+        },
       },
     });
     await client.start();
-    const fetched = worker.received.find(({ type }) => type === "done") as Extract<Request, { type: "done" }>;
-    expect(fetched).toMatchObject({ id: 4, result: { status: 201 } });
-    expect(fetched.result.headers).toContainEqual(["etag", "x"]);
-    expect(await new Response(fetched.result.body).text()).toBe("{}");
+    const { id, result } = worker.received.find(({ type }) => type === "done") as Extract<Request, { type: "done" }>;
+    expect({ id, result }).toMatchObject({ id: 4, result: { status: 201 } });
+    if (!("body" in result)) throw new Error("there is no body");
+    expect(result.headers).toContainEqual(["etag", "x"]);
+    expect(await new Response(result.body).text()).toBe("{}");
     expect(await rejection(client.call("embed", photo("x"), []))).toMatchObject({ name: "TypeError", message: "offline" });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decodingOf, withDecoding } from "../../web/page/decoding.ts";
+import { decodersOf, decodingOf, withDecoding } from "../../web/page/decoding.ts";
+import { mediaTypesOf } from "../../web/worker/media_type.ts";
 import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load } from "./fake_host.ts";
 import { text } from "./fakes.ts";
@@ -20,6 +21,29 @@ describe("how a photo is decoded", () => {
     expect(withDecoding(file, model, { decode: "exact" })).toEqual({ ...file, decode: "exact", decoder: "rust" });
     const pixels: WirePhoto = { kind: "pixels", data: Uint8Array.of(1, 2, 3), width: 1, height: 1, channels: 3 };
     expect(withDecoding(pixels, model)).toEqual(pixels);
+  });
+});
+
+describe("the application's decoders", () => {
+  it("are functions by media types", () => {
+    const decoder = async () => ({ data: new Uint8Array(4), width: 1, height: 1 });
+    expect(decodersOf({ "image/HEIC": decoder })).toEqual({ "image/heic": decoder });
+    expect(decodersOf(undefined)).toEqual({});
+    expect(() => decodersOf({ heic: decoder })).toThrow(/media types like "image\/heic", not "heic"/);
+    expect(() => decodersOf({ "image/heic": "libheif" as never })).toThrow(/must be a function, not String/);
+  });
+});
+
+describe("media types", () => {
+  it.each([
+    ["\0\0\0\x18ftypheic\0\0\0\0mif1heic", "", ["image/heic", "image/heif"]],
+    ["\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "", ["image/avif", "image/heif"]],
+    ["\0\0\0\x14ftypisom\0\0\0\0", "video/mp4", ["video/mp4"]],
+    ["RIFF\x10\0\0\0WEBPVP8 ", "image/png", ["image/webp"]],
+    ["<svg>", "image/svg+XML", ["image/svg+xml"]],
+    ["", "", [""]],
+  ])("of %j", (start, given, types) => {
+    expect(mediaTypesOf(Uint8Array.from([...start], (letter) => letter.charCodeAt(0)), given)).toEqual(types);
   });
 });
 
@@ -97,6 +121,21 @@ describe("the worker", () => {
     expect((await embed("avif, cut", {})).answer).toMatchObject({ type: "done", result: { decoder: "browser" } });
     expect((await embed("avif, cut", { decoder: "rust" })).answer).toMatchObject({ type: "failed", error: { code: "decode" } });
     expect((await embed("broken", {})).answer).toMatchObject({ type: "failed", error: { code: "decode", message: "cut short" } });
+  });
+
+  it("asks the page for files that the application decodes, told by their content, and for no others", async () => {
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load({ decodeOnPage: ["image/heic"] }) });
+    const heic = new TextEncoder().encode("\0\0\0\x18ftypmif1\0\0\0\0heic....");
+    const embedded = all.call({ type: "embed", id: 2, argument: { kind: "encoded", bytes: heic, decoder: "rust" } });
+    await expect.poll(() => all.posted.some(({ type }) => type === "decode")).toBe(true);
+    const asked = all.posted.find(({ type }) => type === "decode") as Extract<(typeof all.posted)[number], { type: "decode" }>;
+    expect(asked.argument).toMatchObject({ type: "image/heic", bytes: heic });
+    const pixels = { data: Uint8Array.of(5, 6, 7, 255), width: 1, height: 1, channels: 4 } as const;
+    all.dispatcher.handle({ type: "done", id: asked.id, result: pixels });
+    expect(await embedded).toMatchObject({ type: "done", result: { decoder: "application" } });
+    expect(all.engine.model.seen).toMatchObject([{ kind: "pixels", width: 1 }]);
+    expect(await all.call({ type: "embed", id: 3, argument: { kind: "encoded", bytes: text("jpeg") } })).toMatchObject({ result: { decoder: "rust" } });
   });
 
   it("leaves the browser alone where it is told so", async () => {

@@ -130,5 +130,6 @@ export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
   name: "m",
   cache: "off",
   fetchOnPage: false,
+  decodeOnPage: [],
   ...more,
 });

@@ -9,14 +9,13 @@
  */
 
 import { ClipVisionError, fromWireError, messageOf } from "../shared/errors.js";
-import type { Fetch } from "../shared/files.js";
 import { VERSION } from "../shared/protocol.js";
-import type { CallName, Calls, FetchCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
+import type { CallName, Calls, PageCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import type { RpcServer } from "../shared/rpc_server.js";
 import { sharedController, untilAborted } from "../shared/waiting.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
-import { fetchService } from "./fetch_service.js";
+import { pageService, type PageFunctions } from "./page_service.js";
 import { isTainted } from "./photo.js";
 
 /** What a client is made with. */
@@ -25,8 +24,8 @@ export interface ClientOptions {
   createWorker: () => WorkerLike;
   /** The model, loaded into each worker anew. */
   load: WireLoad;
-  /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
-  fetch?: Fetch;
+  /** What the worker may ask the page for: `load.fetchOnPage` and `load.decodeOnPage` say which are there. */
+  functions?: PageFunctions;
   /** Milliseconds within which a new worker has to answer; `Infinity` waits forever. */
   startTimeout?: number;
   /** Called with problems that do not stop a load. */
@@ -56,14 +55,14 @@ class Session extends RpcClient<Calls, CallListeners> {
   readonly #worker: WorkerLike;
   readonly #createWorker: () => WorkerLike;
   readonly #threads = new Set<WorkerLike | undefined>();
-  readonly #fetches: RpcServer<FetchCalls> | undefined;
+  readonly #service: RpcServer<PageCalls>;
   readonly #onEnd: (session: Session) => void;
   readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
   #heard = false;
   readonly #silence: ReturnType<typeof setTimeout>;
 
   constructor(
-    { createWorker, load, fetch, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
+    { createWorker, load, functions, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
@@ -76,7 +75,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#worker.onmessage = (event) => this.#hear(event.data as Response);
     this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
     this.#worker.onerror = (event) => this.#scriptFailed(event);
-    this.#fetches = fetch && fetchService(fetch, (message, transfer) => this.#send(message, transfer));
+    this.#service = pageService(functions ?? {}, (message, transfer) => this.#send(message, transfer));
     this.ready = this.call("load", load, { listeners: { onProgress } });
     // A model that does not load leaves a worker without a purpose.
     this.ready.catch((error: unknown) => {
@@ -93,7 +92,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
     for (const thread of this.#threads) thread?.terminate();
-    this.#fetches?.stop();
+    this.#service.stop();
     this.#onEnd(this);
   }
 
@@ -132,8 +131,9 @@ class Session extends RpcClient<Calls, CallListeners> {
         return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
       }
       case "fetch":
+      case "decode":
       case "cancel":
-        return this.#fetches?.handle(message);
+        return this.#service.handle(message);
       case "thread":
         return this.#startThread(message.ticket, message.port);
     }

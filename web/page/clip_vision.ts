@@ -24,7 +24,7 @@ import { untilAborted } from "../shared/waiting.js";
 import type { WorkerLike } from "../shared/worker_like.js";
 import { startWorker } from "../start_worker.js";
 import { Client, type CallListeners } from "./client.js";
-import { decodingOf, withDecoding } from "./decoding.js";
+import { decodersOf, decodingOf, withDecoding } from "./decoding.js";
 import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
@@ -100,6 +100,7 @@ export class ClipVision {
     const revision = modelRevision(model, options);
     const integrity = options.integrity === undefined ? undefined : checksums(options.integrity, files.weights);
     const decoding = decodingOf(options);
+    const decoders = decodersOf(options.decoders);
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
       load: {
@@ -111,8 +112,10 @@ export class ClipVision {
         ...given(options, "precision", "normalize", "maxBytes", "maxPixels", "threads"),
         ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
+        decodeOnPage: Object.keys(decoders),
       },
-      ...given(options, "fetch", "startTimeout"),
+      functions: { fetch, decoders },
+      ...given(options, "startTimeout"),
       onWarning: options.onWarning ?? logSpoilingWarnings,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);

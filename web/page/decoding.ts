@@ -1,10 +1,20 @@
 /** How a photo's file becomes pixels: what an application may ask for, and what travels of it. */
 
 import { invalid } from "../shared/errors.js";
-import type { Rgb, WireDecoding, WireOpacity, WirePhoto } from "../shared/protocol.js";
+import type { RawPixels, Rgb, WireDecoding, WireOpacity, WirePhoto } from "../shared/protocol.js";
+import { tagOf } from "../shared/values.js";
 
 const DECODE = ["exact", "fast"] as const;
 const DECODERS = ["auto", "rust", "browser"] as const;
+
+/**
+ * Decodes a file of a format that neither this package nor every browser reads, such as HEIC. Called on the page, with the
+ * file's bytes; gives 8-bit pixels row by row, RGBA unless `channels` says 1 or 3, upright, colors not multiplied by opacity.
+ */
+export type PhotoDecoder = (
+  bytes: Uint8Array,
+  init: { signal: AbortSignal },
+) => Promise<Omit<RawPixels, "channels"> & Partial<Pick<RawPixels, "channels">>>;
 
 /** How photos become pixels. `decode` and `decoder` are for files; what the browser has decoded is taken as it is. */
 export interface DecodingOptions {
@@ -52,4 +62,14 @@ export function withDecoding(photo: WirePhoto, ...decodings: (WireDecoding & Wir
   const { background, ...decoding } = Object.assign({}, ...decodings) as WireDecoding & WireOpacity;
   const isFile = photo.kind === "url" || photo.kind === "blob" || photo.kind === "encoded";
   return { ...photo, ...(isFile && decoding), ...(background && { background }) };
+}
+
+/** The application's decoders, by media types in lower case. */
+export function decodersOf(decoders: Readonly<Record<string, PhotoDecoder>> | undefined): Record<string, PhotoDecoder> {
+  const entries = Object.entries(decoders ?? {}).map(([type, decoder]): [string, PhotoDecoder] => {
+    if (!/^image\/[\w.+-]+$/i.test(type)) throw invalid(`decoders must be named by media types like "image/heic", not "${type}"`);
+    if (typeof decoder !== "function") throw invalid(`The decoder for ${type} must be a function, not ${tagOf(decoder)}`);
+    return [type.toLowerCase(), decoder];
+  });
+  return Object.fromEntries(entries);
 }

@@ -1,7 +1,7 @@
 /** What an application may ask of a model and of each call. */
 
 import type { LoadProgress, LoadWarning, ModelOptions } from "../shared/protocol.js";
-import type { DecodingOptions } from "./decoding.js";
+import type { DecodingOptions, PhotoDecoder } from "./decoding.js";
 import type { HubOptions } from "./model.js";
 
 /** Options of `ClipVision.load`. */
@@ -16,6 +16,12 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
    * the worker's own `fetch`.
    */
   fetch?: (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }) => Promise<Response>;
+  /**
+   * Functions that decode photos, by media types: `{ "image/heic": decode }`. A file of such a type, told by its content, is
+   * given to its function and to no other decoder, whatever `decoder` says; `details.decoder` is `"application"`. docs/recipes.md
+   * has one for HEIC.
+   */
+  decoders?: Readonly<Record<string, PhotoDecoder>>;
   /**
    * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none), so
    * that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks

@@ -134,7 +134,15 @@ function owned(bytes: Uint8Array | Uint8ClampedArray, transfer: boolean): Uint8A
   return bytesOf(bytes) as Uint8Array<ArrayBuffer>;
 }
 
-function packPixels({ data, width, height, channels }: RawPixels, transfer: boolean): PackedPhoto {
+function packPixels(pixels: RawPixels, transfer: boolean): PackedPhoto {
+  const { data, width, height, channels } = checkedPixels(pixels);
+  const own = owned(data, transfer);
+  return { photo: { kind: "pixels", data: own, width, height, channels }, transfer: [own.buffer] };
+}
+
+/** Raw pixels that are what they say, or an `invalid-argument`. */
+export function checkedPixels(pixels: RawPixels): RawPixels {
+  const { data, width, height, channels } = pixels;
   const tag = tagOf(data);
   if (tag !== "Uint8Array" && tag !== "Uint8ClampedArray") {
     throw invalid(`Pixels must be a Uint8Array or a Uint8ClampedArray, not ${tag}`);
@@ -147,8 +155,7 @@ function packPixels({ data, width, height, channels }: RawPixels, transfer: bool
   if (data.length !== expected) {
     throw invalid(`${width} x ${height} pixels of ${channels} channels are ${expected} bytes, but there are ${data.length}`);
   }
-  const own = owned(data, transfer);
-  return { photo: { kind: "pixels", data: own, width, height, channels }, transfer: [own.buffer] };
+  return pixels;
 }
 
 async function packBitmap(capture: Promise<ImageBitmap>): Promise<PackedPhoto> {

@@ -3,7 +3,7 @@
  * the number of their version.
  *
  * The page calls for what is computed, {@link Calls}; the worker calls for what the application's own function reads,
- * {@link FetchCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
+ * {@link PageCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
  * that one hears `help` and nothing else.
  */
 
@@ -83,6 +83,8 @@ export interface WireLoad extends ModelOptions {
   wasmUrl?: string;
   /** Addresses are fetched by the page, with the application's own function. */
   fetchOnPage: boolean;
+  /** The media types of files that the page decodes, with the application's own functions. */
+  decodeOnPage: readonly string[];
 }
 
 /** 8-bit pixels, row by row without padding. */
@@ -135,8 +137,8 @@ export interface Timings {
   forward: number;
 }
 
-/** What decoded the photo: this package's Rust, the browser, or nothing, since pixels were given. */
-export type Decoder = "rust" | "browser" | "raw";
+/** What decoded the photo: this package's Rust, the browser, a function of the application, or nothing, since pixels were given. */
+export type Decoder = "rust" | "browser" | "application" | "raw";
 
 /** The answer to `embed`. */
 export interface EmbeddingDetails {
@@ -226,8 +228,8 @@ export type CallName = keyof Calls;
 /** A call, for each name of {@link Calls}. */
 export type CallRequest = Call<Calls>;
 
-/** What the worker asks of the page: what the application's own function reads at an address. */
-export interface FetchCalls {
+/** What the worker asks of the page, where the application has functions of its own: what is at an address, and what is in a file. */
+export interface PageCalls {
   fetch: {
     argument: { url: string; headers?: Record<string, string> };
     result: {
@@ -238,6 +240,7 @@ export interface FetchCalls {
       body: ReadableStream<Uint8Array> | Blob | null;
     };
   };
+  decode: { argument: { type: string; bytes: Uint8Array }; result: RawPixels };
 }
 
 /** Page -> worker, about the engine's threads. */
@@ -247,7 +250,7 @@ export type ThreadRequest =
   | { type: "thread-failed"; ticket: number };
 
 /** Page -> worker, about calls. */
-export type ServiceRequest = RpcRequest<Calls> | Answer<FetchCalls>;
+export type ServiceRequest = RpcRequest<Calls> | Answer<PageCalls>;
 
 /** Page -> worker. */
 export type Request = ServiceRequest | ThreadRequest;
@@ -263,6 +266,6 @@ export type Response =
   | Answer<Calls>
   /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
   | { type: "crashed"; id?: number; error: WireError }
-  | RpcRequest<FetchCalls>
+  | RpcRequest<PageCalls>
   /** Another worker is to be started, and given this port. */
   | { type: "thread"; ticket: number; port: MessagePort };

@@ -14,7 +14,7 @@ import type {
   CallRequest,
   Calls,
   EmbeddingDetails,
-  FetchCalls,
+  PageCalls,
   LoadedModel,
   Response,
   ServiceRequest,
@@ -27,8 +27,8 @@ import { Batch, type Computed } from "./batch.js";
 import { EngineCrash, guarded, release, type Engine, type EngineModel, type EnginePass } from "./engine.js";
 import type { Report } from "./feed.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
-import { pageFetch } from "./page_fetch.js";
-import { Photos, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
+import { pageFetch } from "./page.js";
+import { Photos, type PhotoContext, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
 
@@ -79,7 +79,7 @@ type Answer = Moved<Calls[CallName]["result"]>;
 export class Dispatcher {
   readonly #host: Host;
   readonly #calls: RpcServer<Calls>;
-  readonly #page: RpcClient<FetchCalls>;
+  readonly #page: RpcClient<PageCalls>;
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
   #loaded: Loaded | undefined;
@@ -196,8 +196,12 @@ export class Dispatcher {
       forward: (start, stopped) => this.#forward(start, stopped),
       inTurn: (stopped, work) => this.#inTurn(stopped, work),
     });
-    const { maxBytes, maxPixels } = load;
-    const photos = new Photos({ host: this.#host, network: loadHost, engine, model, maxBytes, maxPixels, warn: loadHost.warn });
+    const { maxBytes, maxPixels, decodeOnPage } = load;
+    const application: PhotoContext["application"] = {
+      types: decodeOnPage,
+      decode: async (type, bytes, stopped) => ({ kind: "pixels", ...(await this.#page.call("decode", { type, bytes }, { signal: stopped })) }),
+    };
+    const photos = new Photos({ host: this.#host, network: loadHost, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
     this.#loaded = { engine, model, photos, batch, texts };
     return {
       dimension: info.dimension,
@@ -225,20 +229,20 @@ export class Dispatcher {
 
   #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const prepared = await this.#ready().photos.prepare(photo);
+      const prepared = await this.#ready().photos.prepare(photo, signal);
       const { output, forward } = await this.#forward(() => this.#ready().model.start([prepared.prepared]), signal);
       return embeddingAnswer(prepared, { embedding: output, forward });
     });
   }
 
   async #embedOneOfMany(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    const prepared = await this.#started(id, signal, () => this.#ready().photos.prepare(photo));
+    const prepared = await this.#started(id, signal, () => this.#ready().photos.prepare(photo, signal));
     return embeddingAnswer(prepared, await this.#ready().batch.embed(prepared.prepared, signal));
   }
 
   #tensor(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo);
+      const { prepared } = await this.#ready().photos.prepare(photo, signal);
       try {
         const { data, shape } = guarded(this.#ready().engine, () => prepared.tensor());
         return [{ data, shape }, [data.buffer]];
@@ -250,7 +254,7 @@ export class Dispatcher {
 
   #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo);
+      const { prepared } = await this.#ready().photos.prepare(photo, signal);
       const { engine, model } = this.#ready();
       const { output } = await this.#forward(() => model.start([prepared]), signal);
       const probabilities = guarded(engine, () => model.probabilities(output, labels));

@@ -15,6 +15,7 @@ import type {
 } from "../shared/protocol.js";
 import { readPhoto, type Network } from "../shared/remote_file.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
+import { mediaTypesOf } from "./media_type.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
 import type { BrowserFile, BrowserPixels } from "./pixels.js";
 
@@ -34,6 +35,8 @@ export interface PhotoContext {
   network: Network;
   engine: Engine;
   model: EngineModel;
+  /** The application's decoders: the media types that they read, and how they are asked. */
+  application: { types: readonly string[]; decode(type: string, bytes: Uint8Array, signal: AbortSignal): Promise<WirePixels> };
   /** The most bytes and pixels of a photo's file. */
   maxBytes: number | undefined;
   maxPixels: number | undefined;
@@ -94,17 +97,18 @@ export class Photos {
   }
 
   /** Decodes and preprocesses a photo. */
-  async prepare(photo: ReadPhoto): Promise<Prepared> {
-    const { engine, model, host } = this.#context;
+  async prepare(photo: ReadPhoto, signal: AbortSignal): Promise<Prepared> {
+    const { engine, model, host, application } = this.#context;
     const opacity: WireOpacity = photo.background ? { background: photo.background } : {};
-    const inRust = (given: EnginePhoto, browser?: { decode: number }): Prepared => {
+    const start = host.now();
+    const inRust = (given: EnginePhoto, decoder?: "browser" | "application"): Prepared => {
+      const before = host.now() - start;
       const prepared = guarded(engine, () => model.prepare(given));
       const reading = guarded(engine, () => prepared.reading());
-      return { prepared, ...reading, ...(browser && { decoder: "browser", decode: reading.decode + browser.decode }) };
+      return { prepared, ...reading, ...(decoder && { decoder, decode: reading.decode + before }) };
     };
-    const start = host.now();
     const inBrowser = ({ pixels, noisy }: BrowserPixels): Prepared => {
-      const prepared = inRust({ ...pixels, ...opacity }, { decode: host.now() - start });
+      const prepared = inRust({ ...pixels, ...opacity }, "browser");
       if (noisy) this.#warnOfNoise();
       return { ...prepared, ...(noisy && { noisy }) };
     };
@@ -112,6 +116,12 @@ export class Photos {
     if (photo.kind === "frame") return inBrowser(await host.readPixels(photo.frame));
     if (photo.kind === "pixels") return inRust(photo);
     const { bytes, type, decode, decoder } = photo;
+    const own = application.types.length > 0 ? mediaTypesOf(bytes, type).find((known) => application.types.includes(known)) : undefined;
+    if (own !== undefined) {
+      const pixels = await application.decode(own, bytes, signal);
+      this.#checkSize(pixels);
+      return inRust({ ...pixels, ...opacity }, "application");
+    }
     let refusal: unknown = new ClipVisionError("unsupported-format", "The browser does not decode this file");
     if (decoder !== "browser") {
       try {
@@ -127,10 +137,13 @@ export class Photos {
     const file = await host.decodeInBrowser(bytes, type, edge);
     if (file === undefined) throw refusal;
     const { width, height } = file;
-    if (width * height > this.#maxPixels) {
-      throw new ClipVisionError("too-large", `${width}x${height} pixels are over the limit of ${this.#maxPixels}`);
-    }
+    this.#checkSize(file);
     return { ...inBrowser(file), width, height };
+  }
+
+  #checkSize({ width, height }: { width: number; height: number }): void {
+    if (width * height <= this.#maxPixels) return;
+    throw new ClipVisionError("too-large", `${width}x${height} pixels are over the limit of ${this.#maxPixels}`);
   }
 
   #warnOfNoise(): void {

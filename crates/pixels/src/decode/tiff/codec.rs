@@ -6,7 +6,7 @@ use super::directory::{Directory, broken, tag};
 use super::fax::{Coding, Fax};
 use super::kind::{Kind, unsupported};
 use super::lzw::Lzw;
-use super::{lzma, packbits};
+use super::{lzma, packbits, zstd};
 use crate::Result;
 
 /// How a file is compressed.
@@ -77,8 +77,7 @@ pub(super) enum Codec {
     Deflate,
     PackBits,
     Lzma,
-    #[cfg(feature = "tiff-zstd")]
-    Zstd(super::zstd::Zstd),
+    Zstd,
 }
 
 /// What was read, and what was wrong.
@@ -105,8 +104,7 @@ impl Codec {
             Compression::Deflate => Self::Deflate,
             Compression::PackBits => Self::PackBits,
             Compression::Lzma => Self::Lzma,
-            #[cfg(feature = "tiff-zstd")]
-            Compression::Zstd => Self::Zstd(super::zstd::Zstd::new()),
+            Compression::Zstd => Self::Zstd,
             other => return Err(unsupported(format_args!("{other:?} compression"))),
         })
     }
@@ -134,8 +132,7 @@ impl Codec {
             Self::Deflate => inflate(input, out),
             Self::PackBits => short(packbits::decode(input, out), "PackBits"),
             Self::Lzma => short(lzma::decode(input, out), "LZMA"),
-            #[cfg(feature = "tiff-zstd")]
-            Self::Zstd(zstd) => short(zstd.decode(input, out), "ZSTD"),
+            Self::Zstd => short(zstd::decode(input, out), "Zstandard"),
         }
     }
 }

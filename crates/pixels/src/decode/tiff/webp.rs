@@ -26,11 +26,13 @@ pub(super) fn decode(
     let channels = kind.meaning.channels();
     let unpacker = Unpacker::new(kind, directory.order);
     let mut row = vec![255; chunks.width.saturating_mul(kind.samples)];
+    let made = row.len().saturating_mul(chunks.height);
+    let least = super::codec::Compression::WebP.least_work();
+    chunks.check_cost(chunks.count, least, made)?;
     for index in 0..chunks.count {
         let chunk = chunks.place(index, size);
-        let made = chunks.width.saturating_mul(chunks.height).saturating_mul(kind.samples);
         let (_, part) = chunks.part(index, made)?;
-        chunks.charge(part.len() + super::codec::Compression::WebP.least_work(), made)?;
+        chunks.charge(part.len() + least, made)?;
         let pixels = super::super::webp::open(part, limits).and_then(|picture| picture.into_pixels(limits));
         let pixels = pixels.map_err(|error| error.within("in TIFF"))?;
         let header = pixels.header();

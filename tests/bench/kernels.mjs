@@ -1,32 +1,31 @@
 // The kernels by themselves in headless Chromium, on one thread.
 //
-//   node crates/kernels/benches/kernels/browser.mjs simd|relaxed [tower]
+//   node tests/bench/kernels.mjs [simd|relaxed] [tower]
 //
-// Without `tower` GMAC/s of single products, with it the milliseconds of each part of a ViT-B/32.
+// Without `tower` GMAC/s of single products, with it the milliseconds of each part of a ViT-B/32. What is measured is
+// crates/kernels/benches/kernels.
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { OPTIMIZE } from "../../../../scripts/build.mjs";
-import { RUST_BASELINE } from "../../../../scripts/flavors.mjs";
+import { OPTIMIZE } from "../../scripts/build.mjs";
+import { RUST_BASELINE, flavorNamed } from "../../scripts/flavors.mjs";
+import { inRoot } from "../../scripts/lib.mjs";
 
-const root = fileURLToPath(new URL("../../../..", import.meta.url));
-const [flavor = "relaxed", what = "products"] = process.argv.slice(2);
-const FEATURES = { simd: "+simd128", relaxed: "+simd128,+relaxed-simd" };
+const [name = "relaxed", what = "products"] = process.argv.slice(2);
+const { rustFlags, wasmOpt } = flavorNamed(name);
 
 const args = ["bench", "--no-run", "-p", "clip-vision-kernels", "--bench", "kernels", "--target", "wasm32-unknown-unknown", "--message-format", "json"];
-const env = { ...process.env, RUSTFLAGS: `-C target-feature=${FEATURES[flavor]}`, CARGO_TARGET_DIR: path.join(root, "target", `bench-${flavor}`) };
-const messages = execFileSync("cargo", args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 2 ** 28 });
+const env = { ...process.env, RUSTFLAGS: rustFlags.join(" "), CARGO_TARGET_DIR: inRoot("target", `bench-${name}`) };
+const messages = execFileSync("cargo", args, { cwd: inRoot(), env, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 2 ** 28 });
 const built = messages.toString().trim().split("\n").map((line) => JSON.parse(line));
 const wasm = built.find(({ target, executable }) => executable && target.kind.includes("bench")).executable;
 execFileSync(process.execPath, [
-  path.join(root, "node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", `${wasm}.opt`,
-  ...OPTIMIZE, ...RUST_BASELINE, "--low-memory-unused", "--enable-simd", "--enable-relaxed-simd",
+  inRoot("node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", `${wasm}.opt`,
+  ...OPTIMIZE, ...RUST_BASELINE, "--low-memory-unused", ...wasmOpt,
 ]);
 
-const flags = JSON.parse(readFileSync(path.join(root, "webdriver.json"), "utf8"))["goog:chromeOptions"].args;
+const flags = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"))["goog:chromeOptions"].args;
 const extra = (process.env.CHROME_FLAGS ?? "").split(" ").filter(Boolean);
 const browser = await chromium.launch({ executablePath: process.env.CHROME ?? "/usr/bin/chromium", args: [...flags, ...extra] });
 const page = await browser.newPage();

@@ -1,7 +1,8 @@
 //! The vision tower against candle-transformers' CLIP, for the configurations that it supports: QuickGELU, eps 1e-5.
-#![allow(clippy::unwrap_used)]
-#![cfg(not(target_arch = "wasm32"))]
+#![cfg(test)]
 
+#[path = "../common/basics.rs"]
+#[allow(dead_code, reason = "this takes a part of it")]
 mod common;
 
 use candle_core::{DType, Device, Tensor};

@@ -1,10 +1,10 @@
 /**
- * `fetch` through the page: where the application gave a function of its own (headers, credentials, a cache), the worker
- * asks the page to call it (`page/fetch_service.ts`), and reads the body as a transferred stream.
+ * What only the page can do, since functions don't travel: the worker asks it (`page/page_service.ts`) to call the
+ * application's own `fetch` (headers, credentials, a cache), whose body comes as a transferred stream, and its own decoders.
  */
 
 import type { Fetch } from "../shared/files.js";
-import type { FetchCalls } from "../shared/protocol.js";
+import type { PageCalls } from "../shared/protocol.js";
 import type { RpcClient } from "../shared/rpc_client.js";
 
 /** The statuses that a `Response` refuses to have a body for. */
@@ -12,7 +12,7 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Like the global `fetch`; what has been answered ends with its body's stream, not with the signal. */
 export const pageFetch =
-  (page: RpcClient<FetchCalls>): Fetch =>
+  (page: RpcClient<PageCalls>): Fetch =>
   async (asked, { signal, headers: wanted }) => {
     const argument = { url: asked, ...(wanted && { headers: wanted }) };
     const { status, headers, body, url } = await page.call("fetch", argument, { signal });
