@@ -115,8 +115,10 @@ impl Options {
 pub struct ModelFiles {
     /// `config.json`.
     pub config: Vec<u8>,
-    /// `preprocessor_config.json`; without it CLIP's own preprocessing, at the model's image size.
+    /// `preprocessor_config.json`; without it and `processor` CLIP's own preprocessing, at the model's image size.
     pub preprocessor: Option<Vec<u8>>,
+    /// `processor_config.json`, which newer models have in its place.
+    pub processor: Option<Vec<u8>>,
     /// `model.safetensors`: f32, f16 or bf16; the vision tower alone or the whole CLIP.
     pub weights: Vec<u8>,
     /// `tokenizer.json`; with it the text tower is loaded as well. (Without the feature `text` its content is not read.)
@@ -141,6 +143,8 @@ pub struct ModelFiles {
 pub struct ClipVision {
     tower: VisionTower,
     preprocess: PreprocessConfig,
+    /// Was that a guess, since no file says it?
+    default_preprocessing: bool,
     options: Options,
     weight_bytes: usize,
     text: Mutex<TextState>,
@@ -154,7 +158,7 @@ impl std::fmt::Debug for ClipVision {
 
 impl ClipVision {
     /// Loads a Hugging Face CLIP directory: `config.json`, `model.safetensors` (or the files of
-    /// `model.safetensors.index.json`) and, where there is one, `preprocessor_config.json`. The path may also be that of
+    /// `model.safetensors.index.json`) and `preprocessor_config.json` or `processor_config.json`. The path may also be that of
     /// one file, as [`from_file`](Self::from_file) takes it.
     ///
     /// # Errors
@@ -177,7 +181,8 @@ impl ClipVision {
     /// # Errors
     /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
-        let mut loader = Loader::new(&files.config, files.preprocessor.as_deref(), options)?;
+        let preprocessor = PreprocessConfig::file_of(files.processor.as_deref(), files.preprocessor.as_deref());
+        let mut loader = Loader::new(&files.config, preprocessor, options)?;
         let with_text = files.tokenizer.is_some() || files.vocab.is_some() && files.merges.is_some();
         if with_text {
             loader = loader.with_text();
@@ -195,13 +200,19 @@ impl ClipVision {
     /// Of its parts, as yet without its text half; `text_config` is that one's, if it has one.
     fn new(
         tower: VisionTower,
-        preprocess: PreprocessConfig,
+        (preprocess, default_preprocessing): (PreprocessConfig, bool),
         options: Options,
         weight_bytes: usize,
         text_config: Option<TextConfig>,
     ) -> Self {
         let text = Mutex::new(TextState::Absent(text_config));
-        Self { tower, preprocess, options, weight_bytes, text }
+        Self { tower, preprocess, default_preprocessing, options, weight_bytes, text }
+    }
+
+    /// Whether no file of the model says how its images are prepared. CLIP's own preprocessing is used then, and another
+    /// model's embeddings would not be those that Python computes: tell the user.
+    pub fn has_default_preprocessing(&self) -> bool {
+        self.default_preprocessing
     }
 
     /// The embedding of an image: [`dimension`](Self::dimension) values, of length 1 unless

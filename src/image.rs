@@ -116,13 +116,17 @@ impl Image {
         Self(self.0.rescale(factor))
     }
 
-    /// Composites a picture with transparency over the colour `rgb`, before every other operation.
+    /// The color, red, green and blue, that shows through what is transparent. Default: white, as in transformers since 5.23.
     ///
-    /// Default: opacity is dropped, and a transparent pixel shows the colour stored under it, as in Pillow's
-    /// `convert("RGB")` and transformers' `load_image`. A transparent picture that is handed to transformers' processor
-    /// as it is, is composited over white there (since version 5.23 at the latest): `background([255, 255, 255])`.
+    /// The photo is composited over it before every other operation, wherever this is written.
     pub fn background(self, rgb: [u8; 3]) -> Self {
         Self(self.0.background(rgb))
+    }
+
+    /// Drops opacity: a transparent pixel shows the color that is stored under it, as in Pillow's `convert("RGB")`, in
+    /// open_clip and in older versions of transformers.
+    pub fn drop_alpha(self) -> Self {
+        Self(self.0.drop_alpha())
     }
 
     /// Sets what the picture may cost. Default: [`Limits::default`].

@@ -31,6 +31,10 @@ enum Target {
     Exactly { height: usize, width: usize },
 }
 
+/// What a `processor_config.json` has the settings under, and keys of which one is there where it has them as they are.
+const NESTED: &str = "image_processor";
+const FLAT: [&str; 6] = ["size", "crop_size", "image_mean", "image_std", "do_resize", "do_normalize"];
+
 const EDGE: usize = 224;
 const RESCALE_FACTOR: f64 = 1.0 / 255.0;
 /// <https://github.com/openai/CLIP/blob/main/clip/clip.py>
@@ -55,7 +59,20 @@ impl PreprocessConfig {
         }
     }
 
-    /// Reads a `preprocessor_config.json`.
+    /// Which of a model's two files says how its images are prepared, as transformers chooses: `processor_config.json`
+    /// where it has an `image_processor` in it (transformers 5 writes nothing else), else `preprocessor_config.json`, else a
+    /// `processor_config.json` that says it without that name. None where neither does: then CLIP's own preprocessing is
+    /// a guess.
+    pub fn file_of<'a>(processor: Option<&'a [u8]>, preprocessor: Option<&'a [u8]>) -> Option<&'a [u8]> {
+        let object = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
+        // What is no JSON is taken, and refused when it is read.
+        let is = |file: &&[u8], test: fn(&Map<String, Value>) -> bool| object(file).is_none_or(|object| test(&object));
+        let nested = processor.filter(|file| is(file, |object| object.get(NESTED).is_some_and(Value::is_object)));
+        let flat = processor.filter(|file| is(file, |object| FLAT.iter().any(|key| object.contains_key(*key))));
+        nested.or(preprocessor).or(flat)
+    }
+
+    /// Reads a `preprocessor_config.json`, or a `processor_config.json`.
     ///
     /// Keys that are not known are passed over; `null` is as good as absent.
     ///
@@ -68,7 +85,7 @@ impl PreprocessConfig {
         let Value::Object(object) = &value else {
             return Err(Error::new(ErrorKind::Config, "the preprocessor's settings are no JSON object"));
         };
-        let keys = match object.get("image_processor") {
+        let keys = match object.get(NESTED) {
             Some(Value::Object(inner)) => Keys(inner),
             _ => Keys(object),
         };

@@ -4,8 +4,8 @@
 
 mod common;
 
-use clip_vision::{ClipVision, ErrorKind, ModelFiles, Options};
-use common::model_dir;
+use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options};
+use common::{golden, model_dir};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
@@ -149,4 +149,53 @@ fn a_directory_without_a_file_says_which() {
     assert_eq!(load().kind(), ErrorKind::Weights);
     assert!(load().to_string().contains("model.safetensors"));
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn the_preprocessing_is_read_from_the_files_that_transformers_reads() {
+    let plain = std::fs::read(model_dir("odd-widths").join("preprocessor_config.json")).unwrap();
+    let settings: Value = serde_json::from_slice(&plain).unwrap();
+    // As CLIPProcessor.save_pretrained of transformers 5 writes it.
+    let nested = json!({"image_processor": settings, "processor_class": "CLIPProcessor"}).to_string().into_bytes();
+    // As it was written before, beside a preprocessor_config.json.
+    let empty = br#"{"processor_class": "CLIPProcessor"}"#.to_vec();
+    let other = json!({"image_mean": [0.9, 0.9, 0.9], "size": 30, "crop_size": 30}).to_string().into_bytes();
+
+    let read = |name: &str| std::fs::read(model_dir("odd-widths").join(name)).unwrap();
+    let load_with = |processor: Option<&Vec<u8>>, preprocessor: Option<&Vec<u8>>| {
+        let (config, weights) = (read("config.json"), read("model.safetensors"));
+        let (processor, preprocessor) = (processor.cloned(), preprocessor.cloned());
+        load(ModelFiles { config, weights, processor, preprocessor, ..ModelFiles::default() }).unwrap()
+    };
+    let embed = |clip: &ClipVision| clip.embed(Image::from_path(golden("images/photo-444.jpg"))).unwrap();
+    let expected = embed(&load_with(None, Some(&plain)));
+    for (what, processor, preprocessor) in [
+        ("nested", Some(&nested), None),
+        ("flat", Some(&plain), None),
+        ("nested before another", Some(&nested), Some(&other)),
+        ("beside an empty one", Some(&empty), Some(&plain)),
+        ("beside a flat one", Some(&other), Some(&plain)),
+    ] {
+        let clip = load_with(processor, preprocessor);
+        assert_eq!(embed(&clip), expected, "{what}");
+        assert!(!clip.has_default_preprocessing(), "{what}");
+    }
+    for processor in [None, Some(&empty)] {
+        let clip = load_with(processor, None);
+        assert!(clip.has_default_preprocessing());
+        assert_ne!(embed(&clip), expected);
+    }
+
+    let dir = std::env::temp_dir().join(format!("clip-vision-processor-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::write(dir.join(name), read(name)).unwrap();
+    }
+    std::fs::write(dir.join("processor_config.json"), &nested).unwrap();
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    assert_eq!(embed(&clip), expected);
+    std::fs::remove_dir_all(&dir).unwrap();
+
+    let broken = ModelFiles { processor: Some(b"<!DOCTYPE html>".to_vec()), preprocessor: None, ..files() };
+    refused(broken, ErrorKind::Config, &["JSON"]);
 }

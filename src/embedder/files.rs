@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "tokio")]
 use crate::model::config::ClipConfig;
 use crate::model::config::TextConfig;
+use crate::preprocess::PreprocessConfig;
 use crate::weights::FILES;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -145,9 +146,12 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// What `config.json` and, where it is there, `preprocessor_config.json` say.
+/// What `config.json` and, where one is there, `preprocessor_config.json` or `processor_config.json` say.
 pub(super) fn read_settings(dir: &Path) -> Result<Settings> {
-    let (config, preprocessor) =
-        (read(&dir.join("config.json"))?, read_optional(&dir.join("preprocessor_config.json"))?);
-    Settings::new(&config, preprocessor.as_deref()).map_err(|error| error.within(dir.display()))
+    let config = read(&dir.join("config.json"))?;
+    let [preprocessor, processor] =
+        ["preprocessor_config.json", "processor_config.json"].map(|name| read_optional(&dir.join(name)));
+    let (preprocessor, processor) = (preprocessor?, processor?);
+    let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
+    Settings::new(&config, preprocessor).map_err(|error| error.within(dir.display()))
 }

@@ -40,7 +40,8 @@ impl std::fmt::Debug for Loader {
 
 /// How one is made.
 impl Loader {
-    /// Reads the configuration: the bytes of `config.json` and `preprocessor_config.json`.
+    /// Reads the configuration: the bytes of `config.json` and of the file that
+    /// [`PreprocessConfig::file_of`](crate::image::PreprocessConfig::file_of) takes, `preprocessor_config.json` as a rule.
     ///
     /// # Errors
     /// [`ErrorKind::Config`]; [`ErrorKind::InvalidArgument`] where the device does not have the precision.

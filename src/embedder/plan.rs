@@ -113,9 +113,11 @@ impl Plan {
             None => None,
         };
         let clip = match (self.towers, self.settings) {
-            (Towers::Vision | Towers::Both, Some(Settings { config, preprocess, .. })) => {
+            (Towers::Vision | Towers::Both, Some(settings)) => {
+                let default_preprocessing = settings.has_default_preprocessing();
+                let Settings { config, preprocess, .. } = settings;
                 let tower = VisionTower::build(config.vision, vision_prefix, &mut loaded)?;
-                Some(ClipVision::new(tower, preprocess, options, vision_bytes, config.text))
+                Some(ClipVision::new(tower, (preprocess, default_preprocessing), options, vision_bytes, config.text))
             }
             _ => None,
         };

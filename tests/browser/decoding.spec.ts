@@ -4,7 +4,7 @@ import { cosine, expected, maxDifference } from "./golden.ts";
 import { expect, test } from "./test.ts";
 
 const MODEL = "odd-widths";
-const golden = (file: string) => expected(MODEL).values(`embedding/${file}`)!;
+const golden = (file: string) => expected(MODEL).embedding(file)!;
 
 /** Embeds a golden file with options. */
 const embed = (page: import("@playwright/test").Page, url: string, options: object) =>

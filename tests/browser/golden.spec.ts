@@ -16,7 +16,7 @@ for (const model of models) {
         const clip = await clipVision.ClipVision.load(`./golden/models/${model}`);
         const all: { data: number[]; shape: number[]; size: number }[] = [];
         for (const file of files) {
-          const { data, shape } = await clip.tensor(`/golden/images/${file}`);
+          const { data, shape } = await clip.tensor(`/golden/images/${file}`, { background: "drop" });
           all.push({ data: Array.from(data), shape, size: clip.info.imageSize });
         }
         clip.close();

@@ -45,6 +45,11 @@ export class Safetensors {
     return bytes && new Float32Array(new Uint8Array(bytes).buffer);
   }
 
+  /** The embedding of a photo: where it is transparent, of the photo over white. */
+  embedding(file: string): Float32Array | undefined {
+    return this.values(`embedding_white/${file}`) ?? this.values(`embedding/${file}`);
+  }
+
   /** The content of a U8 tensor: a file, for one. */
   bytes(name: string): Buffer | undefined {
     return this.#bytes(name, "U8");

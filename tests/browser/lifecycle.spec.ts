@@ -6,7 +6,7 @@ import { heavyConfig, heavyWeights } from "./heavy_model.ts";
 import { expect, test } from "./test.ts";
 
 const MODEL = "/golden/models/odd-widths";
-const golden = expected("odd-widths").values("embedding/rgb-photo.png")!;
+const golden = expected("odd-widths").embedding("rgb-photo.png")!;
 
 test.beforeAll(({ server }) => {
   server.files.set("/made/heavy/config.json", heavyConfig);
@@ -65,7 +65,7 @@ test("calls that overlap are answered each with its own", async ({ page }) => {
     { model: MODEL, files },
   );
   for (const [index, file] of files.entries()) {
-    const python = expected("odd-widths").values(`embedding/${file}`)!;
+    const python = expected("odd-widths").embedding(file)!;
     expect(maxDifference(embeddings[2 * index] as number[], python), file).toBeLessThanOrEqual(1e-4);
     expect(embeddings[2 * index + 1]).toBe("unsupported-format");
   }
@@ -183,7 +183,7 @@ test("embedMany goes on over crashes: they cost the photos that caused them", as
   expect(answer[4]).toBe("out-of-memory");
   for (const [index, file] of files.entries()) {
     if (!file.includes(".")) continue;
-    const python = expected("odd-widths").values(`embedding/${file}`)!;
+    const python = expected("odd-widths").embedding(file)!;
     expect(maxDifference(answer[index] as number[], python), file).toBeLessThanOrEqual(1e-4);
   }
   expect(server.requests.slice(asked).filter((path) => path === "/fixtures/crashing_worker.js")).toHaveLength(3);
@@ -220,7 +220,7 @@ test("files that a user picks go to embedMany as they are", async ({ page }) => 
   }, MODEL);
   expect(embeddings.totals).toEqual([3, 3, 3]);
   names.forEach((file, index) => {
-    const python = expected("odd-widths").values(`embedding/${file}`)!;
+    const python = expected("odd-widths").embedding(file)!;
     expect(maxDifference(embeddings.all[index]!, python), file).toBeLessThanOrEqual(1e-4);
   });
 });

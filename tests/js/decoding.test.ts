@@ -27,6 +27,7 @@ describe("what is transparent", () => {
 
   it("is composited over a colour that is checked", () => {
     expect(decodingOf(over)).toEqual(over);
+    expect(decodingOf({ background: "drop" })).toEqual({ background: "drop" });
     for (const background of [[255, 255], [0, 0, 256], [0.5, 0, 0], [-1, 0, 0], "white", null]) {
       expect(() => decodingOf({ background: background as never }), String(background)).toThrow(/background is three values of 0 to 255/);
     }

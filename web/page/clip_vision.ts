@@ -258,7 +258,7 @@ function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): stri
 
 /** The warnings that an application should not miss though it asked for none. */
 function sayWhatSpoils({ code, message }: LoadWarning): void {
-  if (code === "canvas-noise") console.warn(`clip-vision: ${message}`);
+  if (code === "canvas-noise" || code === "default-preprocessing") console.warn(`clip-vision: ${message}`);
 }
 
 function cacheMode(cache: boolean | "revalidate" = true): CacheMode {

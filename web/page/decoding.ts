@@ -16,14 +16,16 @@ export interface DecodingOptions {
   decode?: (typeof DECODE)[number];
   /**
    * `"rust"`: this package's decoders alone. `"browser"`: the browser's, whose pixels differ a little from Python's.
-   * `"auto"`: this package's, and the browser's for formats that they do not read (AVIF, say). Default `"auto"`.
+   * `"auto"`: this package's, and the browser's for files that they do not read: other formats (AVIF, say) and broken files
+   * of which the browser makes something all the same. Default `"auto"`.
    */
   decoder?: (typeof DECODERS)[number];
   /**
-   * The colour that shows through what is transparent: red, green and blue, 0 to 255 each. Default: none; opacity is dropped,
-   * and the colours that are stored with it count in full, as in Python.
+   * The color that shows through what is transparent: red, green and blue, 0 to 255 each. Default: white, as in
+   * transformers. `"drop"`: opacity is dropped, and the colors that are stored with it count in full, as in Pillow's
+   * `convert("RGB")` and open_clip.
    */
-  background?: Rgb;
+  background?: Rgb | "drop";
 }
 
 /** Checks the options; what is not given is left out. */
@@ -31,11 +33,12 @@ export function decodingOf({ decode, decoder, background }: DecodingOptions): Wi
   return { ...given("decode", decode, DECODE), ...given("decoder", decoder, DECODERS), ...opacityOf(background) };
 }
 
-function opacityOf(background: Rgb | undefined): WireOpacity {
+function opacityOf(background: Rgb | "drop" | undefined): WireOpacity {
   if (background === undefined) return {};
+  if (background === "drop") return { background };
   const byte = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
   if (Array.isArray(background) && background.length === 3 && background.every(byte)) return { background: [...background] as unknown as Rgb };
-  throw invalid(`background is three values of 0 to 255, not ${String(background)}`);
+  throw invalid(`background is three values of 0 to 255 or "drop", not ${String(background)}`);
 }
 
 function given<Name extends string, Value>(name: Name, value: Value | undefined, known: readonly Value[]): { [N in Name]?: Value } {

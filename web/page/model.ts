@@ -15,8 +15,10 @@ export type FileSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
 export interface ModelFiles {
   /** `config.json`; not of weights that `clip-vision convert` wrote, which carry it along. */
   config?: FileSource;
-  /** `preprocessor_config.json`. Default: CLIP's own preprocessing at the model's image size. */
+  /** `preprocessor_config.json`. Without it and `processor`: CLIP's own preprocessing at the model's image size. */
   preprocessor?: FileSource;
+  /** `processor_config.json`, which newer models have in its place. */
+  processor?: FileSource;
   /** `model.safetensors`, in f32, f16 or bf16; the vision tower alone, or both. Or a file that `clip-vision convert` wrote. */
   weights: FileSource;
   /** `tokenizer.json`, for texts. */
@@ -28,8 +30,8 @@ export interface ModelFiles {
 }
 
 /**
- * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json`, `model.safetensors`, or several files
- * with `model.safetensors.index.json`; for texts `tokenizer.json`, or `vocab.json` and `merges.txt`):
+ * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json` or `processor_config.json`,
+ * `model.safetensors`, or several files with `model.safetensors.index.json`; for texts `tokenizer.json`, or `vocab.json` and `merges.txt`):
  *
  * - `"owner/name"`: a model of the Hugging Face Hub;
  * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);
@@ -50,6 +52,7 @@ const HUB = "https://huggingface.co";
 const NAMES = {
   config: "config.json",
   preprocessor: "preprocessor_config.json",
+  processor: "processor_config.json",
   weights: "model.safetensors",
   index: "model.safetensors.index.json",
   tokenizer: "tokenizer.json",
@@ -57,7 +60,7 @@ const NAMES = {
   merges: "merges.txt",
 } as const;
 type Role = keyof typeof NAMES;
-const OPTIONAL = ["config", "preprocessor", "tokenizer", "vocab", "merges"] as const;
+const OPTIONAL = ["config", "preprocessor", "processor", "tokenizer", "vocab", "merges"] as const;
 /** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
@@ -74,7 +77,7 @@ function within(folder: URL, name: string): string {
 
 function inFolder(folder: URL): WireModel {
   const file = (role: Role) => ({ url: within(folder, NAMES[role]) });
-  const optional = (["preprocessor", "index", "tokenizer", "vocab", "merges"] as const).map((role) => [role, { ...file(role), optional: true }]);
+  const optional = (["preprocessor", "processor", "index", "tokenizer", "vocab", "merges"] as const).map((role) => [role, { ...file(role), optional: true }]);
   return { config: file("config"), weights: file("weights"), ...Object.fromEntries(optional) };
 }
 

@@ -26,10 +26,12 @@ export interface LoadWarning {
    * - `cache-full`: nothing is cached, since there is no room;
    * - `cache-corrupt`: what was cached is damaged, and is downloaded again;
    * - `cache-unchecked`: the server could not be asked whether the cache is up to date; the cached model is used;
+   * - `default-preprocessing`: no file of the model says how its photos are prepared, and CLIP's own way is taken: of
+   *   another model the embeddings would not be those that Python computes;
    * - `canvas-noise`: of a photo whose pixels come from a canvas: the browser falsifies them, to protect against being
    *   recognised (said once).
    */
-  code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked" | "canvas-noise";
+  code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked" | "default-preprocessing" | "canvas-noise";
   /** What happened, for a person. */
   message: string;
 }
@@ -39,12 +41,13 @@ export type WireFile = { url: string; optional?: boolean } | { blob: Blob; name:
 
 /**
  * The files of a model. Without `config` the weights carry everything along, as `clip-vision convert` puts it. Without
- * `preprocessor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else `vocab` and `merges`, and is read
+ * `preprocessor` and `processor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else `vocab` and `merges`, and is read
  * when a text is first asked for. `index` is read where there are no `weights`.
  */
 export interface WireModel {
   config?: WireFile;
   preprocessor?: WireFile;
+  processor?: WireFile;
   weights: WireFile;
   index?: WireFile;
   tokenizer?: WireFile;
@@ -90,7 +93,7 @@ export interface RawPixels {
   width: number;
   /** In pixels. */
   height: number;
-  /** 1: gray. 3: RGB. 4: RGBA, colours not multiplied by opacity, which is dropped unless there is a `background`. */
+  /** 1: gray. 3: RGB. 4: RGBA, colors not multiplied by opacity; what is transparent shows the `background`. */
   channels: 1 | 3 | 4;
 }
 
@@ -108,9 +111,9 @@ export interface WireDecoding {
 /** Red, green and blue, 0 to 255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** What becomes of opacity: dropped, or composited over a colour. */
+/** What shows through what is transparent: a color, white by default; or nothing does, as opacity is dropped. */
 export interface WireOpacity {
-  background?: Rgb;
+  background?: Rgb | "drop";
 }
 
 /** A photo on its way to the worker. `encoded` and `pixels` reach Rust as they are; the worker reads the others. */

@@ -73,6 +73,9 @@ export interface Host {
 
 /** Photos that are read or held in memory before their turn: two batches; more would only cost memory. */
 const READ_AHEAD = 8;
+const DEFAULT_PREPROCESSING =
+  "The model has neither preprocessor_config.json nor a processor_config.json that says how its photos are prepared: CLIP's " +
+  "own preprocessing is used (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation)";
 /** The most bytes and pixels of a photo's file, unless an application says otherwise: what Rust's `Limits` have on wasm32. */
 const MAX_BYTES = 256 * 2 ** 20;
 const MAX_PIXELS = 100e6;
@@ -230,7 +233,8 @@ export class Dispatcher {
       // A call that waits for it reports it first, by its id.
       crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(crash.cause)),
     });
-    const info = guarded(engine, () => model.info());
+    const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
+    if (defaultPreprocessing) this.#host.post({ type: "warning", warning: { code: "default-preprocessing", message: DEFAULT_PREPROCESSING } });
     const batch = new Batch({
       size: info.batch,
       start: (photos) => model.start(photos),
@@ -349,7 +353,9 @@ export class Dispatcher {
       try {
         return inRust({ kind: "encoded", bytes, ...opacity, ...(decode && { decode }) });
       } catch (error) {
-        if (decoder === "rust" || !isCoded(error) || error.code !== "unsupported-format") throw error;
+        if (error instanceof EngineCrash) throw crashOfDecoder(error);
+        const undecoded = isCoded(error) && (error.code === "unsupported-format" || error.code === "decode");
+        if (decoder === "rust" || !undecoded) throw error;
         refusal = error;
       }
     }
@@ -400,6 +406,13 @@ export class Dispatcher {
     if (!this.#loaded) throw new ClipVisionError("compute", "A photo or a text came before the model");
     return this.#loaded;
   }
+}
+
+/** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */
+function crashOfDecoder(crash: EngineCrash): EngineCrash {
+  const { cause } = crash;
+  if (cause.code !== "worker-crashed") return crash;
+  return new EngineCrash(new ClipVisionError("decode", `The file is broken: its decoder crashed. ${cause.message}`, { cause }));
 }
 
 /** The answer for a photo that was prepared and computed. */

@@ -77,8 +77,8 @@ export class ModelLoading {
     return this.#starting ?? Promise.reject(new ClipVisionError("compute", "The engine was not started"));
   }
 
-  #options(config?: Uint8Array, preprocessor?: Uint8Array) {
-    return { ...given({ config, preprocessor }, "config", "preprocessor"), ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
+  #options(files: { config?: Uint8Array; preprocessor?: Uint8Array; processor?: Uint8Array } = {}) {
+    return { ...files, ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
   }
 
   async #cachedVision(engine: Engine, blob: Blob, record: CacheRecord, report: Report, signal: AbortSignal): Promise<EngineModel> {
@@ -89,14 +89,13 @@ export class ModelLoading {
 
   async #servedVision(record: CacheRecord | undefined, report: Report, signal: AbortSignal): Promise<EngineModel> {
     this.#seen = {};
-    const { config, preprocessor } = this.#load.model;
-    const [configFile, preprocessorFile] = await Promise.all([
-      config && this.#small(config, report, signal),
-      preprocessor && this.#small(preprocessor, report, signal),
-    ]);
-    if (config && configFile === undefined) throw new ClipVisionError("config", "There is no config.json");
+    const { model } = this.#load;
+    const read = async (file: WireFile | undefined) => file && this.#small(file, report, signal);
+    const [config, preprocessor, processor] = await Promise.all([model.config, model.preprocessor, model.processor].map(read));
+    if (model.config && config === undefined) throw new ClipVisionError("config", "There is no config.json");
     const engine = await this.#engine();
-    const make = () => new engine.ModelLoader(this.#options(configFile, preprocessorFile));
+    const files = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
+    const make = () => new engine.ModelLoader(this.#options(files));
     const loader = await this.#fill(engine, make, { part: "vision", record, files: {} }, report, signal);
     return guarded(engine, () => loader.finish());
   }

@@ -36,6 +36,7 @@ const TYPES: &str = r#"
 export interface LoaderOptions {
   config?: Uint8Array;
   preprocessor?: Uint8Array;
+  processor?: Uint8Array;
   precision?: string;
   normalize?: boolean;
   /** Limits on a picture: encoded bytes and decoded pixels. Absent: the defaults. */
@@ -52,6 +53,8 @@ export interface WireInfo {
   modelBytes: number;
   /** Photos that are worth computing together. */
   batch: number;
+  /** No file said how images are prepared: it is CLIP's own way. */
+  defaultPreprocessing: boolean;
 }
 "#;
 
@@ -107,6 +110,7 @@ struct Info {
     threads: usize,
     model_bytes: usize,
     batch: usize,
+    default_preprocessing: bool,
 }
 
 fn answer<T: JsCast>(value: &impl Serialize) -> Result<T> {
@@ -130,6 +134,7 @@ impl WasmClipVision {
             threads: kernels::POOL.threads(),
             model_bytes: self.clip.weight_bytes(),
             batch: batch(&self.clip),
+            default_preprocessing: self.clip.has_default_preprocessing(),
         };
         answer(&info).map_err(thrown)
     }

@@ -4,7 +4,7 @@
 //! Offsets and sizes are numbers: whole ones, far below 2⁵³.
 
 use super::{LoaderOptions, WasmClipVision, malformed, thrown};
-use clip_vision::image::Limits;
+use clip_vision::image::{Limits, PreprocessConfig};
 use clip_vision::model::{Loader, TOKENIZER_FILES};
 use clip_vision::{Options, Result};
 use js_sys::Uint8Array;
@@ -41,6 +41,8 @@ struct LoaderArguments {
     config: JsValue,
     #[serde(default, with = "serde_wasm_bindgen::preserve")]
     preprocessor: JsValue,
+    #[serde(default, with = "serde_wasm_bindgen::preserve")]
+    processor: JsValue,
     precision: Option<String>,
     normalize: Option<bool>,
     max_bytes: Option<f64>,
@@ -87,9 +89,11 @@ impl ModelLoader {
         let arguments: LoaderArguments =
             serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
         let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
-        let (config, preprocessor) = (bytes(&arguments.config), bytes(&arguments.preprocessor));
+        let [config, preprocessor, processor] =
+            [&arguments.config, &arguments.preprocessor, &arguments.processor].map(bytes);
+        let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
         let loader = arguments.options().and_then(|options| match config {
-            Some(config) => Loader::new(&config, preprocessor.as_deref(), options),
+            Some(config) => Loader::new(&config, preprocessor, options),
             None => Loader::for_converted(options),
         });
         Ok(Self { loader: loader.map_err(thrown)?, limits: arguments.limits() })

@@ -15,10 +15,10 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
 /**
- * A picture: an image file's bytes, or rows of 8-bit pixels without padding. What is transparent is composited over
- * `background` (red, green, blue: 0 to 255); without one, opacity is dropped.
+ * A photo: an image file's bytes, or rows of 8-bit pixels without padding. What is transparent is composited over
+ * `background` (red, green, blue: 0 to 255; white by default), or opacity is dropped.
  */
-export type WirePhoto = { background?: readonly [number, number, number] } & (
+export type WirePhoto = { background?: readonly [number, number, number] | "drop" } & (
   | { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" }
   | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 }
 );
@@ -61,7 +61,21 @@ struct EncodedPhoto {
     bytes: Uint8Array,
     #[serde(default)]
     decode: WireDecode,
-    background: Option<[u8; 3]>,
+    background: Option<WireBackground>,
+}
+
+/// Red, green and blue, or the word `drop`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WireBackground {
+    Color([u8; 3]),
+    Drop(Drop),
+}
+
+#[derive(Deserialize)]
+enum Drop {
+    #[serde(rename = "drop")]
+    Alpha,
 }
 
 #[derive(Deserialize, Default)]
@@ -79,7 +93,7 @@ struct PixelPhoto {
     width: usize,
     height: usize,
     channels: usize,
-    background: Option<[u8; 3]>,
+    background: Option<WireBackground>,
 }
 
 impl Photo {
@@ -124,7 +138,8 @@ impl Photo {
             }
         };
         Ok(match background {
-            Some(rgb) => image.background(rgb),
+            Some(WireBackground::Color(rgb)) => image.background(rgb),
+            Some(WireBackground::Drop(_)) => image.drop_alpha(),
             None => image,
         })
     }

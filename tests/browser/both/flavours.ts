@@ -39,7 +39,7 @@ export function testChoice(test: Test): void {
           { model: MODEL, wanted, module: RELAXED },
         );
         expect(isolation).toBe(isolated);
-        expect(maxDifference(embedding, expected(MODEL).values("embedding/rgb-photo.png")!)).toBeLessThanOrEqual(1e-4);
+        expect(maxDifference(embedding, expected(MODEL).embedding("rgb-photo.png")!)).toBeLessThanOrEqual(1e-4);
         const possible = isolated ? (wanted ?? Math.min(Math.max(cores - 1, 1), 8)) : 1;
         const fits = (one: (typeof FLAVOURS)[number]) =>
           one.built && (possible > 1 || !one.threads) && (relaxed || one.simd !== "relaxed");
