@@ -116,7 +116,8 @@ impl Describe for Picture<'_> {
     fn memory(&self, scale: Scale) -> u64 {
         match self {
             Self::Jpeg(jpeg) => jpeg.memory(scale),
-            Self::Png(_) | Self::WebP(_) | Self::Pixels(_) => 0,
+            Self::Png(png) => png.memory(),
+            Self::WebP(_) | Self::Pixels(_) => 0,
         }
     }
 
