@@ -4,7 +4,8 @@
 //!
 //! What is broken is told as zlib tells it, and when: after the last byte that there is space for, the stream is read on for as
 //! long as nothing more has to be written, so that a checksum that is there is compared, and one that is missing is not missed.
-//! Decoders that are built on zlib (Pillow's among them) accept and refuse the same files for that reason.
+//! Decoders that are built on zlib (Pillow's among them) accept and refuse the same files for that reason. One can ask as well
+//! where in the output the last byte of input was used.
 //!
 //! Where there is plenty of input and space, symbols are decoded in a loop that looks at neither; near the ends they are taken
 //! one at a time.
@@ -64,6 +65,7 @@ pub(crate) struct Inflate {
     lengths: [u8; 320],
     tables: Box<Tables>,
     adler: Adler,
+    used_up_at: Option<usize>,
 }
 
 struct Tables {
@@ -91,12 +93,19 @@ impl Inflate {
             lengths: [0; 320],
             tables: Box::new(tables),
             adler: Adler::new(),
+            used_up_at: None,
         }
     }
 
     /// Whether the stream has come to its end, and its checksum was right.
     pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
+    }
+
+    /// The place in the output up to which everything had been written when [`read`](Self::read) used the last byte of its input,
+    /// if it did: what was written behind it came of a symbol that was there already, or of bits that were left over.
+    pub(crate) fn used_up_at(&self) -> Option<usize> {
+        self.used_up_at
     }
 
     /// Unpacks what there is of `input`, into `output` from place `start` on, and returns the place after the last byte written:
@@ -108,6 +117,7 @@ impl Inflate {
     pub(crate) fn read(&mut self, input: &mut &[u8], output: &mut [u8], start: usize) -> Result<usize, Broken> {
         let mut at = start;
         let mut summed = start;
+        self.used_up_at = None;
         loop {
             let goes_on = match self.state {
                 State::Header => self.header(input)?,
@@ -131,10 +141,20 @@ impl Inflate {
                 }
                 State::Done => false,
             };
+            let waits_for_input =
+                !goes_on && !matches!(self.state, State::Stored | State::Symbols | State::Copy | State::Done);
+            self.note_use(if waits_for_input { self.count } else { 0 }, input, at);
             if !goes_on {
                 self.adler.add(&output[summed..at]);
                 return Ok(at);
             }
+        }
+    }
+
+    /// Notes that all input is used up at place `at`, once `count` more bits have been taken, if it is.
+    fn note_use(&mut self, count: u32, input: &[u8], at: usize) {
+        if input.is_empty() && self.count < count + 8 && self.used_up_at.is_none() {
+            self.used_up_at = Some(at);
         }
     }
 
@@ -324,10 +344,12 @@ impl Inflate {
         let entry = literals.entry(self.bits, LITERAL_BITS);
         let code = entry >> 8 & 15;
         if code > self.count {
+            self.note_use(self.count, input, *at);
             return Ok(false);
         }
         if entry & LITERALS != 0 {
-            // Its first literal alone.
+            // Its first literal alone. Its code is used whether there is space for it or not.
+            self.note_use(code, input, *at);
             let Some(place) = output.get_mut(*at) else { return Ok(false) };
             *place = (entry >> 16) as u8;
             *at += 1;
@@ -340,17 +362,12 @@ impl Inflate {
             return Ok(true);
         }
         let used = entry & 0xff;
-        if used > self.count {
-            return Ok(false);
-        }
         let second = distances.entry(self.bits >> used, DISTANCE_BITS);
-        if used + (second >> 8 & 15) > self.count {
-            return Ok(false);
-        }
-        if second & SPECIAL != 0 {
+        if used + (second >> 8 & 15) <= self.count && second & SPECIAL != 0 {
             return Err(NO_SUCH_DISTANCE);
         }
         if used + (second & 0xff) > self.count {
+            self.note_use(self.count, input, *at);
             return Ok(false);
         }
         self.left = (entry >> 16) as usize + (self.take(used) >> code);
