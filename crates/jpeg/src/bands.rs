@@ -6,11 +6,11 @@ use crate::Result;
 use crate::block::Extent;
 use crate::coefficients::Coefficients;
 use crate::frame::{Frame, Place, Scan};
+use crate::lossless::Lossless;
 use crate::markers::Parser;
 use crate::rows::Rows;
 use crate::scan::{BlockSink, Mcus, ScanReader};
-use crate::script::{Order, Quantizers, Script};
-use crate::sequential::Sequential;
+use crate::script::{OnlyCoding, Order, Quantizers, Script};
 use crate::smooth::Progress;
 
 /// Reads bands of blocks into [`Rows`].
@@ -22,11 +22,13 @@ pub(crate) struct Bands<'a> {
 /// Where the blocks of a band come from.
 enum Source<'a> {
     /// The only scan.
-    Scan(Mcus<'a>, Sequential),
+    Scan(Mcus<'a>, OnlyCoding),
     /// All scans, by way of one band's coefficients.
     Scans(Vec<ScanReader<'a>>, Coefficients),
     /// The coefficients of the whole picture; smoothed where there is [`Progress`].
     Coefficients(Coefficients, Option<Progress>),
+    /// No blocks, but samples.
+    Lossless(Lossless<'a>),
 }
 
 impl<'a> Bands<'a> {
@@ -46,6 +48,7 @@ impl<'a> Bands<'a> {
                 let (coefficients, progress) = script.decode_all(first)?;
                 Source::Coefficients(coefficients, progress)
             }
+            Order::Lossless => Source::Lossless(Lossless::new(script.parser.clone(), &script.frame, first)?),
         };
         Ok(Self { script, source })
     }
@@ -59,7 +62,9 @@ impl<'a> Bands<'a> {
     pub(crate) fn read(&mut self, band: usize, rows: &mut Rows) -> Result<()> {
         let frame = &self.script.frame;
         match &mut self.source {
-            Source::Scan(mcus, coding) => mcus.band(frame, band, coding, rows)?,
+            Source::Lossless(lossless) => lossless.read(frame, band, rows)?,
+            Source::Scan(mcus, OnlyCoding::Huffman(coding)) => mcus.band(frame, band, coding, rows)?,
+            Source::Scan(mcus, OnlyCoding::Arithmetic(coding)) => mcus.band(frame, band, coding.as_mut(), rows)?,
             Source::Scans(readers, coefficients) => {
                 coefficients.clear_for(band);
                 readers.iter_mut().try_for_each(|reader| reader.band(frame, band, coefficients))?;
@@ -78,8 +83,13 @@ impl<'a> Bands<'a> {
 
     /// Looks whether what follows the only scan makes sense.
     pub(crate) fn finish(self) -> Result<()> {
-        let (Source::Scan(mcus, _), mut parser) = (self.source, self.script.parser) else { return Ok(()) };
-        (parser.at, parser.pending) = mcus.finish();
+        let end = match self.source {
+            Source::Scan(mcus, _) => Some(mcus.finish()),
+            Source::Lossless(lossless) => lossless.finish(),
+            Source::Scans(..) | Source::Coefficients(..) => None,
+        };
+        let (Some(end), mut parser) = (end, self.script.parser) else { return Ok(()) };
+        (parser.at, parser.pending) = end;
         parser.check_end()
     }
 }

@@ -68,11 +68,13 @@ pub(crate) struct Source<'a> {
     restart: u8,
     /// Whether data are missing up to the next restart.
     pub(crate) exhausted: bool,
+    /// Whether the bytes' end stands for an end-of-image marker.
+    lenient: bool,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, open: bytes, marker: 0, restart: 0, exhausted: false }
+    pub(crate) fn new(bytes: &'a [u8], lenient: bool) -> Self {
+        Self { bytes, open: bytes, marker: 0, restart: 0, exhausted: false, lenient }
     }
 
     #[inline(always)]
@@ -104,7 +106,7 @@ impl<'a> Source<'a> {
         }
         while window.left <= 56 {
             let Some(&byte) = self.bytes.get(window.at) else {
-                self.open = &[];
+                self.end();
                 break;
             };
             let mut after = window.at + 1;
@@ -115,7 +117,7 @@ impl<'a> Source<'a> {
                 }
                 match self.bytes.get(after) {
                     None => {
-                        self.open = &[];
+                        self.end();
                         break;
                     }
                     Some(0) => after += 1,
@@ -132,6 +134,35 @@ impl<'a> Source<'a> {
             window.at = after;
         }
         window
+    }
+
+    /// The next byte, for codings that know no [`Window`] of bits; 0 past a marker.
+    #[cold]
+    #[inline(never)]
+    fn byte_slowly(&mut self, at: &mut usize) -> Result<u8> {
+        if self.open.is_empty() {
+            return if self.marker == 0 { Err(self.ends("the file ends in the middle of the picture")) } else { Ok(0) };
+        }
+        let Some(skipped) = self.bytes.get(*at..).and_then(|rest| rest.iter().position(|&byte| byte != 0xff)) else {
+            self.end();
+            return self.byte_slowly(at);
+        };
+        let byte = self.bytes[*at + skipped];
+        *at += skipped + 1;
+        if skipped == 0 || byte == 0 {
+            return Ok(if skipped == 0 { byte } else { 0xff });
+        }
+        self.marker = byte;
+        self.open = &[];
+        Ok(0)
+    }
+
+    /// There are no more bytes.
+    fn end(&mut self) {
+        self.open = &[];
+        if self.lenient {
+            self.marker = code::EOI;
+        }
     }
 
     /// To be called after each MCU: notes whether it took more bits than there are.
@@ -188,7 +219,8 @@ impl<'a> Source<'a> {
     }
 
     fn next_marker(&self, at: &mut usize) -> Result<u8> {
-        next_marker(self.bytes, at).ok_or_else(|| self.ends("the file ends before a restart marker"))
+        let implied = self.lenient.then_some(code::EOI);
+        next_marker(self.bytes, at).or(implied).ok_or_else(|| self.ends("the file ends before a restart marker"))
     }
 
     fn ends(&self, what: &'static str) -> Error {
@@ -213,6 +245,21 @@ impl Bits<'_, '_> {
     pub(crate) fn refill(&mut self) {
         if self.window.left < 32 {
             self.window = self.source.fill(self.window);
+        }
+    }
+
+    /// The next byte, for codings that know no bits; 0 past a marker.
+    ///
+    /// # Errors
+    /// `CutShort` where it is the file that has ended.
+    #[inline]
+    pub(crate) fn byte(&mut self) -> Result<u8> {
+        match self.source.open.get(self.window.at) {
+            Some(&byte) if byte != 0xff => {
+                self.window.at += 1;
+                Ok(byte)
+            }
+            _ => self.source.byte_slowly(&mut self.window.at),
         }
     }
 

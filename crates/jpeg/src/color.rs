@@ -3,6 +3,8 @@
 //! YCbCr to RGB is libjpeg's (`jdcolor.c`): 16-bit fixed point, rounded. CMYK is Pillow's: it takes all CMYK JPEGs for
 //! inverted, as Adobe writes them, and converts without a profile (`Convert.c`, `cmyk2rgb`).
 
+use crate::frame::Frame;
+
 /// What the headers say about the meaning of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colors {
@@ -16,12 +18,20 @@ pub enum Colors {
     Cmyk,
     /// YCbCr in place of the first three of CMYK.
     Ycck,
+    /// Whatever they mean, pixels are made of them as they are, one byte each.
+    Stored,
+    /// The same, but where a component is subsampled its samples are repeated, not interpolated: libjpeg's raw data.
+    Repeated,
 }
 
 impl Colors {
     /// Bytes of a pixel that is made of them.
-    pub(crate) fn channels(self) -> usize {
-        if self == Self::Gray { 1 } else { 3 }
+    pub(crate) fn channels(self, frame: &Frame) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::Stored | Self::Repeated => frame.components.len(),
+            Self::YCbCr | Self::Rgb | Self::Cmyk | Self::Ycck => 3,
+        }
     }
 }
 
@@ -59,6 +69,15 @@ pub(crate) fn interleave(r: &[u8], g: &[u8], b: &[u8], out: &mut [u8]) {
     let samples = r.iter().zip(g).zip(b);
     for (pixel, ((r, g), b)) in out.as_chunks_mut::<3>().0.iter_mut().zip(samples) {
         *pixel = [*r, *g, *b];
+    }
+}
+
+/// A row of one, two or four samples a pixel in `out`.
+pub(crate) fn interleave_any(components: [&[u8]; 4], out: &mut [u8], channels: usize) {
+    for (channel, samples) in components.into_iter().take(channels).enumerate() {
+        for (pixel, sample) in out.chunks_exact_mut(channels).zip(samples) {
+            pixel[channel] = *sample;
+        }
     }
 }
 

@@ -7,10 +7,12 @@ use simd::Isa;
 
 use crate::bands::Bands;
 use crate::color::Colors;
-use crate::frame::{Frame, Scan};
-use crate::markers::{Event, Parser};
+use crate::frame::{Frame, Process, Scan};
+use crate::lossless::Lossless;
+use crate::markers::Parser;
 use crate::rows::Rows;
 use crate::script::Order;
+use crate::tables::Tables;
 use crate::{Error, ErrorKind, Result, memory};
 
 /// At which fraction of its size a picture is decoded; sizes are rounded up.
@@ -64,26 +66,63 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// `Broken`, `CutShort`; `Unsupported` for what is not read, `TooLarge` over libjpeg's 65500 pixels a side.
     pub fn new(bytes: &'a [u8]) -> Result<Self> {
-        let mut parser = Parser::new(bytes)?;
-        let Event::Scan(first) = parser.next()? else {
-            return Err(Error::broken("it has no scan"));
-        };
+        let decoder = Self::begin(bytes, Tables::default(), false)?;
+        if decoder.colors == Colors::Stored {
+            return Err(Error::unsupported(format!("{} components; read are 1, 3 and 4", decoder.components())));
+        }
+        if decoder.frame.process == Process::Lossless && matches!(decoder.colors, Colors::YCbCr | Colors::Ycck) {
+            return Err(Error::unsupported("it is lossless, but its colors would have to be converted"));
+        }
+        Ok(decoder)
+    }
+
+    /// Reads the headers of a picture in "abbreviated format" (T.81, B.4): the tables that it lacks are taken from
+    /// `tables`. It is the format of strips and tiles in TIFF, so what libtiff forgives is forgiven: where the bytes
+    /// end, the picture ends, and what is missing is gray. A picture may have two components, too.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn abbreviated(bytes: &'a [u8], tables: &Tables) -> Result<Self> {
+        Self::begin(bytes, tables.clone(), true)
+    }
+
+    fn begin(bytes: &'a [u8], tables: Tables, lenient: bool) -> Result<Self> {
+        let mut parser = Parser::new(bytes, tables, lenient)?;
+        let first = parser.first()?;
         let frame = parser.frame.clone().ok_or_else(|| Error::broken("it has no frame header"))?;
         let colors = parser.colors(&frame)?;
-        if !frame.progressive {
-            parser.default_tables();
-        }
         let order = Order::of(&parser, &frame, &first);
         Ok(Self { parser, frame, colors, first, order, isa: Isa::best() })
     }
 
-    /// The same picture, whose components mean `colors`, whatever its headers say; if they are as many.
-    pub fn with_colors(self, colors: Colors) -> Self {
-        let three = |colors| matches!(colors, Colors::Rgb | Colors::YCbCr);
-        if three(colors) && three(self.colors) { Self { colors, ..self } } else { self }
+    /// All tables that are known at the first scan: in TIFF the next tile may go without them, too.
+    pub fn tables(&self) -> &Tables {
+        &self.parser.tables
     }
 
-    /// Width and height of what [`decode`](Self::decode) gives, in pixels.
+    /// The same picture, whose components mean `colors`, whatever its headers say; if they are as many.
+    pub fn with_colors(self, colors: Colors) -> Self {
+        let fits = match colors {
+            Colors::Gray => self.components() == 1,
+            Colors::YCbCr | Colors::Rgb => self.components() == 3,
+            Colors::Cmyk | Colors::Ycck => self.components() == 4,
+            Colors::Stored | Colors::Repeated => true,
+        };
+        if fits { Self { colors, ..self } } else { self }
+    }
+
+    /// How many components the picture is stored in.
+    pub fn components(&self) -> usize {
+        self.frame.components.len()
+    }
+
+    /// Each component's sampling factors, horizontal and vertical: where all are equal, none is subsampled.
+    pub fn sampling(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.frame.components.iter().map(|component| (component.horizontal, component.vertical))
+    }
+
+    /// Width and height of what [`decode`](Self::decode) gives, in pixels. A lossless picture has one size, whatever the
+    /// scale.
     pub fn size(&self, scale: Scale) -> (usize, usize) {
         self.frame.size(scale)
     }
@@ -99,6 +138,9 @@ impl<'a> Decoder<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn scale_for(&self, width: usize, height: usize) -> Scale {
+        if self.frame.process == Process::Lossless {
+            return Scale::Full;
+        }
         let times = (self.frame.width / width.max(1)).min(self.frame.height / height.max(1));
         match times {
             8.. => Scale::Eighth,
@@ -108,9 +150,9 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Bytes of a pixel: 1 for gray, 3 for RGB.
+    /// Bytes of a pixel: 1 for gray, 3 for RGB, as many as there are components for [`Colors::Stored`].
     pub fn channels(&self) -> usize {
-        self.colors.channels()
+        self.colors.channels(&self.frame)
     }
 
     /// The EXIF data, with `Exif\0\0` before it. It is moved out.
@@ -123,14 +165,25 @@ impl<'a> Decoder<'a> {
         self.parser.xmp.take()
     }
 
+    /// How many bytes the picture's data have at the least, if none are missing: Huffman codes take a bit for each block or
+    /// lossless sample. Arithmetic coding may do with none.
+    pub fn least_bytes(&self) -> u64 {
+        let Frame { width, height, unit, .. } = *self.frame;
+        let units = width.div_ceil(unit) as u64 * height.div_ceil(unit) as u64;
+        if self.frame.is_arithmetic() { 0 } else { units / 8 }
+    }
+
     /// How many bytes of memory decoding takes, besides the rows that are handed on.
     pub fn memory(&self, scale: Scale) -> u64 {
         let bands = match &self.order {
             Order::OneScan => 0,
             Order::SideBySide(_) => 1,
             Order::OneByOne => self.frame.bands,
+            Order::Lossless => {
+                return Rows::size(&self.frame, scale) + Lossless::memory(&self.frame, &self.first);
+            }
         };
-        Rows::size(&self.frame, scale) + (self.frame.blocks_in_band() * bands) as u64 * 128
+        Rows::size(&self.frame, scale) + self.frame.blocks_in_band() as u64 * bands as u64 * 128
     }
 
     /// Decodes `area`, whose pixels are those at `scale`, and hands its rows to `sink` from the top, a few at a time: each
@@ -172,7 +225,8 @@ impl<'a> Decoder<'a> {
     /// Those of [`decode`](Self::decode).
     pub fn decode_whole(self, scale: Scale) -> Result<Vec<u8>> {
         let (width, height) = self.size(scale);
-        let mut pixels = memory::filled(width * height * self.channels(), 0)?;
+        let length = width.saturating_mul(height).saturating_mul(self.channels());
+        let mut pixels = memory::filled(length, 0)?;
         let mut rest = pixels.as_mut_slice();
         self.decode(scale, Area { columns: 0..width, rows: 0..height }, |rows| {
             let (now, later) = std::mem::take(&mut rest).split_at_mut(rows.len());

@@ -37,9 +37,22 @@ impl Component {
     }
 }
 
+/// How a picture is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Process {
+    /// Baseline and extended sequential.
+    Sequential,
+    Progressive,
+    ArithmeticSequential,
+    ArithmeticProgressive,
+    Lossless,
+}
+
 /// A frame header, with what follows from it.
 pub(crate) struct Frame {
-    pub(crate) progressive: bool,
+    pub(crate) process: Process,
+    /// The width and height of a data unit in samples: 8 of a block; of a lossless picture, where it is a sample, 1.
+    pub(crate) unit: usize,
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) components: Vec<Component>,
@@ -68,19 +81,34 @@ pub(crate) struct Scan {
 const MAX_BLOCKS_IN_MCU: usize = 10;
 
 impl Frame {
-    pub(crate) fn new(progressive: bool, width: usize, height: usize, mut components: Vec<Component>) -> Result<Self> {
+    pub(crate) fn new(process: Process, width: usize, height: usize, mut components: Vec<Component>) -> Result<Self> {
         let valid = |factor: usize| (1..=4).contains(&factor);
         if !components.iter().all(|component| valid(component.horizontal) && valid(component.vertical)) {
             return Err(Error::broken("sampling factors that are not 1 to 4"));
         }
         let horizontal = components.iter().map(|component| component.horizontal).max().unwrap_or(1);
         let vertical = components.iter().map(|component| component.vertical).max().unwrap_or(1);
+        let unit = if process == Process::Lossless { 1 } else { 8 };
         for component in &mut components {
-            component.blocks_wide = (width * component.horizontal).div_ceil(horizontal * 8);
-            component.blocks_high = (height * component.vertical).div_ceil(vertical * 8);
+            component.blocks_wide = (width * component.horizontal).div_ceil(horizontal * unit);
+            component.blocks_high = (height * component.vertical).div_ceil(vertical * unit);
         }
-        let (mcus_wide, bands) = (width.div_ceil(horizontal * 8), height.div_ceil(vertical * 8));
-        Ok(Self { progressive, width, height, components, horizontal, vertical, mcus_wide, bands })
+        let (mcus_wide, bands) = (width.div_ceil(horizontal * unit), height.div_ceil(vertical * unit));
+        Ok(Self { process, unit, width, height, components, horizontal, vertical, mcus_wide, bands })
+    }
+
+    /// Does each scan bring a part of the coefficients?
+    pub(crate) fn is_progressive(&self) -> bool {
+        matches!(self.process, Process::Progressive | Process::ArithmeticProgressive)
+    }
+
+    pub(crate) fn is_arithmetic(&self) -> bool {
+        matches!(self.process, Process::ArithmeticSequential | Process::ArithmeticProgressive)
+    }
+
+    /// The width and height of a data unit at `scale`. A lossless picture knows one scale only.
+    pub(crate) fn scaled_unit(&self, scale: Scale) -> usize {
+        scale.block().min(self.unit)
     }
 
     /// How many blocks a band has, padded to whole MCUs.
@@ -91,16 +119,16 @@ impl Frame {
 
     /// The picture's width and height at `scale`.
     pub(crate) fn size(&self, scale: Scale) -> (usize, usize) {
-        let scaled = |length: usize| (length * scale.block()).div_ceil(8);
+        let scaled = |length: usize| (length * self.scaled_unit(scale)).div_ceil(self.unit);
         (scaled(self.width), scaled(self.height))
     }
 
     /// The width and height of the block that `component`'s inverse DCT gives at `scale`: subsampled components are
     /// reduced less, so that they need less upsampling, or none.
     pub(crate) fn block_size(&self, component: &Component, scale: Scale) -> usize {
-        let smallest = scale.block();
+        let smallest = self.scaled_unit(scale);
         let mut size = smallest;
-        while size < 8
+        while size < self.unit
             && (self.horizontal * smallest).is_multiple_of(component.horizontal * size * 2)
             && (self.vertical * smallest).is_multiple_of(component.vertical * size * 2)
         {
@@ -180,6 +208,6 @@ impl McuLayout {
     /// How many blocks the scan visits in all.
     pub(crate) fn visits(&self, frame: &Frame) -> u64 {
         let rows = self.rows.0 * (frame.bands - 1) + self.rows.1;
-        (rows * self.wide * self.blocks.len()) as u64
+        rows as u64 * self.wide as u64 * self.blocks.len() as u64
     }
 }

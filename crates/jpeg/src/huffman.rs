@@ -4,6 +4,9 @@
 //! that follow it fit into them, the entry holds the finished value; else the symbol; else, for the rare long code,
 //! nothing, and the code is found by its length (ITU-T T.81, F.2.2.3; libjpeg-turbo's `jdhuff.c`).
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use crate::bits::{Bits, Window};
 use crate::{Error, Result};
 
@@ -11,24 +14,37 @@ use crate::{Error, Result};
 const LOOKAHEAD: u32 = 10;
 
 /// A Huffman code as a file defines it.
-#[derive(Clone)]
 pub(crate) struct Code {
     /// How many codes there are of each length, from 1 bit.
     counts: [u8; 16],
     symbols: [u8; 256],
     total: usize,
+    /// Its tables, one a [`Kind`]: made once, for whatever number of scans and pictures it serves.
+    tables: [OnceCell<Rc<Table>>; 4],
 }
 
 impl Code {
     /// `counts` of 16 lengths; None for more than 256 symbols.
     pub(crate) fn new(counts: &[u8], symbols: &[u8]) -> Option<Self> {
-        let mut code = Self { counts: *counts.first_chunk()?, symbols: [0; 256], total: symbols.len() };
+        let (counts, tables) = (*counts.first_chunk()?, Default::default());
+        let mut code = Self { counts, symbols: [0; 256], total: symbols.len(), tables };
         code.symbols.get_mut(..symbols.len())?.copy_from_slice(symbols);
         Some(code)
     }
 
-    /// The codes of ITU-T T.81, K.3, which Motion JPEG leaves out: (DC, AC) for luminance (0) or chrominance (1).
-    pub(crate) fn standard(chrominance: bool) -> (Option<Self>, Option<Self>) {
+    /// Its table for what is coded with it.
+    pub(crate) fn table(&self, kind: Kind) -> Result<Rc<Table>> {
+        let known = &self.tables[kind as usize];
+        if let Some(table) = known.get() {
+            return Ok(table.clone());
+        }
+        let table = Rc::new(Table::new(self, kind)?);
+        Ok(known.get_or_init(|| table).clone())
+    }
+
+    /// The codes of ITU-T T.81, K.3, which Motion JPEG leaves out: those of DC or AC coefficients, for luminance or
+    /// chrominance.
+    pub(crate) fn standard(kind: Kind, chrominance: bool) -> Option<Self> {
         const DC: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
         // The symbols with short codes; all others follow in numerical order.
         const LUMINANCE: &[u8] = b"\x01\x02\x03\x00\x04\x11\x05\x12\x21\x31\x41\x06\x13\x51\x61\x07\x22\x71\x14\x32\
@@ -51,7 +67,7 @@ impl Code {
         let all = (0..16u8).flat_map(|run| (1..=10).map(move |size| run << 4 | size));
         let mut ac = short.to_vec();
         ac.extend(all.filter(|symbol| !short.contains(symbol)));
-        (Self::new(&dc_counts, &DC), Self::new(&ac_counts, &ac))
+        if kind.is_dc() { Self::new(&dc_counts, &DC) } else { Self::new(&ac_counts, &ac) }
     }
 }
 
@@ -110,6 +126,15 @@ pub(crate) enum Kind {
     Ac,
     /// Those of progressive scans, where symbols mean more than a run and a size: entries hold no values.
     AcBand,
+    /// Differences of samples, modulo 2^16.
+    Lossless,
+}
+
+impl Kind {
+    /// Is it coded with the tables of DC coefficients?
+    pub(crate) fn is_dc(self) -> bool {
+        matches!(self, Self::Dc | Self::Lossless)
+    }
 }
 
 /// What a code of a baseline scan's AC coefficients says.
@@ -142,8 +167,9 @@ impl Table {
             symbols: code.symbols,
         };
         table.greatest[17] = i32::MAX;
-        if kind == Kind::Dc && code.symbols[..code.total].iter().any(|&symbol| symbol > 15) {
-            return Err(Error::broken("a Huffman table of DC differences over 15 bits"));
+        let most = if kind == Kind::Lossless { 16 } else { 15 };
+        if kind.is_dc() && code.symbols[..code.total].iter().any(|&symbol| symbol > most) {
+            return Err(Error::broken(format!("a Huffman table of differences over {most} bits")));
         }
         let (mut next, mut place) = (0i32, 0usize);
         for length in 1..=16u32 {
@@ -178,6 +204,8 @@ impl Table {
         let (run, size) = (symbol >> 4, u32::from(symbol & 15));
         let has_value = match kind {
             Kind::Dc => true,
+            // 2^15 alone has 16 bits, and none of them is written.
+            Kind::Lossless => symbol != 16,
             Kind::Ac => size > 0,
             Kind::AcBand => false,
         };
@@ -225,6 +253,21 @@ impl Table {
         }
         let size = u32::from(self.symbol_of(entry, &mut bits.window) & 15);
         extend(bits.take(size), size)
+    }
+
+    /// Decodes the next difference of samples (T.81, H.1.2.2).
+    #[inline(always)]
+    pub(crate) fn wrapping_difference(&self, bits: &mut Bits<'_, '_>) -> u16 {
+        bits.refill();
+        let entry = self.entry(bits.window);
+        if entry.has_value() {
+            bits.window.skip(entry.bits());
+            return entry.get() as u16;
+        }
+        match u32::from(self.symbol_of(entry, &mut bits.window)) {
+            16 => 1 << 15,
+            size => extend(bits.take(size), size) as u16,
+        }
     }
 
     /// Decodes the next AC coefficient of a baseline scan: how many zeros stand before it, and its value. What is none is

@@ -43,7 +43,8 @@
 //! markers.rs     headers and tables         frame.rs           sizes, blocks, MCUs
 //! script.rs      the order of scans         bands.rs           bands of blocks, in any order of scans
 //! scan.rs        a scan, MCU by MCU         bits.rs            bits, restart markers
-//! huffman.rs     codes                      block.rs           a block of coefficients
+//! huffman.rs     codes                      tables.rs          tables that pictures share
+//! block.rs       a block of coefficients
 //! sequential.rs  baseline coefficients      progressive.rs     progressive coefficients, coefficients.rs their home
 //! smooth.rs      blocks whose coefficients never came
 //! rows.rs        blocks to rows             strip.rs           a component's samples
@@ -54,6 +55,7 @@
 //! All formulas are from the standard (ITU-T T.81) and from <https://github.com/libjpeg-turbo/libjpeg-turbo>; each
 //! module names the file.
 
+mod arithmetic;
 mod bands;
 mod bits;
 mod block;
@@ -64,6 +66,7 @@ mod error;
 mod frame;
 mod huffman;
 mod idct;
+mod lossless;
 mod markers;
 mod memory;
 mod progressive;
@@ -73,6 +76,7 @@ mod script;
 mod sequential;
 mod smooth;
 mod strip;
+mod tables;
 mod upsample;
 mod vector;
 
@@ -82,3 +86,4 @@ mod tests;
 pub use color::Colors;
 pub use decoder::{Area, Decoder, Scale};
 pub use error::{Error, ErrorKind, Result};
+pub use tables::Tables;

@@ -6,10 +6,12 @@
 
 use std::rc::Rc;
 
+use crate::arithmetic::Conditioning;
 use crate::block::ZIGZAG;
 use crate::color::Colors;
-use crate::frame::{Component, Frame, Scan};
-use crate::huffman::{Code, Kind, Table};
+use crate::frame::{Component, Frame, Process, Scan};
+use crate::huffman::{Code, Kind};
+use crate::tables::Tables;
 use crate::{Error, ErrorKind, Result};
 
 /// The greatest width or height that libjpeg reads.
@@ -18,6 +20,7 @@ const MAX_DIMENSION: usize = 65_500;
 pub(crate) mod code {
     pub(crate) const SOF0: u8 = 0xc0;
     pub(crate) const DHT: u8 = 0xc4;
+    pub(crate) const DAC: u8 = 0xcc;
     pub(crate) const RST0: u8 = 0xd0;
     pub(crate) const RST7: u8 = 0xd7;
     pub(crate) const SOI: u8 = 0xd8;
@@ -38,8 +41,10 @@ pub(crate) mod code {
 pub(crate) enum Event {
     /// A scan, whose entropy-coded data begin at [`Parser::at`].
     Scan(Scan),
-    /// The end-of-image marker.
+    /// The end-of-image marker, after a picture.
     End,
+    /// The same after tables only, to which a picture may follow.
+    Tables,
 }
 
 /// A walk through a file's markers.
@@ -50,10 +55,10 @@ pub(crate) struct Parser<'a> {
     pub(crate) at: usize,
     /// A marker that the reader of entropy-coded data has met and taken; 0 is none.
     pub(crate) pending: u8,
-    /// Quantization tables, in natural (row by row) order.
-    pub(crate) quantization: [Option<[u16; 64]>; 4],
-    dc_codes: [Option<Code>; 4],
-    ac_codes: [Option<Code>; 4],
+    pub(crate) tables: Tables,
+    /// Whether the bytes' end stands for an end-of-image marker, as in TIFF.
+    pub(crate) lenient: bool,
+    pub(crate) conditioning: Conditioning,
     /// MCUs between restart markers; 0 is none.
     pub(crate) restart_interval: u32,
     pub(crate) frame: Option<Rc<Frame>>,
@@ -68,7 +73,7 @@ pub(crate) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self> {
+    pub(crate) fn new(bytes: &'a [u8], tables: Tables, lenient: bool) -> Result<Self> {
         if !bytes.starts_with(&[0xff, code::SOI]) {
             return Err(Error::broken("it does not begin with a start-of-image marker").at(0));
         }
@@ -76,9 +81,9 @@ impl<'a> Parser<'a> {
             bytes,
             at: 2,
             pending: 0,
-            quantization: [None; 4],
-            dc_codes: [const { None }; 4],
-            ac_codes: [const { None }; 4],
+            conditioning: Conditioning::default(),
+            tables,
+            lenient,
             restart_interval: 0,
             frame: None,
             exif: None,
@@ -96,6 +101,7 @@ impl<'a> Parser<'a> {
             let marker = match std::mem::take(&mut self.pending) {
                 0 => match next_marker(self.bytes, &mut self.at) {
                     Some(marker) => marker,
+                    None if self.lenient => code::EOI,
                     None => {
                         self.ended = true;
                         return Err(Error::cut_short("the file ends between its segments").at(self.bytes.len()));
@@ -110,10 +116,32 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Reads on to the first scan, past streams of nothing but tables: libjpeg keeps the tables.
+    ///
+    /// # Errors
+    /// `Broken` where there is no picture.
+    pub(crate) fn first(&mut self) -> Result<Scan> {
+        loop {
+            match self.next()? {
+                Event::Scan(scan) => return Ok(scan),
+                Event::End => return Err(Error::broken("it has no scan")),
+                Event::Tables => {}
+            }
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            if !rest.starts_with(&[0xff, code::SOI]) {
+                return Err(Error::broken("it ends before its first scan").at(self.at.saturating_sub(2)));
+            }
+            self.at += 2;
+            self.conditioning = Conditioning::default();
+            (self.restart_interval, self.jfif, self.adobe_transform) = (0, false, None);
+        }
+    }
+
     /// Reads the segment of `marker`, which lies just before.
     fn marker(&mut self, marker: u8) -> Result<Option<Event>> {
         match marker {
             code::SOS => return self.scan().map(|scan| Some(Event::Scan(scan))),
+            code::EOI if self.frame.is_none() => return Ok(Some(Event::Tables)),
             code::EOI if self.scans == 0 => return Err(Error::broken("it ends before its first scan")),
             code::EOI => return Ok(Some(Event::End)),
             code::SOI => return Err(Error::broken("a second start-of-image marker")),
@@ -121,29 +149,14 @@ impl<'a> Parser<'a> {
             code::DQT => self.quantization_tables()?,
             code::DRI => self.restart_interval()?,
             code::RST0..=code::RST7 | code::TEM => {}
-            // 0xc8 (JPG) and 0xcc (DAC) are no frames, but lead to no picture that is read here either.
+            code::DAC => self.conditioning()?,
+            // 0xc8 (JPG) is no frame, but leads to no picture that is read here either.
             code::SOF0..=0xcf => self.frame_header(marker)?,
             code::APP0..=code::APP15 => self.application_data(marker)?,
             code::DNL | code::COM => drop(self.skippable()?),
             other => return Err(Error::broken(format!("an unknown marker, ff {other:02x}"))),
         }
         Ok(None)
-    }
-
-    /// The Huffman table `index` of a scan, for what is coded with it.
-    pub(crate) fn table(&self, kind: Kind, index: u8) -> Result<Table> {
-        let codes = if kind == Kind::Dc { &self.dc_codes } else { &self.ac_codes };
-        let code = codes.get(usize::from(index)).and_then(Option::as_ref);
-        Table::new(code.ok_or_else(|| Error::broken(format!("Huffman table {index} is missing")))?, kind)
-    }
-
-    /// Sets the usual tables where there are none: Motion JPEG leaves them out.
-    pub(crate) fn default_tables(&mut self) {
-        for (index, chrominance) in [false, true].into_iter().enumerate() {
-            let (dc, ac) = Code::standard(chrominance);
-            self.dc_codes[index] = self.dc_codes[index].take().or(dc);
-            self.ac_codes[index] = self.ac_codes[index].take().or(ac);
-        }
     }
 
     /// What the components mean, by libjpeg's rules (`jdapimin.c`, `default_decompress_parms`).
@@ -153,9 +166,11 @@ impl<'a> Parser<'a> {
             ([_], _) => Ok(Colors::Gray),
             ([_, _, _], _) if self.jfif => Ok(Colors::YCbCr),
             ([_, _, _], Some(0)) | ([b'R', b'G', b'B'], None) => Ok(Colors::Rgb),
+            ([_, _, _], None) if frame.process == Process::Lossless => Ok(Colors::Rgb),
             ([_, _, _], _) => Ok(Colors::YCbCr),
             ([_, _, _, _], None | Some(0)) => Ok(Colors::Cmyk),
             ([_, _, _, _], Some(_)) => Ok(Colors::Ycck),
+            ([_, _], _) => Ok(Colors::Stored),
             (other, _) => Err(Error::unsupported(format!("{} components; read are 1, 3 and 4", other.len()))),
         }
     }
@@ -167,9 +182,9 @@ impl<'a> Parser<'a> {
         let known = self.at.next_multiple_of(1 << 16).min(self.bytes.len());
         self.bytes = &self.bytes[..known];
         match self.next() {
-            Ok(Event::End) => Ok(()),
+            Ok(Event::End | Event::Tables) => Ok(()),
             Ok(Event::Scan(_)) => Err(Error::broken("a further scan after a whole picture")),
-            Err(_) if self.ended => Ok(()),
+            Err(error) if self.ended || error.kind() == ErrorKind::CutShort => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -220,7 +235,7 @@ impl<'a> Parser<'a> {
         while let Some((&head, rest)) = content.split_first() {
             let (wide, index) = (head >> 4 != 0, usize::from(head & 15));
             let length = if wide { 128 } else { 64 };
-            let (Some(values), Some(table)) = (rest.get(..length), self.quantization.get_mut(index)) else {
+            let (Some(values), Some(table)) = (rest.get(..length), self.tables.quantization.get_mut(index)) else {
                 return Err(Error::broken("a bad quantization table"));
             };
             let mut natural = [0; 64];
@@ -228,7 +243,7 @@ impl<'a> Parser<'a> {
                 natural[usize::from(position)] =
                     if wide { u16::from_be_bytes([values[2 * i], values[2 * i + 1]]) } else { u16::from(values[i]) };
             }
-            *table = Some(natural);
+            *table = Some(Rc::new(natural));
             content = &rest[length..];
         }
         Ok(())
@@ -241,13 +256,14 @@ impl<'a> Parser<'a> {
             let (head, rest) = (content[0], &content[1..]);
             let (counts, rest) = rest.split_at(16);
             let total: usize = counts.iter().map(|&count| usize::from(count)).sum();
-            let codes = if head & 0x10 == 0 { &mut self.dc_codes } else { &mut self.ac_codes };
-            let code = codes.get_mut(usize::from(head & !0x10));
-            let (Some(symbols), Some(code)) = (rest.get(..total), code) else {
+            let kind = if head & 0x10 == 0 { Kind::Dc } else { Kind::Ac };
+            let place = self.tables.code_mut(kind, usize::from(head & !0x10));
+            let (Some(symbols), Some(place)) = (rest.get(..total), place) else {
                 return Err(Error::broken("a bad Huffman table"));
             };
-            *code =
-                Some(Code::new(counts, symbols).ok_or_else(|| Error::broken("a Huffman table of over 256 symbols"))?);
+            let code =
+                Code::new(counts, symbols).ok_or_else(|| Error::broken("a Huffman table of over 256 symbols"))?;
+            *place = Some(Rc::new(code));
             content = &rest[total..];
         }
         if content.is_empty() { Ok(()) } else { Err(Error::broken("a Huffman table of a wrong length")) }
@@ -261,20 +277,31 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn frame_header(&mut self, marker: u8) -> Result<()> {
-        let kind = match marker {
-            0xc0..=0xc2 => None,
-            0xc3 => Some("lossless"),
-            0xc5..=0xc7 => Some("hierarchical"),
-            0xc9 | 0xca | 0xcc => Some("arithmetically coded"),
-            0xcb => Some("arithmetically coded and lossless"),
-            _ => Some("of a reserved kind"),
-        };
-        if let Some(kind) = kind {
-            return Err(Error::unsupported(format!(
-                "it is {kind} (marker ff {marker:02x}); read are baseline and progressive"
-            )));
+    fn conditioning(&mut self) -> Result<()> {
+        let (entries, rest) = self.segment()?.as_chunks::<2>();
+        for &[index, value] in entries {
+            let (small, large) = (value & 15, value >> 4);
+            match (usize::from(index), small <= large) {
+                (table @ 0..16, true) => self.conditioning.dc[table] = (small, large),
+                (table @ 16..32, _) => self.conditioning.ac[table - 16] = value,
+                _ => return Err(Error::broken("a bad conditioning of arithmetic coding")),
+            }
         }
+        if rest.is_empty() { Ok(()) } else { Err(Error::broken("a conditioning of a wrong length")) }
+    }
+
+    fn frame_header(&mut self, marker: u8) -> Result<()> {
+        let coding = match marker {
+            0xc0 | 0xc1 => Ok(Process::Sequential),
+            0xc2 => Ok(Process::Progressive),
+            0xc3 => Ok(Process::Lossless),
+            0xc9 => Ok(Process::ArithmeticSequential),
+            0xca => Ok(Process::ArithmeticProgressive),
+            0xc5..=0xc7 | 0xcd..=0xcf => Err("hierarchical"),
+            0xcb => Err("lossless and arithmetically coded"),
+            _ => Err("of a reserved kind"),
+        };
+        let process = coding.map_err(|kind| Error::unsupported(format!("it is {kind} (marker ff {marker:02x})")))?;
         if self.frame.is_some() {
             return Err(Error::broken("a second frame header"));
         }
@@ -292,7 +319,7 @@ impl<'a> Parser<'a> {
             return Err(Error::broken("a frame header of a wrong length"));
         }
         if precision != 8 {
-            return Err(Error::unsupported(format!("samples of {precision} bits; read are 8")));
+            return Err(Error::unsupported(format!("samples of {precision} bits; read are those of 8, as in Pillow")));
         }
         if width > MAX_DIMENSION || height > MAX_DIMENSION {
             let what = format!("{width}x{height} pixels; libjpeg's limit is {MAX_DIMENSION} a side");
@@ -303,7 +330,7 @@ impl<'a> Parser<'a> {
             .0
             .iter()
             .map(|&[id, sampling, quantization]| Component::new(id, sampling >> 4, sampling & 15, quantization));
-        self.frame = Some(Rc::new(Frame::new(marker == 0xc2, width, height, components.collect())?));
+        self.frame = Some(Rc::new(Frame::new(process, width, height, components.collect())?));
         Ok(())
     }
 

@@ -3,8 +3,10 @@
 //! In and out: the coefficients of the whole picture, in natural order, which each scan makes more precise. The four
 //! procedures are those of T.81, G.1.2; what follows from damaged data is libjpeg-turbo's (`jdphuff.c`).
 
+use std::rc::Rc;
+
 use crate::bits::Bits;
-use crate::block::coefficient;
+use crate::block::{Extent, coefficient};
 use crate::coefficients::Coefficients;
 use crate::frame::{Place, Scan};
 use crate::huffman::{Kind, Table, extend};
@@ -15,7 +17,7 @@ use crate::{Error, Result};
 /// The first scan of DC coefficients.
 pub(crate) struct DcFirst {
     /// The tables of the scan's members.
-    tables: Vec<Table>,
+    tables: Vec<Rc<Table>>,
     /// The last DC coefficient of each member.
     dc: [i32; 4],
     low: u32,
@@ -23,7 +25,7 @@ pub(crate) struct DcFirst {
 
 impl DcFirst {
     pub(crate) fn new(parser: &Parser<'_>, scan: &Scan) -> Result<Self> {
-        let tables = scan.members.iter().map(|&(_, dc, _)| parser.table(Kind::Dc, dc));
+        let tables = scan.members.iter().map(|&(_, dc, _)| parser.tables.huffman(Kind::Dc, dc, false));
         Ok(Self { tables: tables.collect::<Result<_>>()?, dc: [0; 4], low: scan.low.into() })
     }
 }
@@ -70,7 +72,7 @@ impl Coding<Coefficients> for DcRefine {
 
 /// A band of AC coefficients: what both of their procedures know.
 struct AcBand {
-    table: Box<Table>,
+    table: Rc<Table>,
     start: usize,
     end: usize,
     low: u32,
@@ -82,7 +84,7 @@ impl AcBand {
     fn new(parser: &Parser<'_>, scan: &Scan) -> Result<Self> {
         let &(_, _, ac) = scan.members.first().ok_or_else(|| Error::broken("a scan of no component"))?;
         Ok(Self {
-            table: Box::new(parser.table(Kind::AcBand, ac)?),
+            table: parser.tables.huffman(Kind::AcBand, ac, false)?,
             start: scan.start.into(),
             end: scan.end.into(),
             low: scan.low.into(),
@@ -183,6 +185,11 @@ impl Coding<Coefficients> for AcRefine {
             }
         }
         if band.end_of_band_run > 0 {
+            band.end_of_band_run -= 1;
+            // Most such blocks have nothing to refine, and there may be very many.
+            if k == band.start && Extent::of(block).is_dc() {
+                return Ok(());
+            }
             while k <= band.end {
                 let known = coefficient(block, k);
                 if *known != 0 {
@@ -190,7 +197,6 @@ impl Coding<Coefficients> for AcRefine {
                 }
                 k += 1;
             }
-            band.end_of_band_run -= 1;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! From blocks to rows of pixels, band by band.
 //!
-//! [`Rows`] has a [`Strip`] of samples for each component, turns what is complete into pixel rows (gray or RGB) and hands
+//! [`Rows`] has a [`Strip`] of samples for each component, turns what is complete into pixel rows and hands
 //! them on. So a picture of any height takes a few hundred kilobytes here.
 
 use simd::Isa;
@@ -45,18 +45,19 @@ pub(crate) struct Rows {
 impl Rows {
     /// For the pixels of `area`, which must lie in the picture.
     pub(crate) fn new(frame: &Frame, colors: Colors, scale: Scale, area: Area, isa: Isa) -> Result<Self> {
-        let strip = |component: &Component| Strip::new(frame, component, scale, &area.columns, isa);
+        let smooth = colors != Colors::Repeated;
+        let strip = |component: &Component| Strip::new(frame, component, scale, &area.columns, smooth, isa);
         let strips = frame.components.iter().map(strip).collect::<Result<Vec<_>>>()?;
-        let padded = frame.mcus_wide * frame.horizontal * 8;
+        let padded = frame.mcus_wide * frame.horizontal * frame.unit;
         let upsampled = strips.iter().map(|_| memory::filled(padded, 0)).collect::<Result<Vec<_>>>()?;
-        let row_length = area.columns.len() * colors.channels();
+        let row_length = area.columns.len() * colors.channels(frame);
         Ok(Self {
             waits: strips.iter().any(Strip::needs_neighbors),
             strips,
             colors,
             isa,
             group_rows: frame.vertical,
-            band_groups: scale.block(),
+            band_groups: frame.scaled_unit(scale),
             bands: frame.bands,
             needs_band: false,
             group: area.rows.start / frame.vertical,
@@ -71,13 +72,13 @@ impl Rows {
     /// How many bytes all of it takes.
     pub(crate) fn size(frame: &Frame, scale: Scale) -> u64 {
         let strips: u64 = frame.components.iter().map(|component| Strip::size(frame, component, scale)).sum();
-        strips + ((frame.components.len() + 3 * BATCH) * frame.mcus_wide * frame.horizontal * 8) as u64
+        strips + ((frame.components.len() + 4 * BATCH) * frame.mcus_wide * frame.horizontal * frame.unit) as u64
     }
 
     /// Sets each component's quantizers. One without any scan has none, and no coefficients either.
     pub(crate) fn set_quantizers(&mut self, quantizers: &Quantizers) {
         for (strip, quantizers) in self.strips.iter_mut().zip(quantizers) {
-            strip.set_quantizers(quantizers.as_ref().unwrap_or(&[0; 64]));
+            strip.set_quantizers(quantizers.as_deref().unwrap_or(&[0; 64]));
         }
     }
 
@@ -93,6 +94,13 @@ impl Rows {
     /// Are the present band's blocks needed? If not, [`put`](BlockSink::put) forgets them.
     pub(crate) fn needs_band(&self) -> bool {
         self.needs_band
+    }
+
+    /// Takes row `y` of the present band of a component, if it is needed.
+    pub(crate) fn put_row(&mut self, component: usize, y: usize, samples: &[u8]) {
+        if self.needs_band {
+            self.strips[component].row_mut(y)[..samples.len()].copy_from_slice(samples);
+        }
     }
 
     /// Hands on the rows that are complete, now that band `band` is, but for less than a batch.
@@ -137,6 +145,9 @@ impl Rows {
             Colors::Gray => out.copy_from_slice(first),
             Colors::YCbCr | Colors::Ycck => self.isa.run_bytes(YccToRgb { y: first, cb: second, cr: third, out }),
             Colors::Rgb | Colors::Cmyk => color::interleave(first, second, third, out),
+            Colors::Stored | Colors::Repeated => {
+                color::interleave_any([first, second, third, fourth], out, self.strips.len())
+            }
         }
         if self.colors == Colors::Ycck {
             color::invert(out);

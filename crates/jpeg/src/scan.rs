@@ -1,9 +1,10 @@
 //! One scan, read band by band.
 //!
 //! [`Mcus`] walks through a scan's MCUs: it knows where each block lies, when a restart marker is due and what happens
-//! where data are missing. What the bits of a block mean is a [`Coding`]'s business, of which there are five: baseline
-//! (`sequential.rs`) and the four procedures of progressive scans (`progressive.rs`).
+//! where data are missing. What the bits of a block mean is a [`Coding`]'s business, of which there are six: baseline
+//! (`sequential.rs`), the four procedures of progressive scans (`progressive.rs`), and arithmetic coding.
 
+use crate::arithmetic::ArithmeticScan;
 use crate::bits::{Bits, RestartCounter, Source, Window};
 use crate::block::Extent;
 use crate::coefficients::Coefficients;
@@ -48,7 +49,7 @@ impl<'a> Mcus<'a> {
     /// Those of `scan`, whose data are the parser's next bytes.
     pub(crate) fn new(parser: &Parser<'a>, frame: &Frame, scan: &Scan) -> Result<Self> {
         Ok(Self {
-            source: Source::new(parser.bytes),
+            source: Source::new(parser.bytes, parser.lenient),
             window: Window::new(parser.at),
             restarts: RestartCounter::new(parser.restart_interval),
             layout: McuLayout::new(frame, scan)?,
@@ -107,6 +108,7 @@ enum AnyCoding {
     DcRefine(DcRefine),
     AcFirst(AcFirst),
     AcRefine(AcRefine),
+    Arithmetic(Box<ArithmeticScan>),
 }
 
 impl<'a> ScanReader<'a> {
@@ -115,10 +117,14 @@ impl<'a> ScanReader<'a> {
     /// # Errors
     /// `Broken` for an impossible scan or one whose tables are missing.
     pub(crate) fn new(parser: &Parser<'a>, frame: &Frame, scan: &Scan) -> Result<Self> {
-        let coding = if !frame.progressive {
+        if frame.is_progressive() {
+            scan.check_progression()?;
+        }
+        let coding = if frame.is_arithmetic() {
+            AnyCoding::Arithmetic(Box::new(ArithmeticScan::new(parser, scan, frame.is_progressive())))
+        } else if !frame.is_progressive() {
             AnyCoding::Sequential(Sequential::new(parser, scan)?)
         } else {
-            scan.check_progression()?;
             match (scan.start == 0, scan.high != 0) {
                 (true, false) => AnyCoding::DcFirst(DcFirst::new(parser, scan)?),
                 (true, true) => AnyCoding::DcRefine(DcRefine::new(scan)),
@@ -138,6 +144,7 @@ impl<'a> ScanReader<'a> {
             AnyCoding::DcRefine(coding) => mcus.band(frame, band, coding, out),
             AnyCoding::AcFirst(coding) => mcus.band(frame, band, coding, out),
             AnyCoding::AcRefine(coding) => mcus.band(frame, band, coding, out),
+            AnyCoding::Arithmetic(coding) => mcus.band(frame, band, coding.as_mut(), out),
         }
     }
 

@@ -12,8 +12,9 @@
 
 use std::rc::Rc;
 
+use crate::arithmetic::{ArithmeticScan, WholeBlocks};
 use crate::coefficients::Coefficients;
-use crate::frame::{Frame, Scan};
+use crate::frame::{Frame, Process, Scan};
 use crate::markers::{Event, Parser, code, next_marker};
 use crate::scan::{Mcus, ScanReader};
 use crate::sequential::Sequential;
@@ -21,7 +22,7 @@ use crate::smooth::Progress;
 use crate::{Error, ErrorKind, Result};
 
 /// The quantizers of each component, in natural order, as they are at its first scan.
-pub(crate) type Quantizers = Vec<Option<[u16; 64]>>;
+pub(crate) type Quantizers = Vec<Option<Rc<[u16; 64]>>>;
 
 /// A walk through a picture's scans.
 pub(crate) struct Script<'a> {
@@ -37,8 +38,8 @@ impl<'a> Script<'a> {
     /// Begins before the first scan.
     pub(crate) fn new(parser: Parser<'a>, frame: Rc<Frame>) -> Self {
         let quantizers = vec![None; frame.components.len()];
-        let progress = frame.progressive.then(|| Progress::new(&frame));
-        let work = Work::new(&frame);
+        let progress = frame.is_progressive().then(|| Progress::new(&frame));
+        let work = Work::new(&frame, parser.bytes.len());
         Self { parser, frame, quantizers, progress, work }
     }
 
@@ -55,11 +56,19 @@ impl<'a> Script<'a> {
     }
 
     /// Begins the only scan of a picture.
-    pub(crate) fn only(&mut self, scan: &Scan) -> Result<(Mcus<'a>, Sequential)> {
+    pub(crate) fn only(&mut self, scan: &Scan) -> Result<(Mcus<'a>, OnlyCoding)> {
         let at = self.parser.at;
-        self.latch_quantizers(scan)
-            .and_then(|()| Ok((Mcus::new(&self.parser, &self.frame, scan)?, Sequential::new(&self.parser, scan)?)))
-            .map_err(|error| error.at(at))
+        let mut begin = || {
+            self.latch_quantizers(scan)?;
+            let coding = if self.frame.is_arithmetic() {
+                let coding = WholeBlocks(ArithmeticScan::new(&self.parser, scan, false));
+                OnlyCoding::Arithmetic(Box::new(coding))
+            } else {
+                OnlyCoding::Huffman(Sequential::new(&self.parser, scan)?)
+            };
+            Ok((Mcus::new(&self.parser, &self.frame, scan)?, coding))
+        };
+        begin().map_err(|error: Error| error.at(at))
     }
 
     /// Keeps the quantizers of those of the scan's components that had no scan before.
@@ -67,7 +76,7 @@ impl<'a> Script<'a> {
         for &(index, ..) in &scan.members {
             if self.quantizers[index].is_none() {
                 let table = self.frame.components[index].quantization;
-                let found = self.parser.quantization.get(table).copied().flatten();
+                let found = self.parser.tables.quantization.get(table).cloned().flatten();
                 let missing = || Error::broken(format!("quantization table {table} is missing"));
                 self.quantizers[index] = Some(found.ok_or_else(missing)?);
             }
@@ -80,7 +89,7 @@ impl<'a> Script<'a> {
         (self.parser.at, self.parser.pending) = end;
         Ok(match self.parser.next()? {
             Event::Scan(scan) => Some(scan),
-            Event::End => None,
+            Event::End | Event::Tables => None,
         })
     }
 
@@ -109,6 +118,12 @@ impl<'a> Script<'a> {
     }
 }
 
+/// How the only scan of a picture is coded.
+pub(crate) enum OnlyCoding {
+    Huffman(Sequential),
+    Arithmetic(Box<WholeBlocks>),
+}
+
 /// In which order a picture is decoded.
 pub(crate) enum Order<'a> {
     /// It has one scan, whose blocks become pixels at once.
@@ -117,6 +132,8 @@ pub(crate) enum Order<'a> {
     SideBySide(SideBySide<'a>),
     /// All of a scan, then all of the next.
     OneByOne,
+    /// Samples instead of blocks.
+    Lossless,
 }
 
 /// All scans of a picture, each at its beginning.
@@ -128,7 +145,10 @@ pub(crate) struct SideBySide<'a> {
 impl<'a> Order<'a> {
     /// The best order for a picture whose first scan is the one that `parser` has just met.
     pub(crate) fn of(parser: &Parser<'a>, frame: &Rc<Frame>, first: &Scan) -> Self {
-        if !frame.progressive && first.members.len() == frame.components.len() {
+        if frame.process == Process::Lossless {
+            return Self::Lossless;
+        }
+        if !frame.is_progressive() && first.members.len() == frame.components.len() {
             return Self::OneScan;
         }
         let script = Script::new(parser.clone(), frame.clone());
@@ -149,20 +169,21 @@ impl<'a> SideBySide<'a> {
                 return None;
             }
             readers.push(script.begin(&scan).ok()?);
-            let end = end_of_data(script.parser.bytes, script.parser.at)?;
+            let end = end_of_data(&script.parser)?;
             next = script.next(end).ok()?;
         }
         script.smoothing().is_none().then_some(Self { readers, quantizers: script.quantizers })
     }
 }
 
-/// Where the entropy-coded data end that begin at `at`: past their end marker, and that marker.
+/// Where the entropy-coded data end that the parser has come to: past their end marker, and that marker.
 ///
 /// Readers stop at markers; what they skip to find the next restart are restart markers, the reserved ones below
 /// SOF0, and data. Of the reserved ones it depends on the data what they do, so there is no answer.
-fn end_of_data(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
+fn end_of_data(parser: &Parser<'_>) -> Option<(usize, u8)> {
+    let (mut at, implied) = (parser.at, parser.lenient.then_some(code::EOI));
     loop {
-        match next_marker(bytes, &mut at)? {
+        match next_marker(parser.bytes, &mut at).or(implied)? {
             code::RST0..=code::RST7 | code::TEM => {}
             ..code::SOF0 => return None,
             marker => return Some((at, marker)),
@@ -171,23 +192,29 @@ fn end_of_data(bytes: &[u8], mut at: usize) -> Option<(usize, u8)> {
 }
 
 /// Bounds what the scans of a hostile file may cost.
-struct Work {
+pub(crate) struct Work {
     left: u64,
 }
 
 impl Work {
-    /// What a scan costs besides its blocks: its tables.
-    const SCAN: u64 = 1024;
+    /// Data units that scans may visit, of a small picture each as often as it likes.
+    const LEAST: u64 = 1 << 24;
+    /// How often they may visit each of a large one. Encoders write about ten scans.
+    const SCANS: u64 = 20;
+    /// And what they may visit besides for each byte of the file: a scan that has as little as one bit for eight blocks
+    /// is never too much. A visit without data takes a nanosecond or two.
+    const A_BYTE: u64 = 64;
 
-    /// The blocks that scans may visit: of a small picture each many times, of a large one as often as 20 scans of all
-    /// components do. Encoders write about ten.
-    fn new(frame: &Frame) -> Self {
-        let blocks = (frame.blocks_in_band() * frame.bands) as u64;
-        Self { left: blocks.saturating_mul(128).min(1 << 24).max(blocks.saturating_mul(20)) + 100 * Self::SCAN }
+    /// What the scans of a file of `bytes` bytes may cost.
+    pub(crate) fn new(frame: &Frame, bytes: usize) -> Self {
+        // A sample costs less than a block, but it has a bit at least.
+        let scans = if frame.process == Process::Lossless { 2 } else { Self::SCANS };
+        let units = frame.blocks_in_band() as u64 * frame.bands as u64;
+        Self { left: (units * scans).max(Self::LEAST) + bytes as u64 * Self::A_BYTE }
     }
 
-    fn add(&mut self, visits: u64) -> Result<()> {
-        let left = self.left.checked_sub(visits.saturating_add(Self::SCAN));
+    pub(crate) fn add(&mut self, visits: u64) -> Result<()> {
+        let left = self.left.checked_sub(visits);
         self.left = left.ok_or_else(|| Error::new(ErrorKind::TooLarge, "more scans than any picture needs"))?;
         Ok(())
     }

@@ -3,6 +3,8 @@
 //! Out: blocks of coefficients in natural order, not yet dequantized. What follows from damaged data is libjpeg's
 //! (`jdhuff.c`): an impossible code is a zero, a run beyond the block ends up in its last place.
 
+use std::rc::Rc;
+
 use crate::Result;
 use crate::bits::Bits;
 use crate::block::{Block, Extent};
@@ -13,30 +15,17 @@ use crate::scan::{BlockSink, Coding};
 
 /// The coding of such a scan.
 pub(crate) struct Sequential {
-    tables: Vec<Table>,
-    /// For each member of the scan: where its tables for DC and AC coefficients are in `tables`.
-    tables_of: Vec<(usize, usize)>,
+    /// The tables of the scan's members, for DC and AC coefficients.
+    tables: Vec<(Rc<Table>, Rc<Table>)>,
     /// The last DC coefficient of each member.
     dc: [i32; 4],
 }
 
 impl Sequential {
     pub(crate) fn new(parser: &Parser<'_>, scan: &Scan) -> Result<Self> {
-        let mut tables = Vec::new();
-        let mut known: Vec<(Kind, u8)> = Vec::new();
-        let mut table = |kind: Kind, index: u8| -> Result<usize> {
-            if let Some(found) = known.iter().position(|&entry| entry == (kind, index)) {
-                return Ok(found);
-            }
-            tables.push(parser.table(kind, index)?);
-            known.push((kind, index));
-            Ok(tables.len() - 1)
-        };
-        let mut tables_of = Vec::with_capacity(scan.members.len());
-        for &(_, dc, ac) in &scan.members {
-            tables_of.push((table(Kind::Dc, dc)?, table(Kind::Ac, ac)?));
-        }
-        Ok(Self { tables, tables_of, dc: [0; 4] })
+        let table = |kind, index| parser.tables.huffman(kind, index, true);
+        let tables = scan.members.iter().map(|&(_, dc, ac)| Ok((table(Kind::Dc, dc)?, table(Kind::Ac, ac)?)));
+        Ok(Self { tables: tables.collect::<Result<_>>()?, dc: [0; 4] })
     }
 }
 
@@ -47,8 +36,7 @@ impl<S: BlockSink> Coding<S> for Sequential {
 
     #[inline(always)]
     fn decode(&mut self, bits: &mut Bits<'_, '_>, member: usize, place: Place, out: &mut S) -> Result<()> {
-        let (dc, ac) = self.tables_of[member];
-        let (dc, ac) = (&self.tables[dc], &self.tables[ac]);
+        let (dc, ac) = &self.tables[member];
         let mut block = Block::ZERO;
         self.dc[member] = self.dc[member].wrapping_add(dc.difference(bits));
         block.0[0] = self.dc[member] as i16;

@@ -5,6 +5,8 @@
 //! of libjpeg-turbo's `jdcoefct.c` (`decompress_smooth_data`). Pillow leaves this on, so a picture that ends early
 //! (but with an end-of-image marker) has it.
 
+use std::rc::Rc;
+
 use crate::coefficients::Coefficients;
 use crate::frame::{Component, Frame, Scan};
 use crate::script::Quantizers;
@@ -78,7 +80,7 @@ impl Progress {
 
     /// Does the picture need smoothing, and do its quantizers (per component) allow for it?
     pub(crate) fn needs_smoothing(&self, quantizers: &Quantizers) -> bool {
-        let usable = |q: &Option<[u16; 64]>| q.as_ref().is_some_and(|q| PLACES.iter().all(|&place| q[place] != 0));
+        let usable = |q: &Option<Rc<[u16; 64]>>| q.as_ref().is_some_and(|q| PLACES.iter().all(|&place| q[place] != 0));
         quantizers.iter().all(usable)
             && self.bits.iter().all(|(now, _)| now[0] >= 0)
             && self.bits.iter().any(|(now, _)| now[1..COUNT].iter().any(|&bits| bits != 0))
@@ -108,38 +110,87 @@ impl Progress {
         let component = &frame.components[index];
         let unknown = self.unknown(index, band);
         let without_ac = unknown[1..].iter().all(|&bits| bits == -1);
+        let kernels = if without_ac { &WITHOUT_AC[..] } else { &WITH_AC[..] };
         let rows = neighbor_rows(frame, component, band, row).map(|y| coefficients.row(index, y));
         let wide = component.blocks_wide;
-        for x in 0..wide {
-            let mut block = rows[2][x];
-            let columns = [x.saturating_sub(2), x.saturating_sub(1), x, (x + 1).min(wide - 1), (x + 2).min(wide - 1)];
-            let dc = rows.map(|blocks| columns.map(|column| i64::from(blocks[column][0])));
-            let estimate = |weights: &Weights, place: usize| {
-                let weighted = weights.iter().flatten().zip(dc.iter().flatten());
-                let sum: i64 = weighted.map(|(weight, dc)| i64::from(*weight) * dc).sum();
-                let (numerator, quantizer) = (sum * i64::from(quantizers[0]), i64::from(quantizers[place]));
-                let size = ((quantizer << 7) + numerator.abs()) / (quantizer << 8);
-                (size, numerator < 0)
-            };
-            let kernels = if without_ac { &WITHOUT_AC[..] } else { &WITH_AC[..] };
-            for (coefficient, weights) in kernels.iter().enumerate().skip(1) {
-                let (place, bits) = (PLACES[coefficient], unknown[coefficient]);
-                if bits == 0 || block[place] != 0 {
-                    continue;
-                }
-                let (mut size, negative) = estimate(weights, place);
-                if bits > 0 {
-                    size = size.min((1 << bits) - 1);
-                }
-                block[place] = (if negative { -size } else { size }) as i16;
+        for start in (0..wide).step_by(RUN) {
+            let end = (start + RUN).min(wide);
+            let around = around(&rows, start, wide);
+            if around.iter().flatten().all(|dc| *dc == around[0][0]) {
+                // In plain surroundings all estimates are 0, and the DC coefficient stays what it is.
+                (start..end).for_each(|x| block_done(x, &rows[2][x]));
+                continue;
             }
-            if without_ac {
-                let (size, negative) = estimate(&WITHOUT_AC[0], 0);
-                block[0] = (if negative { -size } else { size }) as i16;
+            let mut all_sums = [[0; RUN]; COUNT];
+            for (coefficient, (found, weights)) in all_sums.iter_mut().zip(kernels).enumerate() {
+                let counts = if coefficient == 0 { without_ac } else { unknown[coefficient] != 0 };
+                if counts {
+                    *found = sums(&around, weights);
+                }
             }
-            block_done(x, &block);
+            for x in start..end {
+                let mut block = rows[2][x];
+                let estimate = |coefficient: usize| {
+                    let (sum, place) = (all_sums[coefficient][x - start], PLACES[coefficient]);
+                    (estimated(sum, quantizers[0], quantizers[place]), sum < 0)
+                };
+                for coefficient in 1..kernels.len() {
+                    let (place, bits) = (PLACES[coefficient], unknown[coefficient]);
+                    if bits == 0 || block[place] != 0 {
+                        continue;
+                    }
+                    let (mut size, negative) = estimate(coefficient);
+                    if bits > 0 {
+                        size = size.min((1 << bits) - 1);
+                    }
+                    block[place] = (if negative { -size } else { size }) as i16;
+                }
+                if without_ac {
+                    let (size, negative) = estimate(0);
+                    block[0] = (if negative { -size } else { size }) as i16;
+                }
+                block_done(x, &block);
+            }
         }
     }
+}
+
+/// Blocks that are smoothed at a time.
+const RUN: usize = 32;
+
+/// The DC coefficients of a run of blocks and of two more to all sides; beyond the edges those at the edges.
+type Around = [[i32; RUN + 4]; 5];
+
+/// Those of the run that begins at `start`, in rows of `wide` blocks.
+fn around(rows: &[&[[i16; 64]]; 5], start: usize, wide: usize) -> Around {
+    rows.map(|blocks| {
+        std::array::from_fn(|i| {
+            let x = (start + i).saturating_sub(2).min(wide - 1);
+            i32::from(blocks[x][0])
+        })
+    })
+}
+
+/// The weighted sums for each block of a run.
+fn sums(around: &Around, weights: &Weights) -> [i32; RUN] {
+    let mut sums = [0; RUN];
+    for (line, weights) in around.iter().zip(weights) {
+        for (offset, &weight) in weights.iter().enumerate().filter(|(_, weight)| **weight != 0) {
+            sums.iter_mut().zip(&line[offset..]).for_each(|(sum, dc)| *sum += weight * dc);
+        }
+    }
+    sums
+}
+
+/// What a coefficient of quantizer `quantizer` is, but for its sign, by a weighted sum of DC coefficients.
+fn estimated(sum: i32, dc_quantizer: u16, quantizer: u16) -> i64 {
+    let half = i64::from(quantizer) << 7;
+    let numerator = i64::from(sum).abs() * i64::from(dc_quantizer);
+    if numerator < half {
+        return 0;
+    }
+    // Both have so few bits that the quotient's whole part is exact, and it takes much less time than in integers.
+    ((half + numerator) as f64 / (2 * half) as f64) as i64
 }
 
 /// The block rows two above to two below, as libjpeg takes them: it counts the rows of the last band as if all bands

@@ -40,20 +40,21 @@ pub(crate) struct Strip {
 }
 
 impl Strip {
-    /// For the pixels in `columns`.
+    /// For the pixels in `columns`, interpolated if `smooth`.
     pub(crate) fn new(
         frame: &Frame,
         component: &Component,
         scale: Scale,
         columns: &Range<usize>,
+        smooth: bool,
         isa: Isa,
     ) -> Result<Self> {
-        let (block, smallest) = (frame.block_size(component, scale), scale.block());
+        let (block, smallest) = (frame.block_size(component, scale), frame.scaled_unit(scale));
         let group = (component.horizontal * block / smallest, component.vertical * block / smallest);
-        let width = (frame.width * component.horizontal * block).div_ceil(frame.horizontal * 8);
-        let height = (frame.height * component.vertical * block).div_ceil(frame.vertical * 8);
+        let width = (frame.width * component.horizontal * block).div_ceil(frame.horizontal * frame.unit);
+        let height = (frame.height * component.vertical * block).div_ceil(frame.vertical * frame.unit);
         let full = (frame.horizontal, frame.vertical);
-        let upsampling = Upsampling::new(group, full, width, smallest > 1);
+        let upsampling = Upsampling::new(group, full, width, smooth && smallest > 1);
         let Some(upsampling) = upsampling else {
             return Err(Error::unsupported("sampling factors that don't divide each other"));
         };
@@ -128,6 +129,11 @@ impl Strip {
             (2, false) => idct::idct_2x2(coefficients, &self.quantizers, out, stride),
             _ => out[0] = idct::idct_1x1(dc, quantizer),
         }
+    }
+
+    /// Row `y` of the present band.
+    pub(crate) fn row_mut(&mut self, y: usize) -> &mut [u8] {
+        &mut self.samples[(self.history + y) * self.stride..][..self.stride]
     }
 
     /// What is needed of row `y` of the component, or of the nearest that there is.

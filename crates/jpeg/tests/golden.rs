@@ -21,7 +21,8 @@ fn every_kind_equals_pillow_at_every_scale() {
         let file = case["file"].as_str().unwrap();
         let bytes = golden(&format!("jpeg/{file}"));
         for (name, scale) in ["1/1", "1/2", "1/4", "1/8"].into_iter().zip(SCALES) {
-            let expected = &case[name];
+            // A lossless picture has one size.
+            let Some(expected) = case.get(name) else { continue };
             let found = decode(&bytes, scale);
             if expected.is_null() {
                 assert!(found.is_err(), "{file} at {name}: Pillow refuses it");
@@ -37,7 +38,7 @@ fn every_kind_equals_pillow_at_every_scale() {
             compared += 1;
         }
     }
-    assert!(compared >= 350, "only {compared} compared");
+    assert!(compared >= 500, "only {compared} compared");
 }
 
 fn decode_area(bytes: &[u8], scale: Scale, area: Area) -> jpeg::Result<Vec<u8>> {

@@ -1,4 +1,6 @@
-//! What the tests share.
+//! What the tests share; each takes what it needs.
+
+#![allow(dead_code, unused_imports)]
 
 mod noise;
 

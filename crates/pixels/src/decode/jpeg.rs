@@ -18,8 +18,8 @@ impl<'a> Jpeg<'a> {
         let mut decoder = Box::new(Decoder::new(bytes)?);
         let (width, height) = decoder.size(Scale::Full);
         check_pixels(width as u64, height as u64, limits)?;
-        // Not even one bit for each block of 8x8 pixels: what is said to be there is not.
-        if width.div_ceil(8) * height.div_ceil(8) / 8 > bytes.len() {
+        // What is said to be there is not.
+        if decoder.least_bytes() > bytes.len() as u64 {
             let context = format!("JPEG broken: {width}x{height} pixels in {} bytes", bytes.len());
             return Err(Error::new(ErrorKind::Decode, context));
         }

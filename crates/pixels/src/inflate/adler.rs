@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_sums_are_those_of_the_definition() {
-        let bytes: Vec<u8> = (0..20_000u32).map(|i| if i % 3 == 0 { 255 } else { (i * i >> 5) as u8 }).collect();
+        let bytes: Vec<u8> = (0..20_000u32).map(|i| if i % 3 == 0 { 255 } else { ((i * i) >> 5) as u8 }).collect();
         for length in [0, 1, 15, 16, 17, 5551, 5552, 5553, 20_000] {
             let (mut a, mut b) = (1u64, 0u64);
             for &byte in &bytes[..length] {

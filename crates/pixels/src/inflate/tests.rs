@@ -33,7 +33,7 @@ fn kinds() -> Vec<Vec<u8>> {
     kinds.push((0..90_000).map(|_| random() as u8).collect());
     kinds.push((0..90_000).map(|_| (random() % 7 * (random() % 5)) as u8).collect());
     kinds.push((0..300_000).map(|i| if i % 1000 < 900 { (i % 7) as u8 } else { random() as u8 }).collect());
-    kinds.push((0..300_000u32).map(|i| ((i % 32_768).wrapping_mul(2_654_435_761) % 65_537 >> 8) as u8).collect());
+    kinds.push((0..300_000u32).map(|i| (((i % 32_768).wrapping_mul(2_654_435_761) % 65_537) >> 8) as u8).collect());
     for period in 2..20 {
         kinds.push((0..5000).map(|i| (i % period * 37) as u8).collect());
     }
@@ -61,7 +61,7 @@ fn what_was_packed_comes_back() {
 
 #[test]
 fn what_is_broken_is_an_error_or_other_data_and_nothing_worse() {
-    let data: Vec<u8> = (0..4000u32).map(|i| (i * i >> 7) as u8).collect();
+    let data: Vec<u8> = (0..4000u32).map(|i| ((i * i) >> 7) as u8).collect();
     for level in [0, 1, 6] {
         let stream = miniz_oxide::deflate::compress_to_vec_zlib(&data, level);
         for length in 0..stream.len() {

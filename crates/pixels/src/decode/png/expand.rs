@@ -47,12 +47,10 @@ impl Expand {
     pub(super) fn row(&self, row: &[u8], out: &mut [u8]) {
         let Samples { color, bits } = self.samples;
         if let Some(colors) = &self.colors {
-            return match self.layout {
-                Layout::Rgba => each(numbers(row, bits), out, |number| colors[usize::from(number)]),
-                _ => each(numbers(row, bits), out, |number| {
-                    let [red, green, blue, _] = colors[usize::from(number)];
-                    [red, green, blue]
-                }),
+            return if bits == 8 {
+                self.colored(colors, row.iter().copied(), out);
+            } else {
+                self.colored(colors, numbers(row, bits), out);
             };
         }
         let Some(rgb) = self.transparent else {
@@ -77,6 +75,16 @@ impl Expand {
             (_, _) => each(numbers(row, bits).map(spread(bits)), out, gray),
         }
     }
+
+    fn colored(&self, colors: &[[u8; 4]; 256], numbers: impl Iterator<Item = u8>, out: &mut [u8]) {
+        match self.layout {
+            Layout::Rgba => each(numbers, out, |number| colors[usize::from(number)]),
+            _ => each(numbers, out, |number| {
+                let [red, green, blue, _] = colors[usize::from(number)];
+                [red, green, blue]
+            }),
+        }
+    }
 }
 
 /// Turns samples into pixels, as many as there is space for.
@@ -90,7 +98,7 @@ fn each<T, const CHANNELS: usize>(
     }
 }
 
-/// The samples of a row, of 1, 2, 4 or 8 bits, the first ones highest.
+/// The samples of a row, of 1, 2 or 4 bits, the first ones highest.
 fn numbers(row: &[u8], bits: u8) -> impl Iterator<Item = u8> {
     let most = u8::MAX >> (8 - bits);
     row.iter().flat_map(move |byte| (1..=8 / bits).map(move |place| byte >> (8 - place * bits) & most))

@@ -7,36 +7,23 @@
 
 use simd::{Bytes, BytesTask, Isa};
 
-/// The pixel before and the row above as predictions.
-#[derive(Clone, Copy)]
-enum Predictor {
-    Sub,
-    Average,
-    Paeth,
-}
-
 /// Undoes `filter` (0 to 4) of `row`, whose pixels are `pixel` bytes, or one where they are smaller.
 pub(super) fn unfilter(isa: Isa, filter: u8, pixel: usize, row: &[u8], above: &[u8], out: &mut [u8]) {
-    let predictor = match filter {
-        1 => Predictor::Sub,
-        2 => {
+    match filter {
+        SUB => chain::<SUB>(isa, pixel, row, above, out),
+        UP => {
             for ((out, byte), above) in out.iter_mut().zip(row).zip(above) {
                 *out = byte.wrapping_add(*above);
             }
-            return;
         }
-        3 => Predictor::Average,
-        4 => Predictor::Paeth,
-        _ => return out.copy_from_slice(row),
-    };
-    match (predictor, pixel) {
-        (Predictor::Sub, _) => chain::<SUB>(isa, pixel, row, above, out),
-        (Predictor::Average, _) => chain::<AVERAGE>(isa, pixel, row, above, out),
-        (Predictor::Paeth, _) => chain::<PAETH>(isa, pixel, row, above, out),
+        AVERAGE => chain::<AVERAGE>(isa, pixel, row, above, out),
+        PAETH => chain::<PAETH>(isa, pixel, row, above, out),
+        _ => out.copy_from_slice(row),
     }
 }
 
 const SUB: u8 = 1;
+const UP: u8 = 2;
 const AVERAGE: u8 = 3;
 const PAETH: u8 = 4;
 
@@ -53,17 +40,17 @@ fn chain<const FILTER: u8>(isa: Isa, pixel: usize, row: &[u8], above: &[u8], out
 
 /// What `FILTER` predicts of the bytes to the left, above, and above that to the left.
 #[inline(always)]
-fn predicted<const FILTER: u8>(left: u8, above: u8, corner: u8) -> u8 {
+fn predicted<const FILTER: u8>(left: i32, above: i32, corner: i32) -> i32 {
     match FILTER {
         SUB => left,
-        AVERAGE => ((u16::from(left) + u16::from(above)) / 2) as u8,
+        AVERAGE => (left + above) >> 1,
         _ => {
             // The nearest of the three to left + above - corner; of those as near the first. Said with less
             // (<https://github.com/nothings/stb/blob/master/stb_image.h>, `stbi__paeth`).
-            let threshold = i16::from(corner) * 3 - (i16::from(left) + i16::from(above));
+            let threshold = corner * 3 - above - left;
             let (low, high) = (left.min(above), left.max(above));
-            let corner_or_low = if i16::from(high) <= threshold { low } else { corner };
-            if threshold <= i16::from(low) { high } else { corner_or_low }
+            let corner_or_low = if high <= threshold { low } else { corner };
+            if threshold <= low { high } else { corner_or_low }
         }
     }
 }
@@ -73,17 +60,18 @@ fn predicted<const FILTER: u8>(left: u8, above: u8, corner: u8) -> u8 {
 fn plain<const FILTER: u8, const PIXEL: usize>(row: &[u8], above: &[u8], out: &mut [u8], from: usize) {
     let (mut left, mut corner) = ([0; PIXEL], [0; PIXEL]);
     if let Some(before) = from.checked_sub(PIXEL) {
-        left.copy_from_slice(&out[before..from]);
-        corner.copy_from_slice(&above[before..from]);
+        left = std::array::from_fn(|channel| i32::from(out[before + channel]));
+        corner = std::array::from_fn(|channel| i32::from(above[before + channel]));
     }
     let (row, above, out) = (&row[from..], &above[from..], &mut out[from..]);
     let pixels = row.as_chunks::<PIXEL>().0.iter().zip(above.as_chunks::<PIXEL>().0);
     for ((row, above), out) in pixels.zip(out.as_chunks_mut::<PIXEL>().0) {
         for channel in 0..PIXEL {
-            let prediction = predicted::<FILTER>(left[channel], above[channel], corner[channel]);
-            left[channel] = row[channel].wrapping_add(prediction);
+            let up = i32::from(above[channel]);
+            let prediction = predicted::<FILTER>(left[channel], up, corner[channel]);
+            out[channel] = (i32::from(row[channel]) + prediction) as u8;
+            (left[channel], corner[channel]) = (i32::from(out[channel]), up);
         }
-        (corner, *out) = (*above, left);
     }
 }
 

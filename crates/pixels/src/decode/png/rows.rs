@@ -41,6 +41,8 @@ pub(super) fn memory(length: usize) -> usize {
 impl<'a> Rows<'a> {
     /// Rows of up to `length` bytes, and of `all` bytes together, filters counted in.
     pub(super) fn new(data: Data<'a>, length: usize, all: u64) -> Result<Self> {
+        // A small picture has space in it as a whole.
+        let space = usize::try_from(all).unwrap_or(usize::MAX).min(memory(length));
         Ok(Self {
             data,
             inflate: Inflate::new(),
@@ -48,7 +50,7 @@ impl<'a> Rows<'a> {
             piece_gave: false,
             used_up_at: Some(0),
             was_full: false,
-            window: memory::zeroed(memory(length), 1, 1)?,
+            window: memory::zeroed(space, 1, 1)?,
             taken: 0,
             at: 0,
             left: all,
@@ -93,7 +95,7 @@ impl<'a> Rows<'a> {
     /// Unpacks some more, of the next piece if it is time for that. `false` where the data end behind a row.
     fn unpack(&mut self, takes_piece: bool) -> Result<bool> {
         if self.at == self.window.len() {
-            let keep = self.taken.min(self.at - WINDOW);
+            let keep = self.taken.min(self.at.saturating_sub(WINDOW));
             self.window.copy_within(keep..self.at, 0);
             self.taken -= keep;
             self.at -= keep;
