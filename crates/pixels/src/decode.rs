@@ -116,8 +116,9 @@ impl Describe for Picture<'_> {
     fn memory(&self, scale: Scale) -> u64 {
         match self {
             Self::Jpeg(jpeg) => jpeg.memory(scale),
+            Self::Png(png) => png.memory(),
             Self::WebP(webp) => webp.memory(),
-            Self::Png(_) | Self::Pixels(_) => 0,
+            Self::Pixels(_) => 0,
         }
     }
 
@@ -196,19 +197,13 @@ pub(crate) fn check_pixels(width: u64, height: u64, limits: &Limits) -> Result<(
 /// Turns 16-bit samples of the machine's byte order into 8-bit ones, in place: the high byte; of gray ones without
 /// alpha, as Pillow has it, the value clipped at 255.
 fn cut_to_8_bits(layout: Layout, data: &mut Vec<u8>) {
-    let samples = cut_in_place(layout, data);
-    data.truncate(samples);
-    data.shrink_to_fit();
-}
-
-/// The same, leaving the second half of `data` as it may be. Returns the length of the first one.
-fn cut_in_place(layout: Layout, data: &mut [u8]) -> usize {
     let samples = data.len() / 2;
     for sample in 0..samples {
         let value = u16::from_ne_bytes([data[2 * sample], data[2 * sample + 1]]);
         data[sample] = if layout == Layout::Gray { value.min(255) as u8 } else { (value >> 8) as u8 };
     }
-    samples
+    data.truncate(samples);
+    data.shrink_to_fit();
 }
 
 /// Turns CMYK (0: no ink) into RGB, in place, by Pillow's formula (`cmyk2rgb`,
