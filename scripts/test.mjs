@@ -66,7 +66,11 @@ const stages = [
     name: "cargo",
     what: "the crates' own tests and the examples in their docs, natively",
     needs: "cargo",
-    run: () => run("cargo", ["test", "--no-fail-fast", ...NATIVE]),
+    run: async () => {
+      await run("cargo", ["test", "--no-fail-fast", ...NATIVE]);
+      // By itself, as it is shipped: among the others it is built with candle.
+      await run("cargo", ["test", "--locked", "-p", "clip-vision-cli"]);
+    },
   },
   {
     name: "aarch64",

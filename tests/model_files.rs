@@ -4,8 +4,8 @@
 
 mod common;
 
-use clip_vision::{ClipVision, ErrorKind, ModelFiles, Options};
-use common::model_dir;
+use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options};
+use common::{golden, model_dir};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
@@ -14,12 +14,7 @@ const MODEL: &str = "b32-tiny";
 
 fn files() -> ModelFiles {
     let read = |name: &str| std::fs::read(model_dir(MODEL).join(name)).unwrap();
-    ModelFiles {
-        config: read("config.json"),
-        preprocessor: Some(read("preprocessor_config.json")),
-        weights: read("model.safetensors"),
-        ..ModelFiles::default()
-    }
+    ModelFiles::new(read("config.json"), read("model.safetensors")).preprocessor(read("preprocessor_config.json"))
 }
 
 fn load(files: ModelFiles) -> Result<ClipVision, clip_vision::Error> {
@@ -104,7 +99,11 @@ fn wrong_weights() {
 
 #[test]
 fn weights_that_are_no_weights() {
-    let with = |weights: &[u8]| ModelFiles { weights: weights.to_vec(), ..files() };
+    let with = |weights: &[u8]| {
+        let mut files = files();
+        files.weights = weights.to_vec();
+        files
+    };
     refused(with(b""), ErrorKind::Weights, &["0 bytes"]);
     refused(with(b"<!DOCTYPE html><html><body>Not found</body></html>"), ErrorKind::Weights, &["HTML"]);
     refused(with(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), ErrorKind::Weights, &["LFS"]);
@@ -117,7 +116,11 @@ fn weights_that_are_no_weights() {
 
 #[test]
 fn wrong_configs() {
-    let with = |config: &[u8]| ModelFiles { config: config.to_vec(), ..files() };
+    let with = |config: &[u8]| {
+        let mut files = files();
+        files.config = config.to_vec();
+        files
+    };
     refused(with(b""), ErrorKind::Config, &["config.json", "empty"]);
     refused(with(b"<html>"), ErrorKind::Config, &["config.json", "not JSON"]);
     refused(with_config(|c| c["model_type"] = json!("siglip")), ErrorKind::Config, &["siglip"]);
@@ -149,4 +152,57 @@ fn a_directory_without_a_file_says_which() {
     assert_eq!(load().kind(), ErrorKind::Weights);
     assert!(load().to_string().contains("model.safetensors"));
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn the_preprocessing_is_read_from_the_files_that_transformers_reads() {
+    let plain = std::fs::read(model_dir("odd-widths").join("preprocessor_config.json")).unwrap();
+    let mut settings: Value = serde_json::from_slice(&plain).unwrap();
+    // Not CLIP's own, which is what is used without a file.
+    settings["image_mean"] = json!([0.1, 0.2, 0.3]);
+    let plain = settings.to_string().into_bytes();
+    // As CLIPProcessor.save_pretrained of transformers 5 writes it.
+    let nested = json!({"image_processor": settings, "processor_class": "CLIPProcessor"}).to_string().into_bytes();
+    // As it was written before, beside a preprocessor_config.json.
+    let empty = br#"{"processor_class": "CLIPProcessor"}"#.to_vec();
+    let other = json!({"image_mean": [0.9, 0.9, 0.9], "size": 30, "crop_size": 30}).to_string().into_bytes();
+
+    let read = |name: &str| std::fs::read(model_dir("odd-widths").join(name)).unwrap();
+    let load_with = |processor: Option<&Vec<u8>>, preprocessor: Option<&Vec<u8>>| {
+        let mut files = ModelFiles::new(read("config.json"), read("model.safetensors"));
+        (files.processor, files.preprocessor) = (processor.cloned(), preprocessor.cloned());
+        load(files).unwrap()
+    };
+    let embed = |clip: &ClipVision| clip.embed(Image::from_path(golden("images/photo-444.jpg"))).unwrap();
+    let expected = embed(&load_with(None, Some(&plain)));
+    for (what, processor, preprocessor) in [
+        ("nested", Some(&nested), None),
+        ("flat", Some(&plain), None),
+        ("nested before another", Some(&nested), Some(&other)),
+        ("beside an empty one", Some(&empty), Some(&plain)),
+        ("beside a flat one", Some(&other), Some(&plain)),
+    ] {
+        let clip = load_with(processor, preprocessor);
+        assert_eq!(embed(&clip), expected, "{what}");
+        assert!(!clip.has_default_preprocessing(), "{what}");
+    }
+    for processor in [None, Some(&empty)] {
+        let clip = load_with(processor, None);
+        assert!(clip.has_default_preprocessing());
+        assert_ne!(embed(&clip), expected);
+    }
+
+    let dir = std::env::temp_dir().join(format!("clip-vision-processor-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::write(dir.join(name), read(name)).unwrap();
+    }
+    std::fs::write(dir.join("processor_config.json"), &nested).unwrap();
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    assert_eq!(embed(&clip), expected);
+    std::fs::remove_dir_all(&dir).unwrap();
+
+    let mut broken = files().processor(b"<!DOCTYPE html>");
+    broken.preprocessor = None;
+    refused(broken, ErrorKind::Config, &["JSON"]);
 }

@@ -89,9 +89,9 @@ fn output_sizes() {
 #[test]
 fn nonsense_is_an_error_that_names_the_key() {
     let cases = [
-        ("", "no JSON"),
-        ("[]", "no JSON object"),
-        ("<!doctype html>", "no JSON"),
+        ("", "not valid JSON"),
+        ("[]", "not a JSON object"),
+        ("<!doctype html>", "not valid JSON"),
         (r#"{"size": 0}"#, "size"),
         (r#"{"size": -3}"#, "size"),
         (r#"{"size": 2.5}"#, "size"),

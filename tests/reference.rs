@@ -92,7 +92,7 @@ fn equals_candle_transformers() {
                 "num_attention_heads": heads, "image_size": image, "patch_size": patch, "hidden_act": "quick_gelu",
             },
         });
-        let files = ModelFiles { config: config.to_string().into_bytes(), weights, ..ModelFiles::default() };
+        let files = ModelFiles::new(config.to_string(), weights);
         let clip = ClipVision::from_files(files, Options::default().normalize(false)).unwrap();
         let pixels = (random(&[2, 3, image, image], 5, false) * 8.0).unwrap();
         let expected = reference.get_image_features(&pixels).unwrap().to_vec2::<f32>().unwrap();

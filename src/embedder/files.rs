@@ -1,13 +1,15 @@
 //! A model on a disk: a Hugging Face directory, or one file that `clip-vision convert` wrote.
 
 use super::loader::Loader;
+use super::plan::TokenizerFiles;
 use super::settings::Settings;
 use super::text::TextModel;
 use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "tokio")]
-use crate::model::config::ClipConfig;
-use crate::model::config::TextConfig;
+use crate::image::PreprocessConfig;
+use crate::towers::config::ClipConfig;
+use crate::towers::config::TextConfig;
 use crate::weights::FILES;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -42,17 +44,15 @@ impl Place {
         Ok(clip)
     }
 
-    /// Loads the text tower, with the tokenizer's files of the directory.
+    /// Loads the text tower, with the tokenizer's files of the directory or of the converted file.
     fn load_text(&self, config: TextConfig, options: &Options) -> Result<TextModel> {
-        let mut loader = Loader::for_text(config, options)?;
+        let (path, files) = match self {
+            Self::Converted(file) => (file, TokenizerFiles::default()),
+            Self::Directory(dir) => (dir, tokenizer_files(dir)?),
+        };
+        let mut loader = Loader::for_text(config, options, files)?;
         self.read_into(&mut loader, |_| Ok(()))?;
-        match self {
-            Self::Converted(_) => loader.finish_text(),
-            Self::Directory(dir) => {
-                let (text, _) = loader.finish_text_with_files()?;
-                text.with_files(&tokenizer_files(dir)?).map_err(|error| error.within(dir.display()))
-            }
-        }
+        loader.finish_text().map_err(|error| error.within(path.display()))
     }
 
     /// Reads of the weights what is wanted, and calls `after` after each piece.
@@ -108,7 +108,7 @@ fn read_file(path: &Path, loader: &mut Loader, after: &mut impl FnMut(&mut Loade
 }
 
 /// The tokenizer's files of a directory, in the order of [`FILES`].
-pub(super) fn tokenizer_files(dir: &Path) -> Result<[Option<Vec<u8>>; 3]> {
+pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
     let [tokenizer, vocab, merges] = FILES.map(|name| read_optional(&dir.join(name)));
     Ok([tokenizer?, vocab?, merges?])
 }
@@ -145,9 +145,12 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// What `config.json` and, where it is there, `preprocessor_config.json` say.
+/// What `config.json` and, where one is there, `preprocessor_config.json` or `processor_config.json` say.
 pub(super) fn read_settings(dir: &Path) -> Result<Settings> {
-    let (config, preprocessor) =
-        (read(&dir.join("config.json"))?, read_optional(&dir.join("preprocessor_config.json"))?);
-    Settings::new(&config, preprocessor.as_deref()).map_err(|error| error.within(dir.display()))
+    let config = read(&dir.join("config.json"))?;
+    let [preprocessor, processor] =
+        ["preprocessor_config.json", "processor_config.json"].map(|name| read_optional(&dir.join(name)));
+    let (preprocessor, processor) = (preprocessor?, processor?);
+    let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
+    Settings::new(&config, preprocessor).map_err(|error| error.within(dir.display()))
 }

@@ -1,8 +1,8 @@
 //! What a model's JSON files say, wherever they are: beside its weights or in them.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::ClipConfig;
-use crate::preprocess::PreprocessConfig;
+use crate::image::PreprocessConfig;
+use crate::towers::config::ClipConfig;
 use crate::weights::Stored;
 
 /// What the JSON files say, and their texts, for a recording.
@@ -23,7 +23,7 @@ impl Settings {
         };
         if let Some((height, width)) = preprocess.output_size().filter(|made| *made != (size, size)) {
             let what = format!(
-                "preprocessor_config.json makes images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
+                "the preprocessor's settings make images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
             );
             return Err(Error::new(ErrorKind::Config, what));
         }
@@ -40,6 +40,11 @@ impl Settings {
         })?;
         let preprocessor = stored.and_then(|stored| stored.preprocessor.as_ref());
         Self::new(config.as_bytes(), preprocessor.map(String::as_bytes))
+    }
+
+    /// Does no file say how images are prepared?
+    pub(super) fn has_default_preprocessing(&self) -> bool {
+        self.preprocessor_json.is_none()
     }
 
     /// The files as texts, for a recording: `config.json` and, where there is one, `preprocessor_config.json`.

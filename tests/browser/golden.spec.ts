@@ -1,4 +1,4 @@
-/** Every golden picture through every golden model: what the page gets is what Python computed. */
+/** Every golden photo through every golden model: what the page gets is what Python computed. */
 
 import { testEmbeddings } from "./both/embeddings.ts";
 import { expected, images, maxDifference, models } from "./golden.ts";
@@ -16,7 +16,7 @@ for (const model of models) {
         const clip = await clipVision.ClipVision.load(`./golden/models/${model}`);
         const all: { data: number[]; shape: number[]; size: number }[] = [];
         for (const file of files) {
-          const { data, shape } = await clip.tensor(`/golden/images/${file}`);
+          const { data, shape } = await clip.tensor(`/golden/images/${file}`, { background: "drop" });
           all.push({ data: Array.from(data), shape, size: clip.info.imageSize });
         }
         clip.close();

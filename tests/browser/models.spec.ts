@@ -11,7 +11,7 @@ import type { TestServer } from "./server.ts";
 const MODEL = "b32-tiny";
 const GOLDEN = `golden/models/${MODEL}`;
 const photo = "/golden/images/rgb-photo.png";
-const python = expected(MODEL).values("embedding/rgb-photo.png")!;
+const python = expected(MODEL).embedding("rgb-photo.png")!;
 
 interface Outcome {
   embedding?: number[];
@@ -249,7 +249,7 @@ test.describe("the cache", () => {
     for (const name of ["config.json", "preprocessor_config.json", "model.safetensors"]) server.files.set(`/made/moving/${name}`, modelFile("nearest-f16", name));
     expectRight(await load(page, "/made/moving"));
     const moved = await load(page, "/made/moving", { cache: "revalidate" });
-    expect(cosine(moved.embedding!, expected("nearest-f16").values("embedding/rgb-photo.png")!)).toBeGreaterThan(0.9999);
+    expect(cosine(moved.embedding!, expected("nearest-f16").embedding("rgb-photo.png")!)).toBeGreaterThan(0.9999);
   });
 
   test("holds files that load by their address as well", async ({ page, server }) => {

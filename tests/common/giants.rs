@@ -1,5 +1,5 @@
 //! Photographs of many megapixels, made by hand in a few hundred kilobytes: all gray, but whole and valid.
-#![allow(dead_code)]
+#![allow(dead_code)] // each test uses a part of it
 
 fn segment(file: &mut Vec<u8>, marker: u8, content: &[u8]) {
     file.extend([0xff, marker]);
@@ -45,7 +45,6 @@ pub fn progressive_jpeg(width: u16, height: u16, sampling: u8) -> Vec<u8> {
 }
 
 /// The same with all of its scans: the AC coefficients, too, are all zero.
-#[allow(dead_code, reason = "not everybody who takes giants takes this one")]
 pub fn complete_progressive_jpeg(width: u16, height: u16, sampling: u8) -> Vec<u8> {
     let mut file = progressive_jpeg(width, height, sampling);
     file.truncate(file.len() - 2);

@@ -1,6 +1,6 @@
 //! The pictures that golden tests make themselves, and the hash of what comes out: tests/golden/README.md defines
 //! both. Golden files are read from `tests/golden`, shared pictures from `../shared/images`.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
 
 #[cfg(not(target_arch = "wasm32"))]
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-"""Makes odd/ alone, of all formats or of those that are named: it needs no more than Pillow and NumPy.
+"""Makes odd/ alone, of all formats or of those that are named: it needs no more than Pillow, NumPy and safetensors.
 
     python tests/golden/generate_odd.py [tiff png …]
 """

@@ -9,6 +9,7 @@ const folderOf = (source: ModelSource, options?: Parameters<typeof resolveModel>
   expect(model).toEqual({
     config: { url: folder.replace(/(\?.*)?$/, "config.json$1") },
     preprocessor: { url: folder.replace(/(\?.*)?$/, "preprocessor_config.json$1"), optional: true },
+    processor: { url: folder.replace(/(\?.*)?$/, "processor_config.json$1"), optional: true },
     weights: { url: folder.replace(/(\?.*)?$/, "model.safetensors$1") },
     index: { url: folder.replace(/(\?.*)?$/, "model.safetensors.index.json$1"), optional: true },
     tokenizer: { url: folder.replace(/(\?.*)?$/, "tokenizer.json$1"), optional: true },

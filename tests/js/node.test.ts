@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 const check = (embedding: Float32Array, file = "rgb-photo.png") =>
-  expect(maxDifference(embedding, python.values(`embedding/${file}`)!), file).toBeLessThanOrEqual(1e-4);
+  expect(maxDifference(embedding, python.embedding(file)!), file).toBeLessThanOrEqual(1e-4);
 
 describe("a model", () => {
   const read = (file: string) => readFile(path.join(MODEL, file));
@@ -58,7 +58,7 @@ describe("a model", () => {
     clip.close();
   });
 
-  it("that is not there, or is no model, is an error with a code", async () => {
+  it("that is not there, or is not a model, is an error with a code", async () => {
     const code = (source: string) => ClipVision.load(source).catch((error: ClipVisionError) => `${error.code}: ${error.message}`);
     expect(await code(golden("models", "nothing"))).toMatch(/^fetch: file:.*nothing\/config\.json answered 404/);
     expect(await code(golden("images"))).toMatch(/^fetch: /);
@@ -98,18 +98,18 @@ describe("with a model", () => {
     expect(await clip.embed(gray)).toEqual(await clip.embed(rgb));
   });
 
-  it("every golden picture has Python's embedding", async () => {
+  it("every golden photo has Python's embedding", async () => {
     let index = 0;
     for await (const { embedding, error } of clip.embedMany(images.map(({ file }) => golden("images", file)))) {
       const { file, lossy } = images[index++]!;
       if (error) throw error;
-      expect(cosine(embedding, python.values(`embedding/${file}`)!), file).toBeGreaterThanOrEqual(0.9999);
+      expect(cosine(embedding, python.embedding(file)!), file).toBeGreaterThanOrEqual(0.9999);
       if (!lossy) check(embedding, file);
     }
     expect(index).toBe(images.length);
   });
 
-  it("errors have codes, and a signal takes back", async () => {
+  it("errors have codes, and a signal cancels", async () => {
     const code = (photo: string | Blob) => clip.embed(photo).catch((error: ClipVisionError) => error.code);
     expect(await code(golden("broken", "not-an-image.jpg"))).toBe("unsupported-format");
     expect(await code(golden("broken", "truncated.png"))).toBe("decode");

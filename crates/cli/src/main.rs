@@ -75,6 +75,10 @@ struct Images {
     /// How JPEGs are decoded: exact, every value as Pillow's; or fast, at a fraction of their size
     #[arg(long, value_enum, default_value = "exact")]
     decode: DecodeArgument,
+    /// What shows through what is transparent: a color as RRGGBB; or drop, which drops opacity as Pillow's
+    /// convert("RGB") does
+    #[arg(long, default_value = "ffffff", value_parser = background, value_name = "COLOR")]
+    background: Background,
     /// Image files
     #[arg(required = true, value_name = "IMAGE")]
     images: Vec<PathBuf>,
@@ -84,6 +88,25 @@ struct Images {
 enum DecodeArgument {
     Exact,
     Fast,
+}
+
+/// What shows through what is transparent.
+#[derive(Clone, Copy)]
+enum Background {
+    Color([u8; 3]),
+    Drop,
+}
+
+fn background(text: &str) -> Result<Background, String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    match u32::from_str_radix(digits, 16) {
+        _ if text == "drop" => Ok(Background::Drop),
+        Ok(number) if digits.len() == 6 && digits.is_ascii() => {
+            let [_, red, green, blue] = number.to_be_bytes();
+            Ok(Background::Color([red, green, blue]))
+        }
+        _ => Err("it is neither a color like ffffff nor drop".to_owned()),
+    }
 }
 
 impl From<DecodeArgument> for Decode {
@@ -123,7 +146,15 @@ struct Length {
 impl Common {
     fn load(&self, normalize: bool) -> clip_vision::Result<ClipVision> {
         let options = Options::default().device_named(&self.device)?;
-        ClipVision::from_dir(&self.model, options.precision(self.precision).normalize(normalize))
+        let clip = ClipVision::from_dir(&self.model, options.precision(self.precision).normalize(normalize))?;
+        if clip.has_default_preprocessing() {
+            let model = self.model.display();
+            eprintln!(
+                "clip-vision: {model} has neither preprocessor_config.json nor a processor_config.json that says how its \
+                 images are prepared: CLIP's own preprocessing is used"
+            );
+        }
+        Ok(clip)
     }
 }
 
@@ -174,8 +205,13 @@ fn embed_texts(common: &Common, length: &Length, texts: &[String]) -> Outcome {
     clip.text()?;
     let mut lines = Lines::new("text", common.json);
     for texts in texts.chunks(BATCH) {
-        for text in texts {
-            lines.print(text, clip.embed_text(text).map(Embedding))?;
+        // Should the batch as a whole fail, each text is tried by itself and has its own error.
+        let results = match clip.embed_texts(texts) {
+            Ok(embeddings) => embeddings.into_iter().map(Ok).collect(),
+            Err(_) => texts.iter().map(|text| clip.embed_text(text)).collect::<Vec<_>>(),
+        };
+        for (text, result) in texts.iter().zip(results) {
+            lines.print(text, result.map(Embedding))?;
         }
         lines.out.flush()?;
     }
@@ -196,12 +232,18 @@ fn classify(common: &Common, labels: &[String], template: &str, images: &Images)
 fn print_images<A: Answer>(
     clip: &ClipVision,
     common: &Common,
-    Images { decode, images }: &Images,
+    Images { decode, background, images }: &Images,
     answer: impl Fn(Vec<f32>) -> clip_vision::Result<A>,
 ) -> Outcome {
     let mut lines = Lines::new("path", common.json);
     for paths in images.chunks(BATCH) {
-        let batch = paths.iter().map(|path| Image::from_path(path).decode((*decode).into()));
+        let batch = paths.iter().map(|path| {
+            let image = Image::from_path(path).decode((*decode).into());
+            match *background {
+                Background::Color(rgb) => image.background(rgb),
+                Background::Drop => image.drop_alpha(),
+            }
+        });
         for (path, embedding) in paths.iter().zip(clip.embed_batch(batch.collect())) {
             lines.print(&path.to_string_lossy(), embedding.and_then(&answer))?;
         }
@@ -250,7 +292,7 @@ impl Answer for Probabilities<'_> {
     }
 
     fn text(&self) -> String {
-        let ranked: Vec<String> = self.ranked().iter().map(|(label, share)| format!("{label} {share:.4}")).collect();
+        let ranked: Vec<String> = self.ranked().iter().map(|(label, p)| format!("{label} {p:.4}")).collect();
         ranked.join("\t")
     }
 }

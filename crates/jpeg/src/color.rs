@@ -20,6 +20,8 @@ pub enum Colors {
     Ycck,
     /// Whatever they mean, pixels are made of them as they are, one byte each.
     Stored,
+    /// The same, but where a component is subsampled its samples are repeated, not interpolated: libjpeg's raw data.
+    Repeated,
 }
 
 impl Colors {
@@ -27,7 +29,7 @@ impl Colors {
     pub(crate) fn channels(self, frame: &Frame) -> usize {
         match self {
             Self::Gray => 1,
-            Self::Stored => frame.components.len(),
+            Self::Stored | Self::Repeated => frame.components.len(),
             Self::YCbCr | Self::Rgb | Self::Cmyk | Self::Ycck => 3,
         }
     }

@@ -106,7 +106,7 @@ impl<'a> Decoder<'a> {
             Colors::Gray => self.components() == 1,
             Colors::YCbCr | Colors::Rgb => self.components() == 3,
             Colors::Cmyk | Colors::Ycck => self.components() == 4,
-            Colors::Stored => true,
+            Colors::Stored | Colors::Repeated => true,
         };
         if fits { Self { colors, ..self } } else { self }
     }

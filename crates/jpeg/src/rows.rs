@@ -45,7 +45,8 @@ pub(crate) struct Rows {
 impl Rows {
     /// For the pixels of `area`, which must lie in the picture.
     pub(crate) fn new(frame: &Frame, colors: Colors, scale: Scale, area: Area, isa: Isa) -> Result<Self> {
-        let strip = |component: &Component| Strip::new(frame, component, scale, &area.columns, isa);
+        let smooth = colors != Colors::Repeated;
+        let strip = |component: &Component| Strip::new(frame, component, scale, &area.columns, smooth, isa);
         let strips = frame.components.iter().map(strip).collect::<Result<Vec<_>>>()?;
         let padded = frame.mcus_wide * frame.horizontal * frame.unit;
         let upsampled = strips.iter().map(|_| memory::filled(padded, 0)).collect::<Result<Vec<_>>>()?;
@@ -144,7 +145,9 @@ impl Rows {
             Colors::Gray => out.copy_from_slice(first),
             Colors::YCbCr | Colors::Ycck => self.isa.run_bytes(YccToRgb { y: first, cb: second, cr: third, out }),
             Colors::Rgb | Colors::Cmyk => color::interleave(first, second, third, out),
-            Colors::Stored => color::interleave_any([first, second, third, fourth], out, self.strips.len()),
+            Colors::Stored | Colors::Repeated => {
+                color::interleave_any([first, second, third, fourth], out, self.strips.len())
+            }
         }
         if self.colors == Colors::Ycck {
             color::invert(out);

@@ -40,12 +40,13 @@ pub(crate) struct Strip {
 }
 
 impl Strip {
-    /// For the pixels in `columns`.
+    /// For the pixels in `columns`, interpolated if `smooth`.
     pub(crate) fn new(
         frame: &Frame,
         component: &Component,
         scale: Scale,
         columns: &Range<usize>,
+        smooth: bool,
         isa: Isa,
     ) -> Result<Self> {
         let (block, smallest) = (frame.block_size(component, scale), frame.scaled_unit(scale));
@@ -53,7 +54,7 @@ impl Strip {
         let width = (frame.width * component.horizontal * block).div_ceil(frame.horizontal * frame.unit);
         let height = (frame.height * component.vertical * block).div_ceil(frame.vertical * frame.unit);
         let full = (frame.horizontal, frame.vertical);
-        let upsampling = Upsampling::new(group, full, width, smallest > 1);
+        let upsampling = Upsampling::new(group, full, width, smooth && smallest > 1);
         let Some(upsampling) = upsampling else {
             return Err(Error::unsupported("sampling factors that don't divide each other"));
         };

@@ -11,6 +11,7 @@
 
 mod bmp;
 mod gif;
+mod ico;
 mod jpeg;
 mod png;
 mod tiff;
@@ -56,8 +57,10 @@ impl<'a> Picture<'a> {
             Format::WebP => return guarded(format, || webp::open(bytes, limits)),
             Format::Bmp => bmp::decode,
             Format::Tiff => tiff::decode,
+            Format::Ico => ico::icon,
+            Format::Cur => ico::cursor,
             Format::Foreign(name) => {
-                let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP and TIFF");
+                let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP, TIFF, ICO and CUR");
                 return Err(Error::new(ErrorKind::UnsupportedFormat, context));
             }
             Format::Unknown if bytes.is_empty() => {

@@ -1,11 +1,12 @@
 //! The one thing that matters here in a picture's metadata: which side is up.
 //!
-//! As Pillow does it (`Image.getexif`, `ImageOps.exif_transpose`): tag 0x0112 of the first directory, else
-//! `tiff:Orientation` in XMP. Metadata that makes no sense means upright, never an error.
+//! As Pillow does it (`Image.getexif`, `ImageOps.exif_transpose`): tag 0x0112 of the first directory, whatever kind of
+//! number it is and however many there are, else `tiff:Orientation` in XMP. A tag that is there but no number from 2 to 8
+//! means upright, whatever XMP says. Metadata that makes no sense means upright, never an error.
 
 use super::pixels::Orientation;
 
-const ORIENTATION: u16 = 0x0112;
+const ORIENTATION: u64 = 0x0112;
 
 /// What a decoder found beside the pixels.
 #[derive(Default)]
@@ -23,38 +24,128 @@ impl Metadata {
     }
 }
 
-/// The value of the orientation tag in EXIF data, with or without `Exif\0\0` before it.
+/// What the orientation tag says in EXIF data, with or without `Exif\0\0` before it, once or twice. None where there is
+/// no such tag, 0 where it is not a number from 1 to 8.
 fn in_exif(exif: &[u8]) -> Option<u32> {
-    let tiff = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
+    const PREFIX: &[u8] = b"Exif\0\0";
+    let tiff = exif.strip_prefix(PREFIX).unwrap_or(exif);
+    let tiff = tiff.strip_prefix(PREFIX).unwrap_or(tiff);
+    // The number after the byte order may be in the other one.
     let big_endian = match tiff.get(..4)? {
-        b"II*\0" => false,
-        b"MM\0*" => true,
+        b"II*\0" | b"II\0*" | b"II+\0" => false,
+        b"MM\0*" | b"MM*\0" => true,
         _ => return None,
     };
-    let u16_at = |offset: usize| -> Option<u16> {
-        let bytes = tiff.get(offset..offset.checked_add(2)?)?.try_into().ok()?;
-        Some(if big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
-    };
-    let u32_at = |offset: usize| -> Option<u32> {
-        let bytes = tiff.get(offset..offset.checked_add(4)?)?.try_into().ok()?;
-        Some(if big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
-    };
-    let directory = u32_at(4)? as usize;
-    let entries = usize::from(u16_at(directory)?);
-    for entry in 0..entries {
-        let at = directory.checked_add(2 + entry * 12)?;
-        if u16_at(at)? != ORIENTATION {
-            continue;
+    Directory { tiff, big_endian, is_big_tiff: tiff.starts_with(b"II+\0") }.orientation()
+}
+
+/// The first directory of a TIFF file, as Pillow reads it (`ImageFileDirectory_v2.load`,
+/// <https://github.com/python-pillow/Pillow/blob/main/src/PIL/TiffImagePlugin.py>).
+struct Directory<'a> {
+    tiff: &'a [u8],
+    big_endian: bool,
+    /// Are counts and offsets 8 bytes long?
+    is_big_tiff: bool,
+}
+
+impl Directory<'_> {
+    /// The orientation tag's first value.
+    fn orientation(&self) -> Option<u32> {
+        let word = if self.is_big_tiff { 8 } else { 4 };
+        let start = usize::try_from(self.uint(word, word)?).ok()?;
+        let count_length = if self.is_big_tiff { 8 } else { 2 };
+        let entries = self.uint(start, count_length)?;
+        let mut out_of_line = 0u64;
+        let mut at = start.checked_add(count_length)?;
+        for _ in 0..entries {
+            let (tag, kind) = (self.uint(at, 2)?, self.uint(at.checked_add(2)?, 2)?);
+            let count = self.uint(at.checked_add(4)?, word)?;
+            let field = at.checked_add(4 + word)?;
+            at = field.checked_add(word)?;
+            // A directory that is cut within this entry ends before it.
+            self.tiff.get(field..at)?;
+            let Some(kind) = Kind::of(kind) else { continue };
+            let size = count.checked_mul(kind.size())?;
+            let mut value = field;
+            if size > word as u64 {
+                // Values that take more than the file has are left out; one that reaches over its end ends the reading.
+                out_of_line = out_of_line.saturating_add(size);
+                if out_of_line > self.tiff.len() as u64 {
+                    continue;
+                }
+                value = usize::try_from(self.uint(field, word)?).ok()?;
+                self.tiff.get(value..value.checked_add(usize::try_from(size).ok()?)?)?;
+            }
+            if tag == ORIENTATION && count > 0 {
+                let number = self.number(kind, value).unwrap_or(0.0);
+                return Some(if number.fract() == 0.0 && (1.0..=8.0).contains(&number) { number as u32 } else { 0 });
+            }
         }
-        let (kind, count) = (u16_at(at + 2)?, u32_at(at + 4)?);
-        return match (kind, count) {
-            (1, 1) => tiff.get(at + 8).map(|&byte| u32::from(byte)),
-            (3, 1) => u16_at(at + 8).map(u32::from),
-            (4, 1) => u32_at(at + 8),
-            _ => None,
-        };
+        None
     }
-    None
+
+    /// The number at `at`; None for what is none.
+    fn number(&self, kind: Kind, at: usize) -> Option<f64> {
+        // Signed ones below zero are no orientation, as whatever large number.
+        let uint = |at, length| self.uint(at, length).map(|value| value as f64);
+        match kind {
+            Kind::Bytes => None,
+            Kind::Integer(length) => uint(at, length),
+            Kind::Rational => Some(uint(at, 4)? / uint(at.checked_add(4)?, 4)?),
+            Kind::SignedRational => {
+                let signed = |at| self.uint(at, 4).map(|value| f64::from(value as u32 as i32));
+                Some(signed(at)? / signed(at.checked_add(4)?)?)
+            }
+            Kind::Float => self.uint(at, 4).map(|bits| f64::from(f32::from_bits(bits as u32))),
+            Kind::Double => self.uint(at, 8).map(f64::from_bits),
+        }
+    }
+
+    /// The unsigned integer of `length` bytes at `at`.
+    fn uint(&self, at: usize, length: usize) -> Option<u64> {
+        let bytes = self.tiff.get(at..at.checked_add(length)?)?;
+        let append = |value: u64, &byte: &u8| value << 8 | u64::from(byte);
+        Some(if self.big_endian { bytes.iter().fold(0, append) } else { bytes.iter().rev().fold(0, append) })
+    }
+}
+
+/// What a tag's values are. Bytes and text are never an orientation, whatever they say.
+#[derive(Clone, Copy)]
+enum Kind {
+    Bytes,
+    Integer(usize),
+    Rational,
+    SignedRational,
+    Float,
+    Double,
+}
+
+impl Kind {
+    /// Of TIFF's number for it; Pillow passes over tags of every other.
+    fn of(number: u64) -> Option<Self> {
+        Some(match number {
+            1 | 2 | 7 => Self::Bytes,
+            6 => Self::Integer(1),
+            3 | 8 => Self::Integer(2),
+            4 | 9 | 13 => Self::Integer(4),
+            16 => Self::Integer(8),
+            5 => Self::Rational,
+            10 => Self::SignedRational,
+            11 => Self::Float,
+            12 => Self::Double,
+            _ => return None,
+        })
+    }
+
+    /// Bytes of a value.
+    fn size(self) -> u64 {
+        match self {
+            Self::Bytes => 1,
+            Self::Integer(length) => length as u64,
+            Self::Float => 4,
+            Self::Rational | Self::SignedRational | Self::Double => 8,
+        }
+    }
 }
 
 /// The first `tiff:Orientation="6"` or `<tiff:Orientation>6` in XMP data.
@@ -81,7 +172,7 @@ mod tests {
         let mut out = if big_endian { b"MM\0*".to_vec() } else { b"II*\0".to_vec() };
         out.extend(u32(8));
         out.extend(u16(2));
-        for (tag, kind, value) in [(0x10f, 3, [0; 4]), (ORIENTATION, kind, value)] {
+        for (tag, kind, value) in [(0x10f, 3, [0; 4]), (ORIENTATION as u16, kind, value)] {
             out.extend(u16(tag));
             out.extend(u16(kind));
             out.extend(u32(1));
@@ -95,7 +186,8 @@ mod tests {
         assert_eq!(in_exif(&exif(false, 3, [6, 0, 0, 0])), Some(6));
         assert_eq!(in_exif(&exif(true, 3, [0, 8, 0, 0])), Some(8));
         assert_eq!(in_exif(&exif(true, 4, [0, 0, 0, 3])), Some(3));
-        assert_eq!(in_exif(&[b"Exif\0\0".to_vec(), exif(false, 1, [5, 9, 9, 9])].concat()), Some(5));
+        assert_eq!(in_exif(&[b"Exif\0\0".to_vec(), exif(false, 9, [5, 0, 0, 0])].concat()), Some(5));
+        assert_eq!(in_exif(&exif(false, 1, [5, 9, 9, 9])), Some(0), "a byte is there, but no orientation");
     }
 
     #[test]

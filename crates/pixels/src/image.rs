@@ -37,14 +37,24 @@ use crate::{Decode, Error, ErrorKind, Limits, Measured, PixelTensor, ResizeFilte
 pub struct Image {
     source: Source,
     operations: Vec<Operation>,
+    /// None drops opacity.
     background: Option<[u8; 3]>,
     limits: Limits,
     decode: Decode,
 }
 
+/// What shows through what is transparent, unless a caller says otherwise.
+const WHITE: [u8; 3] = [255; 3];
+
 impl Image {
     fn new(source: Source) -> Self {
-        Self { source, operations: Vec::new(), background: None, limits: Limits::default(), decode: Decode::default() }
+        Self {
+            source,
+            operations: Vec::new(),
+            background: Some(WHITE),
+            limits: Limits::default(),
+            decode: Decode::default(),
+        }
     }
 
     /// A picture in a file, of any format that is read. The name says nothing, the content does.
@@ -52,7 +62,7 @@ impl Image {
         Self::new(Source::Path(path.as_ref().to_owned()))
     }
 
-    /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP or TIFF.
+    /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP, TIFF, ICO or CUR.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::new(Source::Bytes(Arc::new(bytes.into())))
     }
@@ -141,13 +151,18 @@ impl Image {
         self.then(Operation::Rescale { factor })
     }
 
-    /// Composites a picture with transparency over the colour `rgb`, before every other operation.
+    /// The color, red, green and blue, that shows through what is transparent. Default: white, as in transformers since 5.23.
     ///
-    /// Default: opacity is dropped, and a transparent pixel shows the colour stored under it, as in Pillow's
-    /// `convert("RGB")` and transformers' `load_image`. A transparent picture that is handed to transformers' processor
-    /// as it is, is composited over white there (since version 5.23 at the latest): `background([255, 255, 255])`.
+    /// The photo is composited over it before every other operation, wherever this is written.
     pub fn background(mut self, rgb: [u8; 3]) -> Self {
         self.background = Some(rgb);
+        self
+    }
+
+    /// Drops opacity: a transparent pixel shows the color that is stored under it, as in Pillow's `convert("RGB")`, in
+    /// open_clip and in older versions of transformers.
+    pub fn drop_alpha(mut self) -> Self {
+        self.background = None;
         self
     }
 

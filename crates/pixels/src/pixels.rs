@@ -6,7 +6,6 @@
 
 pub(crate) use jpeg::{Area, Scale};
 
-use super::memory;
 use crate::{Error, ErrorKind, Result};
 
 /// The channels of a pixel, 8 bits each, interleaved (`hwc`).
@@ -172,37 +171,17 @@ impl Pixels {
         self.header
     }
 
+    /// All rows' bytes, one row after the other.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.data
+    }
+
     /// The rows of `area`, which must lie in the picture.
     pub(crate) fn rows(&self, area: &Area) -> Rows<'_> {
         let channels = self.header.layout.channels();
         let stride = self.header.width * channels;
         let start = area.rows.start * stride + area.columns.start * channels;
         Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.rows.len() }
-    }
-
-    /// Of gray pixels that are colour numbers, the colours.
-    ///
-    /// # Errors
-    /// `UnsupportedFormat` for pixels that are none, `OutOfMemory`.
-    pub(crate) fn colored(self, colors: &[[u8; 3]; 256]) -> Result<Self> {
-        let Header { width, height, layout, .. } = self.header;
-        if layout != Layout::Gray {
-            return Err(Error::new(ErrorKind::UnsupportedFormat, "colour numbers beside other channels are not read"));
-        }
-        let mut data = memory::reserved(width, height, 3)?;
-        data.extend(self.data.iter().flat_map(|&number| colors[usize::from(number)]));
-        Self::new(Header { layout: Layout::Rgb, ..self.header }, data)
-    }
-
-    /// Replaces every red, green and blue value by what its table says; of RGB and RGBA pixels only.
-    pub(crate) fn map_rgb(&mut self, tables: [[u8; 256]; 3]) {
-        if matches!(self.header.layout, Layout::Rgb | Layout::Rgba) {
-            for pixel in self.data.chunks_exact_mut(self.header.layout.channels()) {
-                for (value, table) in pixel.iter_mut().zip(&tables) {
-                    *value = table[usize::from(*value)];
-                }
-            }
-        }
     }
 }
 

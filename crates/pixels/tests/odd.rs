@@ -22,7 +22,7 @@ fn is_wanted(path: &Path) -> bool {
 /// Size and the SHA-256 of the RGB bytes; transparency is dropped, or composited over white.
 fn decoded(path: &Path, over_white: bool) -> Result<String, String> {
     let image = Image::from_path(path);
-    let image = if over_white { image.background([255; 3]) } else { image };
+    let image = if over_white { image } else { image.drop_alpha() };
     let tensor = image.to_pixel_tensor().map_err(|error| format!("{error:#}"))?;
     let pixels = tensor.width * tensor.height;
     let rgb: Vec<u8> = (0..pixels)

@@ -1,4 +1,4 @@
-/** Every golden picture through a golden model: what the page gets is what Python computed. */
+/** Every golden photo through a golden model: what the page gets is what Python computed. */
 
 import { expect } from "@playwright/test";
 import { cosine, expected, images, maxDifference } from "../golden.ts";
@@ -22,7 +22,7 @@ export function testEmbeddings(test: Test, model: string): void {
     const golden = expected(model);
     for (const [index, { file, lossy }] of images.entries()) {
       const embedding = embeddings[index]!;
-      const python = golden.values(`embedding/${file}`)!;
+      const python = golden.embedding(file)!;
       expect(embedding, file).toBeInstanceOf(Array);
       expect(cosine(embedding as number[], python), `${file}: cosine`).toBeGreaterThanOrEqual(0.9999);
       if (!lossy) expect(maxDifference(embedding as number[], python), `${file}: difference`).toBeLessThanOrEqual(1e-4);

@@ -1,4 +1,4 @@
-/** Every kind of photo: the same picture, so the same embedding, and the caller's objects are left as they were. */
+/** Every kind of photo: the same pixels, so the same embedding, and the caller's objects are left as they were. */
 
 import { expect, test as playwright } from "@playwright/test";
 import { cosine, expected, images, maxDifference, translucentImages } from "../golden.ts";
@@ -7,7 +7,7 @@ import { MODEL, type Tab, type Test } from "./tab.ts";
 
 /** Opaque and lossless: a browser decodes it to the same bytes. */
 export const FILE = "rgb-photo.png";
-export const golden = (file = FILE): Float32Array => expected(MODEL).values(`embedding/${file}`)!;
+export const golden = (file = FILE): Float32Array => expected(MODEL).embedding(file)!;
 
 const FIXTURES = "/fixtures/photos.js";
 
@@ -29,7 +29,7 @@ export const embedAs = (tab: Tab, kind: string) =>
     { kind, url: `/golden/images/${FILE}`, fixtures: FIXTURES },
   );
 
-/** Embeds each of a fixture's pictures, or says with which code it was refused. */
+/** Embeds each of a fixture's photos, or says with which code it was refused. */
 const embedEach = (tab: Tab, kinds: "upright" | "translucent" | "multiplied" | "hopeless", file = FILE, options = {}) =>
   tab.evaluate(
     async ({ kinds, url, options, fixtures }) => {
@@ -47,7 +47,7 @@ const embedEach = (tab: Tab, kinds: "upright" | "translucent" | "multiplied" | "
     { kinds, url: `/golden/images/${file}`, options, fixtures: FIXTURES },
   );
 
-/** What was embedded of a fixture's pictures: all of them. */
+/** What was embedded of a fixture's photos: all of them. */
 const embeddingsOf = async (...asked: Parameters<typeof embedEach>): Promise<Record<string, Answer>> => {
   const answers = await embedEach(...asked);
   for (const [kind, answer] of Object.entries(answers)) expect(answer, kind).toBeInstanceOf(Object);
@@ -74,7 +74,7 @@ export function testInputs(test: Test, canvasCosine: number): void {
   test("a <video>", async ({ tab }) => {
     const answer = await embedAs(tab, "a <video>");
     expect(answer).toMatchObject({ width: 160, height: 120, decoder: "browser" });
-    expect(cosine(answer.embedding, golden())).toBeGreaterThanOrEqual(0.99); // its colours went through YUV
+    expect(cosine(answer.embedding, golden())).toBeGreaterThanOrEqual(0.99); // its colors went through YUV
   });
 
   test("gray pixels", async ({ tab }) => {
@@ -91,7 +91,7 @@ export function testInputs(test: Test, canvasCosine: number): void {
     expect(one).toEqual(three);
   });
 
-  test("pictures that lie on their side are upright, whoever decodes them", async ({ tab }) => {
+  test("photos that lie on their side are upright, whoever decodes them", async ({ tab }) => {
     for (const file of ["exif-6.jpg", "exif-3.jpg"]) {
       const { width, height } = images.find((image) => image.file === file)!;
       for (const [kind, answer] of Object.entries(await embeddingsOf(tab, "upright", file))) {
@@ -101,20 +101,33 @@ export function testInputs(test: Test, canvasCosine: number): void {
     }
   });
 
-  test("of pictures that are not opaque the colours count as they are stored; or as a canvas keeps them", async ({ tab }) => {
+  test("photos that are not opaque are composited over white", async ({ tab }) => {
     expect(translucentImages.length).toBeGreaterThan(1);
     for (const { file } of translucentImages) {
       for (const [kind, answer] of Object.entries(await embeddingsOf(tab, "translucent", file))) {
         expect.soft(maxDifference(answer.embedding, golden(file)), `${kind} of ${file}`).toBeLessThanOrEqual(1e-4);
       }
-      const { "a canvas as PNG": reference, ...answers } = await embeddingsOf(tab, "multiplied", file);
+      for (const [kind, answer] of Object.entries(await embeddingsOf(tab, "multiplied", file))) {
+        expect.soft(cosine(answer.embedding, golden(file)), `${kind} of ${file}`).toBeGreaterThanOrEqual(0.999);
+      }
+    }
+  });
+
+  test("where opacity is dropped, the colors count as they are stored; or as a canvas keeps them", async ({ tab }) => {
+    const drop = { background: "drop" };
+    for (const { file } of translucentImages) {
+      const dropped = expected(MODEL).values(`embedding/${file}`)!;
+      for (const [kind, answer] of Object.entries(await embeddingsOf(tab, "translucent", file, drop))) {
+        expect.soft(maxDifference(answer.embedding, dropped), `${kind} of ${file}`).toBeLessThanOrEqual(1e-4);
+      }
+      const { "a canvas as PNG": reference, ...answers } = await embeddingsOf(tab, "multiplied", file, drop);
       for (const [kind, answer] of Object.entries(answers)) {
         expect.soft(cosine(answer.embedding, reference!.embedding), `${kind} of ${file}`).toBeGreaterThanOrEqual(canvasCosine);
       }
     }
   });
 
-  test("over a background all pictures that are not opaque are the same, whatever keeps them", async ({ tab }) => {
+  test("over a background all photos that are not opaque are the same, whatever keeps them", async ({ tab }) => {
     for (const [background, other] of [[[255, 255, 255], [0, 0, 0]], [[250, 40, 90], [255, 255, 255]]]) {
       const whole = await embeddingsOf(tab, "translucent", "rgba.png", { background });
       const reference = whole["a File"]!.embedding;
@@ -126,7 +139,7 @@ export function testInputs(test: Test, canvasCosine: number): void {
     }
   });
 
-  test("what has no picture is refused with a code", async ({ tab }) => {
+  test("what shows nothing is refused with a code", async ({ tab }) => {
     for (const [kind, answer] of Object.entries(await embedEach(tab, "hopeless"))) {
       const code = /<img> that/.test(kind) ? "decode" : "invalid-argument";
       expect.soft(answer, kind).toBe(`ClipVisionError ${code}`);

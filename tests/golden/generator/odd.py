@@ -56,6 +56,7 @@ def write_odd(formats=None):
         directory = fresh_directory(f"odd/{name}")
         rows = []
         for file, data, what in module.files():
+            assert not (directory / file).exists(), f"two files are called {file}"
             (directory / file).write_bytes(data)
             rows.append(row(file, data, what))
         write_list(ROOT / "odd" / f"{name}.json", rows)

@@ -9,21 +9,21 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { OPTIMISE } from "../../../../scripts/build.mjs";
-import { RUST_BASELINE } from "../../../../scripts/flavours.mjs";
+import { OPTIMIZE } from "../../../../scripts/build.mjs";
+import { RUST_BASELINE } from "../../../../scripts/flavors.mjs";
 
 const root = fileURLToPath(new URL("../../../..", import.meta.url));
-const [flavour = "relaxed", what = "products"] = process.argv.slice(2);
+const [flavor = "relaxed", what = "products"] = process.argv.slice(2);
 const FEATURES = { simd: "+simd128", relaxed: "+simd128,+relaxed-simd" };
 
 const args = ["bench", "--no-run", "-p", "clip-vision-kernels", "--bench", "kernels", "--target", "wasm32-unknown-unknown", "--message-format", "json"];
-const env = { ...process.env, RUSTFLAGS: `-C target-feature=${FEATURES[flavour]}`, CARGO_TARGET_DIR: path.join(root, "target", `bench-${flavour}`) };
+const env = { ...process.env, RUSTFLAGS: `-C target-feature=${FEATURES[flavor]}`, CARGO_TARGET_DIR: path.join(root, "target", `bench-${flavor}`) };
 const messages = execFileSync("cargo", args, { cwd: root, env, stdio: ["ignore", "pipe", "inherit"], maxBuffer: 2 ** 28 });
 const built = messages.toString().trim().split("\n").map((line) => JSON.parse(line));
 const wasm = built.find(({ target, executable }) => executable && target.kind.includes("bench")).executable;
 execFileSync(process.execPath, [
   path.join(root, "node_modules", "binaryen", "bin", "wasm-opt"), wasm, "-o", `${wasm}.opt`,
-  ...OPTIMISE, ...RUST_BASELINE, "--low-memory-unused", "--enable-simd", "--enable-relaxed-simd",
+  ...OPTIMIZE, ...RUST_BASELINE, "--low-memory-unused", "--enable-simd", "--enable-relaxed-simd",
 ]);
 
 const flags = JSON.parse(readFileSync(path.join(root, "webdriver.json"), "utf8"))["goog:chromeOptions"].args;

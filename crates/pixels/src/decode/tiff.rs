@@ -1,182 +1,357 @@
-//! TIFF: gray, RGB and CMYK of 8 and 16 bits, bilevel, with and without alpha, in strips, tiles and planes; YCbCr
-//! where it is not subsampled or JPEG-compressed; palettes; float gray.
+//! TIFF: whatever Pillow opens, and the same values.
+//!
+//! ```text
+//! directory.rs  tags                                kind.rs       what samples are and mean
+//! raw.rs        samples that are not compressed     chunks.rs     strips and tiles of those that are
+//! codec.rs      unpacks them: lzw.rs, packbits.rs, fax.rs, lzma.rs, zstd.rs
+//! jpeg.rs       JPEG in strips and tiles            old_jpeg.rs   JPEG from before that was agreed on
+//! webp.rs       WebP in strips and tiles            predictor.rs  differences summed up
+//! unpack.rs     samples to bytes                    ycbcr.rs      YCbCr by libtiff's rules
+//! lab.rs        CIELab by Little CMS's
+//! ```
+//!
+//! Pillow reads uncompressed files by itself and leaves the others to libtiff, and the two differ: in what they make of
+//! planes, of YCbCr, of numbers in the other byte order, and of what is missing or broken. So there are two ways here,
+//! too.
 
+mod chunks;
+mod codec;
+mod directory;
+mod fax;
 mod jpeg;
-mod palette;
+mod kind;
+mod lab;
+mod lzma;
+mod lzw;
+mod old_jpeg;
+mod packbits;
+mod predictor;
+mod raw;
+mod unpack;
+mod webp;
+mod ycbcr;
+#[cfg(feature = "tiff-zstd")]
+mod zstd;
 
-use std::io::Cursor;
-
-use ::tiff::decoder::{Decoder, DecodingSampleType, Limits as TiffLimits};
-use ::tiff::tags::{CompressionMethod, ExtraSamples, Tag};
-use ::tiff::{ColorType, TiffError};
-
-use super::{broken, cmyk_to_rgb, cut_to_8_bits, pixel_buffer, unsupported};
-use crate::format::Format;
+use self::chunks::Chunks;
+use self::codec::{Codec, Compression};
+use self::directory::{ByteOrder, Directory, broken, tag};
+use self::fax::Fax;
+use self::kind::{Kind, Meaning, Number, unsupported};
+use self::lab::Grid;
+use self::predictor::Predictor;
+use self::unpack::{Unpacker, unpremultiply};
+use self::ycbcr::{Subsampling, Tables, blocks_to_rgb, pixels_to_rgb};
+use super::{check_memory, check_pixels, cmyk_to_rgb};
+use crate::exif::Metadata;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Header, Layout, Orientation, Pixels};
+use crate::pixels::{Header, Layout, Pixels};
 use crate::{Error, ErrorKind, Result};
 
-/// What pixels are made of before they become RGB.
-#[derive(Clone, Copy, PartialEq)]
-enum Samples {
-    Plain(Layout),
-    Cmyk,
-    YCbCr,
-}
-
 pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
-    match palette::split(bytes)? {
-        Some(file) => decode_samples(&file.gray, true, limits)?.colored(&file.colors),
-        None => decode_samples(bytes, false, limits),
-    }
-}
+    let directory = Directory::of(bytes)?;
+    let compression = Compression::of(&directory)?;
+    let kind = Kind::of(&directory, compression == Compression::OldJpeg)?;
+    let dimension = |which| directory.number(which).ok_or_else(|| broken("its width or height is missing"));
+    let (width, height) = (dimension(tag::IMAGE_WIDTH)?, dimension(tag::IMAGE_LENGTH)?);
+    check_pixels(width, height, limits)?;
+    let too_many = || Error::new(ErrorKind::TooLarge, format!("{width}x{height} pixels"));
+    let size = (usize::try_from(width).map_err(|_| too_many())?, usize::try_from(height).map_err(|_| too_many())?);
 
-/// Decodes a file; small samples are spread over 0 to 255, or `numbers` and left as they are.
-fn decode_samples(bytes: &[u8], numbers: bool, limits: &Limits) -> Result<Pixels> {
-    let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?;
-    let (width, height) = decoder.dimensions().map_err(failed)?;
-    let color = decoder.colortype().map_err(failed)?;
-    let (samples, bits) = match color {
-        ColorType::Gray(bits) => (Samples::Plain(Layout::Gray), bits),
-        ColorType::GrayA(bits) => (Samples::Plain(Layout::GrayAlpha), bits),
-        ColorType::Multiband { bit_depth, num_samples: 2 } => (Samples::Plain(Layout::GrayAlpha), bit_depth),
-        ColorType::RGB(bits) => (Samples::Plain(Layout::Rgb), bits),
-        ColorType::RGBA(bits) => (Samples::Plain(Layout::Rgba), bits),
-        ColorType::CMYK(bits) => (Samples::Cmyk, bits),
-        ColorType::YCbCr(bits) => (Samples::YCbCr, bits),
-        other => return Err(unsupported(Format::Tiff, format_args!("{other:?} samples"))),
+    let channels = kind.meaning.channels();
+    // Pillow's alpha of Lab in planes is nothing.
+    let layout = match kind.meaning {
+        Meaning::Lab if kind.planar => Layout::Rgba,
+        meaning => meaning.layout(),
     };
-    let channels = match samples {
-        Samples::Plain(layout) => layout.channels(),
-        Samples::Cmyk => 4,
-        Samples::YCbCr => 3,
+    let looked_up = match kind.meaning {
+        Meaning::Palette | Meaning::PaletteAlpha => layout.channels(),
+        Meaning::Lab if kind.planar => layout.channels(),
+        _ => 0,
     };
-    // Whatever is smaller than a byte is spread over one.
-    let bytes_per_pixel = channels as u64 * u64::from(bits.div_ceil(8));
-    let orientation = decoder.find_tag(Tag::Orientation).ok().flatten().and_then(|value| value.into_u32().ok());
-    let orientation = Orientation::from_exif(orientation.unwrap_or(1));
-    super::check_pixels(u64::from(width), u64::from(height), limits)?;
-    if is_jpeg(&mut decoder) {
-        return jpeg::decode(&mut decoder, bytes, samples, orientation, limits);
-    }
-    let mut data = pixel_buffer(width, height, bytes_per_pixel, bytes_per_pixel, limits)?;
-    let allowed = usize::try_from(limits.max_alloc).unwrap_or(usize::MAX);
-    let mut tiff_limits = TiffLimits::default();
-    tiff_limits.decoding_buffer_size = allowed;
-    tiff_limits.intermediate_buffer_size = allowed;
-    let mut decoder = decoder.with_limits(tiff_limits);
-    let layout = decoder.image_buffer_layout().map_err(failed)?;
-    let alpha =
-        decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).ok().flatten().and_then(|all| all.first().copied());
-    if layout.complete_len > data.len() || layout.planes == 0 {
-        return Err(unsupported(Format::Tiff, format_args!("{color:?} samples laid out in {layout:?}")));
-    }
-    decoder.read_image_bytes(&mut data[..layout.complete_len]).map_err(failed)?;
-    let (width, height) = (width as usize, height as usize);
-
-    if bits < 8 {
-        let stride = layout.row_stride.map_or(0, |stride| stride.get());
-        if channels != 1 || stride == 0 {
-            return Err(unsupported(Format::Tiff, format_args!("{color:?} samples")));
+    let needed = width.saturating_mul(height).saturating_mul((channels + looked_up) as u64);
+    check_memory(size, needed, limits)?;
+    let left = Limits { max_alloc: limits.max_alloc - needed, ..*limits };
+    let mut data = memory::zeroed(size.0, size.1, channels)?;
+    if compression == Compression::None {
+        raw::decode(&directory, kind, size, &mut data)?;
+        if kind.meaning == Meaning::YCbCr {
+            pillow_ycbcr_to_rgb(&mut data);
         }
-        let highest = if numbers { (1 << bits) - 1 } else { 255 };
-        data = spread_bits(&data[..layout.complete_len], stride, u32::from(bits), highest, (width, height))?;
+    } else {
+        let by_libtiff = directory.by_libtiff();
+        // libtiff does not believe in planes of an old-style JPEG that is in one strip.
+        let one = [tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS].iter().all(|which| by_libtiff.count(*which) == 1);
+        let planar = by_libtiff.is_planar() && !(one && compression == Compression::OldJpeg);
+        compressed(&by_libtiff, Kind { planar, ..kind }, compression, size, &mut data, &left)?;
     }
-    if layout.planes > 1 {
-        data =
-            interleave(&data, layout.plane_stride.map_or(0, |stride| stride.get()), channels, usize::from(bits / 8))?;
+    match kind.meaning {
+        Meaning::Cmyk => cmyk_to_rgb(&mut data),
+        Meaning::Palette => data = colored(&directory, size, &data)?,
+        Meaning::PaletteAlpha => data = colored_with_alpha(&directory, size, &data)?,
+        Meaning::Lab => {
+            Grid::new().convert(&mut data);
+            if kind.planar {
+                data = without_alpha(size, &data)?;
+            }
+        }
+        _ => {}
     }
-    let format = match samples {
-        Samples::Plain(layout) => layout,
-        Samples::Cmyk => Layout::Rgba,
-        Samples::YCbCr => Layout::Rgb,
+    let metadata = Metadata { exif: directory.exif(), xmp: directory.data(tag::XMP).map(<[u8]>::to_vec) };
+    let orientation = metadata.orientation();
+    Pixels::new(Header { width: size.0, height: size.1, layout, orientation }, data)
+}
+
+/// Fills `data` with the samples of a compressed picture, which libtiff unpacks for Pillow.
+fn compressed(
+    directory: &Directory<'_>,
+    kind: Kind,
+    compression: Compression,
+    size: (usize, usize),
+    data: &mut [u8],
+    limits: &Limits,
+) -> Result<()> {
+    let channels = kind.meaning.channels();
+    let planar = kind.planar && channels > 1;
+    let planes = if planar { channels } else { 1 };
+    let chunks = Chunks::of(directory, size, planes, limits);
+    if compression == Compression::OldJpeg {
+        // Its strips may be missing: then all of it is elsewhere.
+        old_jpeg::decode(directory, kind, size, chunks.ok(), data, limits)?;
+        return old_jpeg::to_rgb(directory, kind, data);
+    }
+    let chunks = chunks?;
+    if compression == Compression::WebP {
+        webp::decode(directory, kind, size, chunks, data, limits)?;
+    } else if compression == Compression::Jpeg {
+        jpeg::decode(directory, kind, size, chunks, data, limits)?;
+        if kind.meaning == Meaning::YCbCr && planar {
+            planes_to_rgb(directory, data)?;
+        }
+    } else if kind.meaning == Meaning::YCbCr {
+        ycbcr(directory, kind, compression, size, chunks, data, limits)?;
+    } else {
+        unpacked(directory, kind, compression, size, chunks, data, limits)?;
+    }
+    if planar {
+        finish_planes(directory, kind, data);
+    }
+    Ok(())
+}
+
+/// What Pillow does with planes that differs from what it does without (`TiffDecode.c`): alpha is multiplied into the
+/// colours unless the file says that it isn't, and that of gray is lost.
+fn finish_planes(directory: &Directory<'_>, kind: Kind, data: &mut [u8]) {
+    match kind.meaning {
+        Meaning::Rgba | Meaning::Premultiplied => {
+            if !matches!(directory.number_at(tag::EXTRA_SAMPLES, 0), Some(2 | 999)) {
+                unpremultiply(data);
+            }
+        }
+        Meaning::GrayAlpha | Meaning::PaletteAlpha => {
+            data.as_chunks_mut::<2>().0.iter_mut().for_each(|[_, alpha]| *alpha = 0);
+        }
+        _ => {}
+    }
+}
+
+/// Strips or tiles, unpacked one after the other into a buffer that is used again.
+struct Unpacking<'a> {
+    codec: Codec,
+    compression: Compression,
+    predictor: Predictor,
+    kind: Kind,
+    order: ByteOrder,
+    chunks: Chunks<'a>,
+    buffer: Vec<u8>,
+    row_bytes: usize,
+}
+
+impl<'a> Unpacking<'a> {
+    /// With a buffer for chunks of `length` bytes, of rows of `row_bytes`.
+    fn new(
+        directory: &Directory<'_>,
+        kind: Kind,
+        compression: Compression,
+        chunks: Chunks<'a>,
+        (length, row_bytes): (usize, usize),
+        limits: &Limits,
+    ) -> Result<Self> {
+        let value = directory.number(tag::PREDICTOR).filter(|_| compression.has_predictor()).unwrap_or(1);
+        let is_float = directory.number_at(tag::SAMPLE_FORMAT, 0) == Some(3);
+        let predictor = Predictor::of(value, kind.bits, is_float)?;
+        let more = match compression {
+            Compression::Fax(_) => Fax::memory(chunks.width),
+            #[cfg(feature = "tiff-zstd")]
+            Compression::Zstd => zstd::MOST_MEMORY.min(length as u64 * 2),
+            _ => 1 << 16,
+        };
+        check_memory((chunks.width, chunks.height), (length as u64).saturating_add(more), limits)?;
+        let codec = Codec::new(compression, kind, chunks.width)?;
+        let buffer = memory::zeroed(length, 1, 1)?;
+        Ok(Self { codec, compression, predictor, kind, order: directory.order, chunks, buffer, row_bytes })
+    }
+
+    /// The first `length` bytes of chunk `index`. Of YCbCr, which libtiff converts, those that there are.
+    fn chunk(&mut self, index: usize, length: usize) -> Result<&[u8]> {
+        let is_converted = self.kind.meaning == Meaning::YCbCr;
+        // Of these libtiff does not notice at all when they are not in the file.
+        let is_minor = index >= self.chunks.count || self.chunks.tiled && index % self.chunks.columns > 0;
+        let found = self.chunks.part(index, self.buffer.len());
+        let out = &mut self.buffer[..length];
+        let (start, part) = match found {
+            Err(_) if is_converted && is_minor => {
+                out.fill(0);
+                return Ok(&self.buffer);
+            }
+            part => part?,
+        };
+        let unpacked = self.codec.unpack(part, start, self.kind.reversed, out);
+        self.chunks.charge(unpacked.read + self.compression.least_work(), length)?;
+        let samples = if self.kind.planar { 1 } else { self.kind.samples };
+        let result = unpacked
+            .result
+            .and_then(|()| self.predictor.undo(out, self.row_bytes, (self.kind.bits, samples), self.order));
+        // Of a tile, libtiff takes what fax data there are.
+        if !is_converted && !(self.chunks.tiled && matches!(self.compression, Compression::Fax(_))) {
+            result?;
+        }
+        Ok(&self.buffer)
+    }
+}
+
+/// All kinds but YCbCr.
+fn unpacked(
+    directory: &Directory<'_>,
+    kind: Kind,
+    compression: Compression,
+    size: (usize, usize),
+    chunks: Chunks<'_>,
+    data: &mut [u8],
+    limits: &Limits,
+) -> Result<()> {
+    let channels = kind.meaning.channels();
+    let planar = kind.planar && channels > 1;
+    let stored = if kind.planar { Kind { samples: 1, ..kind } } else { kind };
+    let row_bytes = (chunks.width as u64).saturating_mul(stored.pixel_bits()).div_ceil(8);
+    let row_bytes = usize::try_from(row_bytes).unwrap_or(usize::MAX);
+    let length = row_bytes.saturating_mul(chunks.height);
+    let count = chunks.count * if planar { channels } else { 1 };
+    // Numbers are in the machine's order now, but where Pillow forgets it.
+    let forgotten = directory.order == ByteOrder::Big
+        && (kind.number == Number::Float || kind.number == Number::Signed && kind.bits > 8);
+    let unpacker = Unpacker::new(stored, if forgotten { ByteOrder::Big } else { ByteOrder::Little });
+    let mut unpacking = Unpacking::new(directory, kind, compression, chunks, (length, row_bytes), limits)?;
+    for index in 0..count {
+        let chunks = &unpacking.chunks;
+        let (plane, place) = (index / chunks.count, chunks.place(index % chunks.count, size));
+        let rows = if chunks.tiled { chunks.height } else { place.rows };
+        let bytes = unpacking.chunk(index, rows * row_bytes)?;
+        let to = data.chunks_exact_mut(size.0 * channels).skip(place.y).take(place.rows);
+        for (to, from) in to.zip(bytes.chunks_exact(row_bytes)) {
+            let to = &mut to[place.x * channels..(place.x + place.columns) * channels];
+            if planar {
+                unpacker.plane(from, to, plane, channels);
+            } else {
+                unpacker.row(from, to);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// YCbCr, which libtiff turns into RGB, passing over what is broken.
+fn ycbcr(
+    directory: &Directory<'_>,
+    kind: Kind,
+    compression: Compression,
+    size: (usize, usize),
+    chunks: Chunks<'_>,
+    data: &mut [u8],
+    limits: &Limits,
+) -> Result<()> {
+    let subsampling = Subsampling::of(directory)?;
+    if kind.planar {
+        unpacked(directory, kind, compression, size, chunks, data, limits)?;
+        return planes_to_rgb(directory, data);
+    }
+    let tables = Tables::of(directory)?;
+    let Subsampling { across, down } = subsampling;
+    if !subsampling.is_known() || size.0 < across || size.1 < down {
+        return Err(unsupported(format_args!("YCbCr subsampling of {across}x{down} of {}x{} pixels", size.0, size.1)));
+    }
+    let (count, tiled, stored) = (chunks.count, chunks.tiled, chunks.width);
+    // libtiff's size of a row, which loses a remainder.
+    let row_bytes = if tiled { stored * 3 } else { subsampling.line(stored) / down };
+    let length = subsampling.size(stored, chunks.height);
+    let mut unpacking = Unpacking::new(directory, kind, compression, chunks, (length, row_bytes), limits)?;
+    for index in 0..count {
+        let place = unpacking.chunks.place(index, size);
+        let length = if tiled {
+            length
+        } else {
+            subsampling.size(stored, place.rows).min(place.rows.next_multiple_of(down) * row_bytes)
+        };
+        unpacking.buffer.fill(0);
+        let blocks = unpacking.chunk(index, length)?;
+        blocks_to_rgb(&tables, subsampling, (blocks, stored), &place, (data, size.0));
+    }
+    Ok(())
+}
+
+/// Of YCbCr in planes, RGB.
+fn planes_to_rgb(directory: &Directory<'_>, data: &mut [u8]) -> Result<()> {
+    if Subsampling::of(directory)? != (Subsampling { across: 1, down: 1 }) {
+        return Err(unsupported("subsampled YCbCr in planes"));
+    }
+    pixels_to_rgb(&Tables::of(directory)?, data);
+    Ok(())
+}
+
+/// The colours of the numbers in `data`.
+fn colored(directory: &Directory<'_>, size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
+    let colors = palette(directory)?;
+    let mut out = memory::reserved(size.0, size.1, 3)?;
+    out.extend(data.iter().flat_map(|&number| colors[usize::from(number)]));
+    Ok(out)
+}
+
+/// The same, each with its alpha.
+fn colored_with_alpha(directory: &Directory<'_>, size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
+    let colors = palette(directory)?;
+    let mut out = memory::reserved(size.0, size.1, 4)?;
+    out.extend(data.as_chunks::<2>().0.iter().flat_map(|&[number, alpha]| {
+        let [red, green, blue] = colors[usize::from(number)];
+        [red, green, blue, alpha]
+    }));
+    Ok(out)
+}
+
+/// RGB with an alpha of 0.
+fn without_alpha(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
+    let mut out = memory::reserved(size.0, size.1, 4)?;
+    out.extend(data.as_chunks::<3>().0.iter().flat_map(|&[red, green, blue]| [red, green, blue, 0]));
+    Ok(out)
+}
+
+/// The file's colours: all reds, all greens, all blues, of 16 bits. Numbers beyond are black.
+fn palette(directory: &Directory<'_>) -> Result<[[u8; 3]; 256]> {
+    let count = directory.count(tag::COLOR_MAP) / 3;
+    if count == 0 || count > 256 {
+        return Err(broken(format_args!("a palette of {count} colours")));
+    }
+    let levels = directory.numbers(tag::COLOR_MAP, 3 * count);
+    let level = |channel: usize, number: usize| {
+        let level = levels.get(channel * count + number).filter(|_| number < count);
+        level.map_or(0, |level| (level >> 8) as u8)
     };
-    match layout.sample_type {
-        Some(DecodingSampleType::U8) => {}
-        Some(DecodingSampleType::U16) if bits == 16 => cut_to_8_bits(format, &mut data),
-        Some(DecodingSampleType::F32) if samples == Samples::Plain(Layout::Gray) => floats_to_8_bits(&mut data),
-        other => return Err(unsupported(Format::Tiff, format_args!("{color:?} samples of type {other:?}"))),
-    }
-    match samples {
-        Samples::Cmyk => cmyk_to_rgb(&mut data),
-        Samples::YCbCr => ycbcr_to_rgb(&mut data),
-        Samples::Plain(Layout::Rgba) if alpha == Some(ExtraSamples::AssociatedAlpha.to_u16()) => {
-            unpremultiply(&mut data)
-        }
-        Samples::Plain(Layout::Rgba) if alpha == Some(ExtraSamples::Unspecified.to_u16()) => {
-            data.as_chunks_mut::<4>().0.iter_mut().for_each(|pixel| pixel[3] = 255);
-        }
-        Samples::Plain(_) => {}
-    }
-    let layout = match samples {
-        Samples::Plain(layout) => layout,
-        Samples::Cmyk | Samples::YCbCr => Layout::Rgb,
-    };
-    Pixels::new(Header { width, height, layout, orientation }, data)
-}
-
-/// One byte for each packed sample of `bits` bits, the highest value becoming `highest`. Rows begin `stride` bytes
-/// after each other.
-fn spread_bits(
-    packed: &[u8],
-    stride: usize,
-    bits: u32,
-    highest: u32,
-    (width, height): (usize, usize),
-) -> Result<Vec<u8>> {
-    let mut data = memory::zeroed(width, height, 1)?;
-    let most = (1u32 << bits) - 1;
-    for (row, from) in data.chunks_exact_mut(width).zip(packed.chunks(stride)) {
-        for (x, value) in row.iter_mut().enumerate() {
-            let first_bit = x * bits as usize;
-            let two = [0, 1].map(|next| from.get(first_bit / 8 + next).copied().unwrap_or(0));
-            let shifted = u32::from(u16::from_be_bytes(two)) >> (16 - bits - (first_bit % 8) as u32);
-            *value = ((shifted & most) * highest / most) as u8;
-        }
-    }
-    Ok(data)
-}
-
-/// Planes of one channel each, to pixels.
-fn interleave(planes: &[u8], stride: usize, channels: usize, sample_bytes: usize) -> Result<Vec<u8>> {
-    let mut data = memory::zeroed(planes.len(), 1, 1)?;
-    let pixel = channels * sample_bytes;
-    for (channel, plane) in planes.chunks(stride.max(1)).take(channels).enumerate() {
-        let samples = plane.chunks_exact(sample_bytes.max(1));
-        for (to, from) in data.chunks_exact_mut(pixel.max(1)).zip(samples) {
-            to[channel * sample_bytes..][..sample_bytes].copy_from_slice(from);
-        }
-    }
-    Ok(data)
-}
-
-/// Gray f32, clipped to 0..255 and cut: Pillow's mode F to RGB.
-fn floats_to_8_bits(data: &mut Vec<u8>) {
-    let samples = data.len() / 4;
-    for sample in 0..samples {
-        let [a, b, c, d] = [0, 1, 2, 3].map(|byte| data[4 * sample + byte]);
-        data[sample] = f32::from_ne_bytes([a, b, c, d]) as u8;
-    }
-    data.truncate(samples);
-    data.shrink_to_fit();
-}
-
-/// Colours that were multiplied by their alpha, divided by it: Pillow's `unpackRGBa`.
-fn unpremultiply(data: &mut [u8]) {
-    for [red, green, blue, alpha] in data.as_chunks_mut::<4>().0 {
-        for color in [red, green, blue] {
-            *color = match *alpha {
-                0 => 0,
-                alpha => (u32::from(*color) * 255 / u32::from(alpha)).min(255) as u8,
-            };
-        }
-    }
+    Ok(std::array::from_fn(|number| [0, 1, 2].map(|channel| level(channel, number))))
 }
 
 /// BT.601, full range, with Pillow's roundings: its products have 6 fractional bits, which are cut off
 /// (<https://github.com/python-pillow/Pillow/blob/main/src/libImaging/ConvertYCbCr.c>).
-fn ycbcr_to_rgb(data: &mut [u8]) {
+fn pillow_ycbcr_to_rgb(data: &mut [u8]) {
     const SCALE: i32 = 6;
     let table = |factor: f64| -> [i32; 256] {
         std::array::from_fn(|value| ((value as f64 - 128.0) * factor * f64::from(1 << SCALE) + 0.5) as i32)
@@ -187,19 +362,4 @@ fn ycbcr_to_rgb(data: &mut [u8]) {
         let rgb = [red_cr[cr], green_cb[cb] + green_cr[cr], blue_cb[cb]];
         *pixel = rgb.map(|color| (y as i32 + (color >> SCALE)).clamp(0, 255) as u8);
     }
-}
-
-/// Are the strips or tiles JPEG-compressed?
-fn is_jpeg(decoder: &mut Decoder<Cursor<&[u8]>>) -> bool {
-    let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).ok().flatten();
-    compression == Some(CompressionMethod::ModernJPEG.to_u16())
-}
-
-fn failed(error: TiffError) -> Error {
-    let kind = match &error {
-        TiffError::UnsupportedError(_) => ErrorKind::UnsupportedFormat,
-        TiffError::LimitsExceeded => ErrorKind::TooLarge,
-        _ => return broken(Format::Tiff, error),
-    };
-    Error::new(kind, "TIFF of a kind that is not read").with_source(error)
 }

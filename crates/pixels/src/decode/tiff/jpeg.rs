@@ -1,132 +1,95 @@
 //! JPEG inside TIFF: strips or tiles that each are a JPEG file, but for tables that they may share. They are read by this
-//! crate's own decoder, for libtiff leaves them to libjpeg.
+//! crate's own decoder, for libtiff leaves them to libjpeg; what has to fit and what is forgiven is libtiff's
+//! (`tif_jpeg.c`).
 
-use std::io::Cursor;
-
-use ::tiff::decoder::Decoder as TiffDecoder;
-use ::tiff::tags::{PhotometricInterpretation, Tag};
-
-use super::super::check_memory;
-use super::{Samples, failed};
-use crate::format::Format;
+use super::chunks::{Chunk, Chunks};
+use super::directory::{Directory, broken, tag};
+use super::kind::{Kind, Meaning};
+use super::unpack::Unpacker;
 use crate::limits::Limits;
-use crate::memory;
-use crate::pixels::{Area, Header, Layout, Orientation, Pixels};
-use crate::{Error, ErrorKind, Result};
-use ::jpeg::{Colors, Decoder, Scale};
+use crate::pixels::Area;
+use crate::{Error, Result};
+use ::jpeg::{Colors, Decoder, Scale, Tables};
 
-/// What a strip's or tile's JPEG may be larger than it, each way.
-const PADDING: usize = 16;
-
+/// Fills `data`, [`Meaning::channels`] bytes a pixel; YCbCr becomes RGB where it is not in planes.
+///
+/// # Errors
+/// `Decode` for what is broken, `UnsupportedFormat` for what is not read, `TooLarge`.
 pub(super) fn decode(
-    tiff: &mut TiffDecoder<Cursor<&[u8]>>,
-    bytes: &[u8],
-    samples: Samples,
-    orientation: Orientation,
+    directory: &Directory<'_>,
+    kind: Kind,
+    size: (usize, usize),
+    mut chunks: Chunks<'_>,
+    data: &mut [u8],
     limits: &Limits,
-) -> Result<Pixels> {
-    let (layout, colors) = match samples {
-        Samples::Plain(Layout::Gray) => (Layout::Gray, Colors::Gray),
-        Samples::Plain(Layout::Rgb) => (Layout::Rgb, Colors::Rgb),
-        Samples::YCbCr => (Layout::Rgb, Colors::YCbCr),
-        Samples::Plain(Layout::GrayAlpha | Layout::Rgba) | Samples::Cmyk => {
-            return Err(super::unsupported(Format::Tiff, "JPEG of more than three channels"));
-        }
+) -> Result<()> {
+    let channels = kind.meaning.channels();
+    let planar = kind.planar && channels > 1;
+    let stored = if kind.planar { Kind { samples: 1, ..kind } } else { kind };
+    let colors = if kind.meaning == Meaning::YCbCr && !planar { Colors::YCbCr } else { Colors::Stored };
+    let unpacker = Unpacker::new(stored, directory.order);
+    let within = |error: ::jpeg::Error| Error::from(error).within("in TIFF");
+    let mut tables = match directory.data(tag::JPEG_TABLES) {
+        Some(tables) => Tables::parse(tables).map_err(within)?,
+        None => Tables::default(),
     };
-    let (width, height) = tiff.dimensions().map_err(failed)?;
-    let (width, height, channels) = (width as usize, height as usize, layout.channels());
-    let mut data = memory::zeroed(width, height, channels)?;
-    let left = Limits { max_alloc: limits.max_alloc.saturating_sub(data.len() as u64), ..*limits };
-    let chunks = Chunks::of(tiff, bytes)?;
-    let mut file = Vec::new();
-    for (index, part) in chunks.parts.iter().enumerate() {
-        let at = (index % chunks.columns * chunks.width, index / chunks.columns * chunks.height);
-        let visible = (chunks.width.min(width - at.0), chunks.height.min(height - at.1));
-        let decoder =
-            Decoder::new(chunks.joined(part, &mut file)).map_err(|error| Error::from(error).within("in TIFF"))?;
-        let decoder = decoder.with_colors(colors);
-        let size = decoder.size(Scale::Full);
-        let fits = size.0 <= chunks.width + PADDING && size.1 <= chunks.height + PADDING;
-        if !fits || size.0 < visible.0 || size.1 < visible.1 || decoder.channels() != channels {
-            return Err(misfit());
+    let planes = if planar { channels } else { 1 };
+    let empty = vec![0; chunks.width.min(size.0) * stored.samples];
+    for index in 0..planes * chunks.count {
+        let (plane, chunk) = (index / chunks.count, chunks.place(index % chunks.count, size));
+        let made = chunks.width * chunks.height * stored.samples;
+        let (_, part) = chunks.part(index, made)?;
+        chunks.charge(part.len() + super::codec::Compression::Jpeg.least_work(), made)?;
+        let decoder = Decoder::abbreviated(part, &tables).map_err(within)?.with_colors(colors);
+        // What one strip says holds for the next.
+        tables = decoder.tables().clone();
+        let found = decoder.size(Scale::Full);
+        check_size(found, &chunks, &chunk)?;
+        if decoder.channels() != stored.samples {
+            return Err(broken(format_args!("a JPEG of {} components in it", decoder.components())));
         }
-        check_memory(size, decoder.memory(Scale::Full), &left)?;
-        let mut rows = data.chunks_exact_mut(width * channels).skip(at.1);
-        let columns = at.0 * channels..(at.0 + visible.0) * channels;
-        let area = Area { columns: 0..visible.0, rows: 0..visible.1 };
-        decoder
-            .decode(Scale::Full, area, |decoded| {
-                // In this order: an iterator that ends second has lost an item.
-                for (from, to) in decoded.chunks_exact(columns.len()).zip(rows.by_ref()) {
-                    to[columns.clone()].copy_from_slice(from);
-                }
-                Ok::<(), Error>(())
-            })
-            .map_err(|error| error.within("in TIFF"))?;
-    }
-    if tiff.find_tag_unsigned(Tag::PhotometricInterpretation).map_err(failed)?
-        == Some(PhotometricInterpretation::WhiteIsZero.to_u16())
-    {
-        data.iter_mut().for_each(|value| *value = 255 - *value);
-    }
-    Pixels::new(Header { width, height, layout, orientation }, data)
-}
-
-/// Strips or tiles, row by row.
-struct Chunks<'a> {
-    parts: Vec<&'a [u8]>,
-    /// How many stand side by side, and the size of each.
-    columns: usize,
-    width: usize,
-    height: usize,
-    /// Tables that go before each.
-    tables: Option<Vec<u8>>,
-}
-
-impl<'a> Chunks<'a> {
-    fn of(tiff: &mut TiffDecoder<Cursor<&[u8]>>, bytes: &'a [u8]) -> Result<Self> {
-        let (whole_width, whole_height) = tiff.dimensions().map_err(failed)?;
-        let (width, height) = tiff.chunk_dimensions();
-        let (width, height) = (width.max(1), height.max(1));
-        let planar = tiff.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(failed)?;
-        if planar.is_some_and(|planar| planar != 1) {
-            return Err(super::unsupported(Format::Tiff, "JPEG in planes"));
-        }
-        let columns = whole_width.div_ceil(width) as usize;
-        let count = columns * whole_height.div_ceil(height) as usize;
-        let mut numbers = |strips, tiles| -> Result<Vec<usize>> {
-            let found = tiff.find_tag_unsigned_vec(strips).map_err(failed)?;
-            Ok(match found {
-                Some(found) => found,
-                None => tiff.find_tag_unsigned_vec(tiles).map_err(failed)?.unwrap_or_default(),
-            })
+        super::super::check_memory(found, decoder.memory(Scale::Full), limits)?;
+        let mut rows = data.chunks_exact_mut(size.0 * channels).skip(chunk.y).take(chunk.rows);
+        let columns = chunk.x * channels..(chunk.x + chunk.columns) * channels;
+        let (visible, row_count) = (found.0.min(chunk.columns), found.1.min(chunk.rows));
+        let unpack = |from: &[u8], to: &mut [u8]| {
+            if planar {
+                unpacker.plane(from, to, plane, channels);
+            } else {
+                unpacker.row(from, to);
+            }
         };
-        let offsets = numbers(Tag::StripOffsets, Tag::TileOffsets)?;
-        let lengths = numbers(Tag::StripByteCounts, Tag::TileByteCounts)?;
-        let within = |(&offset, &length): (&usize, &usize)| bytes.get(offset..offset.checked_add(length)?);
-        let parts: Option<Vec<&[u8]>> = offsets.iter().zip(&lengths).take(count).map(within).collect();
-        let parts = parts.filter(|parts| parts.len() == count).ok_or_else(misfit)?;
-        // The same bytes decoded over and over would take long.
-        if parts.iter().map(|part| part.len()).sum::<usize>() > bytes.len().saturating_mul(2) {
-            return Err(misfit());
+        if visible < chunk.columns || row_count < chunk.rows {
+            // What a JPEG that is too small leaves is zero.
+            for row in data.chunks_exact_mut(size.0 * channels).skip(chunk.y).take(chunk.rows) {
+                unpack(&empty, &mut row[columns.clone()]);
+            }
+            rows = data.chunks_exact_mut(size.0 * channels).skip(chunk.y).take(chunk.rows);
         }
-        let tables = tiff.find_tag(Tag::JPEGTables).map_err(failed)?;
-        let tables = tables.map(|tables| tables.into_u8_vec()).transpose().map_err(failed)?;
-        Ok(Self { parts, columns, width: width as usize, height: height as usize, tables })
+        let area = Area { columns: 0..visible, rows: 0..row_count };
+        let columns = columns.start..columns.start + visible * channels;
+        let mut missing = row_count;
+        let result = decoder.decode(Scale::Full, area, |decoded| {
+            // In this order: an iterator that ends second has lost an item.
+            for (from, to) in decoded.chunks_exact(visible * stored.samples).zip(rows.by_ref()) {
+                unpack(from, &mut to[columns.clone()]);
+                missing -= 1;
+            }
+            Ok::<(), Error>(())
+        });
+        // What is wrong after the last row is of no account to libtiff.
+        result.or_else(|error| if missing == 0 { Ok(()) } else { Err(error.within("in TIFF")) })?;
     }
-
-    /// A whole JPEG file of `part`, in `file` where that is needed: the tables without their end marker, and the part
-    /// without its start marker.
-    fn joined<'b>(&self, part: &'b [u8], file: &'b mut Vec<u8>) -> &'b [u8] {
-        const MARKER: usize = 2;
-        let Some(tables) = self.tables.as_ref().filter(|tables| tables.len() > 2 * MARKER) else { return part };
-        file.clear();
-        file.extend_from_slice(&tables[..tables.len() - MARKER]);
-        file.extend_from_slice(part.get(MARKER..).unwrap_or_default());
-        file
-    }
+    Ok(())
 }
 
-fn misfit() -> Error {
-    Error::new(ErrorKind::Decode, "TIFF broken: a JPEG in it does not fit its place")
+/// A JPEG must not be larger than its strip or tile, but for the last strip, which may be as high as the others.
+fn check_size(found: (usize, usize), chunks: &Chunks<'_>, chunk: &Chunk) -> Result<()> {
+    let expected = if chunks.tiled { (chunks.width, chunks.height) } else { (chunks.width, chunk.rows) };
+    let higher = !chunks.tiled && found.0 == expected.0;
+    if found.0 > expected.0 || (found.1 > expected.1 && !higher) {
+        let (what, place) = (format!("{}x{}", found.0, found.1), format!("{}x{}", expected.0, expected.1));
+        return Err(broken(format_args!("a JPEG of {what} pixels where there is space for {place}")));
+    }
+    Ok(())
 }

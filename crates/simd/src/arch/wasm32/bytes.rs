@@ -6,10 +6,10 @@ use core::arch::wasm32::*;
 
 // What is relaxed in these is out of the question here: places are below 16 or above 127, and of -2¹⁵ · -2¹⁵ the trait
 // leaves open what it is. So they are one instruction of x86, not two and five.
-#[cfg(target_feature = "relaxed-simd")]
-use core::arch::wasm32::{i8x16_relaxed_swizzle as swizzle, i16x8_relaxed_q15mulr as mul_round16};
 #[cfg(not(target_feature = "relaxed-simd"))]
 use core::arch::wasm32::i16x8_q15mulr_sat as mul_round16;
+#[cfg(target_feature = "relaxed-simd")]
+use core::arch::wasm32::{i8x16_relaxed_swizzle as swizzle, i16x8_relaxed_q15mulr as mul_round16};
 
 #[cfg(not(target_feature = "relaxed-simd"))]
 use core::arch::wasm32::i8x16_swizzle as swizzle;

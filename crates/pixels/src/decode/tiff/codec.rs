@@ -1,0 +1,164 @@
+//! Strips and tiles unpacked, whatever they are packed with.
+
+use fdeflate::Decompressor;
+
+use super::directory::{Directory, broken, tag};
+use super::fax::{Coding, Fax};
+use super::kind::{Kind, unsupported};
+use super::lzw::Lzw;
+use super::{lzma, packbits};
+use crate::Result;
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compression {
+    None,
+    Fax(Coding),
+    Lzw,
+    OldJpeg,
+    Jpeg,
+    Deflate,
+    PackBits,
+    Lzma,
+    Zstd,
+    WebP,
+}
+
+impl Compression {
+    /// That of `directory`.
+    ///
+    /// # Errors
+    /// `UnsupportedFormat` for one that is not read.
+    pub(super) fn of(directory: &Directory<'_>) -> Result<Self> {
+        let two_dimensional = directory.number(tag::T4_OPTIONS).is_some_and(|options| options & 1 == 1);
+        let name = match directory.number(tag::COMPRESSION).unwrap_or(1) {
+            1 => return Ok(Self::None),
+            2 => return Ok(Self::Fax(Coding::Bytes)),
+            3 => return Ok(Self::Fax(Coding::Group3 { two_dimensional })),
+            4 => return Ok(Self::Fax(Coding::Group4)),
+            5 => return Ok(Self::Lzw),
+            6 => return Ok(Self::OldJpeg),
+            7 => return Ok(Self::Jpeg),
+            8 | 32946 => return Ok(Self::Deflate),
+            32771 => return Ok(Self::Fax(Coding::Words)),
+            32773 => return Ok(Self::PackBits),
+            34925 => return Ok(Self::Lzma),
+            50000 => return Ok(Self::Zstd),
+            50001 => return Ok(Self::WebP),
+            32809 => "ThunderScan",
+            34676 | 34677 => "SGI Log",
+            50002 => "JPEG XL",
+            34712 => "JPEG 2000",
+            other => return Err(unsupported(format_args!("compression {other}"))),
+        };
+        Err(unsupported(format_args!("{name} compression")))
+    }
+
+    /// Can differences between samples be stored?
+    pub(super) fn has_predictor(self) -> bool {
+        matches!(self, Self::Lzw | Self::Deflate | Self::Lzma | Self::Zstd)
+    }
+
+    /// Work that a strip or tile takes, however small, in bytes.
+    pub(super) fn least_work(self) -> usize {
+        match self {
+            Self::Jpeg | Self::OldJpeg | Self::WebP => 2048,
+            Self::Lzma | Self::Zstd => 1024,
+            Self::Deflate => 256,
+            _ => 64,
+        }
+    }
+}
+
+/// What unpacks strips and tiles one after the other.
+pub(super) enum Codec {
+    Fax(Box<Fax>),
+    Lzw(Lzw),
+    Deflate,
+    PackBits,
+    Lzma,
+    #[cfg(feature = "tiff-zstd")]
+    Zstd(super::zstd::Zstd),
+}
+
+/// What was read, and what was wrong.
+pub(super) struct Unpacked {
+    pub(super) read: usize,
+    pub(super) result: Result<()>,
+}
+
+impl Codec {
+    /// For chunks of `width` pixels a row.
+    ///
+    /// # Errors
+    /// `UnsupportedFormat` for what is not read.
+    pub(super) fn new(compression: Compression, kind: Kind, width: usize) -> Result<Self> {
+        Ok(match compression {
+            Compression::Fax(coding) => {
+                if kind.bits != 1 || kind.samples != 1 {
+                    return Err(unsupported("fax coding of more than one bit a pixel"));
+                }
+                let fax = Fax::new(coding, width);
+                Self::Fax(Box::new(fax.ok_or_else(|| broken(format_args!("rows of {width} pixels")))?))
+            }
+            Compression::Lzw => Self::Lzw(Lzw::new()),
+            Compression::Deflate => Self::Deflate,
+            Compression::PackBits => Self::PackBits,
+            Compression::Lzma => Self::Lzma,
+            #[cfg(feature = "tiff-zstd")]
+            Compression::Zstd => Self::Zstd(super::zstd::Zstd::new()),
+            other => return Err(unsupported(format_args!("{other:?} compression"))),
+        })
+    }
+
+    /// Fills `out` from `input`, whose first byte is byte `start` of the file. What is missing is zero, but for fax, where
+    /// it stays as it was.
+    pub(super) fn unpack(&mut self, input: &[u8], start: usize, reversed: bool, out: &mut [u8]) -> Unpacked {
+        let turned: Vec<u8>;
+        let input = if reversed && !matches!(self, Self::Fax(_)) {
+            turned = input.iter().map(|byte| byte.reverse_bits()).collect();
+            &turned
+        } else {
+            input
+        };
+        let short = |(read, complete): (usize, bool), what: &str| Unpacked {
+            read,
+            result: if complete { Ok(()) } else { Err(broken(format_args!("its {what} data end early"))) },
+        };
+        match self {
+            Self::Fax(fax) => short(fax.decode(input, start, reversed, out), "fax"),
+            Self::Lzw(lzw) => {
+                let (read, result) = lzw.decode(input, out);
+                Unpacked { read, result: result.map_err(|stopped| broken(stopped.0)) }
+            }
+            Self::Deflate => inflate(input, out),
+            Self::PackBits => short(packbits::decode(input, out), "PackBits"),
+            Self::Lzma => short(lzma::decode(input, out), "LZMA"),
+            #[cfg(feature = "tiff-zstd")]
+            Self::Zstd(zstd) => short(zstd.decode(input, out), "ZSTD"),
+        }
+    }
+}
+
+/// Like libtiff, stops where `out` is full, whether the data end there or not.
+fn inflate(input: &[u8], out: &mut [u8]) -> Unpacked {
+    let mut decompressor = Decompressor::new();
+    decompressor.ignore_adler32();
+    let (mut read, mut made) = (0, 0);
+    let result = loop {
+        match decompressor.read(&input[read..], out, made, false) {
+            Ok((consumed, produced)) => {
+                (read, made) = (read + consumed, made + produced);
+                if made == out.len() {
+                    break Ok(());
+                }
+                if decompressor.is_done() || consumed == 0 && produced == 0 {
+                    break Err(broken("its deflate data end early"));
+                }
+            }
+            Err(error) => break Err(broken(format_args!("its deflate data: {error:?}"))),
+        }
+    };
+    out[made..].fill(0);
+    Unpacked { read, result }
+}
