@@ -47,7 +47,7 @@ await main(async () => {
   }
   const onlySetUp = positionals[0] === "setup";
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-  if (rounds !== undefined && !(rounds >= 1)) throw new Stop(`--rounds can't be ${values.rounds}.`);
+  if (rounds !== undefined && !(rounds >= 1)) throw new Stop(`--rounds must be a number from 1, not ${values.rounds}.`);
   const chosen = choose(positionals.slice(onlySetUp ? 1 : 0));
   const ready = await setUp(
     new Set(chosen.flatMap(({ needs }) => needs)),

@@ -1,20 +1,20 @@
 // npm run build [-- all|package|wasm|typescript]: set-up, then what is out of date of the package in dist/ and of the demo in
 // www/dist. `package` leaves out the demo.
 //
-//     crates/wasm     -> dist/wasm/FLAVOUR/    cargo, wasm-bindgen (the JavaScript around it), wasm-opt, a flavour a time
+//     crates/wasm     -> dist/wasm/FLAVOR/    cargo, wasm-bindgen (the JavaScript around it), wasm-opt, a flavor a time
 //     crates/search   -> dist/wasm/search.js   the search module, which holds its wasm file as text
 //     web/            -> dist/                 TypeScript
 //     www/            -> www/dist              Vite
 //
 // CLIP_VISION_QUICK=1 is for the loop of changing the core and trying it: compiled in parts and again only where it changed
 // (seconds in place of minutes), larger and somewhat slower, never to be published or measured; the baseline alone, unless
-// CLIP_VISION_FLAVOURS names others, comma-separated.
+// CLIP_VISION_FLAVORS names others, comma-separated.
 
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { BASELINE, RUST_BASELINE, flavours } from "./flavours.mjs";
+import { BASELINE, RUST_BASELINE, flavors } from "./flavors.mjs";
 import { Stop, ask, dist, filesUnder, hashOf, inRoot, isDone, main, note, once, run, seconds } from "./lib.mjs";
 import { ensureStdSource, ensureWasmBindgen, lockedVersion, setUpBuild, setUpNode } from "./setup.mjs";
 
@@ -26,12 +26,12 @@ const PROFILE = quick ? "quick" : "wasm";
  * A function stays one by itself, unless it is small: a browser compiles a function as a whole once it is often called, which
  * takes it a tenth of a second for the largest, on a processor that the model's first pictures need.
  */
-export const OPTIMISE = [quick ? "-O1" : "-O3", "--one-caller-inline-max-function-size=100"];
+export const OPTIMIZE = [quick ? "-O1" : "-O3", "--one-caller-inline-max-function-size=100"];
 
 const nodeModule = (file, ...args) => run(process.execPath, [inRoot("node_modules", ...file.split("/")), ...args]);
 export const tsc = (...args) => nodeModule("typescript/bin/tsc", ...args);
 const wasmOpt = (file, features) =>
-  nodeModule("binaryen/bin/wasm-opt", file, "-o", file, ...OPTIMISE, ...RUST_BASELINE, ...features);
+  nodeModule("binaryen/bin/wasm-opt", file, "-o", file, ...OPTIMIZE, ...RUST_BASELINE, ...features);
 
 const sized = (bytes) => {
   const kB = (n) => `${(n / 1000).toFixed(0)} kB`;
@@ -44,40 +44,40 @@ const rustInputs = (...places) => ({
   compiler: ask("rustc", ["-vV"]),
 });
 
-// --- The engine: one wasm file a flavour
+// --- The engine: one wasm file a flavor
 
-/** All flavours, or those that CLIP_VISION_FLAVOURS names. */
-export function chosenFlavours() {
-  const named = process.env.CLIP_VISION_FLAVOURS ?? (quick && BASELINE.name);
-  return named ? flavours.filter(({ name }) => named.split(",").includes(name)) : flavours;
+/** All flavors, or those that CLIP_VISION_FLAVORS names. */
+export function chosenFlavors() {
+  const named = process.env.CLIP_VISION_FLAVORS ?? (quick && BASELINE.name);
+  return named ? flavors.filter(({ name }) => named.split(",").includes(name)) : flavors;
 }
 
 const glueOf = ({ outDir }) => [`${NAME}.js`, `${NAME}.d.ts`, `${NAME}_bg.wasm`].map((file) => path.join(outDir, file));
 
-function planOf(flavour) {
+function planOf(flavor) {
   const { files, compiler } = rustInputs("crates", "src");
-  const how = [flavour.cargoArgs, flavour.env, flavour.wasmOpt, PROFILE, OPTIMISE, compiler, lockedVersion("wasm-bindgen")];
-  return { files: [...files, inRoot("package-lock.json")], how, outputs: glueOf(flavour) };
+  const how = [flavor.cargoArgs, flavor.env, flavor.wasmOpt, PROFILE, OPTIMIZE, compiler, lockedVersion("wasm-bindgen")];
+  return { files: [...files, inRoot("package-lock.json")], how, outputs: glueOf(flavor) };
 }
 
-async function buildFlavour(flavour) {
-  const plan = planOf(flavour);
-  const stamp = `wasm-${flavour.name}`;
-  const what = `Building wasm, flavour ${flavour.name}`;
+async function buildFlavor(flavor) {
+  const plan = planOf(flavor);
+  const stamp = `wasm-${flavor.name}`;
+  const what = `Building wasm, flavor ${flavor.name}`;
   await once(stamp, { ...plan, what, why: "the Rust core for browsers (minutes the first time, seconds later)" }, async () => {
-    if (flavour.threads) await ensureStdSource();
-    const args = ["build", "--locked", "--quiet", "--profile", PROFILE, "-p", "clip-vision-wasm", ...flavour.cargoArgs];
-    await Promise.all([run("cargo", args, { env: flavour.env }), ensureWasmBindgen()]);
+    if (flavor.threads) await ensureStdSource();
+    const args = ["build", "--locked", "--quiet", "--profile", PROFILE, "-p", "clip-vision-wasm", ...flavor.cargoArgs];
+    await Promise.all([run("cargo", args, { env: flavor.env }), ensureWasmBindgen()]);
     // Many changes to the sources (comments, tests, native code) leave the compiled file as it was.
-    const compiled = path.join(flavour.targetDir, "wasm32-unknown-unknown", PROFILE, `${NAME}_wasm.wasm`);
-    const rest = { what: `Binding ${flavour.name}`, why: "wasm-bindgen, then wasm-opt", files: [compiled], how: plan.how, outputs: plan.outputs };
-    await once(`${stamp}-bound`, rest, () => bindAndOptimise(compiled, flavour));
-    return `${flavour.name}: ${sized(readFileSync(path.join(flavour.outDir, `${NAME}_bg.wasm`)))}`;
+    const compiled = path.join(flavor.targetDir, "wasm32-unknown-unknown", PROFILE, `${NAME}_wasm.wasm`);
+    const rest = { what: `Binding ${flavor.name}`, why: "wasm-bindgen, then wasm-opt", files: [compiled], how: plan.how, outputs: plan.outputs };
+    await once(`${stamp}-bound`, rest, () => bindAndOptimize(compiled, flavor));
+    return `${flavor.name}: ${sized(readFileSync(path.join(flavor.outDir, `${NAME}_bg.wasm`)))}`;
   });
 }
 
-/** What cargo compiled -> a flavour's `outDir`, in one move from a folder beside it, so that nobody ever sees half of it. */
-export async function bindAndOptimise(compiled, { outDir, wasmOpt: features }, name = NAME) {
+/** What cargo compiled -> a flavor's `outDir`, in one move from a folder beside it, so that nobody ever sees half of it. */
+export async function bindAndOptimize(compiled, { outDir, wasmOpt: features }, name = NAME) {
   const fresh = `${outDir}.new`;
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { recursive: true });
@@ -97,30 +97,30 @@ async function twoAtATime(items, work) {
   await Promise.all([worker(), worker()]);
 }
 
-/** Builds the flavours that are not there already, and lists for the worker those that are up to date. */
+/** Builds the flavors that are not there already, and lists for the worker those that are up to date. */
 async function buildWasm(chosen) {
-  await twoAtATime(chosen, buildFlavour);
-  writeIndex(flavours.filter((flavour) => chosen.includes(flavour) || isCurrent(flavour)));
+  await twoAtATime(chosen, buildFlavor);
+  writeIndex(flavors.filter((flavor) => chosen.includes(flavor) || isCurrent(flavor)));
 }
 
-function isCurrent(flavour) {
-  const { files, how, outputs } = planOf(flavour);
-  return isDone(`wasm-${flavour.name}`, hashOf(files, how), outputs);
+function isCurrent(flavor) {
+  const { files, how, outputs } = planOf(flavor);
+  return isDone(`wasm-${flavor.name}`, hashOf(files, how), outputs);
 }
 
 /**
- * dist/wasm/index.js: the glue of the flavours that were built, imported statically, and where each one's wasm file is,
+ * dist/wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
  * written so that bundlers see the file and copy it.
  */
 function writeIndex(built) {
   const variable = ({ name }) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
   const js = [
     "// Made by scripts/build.mjs.",
-    ...built.map((flavour) => `import * as ${variable(flavour)} from "./${flavour.name}/${NAME}.js";`),
+    ...built.map((flavor) => `import * as ${variable(flavor)} from "./${flavor.name}/${NAME}.js";`),
     "export const builds = {",
-    ...built.map((flavour) => {
-      const url = `new URL("./${flavour.name}/${NAME}_bg.wasm", import.meta.url)`;
-      return `  "${flavour.name}": { glue: ${variable(flavour)}, wasmUrl: () => ${url} },`;
+    ...built.map((flavor) => {
+      const url = `new URL("./${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
+      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl: () => ${url} },`;
     }),
     "};",
   ];
@@ -131,7 +131,7 @@ function writeIndex(built) {
     'export type Glue = Omit<Written, "default" | "initSync" | keyof ThreadsGlue> & {',
     "  default(options: { module_or_path: WebAssembly.Module }): Promise<{ readonly memory: WebAssembly.Memory }>;",
     "};",
-    "/** The glue of a flavour with threads has these on top: crates/wasm/src/threads.rs. */",
+    "/** The glue of a flavor with threads has these on top: crates/wasm/src/threads.rs. */",
     "export interface ThreadsGlue {",
     "  default(options: { module_or_path: WebAssembly.Module; memory: WebAssembly.Memory; thread_stack_size?: number }): Promise<unknown>;",
     "  helpThreads(): void;",
@@ -142,7 +142,7 @@ function writeIndex(built) {
     "export interface Build<Glue> { readonly glue: Glue; wasmUrl(): URL }",
     "/** Those that were built: of the published package all. */",
     "export declare const builds: {",
-    ...flavours.map(({ name, threads }) => `  readonly "${name}"?: Build<${threads ? 'Omit<Glue, "default"> & ThreadsGlue' : "Glue"}>;`),
+    ...flavors.map(({ name, threads }) => `  readonly "${name}"?: Build<${threads ? 'Omit<Glue, "default"> & ThreadsGlue' : "Glue"}>;`),
     "};",
   ];
   for (const [file, lines] of [["index.js", js], ["index.d.ts", dts]]) {
@@ -165,7 +165,7 @@ const SEARCH_ENV = {
 async function buildSearch() {
   const [js, dts] = ["search.js", "search.d.ts"].map((file) => path.join(dist, "wasm", file));
   const { files, compiler } = rustInputs("crates/search", "crates/simd");
-  const how = [SEARCH_ARGS, SEARCH_ENV, OPTIMISE, compiler];
+  const how = [SEARCH_ARGS, SEARCH_ENV, OPTIMIZE, compiler];
   const plan = { files: [...files, inRoot("package-lock.json")], how, outputs: [js, dts] };
   await once("search", { ...plan, what: "Building the search module", why: "what finds embeddings, without the model" }, async () => {
     await run("cargo", SEARCH_ARGS, { env: SEARCH_ENV });
@@ -246,13 +246,13 @@ async function buildDemo(keep) {
 
 // --- All of it
 
-export async function buildPackage(chosen = chosenFlavours()) {
+export async function buildPackage(chosen = chosenFlavors()) {
   await buildWasm(chosen);
   await buildSearch();
   await buildTypeScript();
 }
 
-export async function buildAll(chosen = chosenFlavours(), { keep = false } = {}) {
+export async function buildAll(chosen = chosenFlavors(), { keep = false } = {}) {
   await buildPackage(chosen);
   await buildDemo(keep);
 }
@@ -260,7 +260,7 @@ export async function buildAll(chosen = chosenFlavours(), { keep = false } = {})
 const TARGETS = {
   all: () => setUpBuild().then(() => buildAll()),
   package: () => setUpBuild().then(() => buildPackage()),
-  wasm: () => setUpBuild().then(() => buildWasm(chosenFlavours())).then(buildSearch),
+  wasm: () => setUpBuild().then(() => buildWasm(chosenFlavors())).then(buildSearch),
   typescript: () => setUpNode().then(buildTypeScript),
 };
 

@@ -24,8 +24,8 @@ export const stamps = inRoot("target", "stamps");
 // --- What the scripts say: one line a step, and one kind of error that tells a person what to do next.
 
 const started = Date.now();
-const colour = process.stdout.isTTY && !process.env.NO_COLOR;
-const paint = (code, text) => (colour ? `\x1b[${code}m${text}\x1b[0m` : text);
+const color = process.stdout.isTTY && !process.env.NO_COLOR;
+const paint = (code, text) => (color ? `\x1b[${code}m${text}\x1b[0m` : text);
 
 /** Seconds since `from` (milliseconds; default: since the script began), for people: "3.2 s", "4 min 5 s". */
 export function seconds(from = started) {

@@ -1,5 +1,5 @@
-// node scripts/screenshots.mjs [FOLDER] [PHOTO…]: pictures of the built demo (npm run build) with photos in it, on a phone
-// and on a desk, light and dark; with the sample pictures where none are named. For README, and to look at after a change.
+// node scripts/screenshots.mjs [FOLDER] [PHOTO…]: the built demo as it looks (npm run build) with photos in it, on a phone
+// and on a desk, light and dark; with the sample drawings where none are named. For README, and to look at after a change.
 
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -34,7 +34,7 @@ try {
       await page.locator("#model-facts").waitFor();
       await shoot("empty");
       if (photos.length) await page.locator("#photo-input").setInputFiles(photos);
-      else await page.getByRole("button", { name: "Try sample pictures" }).click();
+      else await page.getByRole("button", { name: "Try sample drawings" }).click();
       await page.locator(".card").first().waitFor();
       await page.locator("#batch-progress").waitFor({ state: "hidden" });
       await page.waitForFunction(() => document.querySelectorAll(".thumbnail img").length > 0);

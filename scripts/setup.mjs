@@ -126,7 +126,7 @@ async function installWasmBindgen() {
     step(`Installing ${crate} ${version}`, "it writes the JavaScript around the wasm files (some 2 minutes, once)");
     const begin = Date.now();
     // Without TLS, since its test runner talks to a driver on this machine only; without the third program of the crate; and
-    // hardly optimised: it runs for a second or two.
+    // hardly optimized: it runs for a second or two.
     const args = ["install", crate, "--version", version, "--root", folder, "--force", "--quiet"];
     const parts = ["--no-default-features", "--bin", "wasm-bindgen", "--bin", "wasm-bindgen-test-runner"];
     const env = { CARGO_PROFILE_RELEASE_OPT_LEVEL: "1" };

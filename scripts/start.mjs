@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import os from "node:os";
 import { buildAll, buildPackage, demoDist } from "./build.mjs";
-import { BASELINE, here } from "./flavours.mjs";
+import { BASELINE, here } from "./flavors.mjs";
 import { inRoot, main, note, seconds, step, warn } from "./lib.mjs";
 import { serve } from "./serve.mjs";
 import { setUpBuild } from "./setup.mjs";

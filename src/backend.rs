@@ -2,25 +2,25 @@
 //!
 //! The towers in `model/` say what is computed; this is the one place that decides with what. On the CPU it is our
 //! kernels, whose weights are packed as they are read, and whose results go into buffers that are used again
-//! ([`pool`]); on a GPU it is candle's operations. Each operation has both ways side by side behind one signature, and
+//! ([`buffers`]); on a GPU it is candle's operations. Each operation has both ways side by side behind one signature, and
 //! the towers don't know. Without the feature `candle` its way is not there.
 
 use crate::error::{Error, ErrorKind};
 
 mod attention;
+mod buffers;
 mod device;
 mod linear;
 mod norm;
 mod patches;
-mod pool;
 mod table;
+mod threads;
 mod tokens;
 
 pub(crate) use attention::{Mask, attention};
 pub(crate) use device::Backend;
 #[cfg(all(test, feature = "candle", not(target_arch = "wasm32")))]
 pub(crate) use device::CANDLE_ON_CPU;
-pub use device::Precision;
 #[cfg(not(feature = "candle"))]
 pub(crate) use device::check_device_name;
 #[cfg(feature = "candle")]
@@ -28,9 +28,7 @@ pub use device::device_from_name;
 pub(crate) use kernels::Activation;
 pub(crate) use linear::Linear;
 pub(crate) use norm::LayerNorm;
-pub(crate) use patches::{embed_patches, patches};
-#[cfg(feature = "candle")]
-pub(crate) use patches::{patches_of_tensor, with_values};
+pub(crate) use patches::{Photos, embed_patches, patches};
 pub(crate) use table::{Table, embed_ids};
 pub(crate) use tokens::Tokens;
 

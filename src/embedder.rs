@@ -1,26 +1,24 @@
 //! The synchronous façade: a loaded model with its preprocessing, and the loader that makes it.
 //!
-//! Everything below this line of the house is plain synchronous code; everything above it (`native.rs`, `wasm.rs`, the
-//! command line) only calls what is here.
+//! It and everything below it is plain synchronous code; what is above it (`native.rs`, `crates/wasm`, the command line)
+//! only calls what is here.
 
-#[cfg(not(feature = "candle"))]
-use crate::backend::check_device_name;
-#[cfg(feature = "candle")]
-use crate::backend::device_from_name;
-use crate::backend::{Backend, Precision};
+use crate::backend::Photos;
 use crate::error::{Error, ErrorKind, Result};
-use crate::image::{Image, Measured, PixelTensor};
-use crate::model::config::{TextConfig, VisionConfig};
-use crate::model::vision::{VisionPass, VisionTower};
-use crate::preprocess::PreprocessConfig;
+use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
+use crate::towers::config::{TextConfig, VisionConfig};
+use crate::towers::encoder::Wanted;
+use crate::towers::vision::VisionTower;
 #[cfg(feature = "candle")]
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 mod convert;
 mod files;
 mod loader;
+mod options;
+mod pass;
 mod plan;
 mod settings;
 #[cfg(test)]
@@ -28,120 +26,35 @@ mod tests;
 mod text;
 mod texts;
 
-pub use convert::{ConvertOptions, StoredPrecision, convert};
+pub use convert::{ConvertOptions, convert};
 use files::Place;
 #[cfg(feature = "tokio")]
 pub(crate) use files::dimension_at;
 pub use loader::Loader;
+pub use options::{ModelFiles, Options};
+pub use pass::Pass;
 pub use text::TextModel;
 use texts::TextState;
 
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
-/// How a model is loaded.
-///
-/// ```
-/// use clip_vision::{Options, Precision};
-///
-/// let options = Options::default().precision(Precision::Int8).normalize(false);
-/// assert_eq!(options.precision, Precision::Int8);
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Options {
-    /// The arithmetic. Default [`Precision::Stored`], which of a checkpoint is [`Precision::F32`].
-    pub precision: Precision,
-    /// Where it runs. Default the CPU; see [`device_from_name`](crate::device_from_name).
-    #[cfg(feature = "candle")]
-    pub device: Device,
-    /// Whether embeddings are divided by their L2 norm, so that a dot product is the cosine. Default true.
-    pub normalize: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            precision: Precision::default(),
-            #[cfg(feature = "candle")]
-            device: Device::Cpu,
-            normalize: true,
-        }
-    }
-}
-
-impl Options {
-    /// The same with another arithmetic.
-    pub fn precision(mut self, precision: Precision) -> Self {
-        self.precision = precision;
-        self
-    }
-
-    /// The same on another device.
-    #[cfg(feature = "candle")]
-    pub fn device(mut self, device: Device) -> Self {
-        self.device = device;
-        self
-    }
-
-    /// The same on the device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build
-    /// one that has. [`ErrorKind::InvalidArgument`]: an unknown name.
-    pub fn device_named(self, name: &str) -> Result<Self> {
-        #[cfg(feature = "candle")]
-        return Ok(self.device(device_from_name(name)?));
-        #[cfg(not(feature = "candle"))]
-        check_device_name(name).map(|()| self)
-    }
-
-    /// What computes in this arithmetic.
-    fn backend(&self, precision: Precision) -> Result<Backend> {
-        #[cfg(feature = "candle")]
-        return Backend::new(&self.device, precision);
-        #[cfg(not(feature = "candle"))]
-        Ok(Backend::on_cpu(precision))
-    }
-
-    /// The same with embeddings of length 1, or of the length that the model gives them.
-    pub fn normalize(mut self, normalize: bool) -> Self {
-        self.normalize = normalize;
-        self
-    }
-}
-
-/// The files of a model, in memory.
-#[derive(Clone, Debug, Default)]
-pub struct ModelFiles {
-    /// `config.json`.
-    pub config: Vec<u8>,
-    /// `preprocessor_config.json`; without it and `processor` CLIP's own preprocessing, at the model's image size.
-    pub preprocessor: Option<Vec<u8>>,
-    /// `processor_config.json`, which newer models have in its place.
-    pub processor: Option<Vec<u8>>,
-    /// `model.safetensors`: f32, f16 or bf16; the vision tower alone or the whole CLIP.
-    pub weights: Vec<u8>,
-    /// `tokenizer.json`; with it the text tower is loaded as well. (Without the feature `text` its content is not read.)
-    pub tokenizer: Option<Vec<u8>>,
-    /// `vocab.json`: with `merges`, what older models have in place of `tokenizer.json`.
-    pub vocab: Option<Vec<u8>>,
-    /// `merges.txt`
-    pub merges: Option<Vec<u8>>,
-}
 
 /// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts.
 ///
 /// Shared freely between threads: embedding takes `&self`. The text tower takes no memory before it is first used.
 ///
-/// ```no_run
+/// ```
 /// use clip_vision::{ClipVision, Image, Options};
-/// let clip = ClipVision::from_dir("models/clip-vit-base-patch32", Options::default())?;
-/// let embedding = clip.embed(Image::from_path("cat.jpg"))?;
+///
+/// let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+/// let embedding = clip.embed(Image::from_path("tests/golden/images/photo-420.jpg"))?;
 /// assert_eq!(embedding.len(), clip.dimension());
+/// assert_eq!(clip.image_size(), clip.config().image_size);
+/// assert!(clip.weight_bytes() > 1 << 20 && clip.options().normalize);
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 pub struct ClipVision {
-    tower: VisionTower,
+    tower: Arc<VisionTower>,
     preprocess: PreprocessConfig,
     /// Was that a guess, since no file says it?
     default_preprocessing: bool,
@@ -161,6 +74,13 @@ impl ClipVision {
     /// `model.safetensors.index.json`) and `preprocessor_config.json` or `processor_config.json`. The path may also be that of
     /// one file, as [`from_file`](Self::from_file) takes it.
     ///
+    /// ```
+    /// use clip_vision::{ClipVision, Options, Precision};
+    ///
+    /// let clip = ClipVision::from_dir("models/shapes", Options::default().precision(Precision::Int8))?;
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Fetch`]: a file is not there or not readable. [`ErrorKind::Config`], [`ErrorKind::Weights`]: a file
     /// is wrong; the message says what and where. [`ErrorKind::OutOfMemory`].
@@ -168,7 +88,7 @@ impl ClipVision {
         Place::of(path.as_ref()).load(options)
     }
 
-    /// Loads one file that [`convert`] wrote (`clip-vision convert`).
+    /// Loads one file that [`convert`] wrote (`clip-vision convert`): its documentation has an example.
     ///
     /// # Errors
     /// As [`from_dir`](Self::from_dir).
@@ -176,28 +96,23 @@ impl ClipVision {
         Place::Converted(path.as_ref().to_owned()).load(options)
     }
 
-    /// Loads a model of files in memory.
+    /// Loads a model of files in memory; [`ModelFiles`] has an example.
     ///
     /// # Errors
     /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
-        let preprocessor = PreprocessConfig::file_of(files.processor.as_deref(), files.preprocessor.as_deref());
-        let mut loader = Loader::new(&files.config, preprocessor, options)?;
-        let with_text = files.tokenizer.is_some() || files.vocab.is_some() && files.merges.is_some();
-        if with_text {
-            loader = loader.with_text();
+        let ModelFiles { config, preprocessor, processor, weights, tokenizer, vocab, merges } = files;
+        let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
+        let mut loader = Loader::new(&config, preprocessor, options)?;
+        if tokenizer.is_some() || vocab.is_some() && merges.is_some() {
+            loader = loader.with_text([tokenizer, vocab, merges]);
         }
-        loader.set_size(files.weights.len() as u64)?;
-        loader.push(&files.weights)?;
-        if !with_text {
-            return loader.finish();
-        }
-        let (clip, text, _) = loader.finish_both()?;
-        clip.set_text(text.with_files(&[files.tokenizer, files.vocab, files.merges])?);
-        Ok(clip)
+        loader.set_size(weights.len() as u64)?;
+        loader.push(&weights)?;
+        loader.finish()
     }
 
-    /// Of its parts, as yet without its text half; `text_config` is that one's, if it has one.
+    /// Of its parts, as yet without its text model; `text_config` is of its text tower, if it has one.
     fn new(
         tower: VisionTower,
         (preprocess, default_preprocessing): (PreprocessConfig, bool),
@@ -206,7 +121,7 @@ impl ClipVision {
         text_config: Option<TextConfig>,
     ) -> Self {
         let text = Mutex::new(TextState::Absent(text_config));
-        Self { tower, preprocess, default_preprocessing, options, weight_bytes, text }
+        Self { tower: Arc::new(tower), preprocess, default_preprocessing, options, weight_bytes, text }
     }
 
     /// Whether no file of the model says how its images are prepared. CLIP's own preprocessing is used then, and another
@@ -219,7 +134,17 @@ impl ClipVision {
     /// [`Options::normalize`] is off.
     ///
     /// The model's own preprocessing follows the operations that the image brings along; an image that its caller has
-    /// normalised already is taken as it is.
+    /// normalized already is taken as it is.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let embedding = clip.embed(Image::from_path("tests/golden/images/photo-420.jpg"))?;
+    /// assert_eq!(embedding.len(), clip.dimension());
+    /// let length = embedding.iter().map(|x| x * x).sum::<f32>().sqrt();
+    /// assert!((length - 1.0).abs() < 1e-5);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// Those of [`Image::to_tensor_sync`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
@@ -230,6 +155,15 @@ impl ClipVision {
 
     /// The embeddings of many images, each with an error of its own: a bad image spoils no other, an empty batch is an
     /// empty answer.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let images = ["photo-420.jpg", "missing.jpg"].map(|name| Image::from_path(format!("tests/golden/images/{name}")));
+    /// let results = clip.embed_batch(images.to_vec());
+    /// assert!(results[0].is_ok() && results[1].is_err());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     pub fn embed_batch(&self, images: Vec<Image>) -> Vec<Result<Vec<f32>>> {
         let mut results = Vec::with_capacity(images.len());
         let mut images = images.into_iter();
@@ -240,7 +174,7 @@ impl ClipVision {
             }
             let good: Vec<&PixelTensor> = photos.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
             // Should the batch as a whole fail (memory, say), each image is tried by itself and has its own error.
-            let together = self.start_pixels(&good).and_then(|pass| self.finish(pass));
+            let together = self.start_pixels(&good).and_then(Pass::finish);
             let mut embeddings = together.ok().map(Vec::into_iter);
             results.extend(photos.into_iter().map(|pixels| {
                 let pixels = pixels?;
@@ -254,11 +188,20 @@ impl ClipVision {
 
     /// The pixel tensor that the model sees of an image: f32 (3, image_size, image_size), on the model's device.
     ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let pixels = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?;
+    /// assert_eq!(pixels.dims(), [3, clip.image_size(), clip.image_size()]);
+    /// assert_eq!(clip.embed_tensor(&pixels)?.len(), clip.dimension());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`embed`](Self::embed).
     #[cfg(feature = "candle")]
     pub fn pixel_tensor(&self, image: Image) -> Result<Tensor> {
-        let PixelTensor { data, height, width } = self.pixels(image)?;
+        let PixelTensor { data, height, width, .. } = self.pixels(image)?;
         Ok(Tensor::from_vec(data, (3, height, width), &self.options.device)?)
     }
 
@@ -266,24 +209,27 @@ impl ClipVision {
         self.measured_pixels(image, || 0.0).map(|measured| measured.tensor)
     }
 
-    /// The values of [`pixel_tensor`](Self::pixel_tensor) by themselves, and what they took by `clock`.
+    /// The values of [`pixel_tensor`](Self::pixel_tensor) by themselves, and what they took, in the units of `clock`.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let start = std::time::Instant::now();
+    /// let photo = Image::from_path("tests/golden/images/photo-420.jpg");
+    /// let measured = clip.measured_pixels(photo, || start.elapsed().as_secs_f64())?;
+    /// println!("{:?} pixels, decoded in {} s", measured.size, measured.decode);
+    /// let embedding = clip.start_pixels(&[&measured.tensor])?.finish()?;
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`embed`](Self::embed).
     pub fn measured_pixels(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
         let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
-        let measured = image.measure(clock)?;
-        self.check_size(&measured.tensor)?;
+        let measured = image.or_limits(self.options.limits).measure(clock)?;
+        let PixelTensor { height, width, .. } = measured.tensor;
+        self.tower.check_shape(&[3, height, width])?;
         Ok(measured)
-    }
-
-    fn check_size(&self, pixels: &PixelTensor) -> Result<()> {
-        let (PixelTensor { height, width, .. }, size) = (pixels, self.image_size());
-        if (*height, *width) == (size, size) {
-            return Ok(());
-        }
-        let what = format!("the image becomes a pixel tensor of shape [3, {height}, {width}], not [3, {size}, {size}]");
-        Err(Error::new(ErrorKind::InvalidArgument, what))
     }
 
     /// The embedding of a pixel tensor, f32 (3, image_size, image_size).
@@ -292,55 +238,49 @@ impl ClipVision {
     /// [`ErrorKind::InvalidArgument`] for another shape.
     #[cfg(feature = "candle")]
     pub fn embed_tensor(&self, pixels: &Tensor) -> Result<Vec<f32>> {
-        only(self.finish(self.start(&[pixels])?)?)
+        only(self.start(&[pixels])?.finish()?)
     }
 
     fn embed_pixels(&self, pixels: &PixelTensor) -> Result<Vec<f32>> {
-        only(self.finish(self.start_pixels(&[pixels])?)?)
-    }
-
-    /// Takes a pass to its end.
-    fn finish(&self, mut pass: VisionPass) -> Result<Vec<Vec<f32>>> {
-        loop {
-            if let Some(embeddings) = self.step(&mut pass)? {
-                return Ok(embeddings);
-            }
-        }
+        only(self.start_pixels(&[pixels])?.finish()?)
     }
 
     /// Begins to embed pixel tensors, each f32 (3, image_size, image_size), at least one, together in one forward pass.
-    /// [`step`](Self::step) takes it on, a layer at a time: what lies between is the caller's, who may also drop it.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let photo = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?;
+    /// let mut pass = clip.start(&[&photo, &photo])?;
+    /// let embeddings = loop {
+    ///     // Between two steps a program can do other things, or drop the pass.
+    ///     if let Some(embeddings) = pass.step()? {
+    ///         break embeddings;
+    ///     }
+    /// };
+    /// assert_eq!(embeddings.len(), 2);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
     #[cfg(feature = "candle")]
-    pub fn start(&self, pixels: &[&Tensor]) -> Result<VisionPass> {
-        self.tower.start_together(pixels)
+    pub fn start(&self, pixels: &[&Tensor]) -> Result<Pass> {
+        self.start_with(Photos::Tensors(pixels))
     }
 
-    /// [`start`](Self::start) with the values of pixel tensors, as [`measured_pixels`](Self::measured_pixels) gives them.
+    /// [`start`](Self::start) with the values of pixel tensors, as [`measured_pixels`](Self::measured_pixels) gives them;
+    /// the example is there.
     ///
     /// # Errors
-    /// Those of [`start`](Self::start).
-    pub fn start_pixels(&self, photos: &[&PixelTensor]) -> Result<VisionPass> {
-        photos.iter().try_for_each(|pixels| self.check_size(pixels))?;
-        let photos: Vec<&[f32]> = photos.iter().map(|pixels| pixels.data.as_slice()).collect();
-        self.tower.start_pixels(&photos)
+    /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
+    pub fn start_pixels(&self, pixels: &[&PixelTensor]) -> Result<Pass> {
+        self.start_with(Photos::Values(pixels))
     }
 
-    /// Takes a pass one layer on; the embeddings, in the order of the tensors, when it was the last.
-    ///
-    /// # Errors
-    /// Those of [`VisionTower::step`].
-    pub fn step(&self, pass: &mut VisionPass) -> Result<Option<Vec<Vec<f32>>>> {
-        if self.tower.step(pass)? {
-            return Ok(None);
-        }
-        let mut embeddings = pass.rows()?;
-        if self.options.normalize {
-            embeddings.iter_mut().for_each(|embedding| normalize(embedding));
-        }
-        Ok(Some(embeddings))
+    fn start_with(&self, photos: Photos<'_>) -> Result<Pass> {
+        let pass = self.tower.start(photos, Wanted::First)?;
+        Ok(Pass::of_photos(self.tower.clone(), pass, self.options.normalize))
     }
 
     /// Length of an embedding.
@@ -358,7 +298,7 @@ impl ClipVision {
         self.tower.config()
     }
 
-    /// The vision tower, for its parts: unnormalised embeddings, activations.
+    /// The vision tower, for its parts: embeddings as they are before they are normalized, activations.
     pub fn vision_tower(&self) -> &VisionTower {
         &self.tower
     }
@@ -376,7 +316,7 @@ impl ClipVision {
 
 /// The embedding of a single image or text.
 fn only(mut embeddings: Vec<Vec<f32>>) -> Result<Vec<f32>> {
-    embeddings.pop().ok_or_else(|| Error::new(ErrorKind::Compute, "the model gave no embedding"))
+    embeddings.pop().ok_or_else(|| Error::new(ErrorKind::Compute, "the model returned no embedding"))
 }
 
 /// Divides by the L2 norm; a zero embedding stays zero.

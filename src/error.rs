@@ -1,5 +1,6 @@
 //! One error type for the whole crate: a kind that a program can match on, a context that a person can read,
-//! and the underlying cause.
+//! and the underlying cause. The crates below have types of their own, so that they can be used without this one; their errors
+//! become this one, nothing of them lost.
 //!
 //! The kinds are the same on every side of the product: [`ErrorKind::code`] is the `code` of the npm package's
 //! `ClipVisionError`.
@@ -12,9 +13,9 @@ use std::fmt;
 pub enum ErrorKind {
     /// The bytes are of a known image format but broken: truncated, corrupt, contradictory.
     Decode,
-    /// The bytes are no image, or one of a format that this build does not read.
+    /// The bytes are not an image, or one of a format that this build does not read.
     UnsupportedFormat,
-    /// The picture is over a limit on encoded bytes, pixels or memory.
+    /// The photo is over a limit on encoded bytes, pixels or memory.
     TooLarge,
     /// A file or an address could not be read.
     Fetch,
@@ -34,6 +35,10 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// The stable, kebab-case name, shared with the npm package's `ClipVisionError.code`.
+    ///
+    /// ```
+    /// assert_eq!(clip_vision::ErrorKind::OutOfMemory.code(), "out-of-memory");
+    /// ```
     pub fn code(self) -> &'static str {
         match self {
             Self::Decode => "decode",
@@ -97,6 +102,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of `kind`; `context` names what was wrong and where.
+    ///
+    /// ```
+    /// use clip_vision::{Error, ErrorKind};
+    ///
+    /// let cause = std::fs::read("no/such/file").unwrap_err();
+    /// let error = Error::new(ErrorKind::Fetch, "cannot read the labels").with_source(cause).within("cats.toml");
+    /// assert_eq!((error.kind(), error.context()), (ErrorKind::Fetch, "cats.toml: cannot read the labels"));
+    /// ```
     pub fn new(kind: ErrorKind, context: impl Into<String>) -> Self {
         Self { kind, context: context.into(), detail: None, source: None }
     }
@@ -131,6 +144,16 @@ impl Error {
     }
 
     /// The tensor, the shapes and the place that the error is about, as far as it is about any.
+    ///
+    /// ```
+    /// use clip_vision::{ClipVision, Device, Options, Tensor};
+    ///
+    /// let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let small = Tensor::zeros((3, 5, 5), candle_core::DType::F32, &Device::Cpu).unwrap();
+    /// let error = clip.embed_tensor(&small).unwrap_err();
+    /// assert_eq!(error.detail().unwrap().actual_shape.as_deref(), Some(&[3, 5, 5][..]));
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     pub fn detail(&self) -> Option<&Detail> {
         self.detail.as_deref()
     }

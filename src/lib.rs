@@ -1,11 +1,11 @@
-//! CLIP image embeddings, in a web page or on a server: a picture's bytes in, a vector out that equals Python's.
+//! CLIP image embeddings, in a web page or on a server: a photo's bytes in, a vector out that equals Python's.
 //!
-//! ```no_run
+//! ```
 //! use clip_vision::{ClipVision, Image, Options};
 //!
-//! let clip = ClipVision::from_dir("models/clip-vit-base-patch32", Options::default())?;
-//! let a = clip.embed(Image::from_path("a.jpg"))?;
-//! let b = clip.embed(Image::from_path("b.png"))?;
+//! let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+//! let a = clip.embed(Image::from_path("tests/golden/images/photo-420.jpg"))?;
+//! let b = clip.embed(Image::from_path("tests/golden/images/rgb-photo.png"))?;
 //! let cosine: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
 //! # Ok::<(), clip_vision::Error>(())
 //! ```
@@ -35,13 +35,12 @@ mod backend;
 mod embedder;
 mod error;
 pub mod image;
-pub mod model;
 #[cfg(feature = "tokio")]
 mod native;
-mod preprocess;
+mod precision;
+mod towers;
 mod weights;
 
-pub use backend::Precision;
 #[cfg(feature = "candle")]
 pub use backend::device_from_name;
 #[cfg(feature = "candle")]
@@ -51,6 +50,17 @@ pub use error::{Detail, Error, ErrorKind, Result};
 pub use image::{Image, ResizeFilter};
 #[cfg(feature = "tokio")]
 pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
+pub use precision::Precision;
+
+/// Models: their configurations and towers, for whoever wants more than [`ClipVision`] gives; and how they are loaded piece
+/// by piece, and written as one file.
+pub mod model {
+    pub use crate::embedder::{ConvertOptions, Loader, Pass, TextModel, convert};
+    pub use crate::precision::StoredPrecision;
+    pub use crate::towers::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
+    pub use crate::towers::vision::{VisionStage, VisionTower};
+    pub use crate::weights::{FILES as TOKENIZER_FILES, Recorded};
+}
 
 /// Exact search among embeddings, the same to the bit on every machine: the crate `search`.
 ///

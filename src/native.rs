@@ -23,12 +23,24 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
         Error::new(ErrorKind::Compute, "asynchronous calls need a tokio runtime").with_source(error)
     })?;
     let task = runtime.spawn_blocking(work);
-    task.await.map_err(|error| Error::new(ErrorKind::Compute, "the blocking task did not end").with_source(error))?
+    task.await.map_err(|error| {
+        Error::new(ErrorKind::Compute, "the blocking task panicked or was cancelled").with_source(error)
+    })?
 }
 
 #[cfg(feature = "candle")]
 impl Image {
     /// [`to_tensor_sync`](Self::to_tensor_sync) on a blocking thread: f32 (3, H, W) on `device`.
+    ///
+    /// ```
+    /// # use clip_vision::{Device, Image};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> clip_vision::Result<()> {
+    /// let pixels = Image::from_path("tests/golden/images/rgb-500x375.png").to_tensor(&Device::Cpu).await?;
+    /// assert_eq!(pixels.dims(), [3, 375, 500]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Those of [`to_tensor_sync`](Self::to_tensor_sync); [`ErrorKind::Compute`] outside a tokio runtime, or when it
@@ -40,6 +52,23 @@ impl Image {
 }
 
 /// A model that embeds images, asynchronously. It can be a trait object.
+///
+/// ```
+/// use clip_vision::{ClipVisionEmbeddingModel, ImageEmbeddingCapable};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> clip_vision::Result<()> {
+/// let model: Box<dyn ImageEmbeddingCapable> = Box::new(ClipVisionEmbeddingModel::from_dir("models/shapes"));
+/// let embedding = model.embed_image("tests/golden/images/photo-420.jpg").await?;
+/// assert_eq!(model.supported_dimensions(), [embedding.len()]);
+/// let results = model.batch_embed_images(vec!["tests/golden/images/gray.png", "missing.jpg"]).await?;
+/// assert!(results[0].is_ok() && results[1].is_err());
+/// let gif = "R0lGODlhAQABAIAAAP8AAAAAACwAAAAAAQABAAACAkQBADs=";
+/// model.embed_image_base64(gif).await?;
+/// model.embed_image_url(&format!("data:image/gif;base64,{gif}")).await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// The futures own what they need (`'static`, `Send`). All resolve to [`ErrorKind::Compute`] outside a tokio runtime;
 /// other errors are those of [`ClipVision::embed`] and, where the model is loaded on the way, of
@@ -58,7 +87,8 @@ pub trait ImageEmbeddingCapable: Send + Sync {
     /// inner ones are the images' own.
     fn batch_embed_images(&self, paths: Vec<&str>) -> BoxFuture<Result<Vec<Result<Vec<f32>>>>>;
 
-    /// Length of an embedding; 0 where the model's files cannot be read.
+    /// Length of an embedding; 0 where the model's files cannot be read. While a model has not been loaded its configuration is
+    /// read, on the calling thread.
     fn embedding_dimension(&self) -> usize;
 
     /// The lengths that an embedding of this model can have: one.
@@ -120,6 +150,19 @@ macro_rules! image_embedding_capable {
 image_embedding_capable!(LoadedClipVisionModel, ClipVisionEmbeddingModel);
 
 /// A model in memory, shared: cloning copies a pointer.
+///
+/// ```
+/// use clip_vision::{Image, LoadedClipVisionModel, Options};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> clip_vision::Result<()> {
+/// let model = LoadedClipVisionModel::from_dir_with("models/shapes", Options::default().threads(1)).await?;
+/// let photo = model.embed(Image::from_path("tests/golden/images/photo-420.jpg")).await?;
+/// let text = model.embed_text("a red circle").await?;
+/// assert_eq!([photo.len(), text.len()], [model.clip().dimension(); 2]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LoadedClipVisionModel {
     clip: Arc<ClipVision>,
@@ -185,6 +228,18 @@ impl Model for LoadedClipVisionModel {
 
 /// A model directory that is loaded when it is first used: once, however many callers race, and kept. A load that
 /// fails is tried again by the next call. Cloning shares the model.
+///
+/// ```
+/// use clip_vision::{ClipVisionEmbeddingModel, Image, Options};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> clip_vision::Result<()> {
+/// let model = ClipVisionEmbeddingModel::from_dir_with("models/shapes", Options::default());
+/// model.embed(Image::from_path("tests/golden/images/photo-420.jpg")).await?; // it is loaded here
+/// model.embed_text("a red circle").await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClipVisionEmbeddingModel {
     lazy: Arc<Lazy>,

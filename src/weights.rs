@@ -4,7 +4,7 @@
 //! out. Once a file's header is there, the [`Reader`] says which ranges of the rest it wants. The bytes of each tensor that
 //! was asked for become rows of f32 as they arrive (`decode.rs`), and the rows go through sinks, one behind the other
 //! (`sinks.rs`): a layer's weight is packed for its kernel, everything else collected. What a tensor is for ([`Use`])
-//! decides on that, in one place (`format.rs`); the other tensors pass by. So the whole file never stands in memory beside
+//! decides on that, in one place (`format.rs`); the other tensors are not read. So the whole file never stands in memory beside
 //! the model, and a file that cannot be right is refused at its header, before the rest is downloaded.
 //!
 //! What is read can be recorded on the way (`recorder.rs`), as one file of our own (`stored.rs`): the cache of the npm
@@ -15,7 +15,7 @@
 //! <https://github.com/huggingface/safetensors#format>
 
 use crate::error::{Error, ErrorKind, Result};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 mod data;
 mod decode;
@@ -27,7 +27,7 @@ mod shards;
 mod sinks;
 mod stored;
 
-use format::Keep;
+use format::Destination;
 pub(crate) use format::{Format, Target, Use};
 pub(crate) use reader::Reader;
 pub use recorder::Recorded;
@@ -56,16 +56,11 @@ impl TensorSpec {
     /// About the memory that it takes.
     pub(crate) fn bytes(&self, target: Target) -> usize {
         let (rows, columns) = self.rows();
-        match self.usage.keep(target) {
-            Keep::Floats => rows * columns * size_of::<f32>(),
-            Keep::Packed(packing) => packing.bytes(rows, columns),
-            Keep::Bytes | Keep::Nothing => 0,
+        match self.usage.destination(target) {
+            Destination::Floats => rows * columns * size_of::<f32>(),
+            Destination::Packed(packing) => packing.bytes(rows, columns),
+            Destination::Bytes | Destination::Nowhere => 0,
         }
-    }
-
-    /// The error of doing something with this tensor.
-    fn named(&self, error: Error) -> Error {
-        error.within(format_args!("tensor {}", self.name)).about_tensor(&self.name)
     }
 }
 
@@ -85,35 +80,23 @@ impl Header {
         self.stored.as_ref()
     }
 
-    /// Refuses a file that has a tensor of a tower which is not among the tower's `specs`: it is another model than its
-    /// configuration says. The tower's tensors are those whose names begin with `prefix` and one of `parts`.
-    pub(crate) fn refuse_others(&self, prefix: &str, parts: &[&str], specs: &[TensorSpec]) -> Result<()> {
-        let known: HashSet<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-        let of_tower =
-            |name: &str| name.strip_prefix(prefix).is_some_and(|rest| parts.iter().any(|part| rest.starts_with(part)));
-        // A buffer that old files hold: 0, 1, 2, …
-        let ids = format!("{prefix}embeddings.position_ids");
-        match self.names.iter().find(|name| of_tower(name) && !known.contains(name.as_str()) && **name != ids) {
-            Some(name) => {
-                Err(invalid(format!("the weights have a tensor {name}, which a model of this config.json does not")))
-            }
-            None => Ok(()),
-        }
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 }
 
 /// What is wanted of a model's weights, and what for.
-pub(crate) struct Wish {
+pub(crate) struct TensorRequest {
     pub(crate) specs: Vec<TensorSpec>,
     pub(crate) target: Target,
 }
 
-/// Who says what is wanted of a model's weights.
-pub(crate) trait Choose {
+/// Selects tensors of a model's weights.
+pub(crate) trait Selection {
     /// What to read; called once, as soon as the names are known.
-    fn choose(&mut self, header: &Header) -> Result<Wish>;
+    fn select(&mut self, header: &Header) -> Result<TensorRequest>;
 
-    /// What a recording says of itself; called after [`choose`](Self::choose).
+    /// What a recording says of itself; called after [`select`](Self::select).
     fn describe(&self) -> Stored;
 }
 
@@ -141,6 +124,11 @@ impl Weights {
     fn insert(&mut self, name: String, value: Value) {
         self.0.insert(name, value);
     }
+}
+
+/// The error of doing something with a tensor.
+fn named(tensor: &str, error: Error) -> Error {
+    error.within(format_args!("tensor {tensor}")).about_tensor(tensor)
 }
 
 fn invalid(what: impl Into<String>) -> Error {

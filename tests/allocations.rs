@@ -101,12 +101,11 @@ fn of_full_width() -> ModelFiles {
     let weights = [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat();
     // Its content is read with the feature `text` only; the tower is loaded for its being there.
     let tokenizer = std::fs::read(common::model_dir("b32-tiny").join("tokenizer.json")).unwrap();
-    ModelFiles { config: config.to_string().into_bytes(), weights, tokenizer: Some(tokenizer), ..ModelFiles::default() }
+    ModelFiles::new(config.to_string(), weights).tokenizer(tokenizer)
 }
 
 fn embed(clip: &ClipVision, pixels: &[&Tensor]) {
-    let mut pass = clip.start(pixels).unwrap();
-    while clip.step(&mut pass).unwrap().is_none() {}
+    clip.start(pixels).unwrap().finish().unwrap();
 }
 
 fn check(clip: &ClipVision, name: &str) {

@@ -1,4 +1,4 @@
-//! Models in one file, as `clip-vision convert` writes it, and in several, as large checkpoints come.
+//! Models in one file, as `clip-vision convert` writes it, and in several, as large models come.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used)]
 
@@ -49,7 +49,7 @@ fn converted(scratch: &Scratch, model: &str, precision: StoredPrecision, vision_
 }
 
 #[test]
-fn int8_files_give_exactly_what_the_checkpoint_gives_in_int8() {
+fn int8_files_give_exactly_what_their_source_gives_in_int8() {
     let scratch = Scratch::new("convert-int8");
     for model in ["b32-tiny", "odd-widths", "patch14-gelu", "tanh-bf16", "no-preprocessor"] {
         let file = converted(&scratch, model, StoredPrecision::Int8, false);
@@ -59,7 +59,7 @@ fn int8_files_give_exactly_what_the_checkpoint_gives_in_int8() {
             assert_eq!(clip.options().precision, Precision::Int8);
             assert_eq!(clip.embed(image()).unwrap(), expected, "{model}");
         }
-        // In single precision the stored weights are restored: neither the checkpoint's nor 8-bit arithmetic.
+        // In single precision the stored weights are restored: neither the original ones nor 8-bit arithmetic.
         let restored = load(&file, Precision::F32);
         let exact = load(model_dir(model), Precision::F32).embed(image()).unwrap();
         let embedding = restored.embed(image()).unwrap();
@@ -81,7 +81,7 @@ fn f16_files_are_half_as_large_and_as_good() {
         assert!(max_difference(&clip.embed(image()).unwrap(), &exact) < 1e-3, "{model}");
         assert!(load(&file, Precision::Int8).embed(image()).is_ok());
     }
-    // A checkpoint that is in half precision loses nothing.
+    // A model that is in half precision loses nothing.
     let file = converted(&scratch, "nearest-f16", StoredPrecision::F16, true);
     let exact = load(model_dir("nearest-f16"), Precision::F32).embed(image()).unwrap();
     assert_eq!(load(&file, Precision::F32).embed(image()).unwrap(), exact);

@@ -48,7 +48,7 @@ fn bmp(edge: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
     file
 }
 
-/// A folder with a red circle and a blue square on white, and a file that is no picture.
+/// A folder with a red circle and a blue square on white, and a file that is no photo.
 fn folder() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("examples-photos");
     std::fs::create_dir_all(&folder).unwrap();
@@ -60,7 +60,7 @@ fn folder() -> PathBuf {
     let square = bmp(96, |x, y| if (20..76).contains(&x) && (20..76).contains(&y) { [40, 100, 230] } else { white });
     std::fs::write(folder.join("circle.bmp"), circle).unwrap();
     std::fs::write(folder.join("square.bmp"), square).unwrap();
-    std::fs::write(folder.join("notes.txt"), "no picture").unwrap();
+    std::fs::write(folder.join("notes.txt"), "no photo").unwrap();
     folder
 }
 
@@ -126,13 +126,13 @@ fn server_answers_with_embeddings_and_with_errors() {
     BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().trim_start_matches("http://").trim_end_matches("/embed").to_owned();
 
-    let picture = std::fs::read(golden("images/rgb-500x375.png")).unwrap();
-    let answer = post(&address, &picture);
+    let photo = std::fs::read(golden("images/rgb-500x375.png")).unwrap();
+    let answer = post(&address, &photo);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let embedding: Vec<f32> = serde_json::from_str(body).unwrap();
     assert!((embedding.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-4);
 
-    let answer = post(&address, b"no picture");
+    let answer = post(&address, b"no photo");
     assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
 }

@@ -6,9 +6,9 @@
 mod common;
 
 use clip_vision::{ClipVision, Image, Options, Precision};
-use common::drawings::{COLOURS, SHAPES, draw};
+use common::drawings::{COLORS, SHAPES, draw};
 use common::golden;
-use common::shapes::{Pictures, nearest};
+use common::shapes::{Photos, nearest};
 use std::path::PathBuf;
 
 fn load(precision: Precision) -> ClipVision {
@@ -17,20 +17,20 @@ fn load(precision: Precision) -> ClipVision {
 }
 
 #[test]
-fn pictures_and_captions_find_each_other() {
+fn photos_and_captions_find_each_other() {
     let [json, files] = ["shapes.json", "shapes.safetensors"].map(|name| std::fs::read(golden(name)).unwrap());
-    let pictures = Pictures::new(&json, &files);
-    assert_eq!(pictures.captions.len(), SHAPES.len() * COLOURS.len());
+    let photos = Photos::new(&json, &files);
+    assert_eq!(photos.captions.len(), SHAPES.len() * COLORS.len());
     for precision in [Precision::F32, Precision::Int8] {
         let clip = load(precision);
-        for caption in &pictures.captions {
+        for caption in &photos.captions {
             assert_eq!(clip.text().unwrap().tokenize(&caption.text).unwrap(), caption.ids, "{}", caption.text);
         }
-        pictures.check(&clip);
+        photos.check(&clip);
     }
 }
 
-/// Each shape in each colour on four grounds, small to large, in pictures of many sizes; 95 of 100 have to be named right.
+/// Each shape in each color on four grounds, small to large, in photos of many sizes; 95 of 100 have to be named right.
 #[test]
 fn drawings_by_another_pen_are_named() {
     const SIZES: [[usize; 2]; 4] = [[96, 64], [100, 150], [224, 224], [320, 240]];
@@ -38,18 +38,18 @@ fn drawings_by_another_pen_are_named() {
     const RADII: [f32; 4] = [0.36, 0.15, 0.21, 0.28];
     let mut drawings = Vec::new();
     for (shape, (_, inside)) in SHAPES.iter().enumerate() {
-        for (colour, (_, tone)) in COLOURS.iter().enumerate() {
+        for (color, (_, tone)) in COLORS.iter().enumerate() {
             // Grounds from which the thing can be told.
             let far = |ground: &[u8; 3]| ground.iter().zip(tone).map(|(a, b)| a.abs_diff(*b) as u32).sum::<u32>() > 250;
-            let grounds = COLOURS.iter().map(|(_, ground)| *ground).filter(far);
+            let grounds = COLORS.iter().map(|(_, ground)| *ground).filter(far);
             for (turn, ground) in grounds.cycle().skip(shape).take(4).enumerate() {
                 let image = || draw(SIZES[turn], *inside, *tone, ground, PLACES[turn], RADII[turn]);
-                drawings.push((shape * COLOURS.len() + colour, image()));
+                drawings.push((shape * COLORS.len() + color, image()));
             }
         }
     }
     let captions: Vec<String> =
-        SHAPES.iter().flat_map(|(shape, _)| COLOURS.map(|(colour, _)| format!("a {colour} {shape}"))).collect();
+        SHAPES.iter().flat_map(|(shape, _)| COLORS.map(|(color, _)| format!("a {color} {shape}"))).collect();
     let (right, images): (Vec<usize>, Vec<Image>) = drawings.into_iter().unzip();
     for precision in [Precision::F32, Precision::Int8] {
         let clip = load(precision);
@@ -65,14 +65,14 @@ fn drawings_by_another_pen_are_named() {
     }
 }
 
-/// What a person would try first: words about one thing at a time, and a search among a few pictures.
+/// What a person would try first: words about one thing at a time, and a search among a few photos.
 #[test]
 fn words_mean_what_they_say() {
     let clip = load(Precision::F32);
     let shape = |name: &str| SHAPES.iter().find(|(shape, _)| *shape == name).unwrap().1;
-    let colour = |name: &str| COLOURS.iter().find(|(colour, _)| *colour == name).unwrap().1;
-    let picture = |tone: &str, name: &str, ground: &str| {
-        draw([300, 200], shape(name), colour(tone), colour(ground), [0.5, 0.5], 0.33)
+    let color = |name: &str| COLORS.iter().find(|(color, _)| *color == name).unwrap().1;
+    let photo = |tone: &str, name: &str, ground: &str| {
+        draw([300, 200], shape(name), color(tone), color(ground), [0.5, 0.5], 0.33)
     };
     let best = |image: Image, labels: &[&'static str]| {
         let probabilities = clip.classify(image, labels).unwrap();
@@ -80,7 +80,7 @@ fn words_mean_what_they_say() {
         let most = (0..labels.len()).max_by(|a, b| probabilities[*a].total_cmp(&probabilities[*b])).unwrap();
         labels[most]
     };
-    let heart = || picture("red", "heart", "white");
+    let heart = || photo("red", "heart", "white");
     assert_eq!(
         best(heart(), &["a photo of a circle", "a photo of a heart", "a photo of a square"]),
         "a photo of a heart"
@@ -93,9 +93,9 @@ fn words_mean_what_they_say() {
 
     let files = [
         ("a red heart", heart()),
-        ("a blue ring", picture("blue", "ring", "yellow")),
-        ("a green star", picture("green", "star", "white")),
-        ("a yellow moon", picture("yellow", "moon", "black")),
+        ("a blue ring", photo("blue", "ring", "yellow")),
+        ("a green star", photo("green", "star", "white")),
+        ("a yellow moon", photo("yellow", "moon", "black")),
     ];
     let embeddings: Vec<Vec<f32>> = files.iter().map(|(_, image)| clip.embed(image.clone()).unwrap()).collect();
     for (at, (query, _)) in files.iter().enumerate() {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use clip_vision::model::VisionStage;
+use clip_vision::image::Limits;
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::goldens::{Golden, MODELS};
 use common::{cosine, golden, max_difference, model_dir};
@@ -14,12 +14,10 @@ fn read(path: &str) -> Vec<u8> {
 }
 
 fn files(name: &str) -> ModelFiles {
-    ModelFiles {
-        config: read(&format!("models/{name}/config.json")),
-        preprocessor: std::fs::read(model_dir(name).join("preprocessor_config.json")).ok(),
-        weights: read(&format!("models/{name}/model.safetensors")),
-        ..ModelFiles::default()
-    }
+    let [config, weights] = ["config.json", "model.safetensors"].map(|file| read(&format!("models/{name}/{file}")));
+    let mut files = ModelFiles::new(config, weights);
+    files.preprocessor = std::fs::read(model_dir(name).join("preprocessor_config.json")).ok();
+    files
 }
 
 /// The manifest's images: file name, and whether decoders may differ on it.
@@ -49,6 +47,7 @@ fn every_golden_model_and_image() {
 }
 
 #[test]
+#[cfg(feature = "candle")]
 fn every_stage_of_every_golden_model() {
     for name in MODELS {
         let expected = read(&format!("expected/{name}.safetensors"));
@@ -74,7 +73,7 @@ fn a_directory_and_its_bytes_are_the_same_model() {
 }
 
 #[test]
-fn normalisation_can_be_left_out() {
+fn normalization_can_be_left_out() {
     let unit = ClipVision::from_dir(model_dir("odd-widths"), Options::default()).unwrap();
     let raw = Options::default().normalize(false);
     let raw = ClipVision::from_dir(model_dir("odd-widths"), raw).unwrap();
@@ -124,30 +123,51 @@ fn a_batch_is_its_images_one_by_one() {
 }
 
 #[test]
+#[cfg(feature = "candle")]
 fn a_pass_can_be_taken_step_by_step_and_be_dropped_at_any() {
     let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();
     let image = |file: &str| Image::from_path(golden(&format!("images/{file}")));
     let files = ["rgb-photo.png", "gray.png", "rgb.bmp"];
     let tensors = files.map(|file| clip.pixel_tensor(image(file)).unwrap());
     let tensors: Vec<_> = tensors.iter().collect();
-    let (mut pass, mut stages) = (clip.start(&tensors).unwrap(), vec![]);
+    let (mut pass, mut steps) = (clip.start(&tensors).unwrap(), 1);
     let embeddings = loop {
-        stages.push(pass.stage());
         let mut other = clip.start(&tensors[..1]).unwrap(); // a pass beside it, given up half-way
-        clip.step(&mut other).unwrap();
-        if let Some(embeddings) = clip.step(&mut pass).unwrap() {
+        other.step().unwrap();
+        if let Some(embeddings) = pass.step().unwrap() {
             break embeddings;
         }
+        steps += 1;
     };
-    let layers = (0..clip.config().num_hidden_layers).map(VisionStage::Layer);
-    let expected = [VisionStage::Embeddings, VisionStage::PreNorm].into_iter().chain(layers);
-    assert_eq!(stages, expected.chain([VisionStage::Pooled, VisionStage::Projected]).collect::<Vec<_>>());
+    // The norm before the layers, each layer, the norm after them, the projection.
+    assert_eq!(steps, clip.config().num_hidden_layers + 3);
     assert_eq!(embeddings.len(), files.len());
+    assert_eq!(clip.start(&tensors).unwrap().finish().unwrap(), embeddings);
     for (file, embedding) in files.iter().zip(&embeddings) {
         assert!(max_difference(embedding, &clip.embed(image(file)).unwrap()) < 1e-5, "{file}");
     }
-    assert_eq!(clip.step(&mut pass).unwrap().unwrap(), embeddings, "a pass that has ended stays as it is");
+    assert_eq!(pass.step().unwrap().unwrap(), embeddings, "a pass that has ended stays as it is");
     assert_eq!(clip.start(&[]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+}
+
+#[test]
+fn fewer_threads_give_the_same_bits() {
+    let load = |threads| ClipVision::from_dir(model_dir("b32-tiny"), Options::default().threads(threads)).unwrap();
+    let embed = |clip: ClipVision| clip.embed(Image::from_path(golden("images/rgb-photo.png"))).unwrap();
+    let all = embed(load(0));
+    for threads in 1..4 {
+        assert_eq!(embed(load(threads)), all, "{threads}");
+    }
+}
+
+#[test]
+fn the_limits_of_a_model_hold_for_photos_without_their_own() {
+    let mut limits = Limits::none();
+    limits.max_pixels = 100;
+    let clip = ClipVision::from_dir(model_dir("b32-tiny"), Options::default().limits(limits)).unwrap();
+    let photo = || Image::from_path(golden("images/rgb-photo.png"));
+    assert_eq!(clip.embed(photo()).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(clip.embed(photo().limits(Limits::default())).is_ok());
 }
 
 #[test]
@@ -157,4 +177,5 @@ fn an_image_of_another_size_is_refused() {
     let error = clip.embed(image.normalize_unsigned()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().contains("42"), "{error}");
+    assert_eq!(error.detail().unwrap().actual_shape.as_deref(), Some(&[3, 42, 43][..]));
 }

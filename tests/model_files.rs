@@ -14,12 +14,7 @@ const MODEL: &str = "b32-tiny";
 
 fn files() -> ModelFiles {
     let read = |name: &str| std::fs::read(model_dir(MODEL).join(name)).unwrap();
-    ModelFiles {
-        config: read("config.json"),
-        preprocessor: Some(read("preprocessor_config.json")),
-        weights: read("model.safetensors"),
-        ..ModelFiles::default()
-    }
+    ModelFiles::new(read("config.json"), read("model.safetensors")).preprocessor(read("preprocessor_config.json"))
 }
 
 fn load(files: ModelFiles) -> Result<ClipVision, clip_vision::Error> {
@@ -104,7 +99,11 @@ fn wrong_weights() {
 
 #[test]
 fn weights_that_are_no_weights() {
-    let with = |weights: &[u8]| ModelFiles { weights: weights.to_vec(), ..files() };
+    let with = |weights: &[u8]| {
+        let mut files = files();
+        files.weights = weights.to_vec();
+        files
+    };
     refused(with(b""), ErrorKind::Weights, &["0 bytes"]);
     refused(with(b"<!DOCTYPE html><html><body>Not found</body></html>"), ErrorKind::Weights, &["HTML"]);
     refused(with(b"version https://git-lfs.github.com/spec/v1\noid sha256:0"), ErrorKind::Weights, &["LFS"]);
@@ -117,7 +116,11 @@ fn weights_that_are_no_weights() {
 
 #[test]
 fn wrong_configs() {
-    let with = |config: &[u8]| ModelFiles { config: config.to_vec(), ..files() };
+    let with = |config: &[u8]| {
+        let mut files = files();
+        files.config = config.to_vec();
+        files
+    };
     refused(with(b""), ErrorKind::Config, &["config.json", "empty"]);
     refused(with(b"<html>"), ErrorKind::Config, &["config.json", "not JSON"]);
     refused(with_config(|c| c["model_type"] = json!("siglip")), ErrorKind::Config, &["siglip"]);
@@ -154,7 +157,10 @@ fn a_directory_without_a_file_says_which() {
 #[test]
 fn the_preprocessing_is_read_from_the_files_that_transformers_reads() {
     let plain = std::fs::read(model_dir("odd-widths").join("preprocessor_config.json")).unwrap();
-    let settings: Value = serde_json::from_slice(&plain).unwrap();
+    let mut settings: Value = serde_json::from_slice(&plain).unwrap();
+    // Not CLIP's own, which is what is used without a file.
+    settings["image_mean"] = json!([0.1, 0.2, 0.3]);
+    let plain = settings.to_string().into_bytes();
     // As CLIPProcessor.save_pretrained of transformers 5 writes it.
     let nested = json!({"image_processor": settings, "processor_class": "CLIPProcessor"}).to_string().into_bytes();
     // As it was written before, beside a preprocessor_config.json.
@@ -163,9 +169,9 @@ fn the_preprocessing_is_read_from_the_files_that_transformers_reads() {
 
     let read = |name: &str| std::fs::read(model_dir("odd-widths").join(name)).unwrap();
     let load_with = |processor: Option<&Vec<u8>>, preprocessor: Option<&Vec<u8>>| {
-        let (config, weights) = (read("config.json"), read("model.safetensors"));
-        let (processor, preprocessor) = (processor.cloned(), preprocessor.cloned());
-        load(ModelFiles { config, weights, processor, preprocessor, ..ModelFiles::default() }).unwrap()
+        let mut files = ModelFiles::new(read("config.json"), read("model.safetensors"));
+        (files.processor, files.preprocessor) = (processor.cloned(), preprocessor.cloned());
+        load(files).unwrap()
     };
     let embed = |clip: &ClipVision| clip.embed(Image::from_path(golden("images/photo-444.jpg"))).unwrap();
     let expected = embed(&load_with(None, Some(&plain)));
@@ -196,6 +202,7 @@ fn the_preprocessing_is_read_from_the_files_that_transformers_reads() {
     assert_eq!(embed(&clip), expected);
     std::fs::remove_dir_all(&dir).unwrap();
 
-    let broken = ModelFiles { processor: Some(b"<!DOCTYPE html>".to_vec()), preprocessor: None, ..files() };
+    let mut broken = files().processor(b"<!DOCTYPE html>");
+    broken.preprocessor = None;
     refused(broken, ErrorKind::Config, &["JSON"]);
 }

@@ -135,7 +135,7 @@ fn a_dropped_future_harms_nobody() {
 }
 
 #[test]
-fn a_bad_picture_spoils_no_other_and_an_empty_batch_is_empty() {
+fn a_bad_photo_spoils_no_other_and_an_empty_batch_is_empty() {
     let path = photo();
     let expected = synchronous(&path);
     let broken = golden("broken/not-an-image.jpg").display().to_string();

@@ -98,15 +98,15 @@ fn texts_go_through_the_tower_in_steps() {
     let (mut pass, mut layers) = (model.start(&ids).unwrap(), 0);
     let embeddings = loop {
         let mut other = model.start(&ids[..1]).unwrap(); // a pass beside it, given up half-way
-        assert!(model.step(&mut other).unwrap().is_none());
-        match model.step(&mut pass).unwrap() {
+        assert!(other.step().unwrap().is_none());
+        match pass.step().unwrap() {
             Some(embeddings) => break embeddings,
             None => layers += 1,
         }
     };
     assert_eq!(layers, model.config().num_hidden_layers);
     assert_eq!(embeddings, model.embed_tokens(&ids).unwrap());
-    assert_eq!(model.step(&mut pass).unwrap().unwrap(), embeddings, "a pass that has ended stays as it is");
+    assert_eq!(pass.step().unwrap().unwrap(), embeddings, "a pass that has ended stays as it is");
     assert_eq!(model.start(&[]).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
@@ -124,35 +124,29 @@ fn the_old_files_and_the_new_one_make_the_same_tokenizer() {
 
 #[test]
 fn files_in_memory_bring_their_text_tower_with_a_tokenizer() {
-    let files = |tokenizer| ModelFiles {
-        config: read("models/b32-tiny/config.json"),
-        preprocessor: Some(read("models/b32-tiny/preprocessor_config.json")),
-        weights: read("models/b32-tiny/model.safetensors"),
-        tokenizer,
-        ..ModelFiles::default()
+    let files = |name: &str| {
+        let read = |file: &str| read(&format!("models/{name}/{file}"));
+        let files = ModelFiles::new(read("config.json"), read("model.safetensors"));
+        files.preprocessor(read("preprocessor_config.json"))
     };
+    let tiny = || files("b32-tiny");
     let tokenizer = read("models/b32-tiny/tokenizer.json");
-    let clip = ClipVision::from_files(files(Some(tokenizer)), Options::default()).unwrap();
+    let clip = ClipVision::from_files(tiny().tokenizer(tokenizer), Options::default()).unwrap();
     let from_dir = load(model_dir("b32-tiny"));
     assert_eq!(clip.embed_text("a dog").unwrap(), from_dir.embed_text("a dog").unwrap());
 
-    let without = ClipVision::from_files(files(None), Options::default()).unwrap();
+    let without = ClipVision::from_files(tiny(), Options::default()).unwrap();
     assert_eq!(without.embed_text("a dog").unwrap_err().kind(), ErrorKind::InvalidArgument);
-    let error = ClipVision::from_files(files(Some(b"{}".to_vec())), Options::default()).unwrap_err();
+    let error = ClipVision::from_files(tiny().tokenizer(b"{}"), Options::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
 
-    let old = |merges| ModelFiles {
-        config: read("models/patch14-gelu/config.json"),
-        preprocessor: Some(read("models/patch14-gelu/preprocessor_config.json")),
-        weights: read("models/patch14-gelu/model.safetensors"),
-        vocab: Some(read("models/patch14-gelu/vocab.json")),
-        merges,
-        ..ModelFiles::default()
-    };
-    let clip = ClipVision::from_files(old(Some(read("models/patch14-gelu/merges.txt"))), Options::default()).unwrap();
+    let [vocab, merges] = ["vocab.json", "merges.txt"].map(|file| read(&format!("models/patch14-gelu/{file}")));
+    let mut old = files("patch14-gelu").vocab(vocab, merges);
+    let clip = ClipVision::from_files(old.clone(), Options::default()).unwrap();
     let from_dir = load(model_dir("patch14-gelu"));
     assert_eq!(clip.embed_text("a dog").unwrap(), from_dir.embed_text("a dog").unwrap());
-    let half = ClipVision::from_files(old(None), Options::default()).unwrap();
+    old.merges = None;
+    let half = ClipVision::from_files(old, Options::default()).unwrap();
     assert_eq!(half.embed_text("a dog").unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
@@ -177,8 +171,7 @@ fn int8_texts_stay_close_to_transformers() {
 fn a_text_tower_can_stream_in() {
     let weights = read("models/b32-tiny/model.safetensors");
     let reference = load(model_dir("b32-tiny"));
-    let files =
-        ModelFiles { config: read("models/b32-tiny/config.json"), weights: weights.clone(), ..ModelFiles::default() };
+    let files = ModelFiles::new(read("models/b32-tiny/config.json"), weights.clone());
     let clip = ClipVision::from_files(files, Options::default()).unwrap();
     let mut loader = clip.text_loader().unwrap();
     let pieces = weights.chunks(1000);
@@ -206,7 +199,7 @@ fn both_towers_stream_in_at_once_and_no_loader_gives_the_other_one() {
         loader.push(&weights).unwrap();
         loader
     };
-    let clip = read(vision().with_text()).finish().unwrap();
+    let clip = read(vision().with_text([const { None }; 3])).finish().unwrap();
     let ids = reference.text().unwrap().tokenize("a dog").unwrap();
     assert_eq!(clip.embed_tokens(&ids).unwrap(), reference.embed_tokens(&ids).unwrap());
     let image = || Image::from_path(golden("images/rgb-photo.png"));
@@ -229,7 +222,7 @@ fn a_tower_is_read_once_however_many_ask() {
 }
 
 #[test]
-fn normalisation_can_be_left_out() {
+fn normalization_can_be_left_out() {
     let raw = Options::default().normalize(false);
     let raw = ClipVision::from_dir(model_dir("b32-tiny"), raw).unwrap();
     let unit = load(model_dir("b32-tiny"));
@@ -250,7 +243,7 @@ fn texts_and_models_that_do_not_fit() {
     let (start, end) = (1179, 1180);
     assert!(clip.embed_tokens(&[start, end]).is_ok());
     let cases: [(&[u32], &str); 4] = [
-        (&[], "no tokens"),
+        (&[], "without tokens"),
         (&[start; 33], "33 tokens"),
         (&[start, 1181, end], "no token 1181"),
         (&[start, 5], "end token"),
@@ -273,7 +266,7 @@ fn text_files_that_are_wrong() {
     let refused = |name: &str, change: &dyn Fn(&Path), kind: ErrorKind, part: &str| {
         let copy = Copy::of("b32-tiny", name);
         change(&copy.0);
-        let clip = load(&copy.0); // pictures can be embedded all the same
+        let clip = load(&copy.0); // photos can be embedded all the same
         let error = clip.embed_text("a dog").unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(part), "{error}");

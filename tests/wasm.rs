@@ -6,7 +6,7 @@ mod common;
 
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::goldens::Golden;
-use common::shapes::Pictures;
+use common::shapes::Photos;
 use common::texts::{self, Expected};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -16,11 +16,13 @@ macro_rules! model {
     ($name:literal, $preprocessor:expr) => {
         (
             $name,
-            ModelFiles {
-                config: include_bytes!(concat!("golden/models/", $name, "/config.json")).to_vec(),
-                preprocessor: $preprocessor,
-                weights: include_bytes!(concat!("golden/models/", $name, "/model.safetensors")).to_vec(),
-                ..ModelFiles::default()
+            {
+                let mut files = ModelFiles::new(
+                    include_bytes!(concat!("golden/models/", $name, "/config.json")),
+                    include_bytes!(concat!("golden/models/", $name, "/model.safetensors")),
+                );
+                files.preprocessor = $preprocessor;
+                files
             },
             &include_bytes!(concat!("golden/expected/", $name, ".safetensors"))[..],
         )
@@ -114,28 +116,25 @@ fn texts_equal_transformers() {
 
 /// The shapes model means here what it says, in both precisions.
 #[wasm_bindgen_test]
-fn pictures_and_captions_find_each_other() {
-    let pictures = Pictures::new(include_bytes!("golden/shapes.json"), include_bytes!("golden/shapes.safetensors"));
+fn photos_and_captions_find_each_other() {
+    let photos = Photos::new(include_bytes!("golden/shapes.json"), include_bytes!("golden/shapes.safetensors"));
     for precision in [Precision::F32, Precision::Int8] {
-        let files = ModelFiles {
-            config: include_bytes!("../models/shapes/config.json").to_vec(),
-            preprocessor: Some(include_bytes!("../models/shapes/preprocessor_config.json").to_vec()),
-            weights: include_bytes!("../models/shapes/model.safetensors").to_vec(),
-            tokenizer: Some(Vec::new()), // not read here, but with it the text tower is
-            ..ModelFiles::default()
-        };
+        let config = include_bytes!("../models/shapes/config.json");
+        let files = ModelFiles::new(config, include_bytes!("../models/shapes/model.safetensors"))
+            .preprocessor(include_bytes!("../models/shapes/preprocessor_config.json"))
+            .tokenizer([]); // not read here, but with it the text tower is
         let clip = ClipVision::from_files(files, Options::default().precision(precision)).unwrap();
-        pictures.check(&clip);
+        photos.check(&clip);
     }
 }
 
 #[wasm_bindgen_test]
 fn errors_are_errors_here_too() {
-    let (_, files, _) = models().remove(0);
+    let (_, mut files, _) = models().remove(0);
     let clip = ClipVision::from_files(files.clone(), Options::default()).unwrap();
     let kind = |bytes: &[u8]| clip.embed(Image::from_bytes(bytes)).unwrap_err().kind();
     assert_eq!(kind(b"no image"), ErrorKind::UnsupportedFormat);
     assert_eq!(kind(&IMAGES[0].1[..300]), ErrorKind::Decode);
-    let cut = ModelFiles { weights: files.weights[..5000].to_vec(), ..files };
-    assert_eq!(ClipVision::from_files(cut, Options::default()).unwrap_err().kind(), ErrorKind::Weights);
+    files.weights.truncate(5000);
+    assert_eq!(ClipVision::from_files(files, Options::default()).unwrap_err().kind(), ErrorKind::Weights);
 }

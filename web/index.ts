@@ -21,13 +21,13 @@ export type { ClipVisionErrorCode } from "./shared/errors.js";
 export { ClipVision } from "./page/clip_vision.js";
 export type {
   CallOptions,
+  CancelOptions,
   ClassifyOptions,
   EmbedOptions,
   LoadOptions,
-  TakeBackOptions,
   TextOptions,
 } from "./page/options.js";
-export type { DecodingOptions } from "./page/decoding.js";
+export type { DecodingOptions, PhotoDecoder } from "./page/decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./page/embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/model.js";
 export { models } from "./page/models.js";
@@ -42,7 +42,7 @@ export type {
   SearchMatch,
   SearchOptions,
   SimilarPair,
-} from "./search/embeddings.js";
+} from "./search/options.js";
 export type { RowPrecision } from "./search/engine.js";
 export type { CollectionFormat, EmbeddingId } from "./search/file.js";
 export { cosineSimilarity, quantize, topK } from "./search/similarity.js";

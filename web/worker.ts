@@ -6,14 +6,14 @@
 
 import { toWireError } from "./shared/errors.js";
 import { VERSION, type Request, type Response } from "./shared/protocol.js";
+import { sleep } from "./shared/retry.js";
 import { openStore, withLock } from "./shared/store.js";
 import { workerScope } from "./shared/worker_scope.js";
 import { builds } from "./wasm/index.js";
 import { Dispatcher } from "./worker/dispatcher.js";
 import { startEngine } from "./worker/engine.js";
-import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "./worker/flavour.js";
+import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "./worker/flavor.js";
 import { decodeInBrowser, readPixels } from "./worker/pixels.js";
-import { sleep } from "./worker/retry.js";
 import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
 import { createTokenizer } from "./worker/tokenizer.js";
 
@@ -32,8 +32,8 @@ function createDispatcher(): Dispatcher {
   return new Dispatcher({
     post,
     startEngine: async (wasmUrl, threads = defaultThreads(), fetch, signal) => {
-      const flavour = chooseFlavour(threads, wasmUrl && flavourOfUrl(wasmUrl));
-      return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), fetch, signal, (threaded, module) =>
+      const flavor = chooseFlavor(threads, wasmUrl && flavorOfUrl(wasmUrl));
+      return startEngine(flavor, wasmUrlOf(flavor, wasmUrl), fetch, signal, (threaded, module) =>
         helpers.start(threaded, module, threads - 1),
       );
     },
@@ -61,7 +61,7 @@ scope.addEventListener("message", ({ data: request }: MessageEvent<Request>) => 
       return (dispatcher ??= createDispatcher()).handle(request);
   }
 });
-// What can't be read or was not caught leaves a call without an answer: the page hears of it, and starts afresh.
+// What can't be read or was not caught leaves a call without an answer: the page is told, and starts afresh.
 scope.addEventListener("messageerror", () => {
   post({ type: "crashed", error: toWireError(new Error("A message from the page could not be read")) });
 });

@@ -1,6 +1,6 @@
 """The model card: what the model is, how it was made, and its numbers."""
 
-from .words import BACKGROUNDS, COLOURS, SHAPES
+from .words import BACKGROUNDS, COLORS, SHAPES
 
 CARD = """---
 license: mit
@@ -16,8 +16,8 @@ script draws. It is small enough to live in the repository ({megabytes:.1f} MB i
 example and end-to-end tests of clip-vision work at once, offline. It knows nothing of photographs.
 
 - **Things**: {shapes}
-- **Colours**: {colours}
-- **Backgrounds**: these colours, and {patterns}
+- **Colors**: {colors}
+- **Backgrounds**: these colors, and {patterns}
 - **Captions** like "a red circle", "two small green stars", "a photo of a large blue ring on a striped background", "a tiny
   pink heart at the top left"; a few synonyms ("disc", "violet", "big")
 
@@ -34,7 +34,7 @@ classify("drawing.png", candidate_labels=["red circle", "blue star"], hypothesis
 kind, in three sizes, at nine places, on {backgrounds} kinds of background, from 64 to 512 pixels and square or not, with smooth and hard
 edges, outlines, light, blur, noise and JPEG; {steps:,} steps of {batch} of them, each with a fresh caption. The loss is CLIP's, with all
 captions and pictures that are true of each other as targets, not only those that were drawn together. Beside it the vision
-tower learns easier tasks that are dropped afterwards: where in a patch the things are, which shape a patch is of, and each
+tower learns easier tasks that are dropped afterward: where in a patch the things are, which shape a patch is of, and each
 property of the picture by itself. All of it took {minutes:.0f} minutes of processor time on {cpu}.
 
 | | vision | text |
@@ -53,10 +53,10 @@ by transformers ({versions}). `scripts/train_shapes.py --evaluate` prints them.
 |---|---|
 {rows}
 
-"Kind known" means that all captions name the right shape, colour and count and differ in the rest. A caption finds a picture
+"Kind known" means that all captions name the right shape, color and count and differ in the rest. A caption finds a picture
 if it is true of it: {count} pictures hold some that look alike. For comparison, guessing finds {guess:.1%} of {kinds} kinds.
 
-## Licence
+## License
 
 MIT OR Apache-2.0, like the rest of the repository. There is no data but what the script draws.
 """
@@ -70,12 +70,12 @@ def card(model, tokenizer, rows, about):
     """The card's text; `about` has what only the training script knows."""
     vision, text = model.config.vision_config, model.config.text_config
     shape = "{0.num_hidden_layers}, {0.hidden_size}, {0.num_attention_heads}, {0.intermediate_size}"
-    kinds = len(SHAPES) * len(COLOURS)
+    kinds = len(SHAPES) * len(COLORS)
     return CARD.format(
         parameters=sum(parameter.numel() for parameter in model.parameters()) / 1e6,
         shapes=listed(SHAPES),
-        colours=listed(COLOURS),
-        patterns=listed(BACKGROUNDS[len(COLOURS) :]),
+        colors=listed(COLORS),
+        patterns=listed(BACKGROUNDS[len(COLORS) :]),
         backgrounds=len(BACKGROUNDS),
         vision=shape.format(vision),
         text=shape.format(text),

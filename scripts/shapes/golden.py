@@ -1,4 +1,4 @@
-"""Pictures for the tests of this repository: one of each shape in each colour, as files that people have.
+"""Pictures for the tests of this repository: one of each shape in each color, as files that people have.
 
 `shapes.safetensors` holds them, encoded, by name; `shapes.json` has the captions, with the ids that transformers gives
 them, and which caption is true of which picture.
@@ -14,7 +14,7 @@ from transformers import CLIPTokenizer
 
 from .measure import Plain
 from .pictures import draw
-from .words import COLOURS, SHAPES, Scene, caption, random_scene
+from .words import COLORS, SHAPES, Scene, caption, random_scene
 
 EDGES = (72, 112)  # pixels of the shorter side: small files
 FORMATS = [("jpg", {"format": "JPEG", "quality": 85}), ("webp", {"format": "WEBP", "quality": 85}), ("png", {"format": "PNG"})]
@@ -30,18 +30,18 @@ def write_golden(model, directory, seed):
     tokenizer = CLIPTokenizer.from_pretrained(model)
     captions, pictures, files = [], [], {}
     for shape in range(len(SHAPES)):
-        for colour in range(len(COLOURS)):
+        for color in range(len(COLORS)):
             rng = random.Random(f"{seed}/{len(captions)}")
-            scene = Scene(**{**vars(random_scene(rng, count=0)), "shape": shape, "colour": colour})
-            while scene.background == colour:
+            scene = Scene(**{**vars(random_scene(rng, count=0)), "shape": shape, "color": color})
+            while scene.background == color:
                 scene = Scene(**{**vars(scene), "background": random_scene(rng, count=0).background})
             edge, longer = rng.randint(*EDGES), rng.uniform(1, 1.5)
             size = rng.choice([(edge, round(edge * longer)), (round(edge * longer), edge)])
             extension, options = FORMATS[len(captions) % len(FORMATS)]
-            name = f"{COLOURS[colour]} {SHAPES[shape]}.{extension}"
+            name = f"{COLORS[color]} {SHAPES[shape]}.{extension}"
             files[name] = encoded(draw(scene, rng, size)[0], options)
             pictures.append([name, len(captions)])
-            text = caption(Scene(shape, colour, 0), Plain())
+            text = caption(Scene(shape, color, 0), Plain())
             captions.append([text, tokenizer(text).input_ids])
     save_file(files, directory / "shapes.safetensors")
     (directory / "shapes.safetensors").chmod(0o644)

@@ -8,7 +8,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from .model import image_embeddings, text_embeddings, token_ids, truths
 from .pictures import draw
-from .words import BACKGROUNDS, COLOURS, COLUMNS, COUNTS, ROWS, SHAPES, SIZES, Scene, caption, random_scene, sayable
+from .words import BACKGROUNDS, COLORS, COLUMNS, COUNTS, ROWS, SHAPES, SIZES, Scene, caption, random_scene, sayable
 
 BATCH = 250
 
@@ -59,23 +59,23 @@ def share(hits):
 
 
 def zero_shot(reader, scenes, images):
-    """Which shape in which colour, of all there are: the share of right answers, and those of each half and each size."""
-    kinds = [Scene(shape, colour, 0) for shape in range(len(SHAPES)) for colour in range(len(COLOURS))]
+    """Which shape in which color, of all there are: the share of right answers, and those of each half and each size."""
+    kinds = [Scene(shape, color, 0) for shape in range(len(SHAPES)) for color in range(len(COLORS))]
     best = (images @ reader.texts([caption(kind, Plain()) for kind in kinds]).T).argmax(1).tolist()
     answers = [kinds[index] for index in best]
-    right = [(a.shape == s.shape, a.colour == s.colour) for a, s in zip(answers, scenes)]
-    both = [shape and colour for shape, colour in right]
-    result = {f"shape and colour, of {len(kinds)}": share(both)}
+    right = [(a.shape == s.shape, a.color == s.color) for a, s in zip(answers, scenes)]
+    both = [shape and color for shape, color in right]
+    result = {f"shape and color, of {len(kinds)}": share(both)}
     result["shape alone"] = share([shape for shape, _ in right])
-    result["colour alone"] = share([colour for _, colour in right])
+    result["color alone"] = share([color for _, color in right])
     for size, name in enumerate(SIZES):
-        result[f"shape and colour of {name} things"] = share([hit for hit, s in zip(both, scenes) if s.size == size])
+        result[f"shape and color of {name} things"] = share([hit for hit, s in zip(both, scenes) if s.size == size])
     return result
 
 
 def choices(scene, field, values):
     """The scene's kind with each value of one more field."""
-    known = {"shape": scene.shape, "colour": scene.colour, "count": scene.count}
+    known = {"shape": scene.shape, "color": scene.color, "count": scene.count}
     return [Scene(**{**known, **(value if isinstance(value, dict) else {field: value})}) for value in values]
 
 

@@ -16,7 +16,7 @@ from transformers import CLIPConfig, CLIPModel
 
 from .pictures import draw
 from .words import (
-    ANY, BACKGROUNDS, COLOURS, COLUMNS, COUNTS, NONE, ROWS, SHAPES, SIZES, caption, meaning, random_scene,
+    ANY, BACKGROUNDS, COLORS, COLUMNS, COUNTS, NONE, ROWS, SHAPES, SIZES, caption, meaning, random_scene,
 )
 
 IMAGE = 64
@@ -41,7 +41,7 @@ LARGEST_SCALE = math.log(100)
 REPORT_EVERY = 50  # steps
 # What the tutor asks for: the scene's fields, in their order.
 HEADS = {
-    "shape": SHAPES, "colour": COLOURS, "count": COUNTS, "size": SIZES, "column": COLUMNS, "row": ROWS,
+    "shape": SHAPES, "color": COLORS, "count": COUNTS, "size": SIZES, "column": COLUMNS, "row": ROWS,
     "background": BACKGROUNDS,
 }
 EASY_STEPS = 200  # what is learned of large things on plain ground carries over
@@ -114,7 +114,7 @@ def draw_many(seed, count, workers, chunk=1000):
 
 
 def pixel_tensor(pictures):
-    """f32 (batch, 3, IMAGE, IMAGE), normalised, of u8 (batch, IMAGE, IMAGE, 3).
+    """f32 (batch, 3, IMAGE, IMAGE), normalized, of u8 (batch, IMAGE, IMAGE, 3).
 
     Contiguous, or the backward pass of the patch embedding takes longer than all the rest.
     """
@@ -190,11 +190,11 @@ def contrastive_loss(logits, true):
 
 
 class Tutor(torch.nn.Module):
-    """Easier tasks that the vision tower learns beside, and that are forgotten afterwards.
+    """Easier tasks that the vision tower learns beside, and that are forgotten afterward.
 
     Halfway up, each patch tells where in it the things are; before the last layer, each patch of a thing tells its shape; at
     the top, the class token tells every field of the scene. Without them the first half of the training knows nothing but
-    colours.
+    colors.
     """
 
     def __init__(self, config):
@@ -229,7 +229,7 @@ def pace(step, steps, warmup=100, fall=0.35):
 
 def easy(scene):
     """Whether the training begins with a scene: one thing, not small, on a plain background."""
-    return scene.count == 0 and SIZES[scene.size] != "small" and scene.background < len(COLOURS)
+    return scene.count == 0 and SIZES[scene.size] != "small" and scene.background < len(COLORS)
 
 
 def optimizers(model, peak, decay):

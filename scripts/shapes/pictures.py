@@ -12,9 +12,9 @@ import random
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from .words import BACKGROUNDS, COLOURS, COLUMNS, NONE, SHAPES, SIZES, Scene
+from .words import BACKGROUNDS, COLORS, COLUMNS, NONE, SHAPES, SIZES, Scene
 
-# What goes by each name: CSS's own colour first, then those of palettes that the web is drawn with.
+# What goes by each name: CSS's own color first, then those of palettes that the web is drawn with.
 TONES = {
     "red": [(255, 0, 0), (220, 20, 60), (229, 57, 53), (200, 16, 32), (239, 68, 68)],
     "orange": [(255, 165, 0), (255, 140, 0), (251, 140, 0), (249, 115, 22), (245, 124, 0)],
@@ -31,9 +31,9 @@ TONES = {
 JITTER = 6  # levels
 CLOSEST = 110  # distance of RGB, below which a thing can't be told from what is behind it
 
-# Diameters as parts of the picture's edge, and where a single thing's centre may be.
+# Diameters as parts of the picture's edge, and where a single thing's center may be.
 DIAMETERS = {"small": (0.28, 0.34), "medium": (0.41, 0.50), "large": (0.60, 0.88)}
-CENTRES = {"left": (0.14, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.86)}
+CENTERS = {"left": (0.14, 0.30), "middle": (0.43, 0.57), "right": (0.70, 0.86)}
 MARGIN = 0.02
 ROUND = 48  # corners of what stands for a circle
 EDGES = [64, 72, 96, 128, 160, 200, 320]  # pixels of a picture's shorter side
@@ -41,7 +41,7 @@ LONGEST = 1.6  # times the shorter side
 
 
 def tone(name, rng):
-    """A colour that goes by a name."""
+    """A color that goes by a name."""
     a, b = rng.choice(TONES[name]), rng.choice(TONES[name])
     at = rng.random()
     return tuple(
@@ -132,15 +132,15 @@ def turned(points, angle):
 
 
 def background(scene, size, forbidden, rng, noise):
-    """Pixels (tall, wide, 3) as floats, none of them near the colour `forbidden`."""
+    """Pixels (tall, wide, 3) as floats, none of them near the color `forbidden`."""
     wide, tall = size
     edge = min(size)
 
     def other():
         while True:
-            colour = tone(rng.choice([name for name in COLOURS if name != COLOURS[scene.colour]]), rng)
-            if distance(colour, forbidden) > CLOSEST:
-                return np.array(colour, np.float32)
+            color = tone(rng.choice([name for name in COLORS if name != COLORS[scene.color]]), rng)
+            if distance(color, forbidden) > CLOSEST:
+                return np.array(color, np.float32)
 
     y, x = np.mgrid[0:tall, 0:wide].astype(np.float32) / edge
     match BACKGROUNDS[scene.background]:
@@ -167,10 +167,10 @@ def background(scene, size, forbidden, rng, noise):
             return other() + field.repeat(grain, 0).repeat(grain, 1)[:tall, :wide].astype(np.float32)
         case plain:
             for _ in range(50):
-                colour = tone(plain, rng)
-                if distance(colour, forbidden) > CLOSEST:
+                color = tone(plain, rng)
+                if distance(color, forbidden) > CLOSEST:
                     break
-            flat = np.broadcast_to(np.array(colour, np.float32), (tall, wide, 3))
+            flat = np.broadcast_to(np.array(color, np.float32), (tall, wide, 3))
             return flat * (1 + rng.uniform(-0.06, 0.06) * (x + y - 1))[..., None] if rng.random() < 0.3 else flat
 
 
@@ -186,7 +186,7 @@ def places(scene, rng):
         if scene.column == NONE:
             return [(rng.uniform(nearest, 1 - nearest), rng.uniform(nearest, 1 - nearest), radius)]
         rows = COLUMNS  # the same thirds downwards
-        spans = [CENTRES[COLUMNS[scene.column]], CENTRES[rows[scene.row]]]
+        spans = [CENTERS[COLUMNS[scene.column]], CENTERS[rows[scene.row]]]
         return [(*(min(1 - nearest, max(nearest, rng.uniform(*span))) for span in spans), radius)]
     cells = 3 if SIZES[scene.size] == "small" and rng.random() < 0.6 else 2
     chosen = rng.sample([(column, row) for column in range(cells) for row in range(cells)], scene.count + 1)
@@ -194,8 +194,8 @@ def places(scene, rng):
     for column, row in chosen:
         radius = min(rng.uniform(low, high) / 2, 0.5 / cells - MARGIN / 2)
         slack = 0.5 / cells - radius
-        centre = [(at + 0.5) / cells + rng.uniform(-slack, slack) for at in (column, row)]
-        result.append((*centre, radius))
+        center = [(at + 0.5) / cells + rng.uniform(-slack, slack) for at in (column, row)]
+        result.append((*center, radius))
     return result
 
 
@@ -234,9 +234,9 @@ def draw(scene: Scene, rng: random.Random, size=None):
     """A picture of a scene, RGB; and where in the square in its middle the things are, 0 to 255."""
     noise = np.random.default_rng(rng.getrandbits(63))
     size = size or random_size(rng)
-    colour = tone(COLOURS[scene.colour], rng)
+    color = tone(COLORS[scene.color], rng)
     # A plain background whose name is so near that no tone of it differs enough: take another tone of the thing.
-    picture = background(scene, size, colour, rng, noise)
+    picture = background(scene, size, color, rng, noise)
     name = SHAPES[scene.shape]
     things = []
     for x, y, radius in places(scene, rng):
@@ -249,10 +249,10 @@ def draw(scene: Scene, rng: random.Random, size=None):
     covered = mask(size, things, rng)
     if rng.random() < 0.12:  # a border in black, white or a darker tone
         rng.setstate(state)
-        border = rng.choice([(0, 0, 0), (255, 255, 255), tuple(channel * 0.6 for channel in colour)])
+        border = rng.choice([(0, 0, 0), (255, 255, 255), tuple(channel * 0.6 for channel in color)])
         wider = mask(size, things, rng, grow=rng.uniform(0.06, 0.12))
         picture = picture + (np.array(border, np.float32) - picture) * wider
-    fill = np.array(colour, np.float32)
+    fill = np.array(color, np.float32)
     if rng.random() < 0.2:  # light from one side
         slope = np.linspace(-1, 1, size[1], dtype=np.float32)[:, None] * rng.uniform(-12, 12)
         fill = fill + slope[..., None]

@@ -11,9 +11,9 @@ ANY = -1  # a caption does not say
 NONE = -2  # a scene has no such property: no caption that names one is true
 
 SHAPES = ["circle", "square", "triangle", "star", "heart", "cross", "ring", "moon"]
-COLOURS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray"]
+COLORS = ["red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray"]
 PATTERNS = ["striped", "checkered", "gradient", "noisy"]
-BACKGROUNDS = COLOURS + PATTERNS
+BACKGROUNDS = COLORS + PATTERNS
 COUNTS = ["one", "two", "three", "four"]
 SIZES = ["small", "medium", "large"]  # "medium" is never said
 COLUMNS = ["left", "middle", "right"]
@@ -41,7 +41,7 @@ class Scene:
     """Indices into the lists above. `count` is the number of things less one."""
 
     shape: int = ANY
-    colour: int = ANY
+    color: int = ANY
     count: int = ANY
     size: int = ANY
     column: int = ANY
@@ -91,8 +91,8 @@ def caption(scene, rng):
     words = []
     if scene.size != ANY:
         words.append(says(SIZES, scene.size, rng))
-    if scene.colour != ANY:
-        words.append(says(COLOURS, scene.colour, rng))
+    if scene.color != ANY:
+        words.append(says(COLORS, scene.color, rng))
     several = scene.count > 0
     if scene.shape == ANY:
         words.append("things" if several else "thing")
@@ -120,7 +120,7 @@ def sayable(scene):
     """The scene without what captions have no word for."""
     return Scene(
         scene.shape,
-        scene.colour,
+        scene.color,
         scene.count,
         ANY if SIZES[scene.size] == "medium" else scene.size,
         scene.column if scene.column >= 0 else ANY,
@@ -136,25 +136,25 @@ def meaning(scene, rng):
     if detail == "all":
         return full
     if detail == "kind":  # "a red circle", or, of one thing or more, "red circle"
-        return Scene(full.shape, full.colour, full.count if rng.random() < 0.8 else ANY)
+        return Scene(full.shape, full.color, full.count if rng.random() < 0.8 else ANY)
     if detail == "part":  # "a circle", "a red thing"
-        shape, colour = (full.shape, ANY) if rng.random() < 0.7 else (ANY, full.colour)
-        return Scene(shape, colour, full.count)
+        shape, color = (full.shape, ANY) if rng.random() < 0.7 else (ANY, full.color)
+        return Scene(shape, color, full.count)
     keep = {name: value for name, value in vars(full).items() if rng.random() < 0.5}
-    return Scene(**{**keep, "shape": full.shape, "colour": full.colour, "count": full.count})
+    return Scene(**{**keep, "shape": full.shape, "color": full.color, "count": full.count})
 
 
 def random_scene(rng: random.Random, count=None):
     """A scene; one thing in six of ten."""
     if count is None:
         count = rng.choices(range(len(COUNTS)), [6, 1.5, 1.5, 1])[0]
-    colour = rng.randrange(len(COLOURS))
-    background = rng.choice([index for index in range(len(BACKGROUNDS)) if index != colour])
+    color = rng.randrange(len(COLORS))
+    background = rng.choice([index for index in range(len(BACKGROUNDS)) if index != color])
     size = rng.randrange(3) if count == 0 else rng.randrange(2) if count < 3 else 0
     placed = count == 0 and SIZES[size] != "large"
     return Scene(
         shape=rng.randrange(len(SHAPES)),
-        colour=colour,
+        color=color,
         count=count,
         size=size,
         column=rng.randrange(3) if placed else NONE,

@@ -1,4 +1,5 @@
-//! Attention.
+//! Attention: what the tokens gather from each other, between a layer's projections. In: queries, keys and values, each
+//! (batch, tokens, channels). Out: as many tokens as there are queries.
 
 use super::tokens::{Tokens, Values};
 use crate::error::Result;
@@ -33,15 +34,15 @@ pub(crate) fn attention([query, key, value]: [&Tokens; 3], num_heads: usize, mas
             };
             let mut attended = query.alike(query.channels)?;
             let y = attended.cpu_mut()?;
-            queries.pool().with_workspace(|workspace| {
-                sizes.run(Isa::best(), [queries, keys, values], y, workspace, &kernels::POOL)
+            queries.buffers().with_workspace(|workspace, threads| {
+                sizes.run(Isa::best(), [queries, keys, values], y, workspace, threads)
             })?;
             Ok(attended)
         }
         #[cfg(feature = "candle")]
         (Values::Candle(queries), Values::Candle(keys), Values::Candle(values)) => {
             let attended = by_candle([queries, keys, values], num_heads, mask)?;
-            Tokens::of_tensor(attended, query.fine.clone())
+            Tokens::of_tensor(attended, query.embedding_rows.clone())
         }
         #[cfg(feature = "candle")]
         _ => Err(super::mixed()),

@@ -1,51 +1,14 @@
 //! Where a model computes, and in which arithmetic.
 
-use super::pool::Pool;
+use super::buffers::Buffers;
+use super::threads::Threads;
 use crate::error::{Error, ErrorKind, Result};
+use crate::precision::Precision;
 use crate::weights::Target;
 #[cfg(feature = "candle")]
 use candle_core::Device;
-use std::str::FromStr;
+use std::num::NonZero;
 use std::sync::Arc;
-
-/// The arithmetic of the model.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Precision {
-    /// As the weights are stored: [`Int8`](Self::Int8) for a file that `clip-vision convert` wrote in 8 bits, and else
-    /// [`F32`](Self::F32).
-    #[default]
-    Stored,
-    /// Single precision: embeddings equal to Python's.
-    F32,
-    /// Linear layers in 8-bit integers, everything else in single precision: a quarter of the memory, and faster.
-    /// On the CPU only.
-    Int8,
-}
-
-impl Precision {
-    /// The name that the command line and the npm package use.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stored => "stored",
-            Self::F32 => "f32",
-            Self::Int8 => "int8",
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = Error;
-
-    /// Reads `"f32"`, `"int8"` or `"stored"`.
-    fn from_str(name: &str) -> Result<Self> {
-        let known = [Self::Stored, Self::F32, Self::Int8].into_iter().find(|precision| precision.name() == name);
-        known.ok_or_else(|| {
-            let what = format!("unknown precision {name:?}: there are \"f32\", \"int8\" and \"stored\"");
-            Error::new(ErrorKind::InvalidArgument, what)
-        })
-    }
-}
 
 #[cfg(all(test, feature = "candle"))]
 thread_local! {
@@ -60,29 +23,30 @@ pub(crate) struct Backend {
     device: Device,
     precision: Precision,
     /// The memory of the kernels' results; `None` where candle computes.
-    pool: Option<Arc<Pool>>,
+    buffers: Option<Arc<Buffers>>,
 }
 
 impl Backend {
-    /// The kernels.
+    /// The kernels, on at most `threads` threads.
     #[cfg(not(feature = "candle"))]
-    pub(crate) fn on_cpu(precision: Precision) -> Self {
-        Self { precision, pool: Some(Arc::default()) }
+    pub(crate) fn on_cpu(precision: Precision, threads: Option<NonZero<usize>>) -> Self {
+        Self { precision, buffers: Some(Arc::new(Buffers::new(Threads::at_most(threads)))) }
     }
 
-    /// The kernels on the CPU, and candle everywhere else.
+    /// The kernels on the CPU, on at most `threads` threads, and candle everywhere else.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
     #[cfg(feature = "candle")]
-    pub(crate) fn new(device: &Device, precision: Precision) -> Result<Self> {
+    pub(crate) fn new(device: &Device, precision: Precision, threads: Option<NonZero<usize>>) -> Result<Self> {
         if precision == Precision::Int8 && !device.is_cpu() {
             return Err(Error::new(ErrorKind::InvalidArgument, "precision int8 is computed on the CPU only"));
         }
         let kernels = device.is_cpu();
         #[cfg(test)]
         let kernels = kernels && !CANDLE_ON_CPU.get();
-        Ok(Self { device: device.clone(), precision, pool: kernels.then(Arc::default) })
+        let buffers = kernels.then(|| Arc::new(Buffers::new(Threads::at_most(threads))));
+        Ok(Self { device: device.clone(), precision, buffers })
     }
 
     #[cfg(feature = "candle")]
@@ -95,13 +59,13 @@ impl Backend {
     }
 
     /// The memory of the kernels' results.
-    pub(super) fn pool(&self) -> Result<&Arc<Pool>> {
-        self.pool.as_ref().ok_or_else(super::mixed)
+    pub(super) fn buffers(&self) -> Result<&Arc<Buffers>> {
+        self.buffers.as_ref().ok_or_else(super::mixed)
     }
 
     /// Whether our kernels compute, and not candle.
     pub(crate) fn has_kernels(&self) -> bool {
-        self.pool.is_some()
+        self.buffers.is_some()
     }
 
     /// What a model's weights are read for.
@@ -143,6 +107,14 @@ pub(crate) fn check_device_name(name: &str) -> Result<()> {
 }
 
 /// The device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+///
+/// ```
+/// use clip_vision::device_from_name;
+///
+/// assert!(device_from_name("cpu")?.is_cpu());
+/// assert!(device_from_name("gpu").is_err());
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`ErrorKind::Device`]: the device is not there, or this build has no support for it; the message says how to build

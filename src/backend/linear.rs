@@ -31,7 +31,7 @@ impl Linear {
         Ok(Self::Candle(candle_nn::Linear::new(weight, bias)))
     }
 
-    /// Tokens of `in` channels to as many of `out` channels.
+    /// Tokens of `in` channels to the same number of tokens of `out` channels.
     pub(crate) fn forward(&self, x: &Tokens) -> Result<Tokens> {
         let [y] = Self::forward_all([self], x)?;
         Ok(y)
@@ -63,7 +63,7 @@ impl Linear {
             Values::Candle(values) => {
                 for layer in layers {
                     let y = activate(&layer.as_candle()?.forward(values)?, activation)?;
-                    results.push(Tokens::of_tensor(y, x.fine.clone())?);
+                    results.push(Tokens::of_tensor(y, x.embedding_rows.clone())?);
                 }
             }
         }
@@ -107,8 +107,10 @@ impl Linear {
 /// Gives `x`, which is on the CPU, to layers.
 pub(super) fn multiply(layers: Vec<Layer<'_>>, x: &Tokens) -> Result<()> {
     let values = x.cpu()?;
-    let run = |workspace: &mut _| kernels::multiply(layers, values, x.rows(), &x.fine, workspace, &kernels::POOL);
-    Ok(values.pool().with_workspace(run)?)
+    let (rows, embedding_rows) = (x.rows(), &x.embedding_rows);
+    Ok(values.buffers().with_workspace(|workspace, threads| {
+        kernels::multiply(layers, values, rows, embedding_rows, workspace, threads)
+    })?)
 }
 
 /// The activation, elementwise, by candle.

@@ -8,7 +8,7 @@ use kernels::Isa;
 #[cfg(feature = "candle")]
 use candle_core::{Module, Tensor};
 
-/// Layer normalisation over the channels of each token. <https://arxiv.org/abs/1607.06450>
+/// Layer normalization over the channels of each token. <https://arxiv.org/abs/1607.06450>
 pub(crate) enum LayerNorm {
     Kernel {
         weight: Vec<f32>,
@@ -31,17 +31,24 @@ impl LayerNorm {
         Ok(Self::Kernel { weight, bias, eps: eps as f32 })
     }
 
-    /// Tokens to as many.
+    /// Each token by itself.
     pub(crate) fn forward(&self, x: &Tokens) -> Result<Tokens> {
         match (self, &x.values) {
             (Self::Kernel { weight, bias, eps }, Values::Cpu(values)) => {
                 let mut y = x.alike(x.channels)?;
-                kernels::layer_norm(Isa::best(), values, [weight, bias], *eps, y.cpu_mut()?, &kernels::POOL)?;
+                kernels::layer_norm(
+                    Isa::best(),
+                    values,
+                    [weight, bias],
+                    *eps,
+                    y.cpu_mut()?,
+                    values.buffers().threads(),
+                )?;
                 Ok(y)
             }
             #[cfg(feature = "candle")]
             (Self::Candle(norm), Values::Candle(values)) => {
-                Tokens::of_tensor(norm.forward(&values.contiguous()?)?, x.fine.clone())
+                Tokens::of_tensor(norm.forward(&values.contiguous()?)?, x.embedding_rows.clone())
             }
             #[cfg(feature = "candle")]
             _ => Err(super::mixed()),

@@ -5,6 +5,7 @@ use super::linear::multiply;
 use super::tokens::{Tokens, Values};
 use super::{Backend, Linear, Table};
 use crate::error::Result;
+use crate::image::PixelTensor;
 use kernels::Output;
 use std::sync::Arc;
 
@@ -16,17 +17,66 @@ use candle_core::{CpuStorage, IndexOp, Storage, Tensor};
 /// Channels of a photo: red, green, blue.
 const CHANNELS: usize = 3;
 
-/// Cuts photos, each (3, size, size), into patches, from the upper left: (photos, grid², 3 · patch²), each with its
-/// channels one after the other, rows of pixels in each. What does not fill a patch at the right and below is left out.
-pub(crate) fn patches(photos: &[&[f32]], size: usize, patch: usize, backend: &Backend) -> Result<Tokens> {
+/// The pixel tensors of photos, each (3, size, size): their values, or candle's tensors of f32.
+#[derive(Clone, Copy)]
+pub(crate) enum Photos<'a> {
+    Values(&'a [&'a PixelTensor]),
     #[cfg(feature = "candle")]
-    if !backend.has_kernels() {
-        let tensors = photos.iter().map(|photo| Tensor::from_slice(photo, (CHANNELS, size, size), backend.device()));
-        return patches_of_tensor(&Tensor::stack(&tensors.collect::<candle_core::Result<Vec<_>>>()?, 0)?, patch);
+    Tensors(&'a [&'a Tensor]),
+}
+
+impl<'a> Photos<'a> {
+    pub(crate) fn is_empty(self) -> bool {
+        match self {
+            Self::Values(photos) => photos.is_empty(),
+            #[cfg(feature = "candle")]
+            Self::Tensors(photos) => photos.is_empty(),
+        }
     }
+
+    /// The shape of each; of values that do not fill their height and width, how many there are.
+    pub(crate) fn shapes(self) -> Box<dyn Iterator<Item = Vec<usize>> + 'a> {
+        match self {
+            Self::Values(photos) => Box::new(photos.iter().map(|PixelTensor { data, height, width, .. }| {
+                let whole = CHANNELS.checked_mul(*height).and_then(|rows| rows.checked_mul(*width)) == Some(data.len());
+                if whole { vec![CHANNELS, *height, *width] } else { vec![data.len()] }
+            })),
+            #[cfg(feature = "candle")]
+            Self::Tensors(photos) => Box::new(photos.iter().map(|photo| photo.dims().to_vec())),
+        }
+    }
+}
+
+/// Cuts photos into patches, from the upper left: (photos, grid², 3 · patch²), each with its channels one after the other,
+/// rows of pixels in each. What does not fill a patch at the right and below is left out.
+pub(crate) fn patches(photos: Photos<'_>, patch: usize, backend: &Backend) -> Result<Tokens> {
+    match photos {
+        #[cfg(feature = "candle")]
+        _ if !backend.has_kernels() => patches_by_candle(photos, patch, backend),
+        Photos::Values(photos) => {
+            let values: Vec<&[f32]> = photos.iter().map(|photo| photo.data.as_slice()).collect();
+            patches_of_values(&values, photos.first().map_or(0, |photo| photo.height), patch, backend)
+        }
+        #[cfg(feature = "candle")]
+        Photos::Tensors(photos) => {
+            let size = photos.first().map_or(Ok(0), |photo| photo.dim(1))?;
+            let photos = photos.iter().map(|photo| photo.contiguous()).collect::<candle_core::Result<Vec<_>>>()?;
+            let guards: Vec<_> = photos.iter().map(Tensor::storage_and_layout).collect();
+            let slices = guards.iter().map(|(storage, layout)| match (&**storage, layout.contiguous_offsets()) {
+                (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end),
+                _ => None,
+            });
+            let not_plain = || Error::new(ErrorKind::InvalidArgument, "this model takes f32 tensors on the CPU");
+            let slices: Vec<&[f32]> = slices.collect::<Option<_>>().ok_or_else(not_plain)?;
+            patches_of_values(&slices, size, patch, backend)
+        }
+    }
+}
+
+fn patches_of_values(photos: &[&[f32]], size: usize, patch: usize, backend: &Backend) -> Result<Tokens> {
     let grid = size / patch;
     let shape = [photos.len(), grid * grid, CHANNELS * patch * patch];
-    let mut patches = Tokens::unwritten(backend.pool()?, shape, Arc::default())?;
+    let mut patches = Tokens::unwritten(backend.buffers()?, shape, Arc::default())?;
     let mut places = patches.cpu_mut()?.chunks_exact_mut(patch);
     for photo in photos {
         for (top, left) in (0..grid * grid).map(|at| (at / grid * patch, at % grid * patch)) {
@@ -40,27 +90,23 @@ pub(crate) fn patches(photos: &[&[f32]], size: usize, patch: usize, backend: &Ba
     Ok(patches)
 }
 
-/// The same of a tensor (photos, 3, size, size), by candle.
 #[cfg(feature = "candle")]
-pub(crate) fn patches_of_tensor(photos: &Tensor, patch: usize) -> Result<Tokens> {
+fn patches_by_candle(photos: Photos<'_>, patch: usize, backend: &Backend) -> Result<Tokens> {
+    let tensors: Vec<Tensor> = match photos {
+        Photos::Tensors(photos) => photos.iter().map(|photo| (*photo).clone()).collect(),
+        Photos::Values(photos) => {
+            let tensor = |PixelTensor { data, height, width, .. }: &PixelTensor| {
+                Tensor::from_slice(data, (CHANNELS, *height, *width), backend.device())
+            };
+            photos.iter().map(|photo| tensor(photo)).collect::<candle_core::Result<_>>()?
+        }
+    };
+    let photos = Tensor::stack(&tensors, 0)?;
     let (batch, channels, size, _) = photos.dims4()?;
     let grid = size / patch;
     let seen = photos.i((.., .., ..grid * patch, ..grid * patch))?;
     let cut = seen.reshape((batch, channels, grid, patch, grid, patch))?.permute([0, 2, 4, 1, 3, 5])?;
     Tokens::of_tensor(cut.reshape((batch, grid * grid, channels * patch * patch))?, Arc::default())
-}
-
-/// The values of f32 tensors on the CPU, without gaps, for `work` on slices.
-#[cfg(feature = "candle")]
-pub(crate) fn with_values<T>(tensors: &[&Tensor], work: impl FnOnce(&[&[f32]]) -> Result<T>) -> Result<T> {
-    let guards: Vec<_> = tensors.iter().map(|tensor| tensor.storage_and_layout()).collect();
-    let slices = guards.iter().map(|(storage, layout)| match (&**storage, layout.contiguous_offsets()) {
-        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end),
-        _ => None,
-    });
-    let slices: Option<Vec<&[f32]>> = slices.collect();
-    let not_plain = || Error::new(ErrorKind::Compute, "kernels take contiguous f32 tensors on the CPU");
-    work(&slices.ok_or_else(not_plain)?)
 }
 
 /// The tokens of photos: the class token, and of each patch what `weight` makes of it, all with their `positions` added.
@@ -73,12 +119,12 @@ pub(crate) fn embed_patches(
 ) -> Result<Tokens> {
     let Tokens { batch, tokens: count, .. } = *patches;
     let tokens = count + 1;
-    let fine: Arc<[usize]> = (0..batch).map(|photo| photo * tokens).collect();
+    let embedding_rows: Arc<[usize]> = (0..batch).map(|photo| photo * tokens).collect();
     match &patches.values {
         Values::Cpu(values) => {
             let (class_token, positions) = (class_token.cpu()?, positions.cpu()?);
             let channels = class_token.len();
-            let mut embedded = Tokens::unwritten(values.pool(), [batch, tokens, channels], fine)?;
+            let mut embedded = Tokens::unwritten(values.buffers(), [batch, tokens, channels], embedding_rows)?;
             let y = embedded.cpu_mut()?;
             let (class_position, positions) = positions.split_at(channels);
             // All products stand at the end, without gaps, until each photo's move up, its class token before them.
@@ -100,7 +146,7 @@ pub(crate) fn embed_patches(
             let class_token = (class_token.candle()? + positions.i(0)?)?.expand((batch, 1, channels))?;
             let positions = positions.i(1..)?.expand((batch, count, channels))?;
             let patches = (positions + candle_core::Module::forward(weight.as_candle()?, patches)?)?;
-            Tokens::of_tensor(Tensor::cat(&[&class_token, &patches], 1)?, fine)
+            Tokens::of_tensor(Tensor::cat(&[&class_token, &patches], 1)?, embedding_rows)
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Learned rows that are looked up and not multiplied: the embeddings of tokens and of positions.
 
+use super::Backend;
 use super::tokens::Tokens;
-use super::{Backend, mixed};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use std::iter::repeat_n;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Table {
         match &self.rows {
             Rows::Cpu(values) => Ok(values),
             #[cfg(feature = "candle")]
-            Rows::Candle(_) => Err(mixed()),
+            Rows::Candle(_) => Err(super::mixed()),
         }
     }
 
@@ -47,30 +47,32 @@ impl Table {
     pub(super) fn candle(&self) -> Result<&Tensor> {
         match &self.rows {
             Rows::Candle(values) => Ok(values),
-            Rows::Cpu(_) => Err(mixed()),
+            Rows::Cpu(_) => Err(super::mixed()),
         }
     }
 }
 
-/// The tokens of texts, with their positions added, in as many rows for each as the longest has. The last token of each
+/// The tokens of texts, with their positions added, each padded to the length of the longest. The last token of each
 /// text becomes its embedding, and what stands after it is never looked at.
 pub(crate) fn embed_ids(texts: &[&[u32]], ids: &Table, positions: &Table, backend: &Backend) -> Result<Tokens> {
     let longest = texts.iter().map(|text| text.len()).max().unwrap_or_default();
-    let fine: Arc<[usize]> = texts.iter().enumerate().map(|(row, text)| row * longest + text.len() - 1).collect();
+    let embedding_rows: Arc<[usize]> =
+        texts.iter().enumerate().map(|(row, text)| row * longest + text.len() - 1).collect();
     let filled = texts.iter().flat_map(|text| text.iter().copied().chain(repeat_n(0, longest - text.len())));
     #[cfg(feature = "candle")]
     if !backend.has_kernels() {
         let filled = Tensor::from_vec(filled.collect(), texts.len() * longest, backend.device())?;
         let tokens = ids.candle()?.index_select(&filled, 0)?.reshape((texts.len(), longest, ids.channels))?;
-        return Tokens::of_tensor(tokens.broadcast_add(&positions.candle()?.narrow(0, 0, longest)?)?, fine);
+        return Tokens::of_tensor(tokens.broadcast_add(&positions.candle()?.narrow(0, 0, longest)?)?, embedding_rows);
     }
     let channels = ids.channels;
-    let mut tokens = Tokens::unwritten(backend.pool()?, [texts.len(), longest, channels], fine)?;
+    let mut tokens = Tokens::unwritten(backend.buffers()?, [texts.len(), longest, channels], embedding_rows)?;
     let y = tokens.cpu_mut()?;
     let (ids, positions) = (ids.cpu()?, positions.cpu()?);
     let places = y.chunks_exact_mut(channels).zip(filled);
     for ((place, id), position) in places.zip(positions.chunks_exact(channels).take(longest).cycle()) {
-        let row = ids.chunks_exact(channels).nth(id as usize).ok_or_else(mixed)?;
+        let row = ids.chunks_exact(channels).nth(id as usize);
+        let row = row.ok_or_else(|| Error::new(ErrorKind::InvalidArgument, format!("there is no token {id}")))?;
         for ((y, value), position) in place.iter_mut().zip(row).zip(position) {
             *y = value + position;
         }

@@ -1,7 +1,7 @@
 //! [`Tokens`]: the activations of a forward pass, between one operation and the next.
 
+use super::buffers::{BufferValues, Buffers};
 use super::mixed;
-use super::pool::{self, Pool};
 use crate::error::Result;
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ pub(crate) struct Tokens {
     pub(super) tokens: usize,
     pub(super) channels: usize,
     /// The rows that become embeddings, ascending, among those of the whole batch.
-    pub(super) fine: Arc<[usize]>,
+    pub(super) embedding_rows: Arc<[usize]>,
 }
 
 /// Where the values are.
 #[derive(Clone)]
 pub(super) enum Values {
     /// In a buffer of the CPU's; clones share it until one of them is written to.
-    Cpu(Arc<pool::Values>),
+    Cpu(Arc<BufferValues>),
     /// Where candle put them: (batch, tokens, channels).
     #[cfg(feature = "candle")]
     Candle(Tensor),
@@ -42,24 +42,24 @@ impl std::fmt::Debug for Tokens {
 impl Tokens {
     /// Tokens on the CPU whose values are still to be written.
     pub(super) fn unwritten(
-        pool: &Arc<Pool>,
+        buffers: &Arc<Buffers>,
         [batch, tokens, channels]: [usize; 3],
-        fine: Arc<[usize]>,
+        embedding_rows: Arc<[usize]>,
     ) -> Result<Self> {
-        let values = Values::Cpu(Arc::new(pool.take(batch * tokens * channels)?));
-        Ok(Self { values, batch, tokens, channels, fine })
+        let values = Values::Cpu(Arc::new(buffers.take(batch * tokens * channels)?));
+        Ok(Self { values, batch, tokens, channels, embedding_rows })
     }
 
-    /// As many, with so many channels, still to be written.
+    /// As many, with `channels` channels, still to be written.
     pub(super) fn alike(&self, channels: usize) -> Result<Self> {
-        Self::unwritten(self.cpu()?.pool(), [self.batch, self.tokens, channels], self.fine.clone())
+        Self::unwritten(self.cpu()?.buffers(), [self.batch, self.tokens, channels], self.embedding_rows.clone())
     }
 
     /// As many, of a tensor (batch, tokens, channels).
     #[cfg(feature = "candle")]
-    pub(super) fn of_tensor(values: Tensor, fine: Arc<[usize]>) -> Result<Self> {
+    pub(super) fn of_tensor(values: Tensor, embedding_rows: Arc<[usize]>) -> Result<Self> {
         let (batch, tokens, channels) = values.dims3()?;
-        Ok(Self { values: Values::Candle(values), batch, tokens, channels, fine })
+        Ok(Self { values: Values::Candle(values), batch, tokens, channels, embedding_rows })
     }
 
     /// Tokens of the whole batch.
@@ -68,7 +68,7 @@ impl Tokens {
     }
 
     /// The values on the CPU.
-    pub(super) fn cpu(&self) -> Result<&pool::Values> {
+    pub(super) fn cpu(&self) -> Result<&BufferValues> {
         match &self.values {
             Values::Cpu(values) => Ok(values),
             #[cfg(feature = "candle")]
@@ -81,7 +81,7 @@ impl Tokens {
         match &mut self.values {
             Values::Cpu(values) => {
                 if Arc::get_mut(values).is_none() {
-                    let mut own = values.pool().take(values.len())?;
+                    let mut own = values.buffers().take(values.len())?;
                     own.copy_from_slice(values);
                     *values = Arc::new(own);
                 }
@@ -103,23 +103,23 @@ impl Tokens {
 
     /// The tokens that become embeddings alone: (batch, 1, channels).
     pub(crate) fn pooled(&self) -> Result<Self> {
-        let (count, channels) = (self.fine.len(), self.channels);
-        let fine: Arc<[usize]> = (0..count).collect();
+        let (count, channels) = (self.embedding_rows.len(), self.channels);
+        let embedding_rows: Arc<[usize]> = (0..count).collect();
         match &self.values {
             Values::Cpu(values) => {
-                let mut pooled = Self::unwritten(values.pool(), [count, 1, channels], fine)?;
+                let mut pooled = Self::unwritten(values.buffers(), [count, 1, channels], embedding_rows)?;
                 let places = pooled.cpu_mut()?.chunks_exact_mut(channels);
-                for (place, row) in places.zip(self.fine.iter()) {
+                for (place, row) in places.zip(self.embedding_rows.iter()) {
                     place.copy_from_slice(&values[row * channels..][..channels]);
                 }
                 Ok(pooled)
             }
             #[cfg(feature = "candle")]
             Values::Candle(values) => {
-                let rows: Vec<u32> = self.fine.iter().map(|&row| row as u32).collect();
+                let rows: Vec<u32> = self.embedding_rows.iter().map(|&row| row as u32).collect();
                 let rows = Tensor::from_vec(rows, count, values.device())?;
                 let pooled = values.flatten_to(1)?.index_select(&rows, 0)?;
-                Self::of_tensor(pooled.reshape((count, 1, channels))?, fine)
+                Self::of_tensor(pooled.reshape((count, 1, channels))?, embedding_rows)
             }
         }
     }

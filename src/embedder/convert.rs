@@ -4,54 +4,21 @@
 
 use super::files::{Place, read_settings, tokenizer_files};
 use super::loader::Loader;
-use super::plan::Towers;
+use super::plan::TokenizerFiles;
 use crate::error::{Error, ErrorKind, Result};
-use crate::weights::{FILES, Format};
+use crate::precision::StoredPrecision;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
-use std::str::FromStr;
-
-/// In what a converted file's weights are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StoredPrecision {
-    /// Half precision, all of them.
-    F16,
-    /// Linear layers in 8 bits: loaded as [`Precision::Int8`](crate::Precision::Int8) they give exactly what the checkpoint
-    /// gives so.
-    Int8,
-}
-
-impl StoredPrecision {
-    fn name(self) -> &'static str {
-        match self {
-            Self::F16 => "f16",
-            Self::Int8 => "int8",
-        }
-    }
-
-    fn format(self) -> Format {
-        match self {
-            Self::F16 => Format::F16,
-            Self::Int8 => Format::Int8,
-        }
-    }
-}
-
-impl FromStr for StoredPrecision {
-    type Err = Error;
-
-    /// Reads `"f16"` or `"int8"`.
-    fn from_str(name: &str) -> Result<Self> {
-        [Self::F16, Self::Int8].into_iter().find(|precision| precision.name() == name).ok_or_else(|| {
-            let what = format!("unknown precision {name:?}: files are stored in \"f16\" or \"int8\"");
-            Error::new(ErrorKind::InvalidArgument, what)
-        })
-    }
-}
 
 /// How a model is converted.
+///
+/// ```
+/// use clip_vision::model::{ConvertOptions, StoredPrecision};
+///
+/// let options = ConvertOptions::default().precision(StoredPrecision::Int8).vision_only(true);
+/// assert_eq!(options.precision, StoredPrecision::Int8);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConvertOptions {
@@ -86,6 +53,18 @@ impl ConvertOptions {
 ///
 /// Until it is whole the file has another name, with `.part` at its end.
 ///
+/// ```
+/// use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
+/// use clip_vision::{ClipVision, Options};
+///
+/// let file = std::env::temp_dir().join(format!("shapes-{}.safetensors", std::process::id()));
+/// convert("models/shapes", &file, &ConvertOptions::default().precision(StoredPrecision::Int8))?;
+/// let clip = ClipVision::from_file(&file, Options::default())?;
+/// assert_eq!(clip.options().precision.name(), "int8");
+/// # std::fs::remove_file(file).unwrap();
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
+///
 /// # Errors
 /// Those of [`ClipVision::from_dir`](super::ClipVision::from_dir); [`ErrorKind::Fetch`] where the file cannot be written.
 pub fn convert(model: impl AsRef<Path>, file: impl AsRef<Path>, options: &ConvertOptions) -> Result<()> {
@@ -108,10 +87,8 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
 fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<()> {
     let settings = read_settings(dir)?;
     let source = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let files = if options.vision_only { [const { None }; 3] } else { tokenizer_files(dir)? };
-    let files = FILES.into_iter().zip(files).filter_map(|(name, content)| Some((name, content?))).collect();
-    let towers = Towers::Recorded { vision_only: options.vision_only, precision: options.precision.name() };
-    let mut loader = Loader::for_recording(towers, settings, source, options.precision.format(), files)?;
+    let files = if options.vision_only { TokenizerFiles::default() } else { tokenizer_files(dir)? };
+    let mut loader = Loader::for_recording(settings, options.clone(), source, files)?;
 
     let failed = |error| unwritable(path, error);
     let mut out = File::create(path).map_err(failed)?;

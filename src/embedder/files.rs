@@ -1,14 +1,15 @@
 //! A model on a disk: a Hugging Face directory, or one file that `clip-vision convert` wrote.
 
 use super::loader::Loader;
+use super::plan::TokenizerFiles;
 use super::settings::Settings;
 use super::text::TextModel;
 use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "tokio")]
-use crate::model::config::ClipConfig;
-use crate::model::config::TextConfig;
-use crate::preprocess::PreprocessConfig;
+use crate::image::PreprocessConfig;
+use crate::towers::config::ClipConfig;
+use crate::towers::config::TextConfig;
 use crate::weights::FILES;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -43,17 +44,15 @@ impl Place {
         Ok(clip)
     }
 
-    /// Loads the text tower, with the tokenizer's files of the directory.
+    /// Loads the text tower, with the tokenizer's files of the directory or of the converted file.
     fn load_text(&self, config: TextConfig, options: &Options) -> Result<TextModel> {
-        let mut loader = Loader::for_text(config, options)?;
+        let (path, files) = match self {
+            Self::Converted(file) => (file, TokenizerFiles::default()),
+            Self::Directory(dir) => (dir, tokenizer_files(dir)?),
+        };
+        let mut loader = Loader::for_text(config, options, files)?;
         self.read_into(&mut loader, |_| Ok(()))?;
-        match self {
-            Self::Converted(_) => loader.finish_text(),
-            Self::Directory(dir) => {
-                let (text, _) = loader.finish_text_with_files()?;
-                text.with_files(&tokenizer_files(dir)?).map_err(|error| error.within(dir.display()))
-            }
-        }
+        loader.finish_text().map_err(|error| error.within(path.display()))
     }
 
     /// Reads of the weights what is wanted, and calls `after` after each piece.
@@ -109,7 +108,7 @@ fn read_file(path: &Path, loader: &mut Loader, after: &mut impl FnMut(&mut Loade
 }
 
 /// The tokenizer's files of a directory, in the order of [`FILES`].
-pub(super) fn tokenizer_files(dir: &Path) -> Result<[Option<Vec<u8>>; 3]> {
+pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
     let [tokenizer, vocab, merges] = FILES.map(|name| read_optional(&dir.join(name)));
     Ok([tokenizer?, vocab?, merges?])
 }

@@ -1,12 +1,12 @@
 //! How a model is made of weights that stream in: its vision tower, its text tower, or both.
 
-use super::plan::{Made, Plan, TokenizerFiles, Towers};
+use super::plan::{Built, Plan, TokenizerFiles, Towers};
 use super::settings::Settings;
 use super::text::TextModel;
-use super::{ClipVision, Options};
+use super::{ClipVision, ConvertOptions, Options};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::TextConfig;
-use crate::weights::{Format, Reader, Recorded};
+use crate::towers::config::TextConfig;
+use crate::weights::{FILES, Reader, Recorded};
 use std::ops::Range;
 
 /// Makes a [`ClipVision`] of weights that arrive in pieces: from a disk, or from a network.
@@ -15,15 +15,24 @@ use std::ops::Range;
 /// the other one where [`with_text`](Self::with_text) asks for it, or later by a loader of its own
 /// ([`ClipVision::text_loader`]), to which the same files are given from their beginnings.
 ///
-/// ```no_run
-/// # fn read(file: &str, range: std::ops::Range<u64>) -> Vec<u8> { Vec::new() }
+/// ```
 /// use clip_vision::Options;
 /// use clip_vision::model::Loader;
-/// # let config = Vec::new(); // the bytes of config.json
+///
+/// # let config = std::fs::read("models/shapes/config.json").unwrap();
+/// # let read = |file: &str, range: std::ops::Range<u64>| {
+/// #     let file = std::fs::read(format!("models/shapes/{file}")).unwrap();
+/// #     file[range.start as usize..file.len().min(range.end as usize)].to_vec()
+/// # };
 /// let mut loader = Loader::new(&config, None, Options::default())?;
-/// while let Some(range) = loader.wanted() {
-///     let bytes = read(loader.file(), range.clone()); // as much as there is
-///     loader.push_at(range.start, &bytes)?;
+/// loop {
+///     while let Some(range) = loader.wanted() {
+///         let bytes = read(loader.file(), range.clone()); // as much as there is
+///         loader.push_at(range.start, &bytes)?;
+///     }
+///     if !loader.next_file()? {
+///         break;
+///     }
 /// }
 /// let clip = loader.finish()?;
 /// # Ok::<(), clip_vision::Error>(())
@@ -54,7 +63,8 @@ impl Loader {
         Self::of(Towers::Vision, Some(settings), options)
     }
 
-    /// For a file that `clip-vision convert` wrote: it holds the configuration as well.
+    /// For a file that [`convert`](crate::model::convert) wrote: it holds the configuration as well.
+    /// [`record`](Self::record) has an example.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`] where the device does not have the precision.
@@ -62,16 +72,30 @@ impl Loader {
         Self::of(Towers::Vision, None, options)
     }
 
-    /// Reads the text tower along with the vision tower. A model without one is refused once the weights' header is there,
-    /// by [`ErrorKind::InvalidArgument`].
-    pub fn with_text(mut self) -> Self {
-        self.reader.plan_mut().add_text();
+    /// Reads the text tower along with the vision tower. Its tokenizer is that of `files`, in the order of
+    /// [`TOKENIZER_FILES`](crate::model::TOKENIZER_FILES); without any, of those that the weights carry along. A model
+    /// without a text tower is refused once the weights' header is there, by [`ErrorKind::InvalidArgument`].
+    ///
+    /// ```
+    /// # use clip_vision::Options;
+    /// # use clip_vision::model::Loader;
+    /// # let read = |name: &str| std::fs::read(format!("models/shapes/{name}")).unwrap();
+    /// let loader = Loader::new(&read("config.json"), None, Options::default())?;
+    /// let mut loader = loader.with_text([Some(read("tokenizer.json")), None, None]);
+    /// loader.push(&read("model.safetensors"))?;
+    /// assert!(loader.finish()?.embed_text("a red circle").is_ok());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn with_text(mut self, files: [Option<Vec<u8>>; 3]) -> Self {
+        self.reader.plan_mut().add_text(files);
         self
     }
 
     /// For the text tower of a model that has its vision tower.
-    pub(super) fn for_text(config: TextConfig, options: &Options) -> Result<Self> {
-        Self::of(Towers::Text(config), None, options.clone())
+    pub(super) fn for_text(config: TextConfig, options: &Options, files: TokenizerFiles) -> Result<Self> {
+        let mut loader = Self::of(Towers::Text(config), None, options.clone())?;
+        loader.reader.plan_mut().add_text(files);
+        Ok(loader)
     }
 
     /// For the settings that a converted file holds, and nothing else of it.
@@ -80,17 +104,18 @@ impl Loader {
         Self::of(Towers::None, None, Options::default())
     }
 
-    /// For all of a model that `towers` says, to be recorded `into` a format with its tokenizer's files, and not to be kept.
+    /// For what of a model `options` says, to be recorded so, with its tokenizer's files, and not to be kept.
     pub(super) fn for_recording(
-        towers: Towers,
         settings: Settings,
+        options: ConvertOptions,
         source: String,
-        into: Format,
-        files: Vec<(&'static str, Vec<u8>)>,
+        files: TokenizerFiles,
     ) -> Result<Self> {
-        let mut loader = Self::of(towers, Some(settings), Options::default())?;
+        let into = options.precision.format();
+        let mut loader = Self::of(Towers::Recorded(options), Some(settings), Options::default())?;
         loader.reader.plan_mut().source = source;
-        loader.reader.record(Some(into), files);
+        let files = FILES.into_iter().zip(files).filter_map(|(name, content)| Some((name, content?)));
+        loader.reader.record(Some(into), files.collect());
         Ok(loader)
     }
 
@@ -105,6 +130,15 @@ impl Loader {
     ///
     /// # Errors
     /// [`ErrorKind::Weights`]: it is malformed, or lacks a tensor.
+    ///
+    /// ```
+    /// # use clip_vision::{Options, model::Loader};
+    /// # let config = std::fs::read("models/shapes/config.json").unwrap();
+    /// # let mut loader = Loader::new(&config, None, Options::default())?;
+    /// let error = loader.set_index(br#"{"weight_map": {}}"#).unwrap_err();
+    /// assert!(error.detail().unwrap().tensor.is_some(), "the one that is missing");
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     pub fn set_index(&mut self, json: &[u8]) -> Result<()> {
         self.reader.set_index(json)
     }
@@ -120,7 +154,7 @@ impl Loader {
         self.reader.wanted()
     }
 
-    /// Bytes of the file that are still wanted, once its header has come.
+    /// Bytes of the file that are still wanted, once its header has come: for a progress bar.
     pub fn left(&self) -> Option<u64> {
         self.reader.left()
     }
@@ -128,16 +162,26 @@ impl Loader {
     /// Says how long the file is: one of another length than its header says is refused at once.
     ///
     /// # Errors
-    /// [`ErrorKind::Weights`].
+    /// [`ErrorKind::Weights`]: it is another length.
+    ///
+    /// ```
+    /// # use clip_vision::{Options, model::Loader};
+    /// # let read = |name: &str| std::fs::read(format!("models/shapes/{name}")).unwrap();
+    /// # let mut loader = Loader::new(&read("config.json"), None, Options::default())?;
+    /// # let weights = read("model.safetensors");
+    /// loader.set_size(weights.len() as u64 - 1)?;
+    /// assert!(loader.push(&weights[..1 << 17]).is_err(), "cut short");
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     pub fn set_size(&mut self, size: u64) -> Result<()> {
         self.reader.set_size(size)
     }
 
-    /// Takes the next piece of the file, of any length.
+    /// Takes the next piece of the file, of any length; [`with_text`](Self::with_text) has an example.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`], as soon as the file is seen to be wrong: a tensor that is missing, of another shape or
-    /// type, or not finite; a file that is no safetensors. [`ErrorKind::OutOfMemory`].
+    /// type, or not finite; a file that is not safetensors. [`ErrorKind::OutOfMemory`].
     pub fn push(&mut self, piece: &[u8]) -> Result<()> {
         self.reader.push(piece)
     }
@@ -160,6 +204,15 @@ impl Loader {
     }
 
     /// Computes the CRC-32 of all bytes that come.
+    ///
+    /// ```
+    /// # use clip_vision::{Options, model::Loader};
+    /// # let mut loader = Loader::for_converted(Options::default())?;
+    /// loader.keep_checksum();
+    /// loader.push(&[0, 1, 0])?;
+    /// assert_eq!(loader.checksum(), Some(0xe65a_e853));
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     pub fn keep_checksum(&mut self) {
         self.reader.keep_checksum();
     }
@@ -180,6 +233,27 @@ impl Loader {
     /// Records what is loaded as one file, for [`Loader::for_converted`] to load it again; before the first piece. `source`
     /// says what it was made of, and `files` are those of the tokenizer that it is to carry along, by
     /// [name](crate::model::TOKENIZER_FILES).
+    ///
+    /// ```
+    /// # use clip_vision::{Image, Options, model::Loader};
+    /// # let read = |name: &str| std::fs::read(format!("models/shapes/{name}")).unwrap();
+    /// let mut loader = Loader::new(&read("config.json"), None, Options::default())?;
+    /// loader.record("models/shapes", Vec::new());
+    /// let mut data = Vec::new();
+    /// for piece in read("model.safetensors").chunks(1 << 16) {
+    ///     loader.push(piece)?;
+    ///     data.extend(loader.take_recorded()); // to be written from `recorded_start` on
+    /// }
+    /// let header = loader.finish_recording()?.unwrap().header; // to be written at the beginning
+    /// assert_eq!(loader.recorded_start(), None, "it has ended");
+    /// let file = [header, data].concat();
+    ///
+    /// let mut again = Loader::for_converted(Options::default())?;
+    /// again.push(&file)?;
+    /// let photo = || Image::from_path("tests/golden/images/photo-420.jpg");
+    /// assert_eq!(again.finish()?.embed(photo())?, loader.finish()?.embed(photo())?);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     pub fn record(&mut self, source: &str, files: Vec<(&'static str, Vec<u8>)>) {
         self.reader.plan_mut().source = source.to_owned();
         self.reader.record(None, files);
@@ -212,15 +286,29 @@ impl Loader {
     /// [`ErrorKind::Weights`] where a file is cut short; [`ErrorKind::InvalidArgument`] of a loader that
     /// [`text_loader`](ClipVision::text_loader) made.
     pub fn finish(self) -> Result<ClipVision> {
-        let Made { clip, text } = self.make()?;
-        let clip = clip.ok_or_else(|| other_tower("the text tower, which finish_text gives"))?;
+        let Built { clip, text } = self.build()?;
+        let clip = clip.ok_or_else(|| other_tower("text tower only: call finish_text()"))?;
         if let Some((text, files)) = text {
             clip.set_text(text.with_files(&files)?);
         }
         Ok(clip)
     }
 
-    /// The text half, once all its pieces are there; with a tokenizer if the weights carry one along.
+    /// The text tower, once all its pieces are there; with its tokenizer where the weights carry one along, or one was given.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, ModelFiles, Options};
+    /// # let read = |name: &str| std::fs::read(format!("models/shapes/{name}")).unwrap();
+    /// # let files = ModelFiles::new(read("config.json"), read("model.safetensors"));
+    /// let clip = ClipVision::from_files(files, Options::default())?;
+    /// let mut loader = clip.text_loader()?;
+    /// loader.push(&read("model.safetensors"))?;
+    /// let text = loader.finish_text()?.with_vocab(&read("vocab.json"), &read("merges.txt"))?;
+    /// # let text = text.with_tokenizer(&read("tokenizer.json"))?;
+    /// clip.set_text(text);
+    /// assert!(clip.embed_text("a red circle").is_ok());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where a file is cut short; [`ErrorKind::Config`] of the tokenizer;
@@ -230,20 +318,24 @@ impl Loader {
         text.with_files(&files)
     }
 
-    /// The text half without its tokenizer, and the [files](crate::model::TOKENIZER_FILES) of it that the weights carry along.
+    /// The text tower without its tokenizer, and the [files](crate::model::TOKENIZER_FILES) of one that the weights carry along:
+    /// for a program that has another tokenizer.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Options, model::TOKENIZER_FILES};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let mut loader = clip.text_loader()?;
+    /// loader.push(&std::fs::read("models/shapes/model.safetensors").unwrap())?;
+    /// let (text, files) = loader.finish_text_with_files()?;
+    /// assert!(text.tokenize("a red circle").is_err() && files.iter().all(Option::is_none));
+    /// # assert_eq!(files.len(), TOKENIZER_FILES.len());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where a file is cut short; [`ErrorKind::InvalidArgument`] of a loader that reads no text tower.
-    pub fn finish_text_with_files(self) -> Result<(TextModel, [Option<Vec<u8>>; 3])> {
-        self.make()?.text.ok_or_else(|| other_tower("the vision tower, which finish gives"))
-    }
-
-    /// Vision and text half, of a loader of [both](Self::with_text).
-    pub(super) fn finish_both(self) -> Result<(ClipVision, TextModel, TokenizerFiles)> {
-        match self.make()? {
-            Made { clip: Some(clip), text: Some((text, files)) } => Ok((clip, text, files)),
-            _ => Err(other_tower("one tower alone")),
-        }
+    pub fn finish_text_with_files(self) -> Result<(TextModel, TokenizerFiles)> {
+        self.build()?.text.ok_or_else(|| other_tower("vision tower only: call finish()"))
     }
 
     /// What was read for [`for_settings`](Self::for_settings).
@@ -253,23 +345,23 @@ impl Loader {
         settings.ok_or_else(|| Error::new(ErrorKind::Weights, "the weights have no header"))
     }
 
-    fn make(self) -> Result<Made> {
+    fn build(self) -> Result<Built> {
         let (plan, weights) = self.reader.finish()?;
-        plan.make(weights)
+        plan.build(weights)
     }
 }
 
 impl ClipVision {
     /// A loader of this model's text tower, for weights that arrive in pieces; [`set_text`](Self::set_text) takes what its
-    /// [`finish_text`](Loader::finish_text) gives.
+    /// [`finish_text`](Loader::finish_text) gives. The example is there.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`]: the model is a vision tower alone.
     pub fn text_loader(&self) -> Result<Loader> {
-        Loader::for_text(self.text_config()?, &self.options)
+        Loader::for_text(self.text_config()?, self.options(), TokenizerFiles::default())
     }
 }
 
 fn other_tower(what: &str) -> Error {
-    Error::new(ErrorKind::InvalidArgument, format!("this loader reads {what}"))
+    Error::new(ErrorKind::InvalidArgument, format!("this loader reads the {what}"))
 }

@@ -2,14 +2,15 @@
 
 use super::settings::Settings;
 use super::text::{TextModel, no_text_tower};
-use super::{ClipVision, Options};
-use crate::backend::{Backend, Precision};
+use super::{ClipVision, ConvertOptions, Options};
+use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::TextConfig;
-use crate::model::source::Loaded;
-use crate::model::text::TextTower;
-use crate::model::vision::{VisionPrefix, VisionTower};
-use crate::weights::{Choose, FILES, Header, Stored, Target, TensorSpec, Use, Weights, Wish};
+use crate::precision::Precision;
+use crate::towers::config::TextConfig;
+use crate::towers::source::Loaded;
+use crate::towers::text::TextTower;
+use crate::towers::vision::{VisionPrefix, VisionTower};
+use crate::weights::{FILES, Header, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights};
 
 /// Which towers are read.
 #[derive(Clone, Debug)]
@@ -21,11 +22,8 @@ pub(super) enum Towers {
     /// The text tower of a model whose vision tower has been read.
     Text(TextConfig),
     Both,
-    /// All that there are, to be recorded in the precision of this name.
-    Recorded {
-        vision_only: bool,
-        precision: &'static str,
-    },
+    /// All that there are, to be recorded.
+    Recorded(ConvertOptions),
 }
 
 /// The contents of a tokenizer's files, in the order of [`FILES`].
@@ -39,6 +37,8 @@ pub(super) struct Plan {
     options: Options,
     /// What a recording is made of.
     pub(super) source: String,
+    /// The tokenizer's files that stand beside the weights: they count more than those that the weights carry along.
+    files: TokenizerFiles,
     chosen: Option<Chosen>,
 }
 
@@ -52,8 +52,8 @@ struct Chosen {
     vision_bytes: usize,
 }
 
-/// What was made of the weights.
-pub(super) struct Made {
+/// What was built of the weights.
+pub(super) struct Built {
     pub(super) clip: Option<ClipVision>,
     pub(super) text: Option<(TextModel, TokenizerFiles)>,
 }
@@ -64,21 +64,22 @@ impl Plan {
     pub(super) fn new(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
         // What can't be is refused now; the rest is decided by the weights' header.
         options.backend(options.precision)?;
-        Ok(Self { towers, settings, options, source: String::new(), chosen: None })
+        Ok(Self { towers, settings, options, source: String::new(), files: TokenizerFiles::default(), chosen: None })
     }
 
     pub(super) fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Reads the text tower as well as the vision tower.
-    pub(super) fn add_text(&mut self) {
+    /// Reads the text tower, with these files of its tokenizer, whatever else is read.
+    pub(super) fn add_text(&mut self, files: TokenizerFiles) {
         if matches!(self.towers, Towers::Vision) {
             self.towers = Towers::Both;
         }
+        self.files = files;
     }
 
-    /// What the weights hold, or what stood beside them.
+    /// The settings, from the weights or from the files beside them.
     #[cfg(feature = "tokio")]
     pub(super) fn into_settings(self) -> Option<Settings> {
         self.settings
@@ -90,24 +91,25 @@ impl Plan {
         Ok(match &self.towers {
             #[cfg(feature = "tokio")]
             Towers::None => None,
-            Towers::Vision | Towers::Recorded { vision_only: true, .. } => None,
+            Towers::Vision | Towers::Recorded(ConvertOptions { vision_only: true, .. }) => None,
             Towers::Text(config) => Some(config.clone()),
             Towers::Both => Some(of_file().ok_or_else(no_text_tower)?),
-            Towers::Recorded { .. } => of_file().filter(|_| TextTower::is_in(header)),
+            Towers::Recorded(_) => of_file().filter(|_| TextTower::is_in(header)),
         })
     }
 
-    /// Makes the towers.
-    pub(super) fn make(self, weights: Weights) -> Result<Made> {
+    /// Builds the towers.
+    pub(super) fn build(self, weights: Weights) -> Result<Built> {
         let Some(Chosen { backend, vision_prefix, text, vision_bytes }) = self.chosen else {
             return Err(Error::new(ErrorKind::Weights, "the weights have no header"));
         };
-        let options = Options { precision: backend.precision(), ..self.options };
+        let options = self.options.precision(backend.precision());
         let mut loaded = Loaded { weights, backend };
         let text = match text {
             Some(config) => {
                 let tower = TextTower::build(config, &mut loaded)?;
-                let files = FILES.map(|name| loaded.weights.take_file(name));
+                let carried = FILES.map(|name| loaded.weights.take_file(name));
+                let files = if self.files.iter().any(Option::is_some) { self.files } else { carried };
                 Some((TextModel::new(tower, options.normalize), files))
             }
             None => None,
@@ -121,21 +123,21 @@ impl Plan {
             }
             _ => None,
         };
-        Ok(Made { clip, text })
+        Ok(Built { clip, text })
     }
 }
 
-impl Choose for Plan {
-    fn choose(&mut self, header: &Header) -> Result<Wish> {
+impl Selection for Plan {
+    fn select(&mut self, header: &Header) -> Result<TensorRequest> {
         if self.settings.is_none() && !matches!(self.towers, Towers::Text(_)) {
             self.settings = Some(Settings::of_stored(header.stored())?);
         }
         let backend = self.options.backend(resolved(self.options.precision, header))?;
-        let recorded = matches!(self.towers, Towers::Recorded { .. });
+        let recorded = matches!(self.towers, Towers::Recorded(_));
         let target = if recorded { Target::Recording } else { backend.target() };
         let vision_prefix = VisionPrefix::find(header);
         let mut specs = match (&self.towers, &self.settings) {
-            (Towers::Vision | Towers::Both | Towers::Recorded { .. }, Some(settings)) => {
+            (Towers::Vision | Towers::Both | Towers::Recorded(_), Some(settings)) => {
                 VisionTower::declare(&settings.config.vision, vision_prefix, header)?
             }
             _ => Vec::new(),
@@ -148,12 +150,12 @@ impl Choose for Plan {
             specs.extend(carried.map(|name| TensorSpec::new(name, [], Use::File)));
         }
         self.chosen = Some(Chosen { backend, vision_prefix, text, vision_bytes });
-        Ok(Wish { specs, target })
+        Ok(TensorRequest { specs, target })
     }
 
     fn describe(&self) -> Stored {
         let precision = match (&self.towers, &self.chosen) {
-            (Towers::Recorded { precision, .. }, _) => precision,
+            (Towers::Recorded(options), _) => options.precision.name(),
             (_, Some(Chosen { backend, .. })) => backend.precision().name(),
             (_, None) => return Stored::default(),
         };

@@ -1,8 +1,8 @@
 //! What a model's JSON files say, wherever they are: beside its weights or in them.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::ClipConfig;
-use crate::preprocess::PreprocessConfig;
+use crate::image::PreprocessConfig;
+use crate::towers::config::ClipConfig;
 use crate::weights::Stored;
 
 /// What the JSON files say, and their texts, for a recording.

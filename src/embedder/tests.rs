@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::backend::CANDLE_ON_CPU;
-use crate::model::vision::VisionStage;
+use crate::towers::vision::VisionStage;
+use candle_core::Device;
 
 /// The golden model of that name, with its text tower where it has one; by candle's operations, or by the kernels.
 fn load(name: &str, by_candle: bool) -> ClipVision {
@@ -36,29 +37,29 @@ fn photos(clip: &ClipVision, count: usize) -> Tensor {
 
 #[test]
 fn every_part_of_the_vision_tower() {
-    // QuickGELU; GELU, and a picture that patches don't fill; GELU by its hyperbolic tangent; no projection.
+    // QuickGELU; GELU, and a photo that patches don't fill; GELU by its hyperbolic tangent; no projection.
     for name in ["b32-tiny", "patch14-gelu", "tanh-bf16", "odd-widths"] {
         let towers = [true, false].map(|by_candle| load(name, by_candle));
         let pixels = photos(&towers[0], 2);
         for observed in [true, false] {
-            let mut passes = towers.each_ref().map(|clip| match observed {
-                true => clip.vision_tower().start_observed(&pixels).unwrap(),
-                false => clip.vision_tower().start(&pixels).unwrap(),
-            });
+            let wanted = if observed { Wanted::All } else { Wanted::First };
+            let mut passes = towers.each_ref().map(|clip| clip.tower.start_batch(&pixels, wanted).unwrap());
+            let mut more = true;
             loop {
                 let [by_candle, by_kernels] = passes.each_ref().map(|pass| pass.output().unwrap());
-                let what = format!("{name} {:?}, observed: {observed}", passes[0].stage());
+                let what = format!("{name} {:?}, observed: {observed}", passes[0].stage);
                 assert_eq!(by_candle.dims(), by_kernels.dims(), "{what}");
                 let [by_candle, by_kernels] =
                     [by_candle, by_kernels].map(|tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap());
                 assert_alike(&by_candle, &by_kernels, &what);
-                let steps = [0, 1].map(|at| towers[at].vision_tower().step(&mut passes[at]).unwrap());
-                assert_eq!(steps[0], steps[1]);
-                if !steps[0] {
+                if !more {
                     break;
                 }
+                let steps = [0, 1].map(|at| towers[at].tower.step(&mut passes[at]).unwrap());
+                assert_eq!(steps[0], steps[1]);
+                more = steps[0];
             }
-            assert!(matches!(passes[0].stage(), VisionStage::Pooled | VisionStage::Projected));
+            assert!(matches!(passes[0].stage, VisionStage::Pooled | VisionStage::Projected));
         }
     }
 }
@@ -93,16 +94,16 @@ fn embeddings_of_photos_and_texts() {
 fn a_pass_and_its_clone_go_their_own_ways() {
     let clip = load("b32-tiny", false);
     let pixels = photos(&clip, 1);
-    let tower = clip.vision_tower();
+    let tower = &clip.tower;
     let expected = tower.forward(&pixels).unwrap().to_vec2::<f32>().unwrap();
-    let mut pass = tower.start(&pixels).unwrap();
+    let mut pass = tower.start_batch(&pixels, Wanted::First).unwrap();
     while tower.step(&mut pass).unwrap() {
         let before = pass.output().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         let mut other = pass.clone();
         while tower.step(&mut other).unwrap() {}
         assert_eq!(other.output().unwrap().to_vec2::<f32>().unwrap(), expected);
         let after = pass.output().unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(before, after, "{:?}", pass.stage());
+        assert_eq!(before, after, "{:?}", pass.stage);
     }
     assert_eq!(pass.output().unwrap().to_vec2::<f32>().unwrap(), expected);
 }

@@ -1,19 +1,31 @@
-//! The text half of a model: its tower and its tokenizer.
+//! [`TextModel`]: the text tower of a model and its tokenizer.
 
-use super::normalize;
 use super::plan::TokenizerFiles;
+use super::{Pass, normalize};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::TextConfig;
-use crate::model::text::{TextPass, TextTower};
+use crate::towers::config::TextConfig;
+use crate::towers::text::TextTower;
 #[cfg(feature = "text")]
-use crate::model::tokenizer::Tokenizer;
+use crate::towers::tokenizer::Tokenizer;
+use std::sync::Arc;
 
 /// Texts of one forward pass.
 const BATCH: usize = 32;
 
-/// A loaded text tower, with its tokenizer where there is one.
+/// A loaded text tower, with its tokenizer where there is one: [`ClipVision::text`](super::ClipVision::text).
+///
+/// ```
+/// # use clip_vision::{ClipVision, Options};
+/// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+/// let text = clip.text()?;
+/// let ids = text.tokenize("a red circle")?;
+/// assert!(ids.len() <= text.config().max_position_embeddings);
+/// assert_eq!(text.embed_tokens(&[&ids])?, [clip.embed_text("a red circle")?]);
+/// assert!(text.logit_scale() > 1.0);
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
 pub struct TextModel {
-    tower: TextTower,
+    tower: Arc<TextTower>,
     normalize: bool,
     #[cfg(feature = "text")]
     tokenizer: Option<Tokenizer>,
@@ -28,17 +40,17 @@ impl std::fmt::Debug for TextModel {
 impl TextModel {
     pub(super) fn new(tower: TextTower, normalize: bool) -> Self {
         Self {
-            tower,
+            tower: Arc::new(tower),
             normalize,
             #[cfg(feature = "text")]
             tokenizer: None,
         }
     }
 
-    /// The same with the tokenizer of a `tokenizer.json`.
+    /// The same with the tokenizer of a `tokenizer.json`; [`Loader::finish_text`](super::Loader::finish_text) has an example.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`ErrorKind::Config`]: it is not a tokenizer's file.
     #[cfg(feature = "text")]
     pub fn with_tokenizer(self, json: &[u8]) -> Result<Self> {
         Ok(Self { tokenizer: Some(Tokenizer::from_json(json)?), ..self })
@@ -58,7 +70,7 @@ impl TextModel {
     /// The same with the tokenizer of a `vocab.json` and a `merges.txt`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`ErrorKind::Config`]: they are malformed, or lack the start or the end token.
     #[cfg(feature = "text")]
     pub fn with_vocab(self, vocab: &[u8], merges: &[u8]) -> Result<Self> {
         Ok(Self { tokenizer: Some(Tokenizer::from_vocab(vocab, merges)?), ..self })
@@ -97,39 +109,31 @@ impl TextModel {
     pub fn embed_tokens(&self, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
         let mut embeddings = Vec::with_capacity(texts.len());
         for batch in texts.chunks(BATCH) {
-            let mut pass = self.start(batch)?;
-            embeddings.extend(loop {
-                if let Some(embeddings) = self.step(&mut pass)? {
-                    break embeddings;
-                }
-            });
+            embeddings.extend(self.start(batch)?.finish()?);
         }
         Ok(embeddings)
     }
 
-    /// Begins to embed texts in token ids, at least one, together in one forward pass. [`step`](Self::step) takes it on, a
-    /// layer at a time: what lies between is the caller's, who may also drop it.
+    /// Begins to embed texts in token ids, at least one, together in one forward pass; [`Pass`] has an example.
     ///
     /// # Errors
     /// Those of [`embed_tokens`](Self::embed_tokens), and [`ErrorKind::InvalidArgument`] for no texts.
-    pub fn start(&self, texts: &[&[u32]]) -> Result<TextPass> {
-        self.tower.start(texts)
-    }
-
-    /// Takes a pass one layer on; the embeddings, in the order of the texts, when it was the last.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
-    pub fn step(&self, pass: &mut TextPass) -> Result<Option<Vec<Vec<f32>>>> {
-        let Some(mut embeddings) = self.tower.step(pass)? else { return Ok(None) };
-        if self.normalize {
-            embeddings.iter_mut().for_each(|embedding| normalize(embedding));
-        }
-        Ok(Some(embeddings))
+    pub fn start(&self, texts: &[&[u32]]) -> Result<Pass> {
+        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalize))
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times
     /// [`logit_scale`](Self::logit_scale), as transformers' `logits_per_image.softmax(-1)`.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let labels = clip.embed_texts(&["a red circle", "a blue square"])?;
+    /// let photo = clip.embed(clip_vision::Image::from_rgb8(1, 1, vec![230, 30, 40]))?;
+    /// let probabilities = clip.text()?.probabilities(&photo, &labels)?;
+    /// assert!((probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`]: an embedding of another length.

@@ -4,7 +4,7 @@ use super::decode::Decoder;
 use super::format::{Format, Target};
 use super::header::FileHeader;
 use super::sinks::{Recording, Row, Value, bytes, chain, floats};
-use super::{TensorSpec, Use, Weights, invalid, missing, stored};
+use super::{TensorSpec, Use, Weights, invalid, missing, named, stored};
 use crate::error::{Error, ErrorKind, Result};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
@@ -23,7 +23,7 @@ pub(super) struct Output {
     pub(super) target: Target,
     pub(super) recording: Option<Recording>,
     /// Rows in 8 bits that wait for their steps, and the other way round.
-    halves: HashMap<String, Value>,
+    incomplete: HashMap<String, Value>,
     /// The memory of rows that have had their steps, for those of the next tensor.
     spare: Vec<u8>,
 }
@@ -34,7 +34,7 @@ impl Output {
             weights: Weights::default(),
             target: Target::Recording,
             recording: None,
-            halves: HashMap::new(),
+            incomplete: HashMap::new(),
             spare: Vec::new(),
         }
     }
@@ -44,30 +44,31 @@ impl Output {
         let (rows, columns) = spec.rows();
         let (size, sink) = match part {
             Part::Whole => {
-                let keep = spec.usage.keep(self.target);
-                ((rows, columns), chain(spec, *format, keep, self.recording.as_ref()))
+                let destination = spec.usage.destination(self.target);
+                ((rows, columns), chain(spec, *format, destination, self.recording.as_ref()))
             }
             Part::Rows => ((rows, columns), bytes(rows * columns, std::mem::take(&mut self.spare))),
             Part::Steps => ((1, rows), floats(rows)),
         };
-        sink.and_then(|sink| Decoder::new(&part.name_of(spec), *format, size, sink)).map_err(|error| spec.named(error))
+        sink.and_then(|sink| Decoder::new(*format, size, sink))
     }
 
     /// Puts what has arrived where it belongs.
-    fn end(&mut self, Pending { spec, part, .. }: Pending, decoder: Decoder) -> Result<()> {
-        let value = decoder.end()?;
+    fn end(&mut self, pending: Pending, decoder: Decoder) -> Result<()> {
+        let value = decoder.end().map_err(|error| pending.named(error))?;
+        let Pending { spec, part, .. } = pending;
         if part == Part::Whole {
             self.weights.insert(spec.name, value);
             return Ok(());
         }
-        let whole = match (self.halves.remove(&spec.name), value) {
+        let whole = match (self.incomplete.remove(&spec.name), value) {
             (Some(Value::Bytes(rows)), Value::Floats(steps)) | (Some(Value::Floats(steps)), Value::Bytes(rows)) => {
-                let whole = self.join(&spec, &rows, &steps).map_err(|error| spec.named(error))?;
+                let whole = self.join(&spec, &rows, &steps).map_err(|error| named(&spec.name, error))?;
                 self.spare = rows;
                 whole
             }
-            (_, half) => {
-                self.halves.insert(spec.name, half);
+            (_, part) => {
+                self.incomplete.insert(spec.name, part);
                 return Ok(());
             }
         };
@@ -78,7 +79,7 @@ impl Output {
     /// What rows in 8 bits become with their steps.
     fn join(&self, spec: &TensorSpec, rows: &[u8], steps: &[f32]) -> Result<Value> {
         let (_, columns) = spec.rows();
-        let mut sink = chain(spec, Format::Int8, spec.usage.keep(self.target), self.recording.as_ref())?;
+        let mut sink = chain(spec, Format::Int8, spec.usage.destination(self.target), self.recording.as_ref())?;
         let mut row = Vec::with_capacity(columns);
         for (bytes, step) in rows.chunks(columns.max(1)).zip(steps) {
             row.clear();
@@ -109,6 +110,17 @@ struct Pending {
     part: Part,
     format: Format,
     range: Range<u64>,
+}
+
+impl Pending {
+    fn name(&self) -> String {
+        self.part.name_of(&self.spec)
+    }
+
+    /// The error of doing something with this tensor.
+    fn named(&self, error: Error) -> Error {
+        named(&self.name(), error)
+    }
 }
 
 /// What of a file is still to come.
@@ -164,8 +176,8 @@ impl Data {
     }
 
     /// The tensor that is arriving.
-    pub(super) fn inside(&self) -> Option<&str> {
-        self.current.as_ref().map(|(_, decoder)| decoder.name())
+    pub(super) fn inside(&self) -> Option<String> {
+        self.current.as_ref().map(|(tensor, _)| tensor.name())
     }
 
     /// Takes the bytes at `at`; what lies before them and after what came so far is left out.
@@ -188,12 +200,12 @@ impl Data {
                         return Ok(());
                     }
                     let Some(next) = self.pending.pop() else { return Ok(()) };
-                    let decoder = output.begin(&next)?;
+                    let decoder = output.begin(&next).map_err(|error| next.named(error))?;
                     self.current.insert((next, decoder))
                 }
             };
             let before = piece.len();
-            piece = decoder.push(piece)?;
+            piece = decoder.push(piece).map_err(|error| tensor.named(error))?;
             at += (before - piece.len()) as u64;
             if at < tensor.range.end {
                 return Ok(());
@@ -207,7 +219,7 @@ impl Data {
     /// An error if the file's next bytes are not at `position` or after it.
     pub(super) fn check_jump(&self, position: u64, to: u64) -> Result<()> {
         match self.inside() {
-            Some(name) if to != position => Err(left_out(name)),
+            Some(name) if to != position => Err(left_out(&name)),
             _ => Ok(()),
         }
     }

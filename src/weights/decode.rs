@@ -8,14 +8,13 @@ use half::{bf16, f16};
 
 /// A tensor of which the bytes are arriving.
 pub(super) struct Decoder {
-    name: String,
     numbers: Numbers,
     sink: Box<dyn RowSink>,
 }
 
 enum Numbers {
     Floats(Floats),
-    /// Bytes that are handed on as they come; of so many that have not.
+    /// Bytes that are handed on as they come, and how many are still to come.
     Bytes(usize),
 }
 
@@ -40,12 +39,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`ErrorKind::OutOfMemory`](crate::error::ErrorKind::OutOfMemory).
-    pub(super) fn new(
-        name: &str,
-        format: Format,
-        (rows, columns): (usize, usize),
-        sink: Box<dyn RowSink>,
-    ) -> Result<Self> {
+    pub(super) fn new(format: Format, (rows, columns): (usize, usize), sink: Box<dyn RowSink>) -> Result<Self> {
         let left = rows * columns;
         let numbers = match format {
             Format::Int8 | Format::Bytes => Numbers::Bytes(left),
@@ -54,11 +48,7 @@ impl Decoder {
                 Numbers::Floats(Floats { format, columns, row, before: 0, left, cut: [0; 4], cut_len: 0 })
             }
         };
-        Ok(Self { name: name.to_owned(), numbers, sink })
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
+        Ok(Self { numbers, sink })
     }
 
     /// Takes what belongs to this tensor and gives back the rest.
@@ -66,22 +56,20 @@ impl Decoder {
     /// # Errors
     /// [`ErrorKind::Weights`](crate::error::ErrorKind::Weights) for a value that is not finite, and the sink's.
     pub(super) fn push<'a>(&mut self, piece: &'a [u8]) -> Result<&'a [u8]> {
-        let Self { name, numbers, sink } = self;
-        let rest = match numbers {
+        let Self { numbers, sink } = self;
+        match numbers {
             Numbers::Floats(floats) => floats.push(piece, &mut **sink),
             Numbers::Bytes(left) => {
                 let (mine, rest) = piece.split_at(piece.len().min(*left));
                 *left -= mine.len();
                 sink.push(Row::Bytes(mine)).map(|()| rest)
             }
-        };
-        rest.map_err(|error| error.within(format_args!("tensor {name}")).about_tensor(name))
+        }
     }
 
     /// What the tensor has become, once it is whole.
     pub(super) fn end(self) -> Result<Value> {
-        let Self { name, sink, .. } = self;
-        sink.end().map_err(|error| error.within(format_args!("tensor {name}")).about_tensor(&name))
+        self.sink.end()
     }
 }
 

@@ -1,4 +1,4 @@
-//! How numbers are stored, what a tensor is for, and what follows from the two: how a tensor is kept in memory, and in
+//! How numbers are stored, what a tensor is for, and what follows from the two: where a tensor's rows go, and in
 //! what it is recorded. Each rule stands here, once.
 
 use super::{TensorSpec, invalid};
@@ -75,15 +75,15 @@ pub(crate) enum Target {
 
 /// What becomes of a tensor's rows when they have arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
+pub(super) enum Destination {
     /// They are packed one by one, for a kernel.
     Packed(Packing),
     /// They are collected in single precision.
     Floats,
     /// They are collected as they are.
     Bytes,
-    /// They pass by.
-    Nothing,
+    /// They are discarded.
+    Nowhere,
 }
 
 impl Use {
@@ -96,15 +96,15 @@ impl Use {
         }
     }
 
-    /// What the rows become.
-    pub(super) fn keep(self, target: Target) -> Keep {
+    /// What becomes of the rows.
+    pub(super) fn destination(self, target: Target) -> Destination {
         match (self, target) {
-            (_, Target::Recording) => Keep::Nothing,
-            (Self::File, _) => Keep::Bytes,
+            (_, Target::Recording) => Destination::Nowhere,
+            (Self::File, _) => Destination::Bytes,
             (Self::Patches | Self::Hidden | Self::Projection, Target::Cpu { int8 }) => {
-                Keep::Packed(self.rotation().filter(|_| int8).map_or(Packing::F32, Packing::Int8))
+                Destination::Packed(self.rotation().filter(|_| int8).map_or(Packing::F32, Packing::Int8))
             }
-            _ => Keep::Floats,
+            _ => Destination::Floats,
         }
     }
 
@@ -126,7 +126,12 @@ const LARGE: usize = 4 << 20;
 ///
 /// # Errors
 /// [`ErrorKind::Weights`](crate::error::ErrorKind::Weights) where 8 bits would have to become 16.
-pub(super) fn recorded(into: Option<Format>, spec: &TensorSpec, stands: Format, keep: Keep) -> Result<Format> {
+pub(super) fn recorded(
+    into: Option<Format>,
+    spec: &TensorSpec,
+    stands: Format,
+    destination: Destination,
+) -> Result<Format> {
     Ok(match (stands, into) {
         (Format::Bytes, _) => Format::Bytes,
         (Format::Int8, Some(Format::F16)) => {
@@ -136,7 +141,7 @@ pub(super) fn recorded(into: Option<Format>, spec: &TensorSpec, stands: Format, 
         (_, Some(Format::F16)) => Format::F16,
         (_, Some(Format::Int8)) if spec.usage.rotation().is_some() => Format::Int8,
         (_, Some(Format::Int8)) if spec.shape.iter().product::<usize>() > LARGE => Format::F16,
-        (_, None) if matches!(keep, Keep::Packed(Packing::Int8(_))) => Format::Int8,
+        (_, None) if matches!(destination, Destination::Packed(Packing::Int8(_))) => Format::Int8,
         _ => stands,
     })
 }

@@ -48,7 +48,7 @@ impl HeaderBytes {
     }
 }
 
-/// What the first bytes are, where they are no safetensors file.
+/// What the first bytes are, where they are not a safetensors file.
 fn not_safetensors(first: &[u8]) -> Error {
     let what = if first.trim_ascii_start().starts_with(b"<") {
         "they look like an HTML or XML page"
@@ -59,7 +59,7 @@ fn not_safetensors(first: &[u8]) -> Error {
     } else {
         "their first 8 bytes give no sensible header length"
     };
-    invalid(format!("the weights are no safetensors file: {what}"))
+    invalid(format!("the weights are not a safetensors file: {what}"))
 }
 
 /// One file's header. The tensors' places are consistent: they fill the data without gaps or overlaps, each as long as

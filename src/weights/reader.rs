@@ -6,7 +6,7 @@ use super::header::HeaderBytes;
 use super::recorder::{Recorded, Recorder, SharedRecorder};
 use super::shards::Index;
 use super::sinks::Recording;
-use super::{Choose, Header, TensorSpec, Use, Weights, Wish, invalid, missing};
+use super::{Header, Selection, TensorRequest, TensorSpec, Use, Weights, invalid, missing};
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -15,8 +15,8 @@ use std::ops::Range;
 const SINGLE: &str = "model.safetensors";
 
 /// Reads one model's weights. After an error every further call is one.
-pub(crate) struct Reader<C> {
-    plan: C,
+pub(crate) struct Reader<S> {
+    plan: S,
     state: State,
     /// The file that is being read, and what is wanted of it; of a single one that is known once its header is there.
     file: String,
@@ -28,12 +28,12 @@ pub(crate) struct Reader<C> {
     /// Length of the file, where it was told.
     size: Option<u64>,
     output: Output,
-    recording: Option<Wanted>,
+    recording: Option<RecordingRequest>,
     checksum: Option<crc32fast::Hasher>,
 }
 
 /// What was asked to be recorded.
-struct Wanted {
+struct RecordingRequest {
     into: Option<Format>,
     files: Vec<(&'static str, Vec<u8>)>,
 }
@@ -44,9 +44,9 @@ enum State {
     Failed,
 }
 
-impl<C: Choose> Reader<C> {
-    /// A reader of what `plan` chooses.
-    pub(crate) fn new(plan: C) -> Self {
+impl<S: Selection> Reader<S> {
+    /// A reader of what `plan` selects.
+    pub(crate) fn new(plan: S) -> Self {
         Self {
             plan,
             state: State::Header(HeaderBytes::default()),
@@ -68,7 +68,7 @@ impl<C: Choose> Reader<C> {
     pub(crate) fn set_index(&mut self, json: &[u8]) -> Result<()> {
         let Index { mut weight_map } = Index::from_json(json)?;
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
-        let specs = self.choose(&Header { names, stored: None })?;
+        let specs = self.select(&Header { names, stored: None })?;
         let mut files: BTreeMap<String, Vec<TensorSpec>> = BTreeMap::new();
         for spec in specs {
             let file = weight_map.remove(&spec.name).ok_or_else(|| missing(&spec.name))?;
@@ -82,7 +82,7 @@ impl<C: Choose> Reader<C> {
     /// Records what is read as one file of our own, which carries `files` along: [`into`](super::format::recorded) a
     /// format, or as it is loaded. Before the first byte.
     pub(crate) fn record(&mut self, into: Option<Format>, files: Vec<(&'static str, Vec<u8>)>) {
-        self.recording = Some(Wanted { into, files });
+        self.recording = Some(RecordingRequest { into, files });
     }
 
     /// Where in the recorded file its data begins, once that is known.
@@ -105,13 +105,13 @@ impl<C: Choose> Reader<C> {
         self.checksum.clone().map(crc32fast::Hasher::finalize)
     }
 
-    /// What chose the tensors.
-    pub(crate) fn plan(&self) -> &C {
+    /// What selected the tensors.
+    pub(crate) fn plan(&self) -> &S {
         &self.plan
     }
 
     /// The same, to be changed before the first byte.
-    pub(crate) fn plan_mut(&mut self) -> &mut C {
+    pub(crate) fn plan_mut(&mut self) -> &mut S {
         &mut self.plan
     }
 
@@ -174,7 +174,7 @@ impl<C: Choose> Reader<C> {
     /// [`ErrorKind::Weights`] as soon as the file is seen to be wrong; [`ErrorKind::OutOfMemory`];
     /// [`ErrorKind::InvalidArgument`] for pieces that overlap, or lack something that is wanted between them.
     pub(crate) fn push_at(&mut self, offset: u64, piece: &[u8]) -> Result<()> {
-        // A state that an error leaves half done is not to be gone on with.
+        // After an error the state is inconsistent and must not be used again.
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Failed => Err(invalid("the weights were refused already")),
             State::Header(header) => {
@@ -212,7 +212,7 @@ impl<C: Choose> Reader<C> {
         };
         let specs = match self.specs.take() {
             Some(specs) => specs,
-            None => self.choose(&parsed.contents()?)?,
+            None => self.select(&parsed.contents()?)?,
         };
         let data = Box::new(Data::new(&parsed, specs)?);
         self.check_size(data.file_len)?;
@@ -228,10 +228,10 @@ impl<C: Choose> Reader<C> {
         Ok(())
     }
 
-    fn choose(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
-        let Wish { specs, target } = self.plan.choose(header)?;
+    fn select(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
+        let TensorRequest { specs, target } = self.plan.select(header)?;
         self.output.target = target;
-        if let Some(Wanted { into, files }) = self.recording.take() {
+        if let Some(RecordingRequest { into, files }) = self.recording.take() {
             let carried = files.iter().map(|(name, _)| TensorSpec::new(*name, [], Use::File));
             let all: Vec<TensorSpec> = specs.iter().cloned().chain(carried).collect();
             let mut recorder = Recorder::new(self.plan.describe(), &all);
@@ -272,7 +272,7 @@ impl<C: Choose> Reader<C> {
                 let what = format!("the weights are cut short: {position} of {} bytes{within}", data.file_len);
                 let error = invalid(what).at_offset(position);
                 Err(match data.inside() {
-                    Some(name) => error.about_tensor(name),
+                    Some(name) => error.about_tensor(&name),
                     None => error,
                 })
             }
@@ -283,7 +283,7 @@ impl<C: Choose> Reader<C> {
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where something is missing.
-    pub(crate) fn finish(self) -> Result<(C, Weights)> {
+    pub(crate) fn finish(self) -> Result<(S, Weights)> {
         self.check_complete()?;
         match self.others.front() {
             Some((file, _)) => Err(invalid(format!("the weights in {file} were not read"))),

@@ -1,7 +1,7 @@
 //! Writes what passes through a reader as one file of our own (`stored.rs`), without ever having it whole.
 //!
 //! Tensors come in the order in which they are read. Their sizes are known only then, so the header is written last,
-//! into room that was left for it; JSON may end in spaces.
+//! into space that was left for it; JSON may end in spaces.
 
 use super::format::Format;
 use super::{Stored, TensorSpec, invalid, stored};
@@ -55,8 +55,8 @@ impl Recorder {
     /// For a file that will hold `specs`.
     pub(super) fn new(stored: Stored, specs: &[TensorSpec]) -> Self {
         // Of each tensor: its name twice, with its steps' name, and two times type, shape and place.
-        let room: usize = specs.iter().map(|spec| 2 * Value::from(spec.name.as_str()).to_string().len() + 256).sum();
-        let data_start = (8 + stored.metadata().to_string().len() + 64 + room).next_multiple_of(8);
+        let entries: usize = specs.iter().map(|spec| 2 * Value::from(spec.name.as_str()).to_string().len() + 256).sum();
+        let data_start = (8 + stored.metadata().to_string().len() + 64 + entries).next_multiple_of(8);
         Self {
             stored,
             data_start,
@@ -157,7 +157,7 @@ impl Recorder {
         let mut header = vec![0; 8];
         header.extend_from_slice(Value::Object(std::mem::take(&mut self.header)).to_string().as_bytes());
         if header.len() > self.data_start {
-            return Err(invalid("the header of the recorded weights has outgrown its room"));
+            return Err(invalid("the header of the recorded weights has outgrown the space left for it"));
         }
         header.resize(self.data_start, b' ');
         let len = (self.data_start - 8) as u64;

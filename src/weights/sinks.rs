@@ -1,7 +1,7 @@
 //! What a tensor's rows pass through, one sink behind the other: they are quantized, recorded, restored, and at last
 //! packed or collected. [`chain`] says which of these a tensor needs.
 
-use super::format::{Format, Keep, recorded};
+use super::format::{Destination, Format, recorded};
 use super::recorder::SharedRecorder;
 use super::{TensorSpec, invalid};
 use crate::error::{Error, ErrorKind, Result};
@@ -47,29 +47,29 @@ pub(super) struct Recording {
 pub(super) fn chain(
     spec: &TensorSpec,
     stands: Format,
-    keep: Keep,
+    destination: Destination,
     recording: Option<&Recording>,
 ) -> Result<Box<dyn RowSink>> {
     let (rows, columns) = spec.rows();
     let quantizer = || match spec.usage.rotation() {
         Some(rotation) => Ok(Quantizer::new(Isa::best(), columns, rotation)?),
-        None => Err(invalid("it is no weight of a linear layer that can be in 8 bits")),
+        None => Err(invalid("only weights of linear layers can be stored in 8 bits")),
     };
     let recording = match recording {
-        Some(Recording { recorder, into }) => Some((recorder, recorded(*into, spec, stands, keep)?)),
+        Some(Recording { recorder, into }) => Some((recorder, recorded(*into, spec, stands, destination)?)),
         None => None,
     };
-    let packed_int8 = matches!(keep, Keep::Packed(Packing::Int8(_)));
+    let packed_int8 = matches!(destination, Destination::Packed(Packing::Int8(_)));
     let int8 = stands == Format::Int8 || packed_int8 || recording.is_some_and(|(_, format)| format == Format::Int8);
 
     // From the last one to the first.
-    let mut sink: Box<dyn RowSink> = match keep {
-        Keep::Packed(packing) => Box::new(Pack::new(packing, rows, columns)?),
-        Keep::Floats => floats(rows * columns)?,
-        Keep::Bytes => bytes(rows * columns, Vec::new())?,
-        Keep::Nothing => Box::new(Nothing),
+    let mut sink: Box<dyn RowSink> = match destination {
+        Destination::Packed(packing) => Box::new(Pack::new(packing, rows, columns)?),
+        Destination::Floats => floats(rows * columns)?,
+        Destination::Bytes => bytes(rows * columns, Vec::new())?,
+        Destination::Nowhere => Box::new(Discard),
     };
-    if int8 && !packed_int8 && keep != Keep::Nothing {
+    if int8 && !packed_int8 && destination != Destination::Nowhere {
         sink = Box::new(Restore { quantizer: quantizer()?, to: sink });
     }
     if let Some((recorder, format)) = recording {
@@ -82,12 +82,12 @@ pub(super) fn chain(
     Ok(sink)
 }
 
-/// A sink that collects so many floats.
+/// A sink that collects `len` floats.
 pub(super) fn floats(len: usize) -> Result<Box<dyn RowSink>> {
     Ok(Box::new(Collect { values: reserved(len)? }))
 }
 
-/// A sink that collects so many bytes, in memory that may have been used before.
+/// A sink that collects `len` bytes, in memory that may have been used before.
 pub(super) fn bytes(len: usize, mut used: Vec<u8>) -> Result<Box<dyn RowSink>> {
     used.clear();
     reserve(&mut used, len)?;
@@ -99,7 +99,7 @@ fn unexpected() -> Error {
     Error::new(ErrorKind::Compute, "rows in another form than their sink takes")
 }
 
-/// Room for so many values.
+/// Memory for `len` values, as yet empty.
 ///
 /// # Errors
 /// [`ErrorKind::OutOfMemory`].
@@ -185,7 +185,7 @@ struct Pack {
 
 impl Pack {
     fn new(packing: Packing, rows: usize, columns: usize) -> Result<Self> {
-        Ok(Self { builder: PackedBuilder::new(packing, rows, columns)?, steps: Vec::new() })
+        Ok(Self { builder: PackedBuilder::new(Isa::best(), packing, rows, columns)?, steps: Vec::new() })
     }
 }
 
@@ -244,10 +244,10 @@ impl RowSink for CollectBytes {
     }
 }
 
-/// Lets everything pass by.
-struct Nothing;
+/// Discards everything.
+struct Discard;
 
-impl RowSink for Nothing {
+impl RowSink for Discard {
     fn push(&mut self, _: Row<'_>) -> Result<()> {
         Ok(())
     }

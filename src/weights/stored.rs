@@ -1,7 +1,7 @@
 //! The form of our own files, which the npm package's cache holds and `clip-vision convert` writes.
 //!
 //! They are safetensors files of a CLIP, with the names of Hugging Face's. The weights of linear layers are F16, or I8:
-//! then the rows are those of `kernels/quantize.rs`, and beside a tensor `x` stands `x_step`, an F32 for each of its rows.
+//! then the rows are those of `crates/kernels/src/quantize.rs`, and beside a tensor `x` stands `x_step`, an F32 for each of its rows.
 //! The header's metadata have `clip_vision.version`, `clip_vision.precision`, `clip_vision.source` (what it was made of)
 //! and, whole, `config.json` and `preprocessor_config.json`; a tokenizer's files are U8 tensors of their names, so that
 //! who wants no text need not read them.
@@ -12,7 +12,7 @@ use safetensors::Dtype;
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// Goes up whenever older readers would misread a file. That `kernels/quantize.rs` chooses other steps is no reason: each
+/// Goes up whenever older readers would misread a file. That `crates/kernels/src/quantize.rs` chooses other steps is no reason: each
 /// file says which ones it has.
 const VERSION: &str = "1";
 

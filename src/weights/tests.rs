@@ -36,9 +36,9 @@ const FLOATS: Target = Target::Candle;
 const CPU: Target = Target::Cpu { int8: false };
 const INT8: Target = Target::Cpu { int8: true };
 
-impl Choose for Fixed {
-    fn choose(&mut self, _: &Header) -> Result<Wish> {
-        Ok(Wish { specs: std::mem::take(&mut self.0), target: self.1 })
+impl Selection for Fixed {
+    fn select(&mut self, _: &Header) -> Result<TensorRequest> {
+        Ok(TensorRequest { specs: std::mem::take(&mut self.0), target: self.1 })
     }
 
     fn describe(&self) -> Stored {
@@ -270,10 +270,10 @@ fn a_recording_carries_files_along_and_says_what_it_is() {
     assert_eq!(weights.take_file("merges.txt").unwrap(), b"");
 
     struct Look;
-    impl Choose for Look {
-        fn choose(&mut self, header: &Header) -> Result<Wish> {
+    impl Selection for Look {
+        fn select(&mut self, header: &Header) -> Result<TensorRequest> {
             assert_eq!(header.stored().unwrap().precision, "f32");
-            Ok(Wish { specs: Vec::new(), target: Target::Recording })
+            Ok(TensorRequest { specs: Vec::new(), target: Target::Recording })
         }
         fn describe(&self) -> Stored {
             Stored::default()

@@ -27,7 +27,7 @@ test("the browser decodes what Rust could, where it is asked to", async ({ page 
   const lossless = await embed(page, "/golden/images/rgb-photo.png", { decoder: "browser" });
   expect(lossless).toMatchObject({ decoder: "browser", width: 160, height: 120 });
   expect(maxDifference(lossless.embedding, golden("rgb-photo.png"))).toBeLessThanOrEqual(1e-4);
-  // It turns pictures upright as well.
+  // It turns photos upright as well.
   const turned = await embed(page, "/golden/images/exif-6.jpg", { decoder: "browser" });
   expect(turned).toMatchObject({ decoder: "browser", width: 60, height: 40 });
   expect(cosine(turned.embedding, golden("exif-6.jpg"))).toBeGreaterThanOrEqual(0.99);

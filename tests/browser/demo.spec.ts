@@ -54,22 +54,22 @@ test("starts with the bundled model, and says plainly what it is", async ({ page
   await expect(page.locator("#similarity")).toBeHidden();
 });
 
-test("sample pictures become cards, embeddings and a matrix", async ({ page }) => {
+test("sample drawings become cards, embeddings and a matrix", async ({ page }) => {
   await open(page);
-  await page.getByRole("button", { name: "Try sample pictures" }).click();
+  await page.getByRole("button", { name: "Try sample drawings" }).click();
   await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
   const first = cards(page).first();
   await expect(first.getByRole("img")).toHaveAttribute("aria-label", /^Embedding of 96 values, from −0\.\d{3} at position/);
   await expect(first.locator(".card-meta")).toHaveText(/^640\s×\s480 · [\d.]+\skB · 96\svalues · [\d.]+\sm?s$/);
   await expect(first.locator(".timings dd")).toHaveText([TIME, TIME, TIME]);
   await expect(first.locator(".thumbnail img")).toHaveJSProperty("naturalWidth", 480);
-  expect(await drawnColours(first.locator("canvas"))).toBeGreaterThan(20);
+  expect(await drawnColors(first.locator("canvas"))).toBeGreaterThan(20);
   await expect(page.getByRole("table").getByRole("columnheader")).toHaveCount(8);
   await expect(page.getByRole("table").getByRole("rowheader")).toHaveCount(8);
   await expect(page.getByRole("status")).toHaveText("8 photos embedded.");
 });
 
-const drawnColours = (canvas: Locator): Promise<number> =>
+const drawnColors = (canvas: Locator): Promise<number> =>
   canvas.evaluate((element: HTMLCanvasElement) => {
     const { data } = (element.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, element.width, element.height);
     return new Set(new Uint32Array(data.buffer)).size;
@@ -78,7 +78,7 @@ const drawnColours = (canvas: Locator): Promise<number> =>
 test("a search puts the photos in order, and labels say what they show", async ({ page }) => {
   await open(page);
   await expect(page.locator("#words")).toBeHidden();
-  await page.getByRole("button", { name: "Try sample pictures" }).click();
+  await page.getByRole("button", { name: "Try sample drawings" }).click();
   await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
   const search = page.getByLabel("Search the photos");
   const names = page.locator("#found .found-name");
@@ -107,7 +107,7 @@ test("words that a model can't read are a sentence", async ({ page }) => {
   await addPhotos(page, "rgb-20x13.png");
   await page.getByLabel("Search the photos").fill("a dog");
   await page.getByLabel("Search the photos").press("Enter");
-  await expect(page.getByRole("alert")).toContainText("This model knows pictures alone");
+  await expect(page.getByRole("alert")).toContainText("This model knows photos only");
 });
 
 test("the matrix has the similarities that transformers' embeddings have", async ({ page }) => {
@@ -129,10 +129,10 @@ test("the matrix has the similarities that transformers' embeddings have", async
   });
 });
 
-test("a file that is no picture says so on its card, and the others are embedded", async ({ page }) => {
+test("a file that is not a photo says so on its card, and the others are embedded", async ({ page }) => {
   await open(page);
   await page.locator("#photo-input").setInputFiles([
-    { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("not a picture") },
+    { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("not a photo") },
     { name: "cut.png", mimeType: "image/png", buffer: imageFile("rgb-photo.png").subarray(0, 3000) },
     { name: "empty.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(0) },
     { name: "good.jpg", mimeType: "image/jpeg", buffer: imageFile("photo-420.jpg") },
@@ -140,9 +140,9 @@ test("a file that is no picture says so on its card, and the others are embedded
   await expect(cards(page, "failed")).toHaveCount(3, { timeout: 20_000 });
   await expect(cards(page, "done")).toHaveCount(1);
   const sentences = cards(page).locator(".card-complaint");
-  await expect(sentences.nth(0)).toHaveText(/^This is not a picture that can be read here\./);
+  await expect(sentences.nth(0)).toHaveText(/^This is not a photo that can be read here\./);
   await expect(sentences.nth(1)).toHaveText(/damaged or cut short/);
-  await expect(sentences.nth(2)).toHaveText(/^This is not a picture/);
+  await expect(sentences.nth(2)).toHaveText(/^This is not a photo/);
   await expect(cards(page).nth(0).locator("details")).toBeVisible();
   await expect(page.getByRole("status")).toHaveText("1 photo embedded, 3 could not be read.");
 });
@@ -153,8 +153,8 @@ test("photos can be dropped and pasted", async ({ page }) => {
     page.evaluate(
       ([kind, fileName, content]) => {
         const transfer = new DataTransfer();
-        const picture = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
-        transfer.items.add(new File([picture], fileName, { type: "image/png" }));
+        const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
+        transfer.items.add(new File([bytes], fileName, { type: "image/png" }));
         const init = { bubbles: true, cancelable: true };
         const event =
           kind === "drop"
@@ -183,7 +183,7 @@ test("cards are removed one by one and all at once", async ({ page }) => {
   await expect(cards(page)).toHaveCount(0);
 });
 
-test("a batch shows its progress, can be cancelled, and goes on where it was", async ({ page }) => {
+test("a batch shows its progress, can be canceled, and goes on where it was", async ({ page }) => {
   await open(page);
   const many = Array.from({ length: 40 }, (_, i) => ({
     name: `photo ${i}.png`,
@@ -195,7 +195,7 @@ test("a batch shows its progress, can be cancelled, and goes on where it was", a
   await expect(page.locator("#batch-progress")).toBeHidden();
   const done = await cards(page, "done").count();
   expect(done).toBeLessThan(40);
-  await expect(cards(page, "cancelled")).toHaveCount(40 - done);
+  await expect(cards(page, "canceled")).toHaveCount(40 - done);
   await page.getByRole("button", { name: "Embed the rest" }).click();
   await expect(page.locator("#batch-text")).toHaveText(/^Embedding: \d+ of \d+$/);
   await expect(cards(page, "done")).toHaveCount(40, { timeout: 60_000 });
@@ -247,7 +247,7 @@ test("a model that isn't there is a sentence, and the one in use stays", async (
   complaints = complaints.filter((text) => !/404/.test(text)); // the browser's own line on a failed request
 });
 
-test("a download shows its progress and can be cancelled", async ({ page }) => {
+test("a download shows its progress and can be canceled", async ({ page }) => {
   await page.route("**/slow/**", async (route) => {
     const name = path.basename(new URL(route.request().url()).pathname);
     if (name !== "model.safetensors") await route.fulfill({ path: golden("models", "b32-tiny", name) });
@@ -262,7 +262,7 @@ test("a download shows its progress and can be cancelled", async ({ page }) => {
   await expect(page.locator("#load-progress")).toBeHidden();
   await expect(page.getByRole("alert")).toBeHidden();
   await expect(modelName(page)).toHaveText("Shapes");
-  await page.getByRole("button", { name: "Try sample pictures" }).click();
+  await page.getByRole("button", { name: "Try sample drawings" }).click();
   await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
 });
 
@@ -273,7 +273,7 @@ test("the keyboard reaches everything", async ({ page }) => {
   await page.keyboard.press("Enter");
   await page.keyboard.press("Tab");
   await expect(page.getByLabel("From the Hugging Face Hub")).toBeFocused();
-  for (const name of ["Load", "Choose a folder", "Use the bundled model", /^Drop, paste or choose photos/, "Try sample pictures"]) {
+  for (const name of ["Load", "Choose a folder", "Use the bundled model", /^Drop, paste or choose photos/, "Try sample drawings"]) {
     await page.keyboard.press("Tab");
     await expect(page.getByRole("button", { name, exact: true })).toBeFocused();
   }
@@ -302,8 +302,8 @@ const worstContrast = (page: Page): Promise<number> =>
   page.locator("#matrix tbody td").evaluateAll((cells) => {
     const context = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
     const luminance = (...layers: string[]): number => {
-      for (const colour of layers) {
-        context.fillStyle = colour;
+      for (const color of layers) {
+        context.fillStyle = color;
         context.fillRect(0, 0, 1, 1);
       }
       const [r = 0, g = 0, b = 0] = [...context.getImageData(0, 0, 1, 1).data].map((byte) => {

@@ -82,8 +82,8 @@ test.describe("models", () => {
     ],
     ["an unknown activation", { "config.json": config({ hidden_act: "swish" }) }, "config", /swish/],
     ["another model's type", { "config.json": config({ model_type: "bert" }) }, "config", /bert/],
-    ["a configuration that is no JSON", { "config.json": "{" }, "config", /config\.json/],
-    ["a preprocessor configuration that is no JSON", { "preprocessor_config.json": "[" }, "config", /./],
+    ["a configuration that is not JSON", { "config.json": "{" }, "config", /config\.json/],
+    ["a preprocessor configuration that is not JSON", { "preprocessor_config.json": "[" }, "config", /./],
   ];
   for (const [what, files, code, message] of cases) {
     test(what, async ({ page, server }) => {
@@ -97,7 +97,7 @@ test.describe("models", () => {
     ["a server's error", `/status/503/${folder}`, "fetch", /config\.json answered 503/],
     ["HTML pages for every file", `/page/${folder}`, "fetch", /config\.json answered with an HTML page/],
     ["a connection that breaks", `/cut/300/${folder}`, "fetch", /config\.json/],
-    ["no address", "http://", "invalid-argument", /no URL/],
+    ["no address", "http://", "invalid-argument", /neither a URL/],
   ];
   for (const [what, source, code, message] of addresses) {
     test(what, async ({ page }) => {

@@ -1,4 +1,4 @@
-/** Every golden picture through every golden model: what the page gets is what Python computed. */
+/** Every golden photo through every golden model: what the page gets is what Python computed. */
 
 import { testEmbeddings } from "./both/embeddings.ts";
 import { expected, images, maxDifference, models } from "./golden.ts";

@@ -16,7 +16,7 @@ export interface GoldenImage {
 }
 
 export const images = (JSON.parse(read("images.json").toString()) as { images: GoldenImage[] }).images;
-/** Those that are not opaque and lossless; but of a GIF browsers themselves don't keep the colour of what is transparent. */
+/** Those that are not opaque and lossless; but of a GIF browsers themselves don't keep the color of what is transparent. */
 export const translucentImages = images.filter(({ file, alpha, lossy }) => alpha && !lossy && !file.endsWith(".gif"));
 export const models = readdirSync(new URL("models/", folder)).sort();
 
@@ -81,7 +81,7 @@ export const expected = (model: string): Safetensors => new Safetensors(read(`ex
 /** A file of a golden model. */
 export const modelFile = (model: string, file: string): Buffer => read(`models/${model}/${file}`);
 
-/** A picture's file. */
+/** A photo's file. */
 export const imageFile = (file: string): Buffer => read(`images/${file}`);
 
 export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {

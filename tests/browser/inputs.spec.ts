@@ -26,7 +26,7 @@ test("timings are those of a computation", async ({ tab }) => {
 
 test("a <canvas> of wide gamut", async ({ tab }) => {
   const { embedding } = await embedAs(tab, "a <canvas> of wide gamut");
-  expect(cosine(embedding, golden())).toBeGreaterThanOrEqual(0.999); // to the other colours and back, in 8 bits
+  expect(cosine(embedding, golden())).toBeGreaterThanOrEqual(0.999); // to the other colors and back, in 8 bits
 });
 
 test("what is transferred is gone, what is not stays", async ({ page }) => {
@@ -48,7 +48,7 @@ test("what is transferred is gone, what is not stays", async ({ page }) => {
 test("a format that has no signature of its own, which only the browser decodes", async ({ page }) => {
   const answer = await page.evaluate(async (model) => {
     const clip = await clipVision.ClipVision.load(`/golden/models/${model}`);
-    // A Windows icon around a picture of 16 x 16 in one colour.
+    // A Windows icon around an image of 16 x 16 in one color.
     const pixels = 16 * 16 * 4;
     const icon = new DataView(new ArrayBuffer(6 + 16 + 40 + pixels + 16 * 4));
     icon.setUint16(2, 1, true);

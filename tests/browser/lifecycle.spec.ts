@@ -1,6 +1,5 @@
 /** A page that stays alive while the worker works, aborts, crashes, closing: every promise settles. */
 
-import { fileURLToPath } from "node:url";
 import { expected, maxDifference } from "./golden.ts";
 import { heavyConfig, heavyWeights } from "./heavy_model.ts";
 import { expect, test } from "./test.ts";
@@ -53,7 +52,7 @@ test("calls that overlap are answered each with its own", async ({ page }) => {
   const embeddings = await page.evaluate(
     async ({ model, files }) => {
       const clip = await clipVision.ClipVision.load(model);
-      // Some arrive late, some are no pictures at all.
+      // Some arrive late, some are not photos at all.
       const calls = files.flatMap((file, index) => [
         clip.embed(`${index % 2 ? "/slow" : ""}/golden/images/${file}`).then((embedding) => Array.from(embedding)),
         clip.embed("/golden/broken/not-an-image.jpg").catch(({ code }) => code as string),
@@ -132,25 +131,6 @@ test.describe("abort", () => {
     expect(answer.next).toBeLessThan(4.5 * answer.forward + 100);
     await expect.poll(() => server.abandoned).toContain("/never/photo.png");
   });
-
-  test("of embedMany ends the loop", async ({ page }) => {
-    const answer = await page.evaluate(async (model) => {
-      const clip = await clipVision.ClipVision.load(model);
-      const controller = new AbortController();
-      const photos = Array.from({ length: 40 }, () => "/golden/images/rgb-photo.png");
-      let seen = 0;
-      try {
-        for await (const result of clip.embedMany(photos, { signal: controller.signal })) {
-          if (result.embedding) seen += 1;
-          if (seen === 3) controller.abort("enough");
-        }
-      } catch (error) {
-        return { seen, error, length: (await clip.embed(photos[0]!)).length };
-      }
-      return undefined;
-    }, MODEL);
-    expect(answer).toEqual({ seen: 3, error: "enough", length: 37 });
-  });
 });
 
 test("an error in the worker's script is a crash as well", async ({ page }) => {
@@ -163,66 +143,6 @@ test("an error in the worker's script is a crash as well", async ({ page }) => {
   }, MODEL);
   expect(answer.failed).toMatch(/^worker-crashed: .*thrown by a test/);
   expect(answer.length).toBe(37);
-});
-
-test("embedMany goes on over crashes: they cost the photos that caused them", async ({ page, server }) => {
-  const asked = server.requests.length;
-  const files = ["rgb-photo.png", "PANIC", "rgb.bmp", "gray.png", "ALLOC", "still.gif", "rgb.tiff"];
-  const answer = await page.evaluate(
-    async ({ model, files }) => {
-      const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/crashing_worker.js" });
-      const photos = files.map((file) => (file.includes(".") ? `/golden/images/${file}` : new TextEncoder().encode(file)));
-      const results: (number[] | string)[] = [];
-      for await (const { embedding, error } of clip.embedMany(photos)) results.push(error ? error.code : Array.from(embedding));
-      clip.close();
-      return results;
-    },
-    { model: MODEL, files },
-  );
-  expect(answer[1]).toBe("worker-crashed");
-  expect(answer[4]).toBe("out-of-memory");
-  for (const [index, file] of files.entries()) {
-    if (!file.includes(".")) continue;
-    const python = expected("odd-widths").embedding(file)!;
-    expect(maxDifference(answer[index] as number[], python), file).toBeLessThanOrEqual(1e-4);
-  }
-  expect(server.requests.slice(asked).filter((path) => path === "/fixtures/crashing_worker.js")).toHaveLength(3);
-});
-
-test("several workers share the photos of embedMany, and end with it", async ({ page }) => {
-  const before = page.workers().length;
-  const embeddings = await page.evaluate(async (model) => {
-    const clip = await clipVision.ClipVision.load(model);
-    const all: number[][] = [];
-    for await (const { embedding } of clip.embedMany(Array<string>(90).fill("/golden/images/rgb-photo.png"), { workers: 3 })) {
-      all.push(Array.from(embedding!));
-    }
-    return all;
-  }, MODEL);
-  expect(embeddings).toHaveLength(90);
-  for (const embedding of embeddings) expect(maxDifference(embedding, golden)).toBeLessThanOrEqual(1e-4);
-  await expect.poll(() => page.workers().length).toBe(before + 1);
-});
-
-test("files that a user picks go to embedMany as they are", async ({ page }) => {
-  const names = ["rgb-photo.png", "lossless.webp", "gray.png"];
-  await page.evaluate(() => document.body.append(Object.assign(document.createElement("input"), { type: "file", multiple: true })));
-  await page.setInputFiles("input", names.map((file) => fileURLToPath(new URL(`../golden/images/${file}`, import.meta.url))));
-  const embeddings = await page.evaluate(async (model) => {
-    const clip = await clipVision.ClipVision.load(model);
-    const { files } = document.querySelector("input")!;
-    const [all, totals]: [number[][], unknown[]] = [[], []];
-    for await (const { embedding } of clip.embedMany(files!, { onProgress: ({ total }) => totals.push(total) })) {
-      all.push(Array.from(embedding!));
-    }
-    clip.close();
-    return { all, totals };
-  }, MODEL);
-  expect(embeddings.totals).toEqual([3, 3, 3]);
-  names.forEach((file, index) => {
-    const python = expected("odd-widths").embedding(file)!;
-    expect(maxDifference(embeddings.all[index]!, python), file).toBeLessThanOrEqual(1e-4);
-  });
 });
 
 test("latestOnly: what waits gives way to what comes later, and what was begun is answered", async ({ page }) => {
@@ -301,7 +221,7 @@ test("a model of Blobs and bytes loads again after a crash; progress is told; in
     dimension: 37,
     imageSize: 30,
     precision: "f32",
-    simd: expect.stringMatching(/^(simd128|relaxed)$/), // by the builds that there are: flavours.spec.ts
+    simd: expect.stringMatching(/^(simd128|relaxed)$/), // by the builds that there are: flavors.spec.ts
     threads: 1,
     bytes: expect.any(Number),
   });

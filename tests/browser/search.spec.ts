@@ -59,7 +59,7 @@ test("the private file system keeps it, over a reload of the page", async ({ pag
   expect(answer.missing).toMatch(/^fetch: "nothing" can't be read from the private file system/);
 });
 
-test("it is loaded from an address, and what is no collection is told", async ({ page, server }) => {
+test("it is loaded from an address, and what is not a collection is refused", async ({ page, server }) => {
   server.files.set("/made/page.clip-vision", "<!doctype html>");
   const answer = await page.evaluate(async () => {
     const { Embeddings } = clipVision;
@@ -127,10 +127,10 @@ test("8-bit rows find what f32 rows find: recall of the best ten in clusters, as
     const [count, dimension, queries] = [10_000, 512, 100];
     let state = 1;
     const next = () => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8) / 2 ** 23 - 1;
-    const centres = Float32Array.from({ length: 100 * dimension }, next);
+    const centers = Float32Array.from({ length: 100 * dimension }, next);
     const rows = Float32Array.from({ length: count * dimension }, (_, i) => {
-      const centre = Math.floor(i / dimension) % 100;
-      return (centres[centre * dimension + (i % dimension)] as number) + 0.7 * next();
+      const center = Math.floor(i / dimension) % 100;
+      return (centers[center * dimension + (i % dimension)] as number) + 0.7 * next();
     });
     const collections = [new Embeddings<number>(), new Embeddings<number>({ precision: "int8" })] as const;
     const ids = Array.from({ length: count }, (_, i) => i);

@@ -1,11 +1,11 @@
-/** Meaning, through the built package: the model of models/shapes names pictures that it never saw, and finds them by text. */
+/** Meaning, through the built package: the model of models/shapes names drawings that it never saw, and finds them by text. */
 
 import { readFileSync } from "node:fs";
 import { Safetensors } from "./golden.ts";
 import { expect, test } from "./test.ts";
 
 const read = (file: string): Buffer => readFileSync(new URL(`../golden/${file}`, import.meta.url));
-const { captions, pictures } = JSON.parse(read("shapes.json").toString()) as {
+const { captions, pictures: drawings } = JSON.parse(read("shapes.json").toString()) as {
   captions: [text: string, ids: number[]][];
   pictures: [name: string, caption: number][];
 };
@@ -13,8 +13,8 @@ const files = new Safetensors(read("shapes.safetensors"));
 const texts = captions.map(([text]) => text);
 
 for (const precision of ["f32", "int8"] as const) {
-  test(`pictures and captions find each other, ${precision}`, async ({ page, server }) => {
-    for (const [name] of pictures) server.files.set(`/shapes/${name}`, files.bytes(name)!);
+  test(`drawings and captions find each other, ${precision}`, async ({ page, server }) => {
+    for (const [name] of drawings) server.files.set(`/shapes/${name}`, files.bytes(name)!);
     const found = await page.evaluate(
       async ({ precision, names, texts }) => {
         const clip = await clipVision.ClipVision.load("/models/shapes/", { precision });
@@ -37,12 +37,12 @@ for (const precision of ["f32", "int8"] as const) {
         clip.close();
         return { labels, results, photos: photos.length };
       },
-      { precision, names: pictures.map(([name]) => name), texts },
+      { precision, names: drawings.map(([name]) => name), texts },
     );
-    expect(found.photos).toBe(pictures.length);
-    const right = pictures.filter(([, caption], index) => found.labels[index] === caption).length;
-    expect(right / pictures.length, `${right} of ${pictures.length} labelled`).toBeGreaterThanOrEqual(0.95);
-    const hits = texts.filter((_, index) => pictures[found.results[index]!]![1] === index).length;
+    expect(found.photos).toBe(drawings.length);
+    const right = drawings.filter(([, caption], index) => found.labels[index] === caption).length;
+    expect(right / drawings.length, `${right} of ${drawings.length} labeled`).toBeGreaterThanOrEqual(0.95);
+    const hits = texts.filter((_, index) => drawings[found.results[index]!]![1] === index).length;
     expect(hits / texts.length, `${hits} of ${texts.length} found`).toBeGreaterThanOrEqual(0.95);
   });
 }

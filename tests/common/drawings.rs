@@ -1,5 +1,4 @@
-//! Pictures that a test draws itself: another pen than that of `scripts/shapes`, which drew what the model learned from.
-#![allow(dead_code, clippy::unwrap_used)]
+//! Photos that a test draws itself: another pen than that of `scripts/shapes`, which drew what the model learned from.
 
 use clip_vision::Image;
 
@@ -21,8 +20,8 @@ pub const SHAPES: [(&str, Inside); 8] = [
     ("moon", |x, y| x.hypot(y) < 1.0 && (x - 0.5).hypot(y) > 0.85),
 ];
 
-/// Colours by the names that captions have, each as the web's palettes know it.
-pub const COLOURS: [(&str, [u8; 3]); 11] = [
+/// Colors by the names that captions have, each as the web's palettes know it.
+pub const COLORS: [(&str, [u8; 3]); 11] = [
     ("red", [230, 30, 40]),
     ("orange", [255, 150, 0]),
     ("yellow", [250, 220, 40]),
@@ -46,12 +45,12 @@ fn star(x: f32, y: f32) -> bool {
     (outer.0 - inner.0) * (across - inner.1) - (outer.1 - inner.1) * (along - inner.0) > 0.0
 }
 
-/// One shape on a plain ground, with its edges smoothed: `at` is its centre, as parts of the picture's middle square, and
+/// One shape on a plain ground, with its edges smoothed: `at` is its center, as parts of the photo's middle square, and
 /// `radius` a part of that square's edge.
 pub fn draw(
     [width, height]: [usize; 2],
     inside: Inside,
-    colour: [u8; 3],
+    color: [u8; 3],
     ground: [u8; 3],
     at: [f32; 2],
     radius: f32,
@@ -72,7 +71,7 @@ pub fn draw(
                 .count();
             let share = covered as f32 / (FINER * FINER) as f32;
             pixels.extend((0..3).map(|c| {
-                let (from, to) = (f32::from(ground[c]), f32::from(colour[c]));
+                let (from, to) = (f32::from(ground[c]), f32::from(color[c]));
                 (from + (to - from) * share).round() as u8
             }));
         }

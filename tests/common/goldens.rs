@@ -1,17 +1,17 @@
 //! One body for every machine: a golden model's embeddings and activations against transformers', natively and in a
 //! browser alike.
-#![allow(dead_code, clippy::unwrap_used)]
 
 use super::{cosine, max_difference};
+#[cfg(feature = "candle")]
 use clip_vision::model::VisionStage;
-use clip_vision::{ClipVision, Image, ModelFiles, Options};
+use clip_vision::{ClipVision, Image, ModelFiles, Options, Tensor};
 use safetensors::SafeTensors;
 
 /// The golden models.
 pub const MODELS: [&str; 7] =
     ["b32-tiny", "no-preprocessor", "odd-widths", "patch14-gelu", "nearest-f16", "tanh-bf16", "crop-only"];
 
-/// Largest difference of a unit embedding's value, where the picture is lossless and so its pixels are Pillow's.
+/// Largest difference of a unit embedding's value, where the photo is lossless and so its pixels are Pillow's.
 const EMBEDDING_TOLERANCE: f32 = 1e-4;
 /// Lowest cosine, where decoders of lossy formats may differ by a level here and there.
 const COSINE: f64 = 0.9999;
@@ -64,19 +64,19 @@ impl<'a> Golden<'a> {
         if self.expected.tensor(&name).is_err() {
             return;
         }
-        let pixels = self.clip.pixel_tensor(Image::from_bytes(bytes).drop_alpha()).unwrap();
-        let difference = max_difference(&pixels.flatten_all().unwrap().to_vec1().unwrap(), &self.tensor(&name));
+        let image = Image::from_bytes(bytes).drop_alpha();
+        let pixels = self.clip.measured_pixels(image, || 0.0).unwrap().tensor;
+        let difference = max_difference(&pixels.data, &self.tensor(&name));
         assert!(difference < 2e-6, "{} {file}: pixel tensor off by {difference}", self.name);
     }
 
     /// Every part of the tower gives what transformers' part gives; returns how many were compared.
+    #[cfg(feature = "candle")]
     pub fn check_stages(&self, file: &str, bytes: &[u8]) -> usize {
         let pixels = self.clip.pixel_tensor(Image::from_bytes(bytes)).unwrap().unsqueeze(0).unwrap();
         let mut compared = 0;
-        let tower = self.clip.vision_tower();
-        let mut pass = tower.start_observed(&pixels).unwrap();
-        loop {
-            let part = match pass.stage() {
+        let check = |stage, output: &Tensor| {
+            let part = match stage {
                 VisionStage::Embeddings => "embeddings".to_owned(),
                 VisionStage::PreNorm => "pre_layrnorm".to_owned(),
                 VisionStage::Layer(index) => format!("layer.{index}"),
@@ -85,14 +85,13 @@ impl<'a> Golden<'a> {
                 stage => panic!("{stage:?} is compared with nothing"),
             };
             let expected = self.tensor(&format!("stage/{file}/{part}"));
-            let output: Vec<f32> = pass.output().unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let output: Vec<f32> = output.flatten_all().unwrap().to_vec1().unwrap();
             let scale = expected.iter().fold(1f32, |max, value| max.max(value.abs()));
             let difference = max_difference(&output, &expected) / scale;
             assert!(difference < 1e-5, "{} {file} {part}: off by {difference} of its largest value", self.name);
             compared += 1;
-            if !tower.step(&mut pass).unwrap() {
-                return compared;
-            }
-        }
+        };
+        self.clip.vision_tower().observe(&pixels, check).unwrap();
+        compared
     }
 }

@@ -1,38 +1,13 @@
-//! What the tests share: where the goldens are, and how vectors are compared.
-#![allow(dead_code, clippy::unwrap_used)]
+//! What the tests share: golden files, photos that they make themselves, and one body of tests for every machine.
+#![allow(dead_code, unused_imports, reason = "each test binary includes all of this and uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod basics;
 pub mod drawings;
+pub mod giants;
 pub mod goldens;
 pub mod shapes;
+pub mod sources;
 pub mod texts;
 
-use std::path::{Path, PathBuf};
-
-/// The repository's root: the tests of every crate share its goldens.
-pub fn root() -> PathBuf {
-    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-    folders.filter(|folder| folder.join("tests/golden").is_dir()).last().unwrap().to_owned()
-}
-
-/// A file under `tests/golden`.
-pub fn golden(name: &str) -> PathBuf {
-    root().join("tests/golden").join(name)
-}
-
-/// The directory of a golden model.
-pub fn model_dir(name: &str) -> PathBuf {
-    golden("models").join(name)
-}
-
-/// The cosine of the angle between two vectors.
-pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
-    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
-}
-
-/// The largest difference between values at the same place.
-pub fn max_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(x, y)| (x - y).abs()).fold(0.0, f32::max)
-}
+pub use basics::*;

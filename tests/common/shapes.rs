@@ -1,6 +1,5 @@
-//! One body for every machine: whether the model of `models/shapes` means what it says, from encoded pictures and texts to
+//! One body for every machine: whether the model of `models/shapes` means what it says, from encoded photos and texts to
 //! which belongs to which.
-#![allow(dead_code, clippy::unwrap_used)]
 
 use clip_vision::{ClipVision, Image};
 use safetensors::SafeTensors;
@@ -12,15 +11,15 @@ pub struct Caption {
     pub ids: Vec<u32>,
 }
 
-/// `shapes.json` and `shapes.safetensors`: pictures that training never saw, one of each shape in each colour.
-pub struct Pictures<'a> {
+/// `shapes.json` and `shapes.safetensors`: photos that training never saw, one of each shape in each color.
+pub struct Photos<'a> {
     pub captions: Vec<Caption>,
     /// File name, and which caption is true of it.
     rows: Vec<(String, usize)>,
     files: SafeTensors<'a>,
 }
 
-impl<'a> Pictures<'a> {
+impl<'a> Photos<'a> {
     pub fn new(json: &[u8], files: &'a [u8]) -> Self {
         let root: Value = serde_json::from_slice(json).unwrap();
         let captions: Vec<(String, Vec<u32>)> = serde_json::from_value(root["captions"].clone()).unwrap();
@@ -31,12 +30,12 @@ impl<'a> Pictures<'a> {
         }
     }
 
-    /// The encoded file of a picture.
+    /// The encoded file of a photo.
     pub fn file(&self, name: &str) -> &'a [u8] {
         self.files.tensor(name).unwrap().data()
     }
 
-    /// Both directions: of all captions the nearest to a picture, of all pictures the nearest to a caption.
+    /// Both directions: of all captions the nearest to a photo, of all photos the nearest to a caption.
     pub fn check(&self, clip: &ClipVision) {
         let texts: Vec<Vec<f32>> = self.captions.iter().map(|one| clip.embed_tokens(&one.ids).unwrap()).collect();
         let images: Vec<Vec<f32>> =
@@ -44,7 +43,7 @@ impl<'a> Pictures<'a> {
         let right: Vec<usize> = self.rows.iter().map(|(_, caption)| *caption).collect();
         let labelled = (0..images.len()).filter(|at| nearest(&images[*at], &texts) == right[*at]).count();
         let found = (0..texts.len()).filter(|at| right[nearest(&texts[*at], &images)] == *at).count();
-        println!("of {}: {labelled} pictures labelled, {found} found by their captions", images.len());
+        println!("of {}: {labelled} photos labelled, {found} found by their captions", images.len());
         assert!(labelled * 100 >= images.len() * 95, "{labelled} of {} labelled", images.len());
         assert!(found * 100 >= texts.len() * 95, "{found} of {} found", texts.len());
     }

@@ -1,5 +1,4 @@
 //! One body for every machine: a golden model's embeddings of texts, and probabilities, against transformers'.
-#![allow(dead_code, clippy::unwrap_used)]
 
 use super::{cosine, max_difference};
 use clip_vision::{ClipVision, Image};
@@ -63,9 +62,9 @@ impl<'a> Expected<'a> {
         worst
     }
 
-    /// The probabilities of the texts for a picture equal transformers'.
-    pub fn check_probabilities(&self, clip: &ClipVision, texts: &[Vec<f32>], file: &str, picture: &[u8]) {
-        let image = clip.embed(Image::from_bytes(picture)).unwrap();
+    /// The probabilities of the texts for a photo equal transformers'.
+    pub fn check_probabilities(&self, clip: &ClipVision, texts: &[Vec<f32>], file: &str, photo: &[u8]) {
+        let image = clip.embed(Image::from_bytes(photo)).unwrap();
         let probabilities = clip.text().unwrap().probabilities(&image, texts).unwrap();
         let difference = max_difference(&probabilities, &self.values(&format!("probabilities/{file}")));
         // An embedding's error times the scale, 100, is the logit's.

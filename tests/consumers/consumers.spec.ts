@@ -74,7 +74,7 @@ async function visit(page: Page, url: string): Promise<string[]> {
   await page.waitForSelector("html[data-result]", { state: "attached" });
   const result = JSON.parse((await page.evaluate(() => document.documentElement.dataset["result"])) ?? "{}") as Result;
   checkResult(result);
-  // Two were asked for; a build with threads was built unless CLIP_VISION_FLAVOURS left them out.
+  // Two were asked for; a build with threads was built unless CLIP_VISION_FLAVORS left them out.
   const isolated = await page.evaluate(() => crossOriginIsolated);
   const threads = existsSync(path.join(installed, "dist", "wasm", "relaxed-threads"));
   expect(result.threads).toBe(isolated && threads ? 2 : 1);

@@ -1,6 +1,6 @@
 /** The worker in Firefox: which build it gets, errors, taking back, crashes, close; and what is Firefox's alone. */
 
-import { testChoice } from "../browser/both/flavours.ts";
+import { testChoice } from "../browser/both/flavors.ts";
 import { testWorker } from "../browser/both/worker.ts";
 import { expect, newTab, start, test } from "./test.ts";
 

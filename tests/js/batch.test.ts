@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { WirePhoto } from "../../web/shared/protocol.ts";
 import { everyAborted } from "../../web/shared/waiting.ts";
-import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
+import { MODEL, dispatcherWith, load } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 
@@ -46,25 +47,25 @@ describe("a batch", () => {
     expect(model.held).toBe(0);
   });
 
-  it("goes on without a photo that is taken back, and ends with the last one", async () => {
+  it("goes on without a photo that is canceled, and ends with the last one", async () => {
     let clock = 0;
     const { dispatcher, model, settled, posted } = await loaded({ now: () => clock });
     const take = (ids: number[]) => ids.forEach((id) => dispatcher.handle({ type: "cancel", id }));
     model.layers = 50;
-    let cancelled: number[] = [2, 4];
+    let canceled: number[] = [2, 4];
     model.onStep = () => {
       clock += 3; // milliseconds: the worker listens after two layers
-      if (model.steps === 3) setTimeout(() => take(cancelled));
+      if (model.steps === 3) setTimeout(() => take(canceled));
     };
     for (let id = 2; id <= 5; id += 1) dispatcher.handle({ type: "embedOneOfMany", id, argument: encoded("x") });
     await Promise.all([settled(3), settled(5)]);
     expect(model.passes).toEqual([4]);
-    expect(posted.filter((one) => "id" in one && cancelled.includes(one.id!) && one.type !== "started")).toEqual([]);
+    expect(posted.filter((one) => "id" in one && canceled.includes(one.id!) && one.type !== "started")).toEqual([]);
     expect(model.steps).toBe(51);
 
     model.steps = 0;
-    cancelled = [6, 7];
-    for (const id of cancelled) dispatcher.handle({ type: "embedOneOfMany", id, argument: encoded("x") });
+    canceled = [6, 7];
+    for (const id of canceled) dispatcher.handle({ type: "embedOneOfMany", id, argument: encoded("x") });
     await expect.poll(() => model.steps).toBe(4);
     await expect.poll(() => model.held).toBe(0);
     dispatcher.handle({ type: "embedOneOfMany", id: 8, argument: encoded("x") });
@@ -72,7 +73,7 @@ describe("a batch", () => {
     expect(model.steps).toBe(4 + 51);
   });
 
-  it("leaves nothing in memory of a photo that is taken back while it waits", async () => {
+  it("leaves nothing in memory of a photo that is canceled while it waits", async () => {
     const { dispatcher, model, settled } = await loaded();
     model.onStep = () => void (model.steps === 1 && [3, 4].forEach((id) => setTimeout(() => dispatcher.handle({ type: "cancel", id }))));
     dispatcher.handle({ type: "embed", id: 2, argument: encoded("first") });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LoadWarning, WireLoad } from "../../web/shared/protocol.ts";
-import { MODEL, MemoryStore, dispatcherWith, load, text, type Served } from "./fakes.ts";
+import { MODEL, MemoryStore, dispatcherWith, load, type Served } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const TOKENIZER: Record<string, Served> = { "https://models.test/m/tokenizer.json": { body: "{words}" } };
 const WEIGHTS = "https://models.test/m/model.safetensors";

@@ -1,4 +1,4 @@
-/** A collection's worker that fails: nothing waits for ever, and no row is given up that may still be there. */
+/** A collection's worker that fails: nothing waits forever, and no row is given up that may still be there. */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Embeddings } from "../../dist/search/embeddings.js";

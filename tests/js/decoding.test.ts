@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { decodingOf, withDecoding } from "../../web/page/decoding.ts";
+import { decodersOf, decodingOf, withDecoding } from "../../web/page/decoding.ts";
+import { mediaTypesOf } from "../../web/worker/media_type.ts";
 import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
-import { MODEL, dispatcherWith, load, text } from "./fakes.ts";
+import { MODEL, dispatcherWith, load } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const file: WirePhoto = { kind: "encoded", bytes: text("jpeg") };
 
@@ -10,7 +12,7 @@ describe("how a photo is decoded", () => {
     expect(decodingOf({})).toEqual({});
     expect(decodingOf({ decode: "fast", decoder: "rust" })).toEqual({ decode: "fast", decoder: "rust" });
     const wrong = (options: object) => () => decodingOf(options);
-    expect(wrong({ decode: "quick" })).toThrow(/decode is one of exact, fast, not quick/);
+    expect(wrong({ decode: "quick" })).toThrow(/decode must be one of exact, fast, not quick/);
     expect(wrong({ decoder: null })).toThrow(expect.objectContaining({ code: "invalid-argument" }));
   });
 
@@ -22,14 +24,37 @@ describe("how a photo is decoded", () => {
   });
 });
 
+describe("the application's decoders", () => {
+  it("are functions by media types", () => {
+    const decoder = async () => ({ data: new Uint8Array(4), width: 1, height: 1 });
+    expect(decodersOf({ "image/HEIC": decoder })).toEqual({ "image/heic": decoder });
+    expect(decodersOf(undefined)).toEqual({});
+    expect(() => decodersOf({ heic: decoder })).toThrow(/media types like "image\/heic", not "heic"/);
+    expect(() => decodersOf({ "image/heic": "libheif" as never })).toThrow(/must be a function, not String/);
+  });
+});
+
+describe("media types", () => {
+  it.each([
+    ["\0\0\0\x18ftypheic\0\0\0\0mif1heic", "", ["image/heic", "image/heif"]],
+    ["\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "", ["image/avif", "image/heif"]],
+    ["\0\0\0\x14ftypisom\0\0\0\0", "video/mp4", ["video/mp4"]],
+    ["RIFF\x10\0\0\0WEBPVP8 ", "image/png", ["image/webp"]],
+    ["<svg>", "image/svg+XML", ["image/svg+xml"]],
+    ["", "", [""]],
+  ])("of %j", (start, given, types) => {
+    expect(mediaTypesOf(Uint8Array.from([...start], (letter) => letter.charCodeAt(0)), given)).toEqual(types);
+  });
+});
+
 describe("what is transparent", () => {
   const over = { background: [255, 128, 0] as const };
 
-  it("is composited over a colour that is checked", () => {
+  it("is composited over a color that is checked", () => {
     expect(decodingOf(over)).toEqual(over);
     expect(decodingOf({ background: "drop" })).toEqual({ background: "drop" });
     for (const background of [[255, 255], [0, 0, 256], [0.5, 0, 0], [-1, 0, 0], "white", null]) {
-      expect(() => decodingOf({ background: background as never }), String(background)).toThrow(/background is three values of 0 to 255/);
+      expect(() => decodingOf({ background: background as never }), String(background)).toThrow(/background must be three whole numbers from 0 to 255/);
     }
   });
 
@@ -96,6 +121,21 @@ describe("the worker", () => {
     expect((await embed("avif, cut", {})).answer).toMatchObject({ type: "done", result: { decoder: "browser" } });
     expect((await embed("avif, cut", { decoder: "rust" })).answer).toMatchObject({ type: "failed", error: { code: "decode" } });
     expect((await embed("broken", {})).answer).toMatchObject({ type: "failed", error: { code: "decode", message: "cut short" } });
+  });
+
+  it("asks the page for files that the application decodes, told by their content, and for no others", async () => {
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load({ decodeOnPage: ["image/heic"] }) });
+    const heic = new TextEncoder().encode("\0\0\0\x18ftypmif1\0\0\0\0heic....");
+    const embedded = all.call({ type: "embed", id: 2, argument: { kind: "encoded", bytes: heic, decoder: "rust" } });
+    await expect.poll(() => all.posted.some(({ type }) => type === "decode")).toBe(true);
+    const asked = all.posted.find(({ type }) => type === "decode") as Extract<(typeof all.posted)[number], { type: "decode" }>;
+    expect(asked.argument).toMatchObject({ type: "image/heic", bytes: heic });
+    const pixels = { data: Uint8Array.of(5, 6, 7, 255), width: 1, height: 1, channels: 4 } as const;
+    all.dispatcher.handle({ type: "done", id: asked.id, result: pixels });
+    expect(await embedded).toMatchObject({ type: "done", result: { decoder: "application" } });
+    expect(all.engine.model.seen).toMatchObject([{ kind: "pixels", width: 1 }]);
+    expect(await all.call({ type: "embed", id: 3, argument: { kind: "encoded", bytes: text("jpeg") } })).toMatchObject({ result: { decoder: "rust" } });
   });
 
   it("leaves the browser alone where it is told so", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
-import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
+import { MODEL, dispatcherWith, load, type Served } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 
@@ -90,20 +91,20 @@ describe("load", () => {
     });
   });
 
-  it("stops in the middle of a download when it is taken back", async () => {
-    let cancelled = false;
+  it("stops in the middle of a download when it is canceled", async () => {
+    let canceled = false;
     let reached: () => void;
     const inWeights = new Promise<void>((resolve) => (reached = resolve));
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => controller.enqueue(text("wei")),
       pull: () => (reached(), new Promise(() => undefined)),
-      cancel: () => void (cancelled = true),
+      cancel: () => void (canceled = true),
     });
     const { dispatcher, posted } = dispatcherWith({ ...MODEL, ...at("model.safetensors", { body }) });
     dispatcher.handle({ type: "load", id: 1, argument: load() });
     await inWeights;
     dispatcher.handle({ type: "cancel", id: 1 });
-    await expect.poll(() => cancelled).toBe(true);
+    await expect.poll(() => canceled).toBe(true);
     expect(posted.filter(({ type }) => type !== "progress")).toEqual([]);
   });
 
@@ -143,7 +144,7 @@ describe("photos", () => {
     expect(transferred[posted.indexOf(answer)]).toEqual([embedding.buffer]);
   });
 
-  it("come as addresses, Blobs, pixels and pictures of the browser's", async () => {
+  it("come as addresses, Blobs, pixels and bitmaps", async () => {
     const { call } = await loaded({ "https://photos.test/cat.jpg": { body: "cat" } });
     let closed = 0;
     const bitmap = { close: () => (closed += 1) } as unknown as ImageBitmap;
@@ -205,7 +206,7 @@ describe("photos", () => {
     expect(await callSmall({ type: "embed", id: 2, argument: fast })).toMatchObject({ error: { code: "too-large" } });
   });
 
-  it("are computed in their order, and one that is taken back while it waits never", async () => {
+  it("are computed in their order, and one that is canceled while it waits never", async () => {
     const { dispatcher, engine, settled, posted } = await loaded();
     for (let id = 2; id <= 12; id += 1) dispatcher.handle({ type: "embed", id, argument: encoded(String.fromCharCode(64 + id)) });
     dispatcher.handle({ type: "cancel", id: 3 });
@@ -227,7 +228,7 @@ describe("photos", () => {
     expect(engine.model.seen).toHaveLength(4);
   });
 
-  it("listen between two layers: one that is taken back is computed no further, and leaves nothing in memory", async () => {
+  it("listen between two layers: one that is canceled is computed no further, and leaves nothing in memory", async () => {
     let clock = 0;
     const { call, dispatcher, engine, posted } = dispatcherWith(MODEL, { now: () => clock });
     const { model } = engine;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LostCall } from "../../web/page/client.ts";
-import { embedMany as embedManyWith, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "../../web/page/embed_many.ts";
+import { embedMany as embedManyWith, type EmbedManyOptions, type Embedder, type ManyResult, type PhotoSources } from "../../web/page/embed_many.ts";
 import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { PhotoSource } from "../../web/page/photo.ts";
 
@@ -15,8 +15,8 @@ async function embed(photo: PhotoSource, { signal }: { signal: AbortSignal }): P
   return Float32Array.of(Number(photo));
 }
 
-const embedMany = (photos: PhotoSources, options: EmbedManyOptions, lane: Lane) =>
-  embedManyWith(photos, options, () => ({ lanes: [lane], batch: 1, close: () => undefined }));
+const embedMany = (photos: PhotoSources, options: EmbedManyOptions, embedder: Embedder) =>
+  embedManyWith(photos, options, () => ({ embedders: [embedder], batch: 1, close: () => undefined }));
 
 async function collect(results: AsyncIterable<ManyResult>): Promise<(number | string)[]> {
   const all: (number | string)[] = [];
@@ -45,12 +45,12 @@ describe("many photos", () => {
   it("are so many in flight that a worker can compute a batch while it reads the next", async () => {
     for (const [batch, expected] of [[1, 3], [4, 8]] as const) {
       let [flying, most] = [0, 0];
-      const lane: Lane = async (photo, options) => {
+      const embedder: Embedder = async (photo, options) => {
         most = Math.max(most, (flying += 1));
         return embed(photo, options).finally(() => (flying -= 1));
       };
       const numbers = Array.from({ length: 40 }, (_, index) => String(index));
-      const results = embedManyWith(numbers, {}, () => ({ lanes: [lane], batch, close: () => undefined }));
+      const results = embedManyWith(numbers, {}, () => ({ embedders: [embedder], batch, close: () => undefined }));
       expect(await collect(results)).toEqual(numbers.map(Number));
       expect(most).toBe(expected);
     }
@@ -118,28 +118,28 @@ describe("a worker that crashes", () => {
   it("costs the photo that caused it; those that were lost with it are tried again", async () => {
     const tries = new Map<unknown, number>();
     let bombs = 0;
-    const lane: Lane = async (photo) => {
+    const embedder: Embedder = async (photo) => {
       tries.set(photo, (tries.get(photo) ?? 0) + 1);
       await soon();
       if (photo === "bomb") throw (bombs += 1, new ClipVisionError("out-of-memory", "no memory"));
       if (bombs === 0) throw lost();
       return Float32Array.of(Number(photo));
     };
-    expect(await collect(embedMany(["0", "1", "bomb", "3"], {}, lane))).toEqual([0, 1, "out-of-memory", 3]);
+    expect(await collect(embedMany(["0", "1", "bomb", "3"], {}, embedder))).toEqual([0, 1, "out-of-memory", 3]);
     expect([...tries]).toEqual([["0", 2], ["1", 2], ["bomb", 1], ["3", 1]]);
   });
 
   it("again and again does not keep the loop", async () => {
     let tries = 0;
-    const lane: Lane = () => ((tries += 1), Promise.reject(lost()));
-    expect(await collect(embedMany(["0"], {}, lane))).toEqual(["worker-crashed"]);
+    const embedder: Embedder = () => ((tries += 1), Promise.reject(lost()));
+    expect(await collect(embedMany(["0"], {}, embedder))).toEqual(["worker-crashed"]);
     expect(tries).toBe(3);
   });
 
   it("with a photo that had moved to it costs that photo, by its own error", async () => {
     let given = 0;
-    const lane: Lane = () => Promise.reject((given += 1) === 1 ? lost() : new ClipVisionError("invalid-argument", "detached"));
-    expect(await collect(embedMany(["0"], { transfer: true }, lane))).toEqual(["worker-crashed"]);
+    const embedder: Embedder = () => Promise.reject((given += 1) === 1 ? lost() : new ClipVisionError("invalid-argument", "detached"));
+    expect(await collect(embedMany(["0"], { transfer: true }, embedder))).toEqual(["worker-crashed"]);
   });
 });
 
@@ -147,21 +147,21 @@ describe("several workers", () => {
   it("share the photos as they come up, and end with the loop", async () => {
     const counts = [0, 0, 0];
     let closed = 0;
-    const lane =
-      (which: number): Lane =>
+    const embedder =
+      (which: number): Embedder =>
       async (photo) => {
         counts[which]! += 1;
         await soon();
         return Float32Array.of(Number(photo));
       };
-    const lanes = [lane(0)];
-    const crewOf = (workers: number) => {
-      setTimeout(() => lanes.push(lane(1), lane(2)), 10);
+    const embedders = [embedder(0)];
+    const startWorkers = (workers: number) => {
+      setTimeout(() => embedders.push(embedder(1), embedder(2)), 10);
       expect(workers).toBe(3);
-      return { lanes, batch: 1, close: () => void (closed += 1) };
+      return { embedders, batch: 1, close: () => void (closed += 1) };
     };
     const photos = Array.from({ length: 120 }, (_, index) => String(index));
-    expect(await collect(embedManyWith(photos, { workers: 3 }, crewOf))).toEqual(photos.map(Number));
+    expect(await collect(embedManyWith(photos, { workers: 3 }, startWorkers))).toEqual(photos.map(Number));
     expect(Math.min(...counts)).toBeGreaterThan(10);
     expect(closed).toBe(1);
   });
@@ -174,9 +174,9 @@ describe("several workers", () => {
 
   it("end when the model is closed, whoever works", async () => {
     const closing = new AbortController();
-    const lane: Lane = (_, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
-    const crew = { lanes: [lane], batch: 1, close: () => undefined };
-    const work = collect(embedManyWith(["1", "2"], {}, () => crew, closing.signal));
+    const embedder: Embedder = (_, { signal }) => new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+    const workers = { embedders: [embedder], batch: 1, close: () => undefined };
+    const work = collect(embedManyWith(["1", "2"], {}, () => workers, closing.signal));
     setTimeout(() => closing.abort(new ClipVisionError("closed", "closed")), 5);
     await expect(work).rejects.toMatchObject({ code: "closed" });
   });

@@ -1,7 +1,6 @@
-/** Stand-ins for what the TypeScript half works with: an engine, its host, a store, a worker. */
+/** Stand-ins for the engine: a loader, a model, and what holds them; and how Rust throws. */
 
 import { createHash } from "node:crypto";
-import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
 import type {
   Engine,
   EngineLoader,
@@ -11,16 +10,20 @@ import type {
   EnginePhoto,
   EnginePrepared,
 } from "../../web/worker/engine.ts";
-import { ClipVisionError } from "../../web/shared/errors.ts";
-import type { Store, Writer } from "../../web/shared/store.ts";
-import type { WorkerLike } from "../../web/shared/worker_like.ts";
-import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 
 export const text = (content: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(content);
 
 /** What Rust throws. */
 export const rustError = (code: string, message: string): Error =>
   Object.assign(new Error(message), { name: "ClipVisionError", code });
+
+/** What wasm-bindgen gives each of its classes. */
+class Freed {
+  free(): void {}
+  [Symbol.dispose](): void {
+    this.free();
+  }
+}
 
 /** The beginning of a recorded file. */
 const HEADER = "RECORDED";
@@ -30,7 +33,7 @@ const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => total +
  * Takes a file from its beginning to its end, or to a piece that ends with a full stop, and records it as it is, behind a
  * header. Of content that begins with `index:` it wants the files whose names follow.
  */
-export class FakeLoader implements EngineLoader {
+export class FakeLoader extends Freed implements EngineLoader {
   readonly pushed: string[] = [];
   freed = 0;
   recorded: Uint8Array[] | undefined;
@@ -92,20 +95,21 @@ export class FakeLoader implements EngineLoader {
   finish(): EngineModel {
     throw rustError("invalid-argument", "this loader reads the text tower");
   }
-  finishRecording(): { header: Uint8Array; checksum: number } | undefined {
-    return this.recorded && { header: text(HEADER), checksum: sum(text(HEADER)) + this.#data };
+  finishRecording(): ReturnType<EngineLoader["finishRecording"]> {
+    return this.recorded && Object.assign(new Freed(), { header: text(HEADER), checksum: sum(text(HEADER)) + this.#data });
   }
-  free(): void {
+  override free(): void {
     this.freed += 1;
   }
 }
 
-export class FakePrepared implements EnginePrepared {
+export class FakePrepared extends Freed implements EnginePrepared {
   readonly bytes: Uint8Array | Uint8ClampedArray;
   readonly #model: FakeModel;
   readonly #photo: EnginePhoto;
 
   constructor(model: FakeModel, photo: EnginePhoto, bytes: Uint8Array | Uint8ClampedArray) {
+    super();
     this.bytes = bytes;
     this.#model = model;
     this.#photo = photo;
@@ -120,7 +124,7 @@ export class FakePrepared implements EnginePrepared {
     return { data: Float32Array.from(this.bytes), shape: [3, 1, 1] };
   }
 
-  free(): void {
+  override free(): void {
     this.#model.held -= 1;
   }
 }
@@ -129,7 +133,7 @@ export class FakePrepared implements EnginePrepared {
  * A model that embeds a file as [its first byte, its length], pixels as [their first value, their number], and a text as
  * [its first token, its number of tokens].
  */
-export class FakeModel implements EngineModel {
+export class FakeModel extends Freed implements EngineModel {
   readonly seen: EnginePhoto[] = [];
   /** Photos that are worth computing together. */
   batch = 1;
@@ -178,14 +182,14 @@ export class FakeModel implements EngineModel {
   #pass(embeddings: number[]): EnginePass {
     let left = this.layers;
     this.held += 1;
-    return {
+    return Object.assign(new Freed(), {
       step: () => {
         this.onStep?.();
         this.steps += 1;
         return (left -= 1) < 0 ? Float32Array.from(embeddings) : undefined;
       },
       free: () => void (this.held -= 1),
-    };
+    });
   }
 
   info(): ReturnType<EngineModel["info"]> {
@@ -217,8 +221,6 @@ export class FakeModel implements EngineModel {
   probabilities(embedding: Float32Array, labels: Float32Array): Float32Array {
     return labels.filter((_, index) => index % 2 === 0).map((label) => label + embedding[0]!);
   }
-
-  free(): void {}
 }
 
 export class FakeEngine implements Engine {
@@ -231,7 +233,7 @@ export class FakeEngine implements Engine {
   readonly ModelLoader: Engine["ModelLoader"];
 
   constructor() {
-    const engine = this; // eslint-disable-line @typescript-eslint/no-this-alias
+    const engine = this;
     this.ModelLoader = class extends FakeLoader {
       constructor(options: EngineLoaderOptions) {
         super();
@@ -249,7 +251,7 @@ export class FakeEngine implements Engine {
     };
   }
 
-  readonly Sha256: Engine["Sha256"] = class {
+  readonly Sha256: Engine["Sha256"] = class extends Freed {
     readonly #hash = createHash("sha256");
     update(piece: Uint8Array): void {
       this.#hash.update(piece);
@@ -267,161 +269,3 @@ export class FakeEngine implements Engine {
     return { held: 64e6, refused: 2_500_001 };
   }
 }
-
-/** A store in memory. */
-export class MemoryStore implements Store {
-  readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** Bytes after which there is no more room. */
-  room = Infinity;
-  /** Bytes that are read in place of a file's. */
-  readonly read = async (name: string): Promise<Blob | undefined> => {
-    const bytes = this.files.get(name);
-    return bytes && new Blob([bytes]);
-  };
-  async create(name: string): Promise<Writer> {
-    let bytes = new Uint8Array();
-    this.files.set(name, bytes);
-    return {
-      write: (at, piece) => {
-        const grown = new Uint8Array(Math.max(bytes.byteLength, at + piece.byteLength));
-        grown.set(bytes);
-        grown.set(piece, at);
-        bytes = grown;
-        if ((this.room -= piece.byteLength) < 0) throw new DOMException("full", "QuotaExceededError");
-        this.files.set(name, bytes);
-      },
-      close: async () => undefined,
-      discard: async () => void this.files.delete(name),
-    };
-  }
-  async remove(name: string): Promise<void> {
-    this.files.delete(name);
-  }
-  async list(): Promise<string[]> {
-    return [...this.files.keys()];
-  }
-  async modified(): Promise<number> {
-    return Date.now();
-  }
-}
-
-export interface Served {
-  status?: number;
-  body?: string | ReadableStream<Uint8Array> | (() => ReadableStream<Uint8Array>);
-  headers?: Record<string, string>;
-}
-
-/** A dispatcher with fakes around it, and what it has posted. */
-export function dispatcherWith(served: Record<string, Served> = {}, override: Partial<Host> = {}) {
-  const engine = new FakeEngine();
-  const posted: Message[] = [];
-  const transferred: Transferable[][] = [];
-  const fetched: string[] = [];
-  const waiters: (() => void)[] = [];
-  const host: Host = {
-    post: (message, transfer = []) => {
-      posted.push(message);
-      transferred.push(transfer);
-      for (const waiter of waiters.splice(0)) waiter();
-    },
-    startEngine: async () => engine,
-    fetch: async (url, { signal }) => {
-      fetched.push(url);
-      signal.throwIfAborted();
-      const { status = 200, body = "", headers = {} } = served[url] ?? { status: 404 };
-      return new Response(typeof body === "function" ? body() : body, { status, headers });
-    },
-    loading: {
-      sleep: async () => undefined,
-      origin: "https://models.test",
-      openStore: async () => {
-        throw new DOMException("private", "SecurityError");
-      },
-      lock: (_, __, work) => work(),
-    },
-    readPixels: async () => ({ pixels: { kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }, noisy: false }),
-    decodeInBrowser: async (bytes, _, edge = 1000) => {
-      if (!new TextDecoder().decode(bytes).startsWith("avif")) return undefined;
-      const [width, height] = [Math.min(40, edge), 1];
-      const data = new Uint8Array(4 * width).fill(9);
-      return { pixels: { kind: "pixels", data, width, height, channels: 4 }, noisy: false, width: 40, height: 30 };
-    },
-    createTokenizer: (files) => {
-      const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
-      if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
-      return { ids: (given, longest) => Uint32Array.from([...given].slice(0, longest), (letter) => letter.codePointAt(0)!) };
-    },
-    nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
-    now: () => performance.now(),
-    ...override,
-  };
-  const dispatcher = new Dispatcher(host);
-  /** The message that settles call `id`. */
-  const settled = async (id: number): Promise<Message> => {
-    for (;;) {
-      const message = posted.find((one) => ["done", "failed", "crashed"].includes(one.type) && "id" in one && one.id === id);
-      if (message) return message;
-      await new Promise<void>((resolve) => waiters.push(resolve));
-    }
-  };
-  const call = (request: Extract<Request, { id: number }>): Promise<Message> => {
-    dispatcher.handle(request);
-    return settled(request.id);
-  };
-  return { dispatcher, engine, posted, transferred, fetched, call, settled };
-}
-
-const folder = "https://models.test/m";
-
-/** A served model, and the load that asks for it. */
-export const MODEL: Record<string, Served> = {
-  [`${folder}/config.json`]: { body: "{}" },
-  [`${folder}/preprocessor_config.json`]: { body: "{pre}" },
-  [`${folder}/model.safetensors`]: { body: "weights", headers: { "content-length": "7" } },
-};
-
-export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
-  model: {
-    config: { url: `${folder}/config.json` },
-    preprocessor: { url: `${folder}/preprocessor_config.json`, optional: true },
-    weights: { url: `${folder}/model.safetensors` },
-    tokenizer: { url: `${folder}/tokenizer.json`, optional: true },
-    vocab: { url: `${folder}/vocab.json`, optional: true },
-    merges: { url: `${folder}/merges.txt`, optional: true },
-  },
-  name: "m",
-  cache: "off",
-  fetchOnPage: false,
-  ...more,
-});
-
-/** A worker that does what a test tells it to. */
-export class FakeWorker implements WorkerLike {
-  onmessage: WorkerLike["onmessage"] = null;
-  onmessageerror: WorkerLike["onmessageerror"] = null;
-  onerror: WorkerLike["onerror"] = null;
-  terminated = false;
-  readonly received: Request[] = [];
-  /** Called for each message; answers with `this.send`. */
-  script: (message: Request, worker: FakeWorker) => void;
-
-  constructor(script: FakeWorker["script"]) {
-    this.script = script;
-  }
-
-  postMessage(message: Request, transfer: Transferable[]): void {
-    const cloned = structuredClone(message, { transfer: transfer as never });
-    this.received.push(cloned);
-    queueMicrotask(() => !this.terminated && this.script(cloned, this));
-  }
-
-  send(message: Message, transfer: Transferable[] = []): void {
-    this.onmessage?.({ data: structuredClone(message, { transfer: transfer as never }) } as MessageEvent);
-  }
-
-  terminate(): void {
-    this.terminated = true;
-  }
-}
-
-export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 9, batch: 1 } as const;

@@ -38,7 +38,7 @@ describe("of the calls of one kind", () => {
     expect(await Promise.all([first, second, third])).toEqual([1, "superseded", 3]);
   });
 
-  it("one that was taken back, or is done, stands in nobody's way; nor does another kind", async () => {
+  it("one that was canceled, or is done, stands in nobody's way; nor does another kind", async () => {
     const { call, end } = calls();
     const controller = new AbortController();
     const taken = call("embed", controller.signal);

@@ -58,7 +58,7 @@ describe("a model", () => {
     clip.close();
   });
 
-  it("that is not there, or is no model, is an error with a code", async () => {
+  it("that is not there, or is not a model, is an error with a code", async () => {
     const code = (source: string) => ClipVision.load(source).catch((error: ClipVisionError) => `${error.code}: ${error.message}`);
     expect(await code(golden("models", "nothing"))).toMatch(/^fetch: file:.*nothing\/config\.json answered 404/);
     expect(await code(golden("images"))).toMatch(/^fetch: /);
@@ -98,7 +98,7 @@ describe("with a model", () => {
     expect(await clip.embed(gray)).toEqual(await clip.embed(rgb));
   });
 
-  it("every golden picture has Python's embedding", async () => {
+  it("every golden photo has Python's embedding", async () => {
     let index = 0;
     for await (const { embedding, error } of clip.embedMany(images.map(({ file }) => golden("images", file)))) {
       const { file, lossy } = images[index++]!;
@@ -109,7 +109,7 @@ describe("with a model", () => {
     expect(index).toBe(images.length);
   });
 
-  it("errors have codes, and a signal takes back", async () => {
+  it("errors have codes, and a signal cancels", async () => {
     const code = (photo: string | Blob) => clip.embed(photo).catch((error: ClipVisionError) => error.code);
     expect(await code(golden("broken", "not-an-image.jpg"))).toBe("unsupported-format");
     expect(await code(golden("broken", "truncated.png"))).toBe("decode");
@@ -150,6 +150,25 @@ it("a collection of embeddings is loaded from a path", async () => {
   expect(await loaded.search(Float32Array.of(1, 0), 1)).toMatchObject([{ id: "a" }]);
   await rm(path.dirname(file), { recursive: true });
   await expect(Embeddings.load(file)).rejects.toMatchObject({ code: "fetch" });
+});
+
+it("a decoder of the application's reads HEIC, as docs/recipes.md has it", async () => {
+  const clip = await ClipVision.load(MODEL, {
+    decoders: {
+      "image/heic": async (bytes) => {
+        const { default: decode } = await import("heic-decode");
+        return decode({ buffer: bytes });
+      },
+    },
+  });
+  const photo = golden("foreign", "photo.heic");
+  const { embedding, decoder, width, height } = await clip.embed(photo, { details: true });
+  expect({ decoder, width, height }).toEqual({ decoder: "application", width: 160, height: 120 });
+  expect(cosine(embedding, python.embedding("rgb-photo.png")!)).toBeGreaterThanOrEqual(0.999);
+  clip.close();
+  const without = await ClipVision.load(MODEL);
+  await expect(without.embed(photo)).rejects.toMatchObject({ code: "unsupported-format", message: expect.stringMatching(/HEIC/) });
+  without.close();
 });
 
 it("a script that forgets close() ends all the same", async () => {

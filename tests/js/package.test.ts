@@ -25,7 +25,7 @@ import {
 } from "clip-vision";
 
 describe("the package", () => {
-  it("takes back a load that was taken back before", async () => {
+  it("cancels a load whose signal was aborted before", async () => {
     const reason = new Error("no");
     await expect(ClipVision.load("owner/name", { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
@@ -40,7 +40,7 @@ describe("the package", () => {
     expect(files.length).toBeGreaterThan(25);
     for (const file of files) {
       expect(read(file)).not.toMatch(/\beval\(|new Function|\bimport\(/);
-      // No script from a Blob; a picture from one is svg.js's affair.
+      // No script from a Blob; an image from one is svg.js's affair.
       if (file !== "page/svg.js") expect(read(file)).not.toContain("createObjectURL");
       // Node's modules stop bundlers: only its own entry names them.
       if (!file.startsWith("node/")) expect(read(file)).not.toMatch(/["']node:/);

@@ -86,7 +86,7 @@ describe("photos that are pixels", () => {
   );
 });
 
-describe("pictures of the browser's", () => {
+describe("what the browser has decoded", () => {
   it("are captured at the call and moved", async () => {
     const bitmap = tagged("ImageBitmap", { width: 3, height: 2, close: vi.fn() });
     const capture = vi.fn(async (_source: unknown) => bitmap);
@@ -125,7 +125,7 @@ describe("pictures of the browser's", () => {
     7,
     [],
     {},
-  ])("that have no picture are invalid: %#", (source) =>
+  ])("that show nothing are invalid: %#", (source) =>
     expect(pack(source)).rejects.toMatchObject({ code: "invalid-argument" }),
   );
 });

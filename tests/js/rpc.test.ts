@@ -1,9 +1,10 @@
 /** Both halves of the calls between page and worker, joined without a worker: every call settles, once. */
 
 import { describe, expect, it } from "vitest";
-import { fetchService } from "../../web/page/fetch_service.ts";
+import type { PhotoDecoder } from "../../web/page/decoding.ts";
+import { pageService } from "../../web/page/page_service.ts";
 import { ClipVisionError } from "../../web/shared/errors.ts";
-import type { FetchCalls } from "../../web/shared/protocol.ts";
+import type { PageCalls } from "../../web/shared/protocol.ts";
 import type { Answer, Call } from "../../web/shared/rpc.ts";
 import { RpcClient } from "../../web/shared/rpc_client.ts";
 import { RpcServer, type Moved } from "../../web/shared/rpc_server.ts";
@@ -71,7 +72,7 @@ describe("a call", () => {
     expect(await client.call("double", 4)).toBe(8);
   });
 
-  it("that is taken back rejects at once, is aborted, and not answered", async () => {
+  it("that is canceled rejects at once, is aborted, and not answered", async () => {
     let aborted = 0;
     const { client, posted } = joined(async (call, signal) => {
       signal.addEventListener("abort", () => (aborted += 1));
@@ -118,19 +119,38 @@ describe("the end", () => {
   });
 });
 
-describe("the page's fetch service", () => {
+describe("the page's service", () => {
+  const decode = async (decoder: PhotoDecoder | undefined) => {
+    const answers: Answer<PageCalls>[] = [];
+    const service = pageService({ decoders: decoder && { "image/heic": decoder } }, (message) => void answers.push(message));
+    service.handle({ type: "decode", id: 7, argument: { type: "image/heic", bytes: Uint8Array.of(1, 2) } });
+    await expect.poll(() => answers.length).toBe(1);
+    return answers[0];
+  };
+
+  it("calls the application's decoder of a type, and checks its pixels", async () => {
+    const data = Uint8Array.of(1, 2, 3, 4);
+    const good: PhotoDecoder = async (bytes) => ({ data, width: bytes.length - 1, height: 1 });
+    expect(await decode(good)).toMatchObject({ type: "done", id: 7, result: { data, width: 1, height: 1, channels: 4 } });
+    const short = await decode(async () => ({ data, width: 2, height: 1 }));
+    expect(short).toMatchObject({ type: "failed", error: { code: "decode", message: expect.stringMatching(/image\/heic failed: 2 x 1 pixels/) } });
+    const broken = await decode(() => Promise.reject(new Error("no wasm")));
+    expect(broken).toMatchObject({ type: "failed", error: { code: "decode", message: expect.stringMatching(/no wasm/) } });
+    expect(await decode(undefined)).toMatchObject({ type: "failed", error: { code: "unsupported-format" } });
+  });
+
   const bodyOf = async (refusesStreams: boolean) => {
-    const answers: Answer<FetchCalls>[] = [];
+    const answers: Answer<PageCalls>[] = [];
     const fetch = async () => new Response("content", { status: 203 });
-    const service = fetchService(fetch, (message, transfer) => {
+    const service = pageService({ fetch }, (message, transfer) => {
       if (refusesStreams && transfer.length > 0) throw new DOMException("no streams", "DataCloneError");
       answers.push(message);
     });
     service.handle({ type: "fetch", id: 1, argument: { url: "https://m.test/a" } });
     await expect.poll(() => answers.length).toBe(1);
-    const [answer] = answers as [Extract<Answer<FetchCalls>, { type: "done" }>];
+    const [answer] = answers as [Extract<Answer<PageCalls>, { type: "done" }>];
     expect(answer).toMatchObject({ type: "done", id: 1, result: { url: "https://m.test/a", status: 203 } });
-    return answer.result.body;
+    return "body" in answer.result ? answer.result.body : undefined;
   };
 
   it("hands a body over as a stream, or whole where streams can't move", async () => {

@@ -64,14 +64,14 @@ describe("topK", () => {
     }
   });
 
-  it("takes 8-bit rows with scales, or without, and a view that begins anywhere", () => {
+  it("takes 8-bit rows with steps, or without, and a view that begins anywhere", () => {
     const dimension = 48;
     const [matrix, query] = [values(5, 500 * dimension), values(6, dimension)];
     const int8 = quantize(matrix, dimension);
-    expect(int8.scales).toHaveLength(500);
+    expect(int8.steps).toHaveLength(500);
     matrix.forEach((x, i) => {
-      const scale = int8.scales[Math.floor(i / dimension)] as number;
-      expect(Math.abs(x - (int8.values[i] as number) * scale)).toBeLessThanOrEqual(scale * 0.5001);
+      const step = int8.steps[Math.floor(i / dimension)] as number;
+      expect(Math.abs(x - (int8.values[i] as number) * step)).toBeLessThanOrEqual(step * 0.5001);
     });
     const exact = topK(query, matrix, 20);
     const found = topK(query, int8, 20);
@@ -85,7 +85,7 @@ describe("topK", () => {
     expect(bare[1]!.score).toBeCloseTo(64 / 127, 6);
     const shifted = new Int8Array(int8.values.length + 1);
     shifted.set(int8.values, 1);
-    expect(topK(query, { values: shifted.subarray(1), scales: int8.scales }, 20)).toEqual(found);
+    expect(topK(query, { values: shifted.subarray(1), steps: int8.steps }, 20)).toEqual(found);
   });
 
   it("leaves out rows that hold a NaN, and has no rows for no rows", () => {
@@ -102,20 +102,20 @@ describe("topK", () => {
     const cases: [unknown, unknown, unknown, RegExp][] = [
       [new Float32Array(), query, 1, /the query is empty/],
       [Float32Array.of(1, NaN), query, 1, /Value 1 of the query is NaN/],
-      [[1, 2], query, 1, /no Float32Array but Array/],
-      [query, Float32Array.of(1, 2, 3), 1, /3 values are no rows of 2/],
-      [query, { values: new Int8Array(4), scales: new Float32Array(3) }, 1, /3 scales for 2 rows/],
+      [[1, 2], query, 1, /must be a Float32Array, not Array/],
+      [query, Float32Array.of(1, 2, 3), 1, /3 values cannot be divided into rows of 2/],
+      [query, { values: new Int8Array(4), steps: new Float32Array(3) }, 1, /3 steps for 2 rows/],
       [query, [1, 2], 1, /not Array/],
       [query, undefined, 1, /not Undefined/],
-      [query, query, -1, /k can't be -1/],
-      [query, query, 1.5, /k can't be 1.5/],
+      [query, query, -1, /k must be a whole number from 0, not -1/],
+      [query, query, 1.5, /k must be a whole number from 0, not 1.5/],
     ];
     for (const [given, matrix, k, message] of cases) {
       expect(thrown(() => topK(given as Float32Array, matrix as Matrix, k as number))).toEqual(invalid(message));
     }
     expect(thrown(() => quantize(Float32Array.of(1, Infinity), 2))).toEqual(invalid(/Value 1 of row 0 is Infinity/));
-    expect(thrown(() => quantize(Float32Array.of(1, 2, 3), 2))).toEqual(invalid(/no rows of 2/));
-    expect(thrown(() => quantize(Float32Array.of(1), 0))).toEqual(invalid(/dimension can't be 0/));
+    expect(thrown(() => quantize(Float32Array.of(1, 2, 3), 2))).toEqual(invalid(/divided into rows of 2/));
+    expect(thrown(() => quantize(Float32Array.of(1), 0))).toEqual(invalid(/dimension must be a whole number from 1, not 0/));
   });
 });
 
@@ -224,18 +224,18 @@ describe("Embeddings", () => {
     await photos.add("a", Float32Array.of(1, 0, 0));
     const good = Float32Array.of(1, 2, 3);
     const cases: [() => Promise<unknown>, RegExp][] = [
-      [() => photos.add("b", Float32Array.of(1, 2)), /2 values are not 1 embeddings of 3/],
+      [() => photos.add("b", Float32Array.of(1, 2)), /2 values cannot be divided into 1 embeddings of 3/],
       [() => photos.add("b", Float32Array.of(1, NaN, 2)), /Embedding 0 of those given holds NaN at 1/],
       [() => photos.add("b", Float32Array.of(1e30, 1, 2)), /has no length, or one that is out of range/],
-      [() => photos.addMany(["b", "c"], [good, Float32Array.of(1)]), /Embedding 1 has 1 values, and embedding 0 3/],
-      [() => photos.addMany(["b", "c"], [good, [1, 2, 3] as never]), /Embedding 1 is no Float32Array but Array/],
-      [() => photos.add(NaN, good), /Id 0 is NaN/],
-      [() => photos.add({} as never, good), /Id 0 is Object/],
+      [() => photos.addMany(["b", "c"], [good, Float32Array.of(1)]), /Embedding 1 has 1 values, and embedding 0 has 3/],
+      [() => photos.addMany(["b", "c"], [good, [1, 2, 3] as never]), /Embedding 1 must be a Float32Array, not Array/],
+      [() => photos.add(NaN, good), /Id 0 must be .*, not NaN/],
+      [() => photos.add({} as never, good), /Id 0 must be .*, not Object/],
       [() => photos.search(Float32Array.of(1)), /A query of 1 values for embeddings of 3/],
       [() => photos.search(Float32Array.of(0, 0, 0)), /no direction/],
-      [() => photos.search(good, -1), /k can't be -1/],
+      [() => photos.search(good, -1), /k must be a whole number from 0, not -1/],
       [() => photos.search(good, 1, { threshold: NaN }), /threshold/],
-      [() => photos.toBlob("csv" as never), /no format csv/],
+      [() => photos.toBlob("csv" as never), /clip-vision, npy or arrow, not csv/],
       [() => photos.saveToOpfs("a/b"), /without slashes/],
     ];
     for (const [work, message] of cases) expect(await rejected(work())).toEqual(invalid(message));
@@ -246,11 +246,11 @@ describe("Embeddings", () => {
     expect([huge.size, huge.dimension]).toEqual([1, 3]);
     expect(await photos.search(good)).toHaveLength(1);
     expect(await rejected(photos.saveToOpfs("x"))).toMatchObject({ code: "unsupported-browser" });
-    expect(thrown(() => new Embeddings({ precision: "f64" as never }))).toEqual(invalid(/no precision f64/));
+    expect(thrown(() => new Embeddings({ precision: "f64" as never }))).toEqual(invalid(/precision must be f32 or int8, not f64/));
     expect(thrown(() => new Embeddings({ dimension: 1.5 }))).toEqual(invalid(/dimension/));
   });
 
-  it("rejects everything once it is closed, and takes a search back", async () => {
+  it("rejects everything once it is closed, and cancels a search", async () => {
     const photos = new Embeddings();
     await photos.add(1, Float32Array.of(1, 2));
     const controller = new AbortController();

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { TRIES } from "../../web/worker/retry.ts";
-import { BlobSource, FileChanged, RemoteFile, type ByteRange, type Taker } from "../../web/worker/sources.ts";
+import { FileChanged, readPhoto, RemoteFile } from "../../web/shared/remote_file.ts";
+import { TRIES } from "../../web/shared/retry.ts";
+import { BlobSource, type ByteRange, type Sink } from "../../web/shared/sources.ts";
 
 const URL = "https://hub.test/m/model.safetensors";
 const FILE = Uint8Array.from({ length: 5000 }, (_, index) => (index * 7 + (index >> 8)) % 256);
@@ -68,7 +69,7 @@ function server({ ranges = true, first = [], etag = () => '"a"', cut = () => und
 }
 
 /** Takes the given ranges of a file, and checks every byte. */
-class Checked implements Taker {
+class Checked implements Sink {
   readonly sizes: number[] = [];
   taken = 0;
   readonly #ranges: [number, number][];
@@ -102,8 +103,8 @@ const failure = (work: Promise<unknown>): Promise<Error> => work.then(() => expe
 describe("a remote file", () => {
   it("is read whole where the address is no server's: an extension answers a range with 200 and the part alone", async () => {
     const { network, asked } = server({ ranges: false });
-    const taker = new Checked([0, 100], [2000, 2500]);
-    await new RemoteFile("chrome-extension://abc/m/model.safetensors", network).read(taker, signal);
+    const sink = new Checked([0, 100], [2000, 2500]);
+    await new RemoteFile("chrome-extension://abc/m/model.safetensors", network).read(sink, signal);
     expect(asked).toEqual([{}]);
     const broken = server({ ranges: false, cut: (request) => (request === 0 ? 3000 : undefined) });
     await new RemoteFile("chrome-extension://abc/m/model.safetensors", broken.network).read(new Checked([0, 5000]), signal);
@@ -112,10 +113,10 @@ describe("a remote file", () => {
 
   it("is read range by range, and no more of it", async () => {
     const { network, asked } = server();
-    const taker = new Checked([0, 100], [2000, 2500], [4990, 6000]);
-    await new RemoteFile(URL, network).read(taker, signal);
+    const sink = new Checked([0, 100], [2000, 2500], [4990, 6000]);
+    await new RemoteFile(URL, network).read(sink, signal);
     expect(asked.map(({ range }) => range)).toEqual(["bytes=0-99", "bytes=2000-2499", "bytes=4990-5999"]);
-    expect(taker).toMatchObject({ taken: 100 + 500 + 10, sizes: [FILE.length] });
+    expect(sink).toMatchObject({ taken: 100 + 500 + 10, sizes: [FILE.length] });
   });
 
   it.each<[string, Play, number]>([
@@ -130,17 +131,17 @@ describe("a remote file", () => {
 
   it("that is encoded on the way is read as it is", async () => {
     const { network, asked } = server({ encoding: "gzip" });
-    const taker = new Checked([0, 100], [1000, 5000]);
-    await new RemoteFile(URL, network).read(taker, signal);
+    const sink = new Checked([0, 100], [1000, 5000]);
+    await new RemoteFile(URL, network).read(sink, signal);
     expect(asked).toEqual([{ range: "bytes=0-99" }, {}]); // a part of what is encoded is of no use
-    expect(taker.sizes).toEqual([]);
+    expect(sink.sizes).toEqual([]);
   });
 
   it("that is encoded by another server, which does not let that be seen, is read as it is", async () => {
     const { network } = server({ ranges: false, encoding: "", origin: "https://app.test" });
-    const taker = new Checked([0, 100], [1000, 6000]);
-    await new RemoteFile(URL, network).read(taker, signal);
-    expect(taker.taken).toBe(FILE.length);
+    const sink = new Checked([0, 100], [1000, 6000]);
+    await new RemoteFile(URL, network).read(sink, signal);
+    expect(sink.taken).toBe(FILE.length);
   });
 
   it.each(Array.from({ length: 20 }, (_, index) => 1 + index * 249))("goes on where the connection broke: after %i bytes", async (cut) => {
@@ -250,16 +251,44 @@ describe("a remote file", () => {
 
   it("to be read whole is asked for without ranges, and taken up with them", async () => {
     const { network, asked } = server({ cut: (request) => (request === 0 ? 1234 : undefined) });
-    const taker = new Checked([0, FILE.length]);
-    await new RemoteFile(URL, network, { whole: true }).read(taker, signal);
+    const sink = new Checked([0, FILE.length]);
+    await new RemoteFile(URL, network, { whole: true }).read(sink, signal);
     expect(asked).toEqual([{}, { range: "bytes=1234-", ifRange: '"a"' }]);
+  });
+});
+
+describe("a photo at an address", () => {
+  it("is taken up where its connection broke, and asked for again while the server is busy", async () => {
+    const busy = () => new Response("busy", { status: 503 });
+    const { network, asked } = server({ first: [busy], cut: (request) => (request === 1 ? 1234 : undefined) });
+    expect(await readPhoto(URL, network, signal)).toEqual(FILE);
+    expect(asked).toEqual([{}, {}, { range: "bytes=1234-", ifRange: '"a"' }]);
+  });
+
+  it("fails at once where nothing answers: a server that refuses the page looks the same", async () => {
+    const { network, asked } = server({ first: [() => Promise.reject(new TypeError("Failed to fetch"))] });
+    await expect(readPhoto(URL, network, signal)).rejects.toMatchObject({ code: "fetch", message: expect.stringMatching(/CORS/) });
+    expect(asked).toHaveLength(1);
+  });
+
+  it("whose body fails in a way of its own, as an application's may, is a fetch error", async () => {
+    const body = () => new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("mine")) });
+    const { network } = server({ first: Array.from({ length: TRIES }, () => () => new Response(body())) });
+    const error = await failure(readPhoto(URL, network, signal));
+    expect(error).toMatchObject({ code: "fetch", message: `The connection to ${URL} broke after 0 bytes`, cause: { message: "mine" } });
+  });
+
+  it("that is announced as too large is not read", async () => {
+    const { network } = server({ origin: "https://app.test" });
+    await expect(readPhoto(URL, network, signal, 4999)).rejects.toMatchObject({ code: "too-large" });
+    expect(await readPhoto(URL, network, signal, 5000)).toEqual(FILE);
   });
 });
 
 describe("a Blob", () => {
   it("is read range by range", async () => {
-    const taker = new Checked([0, 100], [2000, 2500], [4990, 6000]);
-    await new BlobSource(new Blob([FILE]), "w").read(taker, signal);
-    expect(taker).toMatchObject({ taken: 610, sizes: [FILE.length] });
+    const sink = new Checked([0, 100], [2000, 2500], [4990, 6000]);
+    await new BlobSource(new Blob([FILE]), "w").read(sink, signal);
+    expect(sink).toMatchObject({ taken: 610, sizes: [FILE.length] });
   });
 });

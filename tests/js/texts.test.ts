@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
 import { Shared } from "../../web/shared/waiting.ts";
-import { MODEL, dispatcherWith, load, text, type Served } from "./fakes.ts";
+import { MODEL, dispatcherWith, load, type Served } from "./fake_host.ts";
+import { text } from "./fakes.ts";
 
 const at = (file: string, served: Served): Record<string, Served> => ({ [`https://models.test/m/${file}`]: served });
 const photo: WirePhoto = { kind: "encoded", bytes: text("A!") };
@@ -44,7 +45,7 @@ describe("texts", () => {
     expect([...new Set(told)].sort()).toEqual([1, 2, 3, 4]);
   });
 
-  it("listen between two layers: one that is taken back is computed no further, and leaves nothing in memory", async () => {
+  it("listen between two layers: one that is canceled is computed no further, and leaves nothing in memory", async () => {
     let clock = 0;
     const { call, dispatcher, engine, posted } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { now: () => clock });
     const { model } = engine;
@@ -108,7 +109,7 @@ describe("texts", () => {
 
   it("that break the engine while it reads them end the worker, with the call that broke it", async () => {
     const { call, files, engine, posted } = await loaded();
-    engine.panic = "at src/clip/text.rs";
+    engine.panic = "at src/model/text.rs";
     Object.assign(files, at("model.safetensors", { body: "panic" }));
     const answer = await call({ type: "embedText", id: 2, argument: "dog" });
     expect(answer).toMatchObject({ type: "crashed", id: 2, error: { code: "worker-crashed" } });
@@ -116,9 +117,9 @@ describe("texts", () => {
     expect(posted.filter(({ type }) => type === "crashed")).toHaveLength(1);
   });
 
-  it("taken back by all who wait end the download; the next one begins anew", async () => {
-    let cancelled = 0;
-    const body = () => new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined), cancel: () => void (cancelled += 1) });
+  it("canceled by all who wait end the download; the next one begins anew", async () => {
+    let canceled = 0;
+    const body = () => new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined), cancel: () => void (canceled += 1) });
     const { call, dispatcher, files } = await loaded();
     Object.assign(files, at("model.safetensors", { body: body() }));
     dispatcher.handle({ type: "embedText", id: 2, argument: "dog" });
@@ -126,9 +127,9 @@ describe("texts", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     dispatcher.handle({ type: "cancel", id: 2 });
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(cancelled).toBe(0);
+    expect(canceled).toBe(0);
     dispatcher.handle({ type: "cancel", id: 3 });
-    await expect.poll(() => cancelled).toBe(1);
+    await expect.poll(() => canceled).toBe(1);
     Object.assign(files, at("model.safetensors", { body: "weights" }));
     expect(await call({ type: "embedText", id: 4, argument: "dog" })).toMatchObject({ type: "done" });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { ThreadsFlavour } from "../../web/worker/flavour.ts";
+import type { ThreadsFlavor } from "../../web/worker/flavor.ts";
 import type { Response } from "../../web/shared/protocol.ts";
 import { beThread, Helpers, PATIENCE } from "../../web/worker/threads.ts";
 
@@ -12,13 +12,13 @@ type Asked = Extract<Response, { type: "thread" }>;
 /** Starts two helpers and a spare one, whose page is `page`; `helping` is what the engine hears of it. */
 function start(page: (asked: Asked, helpers: Helpers) => void) {
   const helping: number[] = [];
-  const flavour = {
+  const flavor = {
     name: "simd-threads",
     memory: MEMORY,
     glue: { setHelpers: (count: number) => helping.push(count) },
-  } as unknown as ThreadsFlavour;
+  } as unknown as ThreadsFlavor;
   const helpers: Helpers = new Helpers((message) => page(message as Asked, helpers));
-  return { helping, started: helpers.start(flavour, MODULE, 2) };
+  return { helping, started: helpers.start(flavor, MODULE, 2) };
 }
 
 /** A build whose threads return at once; `broken` can't be instantiated. */

@@ -114,7 +114,7 @@ describe("similarity", () => {
     expect(extremes(matrixOf(e.slice(0, 1)))).toBeNull();
   });
 
-  test("is coloured from the lowest tenth up to one", () => {
+  test("is colored from the lowest tenth up to one", () => {
     expect([0.37, 0.4, 1, -0.21].map(scaleStart)).toEqual([0.3, 0.4, 0.9, -0.3]);
     expect([0.4, 0.7, 1, 0.1].map((value) => shade(value, 0.4))).toEqual([0, expect.closeTo(0.5), 1, 0]);
   });

@@ -76,25 +76,25 @@ test("photos wait for a model and are embedded in order, one at a time", async (
 test("one bad photo says so and spoils nothing", async () => {
   const engine = await load();
   session.add([file("a.txt"), file("b")]);
-  engine.calls[0]?.fail(new ClipVisionError("unsupported-format", "no picture"));
+  engine.calls[0]?.fail(new ClipVisionError("unsupported-format", "not a photo"));
   await settle();
   expect(session.photos[0]?.state).toMatchObject({
     kind: "failed",
-    complaint: { sentence: expect.stringMatching(/not a picture/), detail: "no picture" },
+    complaint: { sentence: expect.stringMatching(/not a photo/), detail: "not a photo" },
   });
   engine.calls[1]?.answer(1);
   await settle();
   expect(states()).toEqual(["failed", "done"]);
 });
 
-test("a cancelled batch keeps what is done and can be resumed", async () => {
+test("a canceled batch keeps what is done and can be resumed", async () => {
   const engine = await load();
   session.add([file("a"), file("b"), file("c")]);
   engine.calls[0]?.answer(1);
   await settle();
   session.cancelBatch();
   await settle();
-  expect(states()).toEqual(["done", "cancelled", "cancelled"]);
+  expect(states()).toEqual(["done", "canceled", "canceled"]);
   expect(session.batch).toBeNull();
   session.resume();
   await settle();
@@ -147,7 +147,7 @@ test("a load reports its progress, and a failed one leaves the model in use", as
   expect(session.model?.source).toBe(BUNDLED);
 });
 
-test("a cancelled load is aborted without a complaint; a model that comes all the same is closed", async () => {
+test("a canceled load is aborted without a complaint; a model that comes all the same is closed", async () => {
   void session.choose(HUB);
   session.cancelLoading();
   expect(opened[0]?.options.signal.aborted).toBe(true);

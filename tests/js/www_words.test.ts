@@ -1,4 +1,4 @@
-// The demo's words, with an engine that knows colours: order of a search, labels, another model, words that can't be read.
+// The demo's words, with an engine that knows colors: order of a search, labels, another model, words that can't be read.
 
 import { ClipVisionError, type ClipVisionInfo, type EmbeddingDetails } from "clip-vision";
 import { beforeEach, expect, test, vi } from "vitest";
@@ -11,7 +11,7 @@ const settle = (): Promise<void> => new Promise((done) => setTimeout(done));
 const VALUES: Record<string, [number, number]> = { red: [1, 0], violet: [0.7, 0.7], blue: [0, 1] };
 
 /** Names are what is in the photo. */
-class ColourEngine implements Engine {
+class ColorEngine implements Engine {
   readonly info = INFO;
   readonly asked: string[] = [];
   async embed(photo: Blob): Promise<EmbeddingDetails> {
@@ -32,14 +32,14 @@ class ColourEngine implements Engine {
   close(): void {}
 }
 
-let engines: ColourEngine[];
+let engines: ColorEngine[];
 let session: Session;
 let words: Words;
 beforeEach(async () => {
   vi.spyOn(console, "warn").mockImplementation(() => undefined);
   engines = [];
   session = new Session(async () => {
-    engines.push(new ColourEngine());
+    engines.push(new ColorEngine());
     return engines.at(-1)!;
   });
   words = new Words(session);
@@ -49,7 +49,7 @@ beforeEach(async () => {
 });
 
 const names = (): string[] => words.found.map(({ photo }) => photo.name);
-const firstLabels = (): (string | undefined)[] => session.photos.map((photo) => words.sharesOf(photo)?.[0]?.label);
+const firstLabels = (): (string | undefined)[] => session.photos.map((photo) => words.probabilitiesOf(photo)?.[0]?.label);
 
 test("a search puts the nearest first, and photos that come later into their place", async () => {
   await words.search(" red ");

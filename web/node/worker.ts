@@ -3,10 +3,10 @@
 import { parentPort } from "node:worker_threads";
 import { invalid, toWireError } from "../shared/errors.js";
 import { VERSION, type Response, type ServiceRequest } from "../shared/protocol.js";
+import { sleep } from "../shared/retry.js";
 import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
-import { chooseFlavour, flavourOfUrl, wasmUrlOf } from "../worker/flavour.js";
-import { sleep } from "../worker/retry.js";
+import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
 import { createTokenizer } from "../worker/tokenizer.js";
 import { fetchWithFiles } from "./files.js";
 
@@ -17,8 +17,8 @@ const post = (message: Response, transfer: Transferable[] = []): void => port.po
 const dispatcher = new Dispatcher({
   post,
   startEngine: async (wasmUrl, _threads, fetch, signal) => {
-    const flavour = chooseFlavour(1, wasmUrl && flavourOfUrl(wasmUrl));
-    return startEngine(flavour, wasmUrlOf(flavour, wasmUrl), fetch, signal);
+    const flavor = chooseFlavor(1, wasmUrl && flavorOfUrl(wasmUrl));
+    return startEngine(flavor, wasmUrlOf(flavor, wasmUrl), fetch, signal);
   },
   fetch: fetchWithFiles,
   loading: {
@@ -28,7 +28,7 @@ const dispatcher = new Dispatcher({
     lock: (_name, _signal, work) => work(),
   },
   readPixels: () => {
-    throw invalid("Node has no pictures of a browser's");
+    throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
   },
   decodeInBrowser: () => Promise.resolve(undefined),
   createTokenizer,

@@ -1,22 +1,21 @@
 /**
- * The page's half of the conversation: owns the worker, knows what it owes to whom, and settles every promise whatever
+ * The page's end of the conversation: owns the worker, knows which calls are pending, and settles every promise whatever
  * becomes of the worker.
  *
  * A worker with one model in it, and the workers that are its threads, are a {@link Session}. It ends when its engine
  * crashes, when its script fails, or with `close()`; all of its pending calls are rejected then, and, unless it was closed,
- * the next call opens another session with the same model. A call that was taken back (`signal`) is forgotten at once; what
+ * the next call opens another session with the same model. A call that was canceled (`signal`) is forgotten at once; what
  * the worker still says of it is dropped.
  */
 
 import { ClipVisionError, fromWireError, messageOf } from "../shared/errors.js";
-import type { Fetch } from "../shared/files.js";
 import { VERSION } from "../shared/protocol.js";
-import type { CallName, Calls, FetchCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
+import type { CallName, Calls, PageCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import type { RpcServer } from "../shared/rpc_server.js";
 import { sharedController, untilAborted } from "../shared/waiting.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
-import { fetchService } from "./fetch_service.js";
+import { pageService, type PageFunctions } from "./page_service.js";
 import { isTainted } from "./photo.js";
 
 /** What a client is made with. */
@@ -25,11 +24,11 @@ export interface ClientOptions {
   createWorker: () => WorkerLike;
   /** The model, loaded into each worker anew. */
   load: WireLoad;
-  /** Reads addresses in the worker's stead; present if `load.fetchOnPage`. */
-  fetch?: Fetch;
-  /** Milliseconds within which a new worker has to answer; `Infinity` waits for ever. */
+  /** What the worker may ask the page for: `load.fetchOnPage` and `load.decodeOnPage` say which are there. */
+  functions?: PageFunctions;
+  /** Milliseconds within which a new worker has to answer; `Infinity` waits forever. */
   startTimeout?: number;
-  /** Hears of what went wrong though a load goes on. */
+  /** Called with problems that do not stop a load. */
   onWarning?: (warning: LoadWarning) => void;
 }
 
@@ -44,7 +43,7 @@ export interface CallListeners {
 /** What a call rejects with that was lost with its worker, through no fault of its own as far as is known. */
 export class LostCall extends ClipVisionError {}
 
-/** A file of some hundred kB on a very slow line, on a device that is busy: nobody who waits longer still waits. */
+/** Enough for some hundred kB on a very slow line and a busy device; after that a user has given up. */
 const START_TIMEOUT = 60_000;
 const LONGEST_TIMEOUT = 2 ** 31 - 1; // of setTimeout
 
@@ -56,14 +55,14 @@ class Session extends RpcClient<Calls, CallListeners> {
   readonly #worker: WorkerLike;
   readonly #createWorker: () => WorkerLike;
   readonly #threads = new Set<WorkerLike | undefined>();
-  readonly #fetches: RpcServer<FetchCalls> | undefined;
+  readonly #service: RpcServer<PageCalls>;
   readonly #onEnd: (session: Session) => void;
   readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
   #heard = false;
   readonly #silence: ReturnType<typeof setTimeout>;
 
   constructor(
-    { createWorker, load, fetch, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
+    { createWorker, load, functions, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
@@ -76,7 +75,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#worker.onmessage = (event) => this.#hear(event.data as Response);
     this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
     this.#worker.onerror = (event) => this.#scriptFailed(event);
-    this.#fetches = fetch && fetchService(fetch, (message, transfer) => this.#send(message, transfer));
+    this.#service = pageService(functions ?? {}, (message, transfer) => this.#send(message, transfer));
     this.ready = this.call("load", load, { listeners: { onProgress } });
     // A model that does not load leaves a worker without a purpose.
     this.ready.catch((error: unknown) => {
@@ -93,16 +92,16 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
     for (const thread of this.#threads) thread?.terminate();
-    this.#fetches?.stop();
+    this.#service.stop();
     this.#onEnd(this);
   }
 
-  /** Not every browser says of a picture of another server's that it is one. */
+  /** Some browsers do not report that an image is cross-origin. */
   protected override unsendable(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
     const text = messageOf(cause);
     if (/origin/i.test(text) || transfer.some(isTainted)) {
       const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
-      return new ClipVisionError("fetch", `The picture is of another server, which does not share it: ${advice}`, { cause });
+      return new ClipVisionError("fetch", `The photo comes from another server, which does not allow this page to read it: ${advice}`, { cause });
     }
     return super.unsendable(cause, transfer);
   }
@@ -117,7 +116,7 @@ class Session extends RpcClient<Calls, CallListeners> {
         this.#heard = true;
         clearTimeout(this.#silence);
         if (message.version === VERSION) return;
-        return this.end(crash("The worker's script is of another release than the page's: check workerUrl"));
+        return this.end(crash("The worker's script comes from another release than the page's: check workerUrl"));
       case "done":
       case "failed":
         return this.receive(message);
@@ -132,8 +131,9 @@ class Session extends RpcClient<Calls, CallListeners> {
         return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
       }
       case "fetch":
+      case "decode":
       case "cancel":
-        return this.#fetches?.handle(message);
+        return this.#service.handle(message);
       case "thread":
         return this.#startThread(message.ticket, message.port);
     }

@@ -1,7 +1,7 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
-import { nameOf, openFile, readAll } from "../shared/files.js";
+import { nameOf } from "../shared/files.js";
 import { sha256Hex } from "../shared/integrity.js";
 import { platform } from "../shared/platform.js";
 import type {
@@ -17,19 +17,24 @@ import type {
   WireOpacity,
   WirePhoto,
 } from "../shared/protocol.js";
+import { readPhoto } from "../shared/remote_file.js";
+import { sleep } from "../shared/retry.js";
 import { given, optionUrl, tagOf } from "../shared/values.js";
 import { untilAborted } from "../shared/waiting.js";
 import type { WorkerLike } from "../shared/worker_like.js";
 import { startWorker } from "../start_worker.js";
 import { Client, type CallListeners } from "./client.js";
-import { decodingOf, withDecoding } from "./decoding.js";
-import { embedMany, type Crew, type EmbedManyOptions, type Lane, type ManyResult, type PhotoSources } from "./embed_many.js";
+import { decodersOf, decodingOf, withDecoding } from "./decoding.js";
+import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 
-/** How the page reads an address: with the application's own function, and at most so many bytes. */
+/** A larger number of threads is taken for a mistake. */
+const MOST_THREADS = 64;
+
+/** How the page reads an address: with the application's own function, and how many bytes at most. */
 interface Reading {
   fetch: LoadOptions["fetch"] | undefined;
   maxBytes: number | undefined;
@@ -38,9 +43,9 @@ interface Reading {
 /**
  * A CLIP vision model in a worker of its own.
  *
- * Calls may overlap; they are computed one after the other and answered each to its own promise. All of them reject with
- * a {@link ClipVisionError}, or with the reason of the signal that they were given. If the worker crashes, the calls
- * that it had reject with `worker-crashed`, and the next one starts another worker with the same model.
+ * Calls may overlap; they are computed one after the other, and each settles its own promise. They reject with a
+ * {@link ClipVisionError}, or with the reason of the signal that they were given. If the worker crashes, its pending calls
+ * reject with `worker-crashed`, and the next call starts another worker with the same model.
  */
 export class ClipVision {
   /** The model, and how it runs here. */
@@ -78,23 +83,24 @@ export class ClipVision {
     const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
     signal?.throwIfAborted();
     if (!platform() && typeof Worker !== "function") {
-      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser's page, or in Node");
+      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser, or in Node");
     }
     for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
-      throw invalid(`${name} can't be ${String(most)}`);
+      throw invalid(`${name} must be a finite number from 1, not ${String(most)}`);
     }
     if (startTimeout !== undefined && !(startTimeout > 0)) {
-      throw invalid(`startTimeout can't be ${String(startTimeout)}`);
+      throw invalid(`startTimeout must be a number of milliseconds above 0, not ${String(startTimeout)}`);
     }
-    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-      throw invalid(`threads can't be ${String(threads)}`);
+    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
+      throw invalid(`threads must be a whole number from 1 to ${MOST_THREADS}, not ${String(threads)}`);
     }
     const files = resolveModel(model, options);
     const name = modelName(model);
     const revision = modelRevision(model, options);
     const integrity = options.integrity === undefined ? undefined : checksums(options.integrity, files.weights);
     const decoding = decodingOf(options);
+    const decoders = decodersOf(options.decoders);
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
       load: {
@@ -106,9 +112,11 @@ export class ClipVision {
         ...given(options, "precision", "normalize", "maxBytes", "maxPixels", "threads"),
         ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
         fetchOnPage: fetch !== undefined,
+        decodeOnPage: Object.keys(decoders),
       },
-      ...given(options, "fetch", "startTimeout"),
-      onWarning: options.onWarning ?? sayWhatSpoils,
+      functions: { fetch, decoders },
+      ...given(options, "startTimeout"),
+      onWarning: options.onWarning ?? logSpoilingWarnings,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
     return new ClipVision(client, decoding, { fetch, maxBytes }, name, await client.start(signal, onProgress));
@@ -130,28 +138,27 @@ export class ClipVision {
   }
 
   /**
-   * Embeds many photos, and yields a result for each in their order: `{ index, embedding }`, or `{ index, error }` for
-   * one that failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop takes back
-   * what is under way. If the worker crashes, the photo that caused it yields the error; the others are tried again in
-   * another worker.
+   * Embeds many photos, and yields a result for each in order: `{ index, embedding }`, or `{ index, error }` for one that
+   * failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop cancels what is under
+   * way. If the worker crashes, the photo that caused it yields the error; the others are tried again in another worker.
    *
    * @param photos an array, a FileList, any iterable or asynchronous iterable
    * @throws the signal's reason, or {@link ClipVisionError} `closed`
    */
   embedMany(photos: PhotoSources, options: EmbedManyOptions = {}): AsyncGenerator<ManyResult, void> {
-    return embedMany(photos, options, (workers) => this.#crew(workers), this.#client.closed);
+    return embedMany(photos, options, (count) => this.#startWorkers(count), this.#client.closed);
   }
 
   /**
-   * The embedding of a text, in the same space as the photos': their dot product is the cosine. A text that is longer than
-   * the model takes is cut.
+   * The embedding of a text, in the same space as those of photos: their dot product is the cosine. A text that is longer
+   * than the model takes is truncated.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
    */
   async embedText(text: string, options: TextOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted();
-    if (typeof text !== "string") throw invalid(`A text can't be ${tagOf(text)}`);
+    if (typeof text !== "string") throw invalid(`A text must be a string, not ${tagOf(text)}`);
     return this.#run("embedText", options, (listeners) => this.#client.call("embedText", text, [], listeners));
   }
 
@@ -168,7 +175,7 @@ export class ClipVision {
   }
 
   /**
-   * What the model sees of a photo: resized, cropped and normalised, channel by channel.
+   * What the model sees of a photo: resized, cropped and normalized, channel by channel.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does
    */
@@ -177,28 +184,28 @@ export class ClipVision {
   }
 
   /**
-   * Ends the worker, which frees the model's memory. Pending calls reject with `closed`, and so does every later one.
-   * Closing twice does nothing.
+   * Ends the worker, which frees the model's memory. Pending calls and all later ones reject with `closed`. Closing twice
+   * does nothing.
    */
   close(): void {
     this.#client.close();
   }
 
-  /** This model's worker, and others, which join in once they have loaded it; one that can't is done without. */
-  #crew(workers: number): Crew {
-    const lane =
-      (client: Client): Lane =>
+  /** This model's worker, and others, which join in once they have loaded it; one that can't is skipped. */
+  #startWorkers(count: number): Workers {
+    const embedder =
+      (client: Client): Embedder =>
       async (photo, options) =>
         (await this.#callWithPhoto("embedOneOfMany", photo, options, (packed) => packed, client)).embedding;
-    const lanes = [lane(this.#client)];
-    const others = Array.from({ length: this.info.threads > 1 ? 0 : workers - 1 }, () => this.#client.another());
+    const embedders = [embedder(this.#client)];
+    const others = Array.from({ length: this.info.threads > 1 ? 0 : count - 1 }, () => this.#client.another());
     for (const other of others) {
       other.start().then(
-        () => lanes.push(lane(other)),
+        () => embedders.push(embedder(other)),
         () => undefined,
       );
     }
-    return { lanes, batch: this.#batch, close: () => others.forEach((other) => other.close()) };
+    return { embedders, batch: this.#batch, close: () => others.forEach((other) => other.close()) };
   }
 
   async #callWithPhoto<Name extends "embed" | "embedOneOfMany" | "tensor" | "classify">(
@@ -227,13 +234,10 @@ export class ClipVision {
   /** Reads an address on the page, with the application's function; nothing if it has none. */
   #reader(signal = new AbortController().signal): ((url: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined {
     const { fetch, maxBytes } = this.#reading;
-    return fetch && (async (url) => {
-      const file = await openFile({ url }, fetch, signal);
-      return file ? readAll(file, maxBytes) : new Uint8Array();
-    });
+    return fetch && ((url) => readPhoto(url, { fetch, sleep, origin: location.origin }, signal, maxBytes));
   }
 
-  /** Runs a call, alone of its kind if that is wanted. */
+  /** Runs a call, as the only waiting one of its kind if that is asked for. */
   #run<T>(
     kind: string,
     { signal, latestOnly = false, onProgress }: TextOptions,
@@ -247,23 +251,23 @@ export class ClipVision {
 /** Labels as the texts that they stand for. */
 function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): string[] {
   if (typeof template !== "string" || !template.includes("{}")) {
-    throw new ClipVisionError("invalid-argument", `The template has no {} for the label: ${String(template)}`);
+    throw invalid(`The template has no {} for the label: ${String(template)}`);
   }
-  if (typeof labels === "string") throw invalid("The labels are one string, not a list");
+  if (typeof labels === "string") throw invalid("The labels must be a list of strings, not one string");
   return Array.from(labels, (label) => {
-    if (typeof label !== "string") throw invalid(`A label can't be ${tagOf(label)}`);
+    if (typeof label !== "string") throw invalid(`A label must be a string, not ${tagOf(label)}`);
     return template.split("{}").join(label);
   });
 }
 
-/** The warnings that an application should not miss though it asked for none. */
-function sayWhatSpoils({ code, message }: LoadWarning): void {
+/** Logs the warnings that an application should not miss even if it does not listen for any. */
+function logSpoilingWarnings({ code, message }: LoadWarning): void {
   if (code === "canvas-noise" || code === "default-preprocessing") console.warn(`clip-vision: ${message}`);
 }
 
 function cacheMode(cache: boolean | "revalidate" = true): CacheMode {
   if (cache === "revalidate") return cache;
-  if (typeof cache !== "boolean") throw invalid(`cache can't be ${tagOf(cache)}`);
+  if (typeof cache !== "boolean") throw invalid(`cache must be true, false or "revalidate", not ${tagOf(cache)}`);
   return cache ? "on" : "off";
 }
 
@@ -274,7 +278,7 @@ function checksums(integrity: string | Readonly<Record<string, string>>, weights
   return Object.fromEntries(Object.entries(given).map(([file, sha256]) => [file, sha256Hex(sha256)]));
 }
 
-/** An address as it may be kept and shown: what follows its path may be a secret. */
+/** An address as it may be kept and shown: its query may hold a secret. */
 const withoutQuery = (name: string): string => name.replace(/[?#].*$/s, "");
 
 function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {

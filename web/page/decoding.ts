@@ -1,12 +1,22 @@
 /** How a photo's file becomes pixels: what an application may ask for, and what travels of it. */
 
 import { invalid } from "../shared/errors.js";
-import type { Rgb, WireDecoding, WireOpacity, WirePhoto } from "../shared/protocol.js";
+import type { RawPixels, Rgb, WireDecoding, WireOpacity, WirePhoto } from "../shared/protocol.js";
+import { tagOf } from "../shared/values.js";
 
 const DECODE = ["exact", "fast"] as const;
 const DECODERS = ["auto", "rust", "browser"] as const;
 
-/** How photos become pixels. `decode` and `decoder` are for files; the browser's own pictures are taken as they are. */
+/**
+ * Decodes a file of a format that neither this package nor every browser reads, such as HEIC. Called on the page, with the
+ * file's bytes; gives 8-bit pixels row by row, RGBA unless `channels` says 1 or 3, upright, colors not multiplied by opacity.
+ */
+export type PhotoDecoder = (
+  bytes: Uint8Array,
+  init: { signal: AbortSignal },
+) => Promise<Omit<RawPixels, "channels"> & Partial<Pick<RawPixels, "channels">>>;
+
+/** How photos become pixels. `decode` and `decoder` are for files; what the browser has decoded is taken as it is. */
 export interface DecodingOptions {
   /**
    * `"exact"`: every value as in Python. `"fast"`: a JPEG that is much larger than the model's image is decoded at 1/2,
@@ -30,7 +40,7 @@ export interface DecodingOptions {
 
 /** Checks the options; what is not given is left out. */
 export function decodingOf({ decode, decoder, background }: DecodingOptions): WireDecoding & WireOpacity {
-  return { ...given("decode", decode, DECODE), ...given("decoder", decoder, DECODERS), ...opacityOf(background) };
+  return { ...oneOf("decode", decode, DECODE), ...oneOf("decoder", decoder, DECODERS), ...opacityOf(background) };
 }
 
 function opacityOf(background: Rgb | "drop" | undefined): WireOpacity {
@@ -38,13 +48,13 @@ function opacityOf(background: Rgb | "drop" | undefined): WireOpacity {
   if (background === "drop") return { background };
   const byte = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
   if (Array.isArray(background) && background.length === 3 && background.every(byte)) return { background: [...background] as unknown as Rgb };
-  throw invalid(`background is three values of 0 to 255 or "drop", not ${String(background)}`);
+  throw invalid(`background must be three whole numbers from 0 to 255, or "drop", not ${String(background)}`);
 }
 
-function given<Name extends string, Value>(name: Name, value: Value | undefined, known: readonly Value[]): { [N in Name]?: Value } {
+function oneOf<Name extends string, Value>(name: Name, value: Value | undefined, known: readonly Value[]): { [N in Name]?: Value } {
   if (value === undefined) return {};
   if (known.includes(value)) return { [name]: value } as { [N in Name]: Value };
-  throw invalid(`${name} is one of ${known.join(", ")}, not ${String(value)}`);
+  throw invalid(`${name} must be one of ${known.join(", ")}, not ${String(value)}`);
 }
 
 /** A photo with the way in which it is to be decoded: where it is a file; opacity is any photo's. */
@@ -52,4 +62,14 @@ export function withDecoding(photo: WirePhoto, ...decodings: (WireDecoding & Wir
   const { background, ...decoding } = Object.assign({}, ...decodings) as WireDecoding & WireOpacity;
   const isFile = photo.kind === "url" || photo.kind === "blob" || photo.kind === "encoded";
   return { ...photo, ...(isFile && decoding), ...(background && { background }) };
+}
+
+/** The application's decoders, by media types in lower case. */
+export function decodersOf(decoders: Readonly<Record<string, PhotoDecoder>> | undefined): Record<string, PhotoDecoder> {
+  const entries = Object.entries(decoders ?? {}).map(([type, decoder]): [string, PhotoDecoder] => {
+    if (!/^image\/[\w.+-]+$/i.test(type)) throw invalid(`decoders must be named by media types like "image/heic", not "${type}"`);
+    if (typeof decoder !== "function") throw invalid(`The decoder for ${type} must be a function, not ${tagOf(decoder)}`);
+    return [type.toLowerCase(), decoder];
+  });
+  return Object.fromEntries(entries);
 }

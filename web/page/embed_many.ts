@@ -62,17 +62,17 @@ export interface EmbedManyOptions extends DecodingOptions {
 }
 
 /** How one photo is to be embedded. */
-export interface LaneOptions extends DecodingOptions {
+export interface EmbedderOptions extends DecodingOptions {
   signal: AbortSignal;
   transfer: boolean;
 }
 
-/** A worker with the model. */
-export type Lane = (photo: PhotoSource, options: LaneOptions) => Promise<Float32Array>;
+/** A worker with the model: embeds a photo. */
+export type Embedder = (photo: PhotoSource, options: EmbedderOptions) => Promise<Float32Array>;
 
 /** The workers of one call; more may join. */
-export interface Crew {
-  readonly lanes: readonly Lane[];
+export interface Workers {
+  readonly embedders: readonly Embedder[];
   /** Photos that a worker computes together. */
   readonly batch: number;
   /** Ends the ones that were started for this call. */
@@ -98,18 +98,18 @@ function countOf(sources: PhotoSources): number | undefined {
  * Embeds photos in the order in which they come; yields in that order. A photo that fails yields its error, and the
  * others go on. The source is pulled only as fast as results are consumed.
  *
- * @param crewOf starts so many workers
+ * @param startWorkers starts so many workers
  * @param closed what ends everything
  */
 export async function* embedMany(
   sources: PhotoSources,
   { signal, onProgress, transfer = false, workers = 1, ...decoding }: EmbedManyOptions,
-  crewOf: (workers: number) => Crew,
+  startWorkers: (count: number) => Workers,
   closed?: AbortSignal,
 ): AsyncGenerator<ManyResult, void> {
   signal?.throwIfAborted();
   if (!Number.isInteger(workers) || workers < 1 || workers > MOST_WORKERS) {
-    throw invalid(`workers can't be ${String(workers)}: there are 1 to ${MOST_WORKERS}`);
+    throw invalid(`workers must be a whole number from 1 to ${MOST_WORKERS}, not ${String(workers)}`);
   }
   const { controller: stop, unlink } = linkedTo(signal, closed);
   const aborted = new Promise<never>((_, reject) => {
@@ -117,16 +117,16 @@ export async function* embedMany(
   });
   aborted.catch(() => undefined); // it may have no listener left
 
-  const crew = crewOf(workers);
-  const busy = new Map<Lane, number>();
-  const busyOf = (lane: Lane) => busy.get(lane) ?? 0;
-  const embed: Lane = async (photo, options) => {
-    const lane = crew.lanes.reduce((best, other) => (busyOf(other) < busyOf(best) ? other : best));
-    busy.set(lane, busyOf(lane) + 1);
-    return lane(photo, options).finally(() => busy.set(lane, busyOf(lane) - 1));
+  const started = startWorkers(workers);
+  const busy = new Map<Embedder, number>();
+  const busyOf = (embedder: Embedder) => busy.get(embedder) ?? 0;
+  const embed: Embedder = async (photo, options) => {
+    const idlest = started.embedders.reduce((best, other) => (busyOf(other) < busyOf(best) ? other : best));
+    busy.set(idlest, busyOf(idlest) + 1);
+    return idlest(photo, options).finally(() => busy.set(idlest, busyOf(idlest) - 1));
   };
 
-  const most = inFlightOf(crew.batch);
+  const most = inFlightOf(started.batch);
   const total = countOf(sources);
   const iterator = iterate(sources);
   const inFlight: Promise<ManyResult>[] = [];
@@ -135,7 +135,7 @@ export async function* embedMany(
   let exhausted = false;
   try {
     for (;;) {
-      while (!exhausted && inFlight.length < most * crew.lanes.length) {
+      while (!exhausted && inFlight.length < most * started.embedders.length) {
         const next = await Promise.race([iterator.next(), aborted]);
         if (next.done) {
           exhausted = true;
@@ -157,7 +157,7 @@ export async function* embedMany(
   } finally {
     unlink();
     stop.abort();
-    crew.close();
+    started.close();
     // A source that is being waited for can't end now, and an abort does not wait.
     const ended = exhausted ? undefined : Promise.resolve(iterator.return?.());
     if (!signal?.aborted) await ended;
@@ -169,7 +169,7 @@ export async function* embedMany(
  * An error of one photo is a result; the end of everything (an abort, `close()`) is an error. What was lost with its worker
  * is tried again, `most` times in all: so many photos that bring a worker down can be in flight with it.
  */
-async function settled(index: number, photo: PhotoSource, embed: Lane, options: LaneOptions, most: number): Promise<ManyResult> {
+async function settled(index: number, photo: PhotoSource, embed: Embedder, options: EmbedderOptions, most: number): Promise<ManyResult> {
   let lost: LostCall | undefined;
   for (let tries = 1; ; tries += 1) {
     try {

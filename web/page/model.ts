@@ -4,6 +4,7 @@
  */
 
 import { invalid } from "../shared/errors.js";
+import { FILE_NAMES } from "../shared/model_files.js";
 import type { WireFile, WireModel } from "../shared/protocol.js";
 import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
 import { revisionOf } from "./models.js";
@@ -49,23 +50,13 @@ export interface HubOptions {
 }
 
 const HUB = "https://huggingface.co";
-const NAMES = {
-  config: "config.json",
-  preprocessor: "preprocessor_config.json",
-  processor: "processor_config.json",
-  weights: "model.safetensors",
-  index: "model.safetensors.index.json",
-  tokenizer: "tokenizer.json",
-  vocab: "vocab.json",
-  merges: "merges.txt",
-} as const;
-type Role = keyof typeof NAMES;
+type Role = keyof typeof FILE_NAMES;
 const OPTIONAL = ["config", "preprocessor", "processor", "tokenizer", "vocab", "merges"] as const;
 /** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
 const absolute = (address: string | URL): URL =>
-  absoluteUrl(address, (text) => `"${text}" is no URL, and no Hub id like "owner/name"`);
+  absoluteUrl(address, (text) => `"${text}" is neither a URL nor a Hub id like "owner/name"`);
 
 /** A file in a folder; a query (a token, say) is kept. */
 function within(folder: URL, name: string): string {
@@ -76,7 +67,7 @@ function within(folder: URL, name: string): string {
 }
 
 function inFolder(folder: URL): WireModel {
-  const file = (role: Role) => ({ url: within(folder, NAMES[role]) });
+  const file = (role: Role) => ({ url: within(folder, FILE_NAMES[role]) });
   const optional = (["preprocessor", "processor", "index", "tokenizer", "vocab", "merges"] as const).map((role) => [role, { ...file(role), optional: true }]);
   return { config: file("config"), weights: file("weights"), ...Object.fromEntries(optional) };
 }
@@ -87,7 +78,7 @@ function at(url: URL): WireModel {
 }
 
 function wireFile(source: unknown, role: Role): WireFile {
-  const name = NAMES[role];
+  const name = FILE_NAMES[role];
   if (typeof source === "string" || isUrl(source)) return { url: absolute(source).href };
   // A Blob is handed over by reference, now and after a crash; bytes become one once, outside JavaScript's memory.
   if (isBlob(source)) return { blob: source, name: "name" in source ? String(source.name) : name };
@@ -101,7 +92,7 @@ export function modelName(source: ModelSource): string {
   return isUrl(source) ? source.href : "files";
 }
 
-/** The revision of a Hub model; `undefined` of what is no Hub model. */
+/** The revision of a Hub model; `undefined` for everything else. */
 export function modelRevision(source: ModelSource, { revision }: HubOptions): string | undefined {
   return typeof source === "string" && HUB_ID.test(source) ? (revision ?? revisionOf(source)) : undefined;
 }
@@ -115,7 +106,7 @@ export function resolveModel(source: ModelSource, { hub = HUB, revision }: HubOp
     return inFolder(absolute(within(absolute(hub), folder)));
   }
   if (isUrl(source)) return at(source);
-  if (typeof source !== "object" || source === null) throw invalid(`A model can't be ${tagOf(source)}`);
+  if (typeof source !== "object" || source === null) throw invalid(`A model must be a Hub id, a URL or its files, not ${tagOf(source)}`);
   const given = OPTIONAL.filter((role) => source[role] !== undefined);
   return {
     weights: wireFile(source.weights, "weights"),

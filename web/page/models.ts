@@ -1,7 +1,7 @@
 /**
  * Models that are known to have the layout that this package reads, with what one wants to know before choosing.
  *
- * Where the numbers come from: accuracies and licences are what papers and model cards publish (CLIP: arXiv 2103.00020,
+ * Where the numbers come from: accuracies and licenses are what papers and model cards publish (CLIP: arXiv 2103.00020,
  * table 11; OpenCLIP: the models' cards; TinyCLIP: arXiv 2309.12314); parameters follow from the architecture, and
  * bytes are four times as many, for single precision.
  *
@@ -26,8 +26,8 @@ export interface KnownModel {
   /** Width and height that photos are brought to, in pixels. */
   readonly imageSize: number;
   /** The SPDX identifier. */
-  readonly licence: string;
-  /** Zero-shot top-1 accuracy on ImageNet, in per cent, as published; `null` where none is. */
+  readonly license: string;
+  /** Zero-shot top-1 accuracy on ImageNet, in percent, as published; `null` where none is. */
   readonly accuracy: number | null;
 }
 
@@ -39,7 +39,7 @@ export const models: readonly KnownModel[] = [
     ...floats(8_276_992, 15_169_025),
     dimension: 512,
     imageSize: 224,
-    licence: "MIT",
+    license: "MIT",
     accuracy: 41.1,
   },
   {
@@ -48,7 +48,7 @@ export const models: readonly KnownModel[] = [
     ...floats(38_587_392, 44_513_793),
     dimension: 512,
     imageSize: 224,
-    licence: "MIT",
+    license: "MIT",
     accuracy: 63.5,
   },
   {
@@ -57,7 +57,7 @@ export const models: readonly KnownModel[] = [
     ...floats(39_691_776, 44_513_793),
     dimension: 512,
     imageSize: 224,
-    licence: "MIT",
+    license: "MIT",
     accuracy: 59.8,
   },
   {
@@ -66,7 +66,7 @@ export const models: readonly KnownModel[] = [
     ...floats(86_192_640, 63_428_097),
     dimension: 512,
     imageSize: 224,
-    licence: "MIT",
+    license: "MIT",
     accuracy: 68.6,
   },
   {
@@ -75,7 +75,7 @@ export const models: readonly KnownModel[] = [
     ...floats(87_849_216, 63_428_097),
     dimension: 512,
     imageSize: 224,
-    licence: "MIT",
+    license: "MIT",
     accuracy: 63.2,
   },
   {
@@ -84,7 +84,7 @@ export const models: readonly KnownModel[] = [
     ...floats(87_849_216, 63_428_097),
     dimension: 512,
     imageSize: 224,
-    licence: "MIT",
+    license: "MIT",
     accuracy: 66.6,
   },
   {
@@ -93,7 +93,7 @@ export const models: readonly KnownModel[] = [
     ...floats(303_966_208, 123_650_305),
     dimension: 768,
     imageSize: 224,
-    licence: "MIT",
+    license: "MIT",
     accuracy: 75.3,
   },
 ];

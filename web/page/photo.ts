@@ -15,8 +15,8 @@ import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "
  *
  * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, and what the browser decodes besides, such as AVIF and SVG): a URL
  *   (a string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
- * - a picture of the browser's: `<img>` (waited for if it is still loading), `<canvas>`, OffscreenCanvas, `<video>` (the
- *   current frame), VideoFrame, ImageBitmap, ImageData;
+ * - what the browser has decoded or drawn: `<img>` (waited for if it is still loading), `<canvas>`, OffscreenCanvas,
+ *   `<video>` (the current frame), VideoFrame, ImageBitmap, ImageData;
  * - raw pixels.
  *
  * Files give Python's values exactly (lossless formats) or nearly (JPEG); the browser's own decoders differ slightly.
@@ -93,21 +93,21 @@ export async function packPhoto(
       return packBitmap(captureCanvas(source as HTMLCanvasElement | OffscreenCanvas));
   }
   if (typeof source === "object" && source !== null && "data" in source) return packPixels(source as RawPixels, transfer);
-  throw invalid(`A photo can't be ${tagOf(source)}`);
+  throw invalid(`A photo must be a URL, a Blob, bytes, pixels, an image, canvas or video element, an ImageBitmap or a VideoFrame, not ${tagOf(source)}`);
 }
 
-/** Gives back what a photo holds that was never posted: pictures are the browser's memory, not JavaScript's. */
+/** Gives back what a photo holds that was never posted: bitmaps and frames are the browser's memory, not JavaScript's. */
 export function discardPhoto({ photo }: PackedPhoto): void {
   if (photo.kind === "bitmap") photo.bitmap.close();
   if (photo.kind === "frame") photo.frame.close();
 }
 
-/** Whether this is a picture that the page may show, but not read: of another server, which does not share it. */
-export function isTainted(picture: Transferable): boolean {
-  if (tagOf(picture) !== "ImageBitmap") return false;
+/** Whether this is a bitmap that the page may show, but not read: from another server, which does not allow it. */
+export function isTainted(bitmap: Transferable): boolean {
+  if (tagOf(bitmap) !== "ImageBitmap") return false;
   const context = new OffscreenCanvas(1, 1).getContext("2d");
   try {
-    context?.drawImage(picture as ImageBitmap, 0, 0);
+    context?.drawImage(bitmap as ImageBitmap, 0, 0);
     context?.getImageData(0, 0, 1, 1);
     return false;
   } catch (error) {
@@ -115,7 +115,7 @@ export function isTainted(picture: Transferable): boolean {
   }
 }
 
-const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${text.slice(0, 200)}" is no URL`).href;
+const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${text.slice(0, 200)}" is not a URL`).href;
 
 /** The bytes of a buffer that has not been transferred away. */
 function attached(source: ArrayBufferLike | ArrayBufferView): Uint8Array {
@@ -134,21 +134,28 @@ function owned(bytes: Uint8Array | Uint8ClampedArray, transfer: boolean): Uint8A
   return bytesOf(bytes) as Uint8Array<ArrayBuffer>;
 }
 
-function packPixels({ data, width, height, channels }: RawPixels, transfer: boolean): PackedPhoto {
+function packPixels(pixels: RawPixels, transfer: boolean): PackedPhoto {
+  const { data, width, height, channels } = checkedPixels(pixels);
+  const own = owned(data, transfer);
+  return { photo: { kind: "pixels", data: own, width, height, channels }, transfer: [own.buffer] };
+}
+
+/** Raw pixels that are what they say, or an `invalid-argument`. */
+export function checkedPixels(pixels: RawPixels): RawPixels {
+  const { data, width, height, channels } = pixels;
   const tag = tagOf(data);
   if (tag !== "Uint8Array" && tag !== "Uint8ClampedArray") {
     throw invalid(`Pixels must be a Uint8Array or a Uint8ClampedArray, not ${tag}`);
   }
-  if (![1, 3, 4].includes(channels)) throw invalid(`Pixels have 1, 3 or 4 channels, not ${String(channels)}`);
+  if (![1, 3, 4].includes(channels)) throw invalid(`Pixels must have 1, 3 or 4 channels, not ${String(channels)}`);
   for (const [name, value] of Object.entries({ width, height })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw invalid(`The ${name} of pixels can't be ${String(value)}`);
+    if (!Number.isSafeInteger(value) || value < 1) throw invalid(`The ${name} of pixels must be a whole number from 1, not ${String(value)}`);
   }
   const expected = width * height * channels;
   if (data.length !== expected) {
     throw invalid(`${width} x ${height} pixels of ${channels} channels are ${expected} bytes, but there are ${data.length}`);
   }
-  const own = owned(data, transfer);
-  return { photo: { kind: "pixels", data: own, width, height, channels }, transfer: [own.buffer] };
+  return pixels;
 }
 
 async function packBitmap(capture: Promise<ImageBitmap>): Promise<PackedPhoto> {

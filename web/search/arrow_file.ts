@@ -8,7 +8,7 @@
  */
 
 import type { ClipVisionError } from "../shared/errors.js";
-import { joined } from "../shared/values.js";
+import { aligned, joined } from "../shared/values.js";
 import type { Collection } from "./collection.js";
 import { broken, floatsOf, rowsPerPiece, unsupported, type EmbeddingId, type FileReading, type RowsRead } from "./file.js";
 import { int16, int32, int64, int8, Table, writeFlatbuffer, type Node } from "./flatbuffer.js";
@@ -25,12 +25,10 @@ const TYPE = {
   none: 1, int: 2, float: 3, binary: 4, utf8: 5, bool: 6, decimal: 7, date: 8, time: 9, timestamp: 10, interval: 11,
   list: 12, struct: 13, union: 14, fixedBinary: 15, fixedList: 16, map: 17, duration: 18, largeBinary: 19, largeUtf8: 20,
   largeList: 21,
-}; // prettier-ignore
+};
 const FLOAT_WIDTHS = [2, 4, 8] as const;
 const SINGLE = 1;
 const CODECS = ["LZ4", "ZSTD"];
-
-const up = (at: number): number => Math.ceil(at / 8) * 8;
 
 // -------------------------------------------------------------------------------------------------------------- writing
 
@@ -89,12 +87,12 @@ function batchOf(ids: readonly EmbeddingId[], integers: boolean, values: Float32
   let at = 0;
   buffers.forEach((buffer, i) => {
     places.set([BigInt(at), BigInt(buffer.length)], 2 * i);
-    at += up(buffer.length);
+    at += aligned(buffer.length, 8);
   });
   const nodes = BigInt64Array.of(BigInt(ids.length), 0n, BigInt(ids.length), 0n, BigInt(values.length), 0n);
   const structs = (numbers: BigInt64Array): Node => ({ structs: new Uint8Array(numbers.buffer), count: numbers.length / 2 });
   const batch: Node = { table: [int64(ids.length), structs(nodes), structs(places)] };
-  return { header: message(MESSAGE.batch, batch, at), body: join(buffers.map((buffer) => padded([buffer], up(buffer.length)))) };
+  return { header: message(MESSAGE.batch, batch, at), body: join(buffers.map((buffer) => padded([buffer], aligned(buffer.length, 8)))) };
 }
 
 function message(type: number, header: Node, bodyLength: number): Bytes {
@@ -159,7 +157,7 @@ export async function* readArrow(file: FileReading): AsyncGenerator<RowsRead> {
     if (header.type === MESSAGE.schema) columns = parsed(index, body, () => header.content.tables(1).map(columnOf));
     else if (header.type === MESSAGE.dictionary) throw unsupported("it has dictionaries (write its columns without)");
     else if (header.type === MESSAGE.batch) {
-      if (!columns) throw broken("its first message is no schema");
+      if (!columns) throw broken("its first message is not a schema");
       const batch = parsed(index, body, () => batchFrom(header.content, file, body));
       yield await rowsOfBatch(columns, batch, batches);
       batches += 1;
@@ -241,7 +239,7 @@ function pass(column: Column, cursor: Cursor): void {
     [TYPE.timestamp]: 2, [TYPE.interval]: 2, [TYPE.duration]: 2, [TYPE.fixedBinary]: 2, [TYPE.binary]: 3, [TYPE.utf8]: 3,
     [TYPE.largeBinary]: 3, [TYPE.largeUtf8]: 3, [TYPE.list]: 2, [TYPE.largeList]: 2, [TYPE.map]: 2, [TYPE.fixedList]: 1,
     [TYPE.struct]: 1,
-  }; // prettier-ignore
+  };
   const own = buffers[column.type];
   if (own === undefined) throw unsupported(`its column "${column.name}" is of a type that is not known here`);
   cursor.node += 1;
@@ -276,7 +274,7 @@ async function readIds(column: Column, batch: Batch, cursor: Cursor, index: numb
     const read = integerReader(new DataView(bytes.buffer), width, column.signed);
     const ids = Array.from({ length: count }, (_, i) => read(i * width));
     const large = ids.find((id) => !Number.isSafeInteger(id));
-    if (large !== undefined) throw unsupported(`${wants(column, index)} holds ${large}, which JavaScript's numbers don't tell from its neighbours`);
+    if (large !== undefined) throw unsupported(`${wants(column, index)} holds ${large}, which JavaScript's numbers don't tell from its neighbors`);
     return ids;
   }
   const large = column.type === TYPE.largeUtf8;

@@ -1,6 +1,6 @@
 /**
  * The rows of a collection in the search module's memory: put, removed, searched and read, by their numbers. Which number is
- * whose is the page's affair (`../embeddings.ts`).
+ * whose is the page's affair (`embeddings.ts`).
  *
  * Scores are cosines, whatever length the embeddings have: f32 rows stay as they are, with the inverse of their length
  * beside them; 8-bit rows are stored at length 1. A row that was removed has NaN for a scale, so that it is never found,
@@ -175,10 +175,10 @@ export class Collection {
   readRows(first: number, count: number): Float32Array<ArrayBuffer> {
     const at = this.#address(first);
     if (this.precision === "f32") return this.#engine.floats(at, count * this.#dimension).slice() as Float32Array<ArrayBuffer>;
-    const steps = new Int8Array(this.#engine.bytes.buffer, at, count * this.#dimension);
-    const values = new Float32Array(steps.length);
-    for (let i = 0; i < steps.length; i += 1) {
-      values[i] = (steps[i] as number) * (this.#scales[first + Math.floor(i / this.#dimension)] as number);
+    const quantized = new Int8Array(this.#engine.bytes.buffer, at, count * this.#dimension);
+    const values = new Float32Array(quantized.length);
+    for (let i = 0; i < quantized.length; i += 1) {
+      values[i] = (quantized[i] as number) * (this.#scales[first + Math.floor(i / this.#dimension)] as number);
     }
     return values;
   }
@@ -257,8 +257,8 @@ export class Collection {
     if (this.precision === "f32") {
       put(bytes.subarray(this.#engine.block), (i) => inverse[i] as number);
     } else {
-      const { values, scales } = this.#engine.quantizeBlock(count);
-      put(values, (i) => (scales[i] as number) * (inverse[i] as number));
+      const { values, steps } = this.#engine.quantizeBlock(count);
+      put(values, (i) => (steps[i] as number) * (inverse[i] as number));
     }
   }
 }

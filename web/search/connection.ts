@@ -1,5 +1,5 @@
 /**
- * The page's half of a collection's conversation: owns the worker and settles every call.
+ * The page's end of a collection's conversation: owns the worker and settles every call.
  *
  * The rows are in the worker alone, so a worker that has once answered is never given up: an error that nobody caught does
  * not end a worker, and its server answers every call whatever happens in it. Only one that never started is: what was

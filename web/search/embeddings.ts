@@ -7,73 +7,23 @@
  */
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
-import { answerOf, checkStatus, shortUrl } from "../shared/files.js";
-import { platform } from "../shared/platform.js";
-import { absoluteUrl, copied, isBlob, isBuffer, isUrl, optionUrl, tagOf } from "../shared/values.js";
+import { optionUrl } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
+import { blobOf, checkFormat, checkIds, checkName, checkPrecision, packed } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
+import type {
+  EmbeddingsOptions,
+  EmbeddingsSource,
+  LoadEmbeddingsOptions,
+  NearDuplicatesOptions,
+  SearchMatch,
+  SearchOptions,
+  SimilarPair,
+} from "./options.js";
 import type { LoadedCollection } from "./protocol.js";
 import { checkCount, checkEmbedding, rowsOf } from "./similarity.js";
-
-/** Options of {@link Embeddings}. */
-export interface EmbeddingsOptions {
-  /** Values of each embedding. Default: those of the first one that is added. */
-  dimension?: number;
-  /**
-   * How embeddings are kept: `"f32"`, as they are, or `"int8"`, in a quarter of the memory and scaled to length 1; ranks
-   * then differ where scores are within a percent or so. Default `"f32"`; of a file that is loaded, its own.
-   */
-  precision?: RowPrecision;
-  /** Where `search_worker.js` is, if not beside this module. It has to be of the page's origin. */
-  workerUrl?: string | URL;
-}
-
-/** Options of {@link Embeddings.load}. */
-export interface LoadEmbeddingsOptions extends Omit<EmbeddingsOptions, "dimension"> {
-  /** The embeddings' ids, in the order of the rows, for a file without them. Default: those of the file, else 0, 1, 2, …. */
-  ids?: Iterable<EmbeddingId>;
-  /** Ends the load; the promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-/** Options of {@link Embeddings.search}. */
-export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
-  /** The least cosine of a match. Default: any. */
-  threshold?: number;
-  /** Which embeddings are searched. Called once for each of them, on the page, before the search begins. Default: all. */
-  filter?: (id: Id) => boolean;
-  /** Takes the search back; its promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-/** Options of {@link Embeddings.nearDuplicates}. */
-export interface NearDuplicatesOptions {
-  /** The least cosine of a pair. Default 0.95: CLIP's embeddings of one picture, scaled or compressed anew. */
-  threshold?: number;
-  /** Takes the search back; its promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
-
-/** An embedding that was found. */
-export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
-  /** The id that it was added by. */
-  id: Id;
-  /** The cosine of the angle to the query: 1 is the same direction. */
-  score: number;
-}
-
-/** Two embeddings that are nearly the same. */
-export interface SimilarPair<Id extends EmbeddingId = EmbeddingId> {
-  /** The ids, that of the one that was added first in front. */
-  ids: [Id, Id];
-  /** The cosine of the angle between them. */
-  score: number;
-}
-
-/** A saved collection: a URL, a Blob or File, bytes, or a file handle (a file that the user picked). */
-export type EmbeddingsSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | FileSystemFileHandle;
 
 /** Rows are compacted when more than half of them, and more than this, were removed. */
 const FEW = 1024;
@@ -164,7 +114,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
         checkIds(all);
       } catch (cause) {
         if (ids) throw cause;
-        const what = `The file's own ids tell no embeddings apart (${(cause as Error).message}): give others as \`ids\``;
+        const what = `The file's own ids do not tell its embeddings apart (${(cause as Error).message}): give others as \`ids\``;
         throw new ClipVisionError("decode", what, { cause });
       }
       const options = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
@@ -226,7 +176,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     const dimension = this.#dimension || values.length / given.length;
     if (values.length !== given.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
       const each = this.#dimension ? ` of ${dimension} values` : "";
-      throw invalid(`${values.length} values are not ${given.length} embeddings${each}`);
+      throw invalid(`${values.length} values cannot be divided into ${given.length} embeddings${each}`);
     }
     const before = this.#dimension;
     this.#dimension = dimension;
@@ -274,14 +224,14 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    * @param query an embedding of any length: a photo's, a text's, or one of the collection
    * @param k default: 10
    * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension, of length 0 or not finite, or a `k`
-   * that is no natural number; `out-of-memory`, `worker-crashed`, `closed`
+   * that is not a whole number from 0; `out-of-memory`, `worker-crashed`, `closed`
    */
   async search(query: Float32Array, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
     const { threshold = -Infinity, filter, signal } = options;
     signal?.throwIfAborted();
     checkEmbedding(query, "the query");
     checkCount(k, "k");
-    if (Number.isNaN(threshold)) throw invalid("The threshold can't be NaN");
+    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
     if (this.#dimension !== 0 && query.length !== this.#dimension) {
       throw invalid(`A query of ${query.length} values for embeddings of ${this.#dimension}`);
     }
@@ -301,7 +251,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    */
   async nearDuplicates({ threshold = 0.95, signal }: NearDuplicatesOptions = {}): Promise<SimilarPair<Id>[]> {
     signal?.throwIfAborted();
-    if (Number.isNaN(threshold)) throw invalid("The threshold can't be NaN");
+    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
     const ids = this.#ids;
     const { first, second, scores } = await this.#connection.call("pairs", threshold, { signal });
     return Array.from(scores, (score, i) => ({
@@ -364,59 +314,4 @@ function connect(workerUrl: string | URL | undefined): Connection {
   }
   const url = optionUrl(workerUrl, "workerUrl");
   return new Connection(() => new Worker(url, { type: "module" }));
-}
-
-async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined): Promise<Blob> {
-  if (isBlob(source)) return source;
-  if (isBuffer(source)) return new Blob([copied(source)]);
-  if (tagOf(source) === "FileSystemFileHandle") return (source as FileSystemFileHandle).getFile();
-  if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection can't be loaded from ${tagOf(source)}`);
-  const url = absoluteUrl(source, (text) => `This is no URL: ${text}`).href;
-  const response = await answerOf("the embeddings", url, () => (platform()?.fetch ?? fetch)(url, signal ? { signal } : {}), signal);
-  checkStatus(response, url);
-  try {
-    return await response.blob();
-  } catch (cause) {
-    throw signal?.aborted ? signal.reason : new ClipVisionError("fetch", `${shortUrl(url)} broke off`, { cause });
-  }
-}
-
-/** Embeddings in one array, which is ours. */
-function packed(embeddings: Float32Array | Iterable<Float32Array>): Float32Array<ArrayBuffer> {
-  if (tagOf(embeddings) === "Float32Array") return new Float32Array(embeddings as Float32Array);
-  const all = Array.from(embeddings as Iterable<Float32Array>);
-  all.forEach((one, i) => {
-    if (tagOf(one) !== "Float32Array") throw invalid(`Embedding ${i} is no Float32Array but ${tagOf(one)}`);
-    if (one.length !== all[0]?.length) throw invalid(`Embedding ${i} has ${one.length} values, and embedding 0 ${all[0]?.length}`);
-  });
-  const values = new Float32Array(all.length * (all[0]?.length ?? 0));
-  all.forEach((one, i) => values.set(one, i * one.length));
-  return values;
-}
-
-/** Throws unless all are strings or finite numbers, and, if they have to be, different. */
-function checkIds(ids: readonly unknown[], mayRepeat = false): asserts ids is EmbeddingId[] {
-  ids.forEach((id, i) => {
-    if (typeof id === "string" || (typeof id === "number" && Number.isFinite(id))) return;
-    throw invalid(`Id ${i} is ${typeof id === "number" ? id : tagOf(id)}: it has to be a string or a finite number`);
-  });
-  const distinct = mayRepeat ? undefined : new Set(ids);
-  if (!distinct || distinct.size === ids.length) return;
-  const seen = new Set();
-  const repeated = ids.find((id) => seen.size === seen.add(id).size);
-  throw invalid(`The id ${JSON.stringify(repeated)} is there more than once`);
-}
-
-function checkPrecision(precision: unknown): void {
-  if (precision !== "f32" && precision !== "int8") throw invalid(`There is no precision ${String(precision)}: f32 or int8`);
-}
-
-function checkFormat(format: unknown): void {
-  if (format === "clip-vision" || format === "npy" || format === "arrow") return;
-  throw invalid(`There is no format ${String(format)}: clip-vision, npy or arrow`);
-}
-
-function checkName(name: unknown): void {
-  if (typeof name === "string" && name !== "" && !/[\\/]/.test(name) && name !== "." && name !== "..") return;
-  throw invalid(`A file of the private file system can't be called ${String(name)}: it is a name without slashes`);
 }

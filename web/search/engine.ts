@@ -8,6 +8,7 @@
  */
 
 import { ClipVisionError, messageOf } from "../shared/errors.js";
+import { aligned } from "../shared/values.js";
 import { forbiddenBy, requireWebAssembly } from "../shared/web_assembly.js";
 import { WASM } from "../wasm/search.js";
 
@@ -22,9 +23,9 @@ interface Exports {
   scores_int8(rows: number, count: number, dimension: number, query: number, scales: number, factor: number, out: number): void;
   offer(
     scores: number, count: number, first: number, mask: number, threshold: number, heap: number, len: number, k: number,
-  ): number; // prettier-ignore
+  ): number;
   sort(heap: number, len: number): void;
-  quantize_rows(rows: number, count: number, dimension: number, values: number, scales: number): void;
+  quantize_rows(rows: number, count: number, dimension: number, values: number, steps: number): void;
   quantize_query(query: number, dimension: number, levels: number): number;
   squares(rows: number, count: number, dimension: number, out: number): void;
   crc32_tables(tables: number): void;
@@ -63,8 +64,8 @@ export const BLOCK = 256;
 const PAGE = 65536;
 const TABLES = 8192;
 const LANES = 16;
+const ALIGNMENT = 64;
 const MATCH = 8; // a u32 and an f32
-const aligned = (address: number): number => Math.ceil(address / 64) * 64;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -93,7 +94,7 @@ export class SearchEngine {
   /** @throws {@link ClipVisionError} `unsupported-browser` */
   constructor() {
     this.#exports = new WebAssembly.Instance(compile()).exports as unknown as Exports;
-    this.#tables = aligned(Number(this.#exports.__heap_base.value));
+    this.#tables = aligned(Number(this.#exports.__heap_base.value), ALIGNMENT);
     this.prepare(LANES); // checksums need room before there is a dimension
     this.#exports.crc32_tables(this.#tables);
   }
@@ -107,13 +108,13 @@ export class SearchEngine {
   prepare(dimension: number): void {
     if (dimension === this.#dimension) return;
     const query = this.#tables + TABLES;
-    const levels = aligned(query + 4 * dimension);
-    const scales = aligned(levels + 2 * dimension);
+    const levels = aligned(query + 4 * dimension, ALIGNMENT);
+    const scales = aligned(levels + 2 * dimension, ALIGNMENT);
     const mask = scales + 4 * BLOCK;
     const scores = mask + BLOCK;
     const rows = scores + 4 * BLOCK;
     const packed = rows + 4 * BLOCK * dimension;
-    const end = aligned(packed + BLOCK * dimension);
+    const end = aligned(packed + BLOCK * dimension, ALIGNMENT);
     this.reserve(end);
     this.#dimension = dimension;
     this.#layout = { query, levels, scales, mask, scores, rows, packed, end };
@@ -200,11 +201,11 @@ export class SearchEngine {
     };
   }
 
-  /** The block's f32 rows in 8 bits, and what the steps of each are worth: views that the next call writes to. */
-  quantizeBlock(count: number): { values: Uint8Array; scales: Float32Array } {
+  /** The block's f32 rows in 8 bits, and each one's step: views that the next call writes to. */
+  quantizeBlock(count: number): { values: Uint8Array; steps: Float32Array } {
     const { rows, packed, scales } = this.#layout;
     this.#exports.quantize_rows(rows, count, this.#dimension, packed, scales);
-    return { values: this.#bytes.subarray(packed, packed + count * this.#dimension), scales: this.floats(scales, count) };
+    return { values: this.#bytes.subarray(packed, packed + count * this.#dimension), steps: this.floats(scales, count) };
   }
 
   /** The sums of squares of the block's f32 rows: a view that the next call writes to. */

@@ -6,6 +6,8 @@
  * to where it is, forwards; so each thing is written first and then what it refers to.
  */
 
+import { aligned } from "../shared/values.js";
+
 /** A number of a table. */
 export interface Scalar {
   size: 1 | 2 | 4 | 8;
@@ -21,7 +23,6 @@ export const int32 = (value: number): Scalar => ({ size: 4, value });
 export const int64 = (value: number): Scalar => ({ size: 8, value });
 
 const isScalar = (field: Scalar | Node): field is Scalar => "size" in field;
-const up = (at: number, to: number): number => Math.ceil(at / to) * to;
 
 /** A buffer whose root is this table, of a length that is a multiple of 8. */
 export function writeFlatbuffer(root: Node): Uint8Array<ArrayBuffer> {
@@ -39,7 +40,7 @@ export function writeFlatbuffer(root: Node): Uint8Array<ArrayBuffer> {
     }
     return at;
   };
-  const align = (to: number): void => void take(up(end, to) - end);
+  const align = (to: number): void => void take(aligned(end, to) - end);
   const refer = (from: number, node: Node): void => view.setUint32(from, write(node) - from, true);
 
   const writeTable = (fields: (Scalar | Node | undefined)[]): number => {
@@ -48,12 +49,12 @@ export function writeFlatbuffer(root: Node): Uint8Array<ArrayBuffer> {
     const places = fields.map((field) => {
       if (field === undefined) return 0;
       const width = isScalar(field) ? field.size : 4;
-      const place = up(size, width);
+      const place = aligned(size, width);
       size = place + width;
       return place;
     });
     const vtableSize = 4 + 2 * fields.length;
-    take(up(end + vtableSize, 8) - end - vtableSize); // so that the table is aligned
+    take(aligned(end + vtableSize, 8) - end - vtableSize); // so that the table is aligned
     const vtable = take(vtableSize);
     view.setUint16(vtable, vtableSize, true);
     view.setUint16(vtable + 2, size, true);
@@ -73,7 +74,7 @@ export function writeFlatbuffer(root: Node): Uint8Array<ArrayBuffer> {
   };
 
   const writeVector = (count: number, length: number, alignment: number): number => {
-    take(up(end + 4, alignment) - 4 - end);
+    take(aligned(end + 4, alignment) - 4 - end);
     const at = take(4 + length);
     view.setUint32(at, count, true);
     return at;

@@ -19,6 +19,7 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
+import { aligned } from "../shared/values.js";
 import type { Collection } from "./collection.js";
 import type { SearchEngine } from "./engine.js";
 import { broken, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
@@ -28,8 +29,8 @@ export const OWN_MAGIC = Uint8Array.of(0x89, 0x43, 0x56, 0x45, 0x0d, 0x0a, 0x1a,
 
 const VERSION = 1;
 const HEADER = 64;
+const ALIGNMENT = 64;
 const PRECISIONS = ["f32", "int8"] as const;
-const aligned = (at: number): number => Math.ceil(at / 64) * 64;
 
 /** What the header says. */
 export interface OwnHeader {
@@ -68,7 +69,7 @@ export function writeOwn(collection: Collection, ids: readonly EmbeddingId[]): U
   return [header, text, padding(text.length), scales, padding(scales.length), ...rows];
 }
 
-const padding = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(aligned(length) - length);
+const padding = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(aligned(length, ALIGNMENT) - length);
 
 /** The header of a file, checked. */
 export async function readOwnHeader(file: FileReading, engine: SearchEngine): Promise<OwnHeader> {
@@ -93,8 +94,8 @@ export async function readOwnHeader(file: FileReading, engine: SearchEngine): Pr
 export async function readOwn(file: FileReading, header: OwnHeader, collection: Collection): Promise<EmbeddingId[]> {
   const { count, dimension, idBytes, sums } = header;
   const { engine } = collection;
-  const scalesAt = aligned(HEADER + idBytes);
-  const rowsAt = aligned(scalesAt + 4 * count);
+  const scalesAt = aligned(HEADER + idBytes, ALIGNMENT);
+  const rowsAt = aligned(scalesAt + 4 * count, ALIGNMENT);
   const rowBytes = dimension * (header.precision === "f32" ? 4 : 1);
   const end = rowsAt + count * rowBytes;
   if (file.size !== end) throw broken(`it has ${file.size} bytes, and by its header should have ${end}`);
@@ -130,7 +131,7 @@ function idsOf(text: Uint8Array, count: number): EmbeddingId[] {
   try {
     ids = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(text));
   } catch (cause) {
-    throw broken("its ids are no JSON", cause);
+    throw broken("its ids are not JSON", cause);
   }
   const isId = (id: unknown): boolean => typeof id === "string" || (typeof id === "number" && Number.isFinite(id));
   if (!Array.isArray(ids) || ids.length !== count || !ids.every(isId)) throw broken(`its ids are not ${count} strings or numbers`);

@@ -116,7 +116,7 @@ class Rows {
     if (begins(NPY_MAGIC)) return this.#loadRows(readNpy(file), wanted);
     if (begins(ARROW_MAGIC) || begins(CONTINUATION)) return this.#loadRows(readArrow(file), wanted);
     const hex = hexOf(start, " ");
-    throw unsupported(`it is neither of this package nor .npy nor Arrow: it begins with ${hex || "nothing, for it is empty"}`);
+    throw unsupported(hex ? `it is not a file of this package, .npy or Arrow: it begins with ${hex}` : "it is empty");
   }
 
   async #loadOwn(file: FileReading, wanted: RowPrecision | undefined): Promise<LoadedCollection> {
@@ -194,12 +194,12 @@ const buffersOf = (result: Result): Transferable[] =>
 async function opfs(): Promise<FileSystemDirectoryHandle> {
   const storage = globalThis.navigator?.storage as StorageManager | undefined;
   if (typeof storage?.getDirectory !== "function") {
-    throw new ClipVisionError("unsupported-browser", "There is no private file system (OPFS) here: it takes https or localhost");
+    throw new ClipVisionError("unsupported-browser", "There is no private file system (OPFS) here: it needs https or localhost");
   }
   try {
     return await storage.getDirectory();
   } catch (cause) {
-    const what = "The private file system (OPFS) can't be opened, as in some private windows";
+    const what = "The private file system (OPFS) could not be opened, as in some private windows";
     throw new ClipVisionError("unsupported-browser", what, { cause });
   }
 }

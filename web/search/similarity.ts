@@ -4,16 +4,16 @@ import { invalid } from "../shared/errors.js";
 import { tagOf } from "../shared/values.js";
 import { BLOCK, SearchEngine } from "./engine.js";
 
-/** Embeddings in 8 bits, a quarter of the size: value `i` of row `r` stands for `values[r * dimension + i] * scales[r]`. */
+/** Embeddings in 8 bits, a quarter of the size: value `i` of row `r` stands for `values[r * dimension + i] * steps[r]`. */
 export interface QuantizedMatrix {
   /** Rows of -127..127, one after the other. */
   values: Int8Array;
-  /** What a step of each row is worth. */
-  scales: Float32Array;
+  /** What one unit of each row is worth. */
+  steps: Float32Array;
 }
 
 /**
- * Embeddings of one dimension, one after the other without padding: 32-bit floats, 8-bit integers with scales (see
+ * Embeddings of one dimension, one after the other without padding: 32-bit floats, 8-bit integers with steps (see
  * {@link quantize}), or bare 8-bit integers, of which 127 stands for 1.
  */
 export type Matrix = Float32Array | Int8Array | QuantizedMatrix;
@@ -28,7 +28,7 @@ export interface RowMatch {
 
 /** Throws unless `value` is an embedding with values, all of them finite. */
 export function checkEmbedding(value: unknown, what: string): asserts value is Float32Array {
-  if (tagOf(value) !== "Float32Array") throw invalid(`${what} is no Float32Array but ${tagOf(value)}`);
+  if (tagOf(value) !== "Float32Array") throw invalid(`${what} must be a Float32Array, not ${tagOf(value)}`);
   const embedding = value as Float32Array;
   if (embedding.length === 0) throw invalid(`${what} is empty`);
   const wrong = embedding.findIndex((x) => !Number.isFinite(x));
@@ -43,7 +43,7 @@ export function checkEmbedding(value: unknown, what: string): asserts value is F
  * finite
  */
 export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) throw invalid(`Embeddings of ${a.length} and of ${b.length} values can't be compared`);
+  if (a.length !== b.length) throw invalid(`Embeddings of ${a.length} and of ${b.length} values cannot be compared`);
   let [dot, squareA, squareB] = [0, 0, 0];
   for (let i = 0; i < a.length; i += 1) {
     const [x, y] = [a[i] as number, b[i] as number];
@@ -60,36 +60,36 @@ let shared: SearchEngine | undefined;
 
 /**
  * The `k` rows of a matrix with the largest dot products with `query`, the best first; of equal ones the lower row comes
- * first. Fewer if there are fewer rows; a row that holds a NaN is none. Exact, and the same to the bit on every machine.
+ * first. Fewer if there are fewer rows; a row that holds a NaN is never found. Exact, and the same to the bit on every machine.
  *
  * It runs where it is called, at the speed at which memory is read: some 100 ms for a million int8 rows of 512 values. For
  * collections that large, {@link Embeddings} does the same in a worker.
  *
  * @param k default: 10
- * @throws {@link ClipVisionError} `invalid-argument` for a query that is empty or not finite, a matrix that is no rows of
- * its length, scales that are not one a row, or a `k` that is no natural number; `unsupported-browser`, `out-of-memory`
+ * @throws {@link ClipVisionError} `invalid-argument` for a query that is empty or not finite, a matrix that is not made of
+ * rows of its length, steps that are not one a row, or a `k` that is not a whole number from 0; `unsupported-browser`, `out-of-memory`
  */
 export function topK(query: Float32Array, matrix: Matrix, k = 10): RowMatch[] {
   checkEmbedding(query, "the query");
   checkCount(k, "k");
   const dimension = query.length;
-  const { values, scales, step } = partsOf(matrix);
+  const { values, steps, unit } = partsOf(matrix);
   const count = rowsOf(values.length, dimension);
-  if (scales && scales.length !== count) throw invalid(`There are ${scales.length} scales for ${count} rows`);
+  if (steps && steps.length !== count) throw invalid(`There are ${steps.length} steps for ${count} rows`);
   const precision = tagOf(values) === "Float32Array" ? "f32" : "int8";
 
   const engine = (shared ??= new SearchEngine());
   engine.prepare(dimension);
   const [rows, heap, most] = [engine.block, engine.end, Math.min(k, count)];
   engine.reserve(heap + SearchEngine.heapBytes(most));
-  const factor = engine.setQuery(query, precision) * step;
+  const factor = engine.setQuery(query, precision) * unit;
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const rowBytes = dimension * values.BYTES_PER_ELEMENT;
   let found = 0;
   for (let first = 0; first < count && most > 0; first += BLOCK) {
     const last = Math.min(first + BLOCK, count);
     engine.bytes.set(bytes.subarray(first * rowBytes, last * rowBytes), rows);
-    const block = { rows, count: last - first, first, scales: scales?.subarray(first, last), factor };
+    const block = { rows, count: last - first, first, scales: steps?.subarray(first, last), factor };
     found = engine.scan(block, precision, { heap, found, k: most, threshold: -Infinity });
   }
   const matches = engine.matches(heap, found);
@@ -100,10 +100,10 @@ export function topK(query: Float32Array, matrix: Matrix, k = 10): RowMatch[] {
  * Embeddings in 8 bits, for {@link topK}: each row in steps of a 127th of its largest value.
  *
  * @param matrix rows of `dimension` values, one after the other
- * @throws {@link ClipVisionError} `invalid-argument` for values that are no rows of `dimension`, or not finite
+ * @throws {@link ClipVisionError} `invalid-argument` for values that are not rows of `dimension`, or not finite
  */
 export function quantize(matrix: Float32Array, dimension: number): QuantizedMatrix {
-  if (tagOf(matrix) !== "Float32Array") throw invalid(`The matrix is no Float32Array but ${tagOf(matrix)}`);
+  if (tagOf(matrix) !== "Float32Array") throw invalid(`The matrix must be a Float32Array, not ${tagOf(matrix)}`);
   const count = rowsOf(matrix.length, dimension);
   const wrong = matrix.findIndex((x) => !Number.isFinite(x));
   if (wrong >= 0) {
@@ -111,36 +111,36 @@ export function quantize(matrix: Float32Array, dimension: number): QuantizedMatr
   }
   const engine = (shared ??= new SearchEngine());
   engine.prepare(dimension);
-  const [values, scales] = [new Int8Array(matrix.length), new Float32Array(count)];
+  const [values, steps] = [new Int8Array(matrix.length), new Float32Array(count)];
   for (let first = 0; first < count; first += BLOCK) {
     const rows = matrix.subarray(first * dimension, (first + BLOCK) * dimension);
     engine.floats(engine.block, rows.length).set(rows);
     const quantized = engine.quantizeBlock(rows.length / dimension);
     values.set(new Int8Array(quantized.values.buffer, quantized.values.byteOffset, rows.length), first * dimension);
-    scales.set(quantized.scales, first);
+    steps.set(quantized.steps, first);
   }
-  return { values, scales };
+  return { values, steps };
 }
 
-/** Throws unless `value` is a natural number. */
+/** Throws unless `value` is a whole number from 0. */
 export function checkCount(value: number, what: string): void {
-  if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${what} can't be ${String(value)}: it is a number of rows`);
+  if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${what} must be a whole number from 0, not ${String(value)}`);
 }
 
 /** How many rows of `dimension` a number of values is. */
 export function rowsOf(values: number, dimension: number): number {
-  if (!Number.isSafeInteger(dimension) || dimension < 1) throw invalid(`A dimension can't be ${String(dimension)}`);
-  if (values % dimension !== 0) throw invalid(`${values} values are no rows of ${dimension}`);
+  if (!Number.isSafeInteger(dimension) || dimension < 1) throw invalid(`A dimension must be a whole number from 1, not ${String(dimension)}`);
+  if (values % dimension !== 0) throw invalid(`${values} values cannot be divided into rows of ${dimension}`);
   return values / dimension;
 }
 
-function partsOf(matrix: Matrix): { values: Float32Array | Int8Array; scales: Float32Array | undefined; step: number } {
+function partsOf(matrix: Matrix): { values: Float32Array | Int8Array; steps: Float32Array | undefined; unit: number } {
   const tag = tagOf(matrix);
-  if (tag === "Float32Array") return { values: matrix as Float32Array, scales: undefined, step: 1 };
-  if (tag === "Int8Array") return { values: matrix as Int8Array, scales: undefined, step: 1 / 127 };
-  const { values, scales } = (matrix ?? {}) as Partial<QuantizedMatrix>;
-  if (tagOf(values) === "Int8Array" && tagOf(scales) === "Float32Array") {
-    return { values: values as Int8Array, scales: scales as Float32Array, step: 1 };
+  if (tag === "Float32Array") return { values: matrix as Float32Array, steps: undefined, unit: 1 };
+  if (tag === "Int8Array") return { values: matrix as Int8Array, steps: undefined, unit: 1 / 127 };
+  const { values, steps } = (matrix ?? {}) as Partial<QuantizedMatrix>;
+  if (tagOf(values) === "Int8Array" && tagOf(steps) === "Float32Array") {
+    return { values: values as Int8Array, steps: steps as Float32Array, unit: 1 };
   }
-  throw invalid(`A matrix is a Float32Array, an Int8Array or { values: Int8Array, scales: Float32Array }, not ${tag}`);
+  throw invalid(`A matrix must be a Float32Array, an Int8Array or { values: Int8Array, steps: Float32Array }, not ${tag}`);
 }

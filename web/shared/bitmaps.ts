@@ -1,4 +1,4 @@
-/** Pictures of the browser's. */
+/** How ImageBitmaps are created. */
 
-/** Values as they are stored, upright: like Pillow, and unlike a screen, no colour profile is applied. */
+/** Values as they are stored, upright: like Pillow, and unlike a screen, no color profile is applied. */
 export const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: "none", premultiplyAlpha: "none" };

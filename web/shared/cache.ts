@@ -15,7 +15,7 @@ const VERSION = 1;
 /** A file that no record names may be one that another tab is about to finish; a day later it is not. */
 const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
 
-/** A half of a model. */
+/** A tower of a model. */
 export type Part = "vision" | "text";
 
 interface PartRecord {
@@ -41,7 +41,7 @@ export interface CacheRecord {
   parts: Partial<Record<Part, PartRecord>>;
 }
 
-/** What makes a model the same one: everything that a load's result depends on. */
+/** What identifies a model: everything that a load's result depends on. */
 export interface CacheKey {
   model: string;
   revision?: string;

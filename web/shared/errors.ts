@@ -7,11 +7,11 @@
 
 /** What went wrong, to branch on. The codes are stable; messages are for people and may change. */
 export type ClipVisionErrorCode =
-  /** The picture, or the file of a collection, is of a known format but broken: truncated, corrupt, contradictory. */
+  /** The photo, or the file of a collection, is of a known format but broken: truncated, corrupt, contradictory. */
   | "decode"
-  /** The bytes are no picture, or of a format that neither this package nor the browser reads; or no collection's file. */
+  /** The bytes are not a photo, or of a format that neither this package nor the browser reads; or not the file of a collection. */
   | "unsupported-format"
-  /** The picture is over a limit on bytes or pixels. */
+  /** The photo is over a limit on bytes or pixels. */
   | "too-large"
   /** A file could not be read: no connection, CORS, an HTTP error, an HTML page where a file should be. */
   | "fetch"
@@ -21,7 +21,7 @@ export type ClipVisionErrorCode =
   | "config"
   /** The weights are malformed, cut short, of a wrong shape, not finite, or a tensor is missing. */
   | "weights"
-  /** There was not enough memory for the model or the picture. */
+  /** There was not enough memory for the model or the photo. */
   | "out-of-memory"
   /** The worker could not be started, or ended while it had work. The next call starts another one. */
   | "worker-crashed"

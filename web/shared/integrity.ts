@@ -10,7 +10,7 @@ export function sha256Hex(text: string): string {
   if (base64 !== undefined) {
     return hexOf(Uint8Array.from(atob(base64.padEnd(44, "=")), (byte) => byte.charCodeAt(0)));
   }
-  throw invalid(`integrity is no sha256, in hexadecimal digits or as sha256-…: ${text}`);
+  throw invalid(`integrity must be a sha256, in hexadecimal digits or as sha256-…, not ${text}`);
 }
 
 /** Throws `integrity` unless a file has the sha256 that it should have. */

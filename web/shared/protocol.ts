@@ -3,7 +3,7 @@
  * the number of their version.
  *
  * The page calls for what is computed, {@link Calls}; the worker calls for what the application's own function reads,
- * {@link FetchCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
+ * {@link PageCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
  * that one hears `help` and nothing else.
  */
 
@@ -19,17 +19,17 @@ export type Precision = "f32" | "int8";
 /** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
 export type CacheMode = "off" | "on" | "revalidate";
 
-/** Something that went wrong, though the load, or a call, goes on. */
+/** Something that went wrong without stopping the load or the call. */
 export interface LoadWarning {
   /**
    * - `cache-unavailable`: nothing is cached, since the page has no storage (a private window, say) or it failed;
    * - `cache-full`: nothing is cached, since there is no room;
    * - `cache-corrupt`: what was cached is damaged, and is downloaded again;
    * - `cache-unchecked`: the server could not be asked whether the cache is up to date; the cached model is used;
-   * - `default-preprocessing`: no file of the model says how its photos are prepared, and CLIP's own way is taken: of
-   *   another model the embeddings would not be those that Python computes;
-   * - `canvas-noise`: of a photo whose pixels come from a canvas: the browser falsifies them, to protect against being
-   *   recognised (said once).
+   * - `default-preprocessing`: no file of the model says how its photos are prepared, and CLIP's own way is used: the
+   *   embeddings of another model would not be those that Python computes;
+   * - `canvas-noise`: the browser falsifies the pixels of photos that come through a canvas, to resist fingerprinting
+   *   (reported once).
    */
   code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked" | "default-preprocessing" | "canvas-noise";
   /** What happened, for a person. */
@@ -83,6 +83,8 @@ export interface WireLoad extends ModelOptions {
   wasmUrl?: string;
   /** Addresses are fetched by the page, with the application's own function. */
   fetchOnPage: boolean;
+  /** The media types of files that the page decodes, with the application's own functions. */
+  decodeOnPage: readonly string[];
 }
 
 /** 8-bit pixels, row by row without padding. */
@@ -125,18 +127,18 @@ export type WirePhoto = WireOpacity &
     | { kind: "frame"; frame: VideoFrame }
   );
 
-/** Milliseconds that the stages of one embedding took, in the worker, waiting excluded. */
+/** Milliseconds that the stages of one embedding took in the worker, without waiting. */
 export interface Timings {
   /** From an encoded file to upright 8-bit pixels. */
   decode: number;
-  /** From pixels to the model's input: resize, crop, normalisation. */
+  /** From pixels to the model's input: resize, crop, normalization. */
   preprocess: number;
   /** The model itself. */
   forward: number;
 }
 
-/** Who turned the photo into pixels: this package's Rust, the browser, or nobody, since pixels were given. */
-export type Decoder = "rust" | "browser" | "raw";
+/** What decoded the photo: this package's Rust, the browser, a function of the application, or nothing, since pixels were given. */
+export type Decoder = "rust" | "browser" | "application" | "raw";
 
 /** The answer to `embed`. */
 export interface EmbeddingDetails {
@@ -144,15 +146,15 @@ export interface EmbeddingDetails {
   embedding: Float32Array;
   /** Milliseconds per stage. */
   timings: Timings;
-  /** Who decoded the photo. */
+  /** What decoded the photo. */
   decoder: Decoder;
   /** The photo's width in pixels, upright. */
   width: number;
   /** The photo's height in pixels, upright. */
   height: number;
   /**
-   * Present where the browser falsifies the pixels that are read from a canvas, by which this photo came: the embedding is
-   * not that of the picture, a little or entirely. Files, bytes and pixels come by no canvas.
+   * Present where this photo came through a canvas and the browser falsifies what is read from one: the embedding is not
+   * the photo's, a little or entirely. Files, bytes and pixels do not come through a canvas.
    */
   noisy?: true;
 }
@@ -189,15 +191,15 @@ export interface LoadedModel extends Omit<ClipVisionInfo, "model"> {
   readonly batch: number;
 }
 
-/** How far a load has come: that of the model, or of its text half when a text is first asked for. */
+/** How far a load has come: that of the model, or of its text tower when a text is first asked for. */
 export interface LoadProgress {
   /** What is being read: the engine itself, the model's small JSON files, or its weights. */
   stage: "engine" | "config" | "weights";
   /** The file's name. */
   file: string;
-  /** Bytes read so far; 0 while it is unknown. */
+  /** Bytes read so far; 0 while that is unknown. */
   loaded: number;
-  /** Bytes to be read of the file, where they are known: not more than is needed of it. */
+  /** Bytes of the file that will be read, where that is known: no more than is needed. */
   total?: number;
   /** The file comes from the cache, not from the network. */
   cached?: true;
@@ -226,8 +228,8 @@ export type CallName = keyof Calls;
 /** A call, for each name of {@link Calls}. */
 export type CallRequest = Call<Calls>;
 
-/** What the worker asks of the page: what the application's own function reads at an address. */
-export interface FetchCalls {
+/** What the worker asks of the page, where the application has functions of its own: what is at an address, and what is in a file. */
+export interface PageCalls {
   fetch: {
     argument: { url: string; headers?: Record<string, string> };
     result: {
@@ -238,6 +240,7 @@ export interface FetchCalls {
       body: ReadableStream<Uint8Array> | Blob | null;
     };
   };
+  decode: { argument: { type: string; bytes: Uint8Array }; result: RawPixels };
 }
 
 /** Page -> worker, about the engine's threads. */
@@ -247,7 +250,7 @@ export type ThreadRequest =
   | { type: "thread-failed"; ticket: number };
 
 /** Page -> worker, about calls. */
-export type ServiceRequest = RpcRequest<Calls> | Answer<FetchCalls>;
+export type ServiceRequest = RpcRequest<Calls> | Answer<PageCalls>;
 
 /** Page -> worker. */
 export type Request = ServiceRequest | ThreadRequest;
@@ -263,6 +266,6 @@ export type Response =
   | Answer<Calls>
   /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
   | { type: "crashed"; id?: number; error: WireError }
-  | RpcRequest<FetchCalls>
+  | RpcRequest<PageCalls>
   /** Another worker is to be started, and given this port. */
   | { type: "thread"; ticket: number; port: MessagePort };

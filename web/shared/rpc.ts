@@ -4,7 +4,7 @@
  * where the application reads addresses with a function of its own.
  *
  * A call is one message with an `id` of the caller's choosing. It is answered with exactly one `done` or `failed` of the same
- * `id`, unless the caller took it back with `cancel`. Answers come in any order.
+ * `id`, unless the caller canceled it. Answers come in any order.
  */
 
 import type { WireError } from "./errors.js";
@@ -20,7 +20,7 @@ export type Call<Calls extends CallTable<Calls>> = {
   [Name in keyof Calls]: { type: Name; id: number; argument: Calls[Name]["argument"] };
 }[keyof Calls];
 
-/** Takes a call back: it is not answered. */
+/** Cancels a call: it is not answered. */
 export interface Cancel {
   type: "cancel";
   id: number;

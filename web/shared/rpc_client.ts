@@ -6,7 +6,7 @@ import { untilAborted } from "./waiting.js";
 
 /** What a call wants besides its answer. */
 export interface CallWishes<Listeners> {
-  /** Takes the call back: it rejects with the signal's reason at once, and a late answer is dropped. */
+  /** Cancels the call: it rejects with the signal's reason at once, and a late answer is dropped. */
   signal?: AbortSignal | undefined;
   /** What moves with the call. */
   transfer?: Transferable[];
@@ -91,6 +91,6 @@ export class RpcClient<Calls extends CallTable<Calls>, Listeners = never> {
   /** The error of a call that can't be sent. */
   protected unsendable(cause: unknown, _transfer: readonly Transferable[]): ClipVisionError {
     const text = messageOf(cause);
-    return invalid(`This can't be handed to the worker: ${text}`, cause);
+    return invalid(`This can't be sent to the worker: ${text}`, cause);
   }
 }

@@ -1,4 +1,4 @@
-/** The half that answers (`rpc.ts`): answers each call once, or never if it was taken back. It knows no worker. */
+/** The half that answers (`rpc.ts`): answers each call once, or never if it was canceled. It knows no worker. */
 
 import { toWireError } from "./errors.js";
 import type { Answer, Call, CallTable, Cancel, ResultOf, RpcRequest } from "./rpc.js";
@@ -10,7 +10,7 @@ export type Moved<Result> = readonly [result: Result, transfer: Transferable[]];
 export interface RpcServerOptions<Calls extends CallTable<Calls>> {
   /** Sends a message to who called. */
   post(message: Answer<Calls>, transfer: Transferable[]): void | Promise<void>;
-  /** Does what a call asks for. The signal aborts when the call is taken back, or the server stops. */
+  /** Does what a call asks for. The signal aborts when the call is canceled, or the server stops. */
   run(call: Call<Calls>, signal: AbortSignal): Promise<Moved<ResultOf<Calls>>>;
   /** Calls are run one after the other, in the order in which they came; otherwise all at once. */
   inOrder?: boolean;
@@ -44,7 +44,7 @@ export class RpcServer<Calls extends CallTable<Calls>> {
     else void answer();
   }
 
-  /** Aborts what is running, and answers nothing any more: a side of the conversation is lost. */
+  /** Aborts what is running, and answers nothing anymore: one end of the conversation is lost. */
   stop(): void {
     this.#stopped = true;
     for (const controller of this.#running.values()) controller.abort();

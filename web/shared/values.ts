@@ -48,11 +48,14 @@ export function absoluteUrl(text: string | URL, otherwise: (text: string) => str
 }
 
 /** The address that an option gives. */
-export const optionUrl = (url: string | URL, option: string): URL => absoluteUrl(url, (text) => `${option} is no URL: ${text}`);
+export const optionUrl = (url: string | URL, option: string): URL => absoluteUrl(url, (text) => `${option} must be a URL, not ${text}`);
 
 /** Bytes in hexadecimal digits. */
 export const hexOf = (bytes: Uint8Array, separator = ""): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(separator);
+
+/** The next multiple of `to` from `at` on. */
+export const aligned = (at: number, to: number): number => Math.ceil(at / to) * to;
 
 /** Typed arrays one after the other, in a whole that is `made` for so many values. */
 export function joined<Whole extends { set(part: Part, at: number): void }, Part extends { readonly length: number }>(

@@ -28,6 +28,6 @@ export function started(createWorker: () => WorkerLike): WorkerLike {
 
 /** What the first error of a worker means that has said nothing yet. */
 export function startFailure(who: string, { message }: ErrorEvent): string {
-  const reasons = "its file is missing or no JavaScript module, or a Content Security Policy (worker-src) blocks it";
+  const reasons = "its file is missing or not a JavaScript module, or a Content Security Policy (worker-src) blocks it";
   return `${who} could not be started (${reasons})${message ? `: ${message}` : ""}`;
 }

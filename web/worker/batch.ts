@@ -68,7 +68,7 @@ export class Batch {
         const dimension = output.length / members.length;
         return { embedding: output.slice(index * dimension, (index + 1) * dimension), forward: forward / members.length };
       });
-      member.computed.catch(() => undefined); // one that was taken back does not look
+      member.computed.catch(() => undefined); // one that was canceled does not look
     });
     return first.computed as Promise<Computed>;
   }

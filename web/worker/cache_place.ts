@@ -7,9 +7,9 @@ import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type
 import { isCoded, messageOf } from "../shared/errors.js";
 import type { Validators } from "../shared/files.js";
 import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
+import { changed, RemoteFile, type Network } from "../shared/remote_file.js";
 import type { Store } from "../shared/store.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
-import { changed, RemoteFile, type Network } from "./sources.js";
 
 /** What the cache needs of the world. */
 export interface CacheHost extends Network {
@@ -105,12 +105,12 @@ export class CachePlace {
     const entry = record?.parts[part];
     if (!record || !entry || !this.#isChecked(record)) return undefined;
     if (this.#load.cache === "revalidate" && part === "vision" && !(await this.#isFresh(record, signal))) return undefined;
-    await this.#engine(); // one that does not start is no damage of the entry
+    await this.#engine(); // an engine that does not start says nothing of the entry
     try {
       return { value: await use(await this.#cache.open(entry), record) };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
-      // What is no damage of the entry would be no better after another download.
+      // Unless the entry is damaged, another download would not help.
       const damaged = isCoded(error) ? error.code === "weights" || error.code === "config" || error.code === "fetch" : error instanceof DOMException;
       if (!damaged) throw error;
       warn(this.#host, "cache-corrupt", `The cached ${this.#load.name} was damaged and is downloaded again`, error);

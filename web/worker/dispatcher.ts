@@ -1,5 +1,5 @@
 /**
- * The worker's half of the conversation: takes requests, answers each once. It knows no worker, no wasm and no browser
+ * The worker's end of the conversation: takes requests, answers each once. It knows no worker, no wasm and no browser
  * decoder: all of these are handed in as a {@link Host}, so the tests run it with ones of their own.
  *
  * Photos are read ahead, a few at a time, while the engine computes one after the other. The engine never waits inside a
@@ -7,45 +7,33 @@
  * ends what is being computed.
  */
 
-import { ClipVisionError, isCoded, toWireError } from "../shared/errors.js";
-import { checkBytes, openFile, readAll, type Fetch } from "../shared/files.js";
+import { ClipVisionError, toWireError } from "../shared/errors.js";
+import type { Fetch } from "../shared/files.js";
 import type {
   CallName,
   CallRequest,
   Calls,
   EmbeddingDetails,
-  FetchCalls,
+  PageCalls,
   LoadedModel,
   Response,
   ServiceRequest,
-  Timings,
-  WireDecoding,
   WireLoad,
-  WireOpacity,
   WirePhoto,
-  WirePixels,
 } from "../shared/protocol.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import { RpcServer, type Moved } from "../shared/rpc_server.js";
 import { Batch, type Computed } from "./batch.js";
-import {
-  EngineCrash,
-  guarded,
-  release,
-  type Engine,
-  type EngineModel,
-  type EnginePass,
-  type EnginePhoto,
-  type EnginePrepared,
-} from "./engine.js";
-import { ModelLoading, type LoadHost, type Report } from "./loading.js";
-import { pageFetch } from "./page_fetch.js";
-import type { BrowserPicture, BrowserPixels } from "./pixels.js";
+import { EngineCrash, guarded, release, type Engine, type EngineModel, type EnginePass } from "./engine.js";
+import type { Report } from "./feed.js";
+import { ModelLoading, type LoadHost } from "./loading.js";
+import { pageFetch } from "./page.js";
+import { Photos, type PhotoContext, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
 
 /** What the dispatcher needs of the world around it. */
-export interface Host {
+export interface Host extends PhotoHost {
   /** Sends a message to the page. */
   post(message: Response, transfer?: Transferable[]): void;
   /** Starts the engine, from the given wasm file or the package's own, with so many threads or as many as are good. */
@@ -59,16 +47,10 @@ export interface Host {
   fetch: Fetch;
   /** What else loading needs of the world. */
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
-  /** Reads the pixels of a picture of the browser's, and closes it. */
-  readPixels(source: ImageBitmap | VideoFrame): Promise<BrowserPixels>;
-  /** Decodes a file with the browser, smaller if its shorter edge is over `edge`; `undefined` if it can't. */
-  decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserPicture | undefined>;
   /** Makes a tokenizer of its files. */
   createTokenizer(files: TokenizerFiles): Tokenizer;
   /** Resolves after the messages that have arrived by now have been handled. */
   nextTurn(): Promise<void>;
-  /** Milliseconds from any fixed point. */
-  now(): number;
 }
 
 /** Photos that are read or held in memory before their turn: two batches; more would only cost memory. */
@@ -76,32 +58,16 @@ const READ_AHEAD = 8;
 const DEFAULT_PREPROCESSING =
   "The model has neither preprocessor_config.json nor a processor_config.json that says how its photos are prepared: CLIP's " +
   "own preprocessing is used (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation)";
-/** The most bytes and pixels of a photo's file, unless an application says otherwise: what Rust's `Limits` have on wasm32. */
-const MAX_BYTES = 256 * 2 ** 20;
-const MAX_PIXELS = 100e6;
-/** How many times the model's size the shorter edge of a picture keeps at least that is decoded fast. */
-const REDUCING_GAP = 2;
 /** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
 const LISTEN_EVERY = 4;
 /** Milliseconds between two reports of progress. */
 const REPORT_EVERY = 50;
 
-/** A photo that has been read: a file, pixels, or a picture that only the browser can read. */
-type ReadPhoto = WireOpacity &
-  (
-    | ({ kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding)
-    | WirePixels
-    | Extract<WirePhoto, { kind: "bitmap" | "frame" }>
-  );
-
-/** A photo in the engine, and how it was read. */
-type Prepared = { prepared: EnginePrepared } & Pick<EmbeddingDetails, "decoder" | "width" | "height" | "noisy"> &
-  Pick<Timings, "decode" | "preprocess">;
-
 /** A model, and who computes with it. */
 interface Loaded {
   engine: Engine;
   model: EngineModel;
+  photos: Photos;
   batch: Batch;
   texts: Texts;
 }
@@ -113,19 +79,13 @@ type Answer = Moved<Calls[CallName]["result"]>;
 export class Dispatcher {
   readonly #host: Host;
   readonly #calls: RpcServer<Calls>;
-  readonly #page: RpcClient<FetchCalls>;
+  readonly #page: RpcClient<PageCalls>;
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
-  #fetch: Fetch;
-  #maxBytes = MAX_BYTES;
-  #maxPixels = MAX_PIXELS;
   #loaded: Loaded | undefined;
-  /** The page knows that pixels are falsified. */
-  #warned = false;
 
   constructor(host: Host) {
     this.#host = host;
-    this.#fetch = host.fetch;
     this.#page = new RpcClient((message) => host.post(message));
     this.#calls = new RpcServer<Calls>({
       post: (message, transfer) => host.post(message, transfer),
@@ -180,7 +140,7 @@ export class Dispatcher {
       const prepared = (await before?.()) as T;
       await this.#readAhead.enter(signal);
       try {
-        return await work(await this.#read(photo, signal), prepared);
+        return await work(await this.#ready().photos.read(photo, signal), prepared);
       } finally {
         this.#readAhead.leave();
       }
@@ -211,18 +171,13 @@ export class Dispatcher {
   // ---------------------------------------------------------------------------------------------------- the model
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
-    if (load.fetchOnPage) this.#fetch = pageFetch(this.#page);
-    this.#maxBytes = load.maxBytes ?? MAX_BYTES;
-    this.#maxPixels = load.maxPixels ?? MAX_PIXELS;
-    const loading = new ModelLoading(
-      {
-        ...this.#host.loading,
-        fetch: this.#fetch,
-        startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
-        warn: (warning) => this.#host.post({ type: "warning", warning }),
-      },
-      load,
-    );
+    const loadHost: LoadHost = {
+      ...this.#host.loading,
+      fetch: load.fetchOnPage ? pageFetch(this.#page) : this.#host.fetch,
+      startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
+      warn: (warning) => this.#host.post({ type: "warning", warning }),
+    };
+    const loading = new ModelLoading(loadHost, load);
     const { engine, model } = await loading.vision(this.#reporter(id), signal);
     const texts = new Texts({
       model,
@@ -241,7 +196,13 @@ export class Dispatcher {
       forward: (start, stopped) => this.#forward(start, stopped),
       inTurn: (stopped, work) => this.#inTurn(stopped, work),
     });
-    this.#loaded = { engine, model, batch, texts };
+    const { maxBytes, maxPixels, decodeOnPage } = load;
+    const application: PhotoContext["application"] = {
+      types: decodeOnPage,
+      decode: async (type, bytes, stopped) => ({ kind: "pixels", ...(await this.#page.call("decode", { type, bytes }, { signal: stopped })) }),
+    };
+    const photos = new Photos({ host: this.#host, network: loadHost, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
+    this.#loaded = { engine, model, photos, batch, texts };
     return {
       dimension: info.dimension,
       imageSize: info.imageSize,
@@ -266,43 +227,22 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
-  /** Files over the limit are refused before they are read, let alone copied into the engine's memory. */
-  async #read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
-    switch (photo.kind) {
-      case "url": {
-        const file = await openFile({ url: photo.url }, this.#fetch, signal);
-        return { ...photo, kind: "encoded", bytes: file ? await readAll(file, this.#maxBytes) : new Uint8Array(), type: "" };
-      }
-      case "blob": {
-        const { blob } = photo;
-        const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
-        const file = await openFile({ blob, name }, this.#fetch, signal);
-        return { ...photo, kind: "encoded", bytes: file ? await readAll(file, this.#maxBytes) : new Uint8Array(), type: blob.type };
-      }
-      case "encoded":
-        checkBytes(photo.bytes.byteLength, this.#maxBytes);
-        return { ...photo, type: "" };
-      default:
-        return photo;
-    }
-  }
-
   #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const prepared = await this.#prepare(photo);
+      const prepared = await this.#ready().photos.prepare(photo, signal);
       const { output, forward } = await this.#forward(() => this.#ready().model.start([prepared.prepared]), signal);
       return embeddingAnswer(prepared, { embedding: output, forward });
     });
   }
 
   async #embedOneOfMany(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    const prepared = await this.#started(id, signal, () => this.#prepare(photo));
+    const prepared = await this.#started(id, signal, () => this.#ready().photos.prepare(photo, signal));
     return embeddingAnswer(prepared, await this.#ready().batch.embed(prepared.prepared, signal));
   }
 
   #tensor(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#prepare(photo);
+      const { prepared } = await this.#ready().photos.prepare(photo, signal);
       try {
         const { data, shape } = guarded(this.#ready().engine, () => prepared.tensor());
         return [{ data, shape }, [data.buffer]];
@@ -314,7 +254,7 @@ export class Dispatcher {
 
   #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#prepare(photo);
+      const { prepared } = await this.#ready().photos.prepare(photo, signal);
       const { engine, model } = this.#ready();
       const { output } = await this.#forward(() => model.start([prepared]), signal);
       const probabilities = guarded(engine, () => model.probabilities(output, labels));
@@ -329,56 +269,7 @@ export class Dispatcher {
     return [embedding, [embedding.buffer]];
   }
 
-  /** Decodes and preprocesses a photo in Rust; the browser decodes what Rust can't, or what it was asked to. */
-  async #prepare(photo: ReadPhoto): Promise<Prepared> {
-    const { engine, model } = this.#ready();
-    const opacity: WireOpacity = photo.background ? { background: photo.background } : {};
-    const inRust = (given: EnginePhoto, browser?: { decode: number }): Prepared => {
-      const prepared = guarded(engine, () => model.prepare(given));
-      const reading = guarded(engine, () => prepared.reading());
-      return { prepared, ...reading, ...(browser && { decoder: "browser", decode: reading.decode + browser.decode }) };
-    };
-    const start = this.#host.now();
-    const inBrowser = ({ pixels, noisy }: BrowserPixels): Prepared => {
-      const prepared = inRust({ ...pixels, ...opacity }, { decode: this.#host.now() - start });
-      if (noisy) this.#warnOfNoise();
-      return { ...prepared, ...(noisy && { noisy }) };
-    };
-    if (photo.kind === "bitmap") return inBrowser(await this.#host.readPixels(photo.bitmap));
-    if (photo.kind === "frame") return inBrowser(await this.#host.readPixels(photo.frame));
-    if (photo.kind === "pixels") return inRust(photo);
-    const { bytes, type, decode, decoder } = photo;
-    let refusal: unknown = new ClipVisionError("unsupported-format", "The browser does not decode this file");
-    if (decoder !== "browser") {
-      try {
-        return inRust({ kind: "encoded", bytes, ...opacity, ...(decode && { decode }) });
-      } catch (error) {
-        if (error instanceof EngineCrash) throw crashOfDecoder(error);
-        const undecoded = isCoded(error) && (error.code === "unsupported-format" || error.code === "decode");
-        if (decoder === "rust" || !undecoded) throw error;
-        refusal = error;
-      }
-    }
-    const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
-    const picture = await this.#host.decodeInBrowser(bytes, type, edge);
-    if (picture === undefined) throw refusal;
-    const { width, height } = picture;
-    if (width * height > this.#maxPixels) {
-      throw new ClipVisionError("too-large", `${width}x${height} pixels are over the limit of ${this.#maxPixels}`);
-    }
-    return { ...inBrowser(picture), width, height };
-  }
-
-  #warnOfNoise(): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    const message =
-      "This browser falsifies the pixels that are read from a canvas (resist fingerprinting): embeddings of images, canvases " +
-      "and videos are not those of the pictures; of files and bytes they are";
-    this.#host.post({ type: "warning", warning: { code: "canvas-noise", message } });
-  }
-
-  /** Computes a pass, with an ear for messages between the layers: a call that is taken back ends it there. */
+  /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */
   async #forward(start: () => EnginePass, signal: AbortSignal): Promise<{ output: Float32Array; forward: number }> {
     const { engine } = this.#ready();
     const { now, nextTurn } = this.#host;
@@ -406,13 +297,6 @@ export class Dispatcher {
     if (!this.#loaded) throw new ClipVisionError("compute", "A photo or a text came before the model");
     return this.#loaded;
   }
-}
-
-/** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */
-function crashOfDecoder(crash: EngineCrash): EngineCrash {
-  const { cause } = crash;
-  if (cause.code !== "worker-crashed") return crash;
-  return new EngineCrash(new ClipVisionError("decode", `The file is broken: its decoder crashed. ${cause.message}`, { cause: cause.cause }));
 }
 
 /** The answer for a photo that was prepared and computed. */

@@ -1,105 +1,39 @@
 /**
  * The engine: what the dispatcher needs of the wasm module, started and with its failures told apart.
  *
- * The interfaces describe the wasm-bindgen glue structurally, so that tests run the dispatcher with an engine of their
- * own. A failure of the engine is one of two things: an error that Rust returned (it has a code; the engine goes on), or
- * a trap, after which the instance's memory cannot be trusted and the worker has to go.
+ * Its classes are those that wasm-bindgen writes of `crates/wasm`; TypeScript compares their shapes alone, so that tests run
+ * the dispatcher with classes of their own. A failure of the engine is one of two things: an error that Rust returned (it
+ * has a code; the engine goes on), or a trap, after which the instance's memory cannot be trusted and the worker has to go.
  */
 
 import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
 import { answerOf, checkStatus, type Fetch } from "../shared/files.js";
 import { forbiddenBy } from "../shared/web_assembly.js";
 import type { Glue } from "../wasm/index.js";
-import type { Flavour, ThreadsFlavour } from "./flavour.js";
+import type { Flavor, ThreadsFlavor } from "./flavor.js";
 
-/** The glue's classes, whose types Rust writes (`crates/wasm`): the shapes of what crosses are taken from there. */
-type Loader = InstanceType<Glue["ModelLoader"]>;
-type Model = ReturnType<Loader["finish"]>;
-type Prepared = ReturnType<Model["prepare"]>;
-
-/** A photo in the form that Rust takes. */
-export type EnginePhoto = Parameters<Model["prepare"]>[0];
+/** Takes the weights of a model, or of its text tower, as they arrive, range by range; and may record them. */
+export type EngineLoader = InstanceType<Glue["ModelLoader"]>;
 
 /** What a loader is made with. */
 export type EngineLoaderOptions = ConstructorParameters<Glue["ModelLoader"]>[0];
 
-/** A photo as the model sees it, in wasm memory: freed by its owner, or taken away by {@link EngineModel.start}. */
-export interface EnginePrepared {
-  /** How it was read; milliseconds of decoding and preprocessing. */
-  reading(): ReturnType<Prepared["reading"]>;
-  tensor(): ReturnType<Prepared["tensor"]>;
-  free(): void;
-}
-
-/** A forward pass under way. */
-export interface EnginePass {
-  /** Computes the next layer; the photos' or texts' embeddings, one after the other, once there is none. */
-  step(): Float32Array | undefined;
-  free(): void;
-}
-
 /** A loaded model, in wasm memory. */
-export interface EngineModel {
-  /** Decodes and preprocesses a photo. */
-  prepare(photo: EnginePhoto): EnginePrepared;
-  /** Begins a forward pass over photos. */
-  start(photos: EnginePrepared[]): EnginePass;
-  info(): ReturnType<Model["info"]>;
-  /** Begins to read the text half. */
-  textLoader(): EngineLoader;
-  /** Takes the text half in, and the loader away. */
-  setText(loader: EngineLoader): ReturnType<Model["setText"]>;
-  /** Begins a forward pass over texts, of their token ids one after the other and how many each has. */
-  startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass;
-  /** The probability of each label, of the photo's embedding and the labels' one after the other. */
-  probabilities(embedding: Float32Array, labels: Float32Array): Float32Array;
-  free(): void;
-}
+export type EngineModel = ReturnType<EngineLoader["finish"]>;
 
-/**
- * Takes the weights of a model, or of its text half, as they arrive, range by range, so that there is never a second copy of
- * them; and may record them.
- */
-export interface EngineLoader {
-  /** Says that the weights are in several files, with their index. */
-  setIndex(json: Uint8Array): void;
-  /** The name of the file whose pieces come next. */
-  file(): string;
-  /** Where the bytes to read next begin and end; `undefined` once there are enough of the file. */
-  wanted(): Float64Array | undefined;
-  /** Bytes of the file that are still wanted, once that is known. */
-  left(): number | undefined;
-  setSize(bytes: number): void;
-  push(offset: number, piece: Uint8Array): void;
-  /** Goes on to the next file; `false` if there is none. */
-  nextFile(): boolean;
-  /** Computes the CRC-32 of what comes. */
-  keepChecksum(): void;
-  checksum(): number | undefined;
-  /** Where in the recorded file the recorded data begins, once that is known. */
-  recordedStart(): number | undefined;
-  /** What has been recorded since the last call. */
-  takeRecorded(): Uint8Array;
-  /** The beginning of the recorded file, which comes last, and the file's CRC-32. */
-  finishRecording(): { header: Uint8Array; checksum: number } | undefined;
-  /** Records what is loaded, and with it the tokenizer's files: their names and contents. */
-  record(source: string, names: string[], contents: Uint8Array[]): void;
-  /** The model; of a text half {@link EngineModel.setText} takes the loader. */
-  finish(): EngineModel;
-  free(): void;
-}
+/** A photo in the form that Rust takes. */
+export type EnginePhoto = Parameters<EngineModel["prepare"]>[0];
 
-/** Computes a sha256. */
-export interface EngineSha256 {
-  update(piece: Uint8Array): void;
-  /** In hexadecimal digits; frees it. */
-  finish(): string;
-}
+/** A photo as the model sees it, in wasm memory: freed by its owner, or taken away by the model's `start`. */
+export type EnginePrepared = ReturnType<EngineModel["prepare"]>;
+
+/** A forward pass under way, over photos or texts. */
+export type EnginePass = ReturnType<EngineModel["start"]>;
 
 /** The engine, ready to load a model. */
 export interface Engine {
-  ModelLoader: new (options: EngineLoaderOptions) => EngineLoader;
-  Sha256: new () => EngineSha256;
+  readonly ModelLoader: Glue["ModelLoader"];
+  readonly Sha256: Glue["Sha256"];
   /** What Rust said when it panicked, if it did. */
   panicMessage(): string | undefined;
   /** Its memory, in bytes: what it has, and what it asked for in vain when it last did; 0 if it never did. */
@@ -115,11 +49,11 @@ const PANIC_LISTENER = "__clipVisionPanic";
  * @param startThreads starts its threads, for a build that has them
  */
 export async function startEngine(
-  flavour: Flavour,
+  flavor: Flavor,
   url: string,
   fetch: Fetch,
   signal: AbortSignal,
-  startThreads?: (flavour: ThreadsFlavour, module: WebAssembly.Module) => Promise<void>,
+  startThreads?: (flavor: ThreadsFlavor, module: WebAssembly.Module) => Promise<void>,
 ): Promise<Engine> {
   let panic: string | undefined;
   Object.assign(globalThis, { [PANIC_LISTENER]: (message: string) => void (panic ??= message) });
@@ -127,18 +61,18 @@ export async function startEngine(
   checkStatus(response, url);
   let memory: WebAssembly.Memory;
   try {
-    if (flavour.memory) {
+    if (flavor.memory) {
       const module = await compile(response);
-      await flavour.glue.default({ module_or_path: module, memory: flavour.memory });
-      await startThreads?.(flavour, module);
-      memory = flavour.memory;
+      await flavor.glue.default({ module_or_path: module, memory: flavor.memory });
+      await startThreads?.(flavor, module);
+      memory = flavor.memory;
     } else {
-      ({ memory } = await flavour.glue.default({ module_or_path: response }));
+      ({ memory } = await flavor.glue.default({ module_or_path: response }));
     }
   } catch (cause) {
     throw startFailure(cause, url);
   }
-  const { ModelLoader, Sha256, refusedBytes } = flavour.glue;
+  const { ModelLoader, Sha256, refusedBytes } = flavor.glue;
   return {
     ModelLoader,
     Sha256,
@@ -160,7 +94,7 @@ function startFailure(cause: unknown, url: string): ClipVisionError {
   if (cause instanceof RangeError || /memory/i.test(text)) {
     return new ClipVisionError("out-of-memory", "There is not enough memory to start the engine", { cause });
   }
-  return new ClipVisionError("fetch", `What ${url} holds is not this package's wasm file: ${text}`, { cause });
+  return new ClipVisionError("fetch", `${url} is not this package's wasm file: ${text}`, { cause });
 }
 
 /** The engine is gone: the error to report, and nothing in this worker can be used any more. */

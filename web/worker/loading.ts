@@ -7,18 +7,17 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError, isCoded } from "../shared/errors.js";
-import { HttpError, nameOf, shortUrl, type Validators } from "../shared/files.js";
-import { checkSha256 } from "../shared/integrity.js";
-import type { LoadProgress, WireFile, WireLoad } from "../shared/protocol.js";
-import { given, joined } from "../shared/values.js";
+import { ClipVisionError } from "../shared/errors.js";
+import { HttpError, nameOf, type Validators } from "../shared/files.js";
+import { FILE_NAMES } from "../shared/model_files.js";
+import type { WireFile, WireLoad } from "../shared/protocol.js";
+import { FileChanged, RemoteFile } from "../shared/remote_file.js";
+import { BlobSource, readAll, type Source } from "../shared/sources.js";
+import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
 import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
-import { BlobSource, FileChanged, RemoteFile, type Source, type Taker } from "./sources.js";
+import { feed, hashOf, type Report } from "./feed.js";
 import type { TokenizerFiles } from "./texts.js";
-
-/** Tells a caller how far files have come. */
-export type Report = (progress: LoadProgress, always?: boolean) => void;
 
 /** What loading needs of the world. */
 export interface LoadHost extends CacheHost {
@@ -28,12 +27,6 @@ export interface LoadHost extends CacheHost {
 
 /** A changed file is begun anew so often. */
 const RESTARTS = 2;
-
-/** A checksum on its way, and what it has to be. */
-interface Hash {
-  update(bytes: Uint8Array): void;
-  check(): void;
-}
 
 /** Reads one model. */
 export class ModelLoading {
@@ -92,7 +85,7 @@ export class ModelLoading {
     const { model } = this.#load;
     const read = async (file: WireFile | undefined) => file && this.#small(file, report, signal);
     const [config, preprocessor, processor] = await Promise.all([model.config, model.preprocessor, model.processor].map(read));
-    if (model.config && config === undefined) throw new ClipVisionError("config", "There is no config.json");
+    if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
     const files = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
     const make = () => new engine.ModelLoader(this.#options(files));
@@ -120,24 +113,21 @@ export class ModelLoading {
 
   #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined) {
     const info = guarded(engine, () => model.setText(loader)); // takes the loader, and frees it
-    const json = info.tokenizer ?? read?.["tokenizer.json"];
-    const [vocab, merges] = [info.vocab ?? read?.["vocab.json"], info.merges ?? read?.["merges.txt"]];
+    const [json, vocab, merges] = TOKENIZER.map((role) => info[role] ?? read?.[FILE_NAMES[role]]);
     const files = json ? { json } : vocab && merges && { vocab, merges };
-    if (!files) {
-      throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
-    }
+    if (!files) throw withoutTokenizer();
     return { files, maxTokens: info.maxTokens };
   }
 
   /** The tokenizer's files beside the weights, by name; none where the weights have to carry them along. */
   async #tokenizerFiles(report: Report, signal: AbortSignal): Promise<Record<string, Uint8Array>> {
-    const { config, tokenizer, vocab, merges } = this.#load.model;
-    const read = (file: WireFile | undefined) => file && this.#small(file, report, signal);
-    const json = await read(tokenizer);
-    if (json) return { "tokenizer.json": json };
-    const [words, pairs] = [await read(vocab), await read(merges)];
-    if (words && pairs) return { "vocab.json": words, "merges.txt": pairs };
-    if (config) throw new ClipVisionError("config", "The model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt");
+    const { model } = this.#load;
+    const read = async (role: (typeof TOKENIZER)[number]) => model[role] && this.#small(model[role], report, signal);
+    const json = await read("tokenizer");
+    if (json) return { [FILE_NAMES.tokenizer]: json };
+    const [vocab, merges] = [await read("vocab"), await read("merges")];
+    if (vocab && merges) return { [FILE_NAMES.vocab]: vocab, [FILE_NAMES.merges]: merges };
+    if (model.config) throw withoutTokenizer();
     return {};
   }
 
@@ -145,32 +135,23 @@ export class ModelLoading {
 
   /** A small file, whole; `undefined` if it is optional and not there. */
   async #small(file: WireFile, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const pieces: Uint8Array[] = [];
-    let [loaded, total] = [0, Infinity];
-    const taker: Taker = {
-      wanted: () => (loaded < total ? [loaded, Infinity] : undefined),
-      take: (_, piece) => void (pieces.push(piece.slice()), (loaded += piece.byteLength)),
-      size: (bytes) => void (total = bytes),
-    };
     let source: Source;
+    let bytes: Uint8Array;
     for (let restarts = 0; ; restarts += 1) {
       source = this.#source(file, { whole: true });
       try {
-        await source.read(taker, signal);
+        bytes = await readAll(source, signal);
         break;
       } catch (error) {
         if ("optional" in file && file.optional && isMissing(error)) return undefined;
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
-        [loaded, total] = [0, Infinity];
-        pieces.length = 0;
       }
     }
-    const bytes = joined(pieces, (length) => new Uint8Array(length));
-    const hash = this.#load.integrity && this.#hash(await this.#engine(), source.name);
+    const hash = this.#load.integrity && hashOf(await this.#engine(), source.name, this.#load.integrity);
     hash?.update(bytes);
     hash?.check();
     this.#note(file, source);
-    report({ stage: "config", file: source.name, loaded, total: loaded });
+    report({ stage: "config", file: source.name, loaded: bytes.byteLength, total: bytes.byteLength });
     return bytes;
   }
 
@@ -180,17 +161,6 @@ export class ModelLoading {
 
   #note(file: WireFile, source: Source): void {
     if ("url" in file && source instanceof RemoteFile) this.#seen[file.url] = source.validators;
-  }
-
-  /** The checksum of a file that has to have one. */
-  #hash(engine: Engine, name: string): Hash | undefined {
-    const expected = this.#load.integrity?.[name];
-    if (expected === undefined) return undefined;
-    const hash = new engine.Sha256();
-    return {
-      update: (bytes: Uint8Array) => hash.update(bytes),
-      check: () => checkSha256(hash.finish(), expected, name),
-    };
   }
 
   /** A loader that has been given all that it wants, and recorded if there is a cache; begun anew if the file changes. */
@@ -231,14 +201,16 @@ export class ModelLoading {
     report: Report,
     signal: AbortSignal,
   ): Promise<void> {
-    const { weights, index } = this.#load.model;
-    const feed = async (file: WireFile) => {
+    const { integrity, model: { weights, index } } = this.#load;
+    const feedFrom = async (file: WireFile) => {
       const seen = part === "text" && "url" in file ? this.#seen[file.url] : undefined;
-      const how = { after, hash: this.#hash(engine, nameOfFile(file)), ...(seen && { validators: seen }) };
-      this.#note(file, await this.#feed(engine, loader, file, how, report, signal));
+      const hash = hashOf(engine, nameOfFile(file), integrity);
+      const source = this.#source(file, { whole: hash !== undefined, ...(seen && { validators: seen }) });
+      await feed({ engine, loader, source, hash, after, ...("url" in file && { url: file.url }) }, report, signal);
+      this.#note(file, source);
     };
     try {
-      return await feed(weights);
+      return await feedFrom(weights);
     } catch (error) {
       if (!index || !isMissing(error)) throw error;
       const json = await this.#small(index, report, signal);
@@ -246,53 +218,8 @@ export class ModelLoading {
       guarded(engine, () => loader.setIndex(json));
     }
     do {
-      await feed({ url: beside("url" in weights ? weights.url : "", guarded(engine, () => loader.file())) });
+      await feedFrom({ url: beside("url" in weights ? weights.url : "", guarded(engine, () => loader.file())) });
     } while (guarded(engine, () => loader.nextFile()));
-  }
-
-  /** Gives a loader what it wants of one file. One whose checksum is to be compared is read whole. */
-  async #feed(
-    engine: Engine,
-    loader: EngineLoader,
-    file: WireFile,
-    { hash, after, validators }: { hash: Hash | undefined; after?: () => void; validators?: Validators },
-    report: Report,
-    signal: AbortSignal,
-  ): Promise<Source> {
-    const source = this.#source(file, { whole: hash !== undefined, ...(validators && { validators }) });
-    let [loaded, total] = [0, Infinity];
-    const tell = (always = false) => {
-      const left = hash ? total - loaded : guarded(engine, () => loader.left());
-      const known = left !== undefined && Number.isFinite(left);
-      report({ stage: "weights", file: source.name, loaded, ...(known && { total: loaded + left }) }, always);
-    };
-    const wanted = () => guarded(engine, () => loader.wanted()) as [number, number] | undefined;
-    const taker: Taker = {
-      wanted: hash ? () => (loaded < total ? [loaded, Infinity] : undefined) : wanted,
-      take: (offset, piece) => {
-        guarded(engine, () => loader.push(offset, piece));
-        hash?.update(piece);
-        loaded += piece.byteLength;
-        after?.();
-        tell();
-      },
-      size: (bytes) => {
-        total = bytes;
-        guarded(engine, () => loader.setSize(bytes));
-      },
-    };
-    tell();
-    try {
-      await source.read(taker, signal);
-      hash?.check();
-      if (wanted()) throw new ClipVisionError("weights", `the file is cut short: it has ${total} bytes`);
-    } catch (error) {
-      // Rust knows no addresses.
-      if (!isCoded(error) || error.code !== "weights" || "blob" in file) throw error;
-      throw new ClipVisionError("weights", `${shortUrl(file.url)}: ${error.message}`, { cause: error });
-    }
-    tell(true);
-    return source;
   }
 
   // -------------------------------------------------------------------------------------------------- from the cache
@@ -330,7 +257,7 @@ export class ModelLoading {
     try {
       guarded(engine, () => loader.keepChecksum());
       const fromCache: Report = (progress, always) => report({ ...progress, cached: true }, always);
-      await this.#feed(engine, loader, { blob, name: "model.safetensors" }, { hash: undefined }, fromCache, signal);
+      await feed({ engine, loader, source: new BlobSource(blob, FILE_NAMES.weights) }, fromCache, signal);
       if (guarded(engine, () => loader.checksum()) !== checksum) throw new ClipVisionError("weights", "Its checksum is wrong");
       return loader;
     } catch (error) {
@@ -339,6 +266,14 @@ export class ModelLoading {
     }
   }
 }
+
+/** The files of a tokenizer: the first, or else the two others. */
+const TOKENIZER = ["tokenizer", "vocab", "merges"] as const;
+
+const withoutTokenizer = (): ClipVisionError => {
+  const { tokenizer, vocab, merges } = FILE_NAMES;
+  return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer} nor ${vocab} and ${merges}`);
+};
 
 const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));
 

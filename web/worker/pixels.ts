@@ -1,11 +1,11 @@
 /**
- * The browser's own pictures -> 8-bit RGBA, in the worker, off the page's main thread: the values that the picture's PNG
- * file would have.
+ * What the browser has decoded (bitmaps, video frames) -> 8-bit RGBA, in the worker, off the page's main thread: the values
+ * that a PNG file of it would have.
  *
- * Pixels come through a 2D canvas, which keeps colours multiplied by opacity: what is opaque arrives exactly, the colour of
- * a half-transparent pixel is rounded, and that of a fully transparent one is lost. A picture that is not opaque is
- * therefore read a second time, as it is stored, by way of a VideoFrame; where that can't be done, what the canvas gave is
- * taken, with black under full transparency.
+ * Pixels come through a 2D canvas, which keeps colors multiplied by opacity: what is opaque arrives exactly, the color of
+ * a half-transparent pixel is rounded, and that of a fully transparent one is lost. What is not opaque is therefore read a
+ * second time, as it is stored, by way of a VideoFrame; where that can't be done, what the canvas gave is taken, with black
+ * under full transparency.
  */
 
 import { AS_STORED } from "../shared/bitmaps.js";
@@ -15,25 +15,25 @@ import type { WirePixels } from "../shared/protocol.js";
 /** Pixels as a browser gives them. */
 export interface BrowserPixels {
   pixels: WirePixels;
-  /** The browser falsifies what is read from a canvas, so that nobody is recognised by it: these values are not the picture's. */
+  /** The browser falsifies what is read from a canvas, to resist fingerprinting: these values are not the photo's. */
   noisy: boolean;
 }
 
 /** Those of a file, and the size that it has itself. */
-export interface BrowserPicture extends BrowserPixels {
+export interface BrowserFile extends BrowserPixels {
   width: number;
   height: number;
 }
 
 /** Where red, green and blue are in a pixel of four bytes whose last is opacity. */
 const ORDERS: Partial<Record<string, readonly [number, number, number]>> = { RGBA: [0, 1, 2], BGRA: [2, 1, 0] };
-/** Levels a value, on average, that two readings of the same picture may lie apart, each counted by its opacity. */
+/** Levels a value, on average, that two readings of the same photo may lie apart, each counted by its opacity. */
 const SAME = 2;
 
 const sizeOf = (source: ImageBitmap | VideoFrame): [number, number] =>
   "displayWidth" in source ? [source.displayWidth, source.displayHeight] : [source.width, source.height];
 
-/** What a canvas gives of a picture that is drawn to `width` x `height`. */
+/** What a canvas gives of a bitmap or frame that is drawn to `width` x `height`. */
 function drawnTo(source: ImageBitmap | VideoFrame, width: number, height: number): Uint8ClampedArray<ArrayBuffer> {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error("there is no 2D context");
@@ -43,7 +43,7 @@ function drawnTo(source: ImageBitmap | VideoFrame, width: number, height: number
 }
 
 /**
- * Reads a picture and closes it: its memory is the browser's, and not waited for by any garbage collector.
+ * Reads a bitmap or frame and closes it: its memory is the browser's, and no garbage collector's concern.
  *
  * @param edge one that is opaque is drawn smaller where its shorter edge is longer than this, in pixels
  */
@@ -64,7 +64,7 @@ export async function readPixels(source: ImageBitmap | VideoFrame, edge = Infini
     const data = isOpaque(drawn) ? drawn : ((await readStored(source, drawn).catch(() => undefined)) ?? drawn);
     return pixels(data, { width, height });
   } catch (cause) {
-    const message = `The browser does not give the pixels of this picture of ${width} x ${height}`;
+    const message = `The browser does not give the pixels of this photo of ${width} x ${height}`;
     throw new ClipVisionError("decode", `${message}: ${String(cause)}`, { cause });
   } finally {
     source.close();
@@ -92,7 +92,7 @@ function isOpaque(pixels: Uint8ClampedArray): boolean {
 }
 
 /**
- * The values of a picture that is not opaque, as they are stored; `undefined` where they are not to be had, or not
+ * The values of what is not opaque, as they are stored; `undefined` where they are not to be had, or not
  * understood. `drawn` is what a canvas gave.
  */
 async function readStored(source: ImageBitmap | VideoFrame, drawn: Uint8ClampedArray): Promise<Uint8ClampedArray | undefined> {
@@ -107,7 +107,7 @@ async function readStored(source: ImageBitmap | VideoFrame, drawn: Uint8ClampedA
   try {
     const stored = await copyOf(frame);
     if (!stored) return undefined;
-    // Whether a bitmap's colours are multiplied it does not say either; what a canvas gives of one is right.
+    // Whether a bitmap's colors are multiplied it does not say either; what a canvas gives of one is right.
     const [best] = [stored, divided(stored)]
       .map((values) => ({ values, difference: differenceOf(values, drawn) }))
       .sort((a, b) => a.difference - b.difference);
@@ -117,7 +117,7 @@ async function readStored(source: ImageBitmap | VideoFrame, drawn: Uint8ClampedA
   }
 }
 
-/** A frame's pixels as RGBA, if that is how it keeps them: not turned, cut, scaled or of a wide gamut. */
+/** A frame's pixels as RGBA, if that is how it keeps them: not rotated, cropped, scaled or of a wide gamut. */
 async function copyOf(frame: VideoFrame): Promise<Uint8ClampedArray | undefined> {
   const { format, visibleRect, displayWidth: width, displayHeight: height, colorSpace } = frame;
   const { rotation = 0, flip = false } = frame as { rotation?: number; flip?: boolean }; // not in TypeScript's library yet
@@ -148,7 +148,7 @@ function exceedsOpacity(pixels: Uint8ClampedArray): boolean {
   return false;
 }
 
-/** Colours that were multiplied by their opacity, as they were before; black where there is none. */
+/** Colors that were multiplied by their opacity, as they were before; black where there is none. */
 function divided(pixels: Uint8ClampedArray): Uint8ClampedArray {
   return pixels.map((value, at) => {
     const opacity = pixels[at | 3] as number;
@@ -173,10 +173,10 @@ function differenceOf(pixels: Uint8ClampedArray, drawn: Uint8ClampedArray): numb
  *
  * @param bytes the file
  * @param type its media type, where it is known
- * @param edge a picture whose shorter edge is longer comes smaller: see {@link readPixels}
+ * @param edge a photo whose shorter edge is longer comes smaller: see {@link readPixels}
  * @returns the pixels and the file's own width and height; `undefined` if the browser does not know the format either
  */
-export async function decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserPicture | undefined> {
+export async function decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserFile | undefined> {
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }), AS_STORED);

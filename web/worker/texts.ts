@@ -1,12 +1,12 @@
 /**
- * The worker's text half: reads tokenizer and text weights when a text is first asked for, once for all who ask, turns
- * texts into embeddings, and keeps those of labels.
+ * The worker's text model: reads the tokenizer and the text tower when a text is first asked for, once for all who ask,
+ * makes embeddings of texts, and keeps those of labels.
  */
 
 import { joined } from "../shared/values.js";
 import { Shared } from "../shared/waiting.js";
 import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
-import type { Report } from "./loading.js";
+import type { Report } from "./feed.js";
 
 /** The contents of a tokenizer's files. */
 export type TokenizerFiles = { json: Uint8Array } | { vocab: Uint8Array; merges: Uint8Array };
@@ -17,7 +17,7 @@ export interface Tokenizer {
   ids(text: string, longest: number): Uint32Array;
 }
 
-/** What the text half needs of the dispatcher. */
+/** What the text model needs of the dispatcher. */
 export interface TextContext {
   model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
@@ -32,19 +32,19 @@ export interface TextContext {
 /** Texts of one forward pass. */
 const BATCH = 16;
 /** Labels whose embeddings are kept; the ones that were not asked for longest go first. */
-const KEPT = 4096;
+const MOST_LABELS = 4096;
 
 interface Ready {
   tokenizer: Tokenizer;
   maxTokens: number;
 }
 
-/** One model's text half. */
+/** One model's texts. */
 export class Texts {
   readonly #context: TextContext;
   readonly #ready: Shared<Ready>;
   readonly #reports = new Set<Report>();
-  readonly #kept = new Map<string, Float32Array>();
+  readonly #labels = new Map<string, Float32Array>();
 
   constructor(context: TextContext) {
     this.#context = context;
@@ -77,17 +77,17 @@ export class Texts {
 
   /** The embeddings of labels one after the other; only of new ones anything is computed. */
   async labels(labels: readonly string[], signal: AbortSignal, report: Report): Promise<Float32Array> {
-    const fresh = [...new Set(labels)].filter((label) => !this.#kept.has(label));
-    const known = new Map(labels.map((label) => [label, this.#kept.get(label)]));
+    const fresh = [...new Set(labels)].filter((label) => !this.#labels.has(label));
+    const known = new Map(labels.map((label) => [label, this.#labels.get(label)]));
     const embeddings = await this.embed(fresh, signal, report);
     fresh.forEach((label, index) => known.set(label, embeddings[index]));
     for (const [label, embedding] of known) {
-      this.#kept.delete(label); // what is used comes last
-      if (embedding) this.#kept.set(label, embedding);
+      this.#labels.delete(label); // what is used comes last
+      if (embedding) this.#labels.set(label, embedding);
     }
-    for (const label of this.#kept.keys()) {
-      if (this.#kept.size <= KEPT) break;
-      this.#kept.delete(label);
+    for (const label of this.#labels.keys()) {
+      if (this.#labels.size <= MOST_LABELS) break;
+      this.#labels.delete(label);
     }
     const rows = labels.map((label) => known.get(label) ?? new Float32Array());
     return joined(rows, (length) => new Float32Array(length));

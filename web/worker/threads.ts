@@ -3,37 +3,37 @@
  * memory. They wait for work inside WebAssembly and never listen to messages again.
  *
  * The page starts them, as it starts the worker itself, so that no bundler has to find another script, and ends them with it.
- * The worker could start workers of its own, but in Firefox that may last for ever while somebody debugs the page: the two
+ * The worker could start workers of its own, but in Firefox that may take forever while somebody debugs the page: the two
  * wait for one condition, of which only one of them hears (`WorkerPrivate::SetIsDebuggerRegistered`). What the engine and a
  * thread have to tell each other goes through a port that the page hands on: it never holds the engine's memory.
  */
 
 import type { Response } from "../shared/protocol.js";
-import type { ThreadsFlavour } from "./flavour.js";
+import type { ThreadsFlavor } from "./flavor.js";
 
-type GlueOf = (name: ThreadsFlavour["name"]) => ThreadsFlavour["glue"] | undefined;
+type GlueOf = (name: ThreadsFlavor["name"]) => ThreadsFlavor["glue"] | undefined;
 
 /**
- * Milliseconds that a thread may take to start, the page's own work included, and to hear from the engine. It is rather done
- * without than waited for.
+ * Milliseconds that a thread may take to start, the page's own work included, and to hear from the engine. After that the
+ * engine goes on without it.
  */
 export const PATIENCE = 10_000;
 /** A thread's stack: the kernels need little. A multiple of WebAssembly's page. */
 const STACK_BYTES = 262_144;
 /** Threads that are started beyond those that help. */
 const SPARE = 1;
-/** More gain nothing: a picture's work is too little to be shared by so many. */
+/** More gain nothing: a photo is too little work for so many. */
 const MOST_THREADS = 8;
 
 /** What makes a thread of a worker. */
 interface Start {
-  name: ThreadsFlavour["name"];
+  name: ThreadsFlavor["name"];
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
 }
 
-/** What a thread says: that it listens; that it waits for work; that it can't. */
-type Word = "here" | "ready" | "failed";
+/** What a thread reports: that it listens; that it waits for work; that it can't. */
+type State = "here" | "ready" | "failed";
 
 /** Threads to compute with unless it is said: one core is left for the page. */
 export function defaultThreads(): number {
@@ -52,13 +52,13 @@ export class Helpers {
   }
 
   /**
-   * Starts threads of which so many help at the same time, and tells the engine how many that are: one that can't start is
-   * done without. There is a spare one, since it is not foreseeable whose processor will be free (`crates/kernels/src/threads.rs`).
+   * Starts threads of which so many help at the same time, and tells the engine how many that are; one that can't start is
+   * skipped. There is a spare one, since nobody knows which processor will be free (`crates/kernels/src/threads.rs`).
    */
-  async start(flavour: ThreadsFlavour, module: WebAssembly.Module, count: number): Promise<void> {
-    const start: Start = { name: flavour.name, module, memory: flavour.memory };
+  async start(flavor: ThreadsFlavor, module: WebAssembly.Module, count: number): Promise<void> {
+    const start: Start = { name: flavor.name, module, memory: flavor.memory };
     const started = await Promise.all(Array.from({ length: count + SPARE }, () => this.#startOne(start)));
-    flavour.glue.setHelpers(Math.min(started.filter(Boolean).length, count));
+    flavor.glue.setHelpers(Math.min(started.filter(Boolean).length, count));
   }
 
   /** The page could not start the worker of this thread. */
@@ -78,7 +78,7 @@ export class Helpers {
       };
       const timer = setTimeout(() => give(false), PATIENCE);
       this.#starting.set(ticket, give);
-      thread.onmessage = ({ data }: MessageEvent<Word>) => {
+      thread.onmessage = ({ data }: MessageEvent<State>) => {
         if (data !== "here") return give(data === "ready");
         try {
           thread.postMessage(start);
@@ -97,9 +97,9 @@ export class Helpers {
  * lock that nobody would open again.
  */
 export function beThread(port: MessagePort, glueOf: GlueOf, end: () => void): void {
-  const say = (word: Word) => port.postMessage(word);
+  const report = (state: State) => port.postMessage(state);
   const fail = () => {
-    say("failed");
+    report("failed");
     end();
   };
   const timer = setTimeout(end, PATIENCE);
@@ -108,19 +108,19 @@ export function beThread(port: MessagePort, glueOf: GlueOf, end: () => void): vo
     const glue = glueOf(name);
     if (!glue) return fail();
     glue.default({ module_or_path: module, memory, thread_stack_size: STACK_BYTES }).then(() => {
-      say("ready");
+      report("ready");
       help(glue);
     }, fail); // no memory for its stack, say
   };
   port.onmessageerror = fail;
-  say("here");
+  report("here");
 }
 
-function help(glue: ThreadsFlavour["glue"]): void {
+function help(glue: ThreadsFlavor["glue"]): void {
   try {
     glue.helpThreads();
   } catch (error) {
-    glue.failThreads(); // or the engine would wait for ever
+    glue.failThreads(); // or the engine would wait forever
     throw error;
   }
 }

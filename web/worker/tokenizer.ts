@@ -7,6 +7,7 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
+import { FILE_NAMES } from "../shared/model_files.js";
 import { Tokenizer as Library } from "../vendor/tokenizers.js";
 import type { Tokenizer, TokenizerFiles } from "./texts.js";
 
@@ -31,7 +32,7 @@ function parse(bytes: Uint8Array, name: string): Record<string, unknown> {
 /** What `vocab.json` and `merges.txt` leave unsaid, since it is the same for every CLIP. */
 function completed(vocab: Record<string, unknown>, merges: string): Record<string, unknown> {
   const special = (content: string) => {
-    if (typeof vocab[content] !== "number") throw invalid(`vocab.json has no token ${content}`);
+    if (typeof vocab[content] !== "number") throw invalid(`${FILE_NAMES.vocab} has no token ${content}`);
     const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
     return { id: vocab[content], content, ...flags };
   };
@@ -84,8 +85,8 @@ function evened(text: string): string {
 export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const config =
     "json" in files
-      ? parse(files.json, "tokenizer.json")
-      : completed(parse(files.vocab, "vocab.json"), new TextDecoder().decode(files.merges));
+      ? parse(files.json, FILE_NAMES.tokenizer)
+      : completed(parse(files.vocab, FILE_NAMES.vocab), new TextDecoder().decode(files.merges));
   const lowers = JSON.stringify(config["normalizer"] ?? null).includes('"Lowercase"');
   let library: Library;
   try {

@@ -32,6 +32,6 @@ function summary({ photos }: Session): string {
   const count = (kind: string): number => photos.filter(({ state }) => state.kind === kind).length;
   const parts = [`${plural(count("done"), "photo")} embedded`];
   if (count("failed")) parts.push(`${count("failed")} could not be read`);
-  if (count("cancelled")) parts.push(`${count("cancelled")} cancelled`);
+  if (count("canceled")) parts.push(`${count("canceled")} canceled`);
   return `${parts.join(", ")}.`;
 }

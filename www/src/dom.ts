@@ -35,9 +35,9 @@ export function setText(element: Element, text: string): void {
 }
 
 /** Sets a `<progress>`: from 0 to 1, or undefined while the end is not known. */
-export function setProgress(bar: HTMLProgressElement, share: number | undefined): void {
-  if (share === undefined) bar.removeAttribute("value");
-  else bar.value = Math.min(1, Math.max(0, share));
+export function setProgress(bar: HTMLProgressElement, fraction: number | undefined): void {
+  if (fraction === undefined) bar.removeAttribute("value");
+  else bar.value = Math.min(1, Math.max(0, fraction));
 }
 
 export const prefersReducedMotion = (): boolean => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -28,8 +28,8 @@ export function similarity(value: number): string {
 }
 
 /** A probability in whole percent; "< 1 %" is not nothing. */
-export function percent(share: number): string {
-  return share > 0 && share < 0.005 ? "<\u00a01\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
+export function percent(fraction: number): string {
+  return fraction > 0 && fraction < 0.005 ? "<\u00a01\u00a0%" : `${Math.round(100 * fraction)}\u00a0%`;
 }
 
 /** A value of an embedding, with three decimals. */

@@ -67,13 +67,13 @@ async function receive(session: Session, transfer: DataTransfer): Promise<void> 
   const looseFiles = folders.length === 0 ? loose : await Promise.all(entries.filter(isFile).map(fileOf));
   const everything = [...placed(looseFiles), ...inFolders];
   if (looksLikeModel(everything)) takeFolder(session, everything);
-  else session.add([...looseFiles, ...inFolders.map(({ file }) => file).filter(isPicture)]);
+  else session.add([...looseFiles, ...inFolders.map(({ file }) => file).filter(isPhoto)]);
 }
 
 const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile;
 
 /** Folders of photos hold other things too (.DS_Store, notes), which nobody meant; a file dropped alone is meant. */
-const isPicture = (file: File): boolean => file.type.startsWith("image/");
+const isPhoto = (file: File): boolean => file.type.startsWith("image/");
 
 const fileOf = (entry: FileSystemFileEntry): Promise<File> => new Promise((done, fail) => entry.file(done, fail));
 

@@ -52,7 +52,7 @@ function startToolbar(): void {
     const { batch, photos, model } = session;
     document.body.classList.toggle("has-photos", photos.length > 0);
     clear.hidden = photos.length === 0;
-    resume.hidden = !photos.some(({ state }) => state.kind === "cancelled");
+    resume.hidden = !photos.some(({ state }) => state.kind === "canceled");
     must("#batch-progress", HTMLElement).hidden = batch === null || model === null;
     if (!batch) return;
     setText(must("#batch-text", HTMLElement), `Embedding: ${batch.done} of ${batch.total}`);

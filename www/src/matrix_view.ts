@@ -1,4 +1,4 @@
-/** The similarity of every pair as a table: a photo each row and column, coloured by value. */
+/** The similarity of every pair as a table: a photo each row and column, colored by value. */
 
 import { make, must, setText } from "./dom.ts";
 import { shortName, similarity } from "./format.ts";

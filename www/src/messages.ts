@@ -15,14 +15,14 @@ const BROKEN_ENGINE = "The engine stopped unexpectedly. The next photo starts a 
 type Sentences = Partial<Record<ClipVisionErrorCode, string>>;
 
 const PHOTO: Sentences = {
-  "decode": "This picture is damaged or cut short, so it can't be decoded.",
-  "unsupported-format": `This is not a picture that can be read here. ${READABLE}.`,
-  "too-large": "This picture is larger than the page accepts.",
+  "decode": "This photo is damaged or cut short, so it can't be decoded.",
+  "unsupported-format": `This is not a photo that can be read here. ${READABLE}.`,
+  "too-large": "This photo is larger than the page accepts.",
   "fetch": "This file could not be read from the disk. It may have been moved or changed since it was chosen.",
-  "out-of-memory": "There was not enough memory for this picture. Closing other tabs may help.",
+  "out-of-memory": "There was not enough memory for this photo. Closing other tabs may help.",
   "worker-crashed": `${BROKEN_ENGINE}.`,
   "closed": "The model was closed before this photo's turn came.",
-  "compute": "The model could not compute an embedding of this picture.",
+  "compute": "The model could not compute an embedding of this photo.",
 };
 
 const MODEL: Sentences = {
@@ -38,11 +38,11 @@ const MODEL: Sentences = {
 };
 
 const WORDS: Sentences = {
-  "invalid-argument": "This model knows pictures alone: its files have no text tower.",
+  "invalid-argument": "This model knows photos only: its files have no text tower.",
   "config": "This model has no tokenizer, so it can't read words. tokenizer.json is missing among its files.",
   "fetch": "The files that texts need could not be downloaded. Check the connection.",
   "weights": "The model's text weights are damaged or incomplete.",
-  "out-of-memory": "There was not enough memory for the model's text half. Closing other tabs may help.",
+  "out-of-memory": "There was not enough memory for the model's text tower. Closing other tabs may help.",
   "worker-crashed": "The engine stopped unexpectedly. Trying again starts a new one.",
 };
 
@@ -51,7 +51,7 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 /** What to say about a photo that could not be embedded; its name stands beside it. */
 export function photoComplaint(error: unknown): Complaint {
   const known = error instanceof ClipVisionError ? PHOTO[error.code] : undefined;
-  return { sentence: known ?? "This picture could not be embedded.", detail: messageOf(error) };
+  return { sentence: known ?? "This photo could not be embedded.", detail: messageOf(error) };
 }
 
 /** What to say about a model that could not be loaded. */

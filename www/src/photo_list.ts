@@ -48,10 +48,10 @@ function newCard(photo: Photo, session: Session, thumbnails: Thumbnails): HTMLEl
   return card;
 }
 
-/** Moves the focus to a neighbour before the card that has it goes away. */
+/** Moves the focus to a neighbor before the card that has it goes away. */
 function keepFocus(card: HTMLElement): void {
-  const neighbour = card.nextElementSibling ?? card.previousElementSibling;
-  const next = neighbour?.querySelector(".card-remove") ?? document.querySelector("#drop-zone");
+  const neighbor = card.nextElementSibling ?? card.previousElementSibling;
+  const next = neighbor?.querySelector(".card-remove") ?? document.querySelector("#drop-zone");
   if (next instanceof HTMLElement) next.focus();
 }
 
@@ -76,7 +76,7 @@ function show(card: HTMLElement, photo: Photo, hasModel: boolean): void {
   setText(must(".card-meta", HTMLElement, card), [bytes(photo.file.size), ...(course ? [course] : [])].join(" \u00b7 "));
   setText(must(".card-complaint", HTMLElement, card), state.kind === "failed" ? state.complaint.sentence : "");
   // A result that is to come keeps its place, so that cards don't jump.
-  must(".card-result", HTMLElement, card).hidden = state.kind === "failed" || state.kind === "cancelled";
+  must(".card-result", HTMLElement, card).hidden = state.kind === "failed" || state.kind === "canceled";
   if (state.kind === "done") showResult(card, photo, state.details);
   const more = must(".card-details", HTMLDetailsElement, card);
   more.hidden = state.kind !== "failed";
@@ -86,7 +86,7 @@ function show(card: HTMLElement, photo: Photo, hasModel: boolean): void {
 function courseOf({ state }: Photo, hasModel: boolean): string {
   if (state.kind === "waiting") return hasModel ? "waiting" : "waiting for a model";
   if (state.kind === "computing") return "computing\u2026";
-  return state.kind === "cancelled" ? "cancelled" : "";
+  return state.kind === "canceled" ? "canceled" : "";
 }
 
 function showResult(card: HTMLElement, photo: Photo, details: EmbeddingDetails): void {
@@ -101,8 +101,8 @@ function showResult(card: HTMLElement, photo: Photo, details: EmbeddingDetails):
   canvas.setAttribute("aria-label", describe(embedding));
 
   for (const stage of ["decode", "preprocess", "forward"] as const) {
-    const share = total > 0 ? timings[stage] / total : 1 / 3;
-    must(`.stage-${stage}`, HTMLElement, card).style.setProperty("flex-grow", share.toFixed(4));
+    const fraction = total > 0 ? timings[stage] / total : 1 / 3;
+    must(`.stage-${stage}`, HTMLElement, card).style.setProperty("flex-grow", fraction.toFixed(4));
     const value = must(`.key-${stage}`, HTMLElement, card).nextElementSibling;
     if (value) setText(value, duration(timings[stage]));
   }

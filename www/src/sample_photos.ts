@@ -1,4 +1,4 @@
-/** Pictures drawn on the spot, for whoever has none at hand: what the bundled model knows, some of it alike. */
+/** Drawings made on the spot, for whoever has no photo at hand: what the bundled model knows, some of it alike. */
 
 type Context = OffscreenCanvasRenderingContext2D;
 type Point = readonly [x: number, y: number];
@@ -46,14 +46,14 @@ function polygon(path: Path2D, corners: readonly Point[]): void {
 /** A drawing: what is in it, where, as parts of the height about the middle, and what is behind. */
 interface Drawing {
   shape: keyof typeof SHAPES;
-  colour: string;
+  color: string;
   radius: number;
   at?: readonly Point[];
   behind: (context: Context) => void;
 }
 
-const plain = (colour: string) => (context: Context): void => {
-  context.fillStyle = colour;
+const plain = (color: string) => (context: Context): void => {
+  context.fillStyle = color;
   context.fillRect(0, 0, WIDTH, HEIGHT);
 };
 
@@ -72,23 +72,23 @@ const fading = (top: string, bottom: string) => (context: Context): void => {
 };
 
 const DRAWINGS: Record<string, Drawing> = {
-  "red heart.jpg": { shape: "heart", colour: "#e02535", radius: 0.34, behind: plain("#fafafa") },
-  "red circle.jpg": { shape: "circle", colour: "#dc1e2d", radius: 0.36, behind: plain("#ffdd33") },
-  "yellow star.jpg": { shape: "star", colour: "#fdd820", radius: 0.38, behind: plain("#6d1f9c") },
+  "red heart.jpg": { shape: "heart", color: "#e02535", radius: 0.34, behind: plain("#fafafa") },
+  "red circle.jpg": { shape: "circle", color: "#dc1e2d", radius: 0.36, behind: plain("#ffdd33") },
+  "yellow star.jpg": { shape: "star", color: "#fdd820", radius: 0.38, behind: plain("#6d1f9c") },
   "yellow stars.jpg": {
-    shape: "star", colour: "#fdd820", radius: 0.15, at: [[-0.25, -0.22], [0.24, -0.2], [0.02, 0.24]], behind: fading("#0b3f9e", "#3b82f6"),
+    shape: "star", color: "#fdd820", radius: 0.15, at: [[-0.25, -0.22], [0.24, -0.2], [0.02, 0.24]], behind: fading("#0b3f9e", "#3b82f6"),
   },
   "green squares.jpg": {
-    shape: "square", colour: "#1f8f3e", radius: 0.19, at: [[-0.25, 0.02], [0.25, -0.04]], behind: striped("#ffffff", "#ffc0cb"),
+    shape: "square", color: "#1f8f3e", radius: 0.19, at: [[-0.25, 0.02], [0.25, -0.04]], behind: striped("#ffffff", "#ffc0cb"),
   },
-  "blue ring.jpg": { shape: "ring", colour: "#1e5fe0", radius: 0.36, behind: plain("#ffffff") },
-  "white moon.jpg": { shape: "moon", colour: "#fbfbf6", radius: 0.16, at: [[0.27, -0.27]], behind: plain("#10121c") },
-  "black cross.jpg": { shape: "cross", colour: "#141414", radius: 0.16, at: [[-0.25, 0.23]], behind: plain("#fb8c00") },
+  "blue ring.jpg": { shape: "ring", color: "#1e5fe0", radius: 0.36, behind: plain("#ffffff") },
+  "white moon.jpg": { shape: "moon", color: "#fbfbf6", radius: 0.16, at: [[0.27, -0.27]], behind: plain("#10121c") },
+  "black cross.jpg": { shape: "cross", color: "#141414", radius: 0.16, at: [[-0.25, 0.23]], behind: plain("#fb8c00") },
 };
 
-function draw(context: Context, { shape, colour, radius, at = [[0, 0]], behind }: Drawing): void {
+function draw(context: Context, { shape, color, radius, at = [[0, 0]], behind }: Drawing): void {
   behind(context);
-  context.fillStyle = colour;
+  context.fillStyle = color;
   const path = new Path2D();
   SHAPES[shape](path);
   for (const [x, y] of at) {
@@ -97,7 +97,7 @@ function draw(context: Context, { shape, colour, radius, at = [[0, 0]], behind }
   }
 }
 
-/** The sample pictures, drawn and compressed as a camera would have stored them. */
+/** The samples, drawn and compressed as a camera would have stored them. */
 export function drawSamples(): Promise<File[]> {
   return Promise.all(
     Object.entries(DRAWINGS).map(async ([name, drawing]) => {

@@ -28,7 +28,7 @@ export type PhotoState =
   | { kind: "computing" }
   | { kind: "done"; details: EmbeddingDetails }
   | { kind: "failed"; complaint: Complaint }
-  | { kind: "cancelled" };
+  | { kind: "canceled" };
 
 export interface Photo {
   readonly id: number;
@@ -131,7 +131,7 @@ export class Session {
       if (mine()) this.#use(engine, source);
       else engine.close();
     } catch (error) {
-      if (!mine()) return; // cancelled, or another choice was made: its outcome counts
+      if (!mine()) return; // canceled, or another choice was made: its outcome counts
       this.#complaint = modelComplaint(error, source.label);
       console.warn(error);
     }
@@ -166,7 +166,7 @@ export class Session {
   add(files: Iterable<File>): void {
     const fresh = Array.from(files, (file): Mutable => ({
       id: this.#nextId++,
-      name: file.name || "pasted picture",
+      name: file.name || "pasted photo",
       file,
       state: { kind: "waiting" },
     }));
@@ -176,9 +176,9 @@ export class Session {
     this.#enqueue(fresh);
   }
 
-  /** Embeds what was cancelled after all. */
+  /** Embeds what was canceled after all. */
   resume(): void {
-    this.#enqueue(this.#photos.filter(({ state }) => state.kind === "cancelled"));
+    this.#enqueue(this.#photos.filter(({ state }) => state.kind === "canceled"));
   }
 
   remove(photo: Photo): void {
@@ -196,9 +196,9 @@ export class Session {
     this.#tell({ what: "photos" });
   }
 
-  /** Stops the batch: what is done stays, what waits is marked as cancelled. */
+  /** Stops the batch: what is done stays, what waits is marked as canceled. */
   cancelBatch(): void {
-    for (const photo of this.#photos.filter(isPending)) this.#set(photo, { kind: "cancelled" });
+    for (const photo of this.#photos.filter(isPending)) this.#set(photo, { kind: "canceled" });
     this.#current?.controller.abort();
     this.#closeBatch();
     this.#tell({ what: "photos" });

@@ -35,7 +35,7 @@ export function extremes(matrix: readonly (readonly number[])[]): { most: Pair; 
 }
 
 /**
- * Where the colours begin: CLIP's photos are all somewhat alike, so a scale from 0 would show one shade. The lowest
+ * Where the colors begin: CLIP's photos are all somewhat alike, so a scale from 0 would show one shade. The lowest
  * value, rounded down to a tenth, and at most 0.9 so that the scale never vanishes.
  */
 export const scaleStart = (lowest: number): number => Math.min(0.9, Math.floor(lowest * 10 + 1e-9) / 10);

@@ -59,7 +59,7 @@ function sizeOf(file: Blob): Promise<{ width: number; height: number }> {
   const image = new Image();
   return new Promise<{ width: number; height: number }>((resolve, reject) => {
     image.onload = () => resolve({ width: image.naturalWidth, height: image.naturalHeight });
-    image.onerror = () => reject(new Error("the browser can't show this picture"));
+    image.onerror = () => reject(new Error("the browser can't show this photo"));
     image.src = url;
   }).finally(() => URL.revokeObjectURL(url));
 }

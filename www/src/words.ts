@@ -20,7 +20,7 @@ export interface Found {
 }
 
 /** A label with its probability. */
-export interface Share {
+export interface LabelProbability {
   readonly label: string;
   readonly probability: number;
 }
@@ -32,13 +32,13 @@ export const labelsIn = (text: string): string[] =>
 export class Words {
   readonly #session: Session;
   readonly #listeners = new Set<() => void>();
-  #shares = new WeakMap<Photo, number[]>();
+  #probabilities = new WeakMap<Photo, number[]>();
   #query: Query | null = null;
   #labels: readonly string[] = [];
   #complaint: Complaint | null = null;
   #engine: Engine | null = null;
   #searching = new AbortController();
-  #labelling = new AbortController();
+  #labeling = new AbortController();
   #working = false;
 
   constructor(session: Session) {
@@ -72,8 +72,8 @@ export class Words {
   }
 
   /** The labels of a photo, the likeliest first; null while they are not known. */
-  sharesOf(photo: Photo): Share[] | null {
-    const probabilities = this.#shares.get(photo);
+  probabilitiesOf(photo: Photo): LabelProbability[] | null {
+    const probabilities = this.#probabilities.get(photo);
     if (!probabilities) return null;
     return this.#labels
       .map((label, i) => ({ label, probability: probabilities[i] ?? 0 }))
@@ -106,9 +106,9 @@ export class Words {
 
   /** Asks of every photo which of the labels it shows; no labels end that. */
   async label(labels: readonly string[]): Promise<void> {
-    this.#labelling.abort();
-    this.#labelling = new AbortController();
-    this.#shares = new WeakMap();
+    this.#labeling.abort();
+    this.#labeling = new AbortController();
+    this.#probabilities = new WeakMap();
     this.#labels = labels;
     this.#complaint = null;
     this.#tell();
@@ -121,12 +121,12 @@ export class Words {
     this.#working = true;
     for (;;) {
       const { engine, photos } = this.#session;
-      const photo = photos.find((one) => one.state.kind === "done" && !this.#shares.has(one));
+      const photo = photos.find((one) => one.state.kind === "done" && !this.#probabilities.has(one));
       if (!engine || !photo || this.#labels.length === 0) break;
-      const { signal } = this.#labelling;
+      const { signal } = this.#labeling;
       try {
-        const shares = await engine.classify(photo.file, this.#labels, signal);
-        if (!signal.aborted) this.#shares.set(photo, shares);
+        const probabilities = await engine.classify(photo.file, this.#labels, signal);
+        if (!signal.aborted) this.#probabilities.set(photo, probabilities);
       } catch (error) {
         if (!signal.aborted) {
           this.#labels = [];

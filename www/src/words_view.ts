@@ -4,7 +4,7 @@ import { make, must, setText } from "./dom.ts";
 import { percent, shortName, similarity } from "./format.ts";
 import type { Photo, Session } from "./session.ts";
 import type { Thumbnails } from "./thumbnails.ts";
-import { type Share, Words, labelsIn } from "./words.ts";
+import { type LabelProbability, Words, labelsIn } from "./words.ts";
 
 /** A longer list is not read. */
 const MOST = 100;
@@ -57,8 +57,8 @@ function show(words: Words, session: Session, thumbnails: Thumbnails): void {
     const near = query ? found[i]?.similarity : undefined;
     const depth = near === undefined ? 0 : (near - lowest) / Math.max(highest - lowest, 1e-6);
     const bar = near === undefined ? [] : [nearness(near, depth)];
-    const known = labels.length > 0 ? [sharesOf(words.sharesOf(photo))] : [];
-    return make("li", {}, picture(photo, thumbnails), make("span", { class: "found-name" }, shortName(photo.name)), ...bar, ...known);
+    const known = labels.length > 0 ? [chips(words.probabilitiesOf(photo))] : [];
+    return make("li", {}, thumbnail(photo, thumbnails), make("span", { class: "found-name" }, shortName(photo.name)), ...bar, ...known);
   });
   must("#found", HTMLElement).replaceChildren(...rows);
 }
@@ -70,8 +70,8 @@ function findingOf(text: string, nearest: { photo: Photo; similarity: number } |
   return `Nearest to \u201c${text}\u201d is ${name}, at ${similarity(nearest.similarity)}.${rest}`;
 }
 
-function picture(photo: Photo, thumbnails: Thumbnails): HTMLElement {
-  const frame = make("span", { class: "found-picture" });
+function thumbnail(photo: Photo, thumbnails: Thumbnails): HTMLElement {
+  const frame = make("span", { class: "found-thumbnail" });
   void thumbnails.of(photo).then((url) => {
     if (url !== null) frame.replaceChildren(make("img", { src: url, alt: "" })); // the name stands beside it
   });
@@ -80,16 +80,16 @@ function picture(photo: Photo, thumbnails: Thumbnails): HTMLElement {
 
 function nearness(value: number, depth: number): HTMLElement {
   const bar = make("span", { class: "found-bar", "aria-hidden": "true" });
-  bar.style.setProperty("--share", `${(100 * depth).toFixed(1)}%`);
+  bar.style.setProperty("--nearness", `${(100 * depth).toFixed(1)}%`);
   return make("span", { class: "found-nearness" }, bar, make("span", { class: "found-value" }, similarity(value)));
 }
 
-function sharesOf(shares: Share[] | null): HTMLElement {
-  if (!shares) return make("span", { class: "found-labels hint" }, "\u2026");
-  const chips = shares.slice(0, LABELS).map(({ label, probability }) => {
+function chips(labels: LabelProbability[] | null): HTMLElement {
+  if (!labels) return make("span", { class: "found-labels hint" }, "\u2026");
+  const likeliest = labels.slice(0, LABELS).map(({ label, probability }) => {
     const chip = make("span", { class: "found-label" }, `${label} ${percent(probability)}`);
     chip.style.setProperty("--shade", `${(100 * probability).toFixed(1)}%`);
     return chip;
   });
-  return make("span", { class: "found-labels" }, ...chips);
+  return make("span", { class: "found-labels" }, ...likeliest);
 }

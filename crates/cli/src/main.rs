@@ -205,8 +205,13 @@ fn embed_texts(common: &Common, length: &Length, texts: &[String]) -> Outcome {
     clip.text()?;
     let mut lines = Lines::new("text", common.json);
     for texts in texts.chunks(BATCH) {
-        for text in texts {
-            lines.print(text, clip.embed_text(text).map(Embedding))?;
+        // Should the batch as a whole fail, each text is tried by itself and has its own error.
+        let results = match clip.embed_texts(texts) {
+            Ok(embeddings) => embeddings.into_iter().map(Ok).collect(),
+            Err(_) => texts.iter().map(|text| clip.embed_text(text)).collect::<Vec<_>>(),
+        };
+        for (text, result) in texts.iter().zip(results) {
+            lines.print(text, result.map(Embedding))?;
         }
         lines.out.flush()?;
     }
@@ -287,7 +292,7 @@ impl Answer for Probabilities<'_> {
     }
 
     fn text(&self) -> String {
-        let ranked: Vec<String> = self.ranked().iter().map(|(label, share)| format!("{label} {share:.4}")).collect();
+        let ranked: Vec<String> = self.ranked().iter().map(|(label, p)| format!("{label} {p:.4}")).collect();
         ranked.join("\t")
     }
 }

@@ -1,11 +1,12 @@
 //! The command line, run as a person runs it.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../../tests/common/mod.rs"]
+#[path = "../../../tests/common/basics.rs"]
+#[allow(dead_code, reason = "this takes a part of it")]
 mod common;
 
 use clip_vision::{ClipVision, Image, Options};
-use common::{golden, model_dir};
+use common::{golden, max_difference, model_dir};
 use serde_json::Value;
 use std::process::{Command, Output};
 
@@ -44,7 +45,7 @@ fn a_line_of_json_an_image_in_their_order() {
         assert_eq!(line["path"], **path);
         let embedding: Vec<f32> = serde_json::from_value(line["embedding"].clone()).unwrap();
         let expected = clip.embed(Image::from_path(path)).unwrap();
-        assert!(common::max_difference(&embedding, &expected) < 1e-6, "{path}");
+        assert!(max_difference(&embedding, &expected) < 1e-6, "{path}");
     }
 }
 
@@ -94,11 +95,16 @@ fn a_line_of_json_a_text() {
     for (line, text) in lines.iter().zip(texts) {
         assert_eq!(line["text"], *text);
         let embedding: Vec<f32> = serde_json::from_value(line["embedding"].clone()).unwrap();
-        assert!(common::max_difference(&embedding, &clip.embed_text(text).unwrap()) < 1e-6, "{text}");
+        assert!(max_difference(&embedding, &clip.embed_text(text).unwrap()) < 1e-6, "{text}");
     }
     let plain = run("embed-text", &["--no-normalize", "a dog"]);
     assert!(String::from_utf8(plain.stdout).unwrap().starts_with("a dog\t"));
     assert_eq!(run("embed-text", &[]).status.code(), Some(2));
+
+    let vision_alone = ["embed-text", "--json", "--model", &model_dir("odd-widths").display().to_string(), "a dog"];
+    let output = Command::new(env!("CARGO_BIN_EXE_clip-vision")).args(vision_alone).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("vision tower alone"), "{output:?}");
 }
 
 #[test]
@@ -133,7 +139,7 @@ fn a_line_of_json_a_classified_image() {
     let captions = ["a photo of a dog", "a photo of a cat", "a photo of a a bird"];
     let expected = clip.classify(Image::from_path(&good), &captions).unwrap();
     let probabilities: Vec<f32> = serde_json::from_value(lines[1]["probabilities"].clone()).unwrap();
-    assert!(common::max_difference(&probabilities, &expected) < 1e-6);
+    assert!(max_difference(&probabilities, &expected) < 1e-6);
     let best = (0..3).max_by(|a, b| expected[*a].total_cmp(&expected[*b])).unwrap();
     assert_eq!(lines[1]["label"], ["dog", "cat", "a bird"][best]);
 

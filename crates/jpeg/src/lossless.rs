@@ -207,7 +207,10 @@ impl<'a> LosslessScan<'a> {
         }
         if self.source.exhausted {
             self.first = true;
-            self.members.iter_mut().for_each(|member| member.differences.fill(0));
+            for unit in &self.layout.blocks {
+                let (y, member) = (unit.place(0, row).y, &mut self.members[unit.member]);
+                member.differences[y * member.row_length..][..member.row_length].fill(0);
+            }
             return Ok(());
         }
         let mut bits = Bits { source: &mut self.source, window: self.window };

@@ -145,7 +145,9 @@ impl Rows {
             Colors::Gray => out.copy_from_slice(first),
             Colors::YCbCr | Colors::Ycck => self.isa.run_bytes(YccToRgb { y: first, cb: second, cr: third, out }),
             Colors::Rgb | Colors::Cmyk => color::interleave(first, second, third, out),
-            Colors::Stored | Colors::Repeated => color::interleave_any([first, second, third, fourth], out, self.strips.len()),
+            Colors::Stored | Colors::Repeated => {
+                color::interleave_any([first, second, third, fourth], out, self.strips.len())
+            }
         }
         if self.colors == Colors::Ycck {
             color::invert(out);

@@ -9,6 +9,8 @@ pub(crate) enum Format {
     WebP,
     Bmp,
     Tiff,
+    Ico,
+    Cur,
     /// A format that this crate knows by sight but does not read, by its name.
     Foreign(&'static str),
     /// Nothing known.
@@ -25,6 +27,8 @@ impl Format {
             Self::WebP => "WebP",
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
+            Self::Ico => "ICO",
+            Self::Cur => "CUR",
             Self::Foreign(name) => name,
             Self::Unknown => "unknown",
         }
@@ -52,8 +56,13 @@ impl Format {
             Self::Foreign("JPEG 2000")
         } else if starts(b"8BPS") {
             Self::Foreign("Photoshop")
-        } else if starts(b"\0\0\x01\0") || starts(b"\0\0\x02\0") {
-            Self::Foreign("ICO")
+        } else if starts(b"\0\0\x01\0") {
+            Self::Ico
+        } else if starts(b"\0\0\x02\0\0\0") {
+            // A cursor's begins like this if there are no pictures in it.
+            Self::Foreign("TGA")
+        } else if starts(b"\0\0\x02\0") {
+            Self::Cur
         } else if starts(b"qoif") {
             Self::Foreign("QOI")
         } else if starts(b"%PDF") {
@@ -62,11 +71,16 @@ impl Format {
             Self::Foreign("ZIP")
         } else if starts(b"\x1f\x8b") {
             Self::Foreign("gzip")
-        } else if starts(b"BM") {
+        } else if starts(b"BM") || Self::is_bitmap_header(bytes) {
             Self::Bmp
         } else {
             Self::of_text(bytes)
         }
+    }
+
+    /// A BMP without the header of a file begins with the length of a bitmap's (Pillow's `DibImageFile`).
+    fn is_bitmap_header(bytes: &[u8]) -> bool {
+        matches!(bytes, [12 | 40 | 52 | 56 | 64 | 108 | 124, 0, 0, 0, ..])
     }
 
     /// ISO base media (`ftyp`): AVIF and HEIC pictures, or a film.
@@ -106,13 +120,17 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_content() {
-        let cases: [(&[u8], &str); 21] = [
+        let cases: [(&[u8], &str); 25] = [
             (b"\xff\xd8\xff\xe0", "JPEG"),
             (b"\x89PNG\r\n\x1a\n", "PNG"),
             (b"GIF89a", "GIF"),
             (b"RIFF\x10\0\0\0WEBPVP8 ", "WebP"),
             (b"RIFF\x10\0\0\0WAVE", "unknown"),
             (b"BM\x10\0", "BMP"),
+            (b"\x28\0\0\0\x07\0\0\0", "BMP"),
+            (b"\0\0\x01\0\x02\0", "ICO"),
+            (b"\0\0\x02\0\x01\0", "CUR"),
+            (b"\0\0\x02\0\0\0\0\0", "TGA"),
             (b"II*\0", "TIFF"),
             (b"MM\0*", "TIFF"),
             (b"\0\0\0\x1cftypavif\0\0\0\0", "AVIF"),

@@ -62,7 +62,7 @@ impl Image {
         Self::new(Source::Path(path.as_ref().to_owned()))
     }
 
-    /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP or TIFF.
+    /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP, TIFF, ICO or CUR.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::new(Source::Bytes(Arc::new(bytes.into())))
     }

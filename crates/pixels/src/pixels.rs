@@ -171,23 +171,17 @@ impl Pixels {
         self.header
     }
 
+    /// All rows' bytes, one row after the other.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.data
+    }
+
     /// The rows of `area`, which must lie in the picture.
     pub(crate) fn rows(&self, area: &Area) -> Rows<'_> {
         let channels = self.header.layout.channels();
         let stride = self.header.width * channels;
         let start = area.rows.start * stride + area.columns.start * channels;
         Rows { bytes: self.data.get(start..).unwrap_or_default(), stride, count: area.rows.len() }
-    }
-
-    /// Replaces every red, green and blue value by what its table says; of RGB and RGBA pixels only.
-    pub(crate) fn map_rgb(&mut self, tables: [[u8; 256]; 3]) {
-        if matches!(self.header.layout, Layout::Rgb | Layout::Rgba) {
-            for pixel in self.data.chunks_exact_mut(self.header.layout.channels()) {
-                for (value, table) in pixel.iter_mut().zip(&tables) {
-                    *value = table[usize::from(*value)];
-                }
-            }
-        }
     }
 }
 

@@ -20,6 +20,16 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p` is valid for reading eight bytes.
     unsafe fn load_wide(self, p: *const u8) -> Self::V;
+    /// The four bytes at `p`, then zeros.
+    ///
+    /// # Safety
+    /// `p` is valid for reading four bytes.
+    unsafe fn load_quarter(self, p: *const u8) -> Self::V;
+    /// The eight bytes at `first`, then those at `last`.
+    ///
+    /// # Safety
+    /// Both are valid for reading eight bytes.
+    unsafe fn load_halves(self, first: *const u8, last: *const u8) -> Self::V;
     /// Writes all sixteen bytes to `p`.
     ///
     /// # Safety
@@ -41,6 +51,8 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     /// `p` is valid for writing them.
     unsafe fn store_interleaved(self, p: *mut u8, r: Self::V, g: Self::V, b: Self::V);
 
+    /// u8x16, all `x`.
+    fn splat8(self, x: u8) -> Self::V;
     /// i16x8, all `x`.
     fn splat16(self, x: i16) -> Self::V;
     /// i16x8, `even` and `odd` in turn.
@@ -54,8 +66,25 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     fn any(self, a: Self::V) -> bool;
     /// The bits of both.
     fn or(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The bits that are in both.
+    fn and(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The bits of `a` that are not in `b`.
+    fn and_not(self, a: Self::V, b: Self::V) -> Self::V;
     /// Flips the highest bit of each byte.
     fn flip8(self, a: Self::V) -> Self::V;
+
+    /// u8x16: all bits where both are equal, else none.
+    fn equal8(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i8x16, clamped.
+    fn add_clamped8(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i8x16, clamped.
+    fn sub_clamped8(self, a: Self::V, b: Self::V) -> Self::V;
+    /// u8x16, clamped.
+    fn add_unsigned8(self, a: Self::V, b: Self::V) -> Self::V;
+    /// u8x16, clamped.
+    fn sub_unsigned8(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i8x16, keeping the sign, by 1 to 7.
+    fn shr8<const BITS: i32>(self, a: Self::V) -> Self::V;
 
     /// i16x8, wrapping around.
     fn add16(self, a: Self::V, b: Self::V) -> Self::V;
@@ -63,13 +92,21 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     fn sub16(self, a: Self::V, b: Self::V) -> Self::V;
     /// i16x8, the lower 16 bits of the product.
     fn mul16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i16x8: the upper 16 bits of the product.
+    fn mul_high16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// u16x8 of values up to 255: `a · factor / 256`, rounded down.
+    fn scale8(self, a: Self::V, factor: u16) -> Self::V;
+    /// u16x8, clamped.
+    fn sub_unsigned16(self, a: Self::V, b: Self::V) -> Self::V;
     /// i16x8: `a · b / 2¹⁵`, rounded to nearest, ties up. Of -2¹⁵ · -2¹⁵, which has no place in 16 bits, it is 2¹⁵ - 1 or -2¹⁵.
     fn mul_round16(self, a: Self::V, b: Self::V) -> Self::V;
     /// i16x8.
     fn shl16<const BITS: i32>(self, a: Self::V) -> Self::V;
     /// u16x8: zeros come in.
     fn shr16<const BITS: i32>(self, a: Self::V) -> Self::V;
-    /// i32x4: the products of i16x8, each two neighbours added, wrapping around.
+    /// i16x8, keeping the sign.
+    fn shr16_signed<const BITS: i32>(self, a: Self::V) -> Self::V;
+    /// i32x4: the products of i16x8, each two neighbors added, wrapping around.
     fn dot16(self, a: Self::V, b: Self::V) -> Self::V;
 
     /// i32x4, wrapping around.
@@ -96,6 +133,8 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     fn zip16(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
     /// The same with 32 bits.
     fn zip32(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
+    /// The same with 64 bits: both first halves, and both second ones.
+    fn zip64(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
     /// i16x8: the last lane of `before`, then all of `a` but its last.
     fn after16(self, a: Self::V, before: Self::V) -> Self::V;
     /// i16x8: all of `a` but its first lane, then the first of `next`.
@@ -104,4 +143,19 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     fn first_pixel_pair(self, a: Self::V) -> Self::V;
     /// The same of the third and the fourth pixel.
     fn second_pixel_pair(self, a: Self::V) -> Self::V;
+    /// Of four RGB pixels, in the first twelve bytes, each with a zero after it.
+    fn spread_pixels(self, a: Self::V) -> Self::V;
+    /// The other way round: each fourth byte dropped, and four zeros at the end.
+    fn close_pixels(self, a: Self::V) -> Self::V;
+
+    /// u8x16, wrapping around.
+    fn add8(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i16x8: the lesser.
+    fn min16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i16x8: the greater.
+    fn max16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i16x8: all bits where `a` is greater than `b`, else none.
+    fn greater16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// By bytes whose bits are all set or none: of `a` where they are, else of `b`.
+    fn select(self, mask: Self::V, a: Self::V, b: Self::V) -> Self::V;
 }

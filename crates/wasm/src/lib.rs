@@ -1,19 +1,20 @@
-//! The JavaScript side of the façade: conversions, and nothing else. What fetches, queues and reports is the worker's
-//! TypeScript (`web/`).
+//! The JavaScript side of the façade: conversions, the allocator, threads and a checksum. What fetches, queues and reports is
+//! the worker's TypeScript (`web/`).
 //!
 //! Structured values cross through serde-wasm-bindgen; bytes, pixels and embeddings as typed arrays, which the worker
 //! transfers on to the page. An error is thrown as `Error` with a `code`; a panic ends the instance, after its message
 //! has been given to `globalThis.__clipVisionPanic`, where the worker has put one.
+//!
+//! Of a browser's interfaces this needs a clock alone, so that it does without `web-sys`; what it reads by reflection are names
+//! of our own (`kind`, `code`, the panic's listener), which no crate has.
 // Elsewhere there is nothing to bind to.
 #![cfg(target_arch = "wasm32")]
 
 use clip_vision::ClipVision;
-use clip_vision::image::Limits;
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Function, Reflect};
 use kernels::Pool;
 use serde::Serialize;
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 /// Tokens of one forward pass in a browser, beyond which more images gain nothing: as wasm, four images of ViT-B/32 (50
@@ -23,6 +24,7 @@ const BATCH_TOKENS: usize = 200;
 /// Images of one forward pass in a browser at most: a layer of more would keep the worker from listening for too long.
 const MOST_TOGETHER: usize = 4;
 
+mod checksum;
 mod loader;
 mod memory;
 mod text;
@@ -39,7 +41,7 @@ export interface LoaderOptions {
   processor?: Uint8Array;
   precision?: string;
   normalize?: boolean;
-  /** Limits on a picture: encoded bytes and decoded pixels. Absent: the defaults. */
+  /** Limits on a photo: encoded bytes and decoded pixels. Absent: the defaults. */
   maxBytes?: number;
   maxPixels?: number;
 }
@@ -95,10 +97,7 @@ fn malformed(error: serde_wasm_bindgen::Error) -> Error {
 
 /// A loaded model.
 #[wasm_bindgen]
-pub struct WasmClipVision {
-    clip: Rc<ClipVision>,
-    limits: Limits,
-}
+pub struct Model(ClipVision);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,7 +117,7 @@ fn answer<T: JsCast>(value: &impl Serialize) -> Result<T> {
 }
 
 #[wasm_bindgen]
-impl WasmClipVision {
+impl Model {
     /// What the model is.
     pub fn info(&self) -> Result<WireInfo, JsValue> {
         let simd = match () {
@@ -127,14 +126,14 @@ impl WasmClipVision {
             _ => "none",
         };
         let info = Info {
-            dimension: self.clip.dimension(),
-            image_size: self.clip.image_size(),
-            precision: self.clip.options().precision.name(),
+            dimension: self.0.dimension(),
+            image_size: self.0.image_size(),
+            precision: self.0.options().precision.name(),
             simd,
             threads: kernels::POOL.threads(),
-            model_bytes: self.clip.weight_bytes(),
-            batch: batch(&self.clip),
-            default_preprocessing: self.clip.has_default_preprocessing(),
+            model_bytes: self.0.weight_bytes(),
+            batch: batch(&self.0),
+            default_preprocessing: self.0.has_default_preprocessing(),
         };
         answer(&info).map_err(thrown)
     }

@@ -1,26 +1,24 @@
-//! The loader of a model and of its text half: files that arrive in ranges, and the recording of what is loaded; and the
-//! checksum of a file.
+//! The loader of a model, or of its text tower: files that arrive in ranges, and the recording of what is loaded.
 //!
 //! Offsets and sizes are numbers: whole ones, far below 2⁵³.
 
-use super::{LoaderOptions, WasmClipVision, malformed, thrown};
+use super::{LoaderOptions, Model, malformed, thrown};
 use clip_vision::image::{Limits, PreprocessConfig};
 use clip_vision::model::{Loader, TOKENIZER_FILES};
 use clip_vision::{Options, Result};
 use js_sys::Uint8Array;
 use serde::Deserialize;
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 /// The end of a recording.
 #[wasm_bindgen]
-pub struct WasmRecorded {
+pub struct RecordedFile {
     header: Vec<u8>,
     checksum: u32,
 }
 
 #[wasm_bindgen]
-impl WasmRecorded {
+impl RecordedFile {
     /// What belongs at the beginning of the file.
     #[wasm_bindgen(getter)]
     pub fn header(&self) -> Uint8Array {
@@ -52,10 +50,6 @@ struct LoaderArguments {
 impl LoaderArguments {
     fn options(&self) -> Result<Options> {
         let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
-        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)))
-    }
-
-    fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         if let Some(bytes) = self.max_bytes {
             limits.max_bytes = bytes as u64;
@@ -63,23 +57,13 @@ impl LoaderArguments {
         if let Some(pixels) = self.max_pixels {
             limits.max_pixels = pixels as u64;
         }
-        limits
+        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)).limits(limits))
     }
 }
 
-/// Makes a model of weights that stream in, or the text half of one.
+/// Makes a model of weights that stream in, or the text tower of one.
 #[wasm_bindgen]
-pub struct ModelLoader {
-    pub(super) loader: Loader,
-    limits: Limits,
-}
-
-impl ModelLoader {
-    /// Of the text half.
-    pub(super) fn of_text(loader: Loader) -> Self {
-        Self { loader, limits: Limits::default() }
-    }
-}
+pub struct ModelLoader(pub(super) Loader);
 
 #[wasm_bindgen]
 impl ModelLoader {
@@ -96,7 +80,7 @@ impl ModelLoader {
             Some(config) => Loader::new(&config, preprocessor, options),
             None => Loader::for_converted(options),
         });
-        Ok(Self { loader: loader.map_err(thrown)?, limits: arguments.limits() })
+        loader.map(Self).map_err(thrown)
     }
 
     /// Records what is loaded, for a loader without configuration to load it again, with the files of the tokenizer:
@@ -104,104 +88,79 @@ impl ModelLoader {
     pub fn record(&mut self, source: &str, names: Vec<String>, contents: Vec<Uint8Array>) {
         let content = |name: &str| names.iter().position(|given| given == name).and_then(|at| contents.get(at));
         let files = TOKENIZER_FILES.into_iter().filter_map(|name| Some((name, content(name)?.to_vec()))).collect();
-        self.loader.record(source, files);
+        self.0.record(source, files);
     }
 
     /// The model, once all pieces are there.
-    pub fn finish(self) -> Result<WasmClipVision, JsValue> {
-        let clip = self.loader.finish().map_err(thrown)?;
-        Ok(WasmClipVision { clip: Rc::new(clip), limits: self.limits })
+    pub fn finish(self) -> Result<Model, JsValue> {
+        self.0.finish().map(Model).map_err(thrown)
     }
 
     /// Says that the weights are in several files: model.safetensors.index.json.
     #[wasm_bindgen(js_name = setIndex)]
     pub fn set_index(&mut self, json: &[u8]) -> Result<(), JsValue> {
-        self.loader.set_index(json).map_err(thrown)
+        self.0.set_index(json).map_err(thrown)
     }
 
     /// The name of the file whose pieces come next.
     pub fn file(&self) -> String {
-        self.loader.file().to_owned()
+        self.0.file().to_owned()
     }
 
     /// Where the bytes to read next begin and end; undefined once everything that is wanted of the file is there.
     pub fn wanted(&self) -> Option<Vec<f64>> {
-        self.loader.wanted().map(|range| vec![range.start as f64, range.end as f64])
+        self.0.wanted().map(|range| vec![range.start as f64, range.end as f64])
     }
 
     /// Bytes of the file that are still wanted, once its header has come.
     pub fn left(&self) -> Option<f64> {
-        self.loader.left().map(|left| left as f64)
+        self.0.left().map(|left| left as f64)
     }
 
     /// Says how long the file is.
     #[wasm_bindgen(js_name = setSize)]
     pub fn set_size(&mut self, size: f64) -> Result<(), JsValue> {
-        self.loader.set_size(size as u64).map_err(thrown)
+        self.0.set_size(size as u64).map_err(thrown)
     }
 
     /// Takes the piece of the file that begins at `offset`.
     pub fn push(&mut self, offset: f64, piece: &[u8]) -> Result<(), JsValue> {
-        self.loader.push_at(offset as u64, piece).map_err(thrown)
+        self.0.push_at(offset as u64, piece).map_err(thrown)
     }
 
     /// Goes on to the next file; false if there is none.
     #[wasm_bindgen(js_name = nextFile)]
     pub fn next_file(&mut self) -> Result<bool, JsValue> {
-        self.loader.next_file().map_err(thrown)
+        self.0.next_file().map_err(thrown)
     }
 
     /// Computes the CRC-32 of all bytes that come.
     #[wasm_bindgen(js_name = keepChecksum)]
     pub fn keep_checksum(&mut self) {
-        self.loader.keep_checksum();
+        self.0.keep_checksum();
     }
 
     /// The CRC-32 of the bytes so far, if it is kept.
     pub fn checksum(&mut self) -> Option<u32> {
-        self.loader.checksum()
+        self.0.checksum()
     }
 
     /// Where in the recorded file its data begins, once it is known.
     #[wasm_bindgen(js_name = recordedStart)]
     pub fn recorded_start(&mut self) -> Option<f64> {
-        self.loader.recorded_start().map(|start| start as f64)
+        self.0.recorded_start().map(|start| start as f64)
     }
 
     /// The recorded data since the last call.
     #[wasm_bindgen(js_name = takeRecorded)]
     pub fn take_recorded(&mut self) -> Uint8Array {
-        Uint8Array::from(self.loader.take_recorded().as_slice())
+        Uint8Array::from(self.0.take_recorded().as_slice())
     }
 
     /// Ends the recording, once everything has been read and taken.
     #[wasm_bindgen(js_name = finishRecording)]
-    pub fn finish_recording(&mut self) -> Result<Option<WasmRecorded>, JsValue> {
-        let recorded = self.loader.finish_recording().map_err(thrown)?;
-        Ok(recorded.map(|recorded| WasmRecorded { header: recorded.header, checksum: recorded.checksum }))
-    }
-}
-
-/// A sha256 on its way.
-#[wasm_bindgen]
-#[derive(Default)]
-pub struct Sha256(sha2::Sha256);
-
-#[wasm_bindgen]
-impl Sha256 {
-    /// Of nothing, as yet.
-    #[wasm_bindgen(constructor)]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds the next piece.
-    pub fn update(&mut self, piece: &[u8]) {
-        sha2::Digest::update(&mut self.0, piece);
-    }
-
-    /// The checksum, in hexadecimal digits.
-    pub fn finish(self) -> String {
-        sha2::Digest::finalize(self.0).iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn finish_recording(&mut self) -> Result<Option<RecordedFile>, JsValue> {
+        let recorded = self.0.finish_recording().map_err(thrown)?;
+        Ok(recorded.map(|recorded| RecordedFile { header: recorded.header, checksum: recorded.checksum }))
     }
 }

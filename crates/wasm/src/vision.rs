@@ -1,15 +1,13 @@
 //! A photo's way through the model, in pieces between which the worker may listen to its messages: decoded and
 //! preprocessed by itself, then computed layer by layer, together with others.
 
-use super::{WasmClipVision, answer, malformed, thrown};
-use clip_vision::ClipVision;
+use super::{Model, answer, malformed, thrown};
 use clip_vision::Image;
 use clip_vision::image::{Decode, Measured, PixelTensor};
-use clip_vision::model::VisionPass;
+use clip_vision::model::Pass;
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
-use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen(typescript_custom_section)]
@@ -22,7 +20,7 @@ export type WirePhoto = { background?: readonly [number, number, number] | "drop
   | { kind: "encoded"; bytes: Uint8Array; decode?: "exact" | "fast" }
   | { kind: "pixels"; data: Uint8Array | Uint8ClampedArray; width: number; height: number; channels: 1 | 3 | 4 }
 );
-/** How a picture was read; milliseconds of decoding and preprocessing. */
+/** How a photo was read; milliseconds of decoding and preprocessing. */
 export interface WirePrepared {
   decoder: "rust" | "raw";
   width: number;
@@ -35,16 +33,17 @@ export interface WireTensor { data: Float32Array; shape: [3, number, number] }
 
 #[wasm_bindgen]
 extern "C" {
-    /// A picture.
+    /// A photo.
     #[wasm_bindgen(typescript_type = "WirePhoto")]
     pub type WirePhoto;
-    /// How a picture was read.
+    /// How a photo was read.
     #[wasm_bindgen(typescript_type = "WirePrepared")]
     pub type WirePrepared;
     /// A pixel tensor.
     #[wasm_bindgen(typescript_type = "WireTensor")]
     pub type WireTensor;
 
+    // By hand, for web-sys asks for it of a Window or a WorkerGlobalScope, and a thread of Node's is neither.
     #[wasm_bindgen(js_namespace = performance)]
     fn now() -> f64;
 }
@@ -161,7 +160,7 @@ struct TensorAnswer {
     shape: [usize; 3],
 }
 
-/// A picture as the model sees it.
+/// A photo as the model sees it.
 #[wasm_bindgen]
 pub struct PreparedPhoto {
     pixels: PixelTensor,
@@ -183,30 +182,27 @@ impl PreparedPhoto {
 
 impl PreparedPhoto {
     fn values(&self) -> Result<WireTensor> {
-        let PixelTensor { data, height, width } = &self.pixels;
+        let PixelTensor { data, height, width, .. } = &self.pixels;
         answer(&TensorAnswer { data: Float32Array::from(data.as_slice()), shape: [3, *height, *width] })
     }
 }
 
-/// A forward pass under way.
+/// A forward pass under way, over photos or texts.
 #[wasm_bindgen]
-pub struct ForwardPass {
-    clip: Rc<ClipVision>,
-    pass: VisionPass,
-}
+pub struct ForwardPass(pub(super) Pass);
 
 #[wasm_bindgen]
 impl ForwardPass {
-    /// Computes the next layer; the photos' embeddings, one after the other, once there is none.
+    /// Computes the next layer; the photos' or texts' embeddings, one after the other, when it was the last.
     pub fn step(&mut self) -> Result<Option<Float32Array>, JsValue> {
-        let embeddings = self.clip.step(&mut self.pass).map_err(thrown)?;
+        let embeddings = self.0.step().map_err(thrown)?;
         Ok(embeddings.map(|embeddings| Float32Array::from(embeddings.concat().as_slice())))
     }
 }
 
 #[wasm_bindgen]
-impl WasmClipVision {
-    /// Decodes and preprocesses a picture.
+impl Model {
+    /// Decodes and preprocesses a photo.
     pub fn prepare(&self, photo: WirePhoto) -> Result<PreparedPhoto, JsValue> {
         self.prepare_photo(photo).map_err(thrown)
     }
@@ -214,18 +210,17 @@ impl WasmClipVision {
     /// Begins a forward pass over photos, which it takes away.
     pub fn start(&self, photos: Vec<PreparedPhoto>) -> Result<ForwardPass, JsValue> {
         let pixels: Vec<&PixelTensor> = photos.iter().map(|photo| &photo.pixels).collect();
-        let pass = self.clip.start_pixels(&pixels).map_err(thrown)?;
-        Ok(ForwardPass { clip: self.clip.clone(), pass })
+        self.0.start_pixels(&pixels).map(ForwardPass).map_err(thrown)
     }
 }
 
-impl WasmClipVision {
+impl Model {
     fn prepare_photo(&self, photo: WirePhoto) -> Result<PreparedPhoto> {
         let photo = Photo::read(photo)?;
         let decoder = photo.decoder();
-        let image = photo.image()?.limits(self.limits);
-        let Measured { tensor: pixels, size: (width, height), decode, preprocess } =
-            self.clip.measured_pixels(image, now)?;
+        let image = photo.image()?;
+        let Measured { tensor: pixels, size: (width, height), decode, preprocess, .. } =
+            self.0.measured_pixels(image, now)?;
         Ok(PreparedPhoto { pixels, reading: Reading { decoder, width, height, decode, preprocess } })
     }
 }

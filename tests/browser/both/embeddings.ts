@@ -1,4 +1,4 @@
-/** Every golden picture through a golden model: what the page gets is what Python computed. */
+/** Every golden photo through a golden model: what the page gets is what Python computed. */
 
 import { expect } from "@playwright/test";
 import { cosine, expected, images, maxDifference } from "../golden.ts";

@@ -1,4 +1,4 @@
-/** Every kind of photo: the same picture, so the same embedding, and the caller's objects are left as they were. */
+/** Every kind of photo: the same pixels, so the same embedding, and the caller's objects are left as they were. */
 
 import { expect, test as playwright } from "@playwright/test";
 import { cosine, expected, images, maxDifference, translucentImages } from "../golden.ts";
@@ -29,7 +29,7 @@ export const embedAs = (tab: Tab, kind: string) =>
     { kind, url: `/golden/images/${FILE}`, fixtures: FIXTURES },
   );
 
-/** Embeds each of a fixture's pictures, or says with which code it was refused. */
+/** Embeds each of a fixture's photos, or says with which code it was refused. */
 const embedEach = (tab: Tab, kinds: "upright" | "translucent" | "multiplied" | "hopeless", file = FILE, options = {}) =>
   tab.evaluate(
     async ({ kinds, url, options, fixtures }) => {
@@ -47,7 +47,7 @@ const embedEach = (tab: Tab, kinds: "upright" | "translucent" | "multiplied" | "
     { kinds, url: `/golden/images/${file}`, options, fixtures: FIXTURES },
   );
 
-/** What was embedded of a fixture's pictures: all of them. */
+/** What was embedded of a fixture's photos: all of them. */
 const embeddingsOf = async (...asked: Parameters<typeof embedEach>): Promise<Record<string, Answer>> => {
   const answers = await embedEach(...asked);
   for (const [kind, answer] of Object.entries(answers)) expect(answer, kind).toBeInstanceOf(Object);
@@ -74,7 +74,7 @@ export function testInputs(test: Test, canvasCosine: number): void {
   test("a <video>", async ({ tab }) => {
     const answer = await embedAs(tab, "a <video>");
     expect(answer).toMatchObject({ width: 160, height: 120, decoder: "browser" });
-    expect(cosine(answer.embedding, golden())).toBeGreaterThanOrEqual(0.99); // its colours went through YUV
+    expect(cosine(answer.embedding, golden())).toBeGreaterThanOrEqual(0.99); // its colors went through YUV
   });
 
   test("gray pixels", async ({ tab }) => {
@@ -91,7 +91,7 @@ export function testInputs(test: Test, canvasCosine: number): void {
     expect(one).toEqual(three);
   });
 
-  test("pictures that lie on their side are upright, whoever decodes them", async ({ tab }) => {
+  test("photos that lie on their side are upright, whoever decodes them", async ({ tab }) => {
     for (const file of ["exif-6.jpg", "exif-3.jpg"]) {
       const { width, height } = images.find((image) => image.file === file)!;
       for (const [kind, answer] of Object.entries(await embeddingsOf(tab, "upright", file))) {
@@ -127,7 +127,7 @@ export function testInputs(test: Test, canvasCosine: number): void {
     }
   });
 
-  test("over a background all pictures that are not opaque are the same, whatever keeps them", async ({ tab }) => {
+  test("over a background all photos that are not opaque are the same, whatever keeps them", async ({ tab }) => {
     for (const [background, other] of [[[255, 255, 255], [0, 0, 0]], [[250, 40, 90], [255, 255, 255]]]) {
       const whole = await embeddingsOf(tab, "translucent", "rgba.png", { background });
       const reference = whole["a File"]!.embedding;
@@ -139,7 +139,7 @@ export function testInputs(test: Test, canvasCosine: number): void {
     }
   });
 
-  test("what has no picture is refused with a code", async ({ tab }) => {
+  test("what shows nothing is refused with a code", async ({ tab }) => {
     for (const [kind, answer] of Object.entries(await embedEach(tab, "hopeless"))) {
       const code = /<img> that/.test(kind) ? "decode" : "invalid-argument";
       expect.soft(answer, kind).toBe(`ClipVisionError ${code}`);

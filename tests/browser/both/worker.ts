@@ -14,7 +14,7 @@ export const coded = (code: string, message: RegExp) => ({
 
 const WRONG: [what: string, photo: string, code: string, message: RegExp][] = [
   ["not an image", "/golden/broken/not-an-image.jpg", "unsupported-format", /./],
-  ["a page in a picture's name", "/golden/broken/page.png", "fetch", /HTML page/],
+  ["a page in a photo's name", "/golden/broken/page.png", "fetch", /HTML page/],
   ["an empty file", "/golden/broken/empty.jpg", "unsupported-format", /empty|0 bytes|no bytes/i],
   ["a truncated JPEG", "/golden/broken/truncated.jpg", "decode", /./],
   ["a truncated PNG", "/golden/broken/truncated.png", "decode", /./],
@@ -23,7 +23,7 @@ const WRONG: [what: string, photo: string, code: string, message: RegExp][] = [
   ["an address where nothing is", "/golden/images/nothing.png", "fetch", /nothing\.png answered 404/],
   ["an HTML page", "/page/golden/images/rgb-photo.png", "fetch", /HTML page/],
   ["a connection that breaks", "/cut/500/golden/images/rgb-photo.png", "fetch", /broke|Could not fetch/],
-  ["no address", "http://", "invalid-argument", /no URL/],
+  ["no address", "http://", "invalid-argument", /not a URL/],
 ];
 
 export function testWorker(test: Test): void {
@@ -64,7 +64,7 @@ export function testWorker(test: Test): void {
     ]);
   });
 
-  test("what is taken back rejects at once", async ({ tab }) => {
+  test("what is canceled rejects at once", async ({ tab }) => {
     const outcome = await tab.evaluate(async () => {
       const controller = new AbortController();
       const { signal } = controller;

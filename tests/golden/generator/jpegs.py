@@ -146,6 +146,7 @@ def cases():
     yield "restart-twice", restarts[:lost] + b"\xff\xd2" + restarts[lost:]
     yield "restart-strange", restarts[:lost] + b"\xff\xd6" + restarts[lost + 2 :]
     yield "ends-early", color[:-150] + b"\xff\xd9"
+    yield "cut-table-behind", color[:-2] + b"\xff\xc4\x12\x34\0"
     for seed in range(8):
         generator = np.random.default_rng(seed)
         source = [color, restarts, progressive, cmyk][seed % 4]
@@ -184,6 +185,9 @@ def arithmetic_cases():
     conditioning = plain.index(b"\xff\xcc") + 4
     yield "arithmetic-conditioning", plain[: conditioning + 1] + b"\x42\x01\x31" + plain[conditioning + 4 :]
     yield "arithmetic-conditioning-bad", plain[: conditioning + 1] + b"\x24" + plain[conditioning + 2 :]
+    # A sequential scan has no bits to come, whatever its header says.
+    *_, (_, _, scan) = segments(plain)
+    yield "arithmetic-shifted", plain[: scan - 3] + b"\x07\x20\x12" + plain[scan:]
     yield "arithmetic-ends-early", plain[:-300] + b"\xff\xd9"
     yield "arithmetic-cut", plain[:-300]
     yield "arithmetic-no-end", plain[:-2]
@@ -217,6 +221,8 @@ def lossless_cases():
     yield "lossless-2x2", write([planes[0], *half], sampling=sampling, predictor=4, restart_rows=3)
     yield "lossless-2x2-apart", write([planes[0], *half], sampling=sampling, predictor=3, apart=True)
     yield "lossless-gray-2x2-restart", write(planes[:1], sampling=[(2, 2)], predictor=2, restart_rows=1)
+    lines = write(planes[:1], sampling=[(2, 2)], predictor=2)
+    yield "lossless-gray-2x2-ends-early", lines[:-900] + b"\xff\xd9"
     yield "lossless-1x1", write([[row[:1] for row in planes[0][:1]]])
     plain = write(planes, predictor=5, restart_rows=5)
     yield "lossless-ends-early", plain[:-2000] + b"\xff\xd9"

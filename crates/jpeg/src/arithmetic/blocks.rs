@@ -93,7 +93,8 @@ impl ArithmeticScan {
             broken: false,
             start: scan.start.into(),
             end: scan.end.into(),
-            low: scan.low.into(),
+            // A sequential picture has all bits at once, whatever its scan says.
+            low: if progressive { scan.low.into() } else { 0 },
             procedure,
         }
     }

@@ -162,11 +162,21 @@ fn minus<B: Bytes>(bytes: B, a: Wide<B>, b: Wide<B>) -> Wide<B> {
     (bytes.sub32(a.0, b.0), bytes.sub32(a.1, b.1))
 }
 
-/// Divided by 2^`BITS` and narrowed.
+/// Divided by 2^`BITS` and narrowed; what is too large for 16 bits then may come out as less, but not as less than 2^8.
+///
+/// The last bits are shifted out after narrowing: where what comes out is narrowed once more, a compiler that knows both
+/// steps makes one of them for WebAssembly, which has no instruction for it.
 #[inline(always)]
 fn narrowed<B: Bytes, const BITS: i32>(bytes: B, a: Wide<B>) -> B::V {
-    bytes.narrow32(bytes.shr32::<BITS>(a.0), bytes.shr32::<BITS>(a.1))
+    match BITS {
+        PASS1 => bytes.narrow32(bytes.shr32::<PASS1>(a.0), bytes.shr32::<PASS1>(a.1)),
+        _ => bytes.shr16_signed::<LAST>(bytes.narrow32(bytes.shr32::<FIRST>(a.0), bytes.shr32::<FIRST>(a.1))),
+    }
 }
+
+/// The two parts of `PASS2`.
+const FIRST: i32 = PASS2 - LAST;
+const LAST: i32 = 7;
 
 /// Both halves of `zipped`, each times the pair of constants.
 #[inline(always)]

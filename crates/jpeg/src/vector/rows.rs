@@ -170,9 +170,9 @@ impl BytesTask for YccToRgb<'_> {
                 let (y, cb, cr) = (y.as_ptr().add(x), cb.as_ptr().add(x), cr.as_ptr().add(x));
                 (rgb(bytes, y, cb, cr), rgb(bytes, y.add(8), cb.add(8), cr.add(8)))
             };
-            let r = bytes.narrow16_unsigned(first[0], last[0]);
-            let g = bytes.narrow16_unsigned(first[1], last[1]);
-            let b = bytes.narrow16_unsigned(first[2], last[2]);
+            let r = bytes.flip8(bytes.narrow16(first[0], last[0]));
+            let g = bytes.flip8(bytes.narrow16(first[1], last[1]));
+            let b = bytes.flip8(bytes.narrow16(first[2], last[2]));
             // SAFETY: `out` is three times as long as the row.
             unsafe { bytes.store_interleaved(out.as_mut_ptr().add(3 * x), r, g, b) };
             if x == width - 16 {
@@ -194,7 +194,8 @@ unsafe fn weighted<B: Bytes>(bytes: B, near: *const u8, far: *const u8) -> B::V 
     bytes.add16(bytes.mul16(near, bytes.splat16(3)), far)
 }
 
-/// Red, green and blue of eight pixels, in i16x8, not yet clamped.
+/// Red, green and blue of eight pixels less 128, in i16x8, not yet clamped: to narrow them with their signs is one
+/// instruction everywhere.
 ///
 /// # Safety
 /// There are eight samples.
@@ -207,6 +208,7 @@ unsafe fn rgb<B: Bytes>(bytes: B, y: *const u8, cb: *const u8, cr: *const u8) ->
     let (center, half) = (bytes.splat16(128), bytes.splat32(1 << 15));
     // SAFETY: as the caller says.
     let (y, cb, cr) = unsafe { (bytes.load_wide(y), bytes.load_wide(cb), bytes.load_wide(cr)) };
+    let y = bytes.sub16(y, center);
     let cb = bytes.shl16::<1>(bytes.sub16(cb, center));
     let cr = bytes.shl16::<1>(bytes.sub16(cr, center));
     let (low, high) = bytes.zip16(cb, cr);

@@ -28,6 +28,8 @@ impl BytesTask for All<'_> {
             let (a, b) = (bytes.load(x.as_ptr()), bytes.load(y.as_ptr()));
             results.push(("load and store", stored(a)));
             results.push(("load_wide", stored(bytes.load_wide(x.as_ptr().add(3)))));
+            results.push(("load_quarter", stored(bytes.load_quarter(x.as_ptr().add(5)))));
+            results.push(("load_halves", stored(bytes.load_halves(x.as_ptr().add(1), y.as_ptr().add(8)))));
             let mut out = [0xEE; 64];
             bytes.store_halves(out.as_mut_ptr().add(1), out.as_mut_ptr().add(30), a);
             results.push(("store_halves", out.to_vec()));
@@ -51,11 +53,28 @@ impl BytesTask for All<'_> {
             pair("zip8", bytes.zip8(a, b));
             pair("zip16", bytes.zip16(a, b));
             pair("zip32", bytes.zip32(a, b));
+            pair("zip64", bytes.zip64(a, b));
             let each = [
                 ("splat16", bytes.splat16(word)),
                 ("pairs16", bytes.pairs16(word, i16::from_le_bytes([x[2], x[3]]))),
                 ("splat32", bytes.splat32(int)),
+                ("splat8", bytes.splat8(x[0])),
                 ("or", bytes.or(a, b)),
+                ("and", bytes.and(a, b)),
+                ("and_not", bytes.and_not(a, b)),
+                ("equal8", bytes.equal8(a, b)),
+                ("add_clamped8", bytes.add_clamped8(a, b)),
+                ("sub_clamped8", bytes.sub_clamped8(a, b)),
+                ("add_unsigned8", bytes.add_unsigned8(a, b)),
+                ("sub_unsigned8", bytes.sub_unsigned8(a, b)),
+                ("shr8 by 1", bytes.shr8::<1>(a)),
+                ("shr8 by 3", bytes.shr8::<3>(a)),
+                ("shr8 by 7", bytes.shr8::<7>(a)),
+                ("mul_high16", bytes.mul_high16(a, b)),
+                ("scale8", bytes.scale8(bytes.shr16::<8>(a), word as u16)),
+                ("sub_unsigned16", bytes.sub_unsigned16(a, b)),
+                ("shr16_signed by 1", bytes.shr16_signed::<1>(a)),
+                ("shr16_signed by 8", bytes.shr16_signed::<8>(a)),
                 ("flip8", bytes.flip8(a)),
                 ("add16", bytes.add16(a, b)),
                 ("sub16", bytes.sub16(a, b)),
@@ -84,6 +103,13 @@ impl BytesTask for All<'_> {
                 ("before16", bytes.before16(a, b)),
                 ("first_pixel_pair", bytes.first_pixel_pair(a)),
                 ("second_pixel_pair", bytes.second_pixel_pair(a)),
+                ("spread_pixels", bytes.spread_pixels(a)),
+                ("close_pixels", bytes.close_pixels(a)),
+                ("add8", bytes.add8(a, b)),
+                ("min16", bytes.min16(a, b)),
+                ("max16", bytes.max16(a, b)),
+                ("greater16", bytes.greater16(a, b)),
+                ("select", bytes.select(bytes.greater16(a, b), a, b)),
             ];
             results.extend(each.map(|(name, v)| (name, stored(v))));
         }
@@ -148,12 +174,19 @@ fn what_is_not_plain_is_what_is_said() {
             let least = bytes.splat16(i16::MIN);
             assert_eq!(bytes.first32(bytes.dot16(least, least)), i32::MIN);
             assert_eq!(words(bytes.mul_round16(bytes.pairs16(1 << 14, -(1 << 14)), bytes.splat16(1)))[..2], [1, 0]);
+            assert_eq!(words(bytes.mul_high16(bytes.splat16(-30068), bytes.splat16(3)))[0], -2);
+            assert_eq!(words(bytes.scale8(bytes.splat16(255), 33050))[0] as u16, 32920);
+            assert_eq!(words(bytes.shr8::<3>(bytes.splat8(0xf0)))[0] as u16, 0xfefe);
             assert_eq!(words(bytes.narrow32(bytes.splat32(40_000), bytes.splat32(-40_000)))[3..5], [32_767, -32_768]);
             let pixels: [u8; 16] = core::array::from_fn(|i| i as u8);
             // SAFETY: there are sixteen bytes.
             let pixels = unsafe { bytes.load(pixels.as_ptr()) };
             assert_eq!(words(bytes.first_pixel_pair(pixels)), [0, 3, 1, 4, 2, 5, 0, 0]);
             assert_eq!(words(bytes.second_pixel_pair(pixels)), [6, 9, 7, 10, 8, 11, 0, 0]);
+            let spread = [256, 2, 1027, 5, 1798, 8, 2569, 11];
+            assert_eq!(words(bytes.spread_pixels(pixels)), spread);
+            assert_eq!(words(bytes.close_pixels(bytes.spread_pixels(pixels)))[..6], words(pixels)[..6]);
+            assert_eq!(words(bytes.greater16(even, odd))[..2], [0, -1]);
             let (low, high) = bytes.zip16(even, odd);
             assert_eq!(
                 (words(low)[..4].to_vec(), words(high)[6..].to_vec()),

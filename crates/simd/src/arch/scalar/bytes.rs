@@ -119,6 +119,17 @@ impl Bytes for ScalarBytes {
     ops! {
         unsafe fn load(self, p: *const u8) -> V { p.cast::<V>().read_unaligned() }
         unsafe fn load_wide(self, p: *const u8) -> V { of_i16s(p.cast::<[u8; 8]>().read_unaligned().map(i16::from)) }
+        unsafe fn load_quarter(self, p: *const u8) -> V {
+            let mut x = [0; 16];
+            core::ptr::copy_nonoverlapping(p, x.as_mut_ptr(), 4);
+            x
+        }
+        unsafe fn load_halves(self, first: *const u8, last: *const u8) -> V {
+            let mut x = [0; 16];
+            core::ptr::copy_nonoverlapping(first, x.as_mut_ptr(), 8);
+            core::ptr::copy_nonoverlapping(last, x.as_mut_ptr().add(8), 8);
+            x
+        }
         unsafe fn store(self, p: *mut u8, x: V) { p.cast::<V>().write_unaligned(x) }
         unsafe fn store_halves(self, first: *mut u8, last: *mut u8, x: V) {
             core::ptr::copy_nonoverlapping(x.as_ptr(), first, 8);
@@ -135,6 +146,7 @@ impl Bytes for ScalarBytes {
             }
         }
 
+        fn splat8(self, x: u8) -> V { [x; 16] }
         fn splat16(self, x: i16) -> V { of_i16s([x; 8]) }
         fn pairs16(self, even: i16, odd: i16) -> V { of_i16s([even, odd, even, odd, even, odd, even, odd]) }
         fn splat32(self, x: i32) -> V { of_i32s([x; 4]) }
@@ -142,16 +154,35 @@ impl Bytes for ScalarBytes {
 
         fn any(self, a: V) -> bool { u128::from_ne_bytes(a) != 0 }
         fn or(self, a: V, b: V) -> V { (u128::from_ne_bytes(a) | u128::from_ne_bytes(b)).to_ne_bytes() }
+        fn and(self, a: V, b: V) -> V { (u128::from_ne_bytes(a) & u128::from_ne_bytes(b)).to_ne_bytes() }
+        fn and_not(self, a: V, b: V) -> V { (u128::from_ne_bytes(a) & !u128::from_ne_bytes(b)).to_ne_bytes() }
         fn flip8(self, a: V) -> V { a.map(|x| x ^ 0x80) }
+
+        fn equal8(self, a: V, b: V) -> V { each!(of_u8s of_u8s, a b, x y => if x == y { 0xff } else { 0 }) }
+        fn add_clamped8(self, a: V, b: V) -> V { each!(of_u8s of_u8s, a b, x y => (x as i8).saturating_add(y as i8) as u8) }
+        fn sub_clamped8(self, a: V, b: V) -> V { each!(of_u8s of_u8s, a b, x y => (x as i8).saturating_sub(y as i8) as u8) }
+        fn add_unsigned8(self, a: V, b: V) -> V { each!(of_u8s of_u8s, a b, x y => x.saturating_add(y)) }
+        fn sub_unsigned8(self, a: V, b: V) -> V { each!(of_u8s of_u8s, a b, x y => x.saturating_sub(y)) }
+        fn shr8<const BITS: i32>(self, a: V) -> V { each!(of_u8s of_u8s, a, x => (x as i8 >> BITS) as u8) }
 
         fn add16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => x.wrapping_add(y)) }
         fn sub16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => x.wrapping_sub(y)) }
         fn mul16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => x.wrapping_mul(y)) }
+        fn mul_high16(self, a: V, b: V) -> V {
+            each!(of_i16s i16s, a b, x y => ((i32::from(x) * i32::from(y)) >> 16) as i16)
+        }
+        fn scale8(self, a: V, factor: u16) -> V {
+            each!(of_i16s i16s, a, x => ((u32::from(x as u16) * u32::from(factor)) >> 8) as i16)
+        }
+        fn sub_unsigned16(self, a: V, b: V) -> V {
+            each!(of_i16s i16s, a b, x y => (x as u16).saturating_sub(y as u16) as i16)
+        }
         fn mul_round16(self, a: V, b: V) -> V {
             each!(of_i16s i16s, a b, x y => ((i32::from(x) * i32::from(y) + (1 << 14)) >> 15) as i16)
         }
         fn shl16<const BITS: i32>(self, a: V) -> V { each!(of_i16s i16s, a, x => x << BITS) }
         fn shr16<const BITS: i32>(self, a: V) -> V { each!(of_i16s i16s, a, x => (x as u16 >> BITS) as i16) }
+        fn shr16_signed<const BITS: i32>(self, a: V) -> V { each!(of_i16s i16s, a, x => x >> BITS) }
         fn dot16(self, a: V, b: V) -> V {
             let mut sums = [0i32; 4];
             for (i, (a, b)) in i16s(a).into_iter().zip(i16s(b)).enumerate() {
@@ -173,6 +204,7 @@ impl Bytes for ScalarBytes {
         fn zip8(self, a: V, b: V) -> (V, V) { zip::<1>(a, b) }
         fn zip16(self, a: V, b: V) -> (V, V) { zip::<2>(a, b) }
         fn zip32(self, a: V, b: V) -> (V, V) { zip::<4>(a, b) }
+        fn zip64(self, a: V, b: V) -> (V, V) { zip::<8>(a, b) }
         fn after16(self, a: V, before: V) -> V {
             let mut x = [0; 16];
             x[..2].copy_from_slice(&before[14..]);
@@ -187,5 +219,28 @@ impl Bytes for ScalarBytes {
         }
         fn first_pixel_pair(self, a: V) -> V { pixel_pair(a, 0) }
         fn second_pixel_pair(self, a: V) -> V { pixel_pair(a, 6) }
+        fn spread_pixels(self, a: V) -> V {
+            let mut x = [0; 16];
+            for (to, from) in x.chunks_exact_mut(4).zip(a.chunks_exact(3)) {
+                to[..3].copy_from_slice(from);
+            }
+            x
+        }
+        fn close_pixels(self, a: V) -> V {
+            let mut x = [0; 16];
+            for (to, from) in x.chunks_exact_mut(3).zip(a.chunks_exact(4)) {
+                to.copy_from_slice(&from[..3]);
+            }
+            x
+        }
+
+        fn add8(self, a: V, b: V) -> V { each!(of_u8s of_u8s, a b, x y => x.wrapping_add(y)) }
+        fn min16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => x.min(y)) }
+        fn max16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => x.max(y)) }
+        fn greater16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => -i16::from(x > y)) }
+        fn select(self, mask: V, a: V, b: V) -> V {
+            let (mask, a, b) = (u128::from_ne_bytes(mask), u128::from_ne_bytes(a), u128::from_ne_bytes(b));
+            (a & mask | b & !mask).to_ne_bytes()
+        }
     }
 }

@@ -1,0 +1,176 @@
+//! What a model is loaded of, and how.
+
+use crate::backend::Backend;
+#[cfg(not(feature = "candle"))]
+use crate::backend::check_device_name;
+#[cfg(feature = "candle")]
+use crate::backend::device_from_name;
+use crate::error::Result;
+use crate::image::Limits;
+use crate::precision::Precision;
+#[cfg(feature = "candle")]
+use candle_core::Device;
+use std::num::NonZero;
+
+/// How a model is loaded.
+///
+/// ```
+/// use clip_vision::image::Limits;
+/// use clip_vision::{ClipVision, Options, Precision};
+///
+/// let options = Options::default()
+///     .precision(Precision::Int8)
+///     .device_named("cpu")?
+///     .normalize(false)
+///     .threads(2)
+///     .limits(Limits::default());
+/// let clip = ClipVision::from_dir("models/shapes", options)?;
+/// assert_eq!(clip.options().precision, Precision::Int8);
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The arithmetic. Default [`Precision::Stored`], which is [`Precision::F32`] for weights as they are published.
+    pub precision: Precision,
+    /// Where it runs. Default the CPU; see [`device_from_name`](crate::device_from_name).
+    #[cfg(feature = "candle")]
+    pub device: Device,
+    /// Whether embeddings are divided by their L2 norm, so that a dot product is the cosine. Default true.
+    pub normalize: bool,
+    /// The most threads that compute at the same time, on a CPU. Default all that there are: one for each core, or as many as
+    /// the environment's `RAYON_NUM_THREADS` says.
+    pub threads: Option<NonZero<usize>>,
+    /// What a photo without limits of its own may cost. Default [`Limits::default`].
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            precision: Precision::default(),
+            #[cfg(feature = "candle")]
+            device: Device::Cpu,
+            normalize: true,
+            threads: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Options {
+    /// The same with another arithmetic.
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// The same on another device.
+    #[cfg(feature = "candle")]
+    pub fn device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// The same on the device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+    ///
+    /// # Errors
+    /// [`Device`](crate::ErrorKind::Device): the device is not there, or this build has no support for it; the message says how to build
+    /// one that has. [`InvalidArgument`](crate::ErrorKind::InvalidArgument): an unknown name.
+    pub fn device_named(self, name: &str) -> Result<Self> {
+        #[cfg(feature = "candle")]
+        return Ok(self.device(device_from_name(name)?));
+        #[cfg(not(feature = "candle"))]
+        check_device_name(name).map(|()| self)
+    }
+
+    /// The same with embeddings of length 1, or of the length that the model gives them.
+    pub fn normalize(mut self, normalize: bool) -> Self {
+        self.normalize = normalize;
+        self
+    }
+
+    /// The same with at most `threads` threads computing at the same time; 0 stands for all that there are.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = NonZero::new(threads);
+        self
+    }
+
+    /// The same with other limits on what a photo may cost.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// What computes in this arithmetic.
+    pub(super) fn backend(&self, precision: Precision) -> Result<Backend> {
+        #[cfg(feature = "candle")]
+        return Backend::new(&self.device, precision, self.threads);
+        #[cfg(not(feature = "candle"))]
+        Ok(Backend::on_cpu(precision, self.threads))
+    }
+}
+
+/// The files of a model, in memory. One file that [`convert`](crate::model::convert) wrote holds all of them:
+/// [`Loader::for_converted`](crate::model::Loader::for_converted) takes its bytes.
+///
+/// ```
+/// use clip_vision::{ClipVision, ModelFiles, Options};
+///
+/// # let read = |name: &str| std::fs::read(format!("models/shapes/{name}")).unwrap();
+/// let files = ModelFiles::new(read("config.json"), read("model.safetensors"))
+///     .preprocessor(read("preprocessor_config.json"))
+///     .tokenizer(read("tokenizer.json"));
+/// let clip = ClipVision::from_files(files, Options::default())?;
+/// # assert!(clip.text().is_ok());
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ModelFiles {
+    /// `config.json`.
+    pub config: Vec<u8>,
+    /// `preprocessor_config.json`; without it and `processor` CLIP's own preprocessing, at the model's image size.
+    pub preprocessor: Option<Vec<u8>>,
+    /// `processor_config.json`, which newer models have in its place.
+    pub processor: Option<Vec<u8>>,
+    /// `model.safetensors`: f32, f16 or bf16; the vision tower alone or the whole CLIP.
+    pub weights: Vec<u8>,
+    /// `tokenizer.json`; with it the text tower is loaded as well. (Without the feature `text` its content is not read.)
+    pub tokenizer: Option<Vec<u8>>,
+    /// `vocab.json`: with `merges`, what older models have in place of `tokenizer.json`.
+    pub vocab: Option<Vec<u8>>,
+    /// `merges.txt`
+    pub merges: Option<Vec<u8>>,
+}
+
+impl ModelFiles {
+    /// `config.json` and `model.safetensors`; the others are absent.
+    pub fn new(config: impl Into<Vec<u8>>, weights: impl Into<Vec<u8>>) -> Self {
+        Self { config: config.into(), weights: weights.into(), ..Self::default() }
+    }
+
+    /// The same with a `preprocessor_config.json`.
+    pub fn preprocessor(mut self, json: impl Into<Vec<u8>>) -> Self {
+        self.preprocessor = Some(json.into());
+        self
+    }
+
+    /// The same with a `processor_config.json`.
+    pub fn processor(mut self, json: impl Into<Vec<u8>>) -> Self {
+        self.processor = Some(json.into());
+        self
+    }
+
+    /// The same with a `tokenizer.json`.
+    pub fn tokenizer(mut self, json: impl Into<Vec<u8>>) -> Self {
+        self.tokenizer = Some(json.into());
+        self
+    }
+
+    /// The same with a `vocab.json` and a `merges.txt`.
+    pub fn vocab(mut self, vocab: impl Into<Vec<u8>>, merges: impl Into<Vec<u8>>) -> Self {
+        (self.vocab, self.merges) = (Some(vocab.into()), Some(merges.into()));
+        self
+    }
+}

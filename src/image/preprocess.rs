@@ -1,0 +1,281 @@
+//! [`PreprocessConfig`]: what a model's `preprocessor_config.json` says, as operations on an [`Image`].
+//!
+//! The forms of the file that published CLIP models use are all read: sizes as a number, as
+//! `{"shortest_edge": n}` or as `{"height": h, "width": w}`, switches missing (older than they are) or present, and,
+//! in a newer `processor_config.json`, everything under `image_processor`. What is missing is CLIP's own default, as
+//! it is in transformers' `CLIPImageProcessor`
+//! (<https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/image_processing_clip.py>).
+
+use serde_json::{Map, Value};
+
+use super::{Image, ResizeFilter};
+use crate::error::{Error, ErrorKind, Result};
+
+/// How a model wants its images: what to resize to, to cut out, and to normalize by.
+///
+/// `Default` is CLIP's: shortest edge to 224 by bicubic, the middle 224×224, x/255, CLIP's mean and deviation.
+///
+/// ```
+/// use clip_vision::image::PreprocessConfig;
+/// use clip_vision::{Device, Image};
+///
+/// let config = PreprocessConfig::from_json(br#"{"size": {"shortest_edge": 64}, "crop_size": 64}"#)?;
+/// assert_eq!(config.output_size(), Some((64, 64)));
+/// assert_eq!(config, PreprocessConfig::clip(64));
+/// let image = config.apply(Image::from_path("tests/golden/images/photo-420.jpg"));
+/// assert_eq!(image.to_tensor_sync(&Device::Cpu)?.dims(), [3, 64, 64]);
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct PreprocessConfig {
+    resize: Option<Target>,
+    filter: ResizeFilter,
+    /// (height, width)
+    crop: Option<(usize, usize)>,
+    rescale: Option<f64>,
+    normalize: Option<([f32; 3], [f32; 3])>,
+}
+
+/// What a resize aims at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    ShortestEdge(usize),
+    Exactly { height: usize, width: usize },
+}
+
+/// What a `processor_config.json` has the settings under, and keys of which one is there where it has them as they are.
+const NESTED: &str = "image_processor";
+const FLAT: [&str; 6] = ["size", "crop_size", "image_mean", "image_std", "do_resize", "do_normalize"];
+
+const EDGE: usize = 224;
+const RESCALE_FACTOR: f64 = 1.0 / 255.0;
+/// <https://github.com/openai/CLIP/blob/main/clip/clip.py>
+const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
+const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
+
+impl Default for PreprocessConfig {
+    fn default() -> Self {
+        Self::clip(EDGE)
+    }
+}
+
+impl PreprocessConfig {
+    /// CLIP's own preprocessing for a model whose images are `image_size` pixels high and wide: at least 1, or images it is
+    /// applied to are refused.
+    pub fn clip(image_size: usize) -> Self {
+        Self {
+            resize: Some(Target::ShortestEdge(image_size)),
+            filter: ResizeFilter::CatmullRom,
+            crop: Some((image_size, image_size)),
+            rescale: Some(RESCALE_FACTOR),
+            normalize: Some((MEAN.map(|mean| mean as f32), STD.map(|std| std as f32))),
+        }
+    }
+
+    /// Which of a model's two files says how its images are prepared, as transformers chooses: `processor_config.json`
+    /// where it has an `image_processor` in it (transformers 5 writes nothing else), else `preprocessor_config.json`, else a
+    /// `processor_config.json` that says it without that name. None where neither does: then CLIP's own preprocessing is
+    /// a guess.
+    pub fn file_of<'a>(processor: Option<&'a [u8]>, preprocessor: Option<&'a [u8]>) -> Option<&'a [u8]> {
+        let object = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
+        // What is no JSON is taken, and refused when it is read.
+        let is = |file: &&[u8], test: fn(&Map<String, Value>) -> bool| object(file).is_none_or(|object| test(&object));
+        let nested = processor.filter(|file| is(file, |object| object.get(NESTED).is_some_and(Value::is_object)));
+        let flat = processor.filter(|file| is(file, |object| FLAT.iter().any(|key| object.contains_key(*key))));
+        nested.or(preprocessor).or(flat)
+    }
+
+    /// Reads a `preprocessor_config.json`, or a `processor_config.json`.
+    ///
+    /// Keys that are not known are passed over; `null` is as good as absent.
+    ///
+    /// # Errors
+    /// `Config`, naming the key, where a value makes no sense or asks for something that is not done here.
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+            Error::new(ErrorKind::Config, "preprocessor_config.json is not valid JSON").with_source(error)
+        })?;
+        let Value::Object(object) = &value else {
+            return Err(Error::new(ErrorKind::Config, "preprocessor_config.json is not a JSON object"));
+        };
+        let keys = match object.get(NESTED) {
+            Some(Value::Object(inner)) => Keys(inner),
+            _ => Keys(object),
+        };
+        Self::from_keys(keys)
+    }
+
+    fn from_keys(keys: Keys<'_>) -> Result<Self> {
+        let square = keys.switch("default_to_square", false)?;
+        let size = match keys.size("size")? {
+            Some(Size::Number(edge)) if square => Target::Exactly { height: edge, width: edge },
+            Some(Size::Number(edge) | Size::ShortestEdge(edge)) => Target::ShortestEdge(edge),
+            Some(Size::Exactly { height, width }) => Target::Exactly { height, width },
+            None => Target::ShortestEdge(EDGE),
+        };
+        let size = match (keys.switch("use_square_size", false)?, size) {
+            (true, Target::ShortestEdge(edge)) => Target::Exactly { height: edge, width: edge },
+            (_, size) => size,
+        };
+        let crop = match keys.size("crop_size")? {
+            Some(Size::Number(edge)) => (edge, edge),
+            Some(Size::Exactly { height, width }) => (height, width),
+            Some(Size::ShortestEdge(_)) => return Err(keys.error("crop_size", "must have a height and a width")),
+            None => (EDGE, EDGE),
+        };
+        let factor = keys.number("rescale_factor")?.unwrap_or(RESCALE_FACTOR);
+        if !(factor as f32).is_finite() {
+            return Err(keys.error("rescale_factor", "is not finite"));
+        }
+        let mean = keys.channels("image_mean")?.unwrap_or(MEAN.map(|mean| mean as f32));
+        let std = keys.channels("image_std")?.unwrap_or(STD.map(|std| std as f32));
+        if std.contains(&0.0) {
+            return Err(keys.error("image_std", "has a zero"));
+        }
+        let filter = keys.filter("resample")?;
+        Ok(Self {
+            resize: keys.switch("do_resize", true)?.then_some(size),
+            filter,
+            crop: keys.switch("do_center_crop", true)?.then_some(crop),
+            rescale: keys.switch("do_rescale", true)?.then_some(factor),
+            normalize: keys.switch("do_normalize", true)?.then_some((mean, std)),
+        })
+    }
+
+    /// `image` with this model's operations queued on it.
+    ///
+    /// The values of the tensor are (x·rescale_factor − mean)/std, with the roundings to f32 that transformers does:
+    /// one after the rescaling (which is done in f64), one after the subtraction, one after the division.
+    pub fn apply(&self, image: Image) -> Image {
+        let image = match self.resize {
+            Some(Target::ShortestEdge(edge)) => image.resize_shortest_edge(edge, self.filter),
+            Some(Target::Exactly { height, width }) => image.resize(width, height, self.filter),
+            None => image,
+        };
+        let image = match self.crop {
+            Some((height, width)) => image.center_crop(width, height),
+            None => image,
+        };
+        let image = match self.rescale {
+            Some(factor) => image.rescale(factor),
+            None => image,
+        };
+        match self.normalize {
+            Some((mean, std)) => image.normalize_with(mean, std),
+            None => image,
+        }
+    }
+
+    /// Height and width of every tensor that comes out, or `None` where they depend on the image.
+    pub fn output_size(&self) -> Option<(usize, usize)> {
+        match (self.crop, self.resize) {
+            (Some(size), _) => Some(size),
+            (None, Some(Target::Exactly { height, width })) => Some((height, width)),
+            _ => None,
+        }
+    }
+}
+
+/// A size as it is written.
+enum Size {
+    Number(usize),
+    ShortestEdge(usize),
+    Exactly { height: usize, width: usize },
+}
+
+/// The file's keys, read with errors that name them.
+struct Keys<'a>(&'a Map<String, Value>);
+
+impl Keys<'_> {
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+
+    fn error(&self, key: &str, what: &str) -> Error {
+        let value = self.0.get(key).map(|value| shortened(&value.to_string())).unwrap_or_default();
+        Error::new(ErrorKind::Config, format!("{key} {what}: {value}"))
+    }
+
+    fn switch(&self, key: &str, default: bool) -> Result<bool> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::Bool(on)) => Ok(*on),
+            Some(_) => Err(self.error(key, "must be true or false")),
+        }
+    }
+
+    fn number(&self, key: &str) -> Result<Option<f64>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(value) => value.as_f64().map(Some).ok_or_else(|| self.error(key, "must be a number")),
+        }
+    }
+
+    /// One number for all channels, or one for each.
+    fn channels(&self, key: &str) -> Result<Option<[f32; 3]>> {
+        let wrong = || self.error(key, "must be three numbers");
+        let number = |value: &Value| {
+            value.as_f64().map(|number| number as f32).filter(|number| number.is_finite()).ok_or_else(wrong)
+        };
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Array(values)) => match values.as_slice() {
+                [red, green, blue] => Ok(Some([number(red)?, number(green)?, number(blue)?])),
+                _ => Err(wrong()),
+            },
+            Some(value) => number(value).map(|value| Some([value; 3])),
+        }
+    }
+
+    fn size(&self, key: &str) -> Result<Option<Size>> {
+        let pixels = |value: &Value| -> Result<usize> {
+            // Python writes some whole numbers as 224.0.
+            let whole = value.as_u64().or_else(|| value.as_f64().filter(|n| n.fract() == 0.0).map(|n| n as u64));
+            let whole = whole.filter(|&n| n > 0 && n <= u64::from(u32::MAX >> 1));
+            let whole = whole.and_then(|n| usize::try_from(n).ok());
+            whole.ok_or_else(|| self.error(key, "must be of positive whole numbers"))
+        };
+        let Some(value) = self.get(key) else { return Ok(None) };
+        match value {
+            Value::Number(_) => Ok(Some(Size::Number(pixels(value)?))),
+            Value::Array(both) => match both.as_slice() {
+                [height, width] => Ok(Some(Size::Exactly { height: pixels(height)?, width: pixels(width)? })),
+                _ => Err(self.error(key, "must be a height and a width")),
+            },
+            Value::Object(object) => {
+                let get = |key: &str| object.get(key).filter(|value| !value.is_null());
+                match (get("shortest_edge"), get("longest_edge"), get("height"), get("width")) {
+                    (Some(edge), None, None, None) => Ok(Some(Size::ShortestEdge(pixels(edge)?))),
+                    (None, None, Some(height), Some(width)) => {
+                        Ok(Some(Size::Exactly { height: pixels(height)?, width: pixels(width)? }))
+                    }
+                    (_, Some(_), _, _) => Err(self.error(key, "has a longest_edge, which is not supported")),
+                    _ => Err(self.error(key, "must have a shortest_edge, or a height and a width")),
+                }
+            }
+            _ => Err(self.error(key, "must be a number, a shortest_edge, or a height and a width")),
+        }
+    }
+
+    /// Pillow's number of a filter.
+    fn filter(&self, key: &str) -> Result<ResizeFilter> {
+        match self.number(key)? {
+            None => Ok(ResizeFilter::CatmullRom),
+            Some(0.0) => Ok(ResizeFilter::Nearest),
+            Some(1.0) => Ok(ResizeFilter::Lanczos3),
+            Some(2.0) => Ok(ResizeFilter::Triangle),
+            Some(3.0) => Ok(ResizeFilter::CatmullRom),
+            Some(4.0) => Err(self.error(key, "is Pillow's BOX, which is not supported (0 to 3 are)")),
+            Some(5.0) => Err(self.error(key, "is Pillow's HAMMING, which is not supported (0 to 3 are)")),
+            Some(_) => Err(self.error(key, "must be a filter's number from 0 to 3")),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}

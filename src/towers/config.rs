@@ -1,0 +1,310 @@
+//! `config.json` of a Hugging Face CLIP model, read into what the towers need.
+//!
+//! Published files come in two forms: the whole model (`"model_type": "clip"`, the towers' settings nested under
+//! `vision_config` and `text_config`) and the vision tower alone (`"model_type": "clip_vision_model"`, the settings
+//! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig` and `CLIPTextConfig`,
+//! which are those of ViT-B/32; in old files
+//! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
+
+use crate::error::{Error, ErrorKind, Result};
+use serde_json::{Map, Value};
+
+mod keys;
+use keys::Keys;
+
+/// The activation between the two linear layers of an encoder layer's MLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `x · sigmoid(1.702 x)`: OpenAI's models. <https://github.com/openai/CLIP/blob/main/clip/model.py>
+    QuickGelu,
+    /// `x · Φ(x)`, with the error function: LAION's and most later models. <https://arxiv.org/abs/1606.08415>
+    Gelu,
+    /// `0.5 x (1 + tanh(√(2/π) (x + 0.044715 x³)))`, PyTorch's `approximate="tanh"`.
+    GeluPytorchTanh,
+}
+
+impl Activation {
+    const NAMES: [(&'static str, Self); 3] =
+        [("quick_gelu", Self::QuickGelu), ("gelu", Self::Gelu), ("gelu_pytorch_tanh", Self::GeluPytorchTanh)];
+}
+
+impl From<Activation> for kernels::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::QuickGelu => Self::QuickGelu,
+            Activation::Gelu => Self::Gelu,
+            Activation::GeluPytorchTanh => Self::GeluTanh,
+        }
+    }
+}
+
+/// The shape of a vision tower.
+///
+/// ```
+/// use clip_vision::model::VisionConfig;
+///
+/// let b32 = VisionConfig::vit_base_patch32();
+/// assert_eq!((b32.grid_size(), b32.num_tokens(), b32.embedding_dim()), (7, 50, 512));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct VisionConfig {
+    /// Width of a token. Default 768.
+    pub hidden_size: usize,
+    /// Width of the MLP between its two linear layers. Default 3072.
+    pub intermediate_size: usize,
+    /// Number of encoder layers. Default 12.
+    pub num_hidden_layers: usize,
+    /// Number of attention heads; divides `hidden_size`. Default 12.
+    pub num_attention_heads: usize,
+    /// Height and width of the input in pixels. Default 224.
+    pub image_size: usize,
+    /// Height and width of a patch in pixels. Default 32.
+    pub patch_size: usize,
+    /// The MLP's activation (`hidden_act`). Default QuickGELU.
+    pub activation: Activation,
+    /// Added to the variance in every layer norm. Default 1e-5.
+    pub layer_norm_eps: f64,
+    /// Width of the embedding; `None` where the file holds a `CLIPVisionModel` without a projection, whose embedding
+    /// is the pooled token itself. Default 512.
+    pub projection_dim: Option<usize>,
+}
+
+impl VisionConfig {
+    /// OpenAI's ViT-B/32: `openai/clip-vit-base-patch32`.
+    pub fn vit_base_patch32() -> Self {
+        Self {
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            image_size: 224,
+            patch_size: 32,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            projection_dim: Some(512),
+        }
+    }
+
+    /// Patches along one edge; what does not fill a patch at the right and bottom is not seen, as in a convolution. Of patches
+    /// of size 0 there are none.
+    pub fn grid_size(&self) -> usize {
+        self.image_size.checked_div(self.patch_size).unwrap_or_default()
+    }
+
+    /// Tokens that the tower works on: one class token and one for each patch.
+    pub fn num_tokens(&self) -> usize {
+        self.grid_size() * self.grid_size() + 1
+    }
+
+    /// Length of an embedding.
+    pub fn embedding_dim(&self) -> usize {
+        self.projection_dim.unwrap_or(self.hidden_size)
+    }
+}
+
+/// The shape of a text tower.
+///
+/// ```
+/// use clip_vision::model::{EndToken, TextConfig};
+///
+/// let b32 = TextConfig::vit_base_patch32();
+/// assert_eq!((b32.max_position_embeddings, b32.end_token), (77, EndToken::Id(49407)));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TextConfig {
+    /// Number of tokens that there are. Default 49408.
+    pub vocab_size: usize,
+    /// Width of a token. Default 512.
+    pub hidden_size: usize,
+    /// Width of the MLP between its two linear layers. Default 2048.
+    pub intermediate_size: usize,
+    /// Number of encoder layers. Default 12.
+    pub num_hidden_layers: usize,
+    /// Number of attention heads; divides `hidden_size`. Default 8.
+    pub num_attention_heads: usize,
+    /// Tokens of the longest text, start and end included. Default 77.
+    pub max_position_embeddings: usize,
+    /// The MLP's activation (`hidden_act`). Default QuickGELU.
+    pub activation: Activation,
+    /// Added to the variance in every layer norm. Default 1e-5.
+    pub layer_norm_eps: f64,
+    /// How the end of a text is found (`eos_token_id`). Default the token 49407.
+    pub end_token: EndToken,
+    /// Width of the embedding, the same as the images'. Default 512.
+    pub projection_dim: usize,
+}
+
+/// Where a text ends: at that token the text's embedding is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndToken {
+    /// At the largest id of the sequence. Files from before transformers 4.31 say so by an `eos_token_id` of 2, which is
+    /// wrong by itself. <https://github.com/huggingface/transformers/pull/24773>
+    Largest,
+    /// At the first token with this id.
+    Id(u32),
+}
+
+impl TextConfig {
+    /// The text tower of OpenAI's ViT-B/32: `openai/clip-vit-base-patch32`.
+    pub fn vit_base_patch32() -> Self {
+        Self {
+            vocab_size: 49408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            activation: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            end_token: EndToken::Id(49407),
+            projection_dim: 512,
+        }
+    }
+}
+
+/// What `config.json` says of a CLIP model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ClipConfig {
+    /// The vision tower.
+    pub vision: VisionConfig,
+    /// The text tower; `None` where the file is that of a vision tower alone.
+    pub text: Option<TextConfig>,
+}
+
+impl ClipConfig {
+    /// Reads the bytes of a `config.json`.
+    ///
+    /// ```
+    /// use clip_vision::model::ClipConfig;
+    ///
+    /// let config = ClipConfig::from_json(br#"{"model_type": "clip", "vision_config": {"patch_size": 16}}"#)?;
+    /// assert_eq!((config.vision.patch_size, config.vision.image_size), (16, 224));
+    /// assert!(config.text.is_some());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: not JSON, another model type, an unknown activation, a value out of range; the message
+    /// names the key.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let root: Value = serde_json::from_slice(json).map_err(|error| {
+            let what = if json.is_empty() { "config.json is empty" } else { "config.json is not JSON" };
+            invalid(what).with_source(error)
+        })?;
+        let Value::Object(root) = root else { return Err(invalid("config.json is not a JSON object")) };
+        let whole = is_whole_model(&root)?;
+        let vision = if whole { tower(&root, "vision_config")? } else { Keys { keys: &root, path: "" } };
+        let projection_dim = if without_projection(&root) {
+            None
+        } else {
+            let keys = if whole { Keys { keys: &root, path: "" } } else { vision };
+            Some(keys.size("projection_dim", 512)?)
+        };
+        let text = match projection_dim {
+            Some(projection_dim) if whole => Some(text_config(tower(&root, "text_config")?, projection_dim)?),
+            _ => None,
+        };
+        Ok(Self { vision: vision_config(vision, projection_dim)?, text })
+    }
+}
+
+fn invalid(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, what)
+}
+
+/// Whether the file describes both towers; an error where it describes no CLIP vision tower at all.
+fn is_whole_model(root: &Map<String, Value>) -> Result<bool> {
+    match root.get("model_type") {
+        Some(Value::String(kind)) if kind == "clip" => Ok(true),
+        Some(Value::String(kind)) if kind == "clip_vision_model" => Ok(false),
+        None | Some(Value::Null) if root.contains_key("vision_config") => Ok(true),
+        None | Some(Value::Null) => Err(invalid(
+            "config.json has no model_type and no vision_config: it is not the configuration of a CLIP model",
+        )),
+        Some(Value::String(kind)) => Err(invalid(format!(
+            "config.json: model_type is \"{kind}\"; this reads \"clip\" and \"clip_vision_model\""
+        ))),
+        Some(other) => Err(invalid(format!("config.json: model_type is {other}, not a string"))),
+    }
+}
+
+/// A `CLIPVisionModel` was saved without `visual_projection`; every other class has one.
+fn without_projection(root: &Map<String, Value>) -> bool {
+    match root.get("architectures") {
+        Some(Value::Array(names)) => names.iter().any(|name| name == "CLIPVisionModel"),
+        _ => false,
+    }
+}
+
+/// The nested settings of one tower: `{key}_dict` where an old file has it, else `{key}`, else all defaults.
+fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Keys<'a>> {
+    static EMPTY: std::sync::OnceLock<Map<String, Value>> = std::sync::OnceLock::new();
+    let old = root.get(&format!("{key}_dict")).filter(|value| !value.is_null());
+    match old.or_else(|| root.get(key)) {
+        Some(Value::Object(keys)) => Ok(Keys { keys, path: key }),
+        None | Some(Value::Null) => Ok(Keys { keys: EMPTY.get_or_init(Map::new), path: key }),
+        Some(_) => Err(invalid(format!("config.json: {key} is not an object"))),
+    }
+}
+
+fn vision_config(keys: Keys<'_>, projection_dim: Option<usize>) -> Result<VisionConfig> {
+    let default = VisionConfig::vit_base_patch32();
+    let config = VisionConfig {
+        hidden_size: keys.size("hidden_size", default.hidden_size)?,
+        intermediate_size: keys.size("intermediate_size", default.intermediate_size)?,
+        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers)?,
+        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads)?,
+        image_size: keys.square("image_size", default.image_size)?,
+        patch_size: keys.square("patch_size", default.patch_size)?,
+        activation: keys.activation(default.activation)?,
+        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
+        projection_dim,
+    };
+    let channels = keys.size("num_channels", 3)?;
+    if channels != 3 {
+        return Err(keys.error("num_channels", format!("is {channels}; only 3 (red, green, blue) is supported")));
+    }
+    check_heads(keys, config.hidden_size, config.num_attention_heads)?;
+    if config.patch_size > config.image_size {
+        let VisionConfig { patch_size, image_size, .. } = config;
+        return Err(keys.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
+    }
+    Ok(config)
+}
+
+fn text_config(keys: Keys<'_>, projection_dim: usize) -> Result<TextConfig> {
+    let default = TextConfig::vit_base_patch32();
+    let config = TextConfig {
+        vocab_size: keys.size("vocab_size", default.vocab_size)?,
+        hidden_size: keys.size("hidden_size", default.hidden_size)?,
+        intermediate_size: keys.size("intermediate_size", default.intermediate_size)?,
+        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers)?,
+        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads)?,
+        max_position_embeddings: keys.size("max_position_embeddings", default.max_position_embeddings)?,
+        activation: keys.activation(default.activation)?,
+        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
+        end_token: match keys.id("eos_token_id", 49407)? {
+            2 => EndToken::Largest,
+            id => EndToken::Id(id),
+        },
+        projection_dim,
+    };
+    check_heads(keys, config.hidden_size, config.num_attention_heads)?;
+    Ok(config)
+}
+
+fn check_heads(keys: Keys<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
+    if hidden_size.is_multiple_of(num_attention_heads) {
+        return Ok(());
+    }
+    let what = format!("is {hidden_size}, which num_attention_heads, {num_attention_heads}, does not divide");
+    Err(keys.error("hidden_size", what))
+}
+
+#[cfg(test)]
+mod tests;

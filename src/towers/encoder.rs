@@ -1,0 +1,178 @@
+//! The transformer encoder that both towers are made of: layers of attention and MLP, norms first.
+//! <https://arxiv.org/abs/1706.03762>, <https://arxiv.org/abs/2002.04745>
+
+use crate::backend::{self, Activation, Linear, Mask, Tokens};
+use crate::error::{Error, ErrorKind, Result};
+use crate::towers::config::{TextConfig, VisionConfig};
+use crate::towers::source::{Loaded, Source};
+
+/// The shape of an encoder.
+#[derive(Clone, Debug)]
+pub(crate) struct EncoderConfig {
+    pub(crate) hidden_size: usize,
+    pub(crate) intermediate_size: usize,
+    pub(crate) num_layers: usize,
+    pub(crate) num_heads: usize,
+    pub(crate) activation: Activation,
+    pub(crate) layer_norm_eps: f64,
+}
+
+/// Both towers' configurations call these things alike.
+macro_rules! encoder_of {
+    ($($tower:ty),+) => {$(
+        impl From<&$tower> for EncoderConfig {
+            fn from(tower: &$tower) -> Self {
+                Self {
+                    hidden_size: tower.hidden_size,
+                    intermediate_size: tower.intermediate_size,
+                    num_layers: tower.num_hidden_layers,
+                    num_heads: tower.num_attention_heads,
+                    activation: tower.activation.into(),
+                    layer_norm_eps: tower.layer_norm_eps,
+                }
+            }
+        }
+    )+};
+}
+
+encoder_of!(VisionConfig, TextConfig);
+
+/// A stack of layers, each of which maps tokens to the same number of tokens.
+pub(crate) struct Encoder<S: Source = Loaded>(Vec<EncoderLayer<S>>);
+
+/// What a forward pass has come to. A step that fails loses it, and the pass is of no use any more.
+#[derive(Clone, Debug)]
+pub(crate) struct PassTokens(Option<Tokens>);
+
+impl PassTokens {
+    pub(crate) fn new(tokens: Tokens) -> Self {
+        Self(Some(tokens))
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Compute`] after a step that failed.
+    pub(crate) fn get(&self) -> Result<&Tokens> {
+        self.0.as_ref().ok_or_else(has_failed)
+    }
+
+    /// Does a step.
+    ///
+    /// # Errors
+    /// Those of `step`; [`ErrorKind::Compute`] after a step that failed.
+    pub(crate) fn replace(&mut self, step: impl FnOnce(Tokens) -> Result<Tokens>) -> Result<()> {
+        let before = self.0.take().ok_or_else(has_failed)?;
+        self.0 = Some(step(before)?);
+        Ok(())
+    }
+}
+
+fn has_failed() -> Error {
+    Error::new(ErrorKind::Compute, "a step of this forward pass has failed before")
+}
+
+/// Which tokens come out of an encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All of them.
+    All,
+    /// The first of each, which are those that become embeddings: nearly the whole of the last layer is not computed for
+    /// the others.
+    First,
+}
+
+impl Encoder {
+    /// The number of layers.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Runs layer `index` alone, the last one for the `wanted` tokens. After the last one nothing is left to be done.
+    pub(crate) fn forward_layer(&self, index: usize, x: Tokens, mask: Mask, wanted: Wanted) -> Result<Tokens> {
+        let wanted = if index + 1 == self.0.len() { wanted } else { Wanted::All };
+        match self.0.get(index) {
+            Some(layer) => layer.forward(x, mask, wanted),
+            None => Ok(x),
+        }
+    }
+}
+
+impl<S: Source> Encoder<S> {
+    /// Of layers that are named `{prefix}.0`, `{prefix}.1`, ….
+    pub(crate) fn of(source: &mut S, prefix: &str, config: &EncoderConfig) -> Result<Self> {
+        let layers = (0..config.num_layers).map(|index| EncoderLayer::of(source, &format!("{prefix}.{index}"), config));
+        Ok(Self(layers.collect::<Result<_>>()?))
+    }
+}
+
+/// One layer, norms first: attention and MLP, each added to its input.
+struct EncoderLayer<S: Source = Loaded> {
+    norm1: S::LayerNorm,
+    attention: Attention<S>,
+    norm2: S::LayerNorm,
+    mlp: Mlp<S>,
+}
+
+impl<S: Source> EncoderLayer<S> {
+    fn of(source: &mut S, name: &str, config: &EncoderConfig) -> Result<Self> {
+        let EncoderConfig { hidden_size: hidden, intermediate_size: intermediate, layer_norm_eps: eps, .. } = *config;
+        let mut attention = |part: &str| source.hidden(&format!("{name}.self_attn.{part}"), hidden, hidden);
+        let attention = Attention {
+            query: attention("q_proj")?,
+            key: attention("k_proj")?,
+            value: attention("v_proj")?,
+            out: attention("out_proj")?,
+            num_heads: config.num_heads,
+        };
+        let mlp = Mlp {
+            fc1: source.hidden(&format!("{name}.mlp.fc1"), intermediate, hidden)?,
+            fc2: source.hidden(&format!("{name}.mlp.fc2"), hidden, intermediate)?,
+            activation: config.activation,
+        };
+        let norm1 = source.norm(&format!("{name}.layer_norm1"), hidden, eps)?;
+        let norm2 = source.norm(&format!("{name}.layer_norm2"), hidden, eps)?;
+        Ok(Self { norm1, attention, norm2, mlp })
+    }
+}
+
+impl EncoderLayer {
+    fn forward(&self, mut x: Tokens, mask: Mask, wanted: Wanted) -> Result<Tokens> {
+        let attended = self.attention.forward(self.norm1.forward(&x)?, mask, wanted)?;
+        if wanted == Wanted::First {
+            x = x.pooled()?;
+        }
+        self.attention.out.add_forward(&attended, &mut x)?;
+        drop(attended);
+        let hidden = self.mlp.fc1.forward_activated(&self.norm2.forward(&x)?, self.mlp.activation)?;
+        self.mlp.fc2.add_forward(&hidden, &mut x)?;
+        Ok(x)
+    }
+}
+
+struct Attention<S: Source = Loaded> {
+    query: S::Linear,
+    key: S::Linear,
+    value: S::Linear,
+    out: S::Linear,
+    num_heads: usize,
+}
+
+impl Attention {
+    /// What the wanted tokens gather from all; `out` is still to be applied.
+    fn forward(&self, x: Tokens, mask: Mask, wanted: Wanted) -> Result<Tokens> {
+        let [query, key, value] = match wanted {
+            Wanted::All => Linear::forward_all([&self.query, &self.key, &self.value], &x)?,
+            Wanted::First => {
+                let [key, value] = Linear::forward_all([&self.key, &self.value], &x)?;
+                [self.query.forward(&x.pooled()?)?, key, value]
+            }
+        };
+        drop(x); // its memory is what the result is written to
+        backend::attention([&query, &key, &value], self.num_heads, mask)
+    }
+}
+
+struct Mlp<S: Source = Loaded> {
+    fc1: S::Linear,
+    fc2: S::Linear,
+    activation: Activation,
+}

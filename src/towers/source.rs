@@ -1,0 +1,146 @@
+//! Where a tower's layers come from.
+//!
+//! A tower says once what it is made of, in a function over a [`Source`], in which each tensor is named once. That function
+//! runs twice: over [`Declared`], which notes the tensors that have to be read, and over [`Loaded`], which makes layers of
+//! them once they have been. So no tensor can be declared and forgotten, or be used without having been declared. What a
+//! tower is generic over is what the first run has no values for.
+
+use crate::backend::{Backend, LayerNorm, Linear, Table};
+use crate::error::{Error, ErrorKind, Result};
+use crate::weights::{Header, TensorSpec, Use, Value, Weights};
+use std::collections::HashSet;
+
+/// Gives a tower its layers.
+pub(crate) trait Source {
+    type Linear;
+    type LayerNorm;
+    type Table;
+    type Scalar;
+
+    /// A linear layer: `weight` has outputs on the first axis and inputs on all others, `bias` (outputs).
+    fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<Self::Linear>;
+
+    /// A layer norm: `weight` and `bias` are (channels).
+    fn layer_norm(&mut self, weight: TensorSpec, bias: TensorSpec, eps: f64) -> Result<Self::LayerNorm>;
+
+    /// Rows that are looked up, or one such row.
+    fn table(&mut self, spec: TensorSpec) -> Result<Self::Table>;
+
+    /// One number.
+    fn scalar(&mut self, spec: TensorSpec) -> Result<Self::Scalar>;
+
+    /// A linear layer of an encoder: `{name}.weight` and `{name}.bias`.
+    fn hidden(&mut self, name: &str, outputs: usize, inputs: usize) -> Result<Self::Linear> {
+        let weight = TensorSpec::new(format!("{name}.weight"), [outputs, inputs], Use::Hidden);
+        self.linear(weight, Some(TensorSpec::new(format!("{name}.bias"), [outputs], Use::Vector)))
+    }
+
+    /// A layer norm: `{name}.weight` and `{name}.bias`.
+    fn norm(&mut self, name: &str, channels: usize, eps: f64) -> Result<Self::LayerNorm> {
+        let [weight, bias] =
+            ["weight", "bias"].map(|part| TensorSpec::new(format!("{name}.{part}"), [channels], Use::Vector));
+        self.layer_norm(weight, bias, eps)
+    }
+}
+
+/// Notes the tensors that a tower asks for.
+#[derive(Default)]
+pub(crate) struct Declared(pub(crate) Vec<TensorSpec>);
+
+impl Declared {
+    /// Refuses a file that has a tensor of the tower which was not declared: it is another model than its configuration
+    /// says. The tower's tensors are those whose names begin with `prefix` and one of `parts`.
+    pub(crate) fn refuse_others(&self, header: &Header, prefix: &str, parts: &[&str]) -> Result<()> {
+        let known: HashSet<&str> = self.0.iter().map(|spec| spec.name.as_str()).collect();
+        let is_surplus = |name: &str| match name.strip_prefix(prefix) {
+            // A buffer that old files hold: 0, 1, 2, …
+            None | Some("embeddings.position_ids") => false,
+            Some(rest) => parts.iter().any(|part| rest.starts_with(part)) && !known.contains(name),
+        };
+        match header.names().find(|name| is_surplus(name)) {
+            Some(name) => {
+                let what = format!("the weights contain tensor {name}, which config.json leaves no place for");
+                Err(Error::new(ErrorKind::Weights, what).about_tensor(name))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Source for Declared {
+    type Linear = ();
+    type LayerNorm = ();
+    type Table = ();
+    type Scalar = ();
+
+    fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<()> {
+        self.0.push(weight);
+        self.0.extend(bias);
+        Ok(())
+    }
+
+    fn layer_norm(&mut self, weight: TensorSpec, bias: TensorSpec, _: f64) -> Result<()> {
+        self.0.extend([weight, bias]);
+        Ok(())
+    }
+
+    fn table(&mut self, spec: TensorSpec) -> Result<()> {
+        self.0.push(spec);
+        Ok(())
+    }
+
+    fn scalar(&mut self, spec: TensorSpec) -> Result<()> {
+        self.0.push(spec);
+        Ok(())
+    }
+}
+
+/// Makes layers of what was read.
+pub(crate) struct Loaded {
+    pub(crate) weights: Weights,
+    pub(crate) backend: Backend,
+}
+
+impl Loaded {
+    /// The values of a tensor that was not packed.
+    fn floats(&mut self, spec: &TensorSpec) -> Result<Vec<f32>> {
+        match self.weights.take(&spec.name)? {
+            Value::Floats(values) => Ok(values),
+            _ => Err(other_form(spec)),
+        }
+    }
+}
+
+impl Source for Loaded {
+    type Linear = Linear;
+    type LayerNorm = LayerNorm;
+    type Table = Table;
+    type Scalar = f32;
+
+    fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<Linear> {
+        let bias = bias.map(|bias| self.floats(&bias)).transpose()?;
+        match self.weights.take(&weight.name)? {
+            Value::Packed(packed) => Linear::packed(packed, bias.as_deref()),
+            #[cfg(feature = "candle")]
+            Value::Floats(values) => Linear::candle(values, &weight.shape, bias, &self.backend),
+            _ => Err(other_form(&weight)),
+        }
+    }
+
+    fn layer_norm(&mut self, weight: TensorSpec, bias: TensorSpec, eps: f64) -> Result<LayerNorm> {
+        LayerNorm::new(self.floats(&weight)?, self.floats(&bias)?, eps, &self.backend)
+    }
+
+    fn table(&mut self, spec: TensorSpec) -> Result<Table> {
+        Table::new(self.floats(&spec)?, &spec.shape, &self.backend)
+    }
+
+    fn scalar(&mut self, spec: TensorSpec) -> Result<f32> {
+        self.floats(&spec)?.first().copied().ok_or_else(|| other_form(&spec))
+    }
+}
+
+/// A tensor that was read for something else than it is used for: the two runs of a tower's function differ.
+fn other_form(spec: &TensorSpec) -> Error {
+    Error::new(ErrorKind::Weights, format!("tensor {} was not read as {:?}", spec.name, spec.usage))
+}

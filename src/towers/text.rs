@@ -1,0 +1,157 @@
+//! The text tower: a transformer in which each token sees itself and those before it, so that the end token has seen
+//! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
+//! <https://arxiv.org/abs/2103.00020>
+
+use crate::backend::{self, Backend, Mask};
+use crate::error::{Error, ErrorKind, Result};
+use crate::towers::config::{EndToken, TextConfig};
+use crate::towers::encoder::{Encoder, PassTokens, Wanted};
+use crate::towers::source::{Declared, Loaded, Source};
+use crate::weights::{Header, TensorSpec, Use};
+
+/// Where the tower's tensors are in the file of a whole CLIP.
+const PREFIX: &str = "text_model.";
+const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
+
+/// A forward pass over texts under way.
+#[derive(Clone, Debug)]
+pub(crate) struct TextPass {
+    /// Parts that were computed: the layers, and after them the embedding.
+    done: usize,
+    /// What the last of them gave: (texts, tokens of the longest, hidden), and at last (texts, 1, dimension).
+    pub(crate) tokens: PassTokens,
+}
+
+/// A loaded text tower: token ids in, embeddings out.
+pub(crate) struct TextTower {
+    config: TextConfig,
+    backend: Backend,
+    layers: Layers,
+}
+
+/// What a text tower is made of.
+struct Layers<S: Source = Loaded> {
+    /// (vocabulary, hidden)
+    token_embedding: S::Table,
+    /// (most tokens, hidden)
+    position_embedding: S::Table,
+    encoder: Encoder<S>,
+    final_norm: S::LayerNorm,
+    projection: S::Linear,
+    /// The logarithm of what cosines are multiplied by.
+    logit_scale: S::Scalar,
+}
+
+impl<S: Source> Layers<S> {
+    /// The tensors of a tower of this shape: all that is said of their names and shapes is said here and in the encoder.
+    fn of(source: &mut S, config: &TextConfig) -> Result<Self> {
+        let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
+        let name = |part: &str| format!("{PREFIX}{part}");
+        let positions = TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden], Use::Table);
+        let projection = TensorSpec::new("text_projection.weight", [config.projection_dim, hidden], Use::Projection);
+        Ok(Self {
+            token_embedding: source.table(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
+            position_embedding: source.table(positions)?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &config.into())?,
+            final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
+            projection: source.linear(projection, None)?,
+            logit_scale: source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?,
+        })
+    }
+}
+
+impl TextTower {
+    /// Begins a forward pass over texts in token ids, start and end token included; at least one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: no text, one without tokens, with more than the model takes, without an end token,
+    /// or with an id that the model does not have.
+    pub(crate) fn start(&self, texts: &[&[u32]]) -> Result<TextPass> {
+        if texts.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
+        }
+        let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
+        let tokens =
+            backend::embed_ids(&texts, &self.layers.token_embedding, &self.layers.position_embedding, &self.backend)?;
+        Ok(TextPass { done: 0, tokens: PassTokens::new(tokens) })
+    }
+
+    /// Computes the next part of a pass; true while there is another one after it. A pass that has ended stays as it is;
+    /// after an error it is of no use any more. What comes out at last are the embeddings, not normalized.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
+    pub(crate) fn step(&self, pass: &mut TextPass) -> Result<bool> {
+        let Layers { encoder, final_norm, projection, .. } = &self.layers;
+        let part = pass.done;
+        if part > encoder.len() {
+            return Ok(false);
+        }
+        pass.tokens.replace(|x| match part < encoder.len() {
+            true => encoder.forward_layer(part, x, Mask::Causal, Wanted::All),
+            false => projection.forward(&final_norm.forward(&x.pooled()?)?),
+        })?;
+        pass.done += 1;
+        Ok(part < encoder.len())
+    }
+
+    /// The tower's shape.
+    pub(crate) fn config(&self) -> &TextConfig {
+        &self.config
+    }
+
+    /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`.
+    pub(crate) fn logit_scale(&self) -> f32 {
+        self.layers.logit_scale.exp()
+    }
+
+    /// The ids up to the end token. No token sees a later one, so what follows it changes nothing.
+    fn up_to_end<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32]> {
+        let invalid = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
+        let TextConfig { vocab_size, max_position_embeddings: longest, end_token, .. } = self.config;
+        if ids.is_empty() {
+            return invalid("a text without tokens: even an empty one has a start and an end token".to_owned());
+        }
+        if ids.len() > longest {
+            return invalid(format!("a text of {} tokens; the model takes {longest}", ids.len()));
+        }
+        if let Some(id) = ids.iter().find(|id| **id as usize >= vocab_size) {
+            return invalid(format!("there is no token {id}; the model has {vocab_size}"));
+        }
+        let end = match end_token {
+            // The first of the largest, as torch's argmax finds it.
+            EndToken::Largest => ids.iter().enumerate().rev().max_by_key(|(_, id)| **id).map(|(at, _)| at),
+            EndToken::Id(end) => ids.iter().position(|id| *id == end),
+        };
+        match end.and_then(|end| ids.get(..=end)) {
+            Some(ids) => Ok(ids),
+            None => invalid(format!("a text without the end token ({end_token:?})")),
+        }
+    }
+
+    /// Whether a file has a text tower.
+    pub(crate) fn is_in(header: &Header) -> bool {
+        header.contains(TOKENS)
+    }
+
+    /// The tensors that a tower of this shape is made of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
+    pub(crate) fn declare(config: &TextConfig, header: &Header) -> Result<Vec<TensorSpec>> {
+        if !Self::is_in(header) {
+            let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
+            return Err(Error::new(ErrorKind::Weights, what));
+        }
+        let mut declared = Declared::default();
+        Layers::of(&mut declared, config)?;
+        declared.refuse_others(header, PREFIX, &[""])?;
+        Ok(declared.0)
+    }
+
+    /// The tower, once they are loaded.
+    pub(crate) fn build(config: TextConfig, loaded: &mut Loaded) -> Result<Self> {
+        let layers = Layers::of(loaded, &config)?;
+        Ok(Self { config, backend: loaded.backend.clone(), layers })
+    }
+}

@@ -1,0 +1,113 @@
+//! Text to token ids, as transformers' `CLIPTokenizer` does it: lower case, byte-level BPE, a start and an end token.
+//!
+//! `tokenizer.json` says all of that by itself. Older models have `vocab.json` and `merges.txt` in its place, which hold
+//! the vocabulary alone; what they leave unsaid is the same for every CLIP, and is added here.
+
+use crate::error::{Error, ErrorKind, Result};
+use serde_json::{Map, Value, json};
+
+const START: &str = "<|startoftext|>";
+const END: &str = "<|endoftext|>";
+/// What CLIP takes for a word: special tokens, English endings, letters, one digit, or other signs.
+const WORD: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+/// The tokenizer of a CLIP model.
+pub(crate) struct Tokenizer(tokenizers::Tokenizer);
+
+impl Tokenizer {
+    /// Reads the bytes of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub(crate) fn from_json(json: &[u8]) -> Result<Self> {
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
+            .map_err(|error| invalid("tokenizer.json is not a tokenizer").with_source(error))?;
+        // Some files ask for a fixed length, which is for batches in Python.
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(|error| invalid("tokenizer.json").with_source(error))?;
+        Ok(Self(tokenizer))
+    }
+
+    /// Makes the tokenizer of the contents of `vocab.json` and `merges.txt`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub(crate) fn from_vocab(vocab: &[u8], merges: &[u8]) -> Result<Self> {
+        let vocab: Map<String, Value> = serde_json::from_slice(vocab)
+            .map_err(|error| invalid("vocab.json is not an object of ids").with_source(error))?;
+        let merges =
+            std::str::from_utf8(merges).map_err(|error| invalid("merges.txt is not UTF-8 text").with_source(error))?;
+        let special = |token: &str| {
+            let id = vocab.get(token).ok_or_else(|| invalid(format!("vocab.json has no token {token}")))?;
+            Ok::<_, Error>(json!({
+                "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": true,
+            }))
+        };
+        let added = [special(START)?, special(END)?];
+        let merges: Vec<&str> = merges
+            .lines()
+            .enumerate()
+            .filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with("#version")))
+            .map(|(_, line)| line)
+            .collect();
+        let json = json!({
+            "version": "1.0",
+            "normalizer": { "type": "Sequence", "normalizers": [
+                { "type": "NFC" },
+                { "type": "Replace", "pattern": { "Regex": r"\s+" }, "content": " " },
+                { "type": "Lowercase" },
+            ] },
+            "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+                { "type": "Split", "pattern": { "Regex": WORD }, "behavior": "Removed", "invert": true },
+                { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+            ] },
+            "post_processor": {
+                "type": "RobertaProcessing", "trim_offsets": false, "add_prefix_space": false,
+                "cls": [START, vocab.get(START)], "sep": [END, vocab.get(END)],
+            },
+            "added_tokens": added,
+            "model": {
+                "type": "BPE", "unk_token": END, "continuing_subword_prefix": "", "end_of_word_suffix": "</w>",
+                "fuse_unk": false, "vocab": vocab, "merges": merges,
+            },
+        });
+        let json = json.to_string();
+        Self::from_json(json.as_bytes()).map_err(|error| invalid("vocab.json and merges.txt").with_source(error))
+    }
+
+    /// Makes the tokenizer of the contents of `tokenizer.json`, or else of `vocab.json` and `merges.txt`; `None` where
+    /// there is neither.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub(crate) fn from_files(files: &[Option<Vec<u8>>; 3]) -> Result<Option<Self>> {
+        match files {
+            [Some(json), ..] => Self::from_json(json).map(Some),
+            [None, Some(vocab), Some(merges)] => Self::from_vocab(vocab, merges).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The ids of a text, start and end token included, at most `longest`: of a longer text the beginning, and the end
+    /// token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the tokenizer has no token for a part of the text.
+    pub(crate) fn ids(&self, text: &str, longest: usize) -> Result<Vec<u32>> {
+        let encoding = self
+            .0
+            .encode_fast(text, true)
+            .map_err(|error| Error::new(ErrorKind::InvalidArgument, "the text has no tokens").with_source(error))?;
+        let mut ids = encoding.get_ids().to_vec();
+        if let (true, Some(end)) = (ids.len() > longest, ids.last().copied()) {
+            ids.truncate(longest.saturating_sub(1));
+            ids.push(end);
+        }
+        Ok(ids)
+    }
+}
+
+fn invalid(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, what)
+}

@@ -1,0 +1,259 @@
+//! The vision tower: a ViT whose class token, normed and projected, is the image's embedding.
+//! <https://arxiv.org/abs/2103.00020> · <https://arxiv.org/abs/2010.11929>
+
+use crate::backend::{self, Backend, Mask, Photos, Tokens};
+use crate::error::{Error, ErrorKind, Result};
+use crate::towers::config::VisionConfig;
+use crate::towers::encoder::{Encoder, PassTokens, Wanted};
+use crate::towers::source::{Declared, Loaded, Source};
+use crate::weights::{Header, TensorSpec, Use};
+#[cfg(feature = "candle")]
+use candle_core::Tensor;
+
+/// The parts of the forward pass, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VisionStage {
+    /// Class token and patches with their positions added: (batch, tokens, hidden).
+    Embeddings,
+    /// After the layer norm before the encoder: (batch, tokens, hidden).
+    PreNorm,
+    /// After encoder layer `0`, `1`, …: (batch, tokens, hidden); after the last one (batch, 1, hidden), the class token,
+    /// unless it is [observed](VisionTower::observe).
+    Layer(usize),
+    /// The class token after the last layer norm: (batch, hidden).
+    Pooled,
+    /// The embedding, of any length in space: (batch, dimension).
+    Projected,
+}
+
+/// A forward pass under way: where it has come to, and what came out there.
+#[derive(Clone, Debug)]
+pub(crate) struct VisionPass {
+    /// The last part that was computed.
+    pub(crate) stage: VisionStage,
+    pub(crate) tokens: PassTokens,
+    wanted: Wanted,
+}
+
+impl VisionPass {
+    /// What the last part gave, as a tensor.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`] after a step that failed.
+    #[cfg(feature = "candle")]
+    pub(crate) fn output(&self) -> Result<Tensor> {
+        let output = self.tokens.get()?.to_tensor()?;
+        match self.stage {
+            VisionStage::Pooled | VisionStage::Projected => Ok(output.squeeze(1)?),
+            _ => Ok(output),
+        }
+    }
+}
+
+/// A loaded vision tower: pixel tensors in, embeddings out.
+///
+/// ```
+/// # use clip_vision::{ClipVision, Image, Options};
+/// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+/// let photo = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?.unsqueeze(0).unwrap();
+/// let tower = clip.vision_tower();
+/// assert_eq!(tower.forward(&photo)?.dims(), [1, tower.config().embedding_dim()]);
+/// # Ok::<(), clip_vision::Error>(())
+/// ```
+pub struct VisionTower {
+    config: VisionConfig,
+    backend: Backend,
+    layers: Layers,
+}
+
+/// What a vision tower is made of.
+struct Layers<S: Source = Loaded> {
+    /// (hidden)
+    class_token: S::Table,
+    /// (hidden, 3, patch, patch)
+    patch_embedding: S::Linear,
+    /// (tokens, hidden), the class token's first.
+    positions: S::Table,
+    pre_norm: S::LayerNorm,
+    encoder: Encoder<S>,
+    post_norm: S::LayerNorm,
+    projection: Option<S::Linear>,
+}
+
+impl<S: Source> Layers<S> {
+    /// The tensors of a tower of this shape: all that is said of their names and shapes is said here and in the encoder.
+    fn of(source: &mut S, VisionPrefix(prefix): VisionPrefix, config: &VisionConfig) -> Result<Self> {
+        let VisionConfig { hidden_size: hidden, patch_size: patch, layer_norm_eps: eps, .. } = *config;
+        let name = |part: &str| format!("{prefix}{part}");
+        let [class_token, patches, positions] = [
+            TensorSpec::new(name("embeddings.class_embedding"), [hidden], Use::Vector),
+            TensorSpec::new(name("embeddings.patch_embedding.weight"), [hidden, 3, patch, patch], Use::Patches),
+            TensorSpec::new(name("embeddings.position_embedding.weight"), [config.num_tokens(), hidden], Use::Table),
+        ];
+        let projection = config.projection_dim.map(|dimension| {
+            let weight = TensorSpec::new("visual_projection.weight", [dimension, hidden], Use::Projection);
+            source.linear(weight, None)
+        });
+        Ok(Self {
+            class_token: source.table(class_token)?,
+            patch_embedding: source.linear(patches, None)?,
+            positions: source.table(positions)?,
+            pre_norm: source.norm(&name("pre_layrnorm"), hidden, eps)?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &config.into())?,
+            post_norm: source.norm(&name("post_layernorm"), hidden, eps)?,
+            projection: projection.transpose()?,
+        })
+    }
+}
+
+/// What the names of the tower's tensors begin with: `vision_model.`, or, in a bare `CLIPVisionModel`, nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VisionPrefix(&'static str);
+
+impl VisionPrefix {
+    pub(crate) fn find(header: &Header) -> Self {
+        Self(if header.contains("embeddings.class_embedding") { "" } else { "vision_model." })
+    }
+}
+
+impl VisionTower {
+    /// The tensors that a tower of this shape is made of.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`] where the file's tower has a tensor that this one does not: it is another model than its
+    /// configuration says.
+    pub(crate) fn declare(config: &VisionConfig, prefix: VisionPrefix, header: &Header) -> Result<Vec<TensorSpec>> {
+        let mut declared = Declared::default();
+        Layers::of(&mut declared, prefix, config)?;
+        let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."];
+        declared.refuse_others(header, prefix.0, &parts)?;
+        Ok(declared.0)
+    }
+
+    /// The tower, once they are loaded.
+    pub(crate) fn build(config: VisionConfig, prefix: VisionPrefix, loaded: &mut Loaded) -> Result<Self> {
+        let layers = Layers::of(loaded, prefix, &config)?;
+        Ok(Self { config, backend: loaded.backend.clone(), layers })
+    }
+
+    /// (batch, 3, image_size, image_size) pixel tensors to (batch, dimension) embeddings, not normalized.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for another shape.
+    #[cfg(feature = "candle")]
+    pub fn forward(&self, pixels: &Tensor) -> Result<Tensor> {
+        let mut pass = self.start_batch(pixels, Wanted::First)?;
+        while self.step(&mut pass)? {}
+        pass.output()
+    }
+
+    /// The same for whoever looks at the parts: `look` is called with what each of them gives, the embeddings last. Of the
+    /// last layer all tokens are computed, though the embedding needs the class token alone.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// use clip_vision::model::VisionStage;
+    ///
+    /// let photo = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?.unsqueeze(0).unwrap();
+    /// let mut stages = Vec::new();
+    /// clip.vision_tower().observe(&photo, |stage, tensor| stages.push((stage, tensor.dims().to_vec())))?;
+    /// assert_eq!(stages[0], (VisionStage::Embeddings, vec![1, clip.config().num_tokens(), clip.config().hidden_size]));
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    #[cfg(feature = "candle")]
+    pub fn observe(&self, pixels: &Tensor, mut look: impl FnMut(VisionStage, &Tensor)) -> Result<()> {
+        let mut pass = self.start_batch(pixels, Wanted::All)?;
+        let mut more = true;
+        while more {
+            look(pass.stage, &pass.output()?);
+            more = self.step(&mut pass)?;
+        }
+        look(pass.stage, &pass.output()?);
+        Ok(())
+    }
+
+    /// [`start`](Self::start) of one tensor (batch, 3, image_size, image_size).
+    #[cfg(feature = "candle")]
+    pub(crate) fn start_batch(&self, pixels: &Tensor, wanted: Wanted) -> Result<VisionPass> {
+        if pixels.rank() != 4 {
+            let what = format!("pixel tensors of shape {:?}, not [batch, 3, height, width]", pixels.dims());
+            return Err(Error::new(ErrorKind::InvalidArgument, what));
+        }
+        let photos = (0..pixels.dim(0)?).map(|at| pixels.get(at)).collect::<candle_core::Result<Vec<_>>>()?;
+        self.start(Photos::Tensors(&photos.iter().collect::<Vec<_>>()), wanted)
+    }
+
+    /// Begins a pass over photos, at least one: computes its first part, [`VisionStage::Embeddings`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for pixel tensors of another shape, and for none.
+    pub(crate) fn start(&self, photos: Photos<'_>, wanted: Wanted) -> Result<VisionPass> {
+        if photos.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no images"));
+        }
+        photos.shapes().try_for_each(|shape| self.check_shape(&shape))?;
+        let patches = backend::patches(photos, self.config.patch_size, &self.backend)?;
+        let Layers { patch_embedding, class_token, positions, .. } = &self.layers;
+        let tokens = backend::embed_patches(&patches, patch_embedding, class_token, positions)?;
+        Ok(VisionPass { stage: VisionStage::Embeddings, tokens: PassTokens::new(tokens), wanted })
+    }
+
+    /// Whether this is the shape of a pixel tensor that the tower takes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] if it is not.
+    pub(crate) fn check_shape(&self, shape: &[usize]) -> Result<()> {
+        let expected = [3, self.config.image_size, self.config.image_size];
+        if shape == expected {
+            return Ok(());
+        }
+        let what = format!("a pixel tensor of shape {shape:?}; the model takes {expected:?}");
+        Err(Error::new(ErrorKind::InvalidArgument, what).about_shape(&expected, shape))
+    }
+
+    /// Computes the next part of a pass, which for the most part is a layer of the encoder; true while there is another one
+    /// after it. A pass that has ended stays as it is; after an error it is of no use any more.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
+    pub(crate) fn step(&self, pass: &mut VisionPass) -> Result<bool> {
+        let Some(stage) = self.after(pass.stage) else { return Ok(false) };
+        pass.tokens.replace(|x| self.compute(stage, x, pass.wanted))?;
+        pass.stage = stage;
+        Ok(self.after(stage).is_some())
+    }
+
+    /// The part that comes after another.
+    fn after(&self, stage: VisionStage) -> Option<VisionStage> {
+        let layer =
+            |index| if index < self.layers.encoder.len() { VisionStage::Layer(index) } else { VisionStage::Pooled };
+        match stage {
+            VisionStage::Embeddings => Some(VisionStage::PreNorm),
+            VisionStage::PreNorm => Some(layer(0)),
+            VisionStage::Layer(index) => Some(layer(index + 1)),
+            VisionStage::Pooled => self.layers.projection.is_some().then_some(VisionStage::Projected),
+            VisionStage::Projected => None,
+        }
+    }
+
+    /// One part, of what the part before it gave.
+    fn compute(&self, stage: VisionStage, x: Tokens, wanted: Wanted) -> Result<Tokens> {
+        match (stage, &self.layers.projection) {
+            (VisionStage::PreNorm, _) => self.layers.pre_norm.forward(&x),
+            (VisionStage::Layer(index), _) => self.layers.encoder.forward_layer(index, x, Mask::None, wanted),
+            (VisionStage::Pooled, _) => self.layers.post_norm.forward(&x.pooled()?),
+            (VisionStage::Projected, Some(projection)) => projection.forward(&x),
+            (VisionStage::Embeddings, _) | (VisionStage::Projected, None) => Ok(x),
+        }
+    }
+
+    /// The tower's shape.
+    pub fn config(&self) -> &VisionConfig {
+        &self.config
+    }
+}

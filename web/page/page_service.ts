@@ -1,0 +1,64 @@
+/**
+ * What the worker asks of the page (`worker/page.ts`): calls the application's functions, and hands their answers over.
+ */
+
+import { ClipVisionError, messageOf } from "../shared/errors.js";
+import type { Fetch } from "../shared/files.js";
+import type { PageCalls } from "../shared/protocol.js";
+import type { Answer, Call, Post } from "../shared/rpc.js";
+import { RpcServer } from "../shared/rpc_server.js";
+import type { PhotoDecoder } from "./decoding.js";
+import { checkedPixels } from "./photo.js";
+
+/** The functions that an application brings along. */
+export interface PageFunctions {
+  fetch?: Fetch | undefined;
+  /** By media type, in lower case. */
+  decoders?: Readonly<Record<string, PhotoDecoder>> | undefined;
+}
+
+type Answered = readonly [PageCalls[keyof PageCalls]["result"], Transferable[]];
+
+/**
+ * @param functions the application's
+ * @param post sends a message to the worker
+ */
+export function pageService(functions: PageFunctions, post: Post<Answer<PageCalls>>): RpcServer<PageCalls> {
+  return new RpcServer<PageCalls>({
+    run: (call: Call<PageCalls>, signal): Promise<Answered> =>
+      call.type === "fetch" ? fetched(functions.fetch ?? fetch, call.argument, signal) : decoded(functions.decoders, call.argument, signal),
+    async post(message, transfer) {
+      try {
+        post(message, transfer);
+      } catch (error) {
+        if (message.type !== "done" || !("body" in message.result) || !message.result.body) throw error;
+        // Safari does not transfer streams: the whole body, which the browser may keep on disk, goes by reference.
+        const body = await new Response(message.result.body).blob();
+        post({ ...message, result: { ...message.result, body } }, []);
+      }
+    },
+  });
+}
+
+async function fetched(fetch: Fetch, { url, headers: wanted }: PageCalls["fetch"]["argument"], signal: AbortSignal): Promise<Answered> {
+  const response = await fetch(url, { signal, ...(wanted && { headers: wanted }) });
+  const { status, headers, body } = response;
+  if (signal.aborted) void body?.cancel().catch(() => undefined);
+  return [{ url: response.url || url, status, headers: [...headers], body }, body ? [body] : []];
+}
+
+async function decoded(
+  decoders: PageFunctions["decoders"],
+  { type, bytes }: PageCalls["decode"]["argument"],
+  signal: AbortSignal,
+): Promise<Answered> {
+  const decoder = decoders?.[type];
+  if (!decoder) throw new ClipVisionError("unsupported-format", `There is no decoder for ${type}`);
+  try {
+    const { data, width, height, channels = 4 } = await decoder(bytes, { signal });
+    return [checkedPixels({ data, width, height, channels }), []];
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new ClipVisionError("decode", `The application's decoder for ${type} failed: ${messageOf(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,62 @@
+/** What an application may ask of a collection, and what it is answered. */
+
+import type { RowPrecision } from "./engine.js";
+import type { EmbeddingId } from "./file.js";
+
+/** Options of `Embeddings`. */
+export interface EmbeddingsOptions {
+  /** Values of each embedding. Default: those of the first one that is added. */
+  dimension?: number;
+  /**
+   * How embeddings are kept: `"f32"`, as they are, or `"int8"`, in a quarter of the memory and scaled to length 1; ranks
+   * then differ where scores are within a percent or so. Default `"f32"`; of a file that is loaded, its own.
+   */
+  precision?: RowPrecision;
+  /** Where `search_worker.js` is, if not beside this module. It must be of the page's origin. */
+  workerUrl?: string | URL;
+}
+
+/** Options of `Embeddings.load`. */
+export interface LoadEmbeddingsOptions extends Omit<EmbeddingsOptions, "dimension"> {
+  /** The embeddings' ids, in the order of the rows, for a file without them. Default: those of the file, else 0, 1, 2, …. */
+  ids?: Iterable<EmbeddingId>;
+  /** Cancels the load; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of `Embeddings.search`. */
+export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
+  /** The least cosine of a match. Default: any. */
+  threshold?: number;
+  /** Which embeddings are searched. Called once for each of them, on the page, before the search begins. Default: all. */
+  filter?: (id: Id) => boolean;
+  /** Cancels the search; its promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Options of `Embeddings.nearDuplicates`. */
+export interface NearDuplicatesOptions {
+  /** The least cosine of a pair. Default 0.95: CLIP's embeddings of one photo, rescaled or recompressed. */
+  threshold?: number;
+  /** Cancels the search; its promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** An embedding that was found. */
+export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
+  /** The id that it was added by. */
+  id: Id;
+  /** The cosine of the angle to the query: 1 is the same direction. */
+  score: number;
+}
+
+/** Two embeddings that are nearly the same. */
+export interface SimilarPair<Id extends EmbeddingId = EmbeddingId> {
+  /** The ids; first that of the embedding that was added first. */
+  ids: [Id, Id];
+  /** The cosine of the angle between them. */
+  score: number;
+}
+
+/** A saved collection: a URL, a Blob or File, bytes, or a file handle (a file that the user picked). */
+export type EmbeddingsSource = string | URL | Blob | ArrayBuffer | ArrayBufferView | FileSystemFileHandle;

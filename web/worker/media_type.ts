@@ -1,0 +1,43 @@
+/**
+ * The media types of a photo's file, told by its first bytes: an application's decoders are named by them. The type that a
+ * server or a file system gave counts only where the content says nothing.
+ */
+
+const text = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
+
+/** What files begin with, from a byte on. */
+const MAGIC: readonly (readonly [type: string, from: number, start: string])[] = [
+  ["image/jpeg", 0, "\xff\xd8\xff"],
+  ["image/png", 0, "\x89PNG\r\n\x1a\n"],
+  ["image/gif", 0, "GIF8"],
+  ["image/webp", 8, "WEBP"],
+  ["image/bmp", 0, "BM"],
+  ["image/tiff", 0, "II"],
+  ["image/tiff", 0, "MM"],
+  ["image/jxl", 0, "\xff\x0a"],
+  ["image/jxl", 0, "\0\0\0\x0cJXL "],
+  ["image/jp2", 0, "\0\0\0\x0cjP  "],
+  ["image/jp2", 0, "\xff\x4f\xff\x51"],
+  ["image/vnd.adobe.photoshop", 0, "8BPS"],
+  ["image/x-icon", 0, "\0\0\x01\0"],
+  ["image/qoi", 0, "qoif"],
+];
+/** The brands of ISO base media files; a file has several. */
+const BRANDS: Readonly<Record<string, readonly string[]>> = {
+  "image/avif": ["avif", "avis"],
+  "image/heic": ["heic", "heix", "hevc", "hevx", "heim", "heis"],
+  "image/heif": ["mif1", "msf1"],
+};
+
+/** The media types of a file, the best first: a HEIC file is a HEIF file too. */
+export function mediaTypesOf(bytes: Uint8Array, given: string): string[] {
+  if (text(bytes, 4, 8) === "ftyp") {
+    const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0);
+    const brands = text(bytes, 8, Math.min(size, 256)).match(/.{4}/gs) ?? [];
+    const types = Object.keys(BRANDS).filter((type) => brands.some((brand) => BRANDS[type]?.includes(brand)));
+    if (types.includes("image/heic") && !types.includes("image/heif")) types.push("image/heif");
+    if (types.length > 0) return types;
+  }
+  const found = MAGIC.find(([, from, start]) => text(bytes, from, from + start.length) === start);
+  return found ? [found[0]] : [given.toLowerCase()];
+}

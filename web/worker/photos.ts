@@ -1,0 +1,164 @@
+/**
+ * How a photo becomes what the model sees: read from wherever it is, then decoded and preprocessed in Rust; the browser
+ * decodes what Rust can't, or what it was asked to.
+ */
+
+import { ClipVisionError, isCoded } from "../shared/errors.js";
+import type {
+  EmbeddingDetails,
+  LoadWarning,
+  Timings,
+  WireDecoding,
+  WireOpacity,
+  WirePhoto,
+  WirePixels,
+} from "../shared/protocol.js";
+import { readPhoto, type Network } from "../shared/remote_file.js";
+import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
+import { mediaTypesOf } from "./media_type.js";
+import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
+import type { BrowserFile, BrowserPixels } from "./pixels.js";
+
+/** What photos need of the browser. */
+export interface PhotoHost {
+  /** Reads the pixels of what the browser has decoded already, and closes it. */
+  readPixels(source: ImageBitmap | VideoFrame): Promise<BrowserPixels>;
+  /** Decodes a file with the browser, smaller if its shorter edge is over `edge`; `undefined` if it can't. */
+  decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserFile | undefined>;
+  /** Milliseconds from any fixed point. */
+  now(): number;
+}
+
+/** What they need of the dispatcher. */
+export interface PhotoContext {
+  host: PhotoHost;
+  network: Network;
+  engine: Engine;
+  model: EngineModel;
+  /** The application's decoders: the media types that they read, and how they are asked. */
+  application: { types: readonly string[]; decode(type: string, bytes: Uint8Array, signal: AbortSignal): Promise<WirePixels> };
+  /** The most bytes and pixels of a photo's file. */
+  maxBytes: number | undefined;
+  maxPixels: number | undefined;
+  warn(warning: LoadWarning): void;
+}
+
+/** Unless an application says otherwise: what Rust's `Limits` have on wasm32. */
+const MAX_BYTES = 256 * 2 ** 20;
+const MAX_PIXELS = 100e6;
+/** How many times the model's size the shorter edge of a photo keeps at least that is decoded fast. */
+const REDUCING_GAP = 2;
+
+/** A photo that has been read: a file, pixels, or what only the browser can read. */
+export type ReadPhoto = WireOpacity &
+  (
+    | ({ kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding)
+    | WirePixels
+    | Extract<WirePhoto, { kind: "bitmap" | "frame" }>
+  );
+
+/** A photo in the engine, and how it was read. */
+export type Prepared = { prepared: EnginePrepared } & Pick<EmbeddingDetails, "decoder" | "width" | "height" | "noisy"> &
+  Pick<Timings, "decode" | "preprocess">;
+
+/** The photos of one model. */
+export class Photos {
+  readonly #context: PhotoContext;
+  readonly #maxBytes: number;
+  readonly #maxPixels: number;
+  /** The page knows that pixels are falsified. */
+  #warned = false;
+
+  constructor(context: PhotoContext) {
+    this.#context = context;
+    this.#maxBytes = context.maxBytes ?? MAX_BYTES;
+    this.#maxPixels = context.maxPixels ?? MAX_PIXELS;
+  }
+
+  /** Reads a photo. Files over the limit are refused before that, let alone copied into the engine's memory. */
+  async read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
+    switch (photo.kind) {
+      case "url": {
+        const bytes = await readPhoto(photo.url, this.#context.network, signal, this.#maxBytes);
+        return { ...photo, kind: "encoded", bytes, type: "" };
+      }
+      case "blob": {
+        const { blob } = photo;
+        const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
+        const bytes = await readAll(new BlobSource(blob, name), signal, this.#maxBytes);
+        return { ...photo, kind: "encoded", bytes, type: blob.type };
+      }
+      case "encoded":
+        checkBytes(photo.bytes.byteLength, this.#maxBytes);
+        return { ...photo, type: "" };
+      default:
+        return photo;
+    }
+  }
+
+  /** Decodes and preprocesses a photo. */
+  async prepare(photo: ReadPhoto, signal: AbortSignal): Promise<Prepared> {
+    const { engine, model, host, application } = this.#context;
+    const opacity: WireOpacity = photo.background ? { background: photo.background } : {};
+    const start = host.now();
+    const inRust = (given: EnginePhoto, decoder?: "browser" | "application"): Prepared => {
+      const before = host.now() - start;
+      const prepared = guarded(engine, () => model.prepare(given));
+      const reading = guarded(engine, () => prepared.reading());
+      return { prepared, ...reading, ...(decoder && { decoder, decode: reading.decode + before }) };
+    };
+    const inBrowser = ({ pixels, noisy }: BrowserPixels): Prepared => {
+      const prepared = inRust({ ...pixels, ...opacity }, "browser");
+      if (noisy) this.#warnOfNoise();
+      return { ...prepared, ...(noisy && { noisy }) };
+    };
+    if (photo.kind === "bitmap") return inBrowser(await host.readPixels(photo.bitmap));
+    if (photo.kind === "frame") return inBrowser(await host.readPixels(photo.frame));
+    if (photo.kind === "pixels") return inRust(photo);
+    const { bytes, type, decode, decoder } = photo;
+    const own = application.types.length > 0 ? mediaTypesOf(bytes, type).find((known) => application.types.includes(known)) : undefined;
+    if (own !== undefined) {
+      const pixels = await application.decode(own, bytes, signal);
+      this.#checkSize(pixels);
+      return inRust({ ...pixels, ...opacity }, "application");
+    }
+    let refusal: unknown = new ClipVisionError("unsupported-format", "The browser does not decode this file");
+    if (decoder !== "browser") {
+      try {
+        return inRust({ kind: "encoded", bytes, ...opacity, ...(decode && { decode }) });
+      } catch (error) {
+        if (error instanceof EngineCrash) throw crashOfDecoder(error);
+        const undecoded = isCoded(error) && (error.code === "unsupported-format" || error.code === "decode");
+        if (decoder === "rust" || !undecoded) throw error;
+        refusal = error;
+      }
+    }
+    const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
+    const file = await host.decodeInBrowser(bytes, type, edge);
+    if (file === undefined) throw refusal;
+    const { width, height } = file;
+    this.#checkSize(file);
+    return { ...inBrowser(file), width, height };
+  }
+
+  #checkSize({ width, height }: { width: number; height: number }): void {
+    if (width * height <= this.#maxPixels) return;
+    throw new ClipVisionError("too-large", `${width}x${height} pixels are over the limit of ${this.#maxPixels}`);
+  }
+
+  #warnOfNoise(): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    const message =
+      "This browser falsifies the pixels that are read from a canvas (to resist fingerprinting): embeddings of images, " +
+      "canvases and videos are not those of the photos; of files and bytes they are";
+    this.#context.warn({ code: "canvas-noise", message });
+  }
+}
+
+/** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */
+function crashOfDecoder(crash: EngineCrash): EngineCrash {
+  const { cause } = crash;
+  if (cause.code !== "worker-crashed") return crash;
+  return new EngineCrash(new ClipVisionError("decode", `The file is broken: its decoder crashed. ${cause.message}`, { cause: cause.cause }));
+}
