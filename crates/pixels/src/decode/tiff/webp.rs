@@ -45,6 +45,8 @@ pub(super) fn decode(
             let place = format!("{}x{}", expected.0, expected.1);
             return Err(broken(format_args!("a WebP of {found} pixels where there is space for {place}")));
         }
+        // Where there is no alpha, it is opaque.
+        row.fill(255);
         let rows = data.chunks_exact_mut(size.0 * channels).skip(chunk.y).take(chunk.rows);
         for (to, from) in rows.zip(pixels.rows(&header.whole()).iter()) {
             let stored = header.layout.channels();
