@@ -66,6 +66,7 @@ pub(crate) struct Inflate {
     tables: Box<Tables>,
     adler: Adler,
     used_up_at: Option<usize>,
+    reached: usize,
 }
 
 struct Tables {
@@ -94,6 +95,7 @@ impl Inflate {
             tables: Box::new(tables),
             adler: Adler::new(),
             used_up_at: None,
+            reached: 0,
         }
     }
 
@@ -108,6 +110,11 @@ impl Inflate {
         self.used_up_at
     }
 
+    /// The place in the output after the last byte that was written before an error.
+    pub(crate) fn reached(&self) -> usize {
+        self.reached
+    }
+
     /// Unpacks what there is of `input`, into `output` from place `start` on, and returns the place after the last byte written:
     /// `output`'s end, or else all input has been used, or the stream is [done](Self::is_done). The bytes before `start` must be
     /// those that were unpacked before, the last [`WINDOW`] of them at least.
@@ -119,6 +126,7 @@ impl Inflate {
         let mut summed = start;
         self.used_up_at = None;
         loop {
+            self.reached = at;
             let goes_on = match self.state {
                 State::Header => self.header(input)?,
                 State::Block => self.block(input)?,
@@ -131,7 +139,11 @@ impl Inflate {
                     if input.len() >= FAST_INPUT && output.len() - at >= FAST_OUTPUT {
                         at = self.symbols(input, output, at)?;
                     }
-                    self.state != State::Symbols || self.symbol(input, output, &mut at)?
+                    self.state != State::Symbols || {
+                        let read = self.symbol(input, output, &mut at);
+                        self.reached = at;
+                        read?
+                    }
                 }
                 State::Copy => self.copy(output, &mut at),
                 State::Checksum => {
@@ -484,6 +496,7 @@ impl Inflate {
             if second & SPECIAL != 0 {
                 second = if second & LONG != 0 { distances.long_entry(second, bits, DISTANCE_BITS) } else { second };
                 if second & SPECIAL != 0 {
+                    self.reached = at;
                     return Err(NO_SUCH_DISTANCE);
                 }
             }
@@ -491,6 +504,7 @@ impl Inflate {
             bits >>= second & 0xff;
             count -= second & 0xff;
             if distance > at {
+                self.reached = at;
                 return Err(TOO_FAR);
             }
             refill!();

@@ -174,7 +174,10 @@ impl<'a> Unpacking<'a> {
         (length, row_bytes): (usize, usize),
         limits: &Limits,
     ) -> Result<Self> {
-        let value = directory.number(tag::PREDICTOR).filter(|_| compression.has_predictor()).unwrap_or(1);
+        let value = directory
+            .number(tag::PREDICTOR)
+            .filter(|&value| compression.has_predictor() && value <= 0xffff)
+            .unwrap_or(1);
         let is_float = directory.number_at(tag::SAMPLE_FORMAT, 0) == Some(3);
         let predictor = Predictor::of(value, kind.bits, is_float)?;
         let more = match compression {

@@ -141,10 +141,11 @@ impl Codec {
 /// be one.
 fn inflate(mut input: &[u8], out: &mut [u8]) -> Unpacked {
     let length = input.len();
-    let (made, result) = match Inflate::new().read(&mut input, out, 0) {
+    let mut inflate = Inflate::new();
+    let (made, result) = match inflate.read(&mut input, out, 0) {
         Ok(made) if made == out.len() => (made, Ok(())),
         Ok(made) => (made, Err(broken("its deflate data end early"))),
-        Err(what) => (0, Err(broken(format_args!("its deflate data: {what}")))),
+        Err(what) => (inflate.reached(), Err(broken(format_args!("its deflate data: {what}")))),
     };
     out[made..].fill(0);
     Unpacked { read: length - input.len(), result }

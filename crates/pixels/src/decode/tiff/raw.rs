@@ -78,6 +78,7 @@ pub(super) fn decode(directory: &Directory<'_>, kind: Kind, size: (usize, usize)
     let (stored, order) = if kind.planar { in_plane(kind) } else { (kind, None) };
     let unpacker = Unpacker::new(stored, order.unwrap_or(directory.order));
     let mut flipped = Vec::new();
+    let last = (0..cells.offsets.len()).max_by_key(|&index| cells.offsets[index]);
     for (index, &offset) in cells.offsets.iter().enumerate() {
         let (cell, plane) = (index as u64 % cells.count, (index as u64 / cells.count) as usize);
         let (x, y) = (cell % cells.columns * cells.width, cell / cells.columns * cells.height);
@@ -90,7 +91,11 @@ pub(super) fn decode(directory: &Directory<'_>, kind: Kind, size: (usize, usize)
             stride => stride,
         };
         if stride < row_bytes {
-            return Err(broken("a tile's rows are longer than the tile"));
+            // Pillow notices that in the tile that it reads last, and leaves any other one out.
+            if Some(index) == last {
+                return Err(broken("a tile's rows are longer than the tile"));
+            }
+            continue;
         }
         for row in 0..rows {
             let at = offset.saturating_add(row.saturating_mul(stride));
