@@ -133,7 +133,7 @@ impl Inflate {
                     }
                     self.state != State::Symbols || self.symbol(input, output, &mut at)?
                 }
-                State::Copy => self.copy(output, &mut at),
+                State::Copy => self.copy(output, &mut at)?,
                 State::Checksum => {
                     self.adler.add(&output[summed..at]);
                     summed = at;
@@ -372,9 +372,6 @@ impl Inflate {
         }
         self.left = (entry >> 16) as usize + (self.take(used) >> code);
         self.distance = (second >> 16) as usize + (self.take(second & 0xff) >> (second >> 8 & 15));
-        if self.distance > *at {
-            return Err(TOO_FAR);
-        }
         self.state = State::Copy;
         Ok(true)
     }
@@ -388,16 +385,18 @@ impl Inflate {
         Ok(())
     }
 
-    fn copy(&mut self, output: &mut [u8], at: &mut usize) -> bool {
+    fn copy(&mut self, output: &mut [u8], at: &mut usize) -> Result<bool, Broken> {
         while self.left > 0 && *at < output.len() {
-            output[*at] = output[*at - self.distance];
+            // Where there is no space for it zlib does not look where it comes from.
+            let from = at.checked_sub(self.distance).ok_or(TOO_FAR)?;
+            output[*at] = output[from];
             *at += 1;
             self.left -= 1;
         }
         if self.left == 0 {
             self.state = State::Symbols;
         }
-        self.left == 0
+        Ok(self.left == 0)
     }
 
     fn checksum(&mut self, input: &mut &[u8]) -> Result<bool, Broken> {
