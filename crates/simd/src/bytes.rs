@@ -106,7 +106,7 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     fn shr16<const BITS: i32>(self, a: Self::V) -> Self::V;
     /// i16x8, keeping the sign.
     fn shr16_signed<const BITS: i32>(self, a: Self::V) -> Self::V;
-    /// i32x4: the products of i16x8, each two neighbours added, wrapping around.
+    /// i32x4: the products of i16x8, each two neighbors added, wrapping around.
     fn dot16(self, a: Self::V, b: Self::V) -> Self::V;
 
     /// i32x4, wrapping around.

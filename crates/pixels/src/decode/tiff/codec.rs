@@ -4,7 +4,7 @@ use super::directory::{Directory, broken, tag};
 use super::fax::{Coding, Fax};
 use super::kind::{Kind, unsupported};
 use super::lzw::Lzw;
-use super::{lzma, packbits};
+use super::{lzma, packbits, zstd};
 use crate::Result;
 use crate::inflate::Inflate;
 
@@ -76,8 +76,7 @@ pub(super) enum Codec {
     Deflate,
     PackBits,
     Lzma,
-    #[cfg(feature = "tiff-zstd")]
-    Zstd(super::zstd::Zstd),
+    Zstd,
 }
 
 /// What was read, and what was wrong.
@@ -104,8 +103,7 @@ impl Codec {
             Compression::Deflate => Self::Deflate,
             Compression::PackBits => Self::PackBits,
             Compression::Lzma => Self::Lzma,
-            #[cfg(feature = "tiff-zstd")]
-            Compression::Zstd => Self::Zstd(super::zstd::Zstd::new()),
+            Compression::Zstd => Self::Zstd,
             other => return Err(unsupported(format_args!("{other:?} compression"))),
         })
     }
@@ -133,8 +131,7 @@ impl Codec {
             Self::Deflate => inflate(input, out),
             Self::PackBits => short(packbits::decode(input, out), "PackBits"),
             Self::Lzma => short(lzma::decode(input, out), "LZMA"),
-            #[cfg(feature = "tiff-zstd")]
-            Self::Zstd(zstd) => short(zstd.decode(input, out), "ZSTD"),
+            Self::Zstd => short(zstd::decode(input, out), "Zstandard"),
         }
     }
 }
