@@ -6,8 +6,8 @@ use super::settings::Settings;
 use super::text::TextModel;
 use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(feature = "tokio")]
 use crate::image::PreprocessConfig;
+#[cfg(feature = "tokio")]
 use crate::towers::config::ClipConfig;
 use crate::towers::config::TextConfig;
 use crate::weights::FILES;

@@ -4,7 +4,7 @@
 //! a JPEG, a lossy WebP, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders
 //! know no rows; they are decoded when they are opened.
 //!
-//! Well-kept crates read the formats; this module and its siblings, one a format that needs it, see to it that the
+//! This module's siblings, one a format, read the formats, JPEG and WebP through crates of their own, and see to it that the
 //! pixels equal those of Pillow's `convert("RGB")`: the first frame of an animation, 16-bit samples cut to their high
 //! byte (gray ones clipped at 255), CMYK turned into RGB its way, the orientation from the metadata. Sizes are
 //! checked against the header before memory is taken.

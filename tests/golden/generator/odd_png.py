@@ -226,6 +226,10 @@ def data_chunks():
     yield "zlib-header.png", whole(8, 2, data=b"\x78\x00" + data[2:]), "a header whose check fails"
     packer = zlib.compressobj(zdict=b"dictionary")
     yield "zlib-dictionary.png", whole(8, 2, data=packer.compress(raw) + packer.flush()), "a dictionary is needed"
+    far = bytes(i * i // 7 % 256 for i in range(2000))
+    packer, more = zlib.compressobj(), zlib.compressobj(wbits=-15, zdict=far)
+    data = packer.compress(raw) + packer.flush(zlib.Z_FULL_FLUSH) + more.compress(far[:100]) + more.flush() + bytes(4)
+    yield "zlib-too-far-behind.png", whole(8, 2, data=data), "behind the rows a repetition of what is before the stream"
     wrong = bytearray(raw)
     wrong[0] = 5
     yield "filter-5.png", whole(8, 2, data=zlib.compress(wrong)), "a filter that there is not"
@@ -253,6 +257,8 @@ def ancillary():
     yield "name-odd.png", whole(8, 2, chunk(b"a1_b", b"data")), "a name with a number"
     yield "name-none.png", whole(8, 2, chunk(b"a-b.", b"data")), "a name that is none"
     yield "header-twice.png", png(header(8, 6), header(8, 2), chunk(b"IDAT", pixels(8, 2)), END), "two headers"
+    unknown = png(header(8, 1), header(8, 2), chunk(b"IDAT", pixels(8, 2)), END)
+    yield "header-unknown-first.png", unknown, "two headers, the first of no known colour type"
     yield "header-long.png", png(chunk(b"IHDR", header(8, 2)[8:21] + b"more"), chunk(b"IDAT", pixels(8, 2)), END), "longer"
     yield "header-crc.png", png(header(8, 2)[:-4] + b"1234", chunk(b"IDAT", pixels(8, 2)), END), "a wrong checksum"
     yield "apng.png", png(start, actl(2), control(0), data, control(1), frame, END), "an animation"

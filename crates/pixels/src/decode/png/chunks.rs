@@ -98,6 +98,8 @@ pub(super) struct Chunks<'a> {
 struct Reader<'a> {
     size: (u32, u32),
     samples: Option<Samples>,
+    /// The last header's numbers, whether they go together or not.
+    bits_and_color: (u8, u8),
     is_interlaced: bool,
     palette: Option<&'a [u8]>,
     transparency: Option<Transparency<'a>>,
@@ -149,7 +151,7 @@ impl<'a> Chunks<'a> {
     pub(super) fn read(file: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::default();
         let (first, data) = reader.read_up_to_pixels(file)?;
-        let (Some(samples), (width, height)) = (reader.samples, reader.size) else { return Err(no_pixels()) };
+        let (Some(samples), (width, height)) = (reader.samples, reader.size) else { return Err(reader.no_pixels()) };
         let (palette, is_interlaced) = (reader.palette, reader.is_interlaced);
         if let Some(palette) = palette.filter(|palette| samples.color == Color::Palette && palette.len() / 3 > 256) {
             return Err(broken(format_args!("a palette of {} bytes", palette.len())));
@@ -169,7 +171,7 @@ impl<'a> Reader<'a> {
     fn read_up_to_pixels(&mut self, file: &'a [u8]) -> Result<(Head, Data<'a>)> {
         let mut at = SIGNATURE;
         loop {
-            let head = Head::at(file, at).ok_or_else(no_pixels)?;
+            let head = Head::at(file, at).ok_or_else(|| self.no_pixels())?;
             at = head.next();
             let data =
                 |skipped: usize, number| Data { file, at: head.start + skipped, left: head.length - skipped, number };
@@ -182,7 +184,7 @@ impl<'a> Reader<'a> {
                     let data = data(4, self.number.map(|number| number.wrapping_add(1)));
                     return Ok((head, data));
                 }
-                b"IEND" => return Err(no_pixels()),
+                b"IEND" => return Err(self.no_pixels()),
                 _ => {}
             }
             let Some(data) = head.data(file) else {
@@ -215,6 +217,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn no_pixels(&self) -> Error {
+        match (self.samples, self.bits_and_color) {
+            (None, (bits, color)) if self.size != (0, 0) => {
+                let context = format!("PNG with {bits} bits of colour type {color}, which is not read");
+                Error::new(ErrorKind::UnsupportedFormat, context)
+            }
+            _ => broken("the file ends, or makes no sense any more, before its pixels"),
+        }
+    }
+
     fn is(&self, colors: &[Color]) -> bool {
         self.samples.is_some_and(|samples| colors.contains(&samples.color))
     }
@@ -229,10 +241,7 @@ impl<'a> Reader<'a> {
         self.size = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
         self.samples = Samples::of(bits, color).or(self.samples);
         self.is_interlaced |= interlace != 0;
-        if self.samples.is_none() {
-            let context = format!("PNG with {bits} bits of colour type {color}, which is not read");
-            return Err(Error::new(ErrorKind::UnsupportedFormat, context));
-        }
+        self.bits_and_color = (bits, color);
         Ok(())
     }
 
@@ -356,10 +365,6 @@ pub(super) fn crc(parts: &[&[u8]]) -> u32 {
     };
     let bytes = parts.iter().copied().flatten();
     !bytes.fold(u32::MAX, |crc, byte| crc >> 8 ^ TABLE[usize::from(crc as u8 ^ byte)])
-}
-
-fn no_pixels() -> Error {
-    broken("the file ends, or makes no sense any more, before its pixels")
 }
 
 pub(super) fn broken(what: impl std::fmt::Display) -> Error {
