@@ -25,7 +25,7 @@ use super::format::Format;
 use super::limits::Limits;
 use super::memory;
 use super::pipeline::RowSource;
-use super::pixels::{Area, Header, Layout, Pixels, RowSink, Scale};
+use super::pixels::{Area, Header, Pixels, RowSink, Scale};
 use super::plan::Describe;
 use super::source;
 use crate::{Error, ErrorKind, Result};
@@ -194,18 +194,6 @@ pub(crate) fn check_pixels(width: u64, height: u64, limits: &Limits) -> Result<(
     }
 }
 
-/// Turns 16-bit samples of the machine's byte order into 8-bit ones, in place: the high byte; of gray ones without
-/// alpha, as Pillow has it, the value clipped at 255.
-fn cut_to_8_bits(layout: Layout, data: &mut Vec<u8>) {
-    let samples = data.len() / 2;
-    for sample in 0..samples {
-        let value = u16::from_ne_bytes([data[2 * sample], data[2 * sample + 1]]);
-        data[sample] = if layout == Layout::Gray { value.min(255) as u8 } else { (value >> 8) as u8 };
-    }
-    data.truncate(samples);
-    data.shrink_to_fit();
-}
-
 /// Turns CMYK (0: no ink) into RGB, in place, by Pillow's formula (`cmyk2rgb`,
 /// <https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Convert.c>).
 fn cmyk_to_rgb(data: &mut Vec<u8>) {
@@ -224,12 +212,4 @@ fn cmyk_to_rgb(data: &mut Vec<u8>) {
 fn times(a: u8, b: u8) -> u8 {
     let product = u32::from(a) * u32::from(b) + 128;
     (((product >> 8) + product) >> 8) as u8
-}
-
-fn broken(format: Format, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Decode, format!("{} broken", format.name())).with_source(error)
-}
-
-fn unsupported(format: Format, what: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::UnsupportedFormat, format!("{} with {what}, which is not read", format.name()))
 }
