@@ -128,3 +128,11 @@ fn memory_is_known_from_the_header() {
     assert_eq!(decoder.size(), (16383, 16383));
     assert!(decoder.memory() >= 4 * 16383 * 16383);
 }
+
+#[test]
+fn tables_of_codes_keep_to_their_limit() {
+    let bytes = std::fs::read(golden().join("odd/webp/lossless-method-6.webp")).unwrap();
+    let decode = |limit| Decoder::new(&bytes).unwrap().with_table_limit(limit).decode_whole();
+    assert_eq!(decode(100).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(decode(1 << 16).is_ok());
+}

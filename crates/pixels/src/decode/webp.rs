@@ -48,3 +48,30 @@ impl<'a> WebP<'a> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ErrorKind;
+
+    /// 36 bytes, which say that they are a lossless picture of so many pixels a side.
+    fn lossless(side: u32) -> Vec<u8> {
+        let size = (side - 1) | (side - 1) << 14;
+        let mut file = b"RIFF\x1c\0\0\0WEBPVP8L\x10\0\0\0\x2f".to_vec();
+        file.extend(size.to_le_bytes());
+        file.extend([0; 11]);
+        file
+    }
+
+    #[test]
+    fn what_a_lossless_picture_takes_is_checked_before_it_is_taken() {
+        let (file, limits) = (lossless(15_000), Limits::default());
+        assert_eq!(file.len(), 36);
+        let limits = Limits { max_pixels: u64::MAX, max_alloc: 4 * 15_000 * 15_000, ..limits };
+        assert_eq!(WebP::open(&file, &limits).err().unwrap().kind(), ErrorKind::TooLarge);
+        let limits = Limits { max_alloc: 2 * limits.max_alloc, ..limits };
+        assert!(WebP::open(&file, &limits).unwrap().memory() >= 4 * 15_000 * 15_000);
+        let limits = Limits { max_pixels: 100_000_000, ..limits };
+        assert_eq!(WebP::open(&file, &limits).err().unwrap().kind(), ErrorKind::TooLarge);
+    }
+}
