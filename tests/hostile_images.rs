@@ -3,17 +3,15 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(not(target_arch = "wasm32"))]
 
-#[path = "common/giants.rs"]
-mod giants;
-#[path = "common/sources.rs"]
-mod sources;
+mod common;
 
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
 use clip_vision::image::{Decode, Limits};
 use clip_vision::{Error, ErrorKind, Image, ResizeFilter};
-use sources::{golden_bytes, golden_json, golden_path, rgb8, shared_images};
+use common::sources::{golden_bytes, golden_json, rgb8, shared_images};
+use common::{giants, golden};
 
 fn error(image: Image) -> Error {
     image.to_tensor_sync(&Device::Cpu).unwrap_err()
@@ -22,7 +20,7 @@ fn error(image: Image) -> Error {
 #[test]
 fn broken_goldens_are_refused() {
     let mut count = 0;
-    for entry in std::fs::read_dir(golden_path("broken")).unwrap() {
+    for entry in std::fs::read_dir(golden("broken")).unwrap() {
         let path = entry.unwrap().path();
         let error = error(Image::from_path(&path));
         assert!(

@@ -2,12 +2,11 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(not(target_arch = "wasm32"))]
 
-#[path = "common/sources.rs"]
-mod sources;
+mod common;
 
 use candle_core::Device;
 use clip_vision::{ErrorKind, Image};
-use sources::{fnv1a64, golden_bytes, golden_json};
+use common::sources::{fnv1a64, golden_bytes, golden_json};
 
 /// Width, height and the values, 0 to 255, of the decoded picture: red, green and blue planes.
 fn decode(bytes: Vec<u8>) -> (usize, usize, Vec<f32>) {

@@ -2,12 +2,12 @@
 //! the WebAssembly memory grows.
 #![allow(clippy::unwrap_used)]
 
-#[path = "common/giants.rs"]
-mod giants;
+mod common;
 
 use candle_core::{Device, Tensor};
 use clip_vision::Image;
 use clip_vision::image::{Decode, PreprocessConfig};
+use common::giants;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -89,13 +89,13 @@ const MEGABYTE: usize = 1_000_000;
 fn pictures_of_48_megapixels_are_never_held_as_a_whole() {
     let decoded = usize::from(WIDTH) * usize::from(HEIGHT) * 3;
     let upright = giants::baseline_jpeg(WIDTH, HEIGHT, 1);
-    let lying = giants::baseline_jpeg(WIDTH, HEIGHT, 6);
+    let sideways = giants::baseline_jpeg(WIDTH, HEIGHT, 6);
     let png = giants::png(WIDTH.into(), HEIGHT.into());
     let progressive = giants::progressive_jpeg(WIDTH, HEIGHT, 0x22);
     let complete = [0x22, 0x11].map(|sampling| giants::complete_progressive_jpeg(WIDTH, HEIGHT, sampling));
     let cases = [
         ("baseline", &upright, Decode::Exact, 8 * MEGABYTE),
-        ("baseline, lying", &lying, Decode::Exact, 12 * MEGABYTE),
+        ("baseline, sideways", &sideways, Decode::Exact, 12 * MEGABYTE),
         ("baseline, fast", &upright, Decode::Fast, 4 * MEGABYTE),
         ("PNG", &png, Decode::Exact, 8 * MEGABYTE),
         ("progressive", &complete[0], Decode::Exact, 8 * MEGABYTE),

@@ -1,19 +1,17 @@
 //! `preprocessor_config.json` in its published forms, against the tensors that transformers makes with them.
 #![allow(clippy::unwrap_used)]
 
-#[path = "common/sources.rs"]
-mod sources;
+mod common;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 #[cfg(target_arch = "wasm32")]
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
-use candle_core::Device;
 use clip_vision::image::PreprocessConfig;
 use clip_vision::{ErrorKind, Image, ResizeFilter};
+use common::sources::{golden_bytes, golden_json, tensor};
 use safetensors::SafeTensors;
-use sources::{golden_bytes, golden_json, values};
 
 #[test]
 fn every_form_gives_transformers_tensor() {
@@ -26,14 +24,14 @@ fn every_form_gives_transformers_tensor() {
         for file in goldens["images"].as_array().unwrap() {
             let file = file.as_str().unwrap();
             let image = config.apply(Image::from_bytes(golden_bytes(&format!("images/{file}"))));
-            let tensor = image.to_tensor_sync(&Device::Cpu).unwrap();
+            let tensor = tensor(image).unwrap();
             let view = expected.tensor(&format!("{name}/{file}")).unwrap();
-            assert_eq!(tensor.dims(), view.shape(), "{name} {file}");
-            if let Some((height, width)) = config.output_size() {
-                assert_eq!(tensor.dims(), [3, height, width], "{name}");
+            assert_eq!([3, tensor.height, tensor.width], view.shape(), "{name} {file}");
+            if let Some(size) = config.output_size() {
+                assert_eq!((tensor.height, tensor.width), size, "{name}");
             }
             let wanted = view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
-            let differ = values(&tensor).into_iter().zip(wanted).filter(|(got, wanted)| got != wanted).count();
+            let differ = tensor.data.into_iter().zip(wanted).filter(|(got, wanted)| got != wanted).count();
             assert_eq!(differ, 0, "values of {name} {file}");
             compared += 1;
         }
@@ -64,9 +62,8 @@ fn the_default_is_the_operations_that_it_says() {
         .center_crop(224, 224)
         .normalize_unsigned()
         .normalize_with(mean, std);
-    let by_hand = by_hand.to_tensor_sync(&Device::Cpu).unwrap();
-    let by_default = PreprocessConfig::default().apply(image).to_tensor_sync(&Device::Cpu).unwrap();
-    assert_eq!(values(&by_hand), values(&by_default));
+    let by_default = PreprocessConfig::default().apply(image);
+    assert_eq!(tensor(by_hand).unwrap(), tensor(by_default).unwrap());
 }
 
 #[test]

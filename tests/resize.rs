@@ -1,8 +1,7 @@
 //! Resizes and crops against Pillow's and transformers': every value of every case, natively and in a browser.
 #![allow(clippy::unwrap_used)]
 
-#[path = "common/sources.rs"]
-mod sources;
+mod common;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -10,8 +9,8 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 use clip_vision::{Image, ResizeFilter};
+use common::sources::{self, filter, fnv1a64, golden_bytes, golden_json, number, rgb8, source};
 use safetensors::SafeTensors;
-use sources::{filter, fnv1a64, golden_bytes, golden_json, number, rgb8, source};
 
 #[test]
 fn every_resize_equals_pillows() {

@@ -185,7 +185,7 @@ struct Pack {
 
 impl Pack {
     fn new(packing: Packing, rows: usize, columns: usize) -> Result<Self> {
-        Ok(Self { builder: PackedBuilder::new(packing, rows, columns)?, steps: Vec::new() })
+        Ok(Self { builder: PackedBuilder::new(Isa::best(), packing, rows, columns)?, steps: Vec::new() })
     }
 }
 

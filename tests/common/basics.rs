@@ -1,6 +1,4 @@
-//! Where the goldens are, and how embeddings are compared. It needs no more than the standard library, so that the tests of
-//! every crate can include it.
-#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
+//! Where the goldens are, and how vectors are compared.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,4 @@
 //! Photos that a test draws itself: another pen than that of `scripts/shapes`, which drew what the model learned from.
-#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
 
 use clip_vision::Image;
 

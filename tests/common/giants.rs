@@ -1,5 +1,4 @@
 //! Photographs of many megapixels, made by hand in a few hundred kilobytes: all gray, but whole and valid.
-#![allow(dead_code)] // each test uses a part of it
 
 fn segment(file: &mut Vec<u8>, marker: u8, content: &[u8]) {
     file.extend([0xff, marker]);
@@ -24,7 +23,7 @@ fn headers(frame: u8, (width, height): (u16, u16), sampling: u8, orientation: u8
 pub fn baseline_jpeg(width: u16, height: u16, orientation: u8) -> Vec<u8> {
     let mut file = headers(0xc0, (width, height), 0x22, orientation);
     segment(&mut file, 0xda, &[3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 63, 0]);
-    // Four blocks of brightness (a difference of 0: 00, no more coefficients: 1010), two of colour (00, 00).
+    // Four blocks of brightness (a difference of 0: 00, no more coefficients: 1010), two of color (00, 00).
     let mcus = usize::from(width / 16) * usize::from(height / 16);
     file.extend([0x28, 0xa2, 0x8a, 0x00].repeat(mcus));
     file.extend([0xff, 0xd9]);

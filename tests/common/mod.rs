@@ -1,11 +1,13 @@
-//! What the tests of this package share.
-#![allow(dead_code, clippy::unwrap_used)] // each test includes all of it and uses a part
+//! What the tests share: golden files, photos that they make themselves, and one body of tests for every machine.
+#![allow(dead_code, unused_imports, reason = "each test binary includes all of this and uses a part")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod basics;
 pub mod drawings;
+pub mod giants;
 pub mod goldens;
 pub mod shapes;
+pub mod sources;
 pub mod texts;
 
-#[allow(unused_imports)] // as above
 pub use basics::*;

@@ -1,6 +1,5 @@
 //! One body for every machine: whether the model of `models/shapes` means what it says, from encoded photos and texts to
 //! which belongs to which.
-#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
 
 use clip_vision::{ClipVision, Image};
 use safetensors::SafeTensors;

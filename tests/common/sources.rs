@@ -1,12 +1,8 @@
-//! The pictures that golden tests make themselves, and the hash of what comes out: tests/golden/README.md defines
-//! both. Golden files are read from `tests/golden`, shared pictures from `../shared/images`.
-#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
+//! The photos that golden tests make themselves, and the hash of what comes out: tests/golden/README.md defines
+//! both. Golden files are read from `tests/golden`, shared photos from `../shared/images`.
 
-#[cfg(not(target_arch = "wasm32"))]
-use std::path::{Path, PathBuf};
-
-use candle_core::{Device, Tensor};
-use clip_vision::{Image, ResizeFilter};
+use clip_vision::image::PixelTensor;
+use clip_vision::{Image, ResizeFilter, Result};
 use serde_json::Value;
 
 pub fn golden_json(name: &str) -> Value {
@@ -39,20 +35,14 @@ pub fn golden_bytes(name: &str) -> Vec<u8> {
 
 #[cfg(not(target_arch = "wasm32"))]
 pub fn golden_bytes(name: &str) -> Vec<u8> {
-    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)).unwrap()
+    std::fs::read(super::golden(name)).unwrap()
 }
 
-/// Where a file of `tests/golden` lies.
-#[cfg(not(target_arch = "wasm32"))]
-pub fn golden_path(name: &str) -> String {
-    format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-
-#[cfg(not(target_arch = "wasm32"))]
 /// Every file under `../shared/images/<folder>`, or nothing where that folder is not.
-pub fn shared_images(folder: &str) -> Vec<PathBuf> {
+#[cfg(not(target_arch = "wasm32"))]
+pub fn shared_images(folder: &str) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();
-    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/images").join(folder)];
+    let mut folders = vec![super::root().join("../shared/images").join(folder)];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten() {
             let path = entry.unwrap().path();
@@ -82,13 +72,13 @@ pub fn filter(row: &Value) -> ResizeFilter {
     }
 }
 
-/// The picture that a row's `source`, `seed`, `width` and `height` describe.
+/// The photo that a row's `source`, `seed`, `width` and `height` describe.
 pub fn source(row: &Value) -> Image {
     let (width, height) = (number(row, "width"), number(row, "height"));
     Image::from_rgb8(width, height, pixels(row["source"].as_str().unwrap(), number(row, "seed"), width, height))
 }
 
-/// The same picture's RGB rows.
+/// The same photo's RGB rows.
 pub fn pixels(source: &str, seed: usize, width: usize, height: usize) -> Vec<u8> {
     let word = |index: usize| mix32((seed as u32).wrapping_add((index as u32).wrapping_mul(0x9E37_79B9)));
     let by_position = |value: &dyn Fn(usize, usize, usize) -> u8| {
@@ -129,15 +119,15 @@ pub fn fnv1a64(bytes: impl IntoIterator<Item = u8>) -> String {
     format!("{:016x}", bytes.into_iter().fold(0xcbf2_9ce4_8422_2325, step))
 }
 
-/// An un-normalised image's RGB rows, and its (height, width).
+/// An unnormalized image's RGB rows, and its (height, width).
 pub fn rgb8(image: Image) -> (Vec<u8>, (usize, usize)) {
-    let tensor = image.to_tensor_sync(&Device::Cpu).unwrap();
-    let (_, height, width) = tensor.dims3().unwrap();
-    let bytes = tensor.permute((1, 2, 0)).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    (bytes.into_iter().map(|value| value as u8).collect(), (height, width))
+    let PixelTensor { data, height, width } = tensor(image).unwrap();
+    let plane = height * width;
+    let values = (0..plane).flat_map(|at| [data[at], data[plane + at], data[2 * plane + at]]);
+    (values.map(|value| value as u8).collect(), (height, width))
 }
 
-/// A tensor's values in order.
-pub fn values(tensor: &Tensor) -> Vec<f32> {
-    tensor.flatten_all().unwrap().to_vec1().unwrap()
+/// The pixel tensor, which takes no candle: these tests run without it, too.
+pub fn tensor(image: Image) -> Result<PixelTensor> {
+    image.measure(|| 0.0).map(|measured| measured.tensor)
 }

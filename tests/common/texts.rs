@@ -1,5 +1,4 @@
 //! One body for every machine: a golden model's embeddings of texts, and probabilities, against transformers'.
-#![allow(dead_code, clippy::unwrap_used)] // each test uses a part of it
 
 use super::{cosine, max_difference};
 use clip_vision::{ClipVision, Image};

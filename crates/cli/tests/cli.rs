@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 #[path = "../../../tests/common/basics.rs"]
-mod basics;
+#[allow(dead_code, reason = "this takes a part of it")]
+mod common;
 
-use basics::{golden, max_difference, model_dir};
 use clip_vision::{ClipVision, Image, Options};
+use common::{golden, max_difference, model_dir};
 use serde_json::Value;
 use std::process::{Command, Output};
 

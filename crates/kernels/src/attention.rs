@@ -1,7 +1,7 @@
 //! Scaled dot-product attention, all heads. <https://arxiv.org/abs/1706.03762>
 //!
 //! A head's queries, keys and values are read where the linear layer left them, a stride apart: no tensor is transposed or
-//! copied as a whole. Only one head at a time, some dozen kilobytes that stay in the cache, is packed for the same tile
+//! copied as a whole. Only one head at a time, a few dozen kilobytes that stay in the cache, is packed for the same tile
 //! that the matrix products use ([`TileF32`]): the keys as weights of the scores, the values as weights of the result.
 //! Scores never exist for more than a tile's rows: their softmax is taken as soon as they are there.
 //!
@@ -14,6 +14,7 @@ use super::tile::{self, TileF32};
 use super::{Isa, Workspace, check, math};
 use crate::error::{Error, Result};
 use simd::{Simd, Task};
+use std::ops::Range;
 
 /// The sizes of an attention.
 #[derive(Clone, Copy, Debug)]
@@ -34,10 +35,24 @@ pub struct Attention {
 
 impl Attention {
     /// Attention of queries (batch · queries, channels), keys and values (batch · tokens, channels), each head owning
-    /// `head_size` neighbouring channels, into `y` (batch · queries, channels).
+    /// `head_size` neighboring channels, into `y` (batch · queries, channels).
+    ///
+    /// ```
+    /// use kernels::{Attention, Isa, Serial, Workspace};
+    ///
+    /// // One head of two channels. Both tokens ask for what the second one offers, and get its value.
+    /// let sizes = Attention { batch: 1, tokens: 2, queries: 2, heads: 1, head_size: 2, causal: false };
+    /// let queries = [0.0, 100.0, 0.0, 100.0];
+    /// let keys = [1.0, 0.0, 0.0, 1.0];
+    /// let values = [1.0, 2.0, 3.0, 4.0];
+    /// let mut y = [0.0; 4];
+    /// sizes.run(Isa::best(), [&queries, &keys, &values], &mut y, &mut Workspace::new(), &Serial)?;
+    /// assert_eq!(y, [3.0, 4.0, 3.0, 4.0]);
+    /// # Ok::<(), kernels::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Compute`] for slices of another length; [`Error::OutOfMemory`].
+    /// [`Error::Compute`] for slices of another length, or more queries than tokens; [`Error::OutOfMemory`].
     pub fn run(
         &self,
         isa: Isa,
@@ -98,14 +113,23 @@ impl Scratch {
     }
 }
 
-/// One task: some heads.
+/// One task: some heads. Made by [`Attention::run`] alone, which checked the lengths of the slices.
 struct Heads<'a> {
     sizes: Attention,
-    heads: std::ops::Range<usize>,
+    heads: Range<usize>,
     qkv: [&'a [f32]; 3],
+    /// (batch · queries, channels), of which a head's columns are its own.
     y: Shared<f32>,
     scratch: Scratch,
+    /// As long as `scratch` says.
     buffer: Shared<f32>,
+}
+
+/// Where a head is: its image, and the first of its channels.
+#[derive(Clone, Copy)]
+struct Head {
+    image: usize,
+    channel: usize,
 }
 
 impl Task for Heads<'_> {
@@ -114,70 +138,126 @@ impl Task for Heads<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
         let Attention { tokens, queries, heads, head_size, causal, .. } = self.sizes;
-        let Scratch { padded_tokens, values, query, scores, weights, .. } = self.scratch;
-        let columns = S::TILE_F32.1 * S::LANES;
-        let scale = 1.0 / (head_size as f32).sqrt();
         let tiles = Tiles::new(queries, S::TILE_F32.0);
-        let stride = heads * head_size;
         for head in self.heads.clone() {
-            let (image, channel) = (head / heads, head % heads * head_size);
-            let of_head = |index: usize, tokens: usize| (&self.qkv[index][image * tokens * stride + channel..], stride);
-            // SAFETY: the parts of the buffer are as long as `Scratch` says, which is what is written and read here; y
-            // is (batch · queries, channels), and a head's columns are its own.
+            let head = Head { image: head / heads, channel: head % heads * head_size };
+            self.pack_keys_and_values::<S>(head);
+            for tile in 0..tiles.count {
+                let rows = tiles.range(tile);
+                // Tokens that any row of the tile sees.
+                let seen = if causal { rows.end } else { tokens };
+                self.pack_queries(head, rows.clone());
+                self.scores(simd, rows.len(), seen);
+                self.weights(simd, rows.clone(), seen);
+                self.results(simd, head, rows, seen);
+            }
+        }
+    }
+}
+
+impl Heads<'_> {
+    /// A head's columns of the queries (0), keys (1) or values (2), of which each image has `tokens` rows; and how far it is
+    /// from one row to the next.
+    #[inline(always)]
+    fn columns(&self, index: usize, head: Head, tokens: usize) -> (&[f32], usize) {
+        let stride = self.sizes.heads * self.sizes.head_size;
+        (&self.qkv[index][head.image * tokens * stride + head.channel..], stride)
+    }
+
+    #[inline(always)]
+    fn pack_keys_and_values<S: Simd>(&self, head: Head) {
+        let Attention { tokens, head_size, .. } = self.sizes;
+        let (keys, values) = (self.columns(1, head, tokens), self.columns(2, head, tokens));
+        let columns = S::TILE_F32.1 * S::LANES;
+        let buffer = self.buffer.get();
+        // SAFETY: `Scratch` has whole panels for the keys, at the beginning, and for the values.
+        unsafe {
+            pack_transposed(keys, tokens, head_size, columns, buffer);
+            pack(values, tokens, head_size, columns, buffer.add(self.scratch.values));
+        }
+    }
+
+    /// Packs the queries of a tile's rows as `[channel][rows]`.
+    #[inline(always)]
+    fn pack_queries(&self, head: Head, rows: Range<usize>) {
+        let (queries, stride) = self.columns(0, head, self.sizes.queries);
+        let height = rows.len();
+        for (r, row) in rows.enumerate() {
+            let query = &queries[row * stride..][..self.sizes.head_size];
+            for (c, &value) in query.iter().enumerate() {
+                // SAFETY: `Scratch` has a tile's rows of as many channels for the queries.
+                unsafe { write_apart(self.buffer.get().add(self.scratch.query + c * height + r), value) };
+            }
+        }
+    }
+
+    /// The products of a tile's queries with the keys of the tokens that they see.
+    #[inline(always)]
+    fn scores<S: Simd>(&self, simd: S, height: usize, seen: usize) {
+        let Scratch { padded_tokens, query, scores, .. } = self.scratch;
+        let (head_size, buffer) = (self.sizes.head_size, self.buffer.get());
+        let columns = S::TILE_F32.1 * S::LANES;
+        for column in (0..seen).step_by(columns) {
+            // SAFETY: the queries and the panel of keys were packed, and a line of scores has whole panels.
             unsafe {
-                let buffer = self.buffer.get();
-                pack_transposed(of_head(1, tokens), tokens, head_size, columns, buffer);
-                pack(of_head(2, tokens), tokens, head_size, columns, buffer.add(values));
-                let (source, _) = of_head(0, queries);
-                for tile in 0..tiles.count {
-                    let rows = tiles.range(tile);
-                    let height = rows.len();
-                    // Columns that any row of the tile sees.
-                    let seen = if causal { rows.end } else { tokens };
-                    for (r, row) in rows.clone().enumerate() {
-                        let source = &source[row * stride..][..head_size];
-                        for (c, &value) in source.iter().enumerate() {
-                            write_apart(buffer.add(query + c * height + r), value);
-                        }
-                    }
-                    for column in (0..seen).step_by(columns) {
-                        let job = TileF32 {
-                            a: buffer.add(query),
-                            w: buffer.add(column * head_size),
-                            depth: head_size,
-                            y: buffer.add(scores + column),
-                            y_stride: padded_tokens,
-                            width: columns,
-                            add: None,
-                            bias: None,
-                        };
-                        tile::f32(simd, height, &job);
-                    }
-                    for (r, row) in rows.clone().enumerate() {
-                        let visible = if causal { row + 1 } else { tokens };
-                        let line = buffer.add(scores + r * padded_tokens);
-                        let inverse = softmax(simd, line, visible, scale);
-                        for j in 0..visible {
-                            write_apart(buffer.add(weights + j * height + r), *line.add(j) * inverse);
-                        }
-                        for j in visible..seen {
-                            *buffer.add(weights + j * height + r) = 0.0;
-                        }
-                    }
-                    for column in (0..head_size).step_by(columns) {
-                        let job = TileF32 {
-                            a: buffer.add(weights),
-                            w: buffer.add(values + column * tokens),
-                            depth: seen,
-                            y: self.y.get().add((image * queries + rows.start) * stride + channel + column),
-                            y_stride: stride,
-                            width: columns.min(head_size - column),
-                            add: None,
-                            bias: None,
-                        };
-                        tile::f32(simd, height, &job);
-                    }
+                let job = TileF32 {
+                    a: buffer.add(query),
+                    w: buffer.add(column * head_size),
+                    depth: head_size,
+                    y: buffer.add(scores + column),
+                    y_stride: padded_tokens,
+                    width: columns,
+                    add: None,
+                    bias: None,
+                };
+                tile::f32(simd, height, &job);
+            }
+        }
+    }
+
+    /// The softmax of a tile's scores, packed as `[token][rows]`.
+    #[inline(always)]
+    fn weights<S: Simd>(&self, simd: S, rows: Range<usize>, seen: usize) {
+        let Scratch { padded_tokens, scores, weights, .. } = self.scratch;
+        let scale = 1.0 / (self.sizes.head_size as f32).sqrt();
+        let (height, buffer) = (rows.len(), self.buffer.get());
+        for (r, row) in rows.enumerate() {
+            let visible = if self.sizes.causal { row + 1 } else { seen };
+            // SAFETY: a line of scores has whole panels, and the weights a tile's rows of as many tokens as there are.
+            unsafe {
+                let line = buffer.add(scores + r * padded_tokens);
+                let inverse = softmax(simd, line, visible, scale);
+                for j in 0..visible {
+                    write_apart(buffer.add(weights + j * height + r), *line.add(j) * inverse);
                 }
+                for j in visible..seen {
+                    *buffer.add(weights + j * height + r) = 0.0;
+                }
+            }
+        }
+    }
+
+    /// The sums of the values, each times its weight, into the result's rows of the tile.
+    #[inline(always)]
+    fn results<S: Simd>(&self, simd: S, head: Head, rows: Range<usize>, seen: usize) {
+        let Attention { tokens, queries, heads, head_size, .. } = self.sizes;
+        let Scratch { values, weights, .. } = self.scratch;
+        let (stride, buffer) = (heads * head_size, self.buffer.get());
+        let columns = S::TILE_F32.1 * S::LANES;
+        for column in (0..head_size).step_by(columns) {
+            // SAFETY: the weights and the panel of values were packed; the rows are the image's, and the columns the head's own.
+            unsafe {
+                let job = TileF32 {
+                    a: buffer.add(weights),
+                    w: buffer.add(values + column * tokens),
+                    depth: seen,
+                    y: self.y.get().add((head.image * queries + rows.start) * stride + head.channel + column),
+                    y_stride: stride,
+                    width: columns.min(head_size - column),
+                    add: None,
+                    bias: None,
+                };
+                tile::f32(simd, rows.len(), &job);
             }
         }
     }

@@ -50,7 +50,7 @@ impl<T: Plain> Buffer<T> {
         Ok(buffer)
     }
 
-    /// At least `len` elements, whatever they hold, as a slice of exactly `len`.
+    /// A slice of `len` elements with arbitrary contents; grows if there are fewer.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -101,14 +101,17 @@ unsafe impl<T> Send for Shared<T> {}
 unsafe impl<T> Sync for Shared<T> {}
 
 impl<T> Shared<T> {
+    /// To the first value of a slice.
     pub fn new(slice: &mut [T]) -> Self {
         Self(slice.as_mut_ptr())
     }
 
+    /// To where `pointer` points.
     pub fn at(pointer: *mut T) -> Self {
         Self(pointer)
     }
 
+    /// The pointer.
     pub fn get(self) -> *mut T {
         self.0
     }

@@ -1,10 +1,10 @@
-//! What can go wrong in a kernel: all of it is the caller's doing, or the machine's memory.
+//! What can go wrong in a kernel: wrong arguments, or no memory.
 
 /// An error of this crate; its message says what was wrong.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Slices of a wrong length, or layers that don't go together.
+    /// Slices of a wrong length, or layers that can't be multiplied together.
     #[error("{0}")]
     Compute(String),
     /// Rows of a weight that are too many, too few or of a wrong length.

@@ -1,12 +1,12 @@
 //! Matrix products in 8 bits: a quarter of the memory, three to four times the speed.
 //!
-//! **Weights** have 8 bits, symmetric, one step for each output (row of the checkpoint), quantized row by row while they
+//! **Weights** have 8 bits, symmetric, one step for each output (a row of the weight), quantized row by row while they
 //! are read. **Activations** have 7 bits, 0..=127, with a step and a zero point for each token, found on the fly. Seven,
-//! since that is what the dot product of relaxed SIMD takes as its second operand (`relaxed.rs`); a zero point, since what
-//! comes out of a GELU is almost all on one side of zero, and would otherwise waste a whole bit.
+//! since that is what the dot product of relaxed SIMD takes as its second operand; a zero point, since what comes out of a GELU
+//! is almost all on one side of zero, and would otherwise waste a whole bit.
 //!
-//! With `x ≈ step · (q − zero)` and `w ≈ scale · p`, both integers,
-//! `Σ x w ≈ step · scale · (Σ q p − zero · Σ p)`: the sum runs over integers, is exact, and the same on every instruction
+//! With `x ≈ x_step · (q − zero)` and `w ≈ w_step · p`, both integers,
+//! `Σ x w ≈ x_step · w_step · (Σ q p − zero · Σ p)`: the sum runs over integers, is exact, and the same on every instruction
 //! set and for any number of threads; `Σ p` is known when the weights are. The rounding to integers is the same
 //! everywhere too: no fused multiply-add is used on the way.
 //!
@@ -57,8 +57,8 @@ pub struct PackedInt8 {
     weights: Buffer<i8>,
     /// Whether the [sums](quantize::sums_fit) of all rows fit.
     sums_fit: bool,
-    /// The weights' step; this and the next two have one value for each column of every panel.
-    scale: Buffer<f32>,
+    /// What a step of the weights is worth; this and the next two have one value for each column of every panel.
+    steps: Buffer<f32>,
     /// The sum of the quantized weights.
     sums: Buffer<i32>,
     bias: Buffer<f32>,
@@ -77,7 +77,7 @@ pub struct PackedInt8Builder {
 }
 
 impl PackedInt8 {
-    /// For a weight of `outputs` rows of `inputs` values, as in a checkpoint.
+    /// For a weight of `outputs` rows of `inputs` values.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -94,7 +94,7 @@ impl PackedInt8 {
             signs,
             weights: Buffer::zeroed(padded.saturating_mul(depth))?,
             sums_fit: true,
-            scale: Buffer::zeroed(padded)?,
+            steps: Buffer::zeroed(padded)?,
             sums: Buffer::zeroed(padded)?,
             bias: Buffer::zeroed(padded)?,
         };
@@ -126,7 +126,7 @@ impl PackedInt8 {
             }
         }
         self.sums_fit &= quantize::sums_fit(row);
-        self.scale.as_mut()[index] = step;
+        self.steps.as_mut()[index] = step;
         self.sums.as_mut()[index] = sum;
     }
 
@@ -142,11 +142,11 @@ impl PackedInt8 {
 
     /// Memory held.
     pub fn bytes(&self) -> usize {
-        self.signs.bytes() + self.weights.bytes() + self.scale.bytes() + self.sums.bytes() + self.bias.bytes()
+        self.signs.bytes() + self.weights.bytes() + self.steps.bytes() + self.sums.bytes() + self.bias.bytes()
     }
 
-    /// Multiplies `x` (rows, inputs) with each of the weights, which are rotated alike. The rows named by `fine`, in order,
-    /// have 14 bits.
+    /// Multiplies `x` (rows, inputs) with each of the weights, which are rotated alike. The rows named by `fine`, in ascending
+    /// order, have 14 bits.
     ///
     /// # Errors
     /// [`Error::Compute`] for slices of another length, or weights that take another input; [`Error::OutOfMemory`].
@@ -165,37 +165,37 @@ impl PackedInt8 {
             check("the result of a linear layer", y.len(), rows, weight.outputs)?;
         }
         if layers.iter().any(|layer| layer.weight.block != first.block) {
-            return Err(Error::Compute("kernels: weights rotated otherwise".to_owned()));
+            return Err(Error::Compute("kernels: weights rotated differently".to_owned()));
         }
         let shape = first.isa.shape();
         let depth = padded_depth(shape, first.inputs) / shape.group;
         let tiles = cut(rows, fine, shape.int8_rows)?;
         let packed_rows = tiles.last().map_or(0, |tile| tile.begin + tile.height());
         let packed = workspace.bytes.at_least(packed_rows * depth * 4)?;
-        let zero = workspace.ints.at_least(packed_rows)?;
+        let zeros = workspace.ints.at_least(packed_rows)?;
         let rotated_len = first.signs.as_ref().len();
         let tasks = split(tiles.len(), pool);
-        let (step, rotated) = workspace.floats.at_least(packed_rows + tasks * rotated_len)?.split_at_mut(packed_rows);
+        let (steps, rotated) = workspace.floats.at_least(packed_rows + tasks * rotated_len)?.split_at_mut(packed_rows);
 
-        let target = (Shared::new(packed), Shared::new(step), Shared::new(zero));
+        let target = (Shared::new(packed), Shared::new(steps), Shared::new(zeros));
         let rotated = Shared::new(rotated);
         pool.run(tasks, &|task| {
-            let (packed, step, zero) = target;
+            let (packed, steps, zeros) = target;
             // SAFETY: there is a row of them for each task.
             let rotated = Shared::at(unsafe { rotated.get().add(task * rotated_len) });
             for tile in &tiles[part(tiles.len(), tasks, task)] {
-                first.isa.run(QuantizeTile { weight: first, x, tile, packed, step, zero, rotated });
+                first.isa.run(QuantizeTile { weight: first, x, tile, packed, steps, zeros, rotated });
             }
         });
 
-        let (packed, step, zero): (&[u8], &[f32], &[i32]) = (packed, step, zero);
+        let (packed, steps, zeros): (&[u8], &[f32], &[i32]) = (packed, steps, zeros);
         let jobs = layers.into_iter().map(|Layer { weight, output, y }| Product {
             weight,
             tiles: &tiles,
             panels: 0..weight.outputs.div_ceil(shape.int8_columns),
             packed,
-            step,
-            zero,
+            steps,
+            zeros,
             output,
             y: Shared::new(y),
         });
@@ -239,7 +239,7 @@ impl PackedInt8Builder {
         if steps.len() != outputs {
             return Err(Error::Weights(format!("{} steps for {outputs} outputs", steps.len())));
         }
-        self.packed.scale.as_mut()[..outputs].copy_from_slice(steps);
+        self.packed.steps.as_mut()[..outputs].copy_from_slice(steps);
         Ok(())
     }
 
@@ -267,8 +267,8 @@ struct Product<'a> {
     tiles: &'a [Tile],
     panels: std::ops::Range<usize>,
     packed: &'a [u8],
-    step: &'a [f32],
-    zero: &'a [i32],
+    steps: &'a [f32],
+    zeros: &'a [i32],
     output: Output,
     y: Shared<f32>,
 }
@@ -278,8 +278,8 @@ impl Task for Product<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        let PackedInt8 { outputs, inputs, ref weights, ref scale, ref sums, ref bias, .. } = *self.weight;
-        let (weights, scale) = (weights.as_ref().as_ptr(), scale.as_ref().as_ptr());
+        let PackedInt8 { outputs, inputs, ref weights, ref steps, ref sums, ref bias, .. } = *self.weight;
+        let (weights, steps) = (weights.as_ref().as_ptr(), steps.as_ref().as_ptr());
         let (sums, bias) = (sums.as_ref().as_ptr(), NonNull::from(bias.as_ref()).cast::<f32>());
         let columns = S::TILE_INT8.1 * S::LANES;
         let depth = padded_depth(self.weight.isa.shape(), inputs) / S::GROUP;
@@ -299,9 +299,9 @@ impl Task for Product<'_> {
                             w: weights.add(column * depth * S::GROUP),
                             depth,
                             sums_fit: self.weight.sums_fit,
-                            step: self.step.as_ptr().add(tile.begin),
-                            zero: self.zero.as_ptr().add(tile.begin),
-                            scale: scale.add(column),
+                            steps: self.steps.as_ptr().add(tile.begin),
+                            zeros: self.zeros.as_ptr().add(tile.begin),
+                            weight_steps: steps.add(column),
                             weight_sums: sums.add(column),
                             bias: bias.add(column),
                             y,

@@ -47,7 +47,7 @@ pub struct PackedF32Builder {
 }
 
 impl PackedF32 {
-    /// For a weight of `outputs` rows of `inputs` values, as in a checkpoint.
+    /// For a weight of `outputs` rows of `inputs` values.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].

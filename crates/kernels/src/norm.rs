@@ -15,6 +15,15 @@ const ROWS_PER_TASK: usize = 8;
 
 /// Normalizes each row of `x` into the same of `y`, both (rows, channels); `weight` and `bias` have one value a channel.
 ///
+/// ```
+/// use kernels::{Isa, Serial, layer_norm};
+///
+/// let mut y = [0.0; 4];
+/// layer_norm(Isa::best(), &[1.0, 3.0, 3.0, 1.0], [&[1.0; 4], &[10.0; 4]], 0.0, &mut y, &Serial)?;
+/// assert_eq!(y, [9.0, 11.0, 11.0, 9.0]);
+/// # Ok::<(), kernels::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Compute`](crate::Error::Compute) for slices of another length.
 pub fn layer_norm(

@@ -13,7 +13,7 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// About the memory that a packed weight takes.
+    /// About how many bytes of memory a packed weight takes.
     pub fn bytes(self, outputs: usize, inputs: usize) -> usize {
         match self {
             Self::F32 => outputs * inputs * size_of::<f32>(),
@@ -40,12 +40,11 @@ pub enum PackedBuilder {
 }
 
 impl PackedBuilder {
-    /// For a weight of `outputs` rows of `inputs` values, on this processor.
+    /// For a weight of `outputs` rows of `inputs` values, multiplied with the instructions of `isa`.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    pub fn new(packing: Packing, outputs: usize, inputs: usize) -> Result<Self> {
-        let isa = Isa::best();
+    pub fn new(isa: Isa, packing: Packing, outputs: usize, inputs: usize) -> Result<Self> {
         Ok(match packing {
             Packing::F32 => Self::F32(PackedF32::builder(isa, outputs, inputs)?),
             Packing::Int8(rotation) => Self::Int8(PackedInt8::builder(isa, outputs, inputs, rotation)?),
@@ -53,6 +52,9 @@ impl PackedBuilder {
     }
 
     /// The next row: the weights of one output. Where it is packed in 8 bits it is given back so, with its step.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a row of another length, or one too many.
     pub fn push_row(&mut self, row: &[f32]) -> Result<Option<(&[i8], f32)>> {
         match self {
             Self::F32(builder) => builder.push_row(row).map(|()| None),
@@ -61,14 +63,21 @@ impl PackedBuilder {
     }
 
     /// The next row, in 8 bits already; only for a weight that is packed so.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for a row of another length, one too many, or a weight in single precision.
     pub fn push_quantized(&mut self, row: &[i8]) -> Result<()> {
         match self {
-            Self::F32(_) => Err(Error::Compute("a row in 8 bits for a weight in single precision".to_owned())),
+            Self::F32(_) => Err(Error::Weights("a row in 8 bits for a weight in single precision".to_owned())),
             Self::Int8(builder) => builder.push_quantized(row),
         }
     }
 
-    /// The steps of the rows that [`push_quantized`](Self::push_quantized) was given.
+    /// The steps of the rows that [`push_quantized`](Self::push_quantized) was given; in single precision there are none, and
+    /// they are ignored.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for another number of them.
     pub fn set_steps(&mut self, steps: &[f32]) -> Result<()> {
         match self {
             Self::F32(_) => Ok(()),
@@ -76,7 +85,10 @@ impl PackedBuilder {
         }
     }
 
-    /// The packed layer, once all rows are there.
+    /// The packed layer, once all rows are there; `bias` has one value for each output.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] for missing rows or a bias of another length; [`Error::OutOfMemory`].
     pub fn finish(self, bias: Option<&[f32]>) -> Result<Packed> {
         Ok(match self {
             Self::F32(builder) => Packed::F32(builder.finish(bias)?),
@@ -105,11 +117,29 @@ pub struct Layer<'a, Weight = Packed> {
     pub y: &'a mut [f32],
 }
 
-/// Multiplies `x` (rows, inputs) with the weight of each layer. Where a weight has 8 bits, the rows of `x` named by
-/// `fine`, in order, are taken in twice as many: an embedding is made of them.
+/// Multiplies `x` (rows, inputs) with the weight of each layer. Where weights have 8 bits, the rows of `x` named by `fine`, in
+/// ascending order, are taken in 14 bits instead of seven: those that an embedding is made of.
+///
+/// ```
+/// use kernels::{Activation, Isa, Layer, Output, PackedBuilder, Packing, Serial, Workspace, multiply};
+///
+/// // Two outputs of three inputs, and a bias.
+/// let mut builder = PackedBuilder::new(Isa::best(), Packing::F32, 2, 3)?;
+/// builder.push_row(&[1.0, 2.0, 3.0])?;
+/// builder.push_row(&[0.0, 0.5, 0.0])?;
+/// let weight = builder.finish(Some(&[10.0, 20.0]))?;
+///
+/// let x = [1.0, 1.0, 1.0, 0.0, 4.0, 0.0]; // two rows
+/// let mut y = [0.0; 4];
+/// let layer = Layer { weight: &weight, output: Output::Set(Activation::None), y: &mut y };
+/// multiply(vec![layer], &x, 2, &[], &mut Workspace::new(), &Serial)?;
+/// assert_eq!(y, [16.0, 20.5, 18.0, 22.0]);
+/// # Ok::<(), kernels::Error>(())
+/// ```
 ///
 /// # Errors
-/// [`Error::Compute`] for slices of another length, or layers of several kinds; [`Error::OutOfMemory`].
+/// [`Error::Compute`] for slices of another length, `fine` rows that don't exist or are out of order, or layers packed in
+/// different ways; [`Error::OutOfMemory`].
 pub fn multiply(
     layers: Vec<Layer<'_>>,
     x: &[f32],

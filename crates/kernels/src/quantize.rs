@@ -1,6 +1,6 @@
-//! A weight's rows in 8 bits, in the order of the checkpoint: what [`PackedInt8`](super::PackedInt8) packs, and what
-//! model files store. The form is the same on every instruction set, and files of it last: another meaning of integers
-//! and steps, or another rotation, is a new version of the file format (`weights/stored.rs`).
+//! A weight's rows in 8 bits, unpacked: what [`PackedInt8`](super::PackedInt8) packs, and what model files store. The form is the
+//! same on every instruction set, and files of it last: whoever gives integers and steps another meaning, or rotates in another
+//! way, has to give the files another version.
 
 use super::buffer::Buffer;
 use super::int8::Rotation;
@@ -9,6 +9,17 @@ use crate::error::Result;
 use simd::{Simd, Task};
 
 /// Quantizes the rows of one weight, and restores them.
+///
+/// ```
+/// use kernels::{Isa, Quantizer, Rotation};
+///
+/// let mut quantizer = Quantizer::new(Isa::best(), 3, Rotation::Off)?;
+/// let (integers, step) = quantizer.quantize(&[0.5, -1.27, 0.0]);
+/// assert_eq!(integers, [50, -127, 0]);
+/// let restored = quantizer.restore(&[50, -127, 0], step);
+/// assert!((restored[0] - 0.5).abs() < 1e-6);
+/// # Ok::<(), kernels::Error>(())
+/// ```
 pub struct Quantizer {
     isa: Isa,
     /// The rotation's blocks, 1 for none.
@@ -31,7 +42,8 @@ impl Quantizer {
         Ok(Self { isa, block, signs, rotated, quantized: Vec::with_capacity(inputs) })
     }
 
-    /// A row's integers, −127..=127, and their step (of a rotated row the part that makes up for the rotation's length).
+    /// A row's integers, −127..=127, and what a step of them is worth (of a rotated row the part that makes up for the
+    /// rotation's length).
     pub fn quantize(&mut self, row: &[f32]) -> (&[i8], f32) {
         let Self { isa, block, signs, rotated, quantized } = self;
         let row = if *block > 1 {
@@ -42,8 +54,8 @@ impl Quantizer {
             row
         };
         let largest = row.iter().fold(0f32, |largest, &w| if w.abs() > largest { w.abs() } else { largest });
-        // What is rotated has no order left: that the sums fit costs a row in five a few hundredths of its accuracy. What
-        // is not, such as filters over pixels, might have to give a whole bit for it.
+        // What is rotated has no order left: that the sums fit costs a row in five a few hundredths of its accuracy. One
+        // that is not rotated, such as a filter over pixels, might lose a whole bit by it.
         let step =
             if *block > 1 { (largest / 127.0).max(largest_sum(row) / (MOST_SUM - 2) as f32) } else { largest / 127.0 };
         // All zeros, or so small that a step can't be told from none.
@@ -53,7 +65,7 @@ impl Quantizer {
         (quantized, step / *block as f32)
     }
 
-    /// About the row that [`quantize`](Self::quantize) was given: within half a step, if it was not rotated.
+    /// Nearly the row that [`quantize`](Self::quantize) was given: within half a step, if it was not rotated.
     pub fn restore(&mut self, quantized: &[i8], step: f32) -> Vec<f32> {
         let mut row: Vec<f32> = quantized.iter().map(|q| f32::from(*q)).collect();
         if self.block == 1 {
@@ -73,7 +85,7 @@ impl Quantizer {
 /// Weights of one sign, of the four whose products are added in 16 bits, may sum to so much: 127 times as much fits.
 const MOST_SUM: i32 = 258;
 
-/// The fours whose products with activations are added before they are widened: two neighbours, and the two that follow
+/// The fours whose products with activations are added before they are widened: two neighbors, and the two that follow
 /// one group of four later.
 const FOURS: [[usize; 4]; 2] = [[0, 1, 4, 5], [2, 3, 6, 7]];
 

@@ -13,6 +13,8 @@
 //! The vector is cut into blocks of a power of two. The matrix is not normalized: `(H x) · (H w)` is `block` times
 //! `x · w`, and the weights' step makes up for it, exactly. The sums are taken in the same order on every instruction set.
 
+#![allow(clippy::needless_range_loop, reason = "arrays of vectors stand for registers, and are walked by index")]
+
 use simd::Simd;
 
 /// Beyond this a larger block gains nothing.
@@ -29,7 +31,7 @@ pub(super) fn block(len: usize) -> usize {
 
 /// The random sign of channel `index`, as 1 or -1: a hash, the same forever.
 pub(super) fn sign(index: usize) -> f32 {
-    // The finaliser of MurmurHash3.
+    // The finalizer of MurmurHash3.
     let mut h = (index as u32).wrapping_add(0x9E37_79B9);
     h = (h ^ (h >> 16)).wrapping_mul(0x85EB_CA6B);
     h = (h ^ (h >> 13)).wrapping_mul(0xC2B2_AE35);
@@ -78,6 +80,9 @@ pub(super) unsafe fn rotate<S: Simd>(simd: S, x: *const f32, signs: *const f32, 
 }
 
 /// The levels that pair values `half` and `2 · half` apart.
+///
+/// # Safety
+/// `y` is valid for `len` values, a multiple of `4 · half`, which is a multiple of the vectors' length.
 #[inline(always)]
 unsafe fn levels<S: Simd>(simd: S, y: *mut f32, len: usize, half: usize) {
     let mut begin = 0;
@@ -102,6 +107,9 @@ unsafe fn levels<S: Simd>(simd: S, y: *mut f32, len: usize, half: usize) {
 }
 
 /// The level that pairs values `half` apart.
+///
+/// # Safety
+/// `y` is valid for `len` values, a multiple of `2 · half`, which is a multiple of the vectors' length.
 #[inline(always)]
 unsafe fn level<S: Simd>(simd: S, y: *mut f32, len: usize, half: usize) {
     let mut begin = 0;

@@ -1,4 +1,4 @@
-//! Tasks in a row, of which each thread has a range: neighbouring tasks read the same weights and write to the same lines of
+//! Tasks in a row, of which each thread has a range: neighboring tasks read the same weights and write to the same lines of
 //! the cache, so that they had better be done by one thread, one after the other. Who has done its own takes from the back of
 //! others'.
 

@@ -10,11 +10,11 @@
 //! Waiting begins by looking again and again, for as long as the gap between two kernels usually takes, and goes on asleep:
 //! std's locks are WebAssembly's own `memory.atomic.wait32` there.
 //!
-//! **There is one helper more than may help**, and who comes first does. A sleeper wakes on the processor where it fell asleep,
-//! which may be the caller's by now: the other one was busy just then with what sent the caller its work or, in a virtual
-//! machine, is halted and not thought of. Two threads on one processor are no faster than one, and Linux takes some 30 ms to
-//! move one of them, as long as a picture takes. Of two sleepers one slept elsewhere; the other sees that it is not needed,
-//! and sleeps on.
+//! **There is one more helper than may help at once**; the first to come takes part. A sleeping helper may wake on the caller's
+//! processor, where it happened to fall asleep: the other processor was busy just then with what sent the caller its work or, in
+//! a virtual machine, is halted and not considered. Two threads on one processor are no faster than one, and Linux takes some
+//! 30 ms to move one of them, as long as a photo takes. Of two sleeping helpers one slept on another processor; the one that is
+//! not needed goes back to sleep.
 
 use super::pool::Pool;
 use super::task_range::{TaskRange, take_tasks};

@@ -8,6 +8,11 @@
 //! Packed activations, `rows` a tile: `[depth][rows]`. Packed weights, `vectors · LANES` columns a panel:
 //! `[depth][columns]`. In int8 a step is a group of four bytes instead of one f32.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "arrays of vectors stand for registers, and several are walked by one index"
+)]
+
 use simd::{Simd, Tile};
 use std::ptr::NonNull;
 
@@ -42,11 +47,11 @@ pub(crate) struct TileInt8 {
     /// Whether the weights' [sums fit](super::quantize::sums_fit).
     pub sums_fit: bool,
     /// For each row of the tile: the step of its activations.
-    pub step: *const f32,
+    pub steps: *const f32,
     /// For each row of the tile: the activation that stands for zero.
-    pub zero: *const i32,
+    pub zeros: *const i32,
     /// For each column of the panel: the weights' step.
-    pub scale: *const f32,
+    pub weight_steps: *const f32,
     /// For each column of the panel: the sum of its quantized weights.
     pub weight_sums: *const i32,
     /// For each column of the panel.
@@ -72,7 +77,7 @@ pub(super) unsafe fn f32<S: Simd>(simd: S, rows: usize, tile: &TileF32) {
     simd.tile_f32(rows, ValidF32(tile));
 }
 
-/// The same of a tile in 8 bits: `y = add + scale · (a · w − zero · weight_sums) + bias`.
+/// The same of a tile in 8 bits: `y = add + step · weight_step · (a · w − zero · weight_sum) + bias`.
 ///
 /// # Safety
 /// As for [`f32()`].
@@ -142,12 +147,12 @@ impl Tile for ValidInt8<'_> {
             };
             let mut values = [[simd.splat(0.0); C]; R];
             for r in 0..R {
-                let (step, zero) = (simd.splat(*tile.step.add(r)), simd.splat_int(*tile.zero.add(r)));
+                let (step, zero) = (simd.splat(*tile.steps.add(r)), simd.splat_int(*tile.zeros.add(r)));
                 for c in 0..C {
                     let correction = simd.mul_int(zero, simd.load_int(tile.weight_sums.add(c * S::LANES)));
                     let sum = simd.to_float(simd.sub_int(acc[r][c], correction));
                     // No fused multiply-add here: the result is to be the same on every instruction set.
-                    values[r][c] = simd.mul(sum, simd.mul(step, simd.load(tile.scale.add(c * S::LANES))));
+                    values[r][c] = simd.mul(sum, simd.mul(step, simd.load(tile.weight_steps.add(c * S::LANES))));
                 }
             }
             let bias = Some(tile.bias);

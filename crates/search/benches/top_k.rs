@@ -7,6 +7,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use search::{Rows, quantize_rows, top_k};
+use simd::testing::Rng;
 
 const ROWS: usize = 100_000;
 const DIMENSION: usize = 512;
@@ -17,17 +18,12 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let mut state = 1u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / 8_388_608.0 - 1.0
-    };
-    let query: Vec<f32> = (0..DIMENSION).map(|_| next()).collect();
-    let rows: Vec<f32> = (0..ROWS * DIMENSION).map(|_| next()).collect();
-    let (values, scales) = quantize_rows(&rows, DIMENSION).unwrap();
+    let mut rng = Rng(1);
+    let (query, rows) = (rng.values(DIMENSION), rng.values(ROWS * DIMENSION));
+    let (values, steps) = quantize_rows(&rows, DIMENSION).unwrap();
     println!("{:<6}{:>8}{:>8}   the ten best of {ROWS} rows of {DIMENSION} values", "", "ms", "GB/s");
     measure("f32", &query, Rows::F32(&rows), 4);
-    measure("int8", &query, Rows::Int8 { values: &values, scales: &scales }, 1);
+    measure("int8", &query, Rows::Int8 { values: &values, steps: &steps }, 1);
 }
 
 /// Prints the time of the fastest of a few searches, and how many bytes of rows it read a second.

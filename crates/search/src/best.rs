@@ -1,7 +1,8 @@
 //! The best `k` of many scores: a heap with the worst of them at its root, so that one comparison turns most rows away.
 
 /// A row that was found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 #[repr(C)]
 pub struct Match {
     /// Its number, from 0.
@@ -24,13 +25,13 @@ pub struct Best<'a> {
 }
 
 impl<'a> Best<'a> {
-    /// Goes on with the `len` that are in `heap` already; 0 to begin.
+    /// Continues a search whose `heap` holds `len` matches already; 0 to start one.
     pub fn new(heap: &'a mut [Match], len: usize) -> Self {
         Self { heap, len }
     }
 
-    /// Offers the scores of the rows from `first` on: those that `mask`, if there is one, has no zero for and that reach
-    /// the threshold. A NaN reaches none. How many there are then.
+    /// Offers the scores of the rows from `first` on: those that reach the threshold and, if there is a `mask`, have something
+    /// other than 0 in it. A NaN reaches no threshold. Returns how many matches are held then.
     pub fn offer(&mut self, scores: &[f32], first: u32, mask: Option<&[u8]>, threshold: f32) -> usize {
         for (i, &score) in scores.iter().enumerate() {
             if score >= threshold && mask.is_none_or(|mask| mask.get(i).is_some_and(|&keep| keep != 0)) {
@@ -40,7 +41,7 @@ impl<'a> Best<'a> {
         self.len
     }
 
-    /// Puts the best first; how many there are.
+    /// Puts the best first; returns how many there are.
     pub fn sort(mut self) -> usize {
         let found = self.len;
         while self.len > 1 {

@@ -12,12 +12,12 @@ const BLOCK: usize = 256;
 pub enum Rows<'a> {
     /// In 32 bits.
     F32(&'a [f32]),
-    /// In 8 bits, each row with what one step of it is worth: a quarter of the memory. See [`quantize_rows`].
+    /// In 8 bits, each row with a step of its own: a quarter of the memory. See [`quantize_rows`].
     Int8 {
         /// The values, in steps.
         values: &'a [i8],
-        /// One step of each row.
-        scales: &'a [f32],
+        /// What a step of each row is worth.
+        steps: &'a [f32],
     },
 }
 
@@ -33,8 +33,8 @@ pub enum Rows<'a> {
 /// ```
 ///
 /// # Errors
-/// [`Error`] for an empty or non-finite query, rows that are not a multiple of it, or scales that are
-/// not one a row.
+/// [`Error`] for an empty or non-finite query, values that can't be divided into rows of its length, or another number of
+/// steps than of rows.
 pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
     let dimension = query.len();
     let values = match rows {
@@ -45,13 +45,15 @@ pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
         return Err(invalid(format!("a query of {dimension} values: it takes one at least, and all of them finite")));
     }
     if !values.is_multiple_of(dimension) {
-        return Err(invalid(format!("{values} values are no rows of {dimension}, the length of the query")));
+        return Err(invalid(format!(
+            "{values} values cannot be divided into rows of {dimension}, the length of the query"
+        )));
     }
     let count = values / dimension;
     if u32::try_from(count).is_err() {
         return Err(invalid(format!("{count} rows: a search takes {} at most", u32::MAX)));
     }
-    let mut heap = vec![Match { row: 0, score: 0.0 }; k.min(count)];
+    let mut heap = vec![Match::default(); k.min(count)];
     let mut best = Best::new(&mut heap, 0);
     let mut scores = [0.0; BLOCK];
     let mut first = 0;
@@ -67,16 +69,16 @@ pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
                 offer(scores);
             }
         }
-        Rows::Int8 { values, scales } => {
-            if scales.len() != count {
-                return Err(invalid(format!("{} scales for {count} rows", scales.len())));
+        Rows::Int8 { values, steps } => {
+            if steps.len() != count {
+                return Err(invalid(format!("{} steps for {count} rows", steps.len())));
             }
             let mut levels = vec![0; dimension];
             let step = quantize::quantize_query(query, &mut levels);
-            for (block, scales) in values.chunks(BLOCK * dimension).zip(scales.chunks(BLOCK)) {
-                let scores = &mut scores[..scales.len()];
+            for (block, steps) in values.chunks(BLOCK * dimension).zip(steps.chunks(BLOCK)) {
+                let scores = &mut scores[..steps.len()];
                 products::scores_int8(block, &levels, scores);
-                products::scale(scores, Some(scales), step);
+                products::scale(scores, Some(steps), step);
                 offer(scores);
             }
         }
@@ -91,25 +93,25 @@ pub fn top_k(query: &[f32], rows: Rows<'_>, k: usize) -> Result<Vec<Match>> {
 /// ```
 /// use search::{Rows, quantize_rows, top_k};
 ///
-/// let (values, scales) = quantize_rows(&[1.0, 0.0, 0.6, 0.8], 2)?;
+/// let (values, steps) = quantize_rows(&[1.0, 0.0, 0.6, 0.8], 2)?;
 /// assert_eq!(values, [127, 0, 95, 127]);
-/// let found = top_k(&[0.0, 1.0], Rows::Int8 { values: &values, scales: &scales }, 1)?;
+/// let found = top_k(&[0.0, 1.0], Rows::Int8 { values: &values, steps: &steps }, 1)?;
 /// assert_eq!(found[0].row, 1);
 /// # Ok::<(), search::Error>(())
 /// ```
 ///
 /// # Errors
-/// [`Error`] for values that are no rows of `dimension`, or one that is not finite.
+/// [`Error`] for values that can't be divided into rows of `dimension`, or one that is not finite.
 pub fn quantize_rows(rows: &[f32], dimension: usize) -> Result<(Vec<i8>, Vec<f32>)> {
     if dimension == 0 || !rows.len().is_multiple_of(dimension) {
-        return Err(invalid(format!("{} values are no rows of {dimension}", rows.len())));
+        return Err(invalid(format!("{} values cannot be divided into rows of {dimension}", rows.len())));
     }
     if let Some(at) = rows.iter().position(|x| !x.is_finite()) {
         return Err(invalid(format!("value {} of row {} is {}", at % dimension, at / dimension, rows[at])));
     }
-    let (mut values, mut scales) = (vec![0; rows.len()], vec![0.0; rows.len() / dimension]);
-    quantize::quantize_rows(rows, dimension, &mut values, &mut scales);
-    Ok((values, scales))
+    let (mut values, mut steps) = (vec![0; rows.len()], vec![0.0; rows.len() / dimension]);
+    quantize::quantize_rows(rows, dimension, &mut values, &mut steps);
+    Ok((values, steps))
 }
 
 /// The cosine of the angle between two embeddings, of any length: 1 for the same direction, 0 for nothing in common.

@@ -9,12 +9,11 @@
 //! Of equal scores the lower row comes first. A score that is not a number is no match.
 //!
 //! The npm package has this crate in a module of its own, some kilobytes small (`crates/search/wasm`): who searches
-//! needs no model. It calls [`core`], which is all there is without the feature `std`.
+//! needs no model. It calls [`slices`], which is all there is without the feature `std`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
 mod best;
-mod checksum;
 #[cfg(feature = "std")]
 mod exact;
 mod products;
@@ -23,11 +22,26 @@ mod quantize;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
-/// Search over slices that the caller gives: no std, no memory of its own, no errors. Slices of lengths that don't fit
-/// each other are cut to the shorter; a dimension of 0 panics.
-pub mod core {
+/// The steps that a search is made of, over slices that the caller gives: no std, no memory of its own, no errors. Of slices
+/// whose lengths don't fit each other the shorter one counts; a dimension of 0 panics.
+///
+/// ```
+/// use search::Match;
+/// use search::slices::{Best, scores_f32};
+///
+/// let (rows, query) = ([1.0, 0.0, 0.0, 1.0, 0.6, 0.8], [0.0, 1.0]); // three rows of two values
+/// let mut scores = [0.0; 3];
+/// scores_f32(&rows, &query, &mut scores);
+/// assert_eq!(scores, [0.0, 1.0, 0.8]);
+///
+/// let mut memory = [Match::default(); 2];
+/// let mut best = Best::new(&mut memory, 0);
+/// best.offer(&scores, 0, None, f32::NEG_INFINITY);
+/// assert_eq!(best.sort(), 2);
+/// assert_eq!(memory.map(|found| found.row), [1, 2]);
+/// ```
+pub mod slices {
     pub use crate::best::Best;
-    pub use crate::checksum::{Tables, crc32, fill_tables};
     pub use crate::products::{scale, scores_f32, scores_int8, squares};
     pub use crate::quantize::{quantize_query, quantize_rows};
 }

@@ -15,7 +15,7 @@ pub(crate) fn isa() -> Isa {
     Isa::available().filter(|isa| isa.shape().lanes <= 8).last().unwrap_or_else(Isa::best)
 }
 
-/// The dot product of `query` with each of `rows`.
+/// The dot product of `query` with each of `rows`, which are as long as it.
 pub fn scores_f32(rows: &[f32], query: &[f32], out: &mut [f32]) {
     isa().run(ScoresF32 { rows, query, out });
 }
@@ -162,7 +162,7 @@ fn dot_int8<S: Simd>(simd: S, a: &[i8], b: &[i16]) -> i32 {
     sum
 }
 
-/// Multiplies scores by their rows' scales, or by 1, and by `factor`.
+/// Multiplies scores by `factor` and, if there are some, by their rows' `scales`: a row's step, or one over its length.
 pub fn scale(scores: &mut [f32], scales: Option<&[f32]>, factor: f32) {
     match scales {
         Some(scales) => scores.iter_mut().zip(scales).for_each(|(score, scale)| *score *= scale * factor),

@@ -21,18 +21,18 @@ fn step(largest: f32, levels: f32) -> (f32, f32) {
     (step, if step > f32::MIN_POSITIVE { 1.0 / step } else { 0.0 })
 }
 
-/// Rows of `dimension` finite values to steps of a 127th of each row's largest, and these steps.
-pub fn quantize_rows(rows: &[f32], dimension: usize, values: &mut [i8], scales: &mut [f32]) {
-    for ((row, out), scale) in rows.chunks_exact(dimension).zip(values.chunks_exact_mut(dimension)).zip(scales) {
+/// Rows of `dimension` finite values to `values`, in steps of a 127th of each row's largest, and these `steps`.
+pub fn quantize_rows(rows: &[f32], dimension: usize, values: &mut [i8], steps: &mut [f32]) {
+    for ((row, out), out_step) in rows.chunks_exact(dimension).zip(values.chunks_exact_mut(dimension)).zip(steps) {
         let (step, inverse) = step(largest(row), 127.0);
         for (&x, out) in row.iter().zip(out) {
             *out = round(x * inverse) as i8;
         }
-        *scale = step;
+        *out_step = step;
     }
 }
 
-/// A finite query to integers; what one step is worth.
+/// A finite query to integers; returns what a step of them is worth.
 pub fn quantize_query(query: &[f32], levels: &mut [i16]) -> f32 {
     let most = (i32::MAX as usize / (128 * query.len().max(1))).clamp(1, i16::MAX as usize);
     let (step, inverse) = step(largest(query), most as f32);

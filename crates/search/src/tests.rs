@@ -3,18 +3,14 @@
 use crate::products::{ScoresF32, ScoresInt8};
 use crate::*;
 use simd::Isa;
+use simd::testing::Rng;
 
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// Small numbers that are the same everywhere, in -1..1.
+/// `n` values in -1..1.
 fn values(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / 8_388_608.0 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
+    Rng(seed).values(n)
 }
 
 const DIMENSIONS: [usize; 11] = [1, 2, 15, 16, 17, 31, 37, 64, 100, 512, 771];
@@ -96,12 +92,12 @@ fn the_best_are_those_of_a_full_sort_for_every_k_with_many_ties_and_nans() {
 fn int8_rows_rank_nearly_as_f32_rows() {
     const DIMENSION: usize = 128;
     let rows = values(6, 2000 * DIMENSION);
-    let (int8, scales) = quantize_rows(&rows, DIMENSION).unwrap();
+    let (int8, steps) = quantize_rows(&rows, DIMENSION).unwrap();
     let mut hits = 0;
     for query in 0..50 {
         let query = values(100 + query, DIMENSION);
         let exact = top_k(&query, Rows::F32(&rows), 10).unwrap();
-        let found = top_k(&query, Rows::Int8 { values: &int8, scales: &scales }, 10).unwrap();
+        let found = top_k(&query, Rows::Int8 { values: &int8, steps: &steps }, 10).unwrap();
         hits += found.iter().filter(|found| exact.iter().any(|exact| exact.row == found.row)).count();
         for found in found {
             let row = &rows[found.row as usize * DIMENSION..][..DIMENSION];
@@ -118,10 +114,10 @@ fn quantized_values_are_within_half_a_step() {
     let mut rows = values(7, 4 * 37);
     rows[..37].fill(0.0);
     rows[37..74].fill(f32::MIN_POSITIVE);
-    let (int8, scales) = quantize_rows(&rows, 37).unwrap();
+    let (int8, steps) = quantize_rows(&rows, 37).unwrap();
     assert_eq!(int8[..74], [0; 74]);
     for (at, (&x, &q)) in rows.iter().zip(&int8).enumerate() {
-        assert!((x - f32::from(q) * scales[at / 37]).abs() <= scales[at / 37] * 0.5001 + f32::MIN_POSITIVE, "{at}");
+        assert!((x - f32::from(q) * steps[at / 37]).abs() <= steps[at / 37] * 0.5001 + f32::MIN_POSITIVE, "{at}");
     }
 }
 
@@ -130,9 +126,9 @@ fn what_makes_no_sense_is_an_error_that_says_what() {
     let wrong = [
         (top_k(&[], Rows::F32(&[]), 1).unwrap_err(), "query of 0 values"),
         (top_k(&[f32::NAN], Rows::F32(&[1.0]), 1).unwrap_err(), "finite"),
-        (top_k(&[1.0, 2.0], Rows::F32(&[1.0; 3]), 1).unwrap_err(), "3 values are no rows of 2"),
-        (top_k(&[1.0], Rows::Int8 { values: &[1; 3], scales: &[1.0] }, 1).unwrap_err(), "1 scales for 3 rows"),
-        (quantize_rows(&[1.0; 3], 2).unwrap_err(), "3 values are no rows of 2"),
+        (top_k(&[1.0, 2.0], Rows::F32(&[1.0; 3]), 1).unwrap_err(), "3 values cannot be divided into rows of 2"),
+        (top_k(&[1.0], Rows::Int8 { values: &[1; 3], steps: &[1.0] }, 1).unwrap_err(), "1 steps for 3 rows"),
+        (quantize_rows(&[1.0; 3], 2).unwrap_err(), "3 values cannot be divided into rows of 2"),
         (quantize_rows(&[1.0, 2.0, f32::INFINITY], 3).unwrap_err(), "value 2 of row 0 is inf"),
         (cosine_similarity(&[1.0], &[1.0, 2.0]).unwrap_err(), "1 and of 2"),
         (cosine_similarity(&[0.0], &[1.0]).unwrap_err(), "zero or not finite"),

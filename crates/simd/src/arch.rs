@@ -1,37 +1,18 @@
-//! The instruction sets, a folder for each architecture and in it siblings that implement the same traits.
+//! The instruction sets, a folder for each architecture and in it siblings that implement the same traits. Which of them
+//! a build has is said here, and once more in the table of [`isa`](crate::isa), which can't take a module that isn't there.
 
 #[cfg(any(
     not(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))),
-    feature = "all-sets",
+    feature = "testing",
     test
 ))]
-mod scalar;
-#[cfg(any(
-    not(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))),
-    feature = "all-sets",
-    test
-))]
-pub(crate) use scalar::{Scalar, ScalarBytes};
+pub(crate) mod scalar;
 
 #[cfg(target_arch = "x86_64")]
-mod x86;
-#[cfg(target_arch = "x86_64")]
-pub(crate) use x86::{Avx2, Avx2Bytes, Avx512, AvxVnni, Sse41, Sse41Bytes, has_avx2, has_avx512};
+pub(crate) mod x86;
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-mod wasm32;
-#[cfg(all(
-    target_arch = "wasm32",
-    target_feature = "simd128",
-    any(not(target_feature = "relaxed-simd"), feature = "all-sets", test)
-))]
-pub(crate) use wasm32::Simd128;
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-pub(crate) use wasm32::Simd128Bytes;
-#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-pub(crate) use wasm32::{Relaxed, RelaxedPairs, has_dot_product};
+pub(crate) mod wasm32;
 
 #[cfg(target_arch = "aarch64")]
-mod aarch64;
-#[cfg(target_arch = "aarch64")]
-pub(crate) use aarch64::{Neon, NeonBytes, NeonDot};
+pub(crate) mod aarch64;

@@ -5,7 +5,7 @@ use crate::Floats;
 /// Integer dot products: 8-bit weights times 7-bit activations, as processors have an instruction for it, and 8-bit values
 /// times 16-bit ones.
 ///
-/// A *group* is as many neighbouring products as are summed in one lane. A group of activations takes four bytes in memory
+/// A *group* is as many neighboring products as are summed in one lane. A group of activations takes four bytes in memory
 /// whatever [`GROUP`](Self::GROUP) is: four bytes, or two 16-bit integers.
 ///
 /// # Safety
@@ -16,7 +16,7 @@ pub trait DotProduct: Floats {
     /// One group of activations, the same for every lane.
     type A: Copy;
 
-    /// How many neighbouring products are summed into one lane: 4 in bytes, or 2 in 16-bit integers.
+    /// How many neighboring products are summed into one lane: 4 in bytes, or 2 in 16-bit integers.
     const GROUP: usize;
     /// Whether [`dot_pair`](Self::dot_pair) is faster than two dot products.
     const PAIRS: bool = false;
@@ -52,7 +52,7 @@ pub trait DotProduct: Floats {
     /// activations are in 0..=127. `unit` is what [`unit`](Self::unit) gave.
     fn dot(self, acc: Self::I, w: Self::W, a: Self::A, unit: Self::I) -> Self::I;
     /// `dot(dot(acc, w[0], a[0]), w[1], a[1])` for weights of which no four that are added in 16 bits can overflow: two
-    /// neighbours (the first two, or the last two, of a group of four) and the two at the same places of the other group.
+    /// neighbors (the first two, or the last two, of a group of four) and the two at the same places of the other group.
     #[inline(always)]
     fn dot_pair(self, acc: Self::I, w: [Self::W; 2], a: [Self::A; 2], unit: Self::I) -> Self::I {
         self.dot(self.dot(acc, w[0], a[0], unit), w[1], a[1], unit)

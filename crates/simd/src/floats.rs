@@ -15,7 +15,7 @@ pub trait Floats: Copy + Send + Sync + 'static {
 
     /// f32 in a vector: 4, 8 or 16.
     const LANES: usize;
-    /// Whether a multiplication can take one lane of a vector for all lanes of the other: splats of neighbours are then no
+    /// Whether a multiplication can take one lane of a vector for all lanes of the other: splats of neighbors are then no
     /// vectors of their own, and it costs nothing to hold many of them.
     const LANE_OPERANDS: bool = false;
 
@@ -31,7 +31,7 @@ pub trait Floats: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p` is valid for reading one value.
     unsafe fn load_splat(self, p: *const f32) -> Self::F;
-    /// Each of the `N` values at `p` in every lane of a vector of its own. Some sets load neighbours together and multiply by
+    /// Each of the `N` values at `p` in every lane of a vector of its own. Some sets load neighbors together and multiply by
     /// one lane of them.
     ///
     /// # Safety

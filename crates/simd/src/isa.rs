@@ -1,6 +1,7 @@
 //! Which instruction sets there are, and the one place where work is sent to one.
 
-use crate::{Bytes, Simd, arch};
+use crate::arch::*;
+use crate::{Bytes, Simd};
 use core::sync::atomic::{AtomicU8, Ordering};
 
 /// Work that is written once over [`Simd`].
@@ -52,6 +53,14 @@ impl Shape {
 }
 
 /// An instruction set that this processor has. There is no way to one but by detection.
+///
+/// ```
+/// use simd::Isa;
+///
+/// let best = Isa::best();
+/// assert!(Isa::available().any(|isa| isa == best));
+/// println!("{}, vectors of {} f32", best.name(), best.shape().lanes);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Isa(Set);
 
@@ -90,7 +99,7 @@ macro_rules! sets {
                 }
             }
 
-            /// Runs the task in code that is compiled for this instruction set.
+            /// Runs the task in code that is compiled for this instruction set: see the example at [the crate](crate).
             #[inline]
             pub fn run<T: Task>(self, task: T) -> T::Output {
                 // SAFETY: an Isa is only made of a set that was found.
@@ -102,6 +111,28 @@ macro_rules! sets {
             }
 
             /// The same for work over sixteen bytes.
+            ///
+            /// ```
+            /// use simd::{Bytes, BytesTask, Isa};
+            ///
+            /// /// Adds 1 to each of eight numbers.
+            /// struct Increment<'a>(&'a mut [i16; 8]);
+            ///
+            /// impl BytesTask for Increment<'_> {
+            ///     type Output = ();
+            ///
+            ///     #[inline(always)]
+            ///     fn run<B: Bytes>(self, bytes: B) {
+            ///         let numbers = self.0.as_mut_ptr().cast();
+            ///         // SAFETY: eight numbers are sixteen bytes.
+            ///         unsafe { bytes.store(numbers, bytes.add16(bytes.load(numbers), bytes.splat16(1))) };
+            ///     }
+            /// }
+            ///
+            /// let mut numbers = [0, 1, 2, 3, 4, 5, 6, i16::MAX];
+            /// Isa::best().run_bytes(Increment(&mut numbers));
+            /// assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7, i16::MIN]);
+            /// ```
             #[inline]
             pub fn run_bytes<T: BytesTask>(self, task: T) -> T::Output {
                 // SAFETY: an Isa is only made of a set that was found, and that includes the one it has its bytes of.
@@ -118,35 +149,35 @@ macro_rules! sets {
 sets! {
     #[cfg(any(
         not(any(target_arch = "aarch64", all(target_arch = "wasm32", target_feature = "simd128"))),
-        feature = "all-sets",
+        feature = "testing",
         test
     ))]
-    Scalar "scalar" if true => arch::Scalar, arch::ScalarBytes;
+    Scalar "scalar" if true => scalar::Scalar, scalar::ScalarBytes;
 
     #[cfg(target_arch = "x86_64")]
-    Sse41 "sse4.1" if std::is_x86_feature_detected!("sse4.1") => arch::Sse41, arch::Sse41Bytes;
+    Sse41 "sse4.1" if std::is_x86_feature_detected!("sse4.1") => x86::Sse41, x86::Sse41Bytes;
     #[cfg(target_arch = "x86_64")]
-    Avx2 "avx2" if arch::has_avx2() => arch::Avx2, arch::Avx2Bytes;
+    Avx2 "avx2" if x86::has_avx2() => x86::Avx2, x86::Avx2Bytes;
     #[cfg(target_arch = "x86_64")]
-    AvxVnni "avx-vnni" if arch::has_avx2() && std::is_x86_feature_detected!("avxvnni") => arch::AvxVnni, arch::Avx2Bytes;
+    AvxVnni "avx-vnni" if x86::has_avx2() && std::is_x86_feature_detected!("avxvnni") => x86::AvxVnni, x86::Avx2Bytes;
     #[cfg(target_arch = "x86_64")]
-    Avx512 "avx512" if arch::has_avx2() && arch::has_avx512() => arch::Avx512, arch::Avx2Bytes;
+    Avx512 "avx512" if x86::has_avx2() && x86::has_avx512() => x86::Avx512, x86::Avx2Bytes;
 
     #[cfg(target_arch = "aarch64")]
-    Neon "neon" if true => arch::Neon, arch::NeonBytes;
+    Neon "neon" if true => aarch64::Neon, aarch64::NeonBytes;
     #[cfg(target_arch = "aarch64")]
-    NeonDot "neon-dot" if std::arch::is_aarch64_feature_detected!("dotprod") => arch::NeonDot, arch::NeonBytes;
+    NeonDot "neon-dot" if std::arch::is_aarch64_feature_detected!("dotprod") => aarch64::NeonDot, aarch64::NeonBytes;
 
     #[cfg(all(
         target_arch = "wasm32",
         target_feature = "simd128",
-        any(not(target_feature = "relaxed-simd"), feature = "all-sets", test)
+        any(not(target_feature = "relaxed-simd"), feature = "testing", test)
     ))]
-    Simd128 "simd128" if true => arch::Simd128, arch::Simd128Bytes;
+    Simd128 "simd128" if true => wasm32::simd128::Simd128, wasm32::Simd128Bytes;
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    Pairs "relaxed-simd-pairs" if true => arch::RelaxedPairs, arch::Simd128Bytes;
+    Pairs "relaxed-simd-pairs" if true => wasm32::relaxed::RelaxedPairs, wasm32::Simd128Bytes;
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-    Relaxed "relaxed-simd" if true => arch::Relaxed, arch::Simd128Bytes;
+    Relaxed "relaxed-simd" if true => wasm32::relaxed::Relaxed, wasm32::Simd128Bytes;
 }
 
 impl Isa {
@@ -177,7 +208,7 @@ impl Set {
     fn is_preferred(self) -> bool {
         #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
         if self == Self::Relaxed {
-            return arch::has_dot_product();
+            return wasm32::relaxed::has_dot_product();
         }
         true
     }

@@ -72,12 +72,12 @@
 //! | `neon-dot` | with the dot product of Armv8.2 | 4 | 4 |
 //!
 //! There is no `scalar` on ARM and in a module built with `simd128`, and no `simd128` in one built with `relaxed-simd`: nothing
-//! would choose them, and each would be another copy of every loop. Tests get them back with the feature `all-sets`.
+//! would choose them, and each would be another copy of every loop. Tests get them back with the feature `testing`.
 
 #![no_std]
 
 // Features are found by std's detection. In WebAssembly there is nothing to be found, and search has no std there.
-#[cfg(any(not(target_arch = "wasm32"), test))]
+#[cfg(any(not(target_arch = "wasm32"), feature = "testing", test))]
 extern crate std;
 
 mod arch;
@@ -86,6 +86,9 @@ mod dot_product;
 mod floats;
 mod isa;
 mod ops;
+#[cfg(any(feature = "testing", test))]
+#[doc(hidden)]
+pub mod testing;
 mod tiles;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Every operation of every instruction set against plain Rust, over random and extreme values: natively, in WebAssembly
 //! and, for ARM, in an emulator.
 
+use crate::testing::Rng;
 use crate::{Isa, Simd, Task, Tile};
 use std::vec::Vec;
 
@@ -10,22 +11,6 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 mod bytes;
 mod dot_product;
 mod floats;
-
-/// A small generator of numbers that are the same everywhere.
-struct Rng(u64);
-
-impl Rng {
-    fn bits(&mut self) -> u32 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 32) as u32
-    }
-
-    /// One of `all`, every other time, else something random.
-    fn one_of<T: Copy>(&mut self, all: &[T], random: impl FnOnce(u32) -> T) -> T {
-        let bits = self.bits();
-        if bits & 1 == 0 { all[bits as usize / 2 % all.len()] } else { random(self.bits()) }
-    }
-}
 
 #[test]
 fn the_best_set_is_available_and_names_differ() {
@@ -37,10 +22,10 @@ fn the_best_set_is_available_and_names_differ() {
     }
 }
 
-/// What a tile is told about itself.
-struct Told<'a>(&'a mut Vec<(usize, usize, usize)>);
+/// A tile that writes down its rows, its vectors and their lanes.
+struct Recorder<'a>(&'a mut Vec<(usize, usize, usize)>);
 
-impl Tile for Told<'_> {
+impl Tile for Recorder<'_> {
     fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(self, _: S) {
         self.0.push((ROWS, VECTORS, S::LANES));
     }
@@ -54,10 +39,10 @@ impl Task for Tiles {
     fn run<S: Simd>(self, simd: S) -> Self::Output {
         let (mut f32, mut int8) = (Vec::new(), Vec::new());
         for rows in 0..=S::TILE_F32.0 + 1 {
-            simd.tile_f32(rows, Told(&mut f32));
+            simd.tile_f32(rows, Recorder(&mut f32));
         }
         for rows in 0..=S::TILE_INT8.0 + 1 {
-            simd.tile_int8(rows, Told(&mut int8));
+            simd.tile_int8(rows, Recorder(&mut int8));
         }
         [f32, int8]
     }
@@ -70,9 +55,9 @@ fn tiles_of_each_height_have_the_shape_that_is_said() {
         let of = |rows: usize, columns: usize| -> Vec<_> {
             (1..=rows).map(|row| (row, columns / shape.lanes, shape.lanes)).collect()
         };
-        let told = isa.run(Tiles);
-        assert_eq!(told[0], of(shape.f32_rows, shape.f32_columns), "{isa:?}");
-        assert_eq!(told[1], of(shape.int8_rows, shape.int8_columns), "{isa:?}");
+        let tiles = isa.run(Tiles);
+        assert_eq!(tiles[0], of(shape.f32_rows, shape.f32_columns), "{isa:?}");
+        assert_eq!(tiles[1], of(shape.int8_rows, shape.int8_columns), "{isa:?}");
         assert!(16 % shape.lanes == 0 && (shape.group == 2 || shape.group == 4), "{isa:?}");
     }
 }

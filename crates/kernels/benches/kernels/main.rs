@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench -p clip-vision-kernels               GMAC/s of single products, on every instruction set of this machine
 //! cargo bench -p clip-vision-kernels -- tower      milliseconds of each part of a ViT-B/32
-//! node crates/kernels/benches/kernels/browser.mjs  the same in Chromium, in WebAssembly
+//! node tests/bench/kernels.mjs                     the same in Chromium, in WebAssembly
 //! ```
 
 mod products;
@@ -11,21 +11,14 @@ mod tower;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
+use simd::testing::Rng;
+
 /// Seconds, from anywhere.
 type Clock = fn() -> f64;
 
-/// Numbers that are the same everywhere.
-struct Rng(u64);
-
-impl Rng {
-    /// `n` values in `-scale..scale`.
-    fn values(&mut self, n: usize, scale: f32) -> Vec<f32> {
-        let mut next = || {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 40) as f32 / 8_388_608.0 - 1.0
-        };
-        (0..n).map(|_| next() * scale).collect()
-    }
+/// `n` random values in `-scale..scale`.
+fn values(rng: &mut Rng, n: usize, scale: f32) -> Vec<f32> {
+    rng.values(n).into_iter().map(|value| value * scale).collect()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -40,6 +33,6 @@ fn main() -> kernels::Result<()> {
     }
 }
 
-/// In a browser, `browser.mjs` calls what `web.rs` exports.
+/// In a browser, `tests/bench/kernels.mjs` calls what `web.rs` exports.
 #[cfg(target_arch = "wasm32")]
 fn main() {}

@@ -1,9 +1,8 @@
 //! Single products.
 
-use crate::Rng;
+use crate::{Rng, values};
 use kernels::{
-    Activation, Isa, Layer, Output, Packed, PackedBuilder, PackedF32, PackedInt8, Result, Rotation, Serial, Workspace,
-    multiply,
+    Activation, Isa, Layer, Output, Packed, PackedBuilder, Packing, Result, Rotation, Serial, Workspace, multiply,
 };
 
 /// Products with different weights one after the other, as in a model.
@@ -23,7 +22,7 @@ impl Products {
         for _ in 0..copies {
             weights.push(layer(isa, int8, &mut rng, outputs, inputs)?);
         }
-        let (x, y) = (rng.values(rows * inputs, 1.0), vec![0.0; rows * outputs]);
+        let (x, y) = (rng.values(rows * inputs), vec![0.0; rows * outputs]);
         Ok(Self { weights, x, y, rows, workspace: Workspace::new() })
     }
 
@@ -40,16 +39,13 @@ impl Products {
 
 /// A layer of random weights.
 pub(crate) fn layer(isa: Isa, int8: bool, rng: &mut Rng, outputs: usize, inputs: usize) -> Result<Packed> {
-    let mut builder = if int8 {
-        PackedBuilder::Int8(PackedInt8::builder(isa, outputs, inputs, Rotation::On)?)
-    } else {
-        PackedBuilder::F32(PackedF32::builder(isa, outputs, inputs)?)
-    };
+    let packing = if int8 { Packing::Int8(Rotation::On) } else { Packing::F32 };
+    let mut builder = PackedBuilder::new(isa, packing, outputs, inputs)?;
     let scale = 1.7 / (inputs as f32).sqrt();
     for _ in 0..outputs {
-        builder.push_row(&rng.values(inputs, scale))?;
+        builder.push_row(&values(rng, inputs, scale))?;
     }
-    builder.finish(Some(&rng.values(outputs, 0.02)))
+    builder.finish(Some(&values(rng, outputs, 0.02)))
 }
 
 /// GMAC/s, of the fastest round.

@@ -1,7 +1,7 @@
 //! A whole vision tower, ViT-B/32, of random weights on nothing but the kernels: what the model can reach.
 
 use crate::products::layer;
-use crate::{Clock, Rng};
+use crate::{Clock, Rng, values};
 use kernels::{Activation, Attention, Isa, Output, Packed, Result, Serial, Workspace, layer_norm, multiply};
 
 const CHANNELS: usize = 768;
@@ -39,8 +39,8 @@ impl Tower {
         let mut layers = Vec::new();
         for _ in 0..LAYERS {
             let norms = [(); 2].map(|()| {
-                let gain = rng.values(CHANNELS, 0.1).iter().map(|x| x + 1.0).collect();
-                (gain, rng.values(CHANNELS, 0.1))
+                let gain = values(&mut rng, CHANNELS, 0.1).iter().map(|x| x + 1.0).collect();
+                (gain, values(&mut rng, CHANNELS, 0.1))
             });
             let mut linear = |outputs, inputs| layer(isa, int8, &mut rng, outputs, inputs);
             let qkv = [linear(CHANNELS, CHANNELS)?, linear(CHANNELS, CHANNELS)?, linear(CHANNELS, CHANNELS)?];
@@ -139,7 +139,7 @@ fn class_tokens(x: &[f32]) -> Vec<f32> {
 /// One line.
 pub(crate) fn report(clock: Clock, isa: Isa, int8: bool, batch: usize, rounds: usize) -> Result<String> {
     let tower = Tower::new(isa, int8)?;
-    let patches = Rng(9).values(batch * PATCHES * PATCH_SIZE, 1.0);
+    let patches = Rng(9).values(batch * PATCHES * PATCH_SIZE);
     let mut workspace = Workspace::new();
     let mut line = format!("{} {} batch {batch}:", isa.name(), if int8 { "int8" } else { "f32" });
     for skip in [false, true] {

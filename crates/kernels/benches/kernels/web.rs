@@ -1,4 +1,4 @@
-//! What `browser.mjs` calls.
+//! What `tests/bench/kernels.mjs` calls.
 
 use crate::products::Products;
 use kernels::Isa;

@@ -32,7 +32,7 @@ impl Tile {
     }
 }
 
-/// Cuts rows into tiles of at most `tallest`, each of the `fine` ones, in order, into one of its own.
+/// Cuts rows into tiles of at most `tallest`, each of the `fine` ones, in ascending order, into one of its own.
 pub(super) fn cut(rows: usize, fine: &[usize], tallest: usize) -> Result<Vec<Tile>> {
     if fine.iter().zip(fine.iter().skip(1)).any(|(a, b)| a >= b) || fine.last().is_some_and(|&row| row >= rows) {
         return Err(Error::Compute(format!("kernels: fine rows {fine:?} of {rows}")));
@@ -61,8 +61,8 @@ pub(super) struct QuantizeTile<'a> {
     pub(super) x: &'a [f32],
     pub(super) tile: &'a Tile,
     pub(super) packed: Shared<u8>,
-    pub(super) step: Shared<f32>,
-    pub(super) zero: Shared<i32>,
+    pub(super) steps: Shared<f32>,
+    pub(super) zeros: Shared<i32>,
     /// A row, for the rotation.
     pub(super) rotated: Shared<f32>,
 }
@@ -93,7 +93,7 @@ impl Task for QuantizeTile<'_> {
                 let mut tail = [0f32; 16];
                 tail[..x.len() - whole].copy_from_slice(&x[whole..]);
                 let (step, zero) = range(simd, x, whole, &tail, levels);
-                let (steps, zeros) = (self.step.get().add(begin + r), self.zero.get().add(begin + r));
+                let (steps, zeros) = (self.steps.get().add(begin + r), self.zeros.get().add(begin + r));
                 if is_split {
                     steps.cast::<[f32; 2]>().write([step * 128.0, step]);
                     zeros.cast::<[i32; 2]>().write([zero as i32 >> 7, zero as i32 & 127]);

@@ -1,5 +1,7 @@
 //! The kernels once more, as plainly as they can be written.
 
+#![allow(clippy::needless_range_loop, reason = "indices, as in the formulas")]
+
 use super::{Activation, Attention, Output, Rotation};
 use crate::rotate;
 
@@ -78,13 +80,13 @@ pub(super) fn int8_product(
         .collect();
     let mut results = vec![];
     for (row, (step, zero, x)) in activations.iter().enumerate() {
-        for (column, (scale, w)) in weights.iter().enumerate() {
+        for (column, (weight_step, w)) in weights.iter().enumerate() {
             let sum =
                 |part: fn(i64) -> i64| x.iter().zip(w).map(|(x, w)| (part(*x) - part(*zero)) * w).sum::<i64>() as f32;
             let product = match fine.contains(&row) {
                 // The upper and the lower seven bits.
-                true => sum(|x| x >> 7) * (step * 128.0 * scale) + sum(|x| x & 127) * (step * scale),
-                false => sum(|x| x) * (step * scale),
+                true => sum(|x| x >> 7) * (step * 128.0 * weight_step) + sum(|x| x & 127) * (step * weight_step),
+                false => sum(|x| x) * (step * weight_step),
             };
             let y = product + bias.map_or(0.0, |bias| bias[column]);
             results.push(if output == Output::Add { before[row * outputs + column] + y } else { y });

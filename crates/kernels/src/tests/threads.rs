@@ -13,7 +13,7 @@ fn threads(helpers: usize) -> &'static Threads {
     pool.set_helpers(helpers);
     for _ in 0..helpers {
         std::thread::spawn(|| {
-            // What a worker does whose instance traps (`web/threads.ts`).
+            // What a worker does whose instance traps (`web/worker/threads.ts`).
             let _ = std::thread::spawn(|| pool.help()).join();
             pool.fail();
         });
@@ -67,7 +67,7 @@ fn a_pool_runs_each_task_once_and_returns_when_all_are_done() {
     pool.set_helpers(4);
     let mut rng = Rng(8);
     for round in 0..3000 {
-        let counts: Vec<AtomicU32> = (0..rng.size() % 20).map(|_| AtomicU32::new(0)).collect();
+        let counts: Vec<AtomicU32> = (0..rng.below(20)).map(|_| AtomicU32::new(0)).collect();
         pool.run(counts.len(), &|task| {
             if round % 100 == 0 && task == 1 {
                 std::thread::sleep(std::time::Duration::from_millis(1)); // all others fall asleep meanwhile

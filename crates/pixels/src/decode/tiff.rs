@@ -30,7 +30,6 @@ mod raw;
 mod unpack;
 mod webp;
 mod ycbcr;
-#[cfg(feature = "tiff-zstd")]
 mod zstd;
 
 use self::chunks::Chunks;
@@ -143,12 +142,9 @@ fn compressed(
 /// What Pillow does with planes that differs from what it does without (`TiffDecode.c`): alpha is multiplied into the
 /// colours unless the file says that it isn't, and that of gray is lost.
 fn finish_planes(directory: &Directory<'_>, kind: Kind, data: &mut [u8]) {
+    let is_separate = matches!(directory.number_at(tag::EXTRA_SAMPLES, 0), Some(2 | 999));
     match kind.meaning {
-        Meaning::Rgba | Meaning::Premultiplied => {
-            if !matches!(directory.number_at(tag::EXTRA_SAMPLES, 0), Some(2 | 999)) {
-                unpremultiply(data);
-            }
-        }
+        Meaning::Rgba | Meaning::Premultiplied if !is_separate => unpremultiply(data),
         Meaning::GrayAlpha | Meaning::PaletteAlpha => {
             data.as_chunks_mut::<2>().0.iter_mut().for_each(|[_, alpha]| *alpha = 0);
         }
@@ -183,11 +179,11 @@ impl<'a> Unpacking<'a> {
         let predictor = Predictor::of(value, kind.bits, is_float)?;
         let more = match compression {
             Compression::Fax(_) => Fax::memory(chunks.width),
-            #[cfg(feature = "tiff-zstd")]
-            Compression::Zstd => zstd::MOST_MEMORY.min(length as u64 * 2),
-            _ => 1 << 16,
+            // Tables, and a block's literals.
+            _ => 1 << 18,
         };
         check_memory((chunks.width, chunks.height), (length as u64).saturating_add(more), limits)?;
+        chunks.check_cost(chunks.count, compression.least_work(), length)?;
         let codec = Codec::new(compression, kind, chunks.width)?;
         let buffer = memory::zeroed(length, 1, 1)?;
         Ok(Self { codec, compression, predictor, kind, order: directory.order, chunks, buffer, row_bytes })
@@ -197,7 +193,7 @@ impl<'a> Unpacking<'a> {
     fn chunk(&mut self, index: usize, length: usize) -> Result<&[u8]> {
         let is_converted = self.kind.meaning == Meaning::YCbCr;
         // Of these libtiff does not notice at all when they are not in the file.
-        let is_minor = index >= self.chunks.count || self.chunks.tiled && index % self.chunks.columns > 0;
+        let is_minor = index >= self.chunks.count || self.chunks.tiled && !index.is_multiple_of(self.chunks.columns);
         let found = self.chunks.part(index, self.buffer.len());
         let out = &mut self.buffer[..length];
         let (start, part) = match found {
@@ -214,7 +210,8 @@ impl<'a> Unpacking<'a> {
             .result
             .and_then(|()| self.predictor.undo(out, self.row_bytes, (self.kind.bits, samples), self.order));
         // Of a tile, libtiff takes what fax data there are.
-        if !is_converted && !(self.chunks.tiled && matches!(self.compression, Compression::Fax(_))) {
+        let is_forgiven = is_converted || self.chunks.tiled && matches!(self.compression, Compression::Fax(_));
+        if !is_forgiven {
             result?;
         }
         Ok(&self.buffer)

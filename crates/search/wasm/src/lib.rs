@@ -4,4 +4,6 @@
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
 #[cfg(target_arch = "wasm32")]
+mod checksum;
+#[cfg(target_arch = "wasm32")]
 mod module;

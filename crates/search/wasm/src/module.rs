@@ -7,9 +7,10 @@
 //! Of every function: the addresses are aligned for their type, the ranges that they span lie in memory and don't overlap
 //! what is written.
 
+use crate::checksum::{self, Tables};
 use core::slice::{from_raw_parts, from_raw_parts_mut};
 use search::Match;
-use search::core::{self as plain, Best, Tables};
+use search::slices::{self, Best};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
@@ -17,6 +18,9 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
 }
 
 /// `None` for the address 0.
+///
+/// # Safety
+/// The module's condition, unless the address is 0.
 unsafe fn optional<'a, T>(address: *const T, len: usize) -> Option<&'a [T]> {
     // SAFETY: the module's condition.
     (!address.is_null()).then(|| unsafe { from_raw_parts(address, len) })
@@ -38,8 +42,8 @@ pub unsafe extern "C" fn scores_f32(
         let out = from_raw_parts_mut(out, count);
         let query = from_raw_parts(query, dimension);
         let rows = from_raw_parts(rows, count * dimension);
-        plain::scores_f32(rows, query, out);
-        plain::scale(out, optional(scales, count), factor);
+        slices::scores_f32(rows, query, out);
+        slices::scale(out, optional(scales, count), factor);
     }
 }
 
@@ -59,12 +63,12 @@ pub unsafe extern "C" fn scores_int8(
         let out = from_raw_parts_mut(out, count);
         let query = from_raw_parts(query, dimension);
         let rows = from_raw_parts(rows, count * dimension);
-        plain::scores_int8(rows, query, out);
-        plain::scale(out, optional(scales, count), factor);
+        slices::scores_int8(rows, query, out);
+        slices::scale(out, optional(scales, count), factor);
     }
 }
 
-/// Offers scores to a heap with room for `k` that holds `len`; how many it holds then.
+/// Offers scores to a heap with room for `k` that holds `len`; returns how many it holds then.
 #[allow(clippy::too_many_arguments)] // JavaScript has no structs to pass
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn offer(
@@ -91,28 +95,28 @@ pub unsafe extern "C" fn sort(heap: *mut Match, len: usize) {
     unsafe { Best::new(from_raw_parts_mut(heap, len), len) }.sort();
 }
 
-/// Rows of f32 to 8 bits.
+/// Rows of f32 to 8 bits, and their steps.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn quantize_rows(
     rows: *const f32,
     count: usize,
     dimension: usize,
     values: *mut i8,
-    scales: *mut f32,
+    steps: *mut f32,
 ) {
     // SAFETY: the module's condition.
     unsafe {
         let values = from_raw_parts_mut(values, count * dimension);
         let rows = from_raw_parts(rows, count * dimension);
-        plain::quantize_rows(rows, dimension, values, from_raw_parts_mut(scales, count));
+        slices::quantize_rows(rows, dimension, values, from_raw_parts_mut(steps, count));
     }
 }
 
-/// A query of f32 to 16 bits; what one step is worth.
+/// A query of f32 to 16 bits; returns what a step is worth.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn quantize_query(query: *const f32, dimension: usize, levels: *mut i16) -> f32 {
     // SAFETY: the module's condition.
-    unsafe { plain::quantize_query(from_raw_parts(query, dimension), from_raw_parts_mut(levels, dimension)) }
+    unsafe { slices::quantize_query(from_raw_parts(query, dimension), from_raw_parts_mut(levels, dimension)) }
 }
 
 /// The sum of squares of each of `count` rows.
@@ -120,19 +124,19 @@ pub unsafe extern "C" fn quantize_query(query: *const f32, dimension: usize, lev
 pub unsafe extern "C" fn squares(rows: *const f32, count: usize, dimension: usize, out: *mut f32) {
     // SAFETY: the module's condition.
     let (rows, out) = unsafe { (from_raw_parts(rows, count * dimension), from_raw_parts_mut(out, count)) };
-    plain::squares(rows, dimension, out);
+    slices::squares(rows, dimension, out);
 }
 
 /// Fills the 8 KiB of tables that [`crc32`] takes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc32_tables(tables: *mut Tables) {
     // SAFETY: the module's condition.
-    plain::fill_tables(unsafe { &mut *tables });
+    checksum::fill_tables(unsafe { &mut *tables });
 }
 
 /// The CRC-32 of what had `crc` before and of these bytes after it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn crc32(tables: *const Tables, crc: u32, bytes: *const u8, len: usize) -> u32 {
     // SAFETY: the module's condition.
-    unsafe { plain::crc32(&*tables, crc, from_raw_parts(bytes, len)) }
+    unsafe { checksum::crc32(&*tables, crc, from_raw_parts(bytes, len)) }
 }

@@ -2,15 +2,11 @@
 
 mod bytes;
 #[cfg(target_feature = "relaxed-simd")]
-mod relaxed;
-#[cfg(any(not(target_feature = "relaxed-simd"), feature = "all-sets", test))]
-mod simd128;
+pub(crate) mod relaxed;
+#[cfg(any(not(target_feature = "relaxed-simd"), feature = "testing", test))]
+pub(crate) mod simd128;
 
 pub(crate) use bytes::Simd128Bytes;
-#[cfg(target_feature = "relaxed-simd")]
-pub(crate) use relaxed::{Relaxed, RelaxedPairs, has_dot_product};
-#[cfg(any(not(target_feature = "relaxed-simd"), feature = "all-sets", test))]
-pub(crate) use simd128::Simd128;
 
 /// What all sets here have in common: everything but the multiply-add and the dot product.
 macro_rules! floats {

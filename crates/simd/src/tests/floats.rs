@@ -167,7 +167,7 @@ fn each_operation_gives_what_plain_rust_gives() {
     }
 }
 
-/// The Hadamard transform of one vector, and splats of `N` neighbours.
+/// The Hadamard transform of one vector, and splats of `N` neighbors.
 struct Lanes<'a>(&'a [f32; 16]);
 
 impl Task for Lanes<'_> {
@@ -197,7 +197,7 @@ impl Task for Lanes<'_> {
 }
 
 #[test]
-fn hadamard_transforms_and_splats_of_neighbours() {
+fn hadamard_transforms_and_splats_of_neighbors() {
     let mut rng = Rng(2);
     for _ in 0..200 {
         let x: [f32; 16] = core::array::from_fn(|_| rng.bits() as i32 as f32 / 1e6);

@@ -2,6 +2,7 @@
 //! `tif_dirread.c` of <https://gitlab.com/libtiff/libtiff>).
 
 use super::directory::{Directory, broken, tag};
+use crate::format::Format;
 use crate::limits::Limits;
 use crate::{Error, ErrorKind, Result};
 
@@ -117,23 +118,30 @@ impl<'a> Chunks<'a> {
         Some(&rest[..length.min(rest.len())])
     }
 
+    /// Sees to it beforehand that `count` chunks, each of which takes at least so much work and makes `made` bytes, can be
+    /// paid for.
+    ///
+    /// # Errors
+    /// `TooLarge` where they are many and next to nothing.
+    pub(super) fn check_cost(&self, count: usize, least: usize, made: usize) -> Result<()> {
+        let work = (count as u64).saturating_mul(least.saturating_sub(made) as u64);
+        if work <= self.budget { Ok(()) } else { Err(too_costly()) }
+    }
+
     /// Counts work: that of a chunk for which `read` bytes were read and `made` made.
     ///
     /// # Errors
     /// `TooLarge` where the same bytes are read over and over, or the chunks are many and next to nothing.
     pub(super) fn charge(&mut self, read: usize, made: usize) -> Result<()> {
         let work = (read as u64).saturating_sub(made as u64);
-        match self.budget.checked_sub(work) {
-            Some(left) => {
-                self.budget = left;
-                Ok(())
-            }
-            None => {
-                let what = "its strips or tiles are many, small, and share their bytes";
-                Err(Error::new(ErrorKind::TooLarge, format!("TIFF too costly: {what}")))
-            }
-        }
+        self.budget = self.budget.checked_sub(work).ok_or_else(too_costly)?;
+        Ok(())
     }
+}
+
+fn too_costly() -> Error {
+    let what = "its strips or tiles are many, small, and share their bytes";
+    Error::new(ErrorKind::TooLarge, format!("{} too costly: {what}", Format::Tiff.name()))
 }
 
 /// The lengths of strips that have none: what the file has beside its directory, in equal parts

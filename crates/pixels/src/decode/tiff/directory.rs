@@ -337,11 +337,10 @@ impl<'a> Directory<'a> {
         let width = unit(entry.kind)?;
         let data = entry.data.get(..LONGEST).unwrap_or(entry.data);
         let count = (data.len() / width) as u32;
-        let (u16, u32): (fn(u16) -> [u8; 2], fn(u32) -> [u8; 4]) = match self.order {
-            ByteOrder::Little => (u16::to_le_bytes, u32::to_le_bytes),
-            ByteOrder::Big => (u16::to_be_bytes, u32::to_be_bytes),
-        };
-        let mut out = if self.order == ByteOrder::Big { b"MM\0*".to_vec() } else { b"II*\0".to_vec() };
+        let big = self.order == ByteOrder::Big;
+        let u16 = |value: u16| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let u32 = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
+        let mut out = if big { b"MM\0*".to_vec() } else { b"II*\0".to_vec() };
         out.extend(u32(8));
         out.extend(u16(1));
         out.extend(u16(entry.tag));

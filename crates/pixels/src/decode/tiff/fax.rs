@@ -115,8 +115,8 @@ impl Fax {
     fn plain_row(&mut self, bits: &mut Bits<'_>, marked: &mut bool) -> Result<(), Option<Stop>> {
         self.one_dimension(bits, marked).map_err(Some)?;
         match self.coding {
-            Coding::Words => bits.to_word(),
-            _ => bits.to_byte(),
+            Coding::Words => bits.pass_word(),
+            _ => bits.pass_byte(),
         }
         Ok(())
     }

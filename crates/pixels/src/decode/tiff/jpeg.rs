@@ -34,12 +34,14 @@ pub(super) fn decode(
         None => Tables::default(),
     };
     let planes = if planar { channels } else { 1 };
+    let made = chunks.width.saturating_mul(chunks.height).saturating_mul(stored.samples);
+    let least = super::codec::Compression::Jpeg.least_work();
+    chunks.check_cost(planes * chunks.count, least, made)?;
     let empty = vec![0; chunks.width.min(size.0) * stored.samples];
     for index in 0..planes * chunks.count {
         let (plane, chunk) = (index / chunks.count, chunks.place(index % chunks.count, size));
-        let made = chunks.width * chunks.height * stored.samples;
         let (_, part) = chunks.part(index, made)?;
-        chunks.charge(part.len() + super::codec::Compression::Jpeg.least_work(), made)?;
+        chunks.charge(part.len() + least, made)?;
         let decoder = Decoder::abbreviated(part, &tables).map_err(within)?.with_colors(colors);
         // What one strip says holds for the next.
         tables = decoder.tables().clone();

@@ -5,6 +5,8 @@ use super::directory::{Directory, broken};
 use super::kind::{Kind, unsupported};
 use super::unpack::Unpacker;
 use crate::Result;
+use crate::decode::Picture;
+use crate::decode::webp::WebP;
 use crate::limits::Limits;
 use crate::pixels::Layout;
 
@@ -26,13 +28,16 @@ pub(super) fn decode(
     let channels = kind.meaning.channels();
     let unpacker = Unpacker::new(kind, directory.order);
     let mut row = vec![255; chunks.width.saturating_mul(kind.samples)];
+    let made = row.len().saturating_mul(chunks.height);
+    let least = super::codec::Compression::WebP.least_work();
+    chunks.check_cost(chunks.count, least, made)?;
     for index in 0..chunks.count {
         let chunk = chunks.place(index, size);
-        let made = chunks.width.saturating_mul(chunks.height).saturating_mul(kind.samples);
         let (_, part) = chunks.part(index, made)?;
-        chunks.charge(part.len() + super::codec::Compression::WebP.least_work(), made)?;
-        let pixels = super::super::webp::open(part, limits).and_then(|picture| picture.into_pixels(limits));
-        let pixels = pixels.map_err(|error| error.within("in TIFF"))?;
+        chunks.charge(part.len() + least, made)?;
+        let picture = WebP::open(part, limits).map(Picture::WebP);
+        let pixels =
+            picture.and_then(|picture| picture.into_pixels(limits)).map_err(|error| error.within("in TIFF"))?;
         let header = pixels.header();
         let expected = if chunks.tiled { (chunks.width, chunks.height) } else { (chunks.width, chunk.rows) };
         if (header.width, header.height) != expected {

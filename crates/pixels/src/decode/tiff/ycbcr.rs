@@ -29,14 +29,8 @@ fn level(sample: i32, black: f32, white: f32, full: f32) -> i32 {
     const MOST: f32 = 128.0 * 32.0;
     let range = if white == black { 1.0 } else { white - black };
     let level = (sample - black as i32) as f32 * full / range;
-    // Not `clamp`: what is no number stays it, and becomes 0.
-    (if level < -MOST {
-        -MOST
-    } else if level > MOST {
-        MOST
-    } else {
-        level
-    }) as i32
+    // What is no number becomes 0.
+    level.clamp(-MOST, MOST) as i32
 }
 
 impl Tables {

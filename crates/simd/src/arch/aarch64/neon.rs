@@ -1,6 +1,6 @@
 //! Four lanes in thirty-two registers, with a fused multiply-add that can take one lane of a vector for all of another.
 //!
-//! That is why [`load_splats`](Floats::load_splats) loads neighbours together here: the compiler turns each lane that is then
+//! That is why [`load_splats`](Floats::load_splats) loads neighbors together here: the compiler turns each lane that is then
 //! spread into an operand of the multiplication, and a tile needs a load for four rows instead of one for each. On many ARM
 //! cores a load that spreads takes a slot of the multipliers besides.
 //!

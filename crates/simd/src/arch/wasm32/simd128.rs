@@ -1,7 +1,7 @@
 //! SIMD as every current browser has it: sixteen registers' worth of four lanes.
 //!
 //! There is no dot product of bytes here. Weights, stored as bytes, are widened to 16 bits while loading (one
-//! instruction), and `i32x4.dot_i16x8_s` sums pairs: two neighbouring products a lane, where relaxed SIMD sums four.
+//! instruction), and `i32x4.dot_i16x8_s` sums pairs: two neighboring products a lane, where relaxed SIMD sums four.
 
 use super::{dot_product, floats};
 use crate::ops::{ops, token};

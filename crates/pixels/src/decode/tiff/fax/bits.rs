@@ -85,12 +85,12 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    pub(super) fn to_byte(&mut self) {
+    pub(super) fn pass_byte(&mut self) {
         self.skip(self.count % 8);
     }
 
     /// To an even byte of the file.
-    pub(super) fn to_word(&mut self) {
+    pub(super) fn pass_word(&mut self) {
         self.skip(self.count % 16);
         if self.count == 0 && (self.start + self.at) % 2 == 1 {
             self.at += 1;
