@@ -200,9 +200,11 @@ impl<'a> Parser<'a> {
     fn segment(&mut self) -> Result<&'a [u8]> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let length = rest.first_chunk::<2>().map(|length| usize::from(u16::from_be_bytes(*length)).max(2));
-        let segment = length
-            .and_then(|length| rest.get(..length))
-            .ok_or_else(|| Error::cut_short("the file ends in a marker segment"))?;
+        let Some(segment) = length.and_then(|length| rest.get(..length)) else {
+            // Nothing of it is known that could be wrong.
+            self.ended |= rest.len() < 3;
+            return Err(Error::cut_short("the file ends in a marker segment"));
+        };
         self.at += segment.len();
         Ok(&segment[2..])
     }

@@ -147,6 +147,7 @@ def cases():
     yield "restart-strange", restarts[:lost] + b"\xff\xd6" + restarts[lost + 2 :]
     yield "ends-early", color[:-150] + b"\xff\xd9"
     yield "cut-table-behind", color[:-2] + b"\xff\xc4\x12\x34\0"
+    yield "cut-scan-behind", color[:-2] + b"\xff\xda\0"
     for seed in range(8):
         generator = np.random.default_rng(seed)
         source = [color, restarts, progressive, cmyk][seed % 4]
