@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Locator, type Page, expect, test } from "@playwright/test";
+import { type Locator, type Page, type Route, expect, test } from "@playwright/test";
 import { CHROME } from "./chrome.ts";
 import { cosine, expected, imageFile } from "./golden.ts";
 
@@ -217,12 +217,18 @@ test("a folder from disk is a model, and every photo is embedded again", async (
   await expect(modelName(page)).toHaveText("odd-widths");
 });
 
+/** Answers with a file of a golden model, or that there is none. */
+const fulfill = (route: Route, model: string, name: string): Promise<void> => {
+  const file = golden("models", model, name);
+  return route.fulfill(existsSync(file) ? { path: file } : { status: 404 });
+};
+
 test("a model on a hub, from the page's address and from the form", async ({ page }) => {
   const asked: string[] = [];
   await page.route(/\/hub\/\w+\/clip\/resolve\//, async (route) => {
     const url = new URL(route.request().url());
     asked.push(url.pathname);
-    await route.fulfill({ path: golden("models", "patch14-gelu", path.basename(url.pathname)) });
+    await fulfill(route, "patch14-gelu", path.basename(url.pathname));
   });
   await open(page, "?model=some/clip@refs/pr/1&hub=/hub/", "some/clip");
   expect(asked).toContain("/hub/some/clip/resolve/refs%2Fpr%2F1/model.safetensors");
@@ -250,7 +256,7 @@ test("a model that isn't there is a sentence, and the one in use stays", async (
 test("a download shows its progress and can be canceled", async ({ page }) => {
   await page.route("**/slow/**", async (route) => {
     const name = path.basename(new URL(route.request().url()).pathname);
-    if (name !== "model.safetensors") await route.fulfill({ path: golden("models", "b32-tiny", name) });
+    if (name !== "model.safetensors") await fulfill(route, "b32-tiny", name);
     // and the weights never come
   });
   await open(page);

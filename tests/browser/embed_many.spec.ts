@@ -21,7 +21,7 @@ test("it goes on over crashes: they cost the photos that caused them", async ({ 
     },
     { model: MODEL, files },
   );
-  expect(answer[1]).toBe("worker-crashed");
+  expect(answer[1]).toBe("decode");
   expect(answer[4]).toBe("out-of-memory");
   for (const [index, file] of files.entries()) {
     if (!file.includes(".")) continue;

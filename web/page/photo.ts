@@ -13,7 +13,7 @@ import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "
 /**
  * A photo:
  *
- * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, and what the browser decodes besides, such as AVIF and SVG): a URL
+ * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, and what the browser decodes besides, such as AVIF and SVG): a URL
  *   (a string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
  * - what the browser has decoded or drawn: `<img>` (waited for if it is still loading), `<canvas>`, OffscreenCanvas,
  *   `<video>` (the current frame), VideoFrame, ImageBitmap, ImageData;

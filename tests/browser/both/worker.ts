@@ -78,7 +78,7 @@ export function testWorker(test: Test): void {
   });
 
   for (const [bytes, code, message] of [
-    ["PANIC", "worker-crashed", /a test's own panic/],
+    ["PANIC", "decode", /decoder crashed.*a test's own panic/],
     ["ALLOC", "out-of-memory", /memory/],
   ] as const) {
     test(`a crash, ${bytes}: reaches its caller and everyone who waits, and the next call works`, async ({ tab, server }) => {
