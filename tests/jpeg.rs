@@ -52,7 +52,8 @@ fn every_kind_of_jpeg_equals_pillow() {
         let image = Image::from_bytes(golden_bytes(&format!("jpeg/{file}")));
         let expected = &case["1/1"];
         if expected.is_null() {
-            assert_eq!(image.to_tensor_sync(&Device::Cpu).unwrap_err().kind(), ErrorKind::Decode, "{file}");
+            let kind = image.to_tensor_sync(&Device::Cpu).unwrap_err().kind();
+            assert!([ErrorKind::Decode, ErrorKind::UnsupportedFormat].contains(&kind), "{file}: {kind:?}");
             continue;
         }
         let tensor = image.to_tensor_sync(&Device::Cpu).unwrap_or_else(|error| panic!("{file}: {error}"));
