@@ -121,11 +121,8 @@ impl<'a> Picture<'a> {
 
 /// The error for a format that is known but not read.
 fn foreign(name: &str) -> Error {
-    let features = [
-        (cfg!(feature = "avif"), ", AVIF"),
-        (cfg!(feature = "heif"), ", HEIC"),
-        (cfg!(feature = "jxl"), ", JPEG XL"),
-    ];
+    let features =
+        [(cfg!(feature = "avif"), ", AVIF"), (cfg!(feature = "heif"), ", HEIC"), (cfg!(feature = "jxl"), ", JPEG XL")];
     let more: String = features.iter().filter(|(on, _)| *on).map(|&(_, name)| name).collect();
     let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, CUR{more}");
     Error::new(ErrorKind::UnsupportedFormat, context)

@@ -15,7 +15,10 @@ enum Mode {
     YCgCo,
     YCgCoRe,
     /// By the weights of red and blue in luma.
-    Weights { red: f32, blue: f32 },
+    Weights {
+        red: f32,
+        blue: f32,
+    },
 }
 
 /// How one picture is converted.
@@ -72,7 +75,13 @@ impl<'a> Conversion<'a> {
     pub(super) fn write(&self, data: &mut [u8], premultiplied: bool) -> Result<()> {
         let (width, height) = self.picture.size();
         let gray = self.picture.is_gray();
-        let channels = if self.alpha.is_some() { 4 } else if gray { 1 } else { 3 };
+        let channels = if self.alpha.is_some() {
+            4
+        } else if gray {
+            1
+        } else {
+            3
+        };
         let (mut luma, mut opacity) = (Vec::new(), Vec::new());
         let mut chroma: [[Vec<u16>; 2]; 2] = Default::default();
         let mut most = [255.0f32; 4];

@@ -102,7 +102,12 @@ impl Planes {
         let plane = |at| {
             let (width, height) = plane_size(size, self.halved, at > 0);
             let stride = width * self.sample_bytes();
-            Ok(Plane { bytes: Bytes::Owned(memory::zeroed(width, height, self.sample_bytes())?), stride, width, height })
+            Ok(Plane {
+                bytes: Bytes::Owned(memory::zeroed(width, height, self.sample_bytes())?),
+                stride,
+                width,
+                height,
+            })
         };
         let planes = (0..self.planes.len()).map(plane).collect::<Result<_>>()?;
         Ok(Self { planes, ..*self })

@@ -18,7 +18,8 @@ pub(super) fn first_frame(file: &[u8]) -> Result<Still<'_>> {
     let alpha = tracks().find(|track| track.is_handled_by(b"auxv") && refers(track));
     let not_whole = || broken("the table of a sequence's frames is not whole");
     let (picture, description) = color.first_frame(file).ok_or_else(not_whole)?;
-    let premultiplied = alpha.as_ref().and_then(Track::header).is_some_and(|(id, _)| color.reference(b"prem") == Some(id));
+    let premultiplied =
+        alpha.as_ref().and_then(Track::header).is_some_and(|(id, _)| color.reference(b"prem") == Some(id));
     let alpha = alpha.map(|track| track.first_frame(file).ok_or_else(not_whole)).transpose()?.map(|(alpha, _)| alpha);
     let color = boxes(description).filter(|(kind, _)| kind == b"colr").find_map(|(_, body)| Color::in_box(body));
     // A track is turned by no property, and Pillow lets that stand over EXIF.
