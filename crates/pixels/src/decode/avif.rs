@@ -11,6 +11,8 @@ mod integer;
 mod planes;
 mod track;
 
+use std::borrow::Cow;
+
 use self::color::Color;
 use self::planes::Planes;
 use super::isobmff::{Item, Items, Reader};
@@ -36,8 +38,10 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
 
 /// A coded picture: its bytes, and what the file says of it.
 struct Coded<'a> {
-    data: std::borrow::Cow<'a, [u8]>,
+    data: Cow<'a, [u8]>,
     size: (u32, u32),
+    /// Each takes as much memory and time as the picture.
+    frames: u64,
     /// Of a picture in several layers or qualities, which.
     operating_point: u8,
     layer: Option<u8>,
@@ -82,6 +86,9 @@ impl<'a> Still<'a> {
         budget.charge(if self.alpha.is_some() { 4 } else { 3 })?;
         self.picture.charge(&mut budget)?;
         if let Some(alpha) = &self.alpha {
+            if alpha.size != self.picture.size {
+                return Err(broken("its alpha is of another size"));
+            }
             alpha.charge(&mut budget)?;
         }
         let picture = self.picture.decode()?;
@@ -199,7 +206,8 @@ impl<'a> Mosaic<'a> {
         let tile = self.tiles.first().map_or((0, 0), |tile| tile.size);
         // Sides are rounded up to the largest block; a quarter more for what is known of each block.
         let padded = (u64::from(tile.0) + 128) * (u64::from(tile.1) + 128);
-        budget.charge_bytes(padded.saturating_mul(self.bytes_per_pixel).saturating_mul(5) / 4)?;
+        let frames = self.tiles.iter().map(|tile| tile.frames).max().unwrap_or(1);
+        budget.charge_bytes(padded.saturating_mul(self.bytes_per_pixel * frames.max(1)).saturating_mul(5) / 4)?;
         if self.tiles.len() > 1 { budget.charge(self.bytes_per_pixel) } else { Ok(()) }
     }
 
@@ -227,7 +235,12 @@ impl<'a> Coded<'a> {
         let number = |kind, length| item.property(kind).and_then(|body| Reader(body).uint(length));
         let operating_point = number(b"a1op", 1).unwrap_or(0).min(31) as u8;
         let layer = number(b"lsel", 2).and_then(|layer| u8::try_from(layer).ok()).filter(|&layer| layer < 4);
-        Ok(Self { data: items.data(item)?, size, operating_point, layer })
+        Self::new(items.data(item)?, size, operating_point, layer)
+    }
+
+    fn new(data: Cow<'a, [u8]>, size: (u32, u32), operating_point: u8, layer: Option<u8>) -> Result<Self> {
+        let frames = av1::frames(&data)?;
+        Ok(Self { data, size, frames, operating_point, layer })
     }
 
     fn decode(&self) -> Result<Planes> {
@@ -254,7 +267,11 @@ fn bytes_per_pixel_of(config: Option<&[u8]>) -> u64 {
 }
 
 fn is_alpha(item: &Item<'_>) -> bool {
-    let Some(body) = item.property(b"auxC") else { return false };
+    item.property(b"auxC").is_some_and(is_alpha_name)
+}
+
+/// Does a box whose text says what an auxiliary picture is say alpha?
+fn is_alpha_name(body: &[u8]) -> bool {
     let name = body.get(4..).unwrap_or_default().split(|&byte| byte == 0).next().unwrap_or_default();
     [&b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"[..], b"urn:mpeg:hevc:2015:auxid:1"].contains(&name)
 }

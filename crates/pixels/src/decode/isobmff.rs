@@ -300,3 +300,54 @@ impl<'a> Items<'a> {
 fn broken(what: &str) -> Error {
     Error::new(ErrorKind::Decode, format!("AVIF broken: {what}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn a_box(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(8 + body.len() as u32).to_be_bytes()[..], kind, body].concat()
+    }
+
+    /// A file of one item, whose `iloc` ends with `places`.
+    fn file(places: &[u8]) -> Vec<u8> {
+        let meta = [
+            &[0; 4][..],
+            &a_box(b"pitm", &[0, 0, 0, 0, 0, 1]),
+            &a_box(b"iinf", &[&[0, 0, 0, 0, 0, 1][..], &a_box(b"infe", b"\x02\0\0\0\0\x01\0\0av01\0")].concat()),
+            &a_box(b"iloc", &[&[0; 4][..], places].concat()),
+        ];
+        a_box(b"meta", &meta.concat())
+    }
+
+    #[test]
+    fn boxes_that_are_longer_than_the_file_end_it() {
+        let whole = [a_box(b"free", b"12"), a_box(b"mdat", b"345")].concat();
+        assert_eq!(boxes(&whole).map(|(_, body)| body).collect::<Vec<_>>(), [&b"12"[..], b"345"]);
+        assert_eq!(boxes(&whole[..whole.len() - 1]).count(), 1);
+        assert_eq!(boxes(b"\0\0\0\0mdat345").next(), Some((*b"mdat", &b"345"[..])), "to the end");
+        assert_eq!(boxes(b"\0\0\0\x04free").next(), None, "shorter than its own head");
+        assert_eq!(boxes(b"\0\0\0\x01mdat\xff\xff\xff\xff\xff\xff\xff\xff").next(), None);
+    }
+
+    #[test]
+    fn pieces_must_lie_in_the_file_and_not_repeat_it() {
+        let data = |places: &[u8]| {
+            let file = file(places);
+            let items = Items::of(&file)?;
+            items.data(items.item(items.primary())?).map(Cow::into_owned)
+        };
+        // Offsets and lengths of 4 bytes; one item in two pieces.
+        let two = |a: u32, b: u32| {
+            let mut places = vec![0x44, 0, 0, 1, 0, 1, 0, 0, 0, 2];
+            [0, a, 4, b].iter().for_each(|number| places.extend(number.to_be_bytes()));
+            places
+        };
+        assert_eq!(data(&two(4, 4)).unwrap().get(4..), Some(&b"meta"[..]));
+        assert!(data(&two(4, 1000)).is_err(), "beyond the end");
+        assert!(data(&two(0, 0)).is_err(), "as long as the file, twice");
+        // A count of pieces that take no bytes.
+        let places = [&[0, 0, 0, 1][..], &[0, 1, 0, 0, 0xff, 0xff]].concat();
+        assert_eq!(data(&places).unwrap_err().kind(), ErrorKind::Decode);
+    }
+}

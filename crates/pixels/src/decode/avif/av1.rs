@@ -11,10 +11,6 @@ use crate::{Error, ErrorKind, Result};
 const MOST_FRAMES: usize = 8;
 
 pub(super) fn decode(coded: &Coded<'_>) -> Result<Planes> {
-    let frames = frames(&coded.data).ok_or_else(|| broken("the AV1 data are cut"))?;
-    if frames > MOST_FRAMES {
-        return Err(unsupported(&format!("{frames} frames for one picture")));
-    }
     let mut settings = Settings::new();
     // One thread, the caller's: where a picture's memory and panics can be accounted for.
     settings.set_n_threads(1);
@@ -64,8 +60,20 @@ fn failed(error: Av1Error) -> Error {
     }
 }
 
-/// How many frames there are in `data`, a row of OBUs ("open bitstream units", section 5.3 of the AV1 specification).
-fn frames(mut data: &[u8]) -> Option<usize> {
+/// How many frames there are in `data`.
+///
+/// # Errors
+/// `Decode` where the data are cut, `UnsupportedFormat` for more frames than a picture needs.
+pub(super) fn frames(data: &[u8]) -> Result<u64> {
+    let frames = count(data).ok_or_else(|| broken("the AV1 data are cut"))?;
+    if frames > MOST_FRAMES {
+        return Err(unsupported(&format!("{frames} frames for one picture")));
+    }
+    Ok(frames as u64)
+}
+
+/// The frames in a row of OBUs ("open bitstream units", section 5.3 of the AV1 specification).
+fn count(mut data: &[u8]) -> Option<usize> {
     const FRAME_HEADER: u8 = 3;
     const FRAME: u8 = 6;
     let mut frames = 0;

@@ -96,7 +96,7 @@ impl<'a> Conversion<'a> {
                 }
             }
             if let Some(alpha) = self.alpha {
-                alpha.row(0, y, &mut opacity)?;
+                alpha.alpha_row(y, &mut opacity)?;
             }
             for (x, pixel) in out.chunks_exact_mut(channels).enumerate() {
                 let mut rgb = [self.luma[usize::from(luma[x])]; 3];

@@ -108,7 +108,7 @@ impl<'a> Conversion<'a> {
                 pixel[..3].copy_from_slice(&self.matrix.rgb(luma, u, v));
             }
             if let Some(alpha) = self.alpha {
-                alpha.row(0, y, &mut opacity)?;
+                alpha.alpha_row(y, &mut opacity)?;
                 for (pixel, &alpha) in out.chunks_exact_mut(4).zip(&opacity) {
                     let cut = self.cuts_alpha || depth == 8;
                     pixel[3] = if cut { (alpha >> (depth - 8)) as u8 } else { scaled(alpha, depth) };

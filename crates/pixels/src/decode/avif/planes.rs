@@ -89,6 +89,19 @@ impl Planes {
         Ok(())
     }
 
+    /// Row `y` of alpha, of the full range: the standard's first version allowed the other, too.
+    pub(super) fn alpha_row(&self, y: usize, row: &mut Vec<u16>) -> Result<()> {
+        self.row(0, y, row)?;
+        if !self.color.full_range {
+            let (black, range) = (16 << (self.depth - 8), 219 << (self.depth - 8));
+            let most = (1 << self.depth) - 1;
+            // libavif's `avifLimitedToFullY`, which rounds towards zero.
+            let full = |value: u16| (((i32::from(value) - black) * most + range / 2) / range).clamp(0, most) as u16;
+            row.iter_mut().for_each(|value| *value = full(*value));
+        }
+        Ok(())
+    }
+
     /// The upper left part of these.
     pub(super) fn cropped(self, size: (u32, u32)) -> Result<Self> {
         let mut whole = self.blank(size)?;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::super::isobmff::{Reader, boxes, find};
-use super::{Coded, Color, Mosaic, Still, broken, bytes_per_pixel_of};
+use super::{Coded, Color, Mosaic, Still, broken, bytes_per_pixel_of, is_alpha_name};
 use crate::Result;
 use crate::pixels::Orientation;
 
@@ -15,7 +15,7 @@ pub(super) fn first_frame(file: &[u8]) -> Result<Still<'_>> {
     let color = color.ok_or_else(|| broken("a sequence without pictures"))?;
     let id = color.header().map(|(id, _)| id);
     let refers = |track: &Track<'_>| id.is_some() && track.reference(b"auxl") == id;
-    let alpha = tracks().find(|track| track.is_handled_by(b"auxv") && refers(track));
+    let alpha = tracks().find(|track| track.is_handled_by(b"auxv") && refers(track) && track.is_alpha());
     let not_whole = || broken("the table of a sequence's frames is not whole");
     let (picture, description) = color.first_frame(file).ok_or_else(not_whole)?;
     let premultiplied =
@@ -54,13 +54,26 @@ impl<'a> Track<'a> {
         Reader(body).uint(4).map(|id| id as u32)
     }
 
+    /// Is it alpha, and not depth, say? Where it says nothing, it is.
+    fn is_alpha(&self) -> bool {
+        let kind = self.description().and_then(|description| find(description, b"auxi"));
+        kind.is_none_or(is_alpha_name)
+    }
+
+    fn table(&self) -> Option<&'a [u8]> {
+        find(find(find(self.0, b"mdia")?, b"minf")?, b"stbl")
+    }
+
+    /// The boxes that describe its frames.
+    fn description(&self) -> Option<&'a [u8]> {
+        // The fields that every kind of picture has before its boxes.
+        find(find(self.table()?, b"stsd")?.get(8..)?, b"av01")?.get(78..)
+    }
+
     /// Its first frame, and the boxes that describe it.
     fn first_frame(&self, file: &'a [u8]) -> Option<(Mosaic<'a>, &'a [u8])> {
         let (_, size) = self.header()?;
-        let table = find(find(find(self.0, b"mdia")?, b"minf")?, b"stbl")?;
-        let entries = find(table, b"stsd")?.get(8..)?;
-        // The fields that every kind of picture has before its boxes.
-        let description = find(entries, b"av01")?.get(78..)?;
+        let (table, description) = (self.table()?, self.description()?);
         let mut sizes = Reader(find(table, b"stsz")?);
         sizes.version()?;
         let (same, count) = (sizes.uint(4)?, sizes.uint(4)?);
@@ -74,7 +87,7 @@ impl<'a> Track<'a> {
         (places.uint(4)? > 0).then_some(())?;
         let start = usize::try_from(places.uint(wide)?).ok()?;
         let data = file.get(start..)?.get(..usize::try_from(length).ok()?)?;
-        let coded = Coded { data: Cow::Borrowed(data), size, operating_point: 0, layer: None };
+        let coded = Coded::new(Cow::Borrowed(data), size, 0, None).ok()?;
         let bytes_per_pixel = bytes_per_pixel_of(find(description, b"av1C"));
         Some((Mosaic { size, columns: 1, tiles: vec![coded], bytes_per_pixel }, description))
     }
