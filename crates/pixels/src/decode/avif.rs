@@ -326,7 +326,7 @@ fn pixels(
     };
     let (width, height) = picture.size();
     let mut data = memory::zeroed(width, height, layout.channels())?;
-    let color = color.unwrap_or(picture.color);
+    let color = color.unwrap_or_else(|| picture.color());
     let mut divides = premultiplied && layout == Layout::Rgba;
     if let Some(conversion) = integer::Conversion::of(picture, alpha, color) {
         conversion.write(&mut data)?;

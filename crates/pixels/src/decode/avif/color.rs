@@ -39,22 +39,6 @@ impl Color {
 
     /// By the AV1 data themselves.
     pub(super) fn in_stream(picture: &Picture) -> Self {
-        let primaries = match picture.color_primaries() {
-            ColorPrimaries::Reserved0 => 0,
-            ColorPrimaries::BT709 => 1,
-            ColorPrimaries::Unspecified => 2,
-            ColorPrimaries::Reserved => 3,
-            ColorPrimaries::BT470M => 4,
-            ColorPrimaries::BT470BG => 5,
-            ColorPrimaries::ST170M => 6,
-            ColorPrimaries::ST240M => 7,
-            ColorPrimaries::Film => 8,
-            ColorPrimaries::BT2020 => 9,
-            ColorPrimaries::ST428 => 10,
-            ColorPrimaries::P3DCI => 11,
-            ColorPrimaries::P3Display => 12,
-            ColorPrimaries::Tech3213 => 22,
-        };
         let matrix = match picture.matrix_coefficients() {
             MatrixCoefficients::Identity => IDENTITY,
             MatrixCoefficients::BT709 => BT709,
@@ -72,6 +56,27 @@ impl Color {
             MatrixCoefficients::ChromaticityDerivedConstantLuminance => 13,
             MatrixCoefficients::ICtCp => 14,
         };
+        // Asked for reserved ones, rav1d panics; they matter for this matrix alone.
+        let primaries = if matrix == OF_PRIMARIES { primaries(picture.color_primaries()) } else { 2 };
         Self { primaries, matrix, full_range: matches!(picture.color_range(), YUVRange::Full) }
+    }
+}
+
+fn primaries(primaries: ColorPrimaries) -> u16 {
+    match primaries {
+        ColorPrimaries::Reserved0 => 0,
+        ColorPrimaries::BT709 => 1,
+        ColorPrimaries::Unspecified => 2,
+        ColorPrimaries::Reserved => 3,
+        ColorPrimaries::BT470M => 4,
+        ColorPrimaries::BT470BG => 5,
+        ColorPrimaries::ST170M => 6,
+        ColorPrimaries::ST240M => 7,
+        ColorPrimaries::Film => 8,
+        ColorPrimaries::BT2020 => 9,
+        ColorPrimaries::ST428 => 10,
+        ColorPrimaries::P3DCI => 11,
+        ColorPrimaries::P3Display => 12,
+        ColorPrimaries::Tech3213 => 22,
     }
 }

@@ -173,7 +173,8 @@ pub(super) fn scaled(alpha: u16, depth: u32) -> u8 {
     (0.5 + f32::from(alpha) / most * 255.0) as u8
 }
 
-/// Divides RGB by alpha, in place, by libyuv's `ARGBUnattenuate`.
+/// Divides RGB by alpha, in place, by libyuv's `ARGBUnattenuate` as it is on x86, where quotients of 15 bits and more, of
+/// colours that no encoder makes, are taken for negative.
 pub(super) fn unpremultiply(data: &mut [u8]) {
     for pixel in data.chunks_exact_mut(4) {
         let inverse = match u32::from(pixel[3]) {
@@ -183,7 +184,8 @@ pub(super) fn unpremultiply(data: &mut [u8]) {
             alpha => 0x10000 / alpha,
         };
         for channel in &mut pixel[..3] {
-            *channel = ((u32::from(*channel) * 0x101 * inverse) >> 16).min(255) as u8;
+            let quotient = (u32::from(*channel) * 0x101 * inverse) >> 16;
+            *channel = if quotient < 1 << 15 { quotient.min(255) as u8 } else { 0 };
         }
     }
 }

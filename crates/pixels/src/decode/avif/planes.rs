@@ -1,5 +1,6 @@
 //! Decoded planes: luma and chroma, or alpha, as samples of 8 bits or more.
 
+use re_rav1d::dav1d::pixel::YUVRange;
 use re_rav1d::dav1d::{Picture, PixelLayout, PlanarImageComponent, Plane as Decoded};
 
 use super::broken;
@@ -13,8 +14,9 @@ pub(super) struct Planes {
     pub(super) depth: u32,
     /// Is a plane of chroma half as wide, half as high?
     pub(super) halved: (bool, bool),
-    /// What the AV1 data say of it.
-    pub(super) color: Color,
+    /// Itself, or a tile of it, as the decoder gave it.
+    picture: Picture,
+    full_range: bool,
 }
 
 struct Plane {
@@ -60,11 +62,17 @@ impl Planes {
             Plane { bytes: Bytes::Decoded(picture.plane(component)), stride, width, height }
         };
         let planes = components.iter().map(plane).collect();
-        Ok(Self { planes, depth, halved, color: Color::in_stream(&picture) })
+        let full_range = matches!(picture.color_range(), YUVRange::Full);
+        Ok(Self { planes, depth, halved, picture, full_range })
     }
 
     pub(super) fn size(&self) -> (usize, usize) {
         self.planes.first().map_or((0, 0), |luma| (luma.width, luma.height))
+    }
+
+    /// What the AV1 data say of the colours.
+    pub(super) fn color(&self) -> Color {
+        Color::in_stream(&self.picture)
     }
 
     pub(super) fn is_gray(&self) -> bool {
@@ -92,7 +100,7 @@ impl Planes {
     /// Row `y` of alpha, of the full range: the standard's first version allowed the other, too.
     pub(super) fn alpha_row(&self, y: usize, row: &mut Vec<u16>) -> Result<()> {
         self.row(0, y, row)?;
-        if !self.color.full_range {
+        if !self.full_range {
             let (black, range) = (16 << (self.depth - 8), 219 << (self.depth - 8));
             let most = (1 << self.depth) - 1;
             // libavif's `avifLimitedToFullY`, which rounds towards zero.
@@ -123,7 +131,7 @@ impl Planes {
             })
         };
         let planes = (0..self.planes.len()).map(plane).collect::<Result<_>>()?;
-        Ok(Self { planes, ..*self })
+        Ok(Self { planes, picture: self.picture.clone(), ..*self })
     }
 
     /// Copies `tile` to its place, as far as it lies in these.
