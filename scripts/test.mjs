@@ -12,7 +12,7 @@ import { ensureConsumers } from "../tests/consumers/install.mjs";
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
 const NATIVE = ["--locked", "--workspace", "--features", "http,text,tokio"];
 /** The crates with the loops that have SIMD of their own. */
-const LOWER = ["simd", "kernels", "jpeg", "pixels", "search"];
+const LOWER = ["simd", "kernels", "jpeg", "webp", "pixels", "search"];
 /** The tests of clip-vision against Pillow's and transformers' values: all of that SIMD together. */
 const GOLDENS = ["image", "resize", "composition", "preprocess", "model"];
 const node = (script, ...args) => run(process.execPath, [inRoot("node_modules", ...script.split("/")), ...args]);

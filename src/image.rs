@@ -77,7 +77,7 @@ impl Image {
         /// ```
         from_path(path: impl AsRef<Path>);
 
-        /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP or TIFF.
+        /// Encoded bytes: JPEG, PNG, WebP, GIF, BMP, TIFF, ICO or CUR.
         ///
         /// ```
         /// # use clip_vision::{ErrorKind, Image};

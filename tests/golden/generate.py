@@ -1,6 +1,6 @@
 """Makes every golden file in this folder. Run once by hand, when a golden has to change:
 
-    python -m venv venv && venv/bin/pip install torch transformers pillow numpy pyarrow safetensors
+    python -m venv venv && venv/bin/pip install torch transformers pillow pillow-heif numpy pyarrow safetensors
     venv/bin/python tests/golden/generate.py
 
 It needs no network, takes about a minute, and with the versions of versions.json a second run changes no byte.

@@ -152,6 +152,25 @@ it("a collection of embeddings is loaded from a path", async () => {
   await expect(Embeddings.load(file)).rejects.toMatchObject({ code: "fetch" });
 });
 
+it("a decoder of the application's reads HEIC, as docs/recipes.md has it", async () => {
+  const clip = await ClipVision.load(MODEL, {
+    decoders: {
+      "image/heic": async (bytes) => {
+        const { default: decode } = await import("heic-decode");
+        return decode({ buffer: bytes });
+      },
+    },
+  });
+  const photo = golden("foreign", "photo.heic");
+  const { embedding, decoder, width, height } = await clip.embed(photo, { details: true });
+  expect({ decoder, width, height }).toEqual({ decoder: "application", width: 160, height: 120 });
+  expect(cosine(embedding, python.embedding("rgb-photo.png")!)).toBeGreaterThanOrEqual(0.999);
+  clip.close();
+  const without = await ClipVision.load(MODEL);
+  await expect(without.embed(photo)).rejects.toMatchObject({ code: "unsupported-format", message: expect.stringMatching(/HEIC/) });
+  without.close();
+});
+
 it("a script that forgets close() ends all the same", async () => {
   const script = `
     import { ClipVision } from "clip-vision";

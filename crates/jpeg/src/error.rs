@@ -11,7 +11,7 @@ pub enum ErrorKind {
     Broken,
     /// The file ends before the picture does.
     CutShort,
-    /// A kind of JPEG that is not read here, such as a lossless one.
+    /// A kind of JPEG that is not read here, such as one of 12 bits.
     Unsupported,
     /// More pixels than libjpeg reads, or more scans than any picture needs.
     TooLarge,

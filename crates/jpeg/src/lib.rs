@@ -27,10 +27,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Read**: baseline, extended sequential and progressive Huffman-coded pictures of 8 bits; gray, YCbCr, RGB, CMYK
-//! and YCCK; all sampling factors that libjpeg reads. Damaged data are treated as libjpeg treats them: it goes on
+//! **Read**: baseline, extended sequential, progressive and lossless pictures of 8 bits, all but the lossless ones
+//! arithmetic-coded, too; gray, YCbCr, RGB, CMYK and YCCK; all sampling factors that libjpeg reads. For TIFF files there
+//! are [`Decoder::abbreviated`] and [`Colors::Stored`]. Damaged data are treated as libjpeg treats them: it goes on
 //! after a bad code, and after the next restart marker. Where Pillow gives up, as on a file that is cut short, there
-//! is an error here. One thing is milder: a baseline picture that lacks nothing but the end marker is read.
+//! is an error here. Two things are milder: a baseline picture that lacks nothing but the end marker is read, and an
+//! arithmetic-coded one may be larger than the 64 KiB that Pillow's way of reading allows for.
 //!
 //! **How**: [`Decoder::new`] reads the headers, [`Decoder::decode`] the rest, and hands on finished rows from the top, a
 //! few at a time.
@@ -46,6 +48,7 @@
 //! huffman.rs     codes                      tables.rs          tables that pictures share
 //! block.rs       a block of coefficients
 //! sequential.rs  baseline coefficients      progressive.rs     progressive coefficients, coefficients.rs their home
+//! arithmetic.rs  arithmetic decoding        lossless.rs        samples without blocks
 //! smooth.rs      blocks whose coefficients never came
 //! rows.rs        blocks to rows             strip.rs           a component's samples
 //! idct.rs        coefficients to samples    upsample.rs        samples to full size

@@ -184,12 +184,12 @@ impl<'a> Parser<'a> {
         match self.next() {
             Ok(Event::End | Event::Tables) => Ok(()),
             Ok(Event::Scan(_)) => Err(Error::broken("a further scan after a whole picture")),
-            Err(error) if self.ended || error.kind() == ErrorKind::CutShort => Ok(()),
+            Err(_) if self.ended => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Like [`segment`](Self::segment), for what is of no importance after a picture.
+    /// Like [`segment`](Self::segment), for what may be cut short after a picture.
     fn skippable(&mut self) -> Result<&'a [u8]> {
         let segment = self.segment();
         self.ended |= segment.is_err();
@@ -231,7 +231,7 @@ impl<'a> Parser<'a> {
     }
 
     fn quantization_tables(&mut self) -> Result<()> {
-        let mut content = self.segment()?;
+        let mut content = self.skippable()?;
         while let Some((&head, rest)) = content.split_first() {
             let (wide, index) = (head >> 4 != 0, usize::from(head & 15));
             let length = if wide { 128 } else { 64 };
@@ -250,7 +250,7 @@ impl<'a> Parser<'a> {
     }
 
     fn huffman_tables(&mut self) -> Result<()> {
-        let mut content = self.segment()?;
+        let mut content = self.skippable()?;
         // As in libjpeg, what is too short for a table is no table.
         while content.len() > 16 {
             let (head, rest) = (content[0], &content[1..]);
@@ -278,7 +278,7 @@ impl<'a> Parser<'a> {
     }
 
     fn conditioning(&mut self) -> Result<()> {
-        let (entries, rest) = self.segment()?.as_chunks::<2>();
+        let (entries, rest) = self.skippable()?.as_chunks::<2>();
         for &[index, value] in entries {
             let (small, large) = (value & 15, value >> 4);
             match (usize::from(index), small <= large) {

@@ -1,8 +1,8 @@
 //! Encoded bytes to rows of 8-bit pixels, within limits.
 //!
 //! [`Picture::open`] reads the header, [`AtScale::read`] the rows that are asked for, and hands them on as they come: of
-//! a JPEG, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders know no
-//! rows; they are decoded when they are opened, lossy WebP to planes that take half of what RGB would.
+//! a JPEG, a lossy WebP, or a PNG that is not interlaced, the picture is never held as a whole. The other formats' decoders
+//! know no rows; they are decoded when they are opened.
 //!
 //! Well-kept crates read the formats; this module and its siblings, one a format that needs it, see to it that the
 //! pixels equal those of Pillow's `convert("RGB")`: the first frame of an animation, 16-bit samples cut to their high
@@ -29,14 +29,11 @@ use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ::image::{ColorType, ImageDecoder, ImageError};
-
-use super::exif::Metadata;
 use super::format::Format;
 use super::limits::Limits;
 use super::memory;
 use super::pipeline::RowSource;
-use super::pixels::{Area, Header, Layout, Pixels, RowSink, Scale};
+use super::pixels::{Area, Header, Pixels, RowSink, Scale};
 use super::plan::Describe;
 use super::source;
 use crate::{Error, ErrorKind, Result};
@@ -45,7 +42,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) enum Picture<'a> {
     Jpeg(jpeg::Jpeg<'a>),
     Png(Box<png::Png<'a>>),
-    WebP(Box<webp::Lossy>),
+    WebP(webp::WebP<'a>),
     Pixels(Arc<Pixels>),
 }
 
@@ -62,7 +59,7 @@ impl<'a> Picture<'a> {
             Format::Jpeg => return guarded(format, || jpeg::Jpeg::open(bytes, limits).map(Self::Jpeg)),
             Format::Png => return guarded(format, || png::open(bytes, limits)),
             Format::Gif => gif::decode,
-            Format::WebP => return guarded(format, || webp::open(bytes, limits)),
+            Format::WebP => return guarded(format, || webp::WebP::open(bytes, limits).map(Self::WebP)),
             Format::Bmp => bmp::decode,
             Format::Tiff => tiff::decode,
             Format::Ico => ico::icon,
@@ -141,7 +138,9 @@ impl Describe for Picture<'_> {
     fn memory(&self, scale: Scale) -> u64 {
         match self {
             Self::Jpeg(jpeg) => jpeg.memory(scale),
-            Self::Png(_) | Self::WebP(_) | Self::Pixels(_) => 0,
+            Self::Png(png) => png.memory(),
+            Self::WebP(webp) => webp.memory(),
+            Self::Pixels(_) => 0,
         }
     }
 
@@ -185,40 +184,6 @@ fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// Reads what a decoder of the `image` crate has found, if its header keeps to the limits.
-fn read(format: Format, mut decoder: impl ImageDecoder, limits: &Limits) -> Result<Pixels> {
-    let (width, height) = decoder.dimensions();
-    let color = decoder.color_type();
-    let mut data = pixel_buffer(width, height, u64::from(color.bytes_per_pixel()), 0, limits)?;
-    let left = limits.max_alloc.saturating_sub(data.len() as u64);
-    decoder.set_limits(allowed(left)).map_err(|error| failed(format, error))?;
-    let exif = decoder.exif_metadata().ok().flatten();
-    let xmp = decoder.xmp_metadata().ok().flatten();
-    let orientation = Metadata { exif, xmp }.orientation();
-    decoder.read_image(&mut data).map_err(|error| failed(format, error))?;
-    let (layout, wide) = match color {
-        ColorType::L8 => (Layout::Gray, false),
-        ColorType::La8 => (Layout::GrayAlpha, false),
-        ColorType::Rgb8 => (Layout::Rgb, false),
-        ColorType::Rgba8 => (Layout::Rgba, false),
-        ColorType::L16 => (Layout::Gray, true),
-        ColorType::La16 => (Layout::GrayAlpha, true),
-        ColorType::Rgb16 => (Layout::Rgb, true),
-        ColorType::Rgba16 => (Layout::Rgba, true),
-        other => return Err(unsupported(format, format_args!("{other:?} samples"))),
-    };
-    if wide {
-        cut_to_8_bits(layout, &mut data);
-    }
-    Pixels::new(Header { width: width as usize, height: height as usize, layout, orientation }, data)
-}
-
-fn allowed(max_alloc: u64) -> ::image::Limits {
-    let mut allowed = ::image::Limits::no_limits();
-    allowed.max_alloc = Some(max_alloc);
-    allowed
-}
-
 /// A buffer for `width`×`height` pixels of so many bytes, if that and what the decoder needs besides, `extra` bytes a
 /// pixel, keeps to the limits.
 fn pixel_buffer(width: u32, height: u32, bytes_per_pixel: u64, extra: u64, limits: &Limits) -> Result<Vec<u8>> {
@@ -251,24 +216,6 @@ pub(crate) fn check_pixels(width: u64, height: u64, limits: &Limits) -> Result<(
     }
 }
 
-/// Turns 16-bit samples of the machine's byte order into 8-bit ones, in place: the high byte; of gray ones without
-/// alpha, as Pillow has it, the value clipped at 255.
-fn cut_to_8_bits(layout: Layout, data: &mut Vec<u8>) {
-    let samples = cut_in_place(layout, data);
-    data.truncate(samples);
-    data.shrink_to_fit();
-}
-
-/// The same, leaving the second half of `data` as it may be. Returns the length of the first one.
-fn cut_in_place(layout: Layout, data: &mut [u8]) -> usize {
-    let samples = data.len() / 2;
-    for sample in 0..samples {
-        let value = u16::from_ne_bytes([data[2 * sample], data[2 * sample + 1]]);
-        data[sample] = if layout == Layout::Gray { value.min(255) as u8 } else { (value >> 8) as u8 };
-    }
-    samples
-}
-
 /// Turns CMYK (0: no ink) into RGB, in place, by Pillow's formula (`cmyk2rgb`,
 /// <https://github.com/python-pillow/Pillow/blob/main/src/libImaging/Convert.c>).
 fn cmyk_to_rgb(data: &mut Vec<u8>) {
@@ -295,14 +242,4 @@ fn broken(format: Format, error: impl std::error::Error + Send + Sync + 'static)
 
 fn unsupported(format: Format, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::UnsupportedFormat, format!("{} with {what}, which is not read", format.name()))
-}
-
-/// The `image` crate's error as one of ours. Its text has its causes in it already.
-fn failed(format: Format, error: ImageError) -> Error {
-    let (kind, what) = match error {
-        ImageError::Unsupported(_) => (ErrorKind::UnsupportedFormat, "of a kind that is not read"),
-        ImageError::Limits(_) => (ErrorKind::TooLarge, "over the limits"),
-        _ => (ErrorKind::Decode, "broken"),
-    };
-    Error::new(kind, format!("{} {what}", format.name())).with_source(error.to_string())
 }

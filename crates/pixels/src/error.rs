@@ -106,6 +106,18 @@ impl From<jpeg::Error> for Error {
     }
 }
 
+impl From<webp::Error> for Error {
+    fn from(error: webp::Error) -> Self {
+        let kind = match error.kind() {
+            webp::ErrorKind::Broken | webp::ErrorKind::CutShort => ErrorKind::Decode,
+            webp::ErrorKind::TooLarge => ErrorKind::TooLarge,
+            webp::ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
+            _ => ErrorKind::InvalidArgument,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

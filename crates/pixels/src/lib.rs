@@ -12,6 +12,7 @@ mod error;
 mod exif;
 mod format;
 mod image;
+mod inflate;
 mod limits;
 mod memory;
 mod operations;

@@ -143,4 +143,19 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     fn first_pixel_pair(self, a: Self::V) -> Self::V;
     /// The same of the third and the fourth pixel.
     fn second_pixel_pair(self, a: Self::V) -> Self::V;
+    /// Of four RGB pixels, in the first twelve bytes, each with a zero after it.
+    fn spread_pixels(self, a: Self::V) -> Self::V;
+    /// The other way round: each fourth byte dropped, and four zeros at the end.
+    fn close_pixels(self, a: Self::V) -> Self::V;
+
+    /// u8x16, wrapping around.
+    fn add8(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i16x8: the lesser.
+    fn min16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i16x8: the greater.
+    fn max16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// i16x8: all bits where `a` is greater than `b`, else none.
+    fn greater16(self, a: Self::V, b: Self::V) -> Self::V;
+    /// By bytes whose bits are all set or none: of `a` where they are, else of `b`.
+    fn select(self, mask: Self::V, a: Self::V, b: Self::V) -> Self::V;
 }

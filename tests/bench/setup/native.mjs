@@ -4,8 +4,9 @@ import { Stop, ask, filesUnder, once, run } from "../../../scripts/lib.mjs";
 
 /** The path of a program: `native` or `images`. */
 export async function ensureNative(name) {
-  const build = ["bench", "--locked", "--no-run", "--bench", name]; // with no feature that would build another program too
-  const sources = ["Cargo.toml", "Cargo.lock", "crates", "src", `tests/bench/${name}.rs`, "tests/bench/candle/src"];
+  const owner = { native: "clip-vision-reference", images: "clip-vision" }[name]; // with no feature that would build another program too
+  const build = ["bench", "--locked", "--no-run", "-p", owner, "--bench", name];
+  const sources = ["Cargo.toml", "Cargo.lock", "crates", "src", "tests/reference", `tests/bench/${name}.rs`, "tests/bench/candle/src"];
   const plan = {
     what: "Building the native contenders",
     why: "clip-vision and its peers in Rust for this processor (minutes the first time)",

@@ -5,6 +5,7 @@ import struct
 import warnings
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 from .files import ROOT, fresh_directory, write_rows
@@ -124,6 +125,8 @@ def write_formats():
 
 
 def write_foreign():
-    """What only a browser reads: nearly the picture of images/rgb-photo.png."""
+    """What only browsers, or applications, read: nearly the picture of images/rgb-photo.png."""
     directory = fresh_directory("foreign")
     photo(160, 120, 10, 8).save(directory / "photo.avif", quality=90, subsampling="4:4:4", speed=8, max_threads=1)
+    pillow_heif.register_heif_opener()
+    photo(160, 120, 10, 8).save(directory / "photo.heic", quality=90, chroma="444")

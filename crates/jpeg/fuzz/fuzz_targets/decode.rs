@@ -1,7 +1,8 @@
-//! Bytes of any kind: pixels or an error, never a panic; and a part of a picture is what it is in the whole.
+//! Bytes of any kind: pixels or an error, never a panic; and a part of a picture is what it is in the whole. What is read as
+//! a file is read as a strip of a TIFF file, too.
 #![no_main]
 
-use jpeg::{Area, Decoder, Error, Scale};
+use jpeg::{Area, Colors, Decoder, Error, Scale, Tables};
 use libfuzzer_sys::fuzz_target;
 
 /// What is large is not more interesting, but slower.
@@ -14,17 +15,37 @@ fn part(length: usize, [start, size]: [u8; 2]) -> std::ops::Range<usize> {
     start..start + 1 + usize::from(size) * (length - start) / 256
 }
 
+/// The components as they are stored, of a picture that may lack tables and end anywhere. A file that is whole loses
+/// nothing by that.
+fn stored(bytes: &[u8], is_whole: bool) {
+    let _ = Tables::parse(bytes);
+    let Ok(decoder) = Decoder::abbreviated(bytes, &Tables::default()) else { return assert!(!is_whole) };
+    let (width, height) = decoder.size(Scale::Full);
+    if width * height > MOST_PIXELS || decoder.memory(Scale::Full) > MOST_MEMORY {
+        return;
+    }
+    let tables = decoder.tables().clone();
+    let first = decoder.with_colors(Colors::Stored).decode_whole(Scale::Full);
+    assert!(first.is_ok() || !is_whole);
+    let Ok(decoder) = Decoder::abbreviated(bytes, &tables) else { unreachable!("it was read just now") };
+    let length = width * height * decoder.components();
+    let again = decoder.with_colors(Colors::Stored).decode_whole(Scale::Full);
+    assert_eq!(first, again);
+    assert!(again.is_err() || again.is_ok_and(|pixels| pixels.len() == length));
+}
+
 fuzz_target!(|bytes: &[u8]| {
     // Choices are taken from the end, so that any JPEG is a seed: behind its end marker there may be anything.
     let Some((_, &[choice, a, b, c, d])) = bytes.split_last_chunk() else { return };
     let scale = [Scale::Full, Scale::Half, Scale::Quarter, Scale::Eighth][usize::from(choice & 3)];
-    let Ok(decoder) = Decoder::new(bytes) else { return };
+    let Ok(decoder) = Decoder::new(bytes) else { return stored(bytes, false) };
     let (full_width, full_height) = decoder.size(Scale::Full);
     if full_width * full_height > MOST_PIXELS || decoder.memory(scale) > MOST_MEMORY {
         return;
     }
     let ((width, height), channels) = (decoder.size(scale), decoder.channels());
     let whole = decoder.decode_whole(scale);
+    stored(bytes, whole.is_ok() && scale == Scale::Full);
     if let Ok(whole) = &whole {
         assert_eq!(whole.len(), width * height * channels);
     }

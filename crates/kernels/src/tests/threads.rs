@@ -1,6 +1,6 @@
 //! Threads, and that they don't change a result.
 
-use super::{Backwards, PLAIN, Rng, packed_f32, packed_int8, size};
+use super::{Backwards, PLAIN, Rng, packed_f32, packed_int8};
 use crate::*;
 
 #[cfg(target_arch = "wasm32")]
@@ -67,7 +67,7 @@ fn a_pool_runs_each_task_once_and_returns_when_all_are_done() {
     pool.set_helpers(4);
     let mut rng = Rng(8);
     for round in 0..3000 {
-        let counts: Vec<AtomicU32> = (0..size(&mut rng) % 20).map(|_| AtomicU32::new(0)).collect();
+        let counts: Vec<AtomicU32> = (0..rng.below(20)).map(|_| AtomicU32::new(0)).collect();
         pool.run(counts.len(), &|task| {
             if round % 100 == 0 && task == 1 {
                 std::thread::sleep(std::time::Duration::from_millis(1)); // all others fall asleep meanwhile

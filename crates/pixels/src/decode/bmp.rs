@@ -10,7 +10,7 @@ mod rle;
 
 use self::header::{Compression, Header, u32_at};
 use self::masks::Masks;
-use super::pixel_buffer;
+use super::{check_pixels, pixel_buffer};
 use crate::limits::Limits;
 use crate::pixels::{self, Layout, Orientation, Pixels};
 use crate::{Error, ErrorKind, Result};
@@ -96,6 +96,7 @@ impl<'a> Bitmap<'a> {
             _ => Layout::Rgb,
         };
         let is_coded = matches!(compression, Compression::RunLength8 | Compression::RunLength4);
+        check_pixels(width.into(), height.into(), limits)?;
         if !is_coded {
             self.check_length(height)?;
         }
@@ -262,7 +263,7 @@ mod tests {
     fn sizes_that_lie_take_no_memory() {
         assert_eq!(error(&file(40, (60_000, 60_000), 8, 1, &[&[0; 1024], &[0, 1]])), ErrorKind::TooLarge);
         assert_eq!(error(&file(40, (10_000, 10_000), 24, 0, &[&[0; 100]])), ErrorKind::Decode);
-        assert_eq!(error(&file(40, (u32::MAX, 0x7fff_ffff), 32, 0, &[&[0; 100]])), ErrorKind::Decode);
+        assert_eq!(error(&file(40, (u32::MAX, 0x7fff_ffff), 32, 0, &[&[0; 100]])), ErrorKind::TooLarge);
         assert_eq!(error(&file(40, (0, 9), 24, 0, &[&[0; 100]])), ErrorKind::Decode);
     }
 }

@@ -1,70 +1,94 @@
 //! PNG: every colour type and depth, interlaced or not; of an animation the picture that stands for it.
 //!
-//! Profiles and texts are not unpacked by the decoder, where a few bytes can become gigabytes. The two texts that
-//! say which side is up are looked for here, before the pixels and after them.
+//! Read here from the first byte to the last, since what Pillow forgives and what it refuses depends on how it reads: `chunks`
+//! and `text` say what there is, `rows` unpacks the data, `filter` and `expand` make pixels of them. Rows are handed on as they
+//! come; an interlaced picture, whose rows come in no useful order, is held.
 
-use std::io::Cursor;
+mod adam7;
+mod chunks;
+mod expand;
+mod filter;
+mod rows;
+mod text;
+
 use std::sync::Arc;
 
-use ::png::{BitDepth, ColorType, Decoder, DecodingError, Limits as PngLimits, Reader, Transformations};
+use simd::Isa;
 
-use super::{Picture, broken, cut_in_place, cut_to_8_bits, pixel_buffer, unsupported};
-use crate::exif::Metadata;
-use crate::format::Format;
+use self::chunks::{Chunks, Color, Frame, Samples, broken};
+use self::expand::Expand;
+use self::filter::unfilter;
+use self::rows::Rows as FilteredRows;
+use super::{Picture, check_memory, check_pixels, pixel_buffer};
+use crate::Result;
 use crate::limits::Limits;
 use crate::memory;
-use crate::pixels::{Area, Header, Layout, Pixels, RowSink, Rows};
-use crate::{Error, ErrorKind, Result};
+use crate::pixels::{Area, Header, Pixels, RowSink, Rows};
 
-/// What the decoder may take besides the pixels.
-const MAX_BESIDES: usize = 64 << 20;
-/// Rows that are handed on at a time.
+/// Rows that are handed on at a time, and how many bytes at most where one is longer.
 const BATCH: usize = 8;
-/// How large an unpacked text may be.
-const MAX_TEXT: usize = 2 << 20;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// A PNG whose rows are to be read.
 pub(crate) struct Png<'a> {
-    reader: Reader<Cursor<&'a [u8]>>,
+    chunks: Chunks<'a>,
+    expand: Expand,
     header: Header,
-    wide: bool,
 }
 
-/// Reads the header, and of an interlaced picture, whose rows come in no useful order, all pixels.
+/// Reads the header, and of an interlaced picture all pixels.
 pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Picture<'a>> {
-    let besides = usize::try_from(limits.max_alloc).unwrap_or(usize::MAX).min(MAX_BESIDES);
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), PngLimits { bytes: besides });
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
-    decoder.set_transformations(Transformations::EXPAND);
-    let (width, height) = decoder.read_header_info().map_err(failed)?.size();
-    super::check_pixels(u64::from(width), u64::from(height), limits)?;
-    let mut reader = decoder.read_info().map_err(failed)?;
-    // The decoder takes entries of three bytes from it, without looking whether there are three.
-    if let Some(palette) = reader.info().palette.as_ref().filter(|palette| palette.len() % 3 != 0) {
-        return Err(Error::new(ErrorKind::Decode, format!("PNG broken: a palette of {} bytes", palette.len())));
+    let chunks = Chunks::read(bytes)?;
+    let Chunks { width, height, samples, frame, orientation, .. } = chunks;
+    check_pixels(u64::from(width), u64::from(height), limits)?;
+    if u64::from(frame.left) + u64::from(frame.width) > u64::from(width)
+        || u64::from(frame.top) + u64::from(frame.height) > u64::from(height)
+    {
+        return Err(broken("a frame that is larger than the picture"));
     }
-    let (color, depth) = reader.output_color_type();
-    let layout = match color {
-        ColorType::Grayscale => Layout::Gray,
-        ColorType::GrayscaleAlpha => Layout::GrayAlpha,
-        ColorType::Rgb => Layout::Rgb,
-        ColorType::Rgba => Layout::Rgba,
-        ColorType::Indexed => return Err(unsupported(Format::Png, "a palette that can't be applied")),
-    };
-    let wide = depth == BitDepth::Sixteen;
-    let orientation = metadata(bytes).orientation();
-    let header = Header { width: width as usize, height: height as usize, layout, orientation };
-    if !reader.info().interlaced {
-        return Ok(Picture::Png(Box::new(Png { reader, header, wide })));
+    let row = samples.row_length(u64::from(width));
+    check_memory((width, height), row, limits)?;
+    let expand = Expand::new(&chunks);
+    let header = Header { width: width as usize, height: height as usize, layout: expand.layout, orientation };
+    let is_interlaced = chunks.is_interlaced;
+    let png = Png { chunks, expand, header };
+    if is_interlaced {
+        return png.interlaced(limits).map(|pixels| Picture::Pixels(Arc::new(pixels)));
     }
-    let mut data = pixel_buffer(width, height, layout.channels() as u64 * if wide { 2 } else { 1 }, 0, limits)?;
-    reader.next_frame(&mut data).map_err(failed)?;
-    if wide {
-        native_16_bit(&mut data);
-        cut_to_8_bits(layout, &mut data);
+    Ok(Picture::Png(Box::new(png)))
+}
+
+/// A row of the picture's data as it was before it was filtered, and the one above it.
+struct Raw {
+    samples: Samples,
+    isa: Isa,
+    row: Vec<u8>,
+    above: Vec<u8>,
+}
+
+impl Raw {
+    fn new(samples: Samples, length: usize) -> Result<Self> {
+        Ok(Self { samples, isa: Isa::best(), row: memory::zeroed(length, 1, 1)?, above: memory::zeroed(length, 1, 1)? })
     }
-    Ok(Picture::Pixels(Arc::new(Pixels::new(header, data)?)))
+
+    /// Forgets what was above: a new picture begins.
+    fn begin(&mut self) {
+        self.row.fill(0);
+    }
+
+    /// Undoes the filter of the next row.
+    fn next(&mut self, filter: u8, filtered: &[u8]) -> &[u8] {
+        std::mem::swap(&mut self.row, &mut self.above);
+        let length = filtered.len();
+        let (row, above) = (&mut self.row[..length], &self.above[..length]);
+        unfilter(self.isa, filter, pixel_bytes(self.samples), filtered, above, row);
+        row
+    }
+}
+
+/// How far back a filter looks.
+fn pixel_bytes(samples: Samples) -> usize {
+    samples.bits_per_pixel().div_ceil(8)
 }
 
 impl Png<'_> {
@@ -72,144 +96,132 @@ impl Png<'_> {
         self.header
     }
 
-    pub(super) fn read(mut self, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
-        let Header { width, height, layout, .. } = self.header;
-        let channels = layout.channels();
-        let stride = width * channels * if self.wide { 2 } else { 1 };
-        let mut batch = memory::zeroed(stride, BATCH, 1)?;
+    /// What reading takes, besides the rows.
+    pub(super) fn memory(&self) -> u64 {
+        let raw = self.row_length(self.chunks.frame.width);
+        let stride = self.stride();
+        let rows = if self.expand.is_nothing() { 0 } else { 2 };
+        let batch = (batch(stride) as u64 + 2) * stride as u64;
+        (rows::memory(raw) as u64).saturating_add(raw as u64 * rows).saturating_add(batch)
+    }
+
+    /// Bytes in a row of `width` pixels of the data.
+    fn row_length(&self, width: u32) -> usize {
+        usize::try_from(self.chunks.samples.row_length(u64::from(width))).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes in a row of the picture.
+    fn stride(&self) -> usize {
+        self.header.width.saturating_mul(self.header.layout.channels())
+    }
+
+    /// A row in which there is nothing: of zeros, whatever that means.
+    fn blank(&self) -> Result<Vec<u8>> {
+        let mut blank = memory::zeroed(self.stride(), 1, 1)?;
+        // Zeros are zeros; a colour of number 0, or a transparent one, need not be.
+        if self.chunks.samples.color == Color::Palette || !self.expand.is_nothing() {
+            let zeros = memory::zeroed(self.row_length(self.chunks.width), 1, 1)?;
+            self.expand.row(&zeros, &mut blank);
+        }
+        Ok(blank)
+    }
+
+    pub(super) fn read(self, area: Area, sink: &mut RowSink<'_>) -> Result<()> {
+        let Self { chunks, expand, header } = &self;
+        let Frame { left, top, width, height } = chunks.frame;
+        let (channels, stride, length) = (header.layout.channels(), self.stride(), self.row_length(width));
+        let all = (length as u64 + 1).saturating_mul(u64::from(height));
+        let mut rows = FilteredRows::new(chunks.data.clone(), length, all)?;
+        let is_whole = header.width == width as usize;
+        // Where the data are pixels they are unfiltered right into their places.
+        let mut raw = if is_whole && expand.is_nothing() { None } else { Some(Raw::new(chunks.samples, length)?) };
+        let (isa, pixel) = (Isa::best(), pixel_bytes(chunks.samples));
+        let in_frame = top as usize..top as usize + height as usize;
+        let place = left as usize * channels..(left as usize + width as usize) * channels;
+        let mut blank = None;
+        let mut has_ended = false;
+
+        // The first row of the batch is the one above the others.
+        let most = batch(stride);
+        let mut batch = memory::zeroed(stride, most + 1, 1)?;
         let mut count = 0;
-        for y in 0..height {
-            let row = &mut batch[count * stride..][..stride];
-            if self.reader.read_row(row).map_err(failed)?.is_none() {
-                return Err(Error::new(ErrorKind::Decode, format!("PNG broken: {y} rows of {height}")));
-            }
-            if !area.rows.contains(&y) {
+        for y in 0..header.height {
+            let next = if in_frame.contains(&y) && !has_ended { rows.next(length)? } else { None };
+            has_ended |= in_frame.contains(&y) && next.is_none();
+            if y >= area.rows.end {
                 continue;
             }
-            if self.wide {
-                native_16_bit(row);
-                cut_in_place(layout, row);
+            let (above, row) = batch[count * stride..].split_at_mut(stride);
+            let row = &mut row[..stride];
+            if !(is_whole && next.is_some()) {
+                if blank.is_none() {
+                    blank = Some(self.blank()?);
+                }
+                row.copy_from_slice(blank.as_deref().unwrap_or_default());
             }
-            count += 1;
-            if count == BATCH || y + 1 == area.rows.end {
-                sink(Rows { bytes: &batch[area.columns.start * channels..], stride, count })?;
+            match (next, &mut raw) {
+                (Some((filter, filtered)), None) => unfilter(isa, filter, pixel, filtered, above, row),
+                (Some((filter, filtered)), Some(raw)) => {
+                    let unfiltered = raw.next(filter, filtered);
+                    if area.rows.contains(&y) {
+                        expand.row(unfiltered, &mut row[place.clone()]);
+                    }
+                }
+                (None, _) => {}
+            }
+            count += usize::from(area.rows.contains(&y));
+            if count == most || y + 1 == area.rows.end {
+                sink(Rows { bytes: &batch[stride + area.columns.start * channels..], stride, count })?;
+            }
+            if count == most || count == 0 {
+                batch.copy_within(count.max(1) * stride..(count.max(1) + 1) * stride, 0);
                 count = 0;
             }
         }
-        // What follows the last row counts, as it does for a whole frame.
-        self.reader.read_row(&mut batch).map_err(failed).map(|_| ())
+        Ok(())
     }
-}
 
-/// From the file's byte order to the machine's.
-fn native_16_bit(data: &mut [u8]) {
-    data.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| *sample = u16::from_be_bytes(*sample).to_ne_bytes());
-}
-
-/// EXIF and XMP, wherever they stand.
-fn metadata(bytes: &[u8]) -> Metadata {
-    let mut metadata = Metadata::default();
-    let mut in_text = None;
-    let mut rest = bytes.get(8..).unwrap_or_default();
-    while let Some((name, data, after)) = chunk(rest) {
-        match name {
-            b"eXIf" => metadata.exif = Some(data.to_vec()),
-            b"tEXt" | b"zTXt" => {
-                if let Some(text) = data.strip_prefix(b"Raw profile type exif\0") {
-                    let text = if name == b"tEXt" { Some(text.to_vec()) } else { unpacked(text) };
-                    in_text = text.as_deref().and_then(raw_profile).or(in_text);
-                }
-            }
-            b"iTXt" => {
-                if let Some(text) = data.strip_prefix(b"XML:com.adobe.xmp\0") {
-                    metadata.xmp = international_text(text).or(metadata.xmp);
-                }
-            }
-            _ => {}
+    /// All pixels of an interlaced picture.
+    fn interlaced(self, limits: &Limits) -> Result<Pixels> {
+        let Self { chunks, expand, header } = &self;
+        let (channels, stride) = (header.layout.channels(), self.stride());
+        let frame @ Frame { width, height, .. } = chunks.frame;
+        let row_length = |pass: adam7::Pass| self.row_length(pass.width(width) as u32);
+        let longest = self.row_length(width);
+        check_memory((chunks.width, chunks.height), self.memory().saturating_add(longest as u64 * 2), limits)?;
+        let taken = Limits { max_alloc: limits.max_alloc.saturating_sub(self.memory()), ..*limits };
+        let mut data = pixel_buffer(chunks.width, chunks.height, channels as u64, 0, &taken)?;
+        let blank = self.blank()?;
+        if blank.iter().any(|&byte| byte != 0) {
+            data.chunks_exact_mut(stride).for_each(|row| row.copy_from_slice(&blank));
         }
-        rest = after;
+        let all = |pass: adam7::Pass| (row_length(pass) as u64 + 1).saturating_mul(pass.height(height) as u64);
+        let all = adam7::passes(frame).map(all).fold(0, u64::saturating_add);
+        let mut rows = FilteredRows::new(chunks.data.clone(), longest, all)?;
+        let mut raw = Raw::new(chunks.samples, longest)?;
+        let mut line = memory::zeroed(width as usize, channels, 1)?;
+        'passes: for pass in adam7::passes(frame) {
+            let (length, line) = (row_length(pass), &mut line[..pass.width(width) * channels]);
+            raw.begin();
+            for y in 0..pass.height(height) {
+                let Some((filter, filtered)) = rows.next(length)? else { break 'passes };
+                expand.row(raw.next(filter, filtered), line);
+                // Pillow lets such a frame begin at the left and top, wherever it should.
+                let row = &mut data[(pass.top + y * pass.rows) * stride..][pass.left * channels..stride];
+                let places = row.chunks_mut(pass.columns * channels);
+                for (place, pixel) in places.zip(line.chunks_exact(channels)) {
+                    place[..channels].copy_from_slice(pixel);
+                }
+            }
+        }
+        Pixels::new(*header, data)
     }
-    metadata.exif = metadata.exif.or(in_text);
-    metadata
 }
 
-/// The first chunk of `bytes`: its name, its data, and what follows it.
-fn chunk(bytes: &[u8]) -> Option<(&[u8; 4], &[u8], &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<4>()?;
-    let (name, rest) = rest.split_first_chunk::<4>()?;
-    let length = u32::from_be_bytes(*length) as usize;
-    let data = rest.get(..length)?;
-    // After the data stands a checksum.
-    Some((name, data, rest.get(length.checked_add(4)?..).unwrap_or_default()))
-}
-
-/// The text after a byte that names the packing, of which there is one.
-fn unpacked(text: &[u8]) -> Option<Vec<u8>> {
-    let (0, packed) = text.split_first().map(|(packing, packed)| (*packing, packed))? else { return None };
-    fdeflate::decompress_to_vec_bounded(packed, MAX_TEXT).ok()
-}
-
-/// The text of an iTXt chunk after its keyword: a flag, a packing, a language, a translated keyword, the text.
-fn international_text(text: &[u8]) -> Option<Vec<u8>> {
-    let (&packed, rest) = text.split_first()?;
-    let mut parts = rest.get(1..)?.splitn(3, |&byte| byte == 0);
-    let text = parts.nth(2)?;
-    if packed == 0 { Some(text.to_vec()) } else { fdeflate::decompress_to_vec_bounded(text, MAX_TEXT).ok() }
-}
-
-/// The bytes of ImageMagick's `\nexif\n    1234\n4578…`: after three lines hexadecimal digits.
-fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.splitn(4, |&byte| byte == b'\n').nth(3)?;
-    let mut digits = digits.iter().filter(|byte| !byte.is_ascii_whitespace()).map(|&byte| (byte as char).to_digit(16));
-    let mut bytes = Vec::new();
-    while let Some(high) = digits.next() {
-        bytes.push((high? * 16 + digits.next()??) as u8);
-    }
-    Some(bytes)
-}
-
-fn failed(error: DecodingError) -> Error {
-    match error {
-        DecodingError::LimitsExceeded => Error::new(ErrorKind::TooLarge, "PNG over the limits").with_source(error),
-        _ => broken(Format::Png, error),
-    }
+/// How many rows of `stride` bytes are handed on at a time.
+fn batch(stride: usize) -> usize {
+    (BATCH_BYTES / stride.max(1)).clamp(1, BATCH)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pixels::Orientation;
-
-    fn with_chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
-        let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-        file.extend((data.len() as u32).to_be_bytes());
-        file.extend(name);
-        file.extend(data);
-        file.extend([0; 4]);
-        file
-    }
-
-    #[test]
-    fn the_orientation_is_found_in_every_chunk_that_pillow_reads() {
-        let exif = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
-        let hex: String = exif.iter().map(|byte| format!("{byte:02x}")).collect();
-        let raw = format!("\nexif\n      26\n{}\n{}\n", &hex[..20], &hex[20..]);
-        let xmp = b"<x:xmpmeta><rdf:Description tiff:Orientation=\"6\"/>";
-        let packed = |text: &[u8]| fdeflate::compress_to_vec(text);
-        let cases: [(&[u8; 4], Vec<u8>); 5] = [
-            (b"eXIf", exif.to_vec()),
-            (b"tEXt", [b"Raw profile type exif\0", raw.as_bytes()].concat()),
-            (b"zTXt", [b"Raw profile type exif\0\0", packed(raw.as_bytes()).as_slice()].concat()),
-            (b"iTXt", [b"XML:com.adobe.xmp\0\0\0\0\0", xmp.as_slice()].concat()),
-            (b"iTXt", [b"XML:com.adobe.xmp\0\x01\0en\0x\0", packed(xmp).as_slice()].concat()),
-        ];
-        for (name, data) in cases {
-            let mut file = with_chunk(name, &data);
-            assert_eq!(metadata(&file).orientation(), Orientation::Rotate90, "{}", name.escape_ascii());
-            while file.pop().is_some() {
-                // Whatever is left makes no sense, and does no harm.
-                metadata(&file).orientation();
-            }
-        }
-    }
-}
+mod tests;

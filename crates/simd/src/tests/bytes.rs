@@ -103,6 +103,13 @@ impl BytesTask for All<'_> {
                 ("before16", bytes.before16(a, b)),
                 ("first_pixel_pair", bytes.first_pixel_pair(a)),
                 ("second_pixel_pair", bytes.second_pixel_pair(a)),
+                ("spread_pixels", bytes.spread_pixels(a)),
+                ("close_pixels", bytes.close_pixels(a)),
+                ("add8", bytes.add8(a, b)),
+                ("min16", bytes.min16(a, b)),
+                ("max16", bytes.max16(a, b)),
+                ("greater16", bytes.greater16(a, b)),
+                ("select", bytes.select(bytes.greater16(a, b), a, b)),
             ];
             results.extend(each.map(|(name, v)| (name, stored(v))));
         }
@@ -176,6 +183,10 @@ fn what_is_not_plain_is_what_is_said() {
             let pixels = unsafe { bytes.load(pixels.as_ptr()) };
             assert_eq!(words(bytes.first_pixel_pair(pixels)), [0, 3, 1, 4, 2, 5, 0, 0]);
             assert_eq!(words(bytes.second_pixel_pair(pixels)), [6, 9, 7, 10, 8, 11, 0, 0]);
+            let spread = [256, 2, 1027, 5, 1798, 8, 2569, 11];
+            assert_eq!(words(bytes.spread_pixels(pixels)), spread);
+            assert_eq!(words(bytes.close_pixels(bytes.spread_pixels(pixels)))[..6], words(pixels)[..6]);
+            assert_eq!(words(bytes.greater16(even, odd))[..2], [0, -1]);
             let (low, high) = bytes.zip16(even, odd);
             assert_eq!(
                 (words(low)[..4].to_vec(), words(high)[6..].to_vec()),

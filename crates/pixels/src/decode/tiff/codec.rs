@@ -1,13 +1,12 @@
 //! Strips and tiles unpacked, whatever they are packed with.
 
-use fdeflate::Decompressor;
-
 use super::directory::{Directory, broken, tag};
 use super::fax::{Coding, Fax};
 use super::kind::{Kind, unsupported};
 use super::lzw::Lzw;
 use super::{lzma, packbits, zstd};
 use crate::Result;
+use crate::inflate::Inflate;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,25 +136,15 @@ impl Codec {
     }
 }
 
-/// Like libtiff, stops where `out` is full, whether the data end there or not.
-fn inflate(input: &[u8], out: &mut [u8]) -> Unpacked {
-    let mut decompressor = Decompressor::new();
-    decompressor.ignore_adler32();
-    let (mut read, mut made) = (0, 0);
-    let result = loop {
-        match decompressor.read(&input[read..], out, made, false) {
-            Ok((consumed, produced)) => {
-                (read, made) = (read + consumed, made + produced);
-                if made == out.len() {
-                    break Ok(());
-                }
-                if decompressor.is_done() || consumed == 0 && produced == 0 {
-                    break Err(broken("its deflate data end early"));
-                }
-            }
-            Err(error) => break Err(broken(format_args!("its deflate data: {error:?}"))),
-        }
+/// Like libtiff, stops where `out` is full, whether the data end there or not; if they do, their checksum counts, should there
+/// be one.
+fn inflate(mut input: &[u8], out: &mut [u8]) -> Unpacked {
+    let length = input.len();
+    let (made, result) = match Inflate::new().read(&mut input, out, 0) {
+        Ok(made) if made == out.len() => (made, Ok(())),
+        Ok(made) => (made, Err(broken("its deflate data end early"))),
+        Err(what) => (0, Err(broken(format_args!("its deflate data: {what}")))),
     };
     out[made..].fill(0);
-    Unpacked { read, result }
+    Unpacked { read: length - input.len(), result }
 }

@@ -5,6 +5,8 @@ use super::directory::{Directory, broken};
 use super::kind::{Kind, unsupported};
 use super::unpack::Unpacker;
 use crate::Result;
+use crate::decode::Picture;
+use crate::decode::webp::WebP;
 use crate::limits::Limits;
 use crate::pixels::Layout;
 
@@ -33,8 +35,9 @@ pub(super) fn decode(
         let chunk = chunks.place(index, size);
         let (_, part) = chunks.part(index, made)?;
         chunks.charge(part.len() + least, made)?;
-        let pixels = super::super::webp::open(part, limits).and_then(|picture| picture.into_pixels(limits));
-        let pixels = pixels.map_err(|error| error.within("in TIFF"))?;
+        let picture = WebP::open(part, limits).map(Picture::WebP);
+        let pixels =
+            picture.and_then(|picture| picture.into_pixels(limits)).map_err(|error| error.within("in TIFF"))?;
         let header = pixels.header();
         let expected = if chunks.tiled { (chunks.width, chunks.height) } else { (chunks.width, chunk.rows) };
         if (header.width, header.height) != expected {

@@ -54,6 +54,10 @@ const fn pixel_pair(at: u8) -> [u8; 16] {
     [r, 255, r + 3, 255, g, 255, g + 3, 255, b, 255, b + 3, 255, 255, 255, 255, 255]
 }
 
+/// RGB pixels with a place after each, and without; 255 for a zero.
+const SPREAD: [u8; 16] = [0, 1, 2, 255, 3, 4, 5, 255, 6, 7, 8, 255, 9, 10, 11, 255];
+const CLOSED: [u8; 16] = [0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255];
+
 impl Bytes for NeonBytes {
     type V = uint8x16_t;
 
@@ -176,5 +180,13 @@ impl Bytes for NeonBytes {
         fn before16(self, a: uint8x16_t, next: uint8x16_t) -> uint8x16_t { vextq_u8::<2>(a, next) }
         fn first_pixel_pair(self, a: uint8x16_t) -> uint8x16_t { vqtbl1q_u8(a, vld1q_u8(const { pixel_pair(0) }.as_ptr())) }
         fn second_pixel_pair(self, a: uint8x16_t) -> uint8x16_t { vqtbl1q_u8(a, vld1q_u8(const { pixel_pair(6) }.as_ptr())) }
+        fn spread_pixels(self, a: uint8x16_t) -> uint8x16_t { vqtbl1q_u8(a, vld1q_u8(SPREAD.as_ptr())) }
+        fn close_pixels(self, a: uint8x16_t) -> uint8x16_t { vqtbl1q_u8(a, vld1q_u8(CLOSED.as_ptr())) }
+
+        fn add8(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t { vaddq_u8(a, b) }
+        fn min16(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t { of_s16(vminq_s16(s16(a), s16(b))) }
+        fn max16(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t { of_s16(vmaxq_s16(s16(a), s16(b))) }
+        fn greater16(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t { vreinterpretq_u8_u16(vcgtq_s16(s16(a), s16(b))) }
+        fn select(self, mask: uint8x16_t, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t { vbslq_u8(mask, a, b) }
     }
 }

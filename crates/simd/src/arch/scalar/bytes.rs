@@ -219,5 +219,28 @@ impl Bytes for ScalarBytes {
         }
         fn first_pixel_pair(self, a: V) -> V { pixel_pair(a, 0) }
         fn second_pixel_pair(self, a: V) -> V { pixel_pair(a, 6) }
+        fn spread_pixels(self, a: V) -> V {
+            let mut x = [0; 16];
+            for (to, from) in x.chunks_exact_mut(4).zip(a.chunks_exact(3)) {
+                to[..3].copy_from_slice(from);
+            }
+            x
+        }
+        fn close_pixels(self, a: V) -> V {
+            let mut x = [0; 16];
+            for (to, from) in x.chunks_exact_mut(3).zip(a.chunks_exact(4)) {
+                to.copy_from_slice(&from[..3]);
+            }
+            x
+        }
+
+        fn add8(self, a: V, b: V) -> V { each!(of_u8s of_u8s, a b, x y => x.wrapping_add(y)) }
+        fn min16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => x.min(y)) }
+        fn max16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => x.max(y)) }
+        fn greater16(self, a: V, b: V) -> V { each!(of_i16s i16s, a b, x y => -i16::from(x > y)) }
+        fn select(self, mask: V, a: V, b: V) -> V {
+            let (mask, a, b) = (u128::from_ne_bytes(mask), u128::from_ne_bytes(a), u128::from_ne_bytes(b));
+            (a & mask | b & !mask).to_ne_bytes()
+        }
     }
 }

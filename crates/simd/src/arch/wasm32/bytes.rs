@@ -130,5 +130,17 @@ impl Bytes for Simd128Bytes {
         fn second_pixel_pair(self, a: v128) -> v128 {
             i8x16_shuffle::<6, 16, 9, 16, 7, 16, 10, 16, 8, 16, 11, 16, 16, 16, 16, 16>(a, i8x16_splat(0))
         }
+        fn spread_pixels(self, a: v128) -> v128 {
+            i8x16_shuffle::<0, 1, 2, 16, 3, 4, 5, 16, 6, 7, 8, 16, 9, 10, 11, 16>(a, i8x16_splat(0))
+        }
+        fn close_pixels(self, a: v128) -> v128 {
+            i8x16_shuffle::<0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 16, 16, 16>(a, i8x16_splat(0))
+        }
+
+        fn add8(self, a: v128, b: v128) -> v128 { i8x16_add(a, b) }
+        fn min16(self, a: v128, b: v128) -> v128 { i16x8_min(a, b) }
+        fn max16(self, a: v128, b: v128) -> v128 { i16x8_max(a, b) }
+        fn greater16(self, a: v128, b: v128) -> v128 { i16x8_gt(a, b) }
+        fn select(self, mask: v128, a: v128, b: v128) -> v128 { v128_bitselect(a, b, mask) }
     }
 }

@@ -125,6 +125,18 @@ macro_rules! bytes {
                 fn second_pixel_pair(self, a: __m128i) -> __m128i {
                     _mm_shuffle_epi8(a, _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1))
                 }
+                fn spread_pixels(self, a: __m128i) -> __m128i {
+                    _mm_shuffle_epi8(a, _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1))
+                }
+                fn close_pixels(self, a: __m128i) -> __m128i {
+                    _mm_shuffle_epi8(a, _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1))
+                }
+
+                fn add8(self, a: __m128i, b: __m128i) -> __m128i { _mm_add_epi8(a, b) }
+                fn min16(self, a: __m128i, b: __m128i) -> __m128i { _mm_min_epi16(a, b) }
+                fn max16(self, a: __m128i, b: __m128i) -> __m128i { _mm_max_epi16(a, b) }
+                fn greater16(self, a: __m128i, b: __m128i) -> __m128i { _mm_cmpgt_epi16(a, b) }
+                fn select(self, mask: __m128i, a: __m128i, b: __m128i) -> __m128i { _mm_blendv_epi8(b, a, mask) }
             }
         }
     };
