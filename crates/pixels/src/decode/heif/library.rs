@@ -23,6 +23,9 @@ struct Status {
 const UNSUPPORTED: [c_int; 2] = [3, 4];
 const MEMORY: c_int = 6;
 
+/// `heif_suberror_Security_limit_exceeded`.
+const LIMIT: c_int = 1000;
+
 /// `heif_colorspace_RGB`, `heif_channel_interleaved`.
 const RGB: c_int = 1;
 const INTERLEAVED: c_int = 10;
@@ -76,6 +79,7 @@ impl Status {
             unsafe { CStr::from_ptr(self.message) }.to_string_lossy().into_owned()
         };
         let kind = match self.code {
+            _ if self.subcode == LIMIT => ErrorKind::TooLarge,
             MEMORY => ErrorKind::OutOfMemory,
             code if UNSUPPORTED.contains(&code) => ErrorKind::UnsupportedFormat,
             _ => ErrorKind::Decode,
@@ -96,8 +100,8 @@ impl<'a> Context<'a> {
         let context = NonNull::new(unsafe { heif_context_alloc() })
             .ok_or_else(|| Error::new(ErrorKind::OutOfMemory, "no memory for a HEIC picture"))?;
         let context = Self { context, bytes: PhantomData };
-        // It is squared.
-        let side = (limits.max_pixels as f64).sqrt().ceil().min(f64::from(u16::MAX)) as c_int;
+        // Squared, it bounds what the coded data say, which are padded to whole blocks; the header is checked exactly.
+        let side = (2.0 * (limits.max_pixels as f64).sqrt() + 64.0).min(f64::from(u16::MAX)) as c_int;
         // SAFETY: the context is alive.
         unsafe { heif_context_set_maximum_image_size_limit(context.context.as_ptr(), side) };
         // SAFETY: `bytes` are that long, and are borrowed for as long as the context lives; no options are allowed.
