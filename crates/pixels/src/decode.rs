@@ -235,11 +235,3 @@ fn times(a: u8, b: u8) -> u8 {
     let product = u32::from(a) * u32::from(b) + 128;
     (((product >> 8) + product) >> 8) as u8
 }
-
-fn broken(format: Format, error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::new(ErrorKind::Decode, format!("{} broken", format.name())).with_source(error)
-}
-
-fn unsupported(format: Format, what: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::UnsupportedFormat, format!("{} with {what}, which is not read", format.name()))
-}

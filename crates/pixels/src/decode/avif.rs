@@ -18,7 +18,6 @@ use self::planes::Planes;
 use super::isobmff::{Item, Items, Reader};
 use super::{check_memory, check_pixels};
 use crate::exif::Metadata;
-use crate::format::Format;
 use crate::limits::Limits;
 use crate::memory;
 use crate::pixels::{Header, Layout, Orientation, Pixels};
@@ -347,5 +346,5 @@ fn broken(what: &str) -> Error {
 }
 
 fn unsupported(what: &str) -> Error {
-    super::unsupported(Format::Avif, what)
+    Error::new(ErrorKind::UnsupportedFormat, format!("AVIF with {what}, which is not read"))
 }

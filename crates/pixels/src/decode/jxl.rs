@@ -8,8 +8,7 @@ use jxl::api::{
     JxlPixelFormat, ProfileLevel,
 };
 
-use super::{broken, check_memory, check_pixels};
-use crate::format::Format;
+use super::{check_memory, check_pixels};
 use crate::limits::Limits;
 use crate::memory;
 use crate::pixels::{Header, Layout, Orientation, Pixels};
@@ -29,8 +28,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let mut input = bytes;
     let mut until =
         |decoder: &mut JxlDecoder, wanted: fn(&Event) -> bool, mut out: Option<&mut [JxlOutputBuffer<'_>]>| loop {
-            let event =
-                decoder.process(&mut input, out.as_deref_mut(), None).map_err(|error| broken(Format::JpegXl, error))?;
+            let event = decoder.process(&mut input, out.as_deref_mut(), None).map_err(broken)?;
             if wanted(&event) {
                 return Ok(());
             }
@@ -60,9 +58,13 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         color_data_format: Some(JxlDataFormat::U8 { bit_depth: 8 }),
         extra_channel_format: vec![None; extra],
     };
-    decoder.set_pixel_format(format).map_err(|error| broken(Format::JpegXl, error))?;
+    decoder.set_pixel_format(format).map_err(broken)?;
     let mut data = memory::zeroed(width, height, layout.channels())?;
     let mut rows = [JxlOutputBuffer::new(&mut data, height, width * layout.channels())];
     until(&mut decoder, |event| matches!(event, Event::FrameComplete { .. }), Some(&mut rows))?;
     Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, data)
+}
+
+fn broken(error: jxl::error::Error) -> Error {
+    Error::new(ErrorKind::Decode, "JPEG XL broken").with_source(error)
 }
