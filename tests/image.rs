@@ -184,6 +184,8 @@ fn all_orientations_show_the_same_scene() {
 #[test]
 fn what_can_not_be_read_says_why() {
     let path = || Image::from_path(golden("images/rgb-photo.png"));
+    // A file's first box is a broken file where the format is read, and else one of a format that is not.
+    let avif = if cfg!(feature = "avif") { ErrorKind::Decode } else { ErrorKind::UnsupportedFormat };
     let svg = b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>".to_vec();
     let cases: Vec<(Image, ErrorKind, &str)> = vec![
         (Image::from_path("/no/such/picture.jpg"), ErrorKind::Fetch, "/no/such/picture.jpg"),
@@ -198,7 +200,7 @@ fn what_can_not_be_read_says_why() {
         (Image::from_bytes(*b"hello, world"), ErrorKind::UnsupportedFormat, "hello, w"),
         (Image::from_bytes(svg), ErrorKind::UnsupportedFormat, "SVG"),
         (Image::from_bytes(*b"<!doctype html>"), ErrorKind::UnsupportedFormat, "HTML"),
-        (Image::from_bytes(*b"\0\0\0\x1cftypavif\0\0\0\0mif1"), ErrorKind::UnsupportedFormat, "AVIF"),
+        (Image::from_bytes(*b"\0\0\0\x1cftypavif\0\0\0\0mif1"), avif, "AVIF"),
         (Image::from_bytes(*b"\xff\xd8\xff"), ErrorKind::Decode, "JPEG"),
         (Image::from_bytes(*b"GIF89a"), ErrorKind::Decode, "GIF"),
         (Image::from_rgb8(2, 2, vec![0; 11]), ErrorKind::InvalidArgument, "12 bytes, not 11"),

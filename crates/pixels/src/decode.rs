@@ -9,10 +9,18 @@
 //! byte (gray ones clipped at 255), CMYK turned into RGB its way, the orientation from the metadata. Sizes are
 //! checked against the header before memory is taken.
 
+#[cfg(feature = "avif")]
+mod avif;
 mod bmp;
 mod gif;
+#[cfg(feature = "heif")]
+mod heif;
 mod ico;
+#[cfg(feature = "avif")]
+mod isobmff;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod png;
 mod tiff;
 mod webp;
@@ -56,10 +64,15 @@ impl<'a> Picture<'a> {
             Format::Tiff => tiff::decode,
             Format::Ico => ico::icon,
             Format::Cur => ico::cursor,
-            Format::Foreign(name) => {
-                let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP, TIFF, ICO and CUR");
-                return Err(Error::new(ErrorKind::UnsupportedFormat, context));
-            }
+            #[cfg(feature = "avif")]
+            Format::Avif => avif::decode,
+            #[cfg(feature = "heif")]
+            Format::Heic => heif::decode,
+            #[cfg(feature = "jxl")]
+            Format::JpegXl => jxl::decode,
+            Format::Foreign(name) => return Err(foreign(name)),
+            #[allow(unreachable_patterns, reason = "each is read with its feature")]
+            Format::Avif | Format::Heic | Format::JpegXl => return Err(foreign(format.name())),
             Format::Unknown if bytes.is_empty() => {
                 return Err(Error::new(ErrorKind::UnsupportedFormat, "no bytes at all"));
             }
@@ -101,6 +114,15 @@ impl<'a> Picture<'a> {
         })?;
         Pixels::new(header, data).map(Arc::new)
     }
+}
+
+/// The error for a format that is known but not read.
+fn foreign(name: &str) -> Error {
+    let features =
+        [(cfg!(feature = "avif"), ", AVIF"), (cfg!(feature = "heif"), ", HEIC"), (cfg!(feature = "jxl"), ", JPEG XL")];
+    let more: String = features.iter().filter(|(on, _)| *on).map(|&(_, name)| name).collect();
+    let context = format!("this is {name}; read are JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, CUR{more}");
+    Error::new(ErrorKind::UnsupportedFormat, context)
 }
 
 impl Describe for Picture<'_> {

@@ -24,6 +24,16 @@ impl Metadata {
     }
 }
 
+#[cfg(feature = "avif")]
+impl Metadata {
+    /// The orientation where the file itself says that pictures are to be turned by `transform`: that stands over EXIF's
+    /// in Pillow's plugin for AVIF, and only where neither says anything, XMP is asked.
+    pub(super) fn orientation_under(&self, transform: Orientation) -> Orientation {
+        let in_exif = self.exif.as_deref().and_then(in_exif);
+        if transform != Orientation::Upright || in_exif.is_some() { transform } else { self.orientation() }
+    }
+}
+
 /// What the orientation tag says in EXIF data, with or without `Exif\0\0` before it, once or twice. None where there is
 /// no such tag, 0 where it is not a number from 1 to 8.
 fn in_exif(exif: &[u8]) -> Option<u32> {

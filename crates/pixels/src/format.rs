@@ -11,6 +11,10 @@ pub(crate) enum Format {
     Tiff,
     Ico,
     Cur,
+    /// Read where the feature is on.
+    Avif,
+    Heic,
+    JpegXl,
     /// A format that this crate knows by sight but does not read, by its name.
     Foreign(&'static str),
     /// Nothing known.
@@ -29,6 +33,9 @@ impl Format {
             Self::Tiff => "TIFF",
             Self::Ico => "ICO",
             Self::Cur => "CUR",
+            Self::Avif => "AVIF",
+            Self::Heic => "HEIC",
+            Self::JpegXl => "JPEG XL",
             Self::Foreign(name) => name,
             Self::Unknown => "unknown",
         }
@@ -51,7 +58,7 @@ impl Format {
         } else if at(4, b"ftyp") {
             Self::of_iso_media(bytes)
         } else if starts(b"\xff\x0a") || starts(b"\0\0\0\x0cJXL \r\n\x87\n") {
-            Self::Foreign("JPEG XL")
+            Self::JpegXl
         } else if starts(b"\0\0\0\x0cjP  \r\n\x87\n") || starts(b"\xff\x4f\xff\x51") {
             Self::Foreign("JPEG 2000")
         } else if starts(b"8BPS") {
@@ -89,9 +96,9 @@ impl Format {
         let brands = bytes.get(8..length.clamp(8, bytes.len().min(256)).max(8)).unwrap_or_default();
         let names = |wanted: &[&[u8; 4]]| brands.chunks(4).any(|brand| wanted.iter().any(|want| brand == *want));
         if names(&[b"avif", b"avis"]) {
-            Self::Foreign("AVIF")
+            Self::Avif
         } else if names(&[b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"]) {
-            Self::Foreign("HEIC")
+            Self::Heic
         } else {
             Self::Foreign("MP4 (a film)")
         }
