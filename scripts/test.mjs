@@ -2,6 +2,7 @@
 // (`npm test -- list` names them). Every stage runs, whatever became of the ones before; the summary at the end has the
 // seconds of each, and one that failed makes the exit status 1. What this machine can't run is skipped, never passed.
 
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
@@ -17,6 +18,13 @@ const LOWER = ["simd", "kernels", "jpeg", "webp", "pixels", "search"];
 const GOLDENS = ["image", "resize", "composition", "preprocess", "model"];
 const node = (script, ...args) => run(process.execPath, [inRoot("node_modules", ...script.split("/")), ...args]);
 const playwright = (config) => node("@playwright/test/cli.js", "test", "-c", config);
+
+/** Is the system's decoder of HEIC here, to be linked with? */
+function hasLibheif() {
+  const found = spawnSync("pkg-config", ["--exists", "libheif"]).status === 0;
+  if (!found) note("there is no libheif: HEIC is not tested");
+  return found;
+}
 
 /** The wasm tests: of each crate that has some its own, and of clip-vision the files that are not native as a whole. */
 function wasmTests() {
@@ -72,6 +80,9 @@ const stages = [
       await run("cargo", ["test", "--no-fail-fast", ...NATIVE]);
       // By itself, as it is shipped: among the others it is built with candle.
       await run("cargo", ["test", "--locked", "-p", "clip-vision-cli"]);
+      // The formats of phones, which nobody has to build: HEIC's needs a library of the system.
+      const phones = ["avif", "jxl", ...(hasLibheif() ? ["heif"] : [])].join(",");
+      await run("cargo", ["test", "--locked", "-p", "clip-vision-pixels", "--features", phones, "--test", "odd", "--test", "phones"]);
     },
   },
   {

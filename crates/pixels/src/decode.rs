@@ -72,7 +72,11 @@ impl<'a> Picture<'a> {
             Format::JpegXl => jxl::decode,
             Format::Foreign(name) => return Err(foreign(name)),
             #[allow(unreachable_patterns, reason = "each is read with its feature")]
-            Format::Avif | Format::Heic | Format::JpegXl => return Err(foreign(format.name())),
+            Format::Avif => return Err(without("avif", format)),
+            #[allow(unreachable_patterns, reason = "as above")]
+            Format::Heic => return Err(without("heif", format)),
+            #[allow(unreachable_patterns, reason = "as above")]
+            Format::JpegXl => return Err(without("jxl", format)),
             Format::Unknown if bytes.is_empty() => {
                 return Err(Error::new(ErrorKind::UnsupportedFormat, "no bytes at all"));
             }
@@ -117,6 +121,18 @@ impl<'a> Picture<'a> {
 }
 
 /// The error for a format that is known but not read.
+/// What a feature would read.
+#[allow(dead_code, reason = "with all features nothing is left out")]
+fn without(feature: &str, format: Format) -> Error {
+    let error = foreign(format.name());
+    // A page has the browser, or a decoder of the application's.
+    if cfg!(target_arch = "wasm32") {
+        error
+    } else {
+        error.within(format_args!("built without the feature `{feature}`"))
+    }
+}
+
 fn foreign(name: &str) -> Error {
     let features =
         [(cfg!(feature = "avif"), ", AVIF"), (cfg!(feature = "heif"), ", HEIC"), (cfg!(feature = "jxl"), ", JPEG XL")];
