@@ -3,8 +3,8 @@
 
 use super::{cosine, max_difference};
 #[cfg(feature = "candle")]
-use clip_vision::model::VisionStage;
-use clip_vision::{ClipVision, Image, ModelFiles, Options, Tensor};
+use clip_vision::{Tensor, model::VisionStage};
+use clip_vision::{ClipVision, Image, ModelFiles, Options};
 use safetensors::SafeTensors;
 
 /// The golden models.

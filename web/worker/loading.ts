@@ -7,7 +7,7 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError } from "../shared/errors.js";
+import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { HttpError, nameOf, type Validators } from "../shared/files.js";
 import { FILE_NAMES } from "../shared/model_files.js";
 import type { WireFile, WireLoad } from "../shared/protocol.js";
@@ -143,7 +143,7 @@ export class ModelLoading {
         bytes = await readAll(source, signal);
         break;
       } catch (error) {
-        if ("optional" in file && file.optional && isMissing(error)) return undefined;
+        if ("optional" in file && file.optional && isMissing(error, file.url)) return undefined;
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
       }
     }
@@ -212,7 +212,7 @@ export class ModelLoading {
     try {
       return await feedFrom(weights);
     } catch (error) {
-      if (!index || !isMissing(error)) throw error;
+      if (!index || !("url" in weights) || !isMissing(error, weights.url)) throw error;
       const json = await this.#small(index, report, signal);
       if (!json) throw error;
       guarded(engine, () => loader.setIndex(json));
@@ -278,7 +278,11 @@ const withoutTokenizer = (): ClipVisionError => {
 const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));
 
 /** Whether a failure says that a file is not there: a 404, or an application's start page in its place. */
-const isMissing = (error: unknown): boolean => error instanceof HttpError && (error.status === 404 || error.status === 200);
+function isMissing(error: unknown, url: string): boolean {
+  if (error instanceof HttpError) return error.status === 404 || error.status === 200;
+  // Files of an extension, or of an app's own scheme, have no status: one that is not there is a failed fetch.
+  return isCoded(error) && error.code === "fetch" && !/^https?:/i.test(url);
+}
 
 /** The address of a file in the same folder. */
 function beside(url: string, name: string): string {
