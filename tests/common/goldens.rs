@@ -2,9 +2,9 @@
 //! browser alike.
 
 use super::{cosine, max_difference};
+use clip_vision::{ClipVision, Image, ModelFiles, Options};
 #[cfg(feature = "candle")]
 use clip_vision::{Tensor, model::VisionStage};
-use clip_vision::{ClipVision, Image, ModelFiles, Options};
 use safetensors::SafeTensors;
 
 /// The golden models.
