@@ -120,8 +120,7 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// The error for a format that is known but not read.
-/// What a feature would read.
+/// The error for a format that a feature would read.
 #[allow(dead_code, reason = "with all features nothing is left out")]
 fn without(feature: &str, format: Format) -> Error {
     let error = foreign(format.name());
@@ -133,6 +132,7 @@ fn without(feature: &str, format: Format) -> Error {
     }
 }
 
+/// The error for a format that is known but not read.
 fn foreign(name: &str) -> Error {
     let features =
         [(cfg!(feature = "avif"), ", AVIF"), (cfg!(feature = "heif"), ", HEIC"), (cfg!(feature = "jxl"), ", JPEG XL")];
@@ -192,8 +192,8 @@ impl RowSource for AtScale<'_> {
     }
 }
 
-/// Half a dozen decoders by others: should one of them panic over a broken file, that file is an error, and the program
-/// goes on. (Where panics abort, as in wasm, this changes nothing.)
+/// Should a decoder panic over a broken file, that file is an error, and the program goes on. (Where panics abort, as in
+/// wasm, this changes nothing: there the page tells it from the engine's crash.)
 fn guarded<T>(format: Format, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::new(ErrorKind::Decode, format!("{} broken: its decoder panicked", format.name())))

@@ -23,6 +23,45 @@ fn is_wanted(path: &Path) -> bool {
     std::env::var("ODD").map_or(true, |word| path.to_string_lossy().contains(&word))
 }
 
+/// What Pillow refuses and we read, since browsers do, or since what is strange about it says nothing about the pixels.
+const READ_ANYWAY: &[&str] = &[
+    "apng-sequence.png",
+    "apng-short.png",
+    "blocks-control-cut.gif",
+    "crc-text.png",
+    "gama-short.png",
+    "headers-16-4.bmp",
+    "headers-42-4.bmp",
+    "headers-60-4.bmp",
+    "headers-bits-2.bmp",
+    "iccp-method.png",
+    "inside-odd-height-3-gray.cur",
+    "inside-png.cur",
+    "kind-ii-1-f1-o1-2x8e1.tif",
+    "kind-ii-3-f1-o2-1x1.tif",
+    "kind-ii-3-f1-o2-1x2.tif",
+    "kind-ii-3-f1-o2-1x4.tif",
+    "kind-ii-6-f1-o1-1x8.tif",
+    "masked-16-bgr.bmp",
+    "masked-16-other-7.bmp",
+    "masked-16-other-f00.bmp",
+    "masked-32-alpha-bitfields.bmp",
+    "masked-32-other-3ff.bmp",
+    "masked-32-rgba-40.bmp",
+    "palettes-300.bmp",
+    "palettes-gray-16-4.bmp",
+    "palettes-gray-40-4.bmp",
+    "palettes-too-many.bmp",
+    "planes-ii-1-f1-o1-2x8e0.tif",
+    "planes-ii-1-f1-o1-2x8e1.tif",
+    "planes-ii-2-f1-o1-4x16e0.tif",
+    "planes-ii-2-f1-o1-4x8e0.tif",
+    "planes-ii-3-f1-o1-2x8e0.tif",
+    "run-lengths-rle4-end.bmp",
+    "run-lengths-rle8-end.bmp",
+    "run-lengths-rle8-odd-place.bmp",
+];
+
 /// Size and the SHA-256 of the RGB bytes; transparency is dropped, or composited over white.
 fn decoded(path: &Path, over_white: bool) -> Result<String, String> {
     let image = Image::from_path(path);
@@ -59,21 +98,29 @@ fn report(compared: usize, wrong: &[String]) {
 #[test]
 fn what_is_odd_is_read_as_pillow_reads_it() {
     let (mut compared, mut wrong) = (0, Vec::new());
-    let lists = std::fs::read_dir(root().join("tests/golden/odd")).into_iter().flatten();
+    let lists = std::fs::read_dir(root().join("tests/golden/odd")).unwrap();
     for list in
         lists.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|end| end == "json"))
     {
         let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(&list).unwrap()).unwrap();
         for row in &rows {
             let path = list.with_extension("").join(row["file"].as_str().unwrap());
-            if !is_wanted(&path) || row["refused"] == true {
+            if !is_wanted(&path) {
                 continue;
             }
             compared += 1;
+            if row["refused"] == true {
+                let file = row["file"].as_str().unwrap();
+                if decoded(&path, true).is_ok() != READ_ANYWAY.contains(&file) {
+                    wrong.push(format!("{file}: Pillow refuses it ({})", row["what"].as_str().unwrap()));
+                }
+                continue;
+            }
             check(&path, row, true, &row["over_white"], &mut wrong);
             check(&path, row, false, &row["dropped"], &mut wrong);
         }
     }
+    assert!(compared >= 800 || std::env::var_os("ODD").is_some(), "only {compared} compared");
     report(compared, &wrong);
 }
 

@@ -20,11 +20,6 @@ pub trait Bytes: Copy + Send + Sync + 'static {
     /// # Safety
     /// `p` is valid for reading eight bytes.
     unsafe fn load_wide(self, p: *const u8) -> Self::V;
-    /// The four bytes at `p`, then zeros.
-    ///
-    /// # Safety
-    /// `p` is valid for reading four bytes.
-    unsafe fn load_quarter(self, p: *const u8) -> Self::V;
     /// The eight bytes at `first`, then those at `last`.
     ///
     /// # Safety

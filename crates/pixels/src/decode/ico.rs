@@ -25,8 +25,7 @@ const COLOR_TYPE: usize = 25;
 /// Decodes an icon: the one with the most pixels, of those the one with the fewest colours.
 pub(super) fn icon(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let entries = entries("ICO", bytes)?;
-    let largest = entries.iter().min_by_key(|entry| (Reverse(entry.pixels()), entry.depth()));
-    let Some(entry) = largest else { return Err(broken("ICO", "there is no picture in it")) };
+    let Some(entry) = largest(&entries) else { return Err(broken("ICO", "there is no picture in it")) };
     if let Some(pixels) = png_at(bytes, entry.place(), limits) {
         return pixels;
     }
@@ -151,6 +150,11 @@ fn png_at(bytes: &[u8], place: usize, limits: &Limits) -> Option<Result<Pixels>>
     }))
 }
 
+/// The one with the most pixels, of those the one with the fewest colors, of those the first.
+fn largest(entries: &[Entry]) -> Option<&Entry> {
+    entries.iter().min_by_key(|entry| (Reverse(entry.pixels()), entry.depth()))
+}
+
 fn broken(name: &str, what: &str) -> Error {
     Error::new(ErrorKind::Decode, format!("{name} broken: {what}"))
 }
@@ -160,23 +164,23 @@ mod tests {
     use super::*;
 
     /// Entries of a width, a number of colours and bits a pixel.
-    fn largest(pictures: &[[u8; 3]]) -> usize {
+    fn place_of_largest(pictures: &[[u8; 3]]) -> usize {
         let entry = |&[width, colors, bits]: &[u8; 3]| {
             let mut entry = [0; ENTRY];
             (entry[0], entry[1], entry[2], entry[6]) = (width, 10, colors, bits);
             Entry(entry)
         };
         let entries: Vec<_> = pictures.iter().map(entry).collect();
-        let key = |&at: &usize| (Reverse(entries[at].pixels()), entries[at].depth());
-        (0..entries.len()).min_by_key(key).unwrap()
+        let found = largest(&entries).unwrap();
+        entries.iter().position(|entry| std::ptr::eq(entry, found)).unwrap()
     }
 
     #[test]
     fn most_pixels_and_fewest_colors_count() {
-        assert_eq!(largest(&[[10, 0, 24], [0, 0, 24], [255, 0, 24]]), 1);
-        assert_eq!(largest(&[[10, 0, 24], [10, 0, 8], [10, 0, 8]]), 1);
+        assert_eq!(place_of_largest(&[[10, 0, 24], [0, 0, 24], [255, 0, 24]]), 1);
+        assert_eq!(place_of_largest(&[[10, 0, 24], [10, 0, 8], [10, 0, 8]]), 1);
         // Without bits: as many as there are colours, of which 0 and 1 are very many.
-        assert_eq!(largest(&[[10, 0, 0], [10, 1, 0], [10, 17, 0], [10, 16, 0], [10, 3, 0]]), 4);
+        assert_eq!(place_of_largest(&[[10, 0, 0], [10, 1, 0], [10, 17, 0], [10, 16, 0], [10, 3, 0]]), 4);
     }
 
     #[test]

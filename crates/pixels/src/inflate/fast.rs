@@ -106,6 +106,7 @@ impl Inflate {
         self.bits = bits & ((1 << count) - 1);
         self.count = count;
         *input = &input[used..];
+        self.reached = at;
         ended.map_or(Ok(()), |entry| self.end_block(entry))?;
         Ok(at)
     }

@@ -28,7 +28,6 @@ impl BytesTask for All<'_> {
             let (a, b) = (bytes.load(x.as_ptr()), bytes.load(y.as_ptr()));
             results.push(("load and store", stored(a)));
             results.push(("load_wide", stored(bytes.load_wide(x.as_ptr().add(3)))));
-            results.push(("load_quarter", stored(bytes.load_quarter(x.as_ptr().add(5)))));
             results.push(("load_halves", stored(bytes.load_halves(x.as_ptr().add(1), y.as_ptr().add(8)))));
             let mut out = [0xEE; 64];
             bytes.store_halves(out.as_mut_ptr().add(1), out.as_mut_ptr().add(30), a);

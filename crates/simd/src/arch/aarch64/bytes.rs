@@ -64,9 +64,6 @@ impl Bytes for NeonBytes {
     ops! {
         unsafe fn load(self, p: *const u8) -> uint8x16_t { vld1q_u8(p) }
         unsafe fn load_wide(self, p: *const u8) -> uint8x16_t { vreinterpretq_u8_u16(vmovl_u8(vld1_u8(p))) }
-        unsafe fn load_quarter(self, p: *const u8) -> uint8x16_t {
-            vreinterpretq_u8_u32(vsetq_lane_u32::<0>(p.cast::<u32>().read_unaligned(), vdupq_n_u32(0)))
-        }
         unsafe fn load_halves(self, first: *const u8, last: *const u8) -> uint8x16_t {
             vcombine_u8(vld1_u8(first), vld1_u8(last))
         }

@@ -119,11 +119,6 @@ impl Bytes for ScalarBytes {
     ops! {
         unsafe fn load(self, p: *const u8) -> V { p.cast::<V>().read_unaligned() }
         unsafe fn load_wide(self, p: *const u8) -> V { of_i16s(p.cast::<[u8; 8]>().read_unaligned().map(i16::from)) }
-        unsafe fn load_quarter(self, p: *const u8) -> V {
-            let mut x = [0; 16];
-            core::ptr::copy_nonoverlapping(p, x.as_mut_ptr(), 4);
-            x
-        }
         unsafe fn load_halves(self, first: *const u8, last: *const u8) -> V {
             let mut x = [0; 16];
             core::ptr::copy_nonoverlapping(first, x.as_mut_ptr(), 8);

@@ -30,7 +30,6 @@ impl Bytes for Simd128Bytes {
     ops! {
         unsafe fn load(self, p: *const u8) -> v128 { v128_load(p.cast()) }
         unsafe fn load_wide(self, p: *const u8) -> v128 { u16x8_load_extend_u8x8(p) }
-        unsafe fn load_quarter(self, p: *const u8) -> v128 { v128_load32_zero(p.cast()) }
         unsafe fn load_halves(self, first: *const u8, last: *const u8) -> v128 {
             v128_load64_lane::<1>(v128_load64_zero(first.cast()), last.cast())
         }

@@ -32,7 +32,6 @@ macro_rules! bytes {
             ops! {
                 unsafe fn load(self, p: *const u8) -> __m128i { _mm_loadu_si128(p.cast()) }
                 unsafe fn load_wide(self, p: *const u8) -> __m128i { _mm_cvtepu8_epi16(_mm_loadl_epi64(p.cast())) }
-                unsafe fn load_quarter(self, p: *const u8) -> __m128i { _mm_cvtsi32_si128(p.cast::<i32>().read_unaligned()) }
                 unsafe fn load_halves(self, first: *const u8, last: *const u8) -> __m128i {
                     _mm_unpacklo_epi64(_mm_loadl_epi64(first.cast()), _mm_loadl_epi64(last.cast()))
                 }
