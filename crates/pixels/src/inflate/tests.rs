@@ -132,3 +132,18 @@ fn what_was_written_before_an_error_does_not_depend_on_the_pieces() {
     }
     assert!(broken > 100, "only {broken} streams broke in their middle");
 }
+
+#[test]
+fn what_was_written_before_a_symbol_that_there_is_not_is_kept() {
+    // A block with the codes of the standard: 300 times the letter A, then symbol 286, then zeros.
+    let mut bits = vec![true, true, false];
+    let mut append = |code: u32, length: u32| bits.extend((0..length).rev().map(|bit| code >> bit & 1 == 1));
+    (0..300).for_each(|_| append(0b0011_0000 + 65, 8));
+    append(0b1100_0110, 8);
+    let packed = bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |value, &bit| value << 1 | u8::from(bit)));
+    let stream: Vec<u8> = [0x78, 0x01].into_iter().chain(packed).chain([0; 100]).collect();
+    let (data, broken) = until_broken(&stream, usize::MAX);
+    assert!(broken.is_some());
+    assert_eq!(data, [b'A'; 300]);
+    assert_eq!(until_broken(&stream, 1), (data, broken));
+}
