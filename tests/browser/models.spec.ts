@@ -55,6 +55,33 @@ const expectRight = (outcome: Outcome, what = ""): void => {
 /** What of a model was asked for since `from`. */
 const asked = (server: TestServer, from: number): string[] => server.requests.slice(from).filter((path) => /\/models\/|\/made\//.test(path));
 
+test("how photos are prepared may stand in processor_config.json, which comes before another file, also from the cache", async ({ page, server }) => {
+  const settings = JSON.parse(modelFile(MODEL, "preprocessor_config.json").toString()) as Record<string, unknown>;
+  const other = { ...settings, image_mean: [0.1, 0.2, 0.3] };
+  const nested = JSON.stringify({ image_processor: other, processor_class: "CLIPProcessor" });
+  const serve = (folder: string, more: Record<string, string>) => {
+    for (const name of ["config.json", "model.safetensors"]) server.files.set(`/made/${folder}/${name}`, modelFile(MODEL, name));
+    for (const [name, content] of Object.entries(more)) server.files.set(`/made/${folder}/${name}`, Buffer.from(content));
+    return `/made/${folder}/`;
+  };
+  const plain = await load(page, serve("plain", { "preprocessor_config.json": JSON.stringify(other) }));
+  expect(maxDifference(plain.embedding!, python)).toBeGreaterThan(1e-3);
+  const both = serve("both", { "processor_config.json": nested, "preprocessor_config.json": JSON.stringify(settings) });
+  for (const [source, stage] of [[serve("nested", { "processor_config.json": nested }), "weights"], [both, "weights"], [both, "cache"]] as const) {
+    const { embedding, stages, warnings } = await load(page, source);
+    expect.soft(embedding, source).toEqual(plain.embedding);
+    expect.soft(stages, source).toContain(stage);
+    expect.soft(warnings, source).toEqual([]);
+  }
+  const files = await page.evaluate(async ({ folder, nested }) => {
+    const [config, weights] = [`${folder}config.json`, `${folder}model.safetensors`];
+    const clip = await clipVision.ClipVision.load({ config, weights, processor: new Blob([nested]) });
+    return [...(await clip.embed("/golden/images/rgb-photo.png"))];
+  }, { folder: both, nested });
+  expect(files).toEqual(plain.embedding);
+  expect((await load(page, serve("neither", {}))).warnings).toEqual(["default-preprocessing"]);
+});
+
 test.describe("downloads", () => {
   test("of both towers fetch the vision tower alone, and the text tower with the first text", async ({ page, server }) => {
     const from = server.ranges.length;

@@ -37,7 +37,10 @@ describe("the application's decoders", () => {
 describe("media types", () => {
   it.each([
     ["\0\0\0\x18ftypheic\0\0\0\0mif1heic", "", ["image/heic", "image/heif"]],
-    ["\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "", ["image/avif", "image/heif"]],
+    ["\0\0\0\x1cftypavif\0\0\0\0avifmif1miaf", "", ["image/avif"]],
+    ["\0\0\0\0ftypheix\0\0\0\0", "", ["image/heic", "image/heif"]],
+    ["II*\0", "image/x-adobe-dng", ["image/x-adobe-dng", "image/tiff"]],
+    ["II*\0", "", ["image/tiff"]],
     ["\0\0\0\x14ftypisom\0\0\0\0", "video/mp4", ["video/mp4"]],
     ["RIFF\x10\0\0\0WEBPVP8 ", "image/png", ["image/webp"]],
     ["<svg>", "image/svg+XML", ["image/svg+xml"]],
@@ -136,6 +139,28 @@ describe("the worker", () => {
     expect(await embedded).toMatchObject({ type: "done", result: { decoder: "application" } });
     expect(all.engine.model.seen).toMatchObject([{ kind: "pixels", width: 1 }]);
     expect(await all.call({ type: "embed", id: 3, argument: { kind: "encoded", bytes: text("jpeg") } })).toMatchObject({ result: { decoder: "rust" } });
+  });
+
+  it("computes on while the application's decoder takes its time, and lays what it gives over the background", async () => {
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load({ decodeOnPage: ["image/heic"] }) });
+    const heic = () => new TextEncoder().encode("\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+    const asked = (count: number) => expect.poll(() => all.posted.filter(({ type }) => type === "decode").length).toBe(count);
+    for (const id of [2, 3, 4]) {
+      all.dispatcher.handle({ type: "embed", id, argument: { kind: "encoded", bytes: heic(), background: [1, 2, 3] } });
+    }
+    await asked(2); // no more at a time
+    expect(await all.call({ type: "embed", id: 5, argument: { kind: "encoded", bytes: text("jpeg") } })).toMatchObject({ type: "done" });
+    all.dispatcher.handle({ type: "cancel", id: 2 });
+    await asked(3);
+    expect(all.posted).toContainEqual({ type: "cancel", id: 1 }); // the page's decoder hears it
+    const pixels = { data: Uint8Array.of(5, 6, 7, 255), width: 1, height: 1, channels: 4 } as const;
+    all.dispatcher.handle({ type: "done", id: 1, result: pixels }); // late
+    all.dispatcher.handle({ type: "done", id: 2, result: pixels });
+    expect(await all.settled(3)).toMatchObject({ type: "done", result: { decoder: "application" } });
+    expect(all.engine.model.seen.at(-1)).toMatchObject({ kind: "pixels", background: [1, 2, 3] });
+    all.dispatcher.handle({ type: "done", id: 3, result: { ...pixels, width: 20_000, height: 20_000 } });
+    expect(await all.settled(4)).toMatchObject({ type: "failed", error: { code: "too-large" } });
   });
 
   it("leaves the browser alone where it is told so", async () => {

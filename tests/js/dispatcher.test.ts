@@ -54,6 +54,36 @@ describe("load", () => {
     expect(engine.options).not.toHaveProperty("preprocessor");
   });
 
+  it("hands both files that may say how photos are prepared to Rust, which chooses", async () => {
+    const { engine } = await loaded(at("processor_config.json", { body: "{processor}" }));
+    expect(engine.options).toMatchObject({ preprocessor: text("{pre}"), processor: text("{processor}") });
+    expect((await loaded()).engine.options).not.toHaveProperty("processor");
+  });
+
+  it("takes an optional file for missing where nothing answers, if its scheme knows no 404", async () => {
+    const outcome = async (folder: string) => {
+      const model = Object.fromEntries(Object.entries(load().model).map(([role, file]) => [role, { ...file, url: `${folder}/${role}` }]));
+      const there = (url: string) => url.endsWith("/config") || url.endsWith("/weights");
+      const fetch = async (url: string) => {
+        if (there(url)) return new Response(url.endsWith("config") ? "{}" : "weights");
+        throw new TypeError("Failed to fetch");
+      };
+      const { call } = dispatcherWith({}, { fetch });
+      const answer = await call({ type: "load", id: 1, argument: load({ model: model as never }) });
+      return answer.type === "failed" ? answer.error.code : answer.type;
+    };
+    expect(await outcome("chrome-extension://id/model")).toBe("done");
+    expect(await outcome("file:///model")).toBe("fetch");
+    expect(await outcome("https://models.test/model")).toBe("fetch");
+  });
+
+  it("refuses a file that has a checksum and is not there", async () => {
+    const { call } = dispatcherWith({ ...MODEL, ...at("preprocessor_config.json", { status: 404 }) });
+    const integrity = { "preprocessor_config.json": "00" };
+    const answer = await call({ type: "load", id: 1, argument: load({ integrity }) });
+    expect(answer).toMatchObject({ type: "failed", error: { code: "integrity", message: expect.stringMatching(/preprocessor_config\.json has a checksum, but is not there/) } });
+  });
+
   it.each<[string, Record<string, Served>, string, RegExp]>([
     ["a 404", at("config.json", { status: 404 }), "fetch", /m\/config\.json answered 404/],
     ["no weights", at("model.safetensors", { status: 404 }), "fetch", /m\/model\.safetensors answered 404/],

@@ -122,6 +122,7 @@ export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
   model: {
     config: { url: `${folder}/config.json` },
     preprocessor: { url: `${folder}/preprocessor_config.json`, optional: true },
+    processor: { url: `${folder}/processor_config.json`, optional: true },
     weights: { url: `${folder}/model.safetensors` },
     tokenizer: { url: `${folder}/tokenizer.json`, optional: true },
     vocab: { url: `${folder}/vocab.json`, optional: true },

@@ -132,6 +132,10 @@ describe("the page's service", () => {
     const data = Uint8Array.of(1, 2, 3, 4);
     const good: PhotoDecoder = async (bytes) => ({ data, width: bytes.length - 1, height: 1 });
     expect(await decode(good)).toMatchObject({ type: "done", id: 7, result: { data, width: 1, height: 1, channels: 4 } });
+    const memory = Uint8Array.from([...Array(8).fill(0), 9, 8, 7, 6]);
+    const view = await decode(async () => ({ data: memory.subarray(8), width: 1, height: 1 }));
+    const sent = (view as Extract<Answer<PageCalls>, { type: "done" }>).result as { data: Uint8Array };
+    expect([...sent.data, sent.data.buffer.byteLength]).toEqual([9, 8, 7, 6, 4]);
     const short = await decode(async () => ({ data, width: 2, height: 1 }));
     expect(short).toMatchObject({ type: "failed", error: { code: "decode", message: expect.stringMatching(/image\/heic failed: 2 x 1 pixels/) } });
     const broken = await decode(() => Promise.reject(new Error("no wasm")));

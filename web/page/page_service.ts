@@ -7,6 +7,7 @@ import type { Fetch } from "../shared/files.js";
 import type { PageCalls } from "../shared/protocol.js";
 import type { Answer, Call, Post } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
+import { copied } from "../shared/values.js";
 import type { PhotoDecoder } from "./decoding.js";
 import { checkedPixels } from "./photo.js";
 
@@ -26,7 +27,7 @@ type Answered = readonly [PageCalls[keyof PageCalls]["result"], Transferable[]];
 export function pageService(functions: PageFunctions, post: Post<Answer<PageCalls>>): RpcServer<PageCalls> {
   return new RpcServer<PageCalls>({
     run: (call: Call<PageCalls>, signal): Promise<Answered> =>
-      call.type === "fetch" ? fetched(functions.fetch ?? fetch, call.argument, signal) : decoded(functions.decoders, call.argument, signal),
+      call.type === "fetch" ? fetched(functions.fetch, call.argument, signal) : decoded(functions.decoders, call.argument, signal),
     async post(message, transfer) {
       try {
         post(message, transfer);
@@ -40,7 +41,12 @@ export function pageService(functions: PageFunctions, post: Post<Answer<PageCall
   });
 }
 
-async function fetched(fetch: Fetch, { url, headers: wanted }: PageCalls["fetch"]["argument"], signal: AbortSignal): Promise<Answered> {
+async function fetched(
+  fetch: Fetch | undefined,
+  { url, headers: wanted }: PageCalls["fetch"]["argument"],
+  signal: AbortSignal,
+): Promise<Answered> {
+  if (!fetch) throw new ClipVisionError("fetch", `There is no function that reads ${url}`);
   const response = await fetch(url, { signal, ...(wanted && { headers: wanted }) });
   const { status, headers, body } = response;
   if (signal.aborted) void body?.cancel().catch(() => undefined);
@@ -56,7 +62,9 @@ async function decoded(
   if (!decoder) throw new ClipVisionError("unsupported-format", `There is no decoder for ${type}`);
   try {
     const { data, width, height, channels = 4 } = await decoder(bytes, { signal });
-    return [checkedPixels({ data, width, height, channels }), []];
+    const pixels = checkedPixels({ data, width, height, channels });
+    const own = copied(pixels.data); // of a view its values alone, not the memory of a decoder around it
+    return [{ ...pixels, data: own }, [own.buffer]];
   } catch (cause) {
     signal.throwIfAborted();
     throw new ClipVisionError("decode", `The application's decoder for ${type} failed: ${messageOf(cause)}`, { cause });

@@ -27,11 +27,14 @@ export const nameOf = (url: string): string => {
 /** A long address, such as a data URL, shortened for a message. */
 export const shortUrl = (url: string): string => (url.length > 200 ? `${url.slice(0, 120)}… (${url.length} characters)` : url);
 
+/** A request never got an answer. */
+export class NoAnswer extends ClipVisionError {}
+
 /** The error for a request that never got an answer. */
-export function describeFailure(what: string, url: string, cause: unknown): ClipVisionError {
+export function describeFailure(what: string, url: string, cause: unknown): NoAnswer {
   const text = messageOf(cause);
   const reasons = "no connection, a server that does not allow this page (CORS), or a Content Security Policy";
-  return new ClipVisionError("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause });
+  return new NoAnswer("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause });
 }
 
 /** A request's answer; without one, the error that says so, or the signal's reason. */

@@ -2,8 +2,8 @@
  * What the page and its worker say to each other: calls with their answers (`rpc.ts`), and what is said besides. Types, and
  * the number of their version.
  *
- * The page calls for what is computed, {@link Calls}; the worker calls for what the application's own function reads,
- * {@link PageCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
+ * The page calls for what is computed, {@link Calls}; the worker calls for what the application's own functions
+ * read and decode, {@link PageCalls}. A `thread`, another worker of the same script, is asked for with a `ticket` of the worker's choosing;
  * that one hears `help` and nothing else.
  */
 
@@ -11,7 +11,7 @@ import type { WireError } from "./errors.js";
 import type { Answer, Call, RpcRequest } from "./rpc.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export const VERSION = 5;
+export const VERSION = 6;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";

@@ -1,7 +1,7 @@
 /**
  * Calls between a page and a worker: the messages. Types only; `rpc_client.ts` is the half that calls, `rpc_server.ts` the
  * half that answers. The model's worker and a collection's are called in this way, and so is the page by the model's worker,
- * where the application reads addresses with a function of its own.
+ * where the application reads addresses or decodes files with functions of its own.
  *
  * A call is one message with an `id` of the caller's choosing. It is answered with exactly one `done` or `failed` of the same
  * `id`, unless the caller canceled it. Answers come in any order.

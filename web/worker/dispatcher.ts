@@ -27,8 +27,8 @@ import { Batch, type Computed } from "./batch.js";
 import { EngineCrash, guarded, release, type Engine, type EngineModel, type EnginePass } from "./engine.js";
 import type { Report } from "./feed.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
-import { pageFetch } from "./page.js";
-import { Photos, type PhotoContext, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
+import { pageDecoders, pageFetch } from "./page.js";
+import { Photos, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
 
@@ -86,7 +86,7 @@ export class Dispatcher {
 
   constructor(host: Host) {
     this.#host = host;
-    this.#page = new RpcClient((message) => host.post(message));
+    this.#page = new RpcClient((message, transfer) => host.post(message, transfer));
     this.#calls = new RpcServer<Calls>({
       post: (message, transfer) => host.post(message, transfer),
       run: (call, signal) =>
@@ -197,10 +197,7 @@ export class Dispatcher {
       inTurn: (stopped, work) => this.#inTurn(stopped, work),
     });
     const { maxBytes, maxPixels, decodeOnPage } = load;
-    const application: PhotoContext["application"] = {
-      types: decodeOnPage,
-      decode: async (type, bytes, stopped) => ({ kind: "pixels", ...(await this.#page.call("decode", { type, bytes }, { signal: stopped })) }),
-    };
+    const application = pageDecoders(this.#page, decodeOnPage);
     const photos = new Photos({ host: this.#host, network: loadHost, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
     this.#loaded = { engine, model, photos, batch, texts };
     return {
@@ -229,20 +226,20 @@ export class Dispatcher {
 
   #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const prepared = await this.#ready().photos.prepare(photo, signal);
+      const prepared = await this.#ready().photos.prepare(photo);
       const { output, forward } = await this.#forward(() => this.#ready().model.start([prepared.prepared]), signal);
       return embeddingAnswer(prepared, { embedding: output, forward });
     });
   }
 
   async #embedOneOfMany(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    const prepared = await this.#started(id, signal, () => this.#ready().photos.prepare(photo, signal));
+    const prepared = await this.#started(id, signal, () => this.#ready().photos.prepare(photo));
     return embeddingAnswer(prepared, await this.#ready().batch.embed(prepared.prepared, signal));
   }
 
   #tensor(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo, signal);
+      const { prepared } = await this.#ready().photos.prepare(photo);
       try {
         const { data, shape } = guarded(this.#ready().engine, () => prepared.tensor());
         return [{ data, shape }, [data.buffer]];
@@ -254,7 +251,7 @@ export class Dispatcher {
 
   #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo, signal);
+      const { prepared } = await this.#ready().photos.prepare(photo);
       const { engine, model } = this.#ready();
       const { output } = await this.#forward(() => model.start([prepared]), signal);
       const probabilities = guarded(engine, () => model.probabilities(output, labels));

@@ -7,8 +7,8 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError, isCoded } from "../shared/errors.js";
-import { HttpError, nameOf, type Validators } from "../shared/files.js";
+import { ClipVisionError, messageOf } from "../shared/errors.js";
+import { HttpError, NoAnswer, nameOf, type Validators } from "../shared/files.js";
 import { FILE_NAMES } from "../shared/model_files.js";
 import type { WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
@@ -143,7 +143,10 @@ export class ModelLoading {
         bytes = await readAll(source, signal);
         break;
       } catch (error) {
-        if ("optional" in file && file.optional && isMissing(error, file.url)) return undefined;
+        if ("optional" in file && file.optional && isMissing(error, file.url)) {
+          if (this.#load.integrity?.[source.name] === undefined) return undefined;
+          throw new ClipVisionError("integrity", `${source.name} has a checksum, but is not there: ${messageOf(error)}`, { cause: error });
+        }
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
       }
     }
@@ -280,8 +283,8 @@ const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nam
 /** Whether a failure says that a file is not there: a 404, or an application's start page in its place. */
 function isMissing(error: unknown, url: string): boolean {
   if (error instanceof HttpError) return error.status === 404 || error.status === 200;
-  // Files of an extension, or of an app's own scheme, have no status: one that is not there is a failed fetch.
-  return isCoded(error) && error.code === "fetch" && !/^https?:/i.test(url);
+  // Files of an extension, or of an app's own scheme, have no status: one that is not there gets no answer.
+  return error instanceof NoAnswer && !/^(https?|file):/i.test(url);
 }
 
 /** The address of a file in the same folder. */

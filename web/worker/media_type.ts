@@ -1,6 +1,6 @@
 /**
  * The media types of a photo's file, told by its first bytes: an application's decoders are named by them. The type that a
- * server or a file system gave counts only where the content says nothing.
+ * Blob has counts where the content says nothing, or no more than TIFF, which most raw formats of cameras are inside.
  */
 
 const text = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
@@ -29,15 +29,18 @@ const BRANDS: Readonly<Record<string, readonly string[]>> = {
   "image/heif": ["mif1", "msf1"],
 };
 
-/** The media types of a file, the best first: a HEIC file is a HEIF file too. */
+/** The media types of a file, the best first: a HEIC file is a HEIF file too (an AVIF one is, but nobody calls it so). */
 export function mediaTypesOf(bytes: Uint8Array, given: string): string[] {
   if (text(bytes, 4, 8) === "ftyp") {
     const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0);
-    const brands = text(bytes, 8, Math.min(size, 256)).match(/.{4}/gs) ?? [];
-    const types = Object.keys(BRANDS).filter((type) => brands.some((brand) => BRANDS[type]?.includes(brand)));
-    if (types.includes("image/heic") && !types.includes("image/heif")) types.push("image/heif");
-    if (types.length > 0) return types;
+    const brands = text(bytes, 8, size < 16 ? 256 : Math.min(size, 256)).match(/.{4}/gs) ?? [];
+    const is = (type: string) => brands.some((brand) => BRANDS[type]?.includes(brand));
+    if (is("image/avif")) return ["image/avif"];
+    if (is("image/heic")) return ["image/heic", "image/heif"];
+    if (is("image/heif")) return ["image/heif"];
   }
   const found = MAGIC.find(([, from, start]) => text(bytes, from, from + start.length) === start);
-  return found ? [found[0]] : [given.toLowerCase()];
+  const type = given.toLowerCase();
+  if (!found) return [type];
+  return found[0] === "image/tiff" && type !== "" && type !== "image/tiff" ? [type, "image/tiff"] : [found[0]];
 }

@@ -1,6 +1,6 @@
 /**
- * How a photo becomes what the model sees: read from wherever it is, then decoded and preprocessed in Rust; the browser
- * decodes what Rust can't, or what it was asked to.
+ * How a photo becomes what the model sees: read from wherever it is, and decoded by the application if it is of a type that
+ * this has a decoder for; then decoded and preprocessed in Rust. The browser decodes what Rust can't, or what it was asked to.
  */
 
 import { ClipVisionError, isCoded } from "../shared/errors.js";
@@ -15,8 +15,9 @@ import type {
 } from "../shared/protocol.js";
 import { readPhoto, type Network } from "../shared/remote_file.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
-import { mediaTypesOf } from "./media_type.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
+import { mediaTypesOf } from "./media_type.js";
+import type { PageDecoders } from "./page.js";
 import type { BrowserFile, BrowserPixels } from "./pixels.js";
 
 /** What photos need of the browser. */
@@ -35,8 +36,7 @@ export interface PhotoContext {
   network: Network;
   engine: Engine;
   model: EngineModel;
-  /** The application's decoders: the media types that they read, and how they are asked. */
-  application: { types: readonly string[]; decode(type: string, bytes: Uint8Array, signal: AbortSignal): Promise<WirePixels> };
+  application: PageDecoders;
   /** The most bytes and pixels of a photo's file. */
   maxBytes: number | undefined;
   maxPixels: number | undefined;
@@ -49,11 +49,16 @@ const MAX_PIXELS = 100e6;
 /** How many times the model's size the shorter edge of a photo keeps at least that is decoded fast. */
 const REDUCING_GAP = 2;
 
+type EncodedPhoto = { kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding;
+
 /** A photo that has been read: a file, pixels, or what only the browser can read. */
 export type ReadPhoto = WireOpacity &
   (
-    | ({ kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding)
-    | WirePixels
+    | EncodedPhoto
+    | (WirePixels & {
+        /** Milliseconds that the application's decoder took. */
+        decoded?: number;
+      })
     | Extract<WirePhoto, { kind: "bitmap" | "frame" }>
   );
 
@@ -80,48 +85,57 @@ export class Photos {
     switch (photo.kind) {
       case "url": {
         const bytes = await readPhoto(photo.url, this.#context.network, signal, this.#maxBytes);
-        return { ...photo, kind: "encoded", bytes, type: "" };
+        return this.#byApplication({ ...photo, kind: "encoded", bytes, type: "" }, signal);
       }
       case "blob": {
         const { blob } = photo;
         const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
         const bytes = await readAll(new BlobSource(blob, name), signal, this.#maxBytes);
-        return { ...photo, kind: "encoded", bytes, type: blob.type };
+        return this.#byApplication({ ...photo, kind: "encoded", bytes, type: blob.type }, signal);
       }
       case "encoded":
         checkBytes(photo.bytes.byteLength, this.#maxBytes);
-        return { ...photo, type: "" };
+        return this.#byApplication({ ...photo, type: "" }, signal);
       default:
         return photo;
     }
   }
 
+  /** A file of a type that the application decodes, decoded: before its turn, so that nothing else waits for that. */
+  async #byApplication(photo: WireOpacity & EncodedPhoto, signal: AbortSignal): Promise<ReadPhoto> {
+    const { host, application } = this.#context;
+    const { bytes, background } = photo;
+    const types = application.types.length > 0 ? mediaTypesOf(bytes, photo.type) : [];
+    const type = types.find((one) => application.types.includes(one));
+    if (type === undefined) return photo;
+    const start = host.now();
+    const pixels = await application.decode(type, bytes, signal);
+    this.#checkSize(pixels);
+    return { ...pixels, ...(background && { background }), decoded: host.now() - start };
+  }
+
   /** Decodes and preprocesses a photo. */
-  async prepare(photo: ReadPhoto, signal: AbortSignal): Promise<Prepared> {
-    const { engine, model, host, application } = this.#context;
+  async prepare(photo: ReadPhoto): Promise<Prepared> {
+    const { engine, model, host } = this.#context;
     const opacity: WireOpacity = photo.background ? { background: photo.background } : {};
     const start = host.now();
-    const inRust = (given: EnginePhoto, decoder?: "browser" | "application"): Prepared => {
-      const before = host.now() - start;
+    const inRust = (given: EnginePhoto, by?: { decoder: "browser" | "application"; decode: number }): Prepared => {
       const prepared = guarded(engine, () => model.prepare(given));
       const reading = guarded(engine, () => prepared.reading());
-      return { prepared, ...reading, ...(decoder && { decoder, decode: reading.decode + before }) };
+      return { prepared, ...reading, ...(by && { decoder: by.decoder, decode: reading.decode + by.decode }) };
     };
     const inBrowser = ({ pixels, noisy }: BrowserPixels): Prepared => {
-      const prepared = inRust({ ...pixels, ...opacity }, "browser");
+      const prepared = inRust({ ...pixels, ...opacity }, { decoder: "browser", decode: host.now() - start });
       if (noisy) this.#warnOfNoise();
       return { ...prepared, ...(noisy && { noisy }) };
     };
     if (photo.kind === "bitmap") return inBrowser(await host.readPixels(photo.bitmap));
     if (photo.kind === "frame") return inBrowser(await host.readPixels(photo.frame));
-    if (photo.kind === "pixels") return inRust(photo);
-    const { bytes, type, decode, decoder } = photo;
-    const own = application.types.length > 0 ? mediaTypesOf(bytes, type).find((known) => application.types.includes(known)) : undefined;
-    if (own !== undefined) {
-      const pixels = await application.decode(own, bytes, signal);
-      this.#checkSize(pixels);
-      return inRust({ ...pixels, ...opacity }, "application");
+    if (photo.kind === "pixels") {
+      const { decoded, ...pixels } = photo;
+      return inRust(pixels, decoded === undefined ? undefined : { decoder: "application", decode: decoded });
     }
+    const { bytes, type, decode, decoder } = photo;
     let refusal: unknown = new ClipVisionError("unsupported-format", "The browser does not decode this file");
     if (decoder !== "browser") {
       try {

@@ -99,9 +99,10 @@ enum Background {
 
 fn background(text: &str) -> Result<Background, String> {
     let digits = text.strip_prefix('#').unwrap_or(text);
+    let is_color = digits.len() == 6 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     match u32::from_str_radix(digits, 16) {
         _ if text == "drop" => Ok(Background::Drop),
-        Ok(number) if digits.len() == 6 && digits.is_ascii() => {
+        Ok(number) if is_color => {
             let [_, red, green, blue] = number.to_be_bytes();
             Ok(Background::Color([red, green, blue]))
         }

@@ -50,6 +50,31 @@ fn a_line_of_json_an_image_in_their_order() {
 }
 
 #[test]
+fn what_is_transparent_lies_over_a_color_or_loses_its_opacity() {
+    let photo = golden("images/rgba.png").display().to_string();
+    let clip = ClipVision::from_dir(model_dir(MODEL), Options::default()).unwrap();
+    let image = || Image::from_path(&photo);
+    let cases = [
+        (None, image()),
+        (Some("ffffff"), image()),
+        (Some("#0A141e"), image().background([10, 20, 30])),
+        (Some("drop"), image().drop_alpha()),
+    ];
+    let expected = cases.map(|(argument, image)| (argument, clip.embed(image).unwrap()));
+    assert_ne!(expected[0].1, expected[2].1);
+    assert_ne!(expected[0].1, expected[3].1);
+    for (argument, expected) in expected {
+        let background = argument.map_or(Vec::new(), |argument| vec!["--background", argument]);
+        let output = embed(&[&["--json", "--precision", "f32", &photo], background.as_slice()].concat());
+        let embedding: Vec<f32> = serde_json::from_value(lines(&output)[0]["embedding"].clone()).unwrap();
+        assert!(max_difference(&embedding, &expected) < 1e-6, "{argument:?}");
+    }
+    for wrong in ["white", "fff", "+12345", "1234567", "é1234", ""] {
+        assert_eq!(embed(&["--background", wrong, &photo]).status.code(), Some(2), "{wrong}");
+    }
+}
+
+#[test]
 fn a_failed_image_has_its_error_on_its_line_and_the_status_says_so() {
     let good = golden("images/gray.png").display().to_string();
     let bad = golden("broken/not-an-image.jpg").display().to_string();
