@@ -17,8 +17,8 @@
 //! (`LoadedClipVisionModel`, `ClipVisionEmbeddingModel`, `Image::to_tensor`); in a browser the npm package puts a
 //! Web Worker around them (`crates/wasm`).
 //!
-//! A model is a Hugging Face CLIP directory: `config.json`, `preprocessor_config.json`, `model.safetensors`. Sizes,
-//! activation, crop, mean and std all come from the files, and a tensor that is missing, of another shape or not finite
+//! A model is a Hugging Face CLIP directory: `config.json`, `preprocessor_config.json` or `processor_config.json`, and
+//! `model.safetensors`. Sizes, activation, crop, mean and std all come from the files, and a tensor that is missing, of another shape or not finite
 //! is an error that names it.
 //!
 //! # Features
@@ -28,6 +28,7 @@
 //! | `candle` (default) | [`Tensor`] and [`Device`]: [`Image::to_tensor_sync`], observed stages, candle's backend for GPUs |
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
+//! | `avif`, `jxl`, `heif` | photos in AVIF, JPEG XL and (by the system's libheif) HEIC |
 //! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

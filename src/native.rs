@@ -24,7 +24,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
     })?;
     let task = runtime.spawn_blocking(work);
     task.await.map_err(|error| {
-        Error::new(ErrorKind::Compute, "the blocking task panicked or was cancelled").with_source(error)
+        Error::new(ErrorKind::Compute, "the blocking task panicked or was canceled").with_source(error)
     })?
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum Mask {
     Causal,
 }
 
-/// Scaled dot-product attention of `num_heads` heads, each of which owns `channels / num_heads` neighbouring channels.
+/// Scaled dot-product attention of `num_heads` heads, each of which owns `channels / num_heads` neighboring channels.
 /// Queries, and with them the results, are of all tokens or of the first few of each photo or text.
 /// <https://arxiv.org/abs/1706.03762>
 pub(crate) fn attention([query, key, value]: [&Tokens; 3], num_heads: usize, mask: Mask) -> Result<Tokens> {

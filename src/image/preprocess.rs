@@ -43,6 +43,8 @@ enum Target {
     Exactly { height: usize, width: usize },
 }
 
+/// What errors call the file.
+const FILE: &str = "preprocessor_config.json, or processor_config.json in its place,";
 /// What a `processor_config.json` has the settings under, and keys of which one is there where it has them as they are.
 const NESTED: &str = "image_processor";
 const FLAT: [&str; 6] = ["size", "crop_size", "image_mean", "image_std", "do_resize", "do_normalize"];
@@ -92,11 +94,10 @@ impl PreprocessConfig {
     /// # Errors
     /// `Config`, naming the key, where a value makes no sense or asks for something that is not done here.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-            Error::new(ErrorKind::Config, "preprocessor_config.json is not valid JSON").with_source(error)
-        })?;
+        let value: Value = serde_json::from_slice(bytes)
+            .map_err(|error| Error::new(ErrorKind::Config, format!("{FILE} is not valid JSON")).with_source(error))?;
         let Value::Object(object) = &value else {
-            return Err(Error::new(ErrorKind::Config, "preprocessor_config.json is not a JSON object"));
+            return Err(Error::new(ErrorKind::Config, format!("{FILE} is not a JSON object")));
         };
         let keys = match object.get(NESTED) {
             Some(Value::Object(inner)) => Keys(inner),

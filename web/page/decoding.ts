@@ -9,7 +9,10 @@ const DECODERS = ["auto", "rust", "browser"] as const;
 
 /**
  * Decodes a file of a format that neither this package nor every browser reads, such as HEIC. Called on the page, with the
- * file's bytes; gives 8-bit pixels row by row, RGBA unless `channels` says 1 or 3, upright, colors not multiplied by opacity.
+ * file's bytes, for two files at a time at most; gives 8-bit pixels row by row, RGBA unless `channels` says 1 or 3, upright,
+ * colors not multiplied by opacity, which are copied. The signal aborts when the call is canceled. What it throws, and
+ * pixels that are not what they say, are the photo's `decode` error, with the `cause`; more pixels than `maxPixels` are
+ * `too-large`. `decode: "fast"` changes nothing for it.
  */
 export type PhotoDecoder = (
   bytes: Uint8Array,

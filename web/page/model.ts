@@ -15,19 +15,19 @@ export type FileSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
 /** The files of a model, one by one. */
 export interface ModelFiles {
   /** `config.json`; not of weights that `clip-vision convert` wrote, which carry it along. */
-  config?: FileSource;
+  config?: FileSource | undefined;
   /** `preprocessor_config.json`. Without it and `processor`: CLIP's own preprocessing at the model's image size. */
-  preprocessor?: FileSource;
+  preprocessor?: FileSource | undefined;
   /** `processor_config.json`, which newer models have in its place. */
-  processor?: FileSource;
+  processor?: FileSource | undefined;
   /** `model.safetensors`, in f32, f16 or bf16; the vision tower alone, or both. Or a file that `clip-vision convert` wrote. */
   weights: FileSource;
   /** `tokenizer.json`, for texts. */
-  tokenizer?: FileSource;
+  tokenizer?: FileSource | undefined;
   /** `vocab.json`: with `merges`, what older models have in place of `tokenizer.json`. */
-  vocab?: FileSource;
+  vocab?: FileSource | undefined;
   /** `merges.txt` */
-  merges?: FileSource;
+  merges?: FileSource | undefined;
 }
 
 /**

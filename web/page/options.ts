@@ -39,7 +39,8 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
   persist?: boolean;
   /**
    * Called with problems that do not stop the load, such as a cache that can't be used, and later with pixels that the
-   * browser falsifies. Default: only the latter is reported, on the console, since it spoils embeddings.
+   * browser falsifies. Default: what spoils embeddings is reported on the console, the latter and
+   * `default-preprocessing`.
    */
   onWarning?: (warning: LoadWarning) => void;
   /** Where `worker.js` is, if not beside this module. It must be of the page's origin. */

@@ -1,6 +1,6 @@
 /**
  * What an application has at hand -> what travels to the worker, taken at the moment of the call: what the caller does to
- * a buffer, a canvas or a video afterwards changes nothing. Files travel as they are and are decoded in the worker;
+ * a buffer, a canvas or a video afterward changes nothing. Files travel as they are and are decoded in the worker;
  * what only the page can see (elements) is captured as an ImageBitmap, whose pixels are read in the worker as well.
  */
 

@@ -8,7 +8,7 @@ export interface Complaint {
   detail: string;
 }
 
-const READABLE = "JPEG, PNG, WebP, GIF, BMP and TIFF can be read";
+const READABLE = "JPEG, PNG, WebP, GIF, BMP, TIFF and ICO can be read";
 
 const BROKEN_ENGINE = "The engine stopped unexpectedly. The next photo starts a new one";
 

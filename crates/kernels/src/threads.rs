@@ -93,7 +93,7 @@ impl Threads {
         self.helpers.store(helpers.min(MOST_THREADS - 1), Ordering::Relaxed);
     }
 
-    /// Works for this pool, for ever.
+    /// Works for this pool, forever.
     pub fn help(&self) -> ! {
         let mut seen = 0;
         loop {

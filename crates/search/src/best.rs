@@ -63,7 +63,7 @@ impl<'a> Best<'a> {
         }
     }
 
-    /// Moves the entry at `child` towards the root while it is worse than its parent.
+    /// Moves the entry at `child` toward the root while it is worse than its parent.
     fn rise(&mut self, mut child: usize) {
         while child > 0 {
             let parent = (child - 1) / 2;

@@ -16,7 +16,7 @@ pub fn set_helpers(helpers: usize) {
     POOL.set_helpers(helpers);
 }
 
-/// Says that a thread stopped in the middle of its work: the call that waits for it fails instead of waiting for ever.
+/// Says that a thread stopped in the middle of its work: the call that waits for it fails instead of waiting forever.
 #[wasm_bindgen(js_name = failThreads)]
 pub fn fail_threads() {
     POOL.fail();
