@@ -1,5 +1,5 @@
 //! Pictures that mean harm, and the limits that hold: broken files, lying headers, slivers, and thousands of damaged
-//! files of every format. (tests/fuzz goes on where this ends.)
+//! files of every format. (crates/pixels/fuzz goes on where this ends.)
 #![allow(clippy::unwrap_used)]
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -123,10 +123,10 @@ fn slivers_cost_what_is_kept_of_them() {
     }
 }
 
-/// What fuzzing has found (tests/fuzz), each mended since.
+/// What fuzzing has found (crates/pixels/fuzz), each mended since.
 #[test]
 fn what_broke_once_does_no_harm() {
-    let folder = format!("{}/tests/fuzz/crashers", env!("CARGO_MANIFEST_DIR"));
+    let folder = format!("{}/crates/pixels/fuzz/crashers", env!("CARGO_MANIFEST_DIR"));
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
