@@ -43,12 +43,21 @@ function fileFor(folder, pathname) {
   }
   let file = path.join(folder, relative);
   if (file !== folder && !file.startsWith(folder + path.sep)) return null;
-  let stat = statSync(file, { throwIfNoEntry: false });
+  let stat = statOf(file);
   if (stat?.isDirectory()) {
     file = path.join(file, "index.html");
-    stat = statSync(file, { throwIfNoEntry: false });
+    stat = statOf(file);
   }
   return stat?.isFile() ? { file, size: stat.size } : null;
+}
+
+/** What is at a path; undefined too where no path can be so (a zero byte, a name that is too long). */
+function statOf(file) {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** `bytes=a-b`, `bytes=a-` or `bytes=-n` as [first, last], undefined without a range, null if it can't be met. */
@@ -70,7 +79,8 @@ export function serve(folders, { port = 0, host = "127.0.0.1", headers = ISOLATI
     .sort(([a], [b]) => b.length - a.length);
 
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    // Not `new URL`: to it, `//` begins the name of a host, and an empty one is an error.
+    const [pathname] = (request.url ?? "/").split(/[?#]/, 1);
     const mount = table.find(([prefix]) => pathname.startsWith(prefix));
     const found = mount && fileFor(mount[1], pathname.slice(mount[0].length - 1));
     const answer = (status, more = {}) => response.writeHead(status, { "Cache-Control": "no-cache", ...headers, ...more });

@@ -2,7 +2,8 @@
 // does and why, once, and is silent when there is nothing to do. What was found goes into this process's environment, and so
 // into that of every command that the scripts run.
 //
-//     npm run setup [build]     all of it (or what builds need), and then the environment as shell lines, for cargo by hand
+//     npm run setup [build] [-- --install]     all of it (or what builds need; system packages through sudo too), and then the
+//                                              environment as shell lines, for cargo by hand
 
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -10,6 +11,8 @@ import { fileURLToPath } from "node:url";
 import { Stop, ask, inCache, inRoot, main, note, once, run, seconds, step, warn, which } from "./lib.mjs";
 
 const OLDEST_NODE = 20;
+/** On the command line of `npm test` and `npm run setup`: system packages that are missing may be installed through sudo. */
+export const INSTALL = "--install";
 const WASM = "wasm32-unknown-unknown";
 const AARCH64 = "aarch64-unknown-linux-gnu";
 
@@ -118,32 +121,30 @@ let wasmBindgen;
 export const ensureWasmBindgen = () => (wasmBindgen ??= installWasmBindgen());
 
 async function installWasmBindgen() {
-  const [crate, version] = ["wasm-bindgen-cli", lockedVersion("wasm-bindgen")];
-  const folder = inCache("tools", `${crate}-${version}`);
+  const version = lockedVersion("wasm-bindgen");
+  const source = inRoot("scripts", "wasm-bindgen");
+  const manifest = path.join(source, "Cargo.toml");
+  if (!readFileSync(manifest, "utf8").includes(`wasm-bindgen-cli = { version = "=${version}"`)) {
+    throw new Stop(`scripts/wasm-bindgen/Cargo.toml names another version of wasm-bindgen than Cargo.lock, which has ${version}.`);
+  }
+  const folder = inCache("tools", `wasm-bindgen-cli-${version}`);
   const complete = path.join(folder, ".complete");
   if (!existsSync(complete)) {
     if (ask("wasm-bindgen", ["--version"])?.split(" ")[1] === version) return;
-    step(`Installing ${crate} ${version}`, "it writes the JavaScript around the wasm files (some 2 minutes, once)");
+    step(`Installing wasm-bindgen-cli ${version}`, "it writes the JavaScript around the wasm files (some 2 minutes, once)");
     const begin = Date.now();
-    // Without TLS, since its test runner talks to a driver on this machine only; without the third program of the crate; and
-    // hardly optimized: it runs for a second or two.
-    const args = ["install", crate, "--version", version, "--root", folder, "--force", "--quiet"];
-    const parts = ["--no-default-features", "--bin", "wasm-bindgen", "--bin", "wasm-bindgen-test-runner"];
-    const env = { CARGO_PROFILE_RELEASE_OPT_LEVEL: "1" };
-    try {
-      await run("cargo", [...args, ...parts, "--locked"], { env, silent: true });
-    } catch {
-      // A dependency that the crate's own lockfile names can be missing from the index in use (yanked, or a mirror that
-      // lags behind); the tool's own version stays fixed all the same.
-      await run("cargo", [...args, ...parts], { env });
-    }
+    const target = inRoot("target", "wasm-bindgen");
+    await run("cargo", ["install", "--path", source, "--locked", "--root", folder, "--target-dir", target, "--force", "--quiet"]);
     writeFileSync(complete, `${version}\n`);
-    note(`${crate} is in ${folder} (${seconds(begin)})`);
+    note(`wasm-bindgen-cli is in ${folder} (${seconds(begin)})`);
   }
   process.env.PATH = [path.join(folder, "bin"), process.env.PATH].join(path.delimiter);
 }
 
 // --- System packages
+
+/** Whether the person at the keyboard, or the machine's own settings, said that system packages may be installed. */
+const mayUseSudo = process.argv.includes(INSTALL) || (process.env.CI ?? "false") !== "false";
 
 /** The full path of a program that a variable names, or else of the first of some names that there is; or null. */
 function findProgram(variable, names) {
@@ -155,15 +156,16 @@ function findProgram(variable, names) {
 }
 
 /**
- * Installs packages on Debian and its kin, if this user may (root, or sudo without a password); otherwise the command to
- * run is said. `why` ends the line that says what happens.
+ * Installs packages on Debian and its kin: as root, or through sudo without a password where that was asked for (`--install`,
+ * or `CI=true`). Otherwise the command to run is said. `why` ends the line that says what happens.
  */
 async function aptInstall(packages, why) {
   if (process.platform !== "linux" || !which("apt-get")) return;
   const command = `sudo apt-get update && sudo apt-get install -y ${packages.join(" ")}`;
   const sudo = process.getuid() === 0 ? [] : ["sudo", "-n"];
-  if (sudo.length && ask("sudo", ["-n", "true"]) === null) {
-    throw new Stop(`Missing: ${packages.join(", ")} — ${why}. Installing it needs root.`, command);
+  if (sudo.length && !(mayUseSudo && ask("sudo", ["-n", "true"]) !== null)) {
+    const how = mayUseSudo ? "Installing it needs root." : "With --install, `npm test` does it through sudo.";
+    throw new Stop(`Missing: ${packages.join(", ")} — ${why}. ${how}`, command);
   }
   step(`Installing ${packages.join(", ")} with apt-get`, why);
   const begin = Date.now();
@@ -254,7 +256,7 @@ export async function ensureAarch64() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
     const { PATH, ...before } = process.env;
-    await (process.argv[2] === "build" ? setUpBuild() : setUpTests());
+    await (process.argv.includes("build") ? setUpBuild() : setUpTests());
     await ensureWasmBindgen();
     console.log("\n# For cargo and wasm-bindgen by hand:");
     const added = process.env.PATH.slice(0, -PATH.length);

@@ -1,13 +1,14 @@
 // npm test [stage…]: all set-up, then every test; or only the stages that are named, with no more set-up than they need
 // (`npm test -- list` names them). Every stage runs, whatever became of the ones before; the summary at the end has the
-// seconds of each, and one that failed makes the exit status 1. What this machine can't run is skipped, never passed.
+// seconds of each, and one that failed makes the exit status 1. What this machine can't run is skipped, never passed. With
+// `--install`, system packages that are missing (a browser, say) may be installed through sudo.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
 import { Stop, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
-import { ensureAarch64, ensureFirefox, ensureWasmBindgen, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { INSTALL, ensureAarch64, ensureFirefox, ensureWasmBindgen, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
@@ -20,11 +21,7 @@ const node = (script, ...args) => run(process.execPath, [inRoot("node_modules", 
 const playwright = (config) => node("@playwright/test/cli.js", "test", "-c", config);
 
 /** Is the system's decoder of HEIC here, to be linked with? */
-function hasLibheif() {
-  const found = spawnSync("pkg-config", ["--exists", "libheif"]).status === 0;
-  if (!found) note("there is no libheif: HEIC is not tested");
-  return found;
-}
+const hasLibheif = () => spawnSync("pkg-config", ["--exists", "libheif"]).status === 0;
 
 /** The wasm tests: of each crate that has some its own, and of clip-vision the files that are not native as a whole. */
 function wasmTests() {
@@ -80,9 +77,25 @@ const stages = [
       await run("cargo", ["test", "--no-fail-fast", ...NATIVE]);
       // By itself, as it is shipped: among the others it is built with candle.
       await run("cargo", ["test", "--locked", "-p", "clip-vision-cli"]);
-      // The formats of phones, which nobody has to build: HEIC's needs a library of the system.
-      const phones = ["avif", "jxl", ...(hasLibheif() ? ["heif"] : [])].join(",");
-      await run("cargo", ["test", "--locked", "-p", "clip-vision-pixels", "--features", phones, "--test", "odd", "--test", "phones"]);
+    },
+  },
+  {
+    name: "phones",
+    what: "the formats of phones, which nobody has to build: AVIF and JPEG XL, and the command line with them",
+    needs: "cargo",
+    run: async () => {
+      const features = ["--features", "avif,jxl"];
+      await run("cargo", ["test", "--locked", "-p", "clip-vision-pixels", ...features, "--test", "odd", "--test", "phones"]);
+      await run("cargo", ["clippy", "--locked", "-p", "clip-vision-cli", "-p", "clip-vision", ...features, "--", "-D", "warnings"]);
+    },
+  },
+  {
+    name: "heic",
+    what: "photos of phones by the system's libheif",
+    needs: "cargo",
+    run: async () => {
+      if (!hasLibheif()) return { skipped: "no libheif here (Debian: libheif-dev)" };
+      await run("cargo", ["test", "--locked", "-p", "clip-vision-pixels", "--features", "avif,jxl,heif", "--test", "phones"]);
     },
   },
   {
@@ -199,7 +212,7 @@ function choose(names) {
 }
 
 await main(async () => {
-  const names = process.argv.slice(2);
+  const names = process.argv.slice(2).filter((argument) => argument !== INSTALL);
   if (names[0] === "list") {
     for (const { name, what } of stages) console.log(`${name.padEnd(12)} ${what}`);
     return;

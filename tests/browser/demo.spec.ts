@@ -239,6 +239,26 @@ test("a model on a hub, from the page's address and from the form", async ({ pag
   expect(asked).toContain("/hub/other/clip/resolve/main/config.json");
 });
 
+test("a link that names another server is asked about first", async ({ page }) => {
+  const asked: string[] = [];
+  await page.route("https://hub.example/**", async (route) => {
+    asked.push(route.request().url());
+    const file = golden("models", "patch14-gelu", path.basename(new URL(route.request().url()).pathname));
+    const headers = { "Access-Control-Allow-Origin": "*" };
+    await route.fulfill(existsSync(file) ? { path: file, headers } : { status: 404, headers });
+  });
+  const dialog = page.getByRole("dialog");
+  for (const [button, name] of [["Use the bundled model", "Shapes"], ["Load it", "some/clip"]] as const) {
+    await page.goto(`${server.url}?model=some/clip&hub=https://hub.example/`);
+    await expect(dialog).toContainText("hub.example");
+    expect(asked).toEqual([]);
+    await dialog.getByRole("button", { name: button }).click();
+    await expect(modelName(page)).toHaveText(name);
+  }
+  expect(asked).not.toEqual([]);
+  complaints = complaints.filter((text) => !/404/.test(text)); // the browser's own line on a file that there may be
+});
+
 test("a model that isn't there is a sentence, and the one in use stays", async ({ page }) => {
   await open(page);
   await chooser(page).click();

@@ -19,7 +19,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
@@ -97,12 +97,24 @@ export class TestServer {
     if (made !== undefined) return Buffer.from(made as Uint8Array);
     const mount = Object.entries(MOUNTS).find(([prefix]) => pathname.startsWith(prefix));
     if (!mount) return undefined;
-    const file = path.join(root, mount[1], path.normalize(pathname.slice(mount[0].length)));
-    return statSync(file, { throwIfNoEntry: false })?.isFile() ? readFileSync(file) : undefined;
+    const folder = path.join(root, mount[1]);
+    const file = path.join(folder, pathname.slice(mount[0].length));
+    if (!file.startsWith(folder + path.sep)) return undefined;
+    try {
+      return readFileSync(file);
+    } catch {
+      return undefined; // nothing there, a folder, or no name that a file can have
+    }
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    let pathname = decodeURIComponent(new URL(request.url ?? "/", this.url).pathname);
+    let pathname: string;
+    try {
+      // Not `new URL`: to it, `//` begins the name of a host, and `..` is gone before anything could refuse it.
+      pathname = decodeURIComponent((request.url ?? "/").split(/[?#]/, 1)[0]!);
+    } catch {
+      return void response.writeHead(400).end();
+    }
     this.requests.push(pathname);
     response.on("close", () => void (response.writableFinished || this.abandoned.push(pathname)));
     const [, part = "", value = ""] = pathname.split("/");

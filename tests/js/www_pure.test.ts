@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { describe as describeEmbedding, layout } from "../../www/src/fingerprint.ts";
 import { bytes, duration, percent, plural, shortName, similarity } from "../../www/src/format.ts";
-import { ChoiceError, looksLikeModel, modelInAddress, modelInFolder, parseModel } from "../../www/src/model_source.ts";
+import { ChoiceError, hubInAddress, looksLikeModel, modelInAddress, modelInFolder, parseModel, strangersIn } from "../../www/src/model_source.ts";
 import { extremes, matrixOf, scaleStart, shade } from "../../www/src/similarity.ts";
 import { labelsIn } from "../../www/src/words.ts";
 
@@ -28,6 +28,15 @@ describe("what is typed", () => {
     expect(modelInAddress(BASE)).toBeNull();
     expect(modelInAddress(`${BASE}?model=a/b&hub=/mirror/`)).toMatchObject({ id: "a/b", hub: "https://demo.test/mirror/" });
     expect(modelInAddress(`${BASE}?model=../m`)).toMatchObject({ kind: "address", url: "https://demo.test/m/" });
+  });
+
+  test("the page's address may name a stranger's server, which is said", () => {
+    for (const own of ["", "?model=a/b", "?model=../m", "?model=a/b&hub=/mirror/", `?model=${BASE}m`]) expect(strangersIn(BASE + own)).toEqual([]);
+    expect(strangersIn(`${BASE}?model=a/b&hub=https://x.test/`)).toEqual(["x.test"]);
+    expect(strangersIn(`${BASE}?model=%20//x.test:81/m`)).toEqual(["x.test:81"]);
+    expect(strangersIn(`${BASE}?model=https://x.test/m&hub=https://y.test/`)).toEqual(["y.test", "x.test"]);
+    expect(strangersIn(`${BASE}?model=https://&hub=http://`)).toEqual([]);
+    expect(() => hubInAddress(`${BASE}?hub=http://`)).toThrow(ChoiceError);
   });
 });
 

@@ -5,8 +5,8 @@ import { must, setProgress, setText } from "./dom.ts";
 import { openEngine } from "./engine.ts";
 import { startIntake } from "./intake.ts";
 import { startMatrixView } from "./matrix_view.ts";
-import { BUNDLED, modelInAddress } from "./model_source.ts";
-import { startModelView } from "./model_view.ts";
+import { BUNDLED, hubInAddress, modelInAddress, strangersIn } from "./model_source.ts";
+import { agreesTo, startModelView } from "./model_view.ts";
 import { startPhotoList } from "./photo_list.ts";
 import { startPulse } from "./pulse.ts";
 import { drawSamples } from "./sample_photos.ts";
@@ -16,9 +16,7 @@ import { startWordsView } from "./words_view.ts";
 
 const session = new Session(openEngine);
 const thumbnails = new Thumbnails();
-const hub = new URL(location.href).searchParams.get("hub");
 
-startModelView(session, hub === null ? undefined : new URL(hub, location.href).href);
 startPhotoList(session, thumbnails);
 startWordsView(session, thumbnails);
 startMatrixView(session, thumbnails);
@@ -27,8 +25,12 @@ startIntake(session);
 startPulse(must("#pulse", HTMLElement), () => session.model !== null && session.batch !== null);
 startToolbar();
 
+// A link may name any server: only a person can say whether a model from there is welcome.
+const strangers = strangersIn(location.href);
+const address = strangers.length === 0 || (await agreesTo(strangers)) ? location.href : location.origin;
+startModelView(session, () => hubInAddress(address));
 try {
-  void session.choose(modelInAddress(location.href) ?? BUNDLED);
+  void session.choose(modelInAddress(address) ?? BUNDLED);
 } catch (error) {
   session.refuse(error);
 }

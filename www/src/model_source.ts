@@ -62,12 +62,26 @@ export function parseModel(text: string, base: string, hub?: string): HubModel |
 
 const nameOf = (url: URL): string => url.pathname.split("/").filter(Boolean).at(-1) ?? url.host;
 
+/** The hub that the page's own address names (`?hub=…`), complete. */
+export function hubInAddress(address: string): string | undefined {
+  const hub = new URL(address).searchParams.get("hub");
+  if (hub === null) return undefined;
+  if (!URL.canParse(hub, address)) throw new ChoiceError(`\u201c${hub}\u201d is not a complete address.`);
+  return new URL(hub, address).href;
+}
+
 /** The model that the page's own address asks for (`?model=…&hub=…`), or null. */
 export function modelInAddress(address: string): HubModel | AddressedModel | null {
-  const { searchParams } = new URL(address);
-  const model = searchParams.get("model");
-  const hub = searchParams.get("hub");
-  return model === null ? null : parseModel(model, address, hub === null ? undefined : new URL(hub, address).href);
+  const model = new URL(address).searchParams.get("model");
+  return model === null ? null : parseModel(model, address, hubInAddress(address));
+}
+
+/** The hosts that the page's own address names beside its own: whoever made the link chose them. */
+export function strangersIn(address: string): string[] {
+  const { origin, searchParams } = new URL(address);
+  const named = [searchParams.get("hub"), searchParams.get("model")].filter((value) => value !== null && ADDRESS.test(value.trim()));
+  const urls = named.flatMap((value) => (URL.canParse(value!.trim(), address) ? [new URL(value!.trim(), address)] : []));
+  return [...new Set(urls.filter((url) => url.origin !== origin).map(({ host }) => host))];
 }
 
 /** A file with its path inside the folder that was picked or dropped. */

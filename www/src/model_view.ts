@@ -13,12 +13,13 @@ const STAGES: Record<LoadProgress["stage"], string> = {
   weights: "its weights",
 };
 
-export function startModelView(session: Session, hub: string | undefined): void {
+/** `hub` is where models with the name of one on the Hub come from, if not from there. */
+export function startModelView(session: Session, hub: () => string | undefined): void {
   const hubInput = must("#hub-input", HTMLInputElement);
   must("#hub-form", HTMLFormElement).addEventListener("submit", (event) => {
     event.preventDefault();
     try {
-      void session.choose(parseModel(hubInput.value, document.baseURI, hub));
+      void session.choose(parseModel(hubInput.value, document.baseURI, hub()));
     } catch (error) {
       session.refuse(error);
     }
@@ -43,6 +44,16 @@ export function startModelView(session: Session, hub: string | undefined): void 
     shown = session.model;
     showModel(shown);
     closeChooser();
+  });
+}
+
+/** Asks whether a model may come from hosts that a link to this page named. */
+export function agreesTo(hosts: readonly string[]): Promise<boolean> {
+  const dialog = must("#host-dialog", HTMLDialogElement);
+  setText(must("#host-names", HTMLElement), hosts.join(" and "));
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "load"), { once: true });
+    dialog.showModal();
   });
 }
 
