@@ -2,6 +2,7 @@
 //! `tif_dirread.c` of <https://gitlab.com/libtiff/libtiff>).
 
 use super::directory::{Directory, broken, tag};
+use crate::decode::check_pixels;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::{Error, ErrorKind, Result};
@@ -52,7 +53,7 @@ impl<'a> Chunks<'a> {
             return Err(broken(format_args!("strips or tiles of {width}x{height} pixels")));
         }
         let (columns, rows) = (size.0.div_ceil(width), size.1.div_ceil(height));
-        super::super::check_pixels(
+        check_pixels(
             (columns as u64).saturating_mul(width as u64),
             (rows as u64).saturating_mul(height as u64),
             limits,
@@ -109,9 +110,15 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// What there is of a chunk's bytes, wherever they end: all up to the file's end where its length isn't known.
-    pub(super) fn lenient_part(&self, index: usize) -> Option<&'a [u8]> {
-        let start = usize::try_from(*self.offsets.get(index)?).ok().filter(|&start| start != 0)?;
+    /// What there is of each chunk's bytes, wherever they end: all up to the file's end where its length isn't known. Several
+    /// may have the same bytes.
+    pub(super) fn lenient_parts(&self) -> impl Iterator<Item = &'a [u8]> {
+        let offsets = self.offsets.iter().take(self.count).enumerate();
+        offsets.filter_map(|(index, &offset)| self.lenient_part(index, offset))
+    }
+
+    fn lenient_part(&self, index: usize, offset: u64) -> Option<&'a [u8]> {
+        let start = usize::try_from(offset).ok().filter(|&start| start != 0)?;
         let rest = self.bytes.get(start..)?;
         let length = self.lengths.get(index).copied().filter(|&length| length != 0);
         let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(rest.len());
