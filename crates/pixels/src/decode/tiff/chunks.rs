@@ -131,7 +131,7 @@ impl<'a> Chunks<'a> {
     /// # Errors
     /// `TooLarge` where they are many and next to nothing.
     pub(super) fn check_cost(&self, count: usize, least: usize, made: usize) -> Result<()> {
-        let work = (count as u64).saturating_mul(least.saturating_sub(made) as u64);
+        let work = (count as u64).saturating_mul(cost(least, made));
         if work <= self.budget { Ok(()) } else { Err(too_costly()) }
     }
 
@@ -140,10 +140,15 @@ impl<'a> Chunks<'a> {
     /// # Errors
     /// `TooLarge` where the same bytes are read over and over, or the chunks are many and next to nothing.
     pub(super) fn charge(&mut self, read: usize, made: usize) -> Result<()> {
-        let work = (read as u64).saturating_sub(made as u64);
-        self.budget = self.budget.checked_sub(work).ok_or_else(too_costly)?;
+        self.budget = self.budget.checked_sub(cost(read, made)).ok_or_else(too_costly)?;
         Ok(())
     }
+}
+
+/// What reading `read` bytes costs where `made` come of it. What is made pays for a little: there are no more bytes of that than
+/// the limit on pixels allows, whereas files may well have the same blank tile in many places.
+fn cost(read: usize, made: usize) -> u64 {
+    (read as u64).saturating_sub(made as u64 / 16)
 }
 
 fn too_costly() -> Error {
