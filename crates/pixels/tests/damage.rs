@@ -129,6 +129,61 @@ fn damage(folder: &str, rounds: usize, mend: impl Fn(&mut [u8])) {
     assert!(read > rounds && refused > rounds, "{read} read, {refused} refused");
 }
 
+/// The memory that decoding `file` within `limits` takes at most, and whether it was read.
+fn memory(file: &[u8], limits: Limits) -> (usize, Result<(), ErrorKind>) {
+    let image = Image::from_bytes(file.to_vec()).limits(limits).center_crop(1, 1).normalize_unsigned();
+    let before = NOW.get();
+    MOST.set(before);
+    let result = image.to_pixel_tensor();
+    ((MOST.get() - before).unsigned_abs(), result.map(drop).map_err(|error| error.kind()))
+}
+
+#[test]
+fn a_png_s_long_rows_count() {
+    const WIDTH: u32 = 1 << 19;
+    let mut refused = 0;
+    for (color, samples, bits) in [
+        (0, 1, 1),
+        (0, 1, 8),
+        (0, 1, 16),
+        (2, 3, 8),
+        (2, 3, 16),
+        (3, 1, 1),
+        (3, 1, 8),
+        (4, 2, 8),
+        (4, 2, 16),
+        (6, 4, 8),
+        (6, 4, 16),
+    ] {
+        for interlaced in [0, 1] {
+            let chunk = |name: &[u8], data: &[u8]| [&(data.len() as u32).to_be_bytes(), name, data, &[0; 4]].concat();
+            let header = [&WIDTH.to_be_bytes()[..], &[0, 0, 0, 1, bits, color, 0, 0, interlaced]].concat();
+            // A filter a row, or one each for four parts of it that are not empty.
+            let length = WIDTH as usize * samples * usize::from(bits) / 8 + 4;
+            let data = miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; length], 6);
+            let chunks = [chunk(b"IHDR", &header), chunk(b"PLTE", &[7; 3]), chunk(b"IDAT", &data), chunk(b"IEND", b"")];
+            let mut file = [b"\x89PNG\r\n\x1a\n".to_vec(), chunks.concat()].concat();
+            mend_png(&mut file);
+            let kept = HELD * file.len() + UNCOUNTED;
+            let mut read = 0;
+            for max_alloc in (1..32).step_by(2).map(|mebibytes| mebibytes << 20) {
+                let (used, result) = memory(&file, Limits { max_alloc, ..Limits::default() });
+                let what = format!("color {color}, {bits} bits, interlaced {interlaced}, a limit of {max_alloc}");
+                assert!(used <= max_alloc as usize + kept, "{what}: {used} bytes of memory");
+                match result {
+                    Ok(()) => read += 1,
+                    Err(kind) => {
+                        assert_eq!(kind, ErrorKind::TooLarge, "{what}");
+                        refused += 1;
+                    }
+                }
+            }
+            assert!(read > 0, "color {color}, {bits} bits");
+        }
+    }
+    assert!(refused > 50, "{refused} refused");
+}
+
 /// Makes the checksums of a PNG's chunks right, so that what is in them is looked at.
 fn mend_png(file: &mut [u8]) {
     let mut at = 8;

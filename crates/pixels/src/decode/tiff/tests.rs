@@ -146,3 +146,54 @@ fn a_stream_is_unpacked_whatever_came_before() {
         }
     }
 }
+
+/// Tiles of `side` gray pixels each way that are all in the same place, `count` each way.
+fn tiles(part: &[u8], compression: u32, side: u32, count: u32) -> Vec<u8> {
+    let (offsets, lengths) = (vec![8; (count * count) as usize], vec![part.len() as u32; (count * count) as usize]);
+    let size = [side * count; 2];
+    let place: &[(u16, u16, &[u32])] = &[
+        (tag::TILE_WIDTH, LONG, &[side]),
+        (tag::TILE_LENGTH, LONG, &[side]),
+        (tag::TILE_OFFSETS, LONG, &offsets),
+        (tag::TILE_BYTE_COUNTS, LONG, &lengths),
+    ];
+    file(part, &[&tags(&size, &compression, &1), place].concat())
+}
+
+#[test]
+fn a_flood_of_tiles_that_share_their_bytes_is_refused_and_few_are_read() {
+    // Bytes that don't repeat much, so that they come with large tables.
+    let mut state = 1u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 26) as u8
+    };
+    let noise: Vec<u8> = (0..128 * 128).map(|_| noise()).collect();
+    for side in [16, 48, 128] {
+        let pixels = &noise[..(side * side) as usize];
+        let part = miniz_oxide::deflate::compress_to_vec_zlib(pixels, 9);
+        let (kind, what) = error(&tiles(&part, COMPRESSION_DEFLATE, side, 4000 / side), &Limits::default());
+        assert!(kind == ErrorKind::TooLarge && what.contains("share"), "{side}: {what}");
+        assert!(decode(&tiles(&part, COMPRESSION_DEFLATE, side, 3), &Limits::default()).is_ok());
+    }
+    // One blank tile may fill a large picture.
+    let blank = miniz_oxide::deflate::compress_to_vec_zlib(&[0; 256 * 256], 9);
+    assert!(decode(&tiles(&blank, COMPRESSION_DEFLATE, 256, 40), &Limits::default()).is_ok());
+}
+
+#[test]
+fn small_tiles_of_their_own_are_read_however_many() {
+    const SIDE: u32 = 16;
+    const COUNT: u32 = 10_000;
+    let part = miniz_oxide::deflate::compress_to_vec_zlib(&[0; (SIDE * SIDE) as usize], 9);
+    let data = part.repeat(COUNT as usize);
+    let offsets: Vec<u32> = (0..COUNT).map(|index| 8 + index * part.len() as u32).collect();
+    let place: &[(u16, u16, &[u32])] = &[
+        (tag::TILE_WIDTH, LONG, &[SIDE]),
+        (tag::TILE_LENGTH, LONG, &[SIDE]),
+        (tag::TILE_OFFSETS, LONG, &offsets),
+        (tag::TILE_BYTE_COUNTS, LONG, &vec![part.len() as u32; COUNT as usize]),
+    ];
+    let file = file(&data, &[&tags(&[SIDE * 100; 2], &COMPRESSION_DEFLATE, &1), place].concat());
+    assert!(decode(&file, &Limits::default()).is_ok());
+}

@@ -344,3 +344,19 @@ impl Window<'_> {
         Some(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_blocks_are_work() {
+        const COUNT: usize = 100;
+        // A literal, and no sequences.
+        let block = [2 << 1 | 3 << 3, 0, 0, 1 << 3, b'A', 0];
+        let stream = [&[0x28, 0xb5, 0x2f, 0xfd, 0, 0x50][..], &block.repeat(COUNT)].concat();
+        let mut out = [0; COUNT];
+        assert_eq!(decode(&stream, &mut out), (stream.len() + (COUNT - 1) * TABLES, true));
+        assert_eq!(out, [b'A'; COUNT]);
+    }
+}
