@@ -8,7 +8,7 @@
 //! the file itself ends, Pillow gives up, and so does [`Source::check`].
 
 use crate::markers::{code, next_marker};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// The next bits.
 #[derive(Clone, Copy)]
@@ -70,11 +70,19 @@ pub(crate) struct Source<'a> {
     pub(crate) exhausted: bool,
     /// Whether the bytes' end stands for an end-of-image marker.
     lenient: bool,
+    /// How many bytes were asked for past markers, but for the few that each segment may lack.
+    zeros: u32,
 }
+
+/// How many bytes a scan may lack that is coded arithmetically. An encoder leaves out zeros at the end of a segment; that so
+/// many are is not to be expected, and from a few hundred bytes they would make blocks for minutes.
+pub(crate) const MOST_ZEROS: u32 = 1 << 16;
+/// How many each of its segments may lack, besides.
+const SEGMENT_ZEROS: u32 = 4;
 
 impl<'a> Source<'a> {
     pub(crate) fn new(bytes: &'a [u8], lenient: bool) -> Self {
-        Self { bytes, open: bytes, marker: 0, restart: 0, exhausted: false, lenient }
+        Self { bytes, open: bytes, marker: 0, restart: 0, exhausted: false, lenient, zeros: 0 }
     }
 
     #[inline(always)]
@@ -141,7 +149,14 @@ impl<'a> Source<'a> {
     #[inline(never)]
     fn byte_slowly(&mut self, at: &mut usize) -> Result<u8> {
         if self.open.is_empty() {
-            return if self.marker == 0 { Err(self.ends("the file ends in the middle of the picture")) } else { Ok(0) };
+            if self.marker == 0 {
+                return Err(self.ends("the file ends in the middle of the picture"));
+            }
+            self.zeros += 1;
+            if self.zeros > MOST_ZEROS {
+                return Err(Error::new(ErrorKind::TooLarge, "more blocks than it has data for").at(*at));
+            }
+            return Ok(0);
         }
         let Some(skipped) = self.bytes.get(*at..).and_then(|rest| rest.iter().position(|&byte| byte != 0xff)) else {
             self.end();
@@ -214,6 +229,7 @@ impl<'a> Source<'a> {
             self.marker = 0;
             self.open = self.bytes;
             self.exhausted = false;
+            self.zeros = self.zeros.saturating_sub(SEGMENT_ZEROS);
         }
         Ok(Window::new(at))
     }

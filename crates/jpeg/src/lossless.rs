@@ -33,7 +33,7 @@ impl<'a> Lossless<'a> {
         let rows = |index: usize| frame.bands * frame.components[index].vertical;
         let size = |index: usize| rows(index).saturating_mul(row_length(frame, index));
         let mut planes = vec![Vec::new(); frame.components.len()];
-        let mut work = Work::new(frame, parser.bytes.len());
+        let mut work = Work::new(frame, parser.bytes.len(), parser.lenient);
         let mut next = Some(first);
         while let Some(header) = next {
             let mut scan = LosslessScan::new(&parser, frame, &header)?;

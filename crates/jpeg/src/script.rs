@@ -39,7 +39,7 @@ impl<'a> Script<'a> {
     pub(crate) fn new(parser: Parser<'a>, frame: Rc<Frame>) -> Self {
         let quantizers = vec![None; frame.components.len()];
         let progress = frame.is_progressive().then(|| Progress::new(&frame));
-        let work = Work::new(&frame, parser.bytes.len());
+        let work = Work::new(&frame, parser.bytes.len(), parser.lenient);
         Self { parser, frame, quantizers, progress, work }
     }
 
@@ -197,20 +197,29 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    /// Data units that scans may visit, of a small picture each as often as it likes.
+    /// Data units that scans may visit, of a small picture each as often as it likes. Strips and tiles in TIFF have nothing of
+    /// the kind: there are many in a file.
     const LEAST: u64 = 1 << 24;
-    /// How often they may visit each of a large one. Encoders write about ten scans.
-    const SCANS: u64 = 20;
+    /// How often they may visit each of a large one. Encoders write about ten scans, most of them of one component.
+    const SCANS: u64 = 12;
     /// And what they may visit besides for each byte of the file: a scan that has as little as one bit for eight blocks
-    /// is never too much. A visit without data takes a nanosecond or two.
+    /// is never too much. A visit without data takes a few nanoseconds.
     const A_BYTE: u64 = 64;
+    /// By so much more a visit may cost where coding is arithmetic: without data, too, there are decisions to make. What
+    /// they may cost altogether is bounded by [`MOST_ZEROS`](crate::bits::MOST_ZEROS).
+    const ARITHMETIC: u64 = 8;
 
-    /// What the scans of a file of `bytes` bytes may cost.
-    pub(crate) fn new(frame: &Frame, bytes: usize) -> Self {
+    /// What the scans of a file of `bytes` bytes may cost; of a part of a TIFF file where `is_part`.
+    pub(crate) fn new(frame: &Frame, bytes: usize, is_part: bool) -> Self {
+        let (least, a_byte) = if is_part { (0, Self::A_BYTE / 16) } else { (Self::LEAST, Self::A_BYTE) };
         // A sample costs less than a block, but it has a bit at least.
-        let scans = if frame.process == Process::Lossless { 2 } else { Self::SCANS };
+        let (least, scans) = match frame.process {
+            Process::Lossless => (least, 2),
+            _ if frame.is_arithmetic() => (least / Self::ARITHMETIC, Self::SCANS * 2 / 3),
+            _ => (least, Self::SCANS),
+        };
         let units = frame.blocks_in_band() as u64 * frame.bands as u64;
-        Self { left: (units * scans).max(Self::LEAST) + bytes as u64 * Self::A_BYTE }
+        Self { left: (units * scans).max(least) + bytes as u64 * a_byte }
     }
 
     pub(crate) fn add(&mut self, visits: u64) -> Result<()> {

@@ -102,6 +102,54 @@ fn endless_scans_are_refused() {
     assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
 }
 
+/// A gray picture of `side` pixels each way, with one quantization table, and these scans.
+fn picture(marker: u8, side: u16, before: &[u8], scans: &[u8]) -> Vec<u8> {
+    let [high, low] = side.to_be_bytes();
+    let table = [&[0xff, 0xdb, 0, 67, 0][..], &[1; 64]].concat();
+    let frame = [0xff, marker, 0, 11, 8, high, low, high, low, 1, 1, 0x11, 0];
+    [&[0xff, 0xd8], &table[..], before, &frame, scans, &[0xff, 0xd9]].concat()
+}
+
+fn scan([start, end]: [u8; 2], data: &[u8]) -> Vec<u8> {
+    [&[0xff, 0xda, 0, 8, 1, 1, 0, start, end, 0], data].concat()
+}
+
+const RESTART_AFTER_ONE: [u8; 6] = [0xff, 0xdd, 0, 4, 0, 1];
+
+#[test]
+fn arithmetic_coding_makes_only_so_much_of_nothing() {
+    // Behind each of the restarts that are missing it would ask for zeros.
+    let many = picture(0xc9, 4000, &RESTART_AFTER_ONE, &scan([0, 63], &[0, 0]));
+    assert_eq!(kind(&many), ErrorKind::TooLarge);
+    let few = picture(0xc9, 400, &RESTART_AFTER_ONE, &scan([0, 63], &[0, 0]));
+    assert!(decode(&few, Scale::Full).is_ok());
+    // Where the restarts are there, each may leave out some.
+    let markers: Vec<u8> = (0..250_000u32).flat_map(|index| [0, 0xff, 0xd0 | index as u8 & 7]).collect();
+    let whole = picture(0xc9, 4000, &RESTART_AFTER_ONE, &scan([0, 63], &markers));
+    assert!(decode(&whole, Scale::Full).is_ok());
+    // Empty scans.
+    let scans = [scan([0, 0], &[0, 0]), scan([1, 63], &[0, 0]).repeat(1000)].concat();
+    assert_eq!(kind(&picture(0xca, 512, &[], &scans)), ErrorKind::TooLarge);
+}
+
+#[test]
+fn a_tile_has_no_more_scans_than_it_has_bytes_for() {
+    let codes: Vec<u8> = [0, 0x10]
+        .into_iter()
+        .flat_map(|class| [&[0xff, 0xc4, 0, 21, class, 1, 1][..], &[0; 14], &[0, 1]].concat())
+        .collect();
+    let tile = |count| {
+        let scans = [scan([0, 0], &[0; 40]), scan([1, 63], &[0]).repeat(count)].concat();
+        let bytes = picture(0xc2, 128, &codes, &scans);
+        let tables = jpeg::Tables::default();
+        let whole = decode(&bytes, Scale::Full).map(drop).map_err(|error| error.kind());
+        let decoder = Decoder::abbreviated(&bytes, &tables).unwrap();
+        (whole, decoder.decode_whole(Scale::Full).map(drop).map_err(|error| error.kind()))
+    };
+    assert_eq!(tile(10), (Ok(()), Ok(())));
+    assert_eq!(tile(1000), (Ok(()), Err(ErrorKind::TooLarge)));
+}
+
 /// Whatever is done to a file, it decodes or says why not.
 #[test]
 fn mutations_do_no_harm() {

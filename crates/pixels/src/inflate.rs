@@ -97,6 +97,14 @@ impl Inflate {
         }
     }
 
+    /// Begins another stream, with the memory that is there.
+    pub(crate) fn restart(&mut self) {
+        (self.state, self.is_last_block) = (State::Header, false);
+        (self.bits, self.count) = (0, 0);
+        self.adler = Adler::new();
+        (self.used_up_at, self.reached) = (None, 0);
+    }
+
     /// Whether the stream has come to its end, and its checksum was right.
     pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done

@@ -1,12 +1,19 @@
 //! Large buffers: refused with an error where memory runs out, instead of ending the process.
+//!
+//! For zeros, `vec!` takes pages that are zero already and touches none; only it can't fail. That the memory is there has
+//! been tried just before, and given back: two such buffers at a time would be twice the memory.
 
 use crate::{Error, ErrorKind, Result};
 
 /// `width·height·channels` zero bytes.
 pub(crate) fn zeroed(width: usize, height: usize, channels: usize) -> Result<Vec<u8>> {
     let length = reserve::<u8>(width, height, channels)?.0;
-    // `vec!` takes pages that are zero already and touches none; only it can't fail. That the memory is there has just
-    // been tried.
+    Ok(vec![0; length])
+}
+
+/// So many zeros.
+pub(crate) fn zeroed_u32(length: usize) -> Result<Vec<u32>> {
+    let length = reserve::<u32>(length, 1, 1)?.0;
     Ok(vec![0; length])
 }
 

@@ -92,7 +92,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
         Meaning::Lab => {
             Grid::new().convert(&mut data);
             if kind.planar {
-                data = without_alpha(size, &data)?;
+                data = transparent(size, &data)?;
             }
         }
         _ => {}
@@ -162,6 +162,9 @@ struct Unpacking<'a> {
     chunks: Chunks<'a>,
     buffer: Vec<u8>,
     row_bytes: usize,
+    /// A chunk's bytes, turned round; and how many there may be.
+    turned: Vec<u8>,
+    most_turned: u64,
 }
 
 impl<'a> Unpacking<'a> {
@@ -185,11 +188,23 @@ impl<'a> Unpacking<'a> {
             // Tables, and a block's literals.
             _ => 1 << 18,
         };
-        check_memory((chunks.width, chunks.height), (length as u64).saturating_add(more), limits)?;
+        let needed = (length as u64).saturating_add(more);
+        check_memory((chunks.width, chunks.height), needed, limits)?;
         chunks.check_cost(chunks.count, compression.least_work(), length)?;
         let codec = Codec::new(compression, kind, chunks.width)?;
         let buffer = memory::zeroed(length, 1, 1)?;
-        Ok(Self { codec, compression, predictor, kind, order: directory.order, chunks, buffer, row_bytes })
+        Ok(Self {
+            codec,
+            compression,
+            predictor,
+            kind,
+            order: directory.order,
+            chunks,
+            buffer,
+            row_bytes,
+            turned: Vec::new(),
+            most_turned: limits.max_alloc - needed,
+        })
     }
 
     /// The first `length` bytes of chunk `index`. Of YCbCr, which libtiff converts, those that there are.
@@ -199,13 +214,17 @@ impl<'a> Unpacking<'a> {
         let is_minor = index >= self.chunks.count || self.chunks.tiled && !index.is_multiple_of(self.chunks.columns);
         let found = self.chunks.part(index, self.buffer.len());
         let out = &mut self.buffer[..length];
-        let (start, part) = match found {
+        let (start, mut part) = match found {
             Err(_) if is_converted && is_minor => {
                 out.fill(0);
                 return Ok(&self.buffer);
             }
             part => part?,
         };
+        if self.kind.reversed && !self.codec.reads_reversed() {
+            turn(part, &mut self.turned, self.most_turned)?;
+            part = &self.turned;
+        }
         let unpacked = self.codec.unpack(part, start, self.kind.reversed, out);
         self.chunks.charge(unpacked.read + self.compression.least_work(), length)?;
         let samples = if self.kind.planar { 1 } else { self.kind.samples };
@@ -219,6 +238,21 @@ impl<'a> Unpacking<'a> {
         }
         Ok(&self.buffer)
     }
+}
+
+/// Puts `bytes`, with the bits of each the other way round, into `turned`, which may take `most` bytes.
+fn turn(bytes: &[u8], turned: &mut Vec<u8>, most: u64) -> Result<()> {
+    let length = bytes.len();
+    if length as u64 > most {
+        let context = format!("a strip or tile of {length} bytes, with space for {most} within the limit");
+        return Err(Error::new(ErrorKind::TooLarge, context));
+    }
+    if turned.capacity() < length {
+        *turned = memory::reserved(length, 1, 1)?;
+    }
+    turned.clear();
+    turned.extend(bytes.iter().map(|byte| byte.reverse_bits()));
+    Ok(())
 }
 
 /// All kinds but YCbCr.
@@ -277,13 +311,14 @@ fn ycbcr(
         return planes_to_rgb(directory, data);
     }
     let tables = Tables::of(directory)?;
-    let Subsampling { across, down } = subsampling;
-    if !subsampling.is_known() || size.0 < across || size.1 < down {
-        return Err(unsupported(format_args!("YCbCr subsampling of {across}x{down} of {}x{} pixels", size.0, size.1)));
+    let Subsampling { horizontal, vertical } = subsampling;
+    if !subsampling.is_known() || size.0 < horizontal || size.1 < vertical {
+        let what = format!("YCbCr subsampling of {horizontal}x{vertical} of {}x{} pixels", size.0, size.1);
+        return Err(unsupported(what));
     }
     let (count, tiled, stored) = (chunks.count, chunks.tiled, chunks.width);
     // libtiff's size of a row, which loses a remainder.
-    let row_bytes = if tiled { stored * 3 } else { subsampling.line(stored) / down };
+    let row_bytes = if tiled { stored * 3 } else { subsampling.line(stored) / vertical };
     let length = subsampling.size(stored, chunks.height);
     let mut unpacking = Unpacking::new(directory, kind, compression, chunks, (length, row_bytes), limits)?;
     for index in 0..count {
@@ -291,7 +326,7 @@ fn ycbcr(
         let length = if tiled {
             length
         } else {
-            subsampling.size(stored, place.rows).min(place.rows.next_multiple_of(down) * row_bytes)
+            subsampling.size(stored, place.rows).min(place.rows.next_multiple_of(vertical) * row_bytes)
         };
         unpacking.buffer.fill(0);
         let blocks = unpacking.chunk(index, length)?;
@@ -302,7 +337,7 @@ fn ycbcr(
 
 /// Of YCbCr in planes, RGB.
 fn planes_to_rgb(directory: &Directory<'_>, data: &mut [u8]) -> Result<()> {
-    if Subsampling::of(directory)? != (Subsampling { across: 1, down: 1 }) {
+    if Subsampling::of(directory)? != (Subsampling { horizontal: 1, vertical: 1 }) {
         return Err(unsupported("subsampled YCbCr in planes"));
     }
     pixels_to_rgb(&Tables::of(directory)?, data);
@@ -329,7 +364,7 @@ fn colored_with_alpha(directory: &Directory<'_>, size: (usize, usize), data: &[u
 }
 
 /// RGB with an alpha of 0.
-fn without_alpha(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
+fn transparent(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
     let mut out = memory::reserved(size.0, size.1, 4)?;
     out.extend(data.as_chunks::<3>().0.iter().flat_map(|&[red, green, blue]| [red, green, blue, 0]));
     Ok(out)
@@ -363,3 +398,6 @@ fn pillow_ycbcr_to_rgb(data: &mut [u8]) {
         *pixel = rgb.map(|color| (y as i32 + (color >> SCALE)).clamp(0, 255) as u8);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //! `tif_dirread.c` of <https://gitlab.com/libtiff/libtiff>).
 
 use super::directory::{Directory, broken, tag};
+use crate::decode::check_pixels;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::{Error, ErrorKind, Result};
@@ -52,7 +53,7 @@ impl<'a> Chunks<'a> {
             return Err(broken(format_args!("strips or tiles of {width}x{height} pixels")));
         }
         let (columns, rows) = (size.0.div_ceil(width), size.1.div_ceil(height));
-        super::super::check_pixels(
+        check_pixels(
             (columns as u64).saturating_mul(width as u64),
             (rows as u64).saturating_mul(height as u64),
             limits,
@@ -109,9 +110,15 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// What there is of a chunk's bytes, wherever they end: all up to the file's end where its length isn't known.
-    pub(super) fn lenient_part(&self, index: usize) -> Option<&'a [u8]> {
-        let start = usize::try_from(*self.offsets.get(index)?).ok().filter(|&start| start != 0)?;
+    /// What there is of each chunk's bytes, wherever they end: all up to the file's end where its length isn't known. Several
+    /// may have the same bytes.
+    pub(super) fn lenient_parts(&self) -> impl Iterator<Item = &'a [u8]> {
+        let offsets = self.offsets.iter().take(self.count).enumerate();
+        offsets.filter_map(|(index, &offset)| self.lenient_part(index, offset))
+    }
+
+    fn lenient_part(&self, index: usize, offset: u64) -> Option<&'a [u8]> {
+        let start = usize::try_from(offset).ok().filter(|&start| start != 0)?;
         let rest = self.bytes.get(start..)?;
         let length = self.lengths.get(index).copied().filter(|&length| length != 0);
         let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(rest.len());
@@ -124,7 +131,7 @@ impl<'a> Chunks<'a> {
     /// # Errors
     /// `TooLarge` where they are many and next to nothing.
     pub(super) fn check_cost(&self, count: usize, least: usize, made: usize) -> Result<()> {
-        let work = (count as u64).saturating_mul(least.saturating_sub(made) as u64);
+        let work = (count as u64).saturating_mul(cost(least, made));
         if work <= self.budget { Ok(()) } else { Err(too_costly()) }
     }
 
@@ -133,10 +140,15 @@ impl<'a> Chunks<'a> {
     /// # Errors
     /// `TooLarge` where the same bytes are read over and over, or the chunks are many and next to nothing.
     pub(super) fn charge(&mut self, read: usize, made: usize) -> Result<()> {
-        let work = (read as u64).saturating_sub(made as u64);
-        self.budget = self.budget.checked_sub(work).ok_or_else(too_costly)?;
+        self.budget = self.budget.checked_sub(cost(read, made)).ok_or_else(too_costly)?;
         Ok(())
     }
+}
+
+/// What reading `read` bytes costs where `made` come of it. What is made pays for a little: there are no more bytes of that than
+/// the limit on pixels allows, whereas files may well have the same blank tile in many places.
+fn cost(read: usize, made: usize) -> u64 {
+    (read as u64).saturating_sub(made as u64 / 16)
 }
 
 fn too_costly() -> Error {

@@ -59,12 +59,11 @@ impl Compression {
         matches!(self, Self::Lzw | Self::Deflate | Self::Lzma | Self::Zstd)
     }
 
-    /// Work that a strip or tile takes, however small, in bytes.
+    /// Work that a strip or tile takes, however small, in bytes. A sound file can always pay for it: sixteen times its bytes
+    /// are more, for a strip or tile has ten at the least, and six where it is listed.
     pub(super) fn least_work(self) -> usize {
         match self {
-            Self::Jpeg | Self::OldJpeg | Self::WebP => 2048,
-            Self::Lzma | Self::Zstd => 1024,
-            Self::Deflate => 256,
+            Self::Jpeg | Self::OldJpeg | Self::WebP | Self::Lzma | Self::Zstd | Self::Deflate => 256,
             _ => 64,
         }
     }
@@ -74,13 +73,13 @@ impl Compression {
 pub(super) enum Codec {
     Fax(Box<Fax>),
     Lzw(Lzw),
-    Deflate,
+    Deflate(Box<Inflate>),
     PackBits,
     Lzma,
     Zstd,
 }
 
-/// What was read, and what was wrong.
+/// What was read, in bytes, with other work that was done counted in; and what was wrong.
 pub(super) struct Unpacked {
     pub(super) read: usize,
     pub(super) result: Result<()>,
@@ -90,18 +89,17 @@ impl Codec {
     /// For chunks of `width` pixels a row.
     ///
     /// # Errors
-    /// `UnsupportedFormat` for what is not read.
+    /// `UnsupportedFormat` for what is not read, `Decode` for rows that are too wide, `OutOfMemory`.
     pub(super) fn new(compression: Compression, kind: Kind, width: usize) -> Result<Self> {
         Ok(match compression {
             Compression::Fax(coding) => {
                 if kind.bits != 1 || kind.samples != 1 {
                     return Err(unsupported("fax coding of more than one bit a pixel"));
                 }
-                let fax = Fax::new(coding, width);
-                Self::Fax(Box::new(fax.ok_or_else(|| broken(format_args!("rows of {width} pixels")))?))
+                Self::Fax(Box::new(Fax::new(coding, width)?))
             }
             Compression::Lzw => Self::Lzw(Lzw::new()),
-            Compression::Deflate => Self::Deflate,
+            Compression::Deflate => Self::Deflate(Box::new(Inflate::new())),
             Compression::PackBits => Self::PackBits,
             Compression::Lzma => Self::Lzma,
             Compression::Zstd => Self::Zstd,
@@ -109,16 +107,14 @@ impl Codec {
         })
     }
 
+    /// Does it read bytes whose bits are stored from the lowest to the highest? For the others they are turned round before.
+    pub(super) fn reads_reversed(&self) -> bool {
+        matches!(self, Self::Fax(_))
+    }
+
     /// Fills `out` from `input`, whose first byte is byte `start` of the file. What is missing is zero, but for fax, where
     /// it stays as it was.
     pub(super) fn unpack(&mut self, input: &[u8], start: usize, reversed: bool, out: &mut [u8]) -> Unpacked {
-        let turned: Vec<u8>;
-        let input = if reversed && !matches!(self, Self::Fax(_)) {
-            turned = input.iter().map(|byte| byte.reverse_bits()).collect();
-            &turned
-        } else {
-            input
-        };
         let short = |(read, complete): (usize, bool), what: &str| Unpacked {
             read,
             result: if complete { Ok(()) } else { Err(broken(format_args!("its {what} data end early"))) },
@@ -129,7 +125,7 @@ impl Codec {
                 let (read, result) = lzw.decode(input, out);
                 Unpacked { read, result: result.map_err(|stopped| broken(stopped.0)) }
             }
-            Self::Deflate => inflate(input, out),
+            Self::Deflate(stream) => inflate(stream, input, out),
             Self::PackBits => short(packbits::decode(input, out), "PackBits"),
             Self::Lzma => short(lzma::decode(input, out), "LZMA"),
             Self::Zstd => short(zstd::decode(input, out), "Zstandard"),
@@ -139,9 +135,9 @@ impl Codec {
 
 /// Like libtiff, stops where `out` is full, whether the data end there or not; if they do, their checksum counts, should there
 /// be one.
-fn inflate(mut input: &[u8], out: &mut [u8]) -> Unpacked {
+fn inflate(inflate: &mut Inflate, mut input: &[u8], out: &mut [u8]) -> Unpacked {
     let length = input.len();
-    let mut inflate = Inflate::new();
+    inflate.restart();
     let (made, result) = match inflate.read(&mut input, out, 0) {
         Ok(made) if made == out.len() => (made, Ok(())),
         Ok(made) => (made, Err(broken("its deflate data end early"))),

@@ -12,6 +12,8 @@ mod runs;
 use self::bits::{Bits, Ended};
 use self::codes::{BLACK_BITS, Code, MODE_BITS, Meaning, Tables, WHITE_BITS};
 use self::runs::Runs;
+use super::directory::broken;
+use crate::{Result, memory};
 
 /// The kinds of coding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,14 +55,17 @@ impl From<Ended> for Stop {
 }
 
 impl Fax {
-    pub(super) fn new(coding: Coding, width: usize) -> Option<Self> {
-        let wide = i32::try_from(width).ok().filter(|width| *width < 1 << 28)?;
+    /// # Errors
+    /// `Decode` for rows that are too wide, `OutOfMemory`.
+    pub(super) fn new(coding: Coding, width: usize) -> Result<Self> {
+        let wide = i32::try_from(width).ok().filter(|width| *width < 1 << 28);
+        let wide = wide.ok_or_else(|| broken(format_args!("rows of {width} pixels")))?;
         let both = matches!(coding, Coding::Group4 | Coding::Group3 { two_dimensional: true });
         // libtiff's size of a row's list of runs, which damaged rows run into.
         let most = (width + 1).next_multiple_of(32) * if both { 2 } else { 1 };
-        let runs = Runs::new(most);
-        let above = vec![0; if both { most } else { 0 }];
-        Some(Self { tables: Tables::new(), coding, width: wide, no_marks: false, runs, above })
+        let runs = Runs::new(most)?;
+        let above = memory::zeroed_u32(if both { most } else { 0 })?;
+        Ok(Self { tables: Tables::new(), coding, width: wide, no_marks: false, runs, above })
     }
 
     /// Bytes that decoding rows of `width` pixels takes.

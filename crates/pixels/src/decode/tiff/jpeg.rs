@@ -6,9 +6,10 @@ use super::chunks::{Chunk, Chunks};
 use super::directory::{Directory, broken, tag};
 use super::kind::{Kind, Meaning};
 use super::unpack::Unpacker;
+use crate::decode::check_memory;
 use crate::limits::Limits;
 use crate::pixels::Area;
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 use ::jpeg::{Colors, Decoder, Scale, Tables};
 
 /// Fills `data`, [`Meaning::channels`] bytes a pixel; YCbCr becomes RGB where it is not in planes.
@@ -37,7 +38,6 @@ pub(super) fn decode(
     let made = chunks.width.saturating_mul(chunks.height).saturating_mul(stored.samples);
     let least = super::codec::Compression::Jpeg.least_work();
     chunks.check_cost(planes * chunks.count, least, made)?;
-    let empty = vec![0; chunks.width.min(size.0) * stored.samples];
     for index in 0..planes * chunks.count {
         let (plane, chunk) = (index / chunks.count, chunks.place(index % chunks.count, size));
         let (_, part) = chunks.part(index, made)?;
@@ -50,7 +50,7 @@ pub(super) fn decode(
         if decoder.channels() != stored.samples {
             return Err(broken(format_args!("a JPEG of {} components in it", decoder.components())));
         }
-        super::super::check_memory(found, decoder.memory(Scale::Full), limits)?;
+        check_memory(found, decoder.memory(Scale::Full), limits)?;
         let mut rows = data.chunks_exact_mut(size.0 * channels).skip(chunk.y).take(chunk.rows);
         let columns = chunk.x * channels..(chunk.x + chunk.columns) * channels;
         let (visible, row_count) = (found.0.min(chunk.columns), found.1.min(chunk.rows));
@@ -63,6 +63,9 @@ pub(super) fn decode(
         };
         if visible < chunk.columns || row_count < chunk.rows {
             // What a JPEG that is too small leaves is zero.
+            let length = chunk.columns.saturating_mul(stored.samples) as u64;
+            check_memory(found, decoder.memory(Scale::Full).saturating_add(length), limits)?;
+            let empty = memory::zeroed(chunk.columns, 1, stored.samples)?;
             for row in data.chunks_exact_mut(size.0 * channels).skip(chunk.y).take(chunk.rows) {
                 unpack(&empty, &mut row[columns.clone()]);
             }

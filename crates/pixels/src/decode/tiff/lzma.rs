@@ -8,19 +8,24 @@ mod decoder;
 
 use self::decoder::{Decoder, Window};
 
-/// Fills `out`. Returns the bytes that were read, and whether there were enough; what is missing is zero.
+/// What forgetting all that was learned takes, in bytes read.
+const RESET: usize = 1024;
+
+/// Fills `out`. Returns the bytes that were read, with [`RESET`] more for each time that the decoder was reset after the first;
+/// and whether there were enough. What is missing is zero.
 pub(super) fn decode(input: &[u8], out: &mut [u8]) -> (usize, bool) {
-    let mut reader = Reader { input, at: 0 };
+    let mut reader = Reader { input, at: 0, resets: 0 };
     let mut made = 0;
     let complete = stream(&mut reader, out, &mut made).is_some() && made == out.len();
     out[made..].fill(0);
-    (reader.at, complete)
+    (reader.at.saturating_add(reader.resets.saturating_sub(1).saturating_mul(RESET)), complete)
 }
 
 /// A walk through the bytes; past the end there is nothing.
 struct Reader<'a> {
     input: &'a [u8],
     at: usize,
+    resets: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -111,7 +116,7 @@ fn block_header(reader: &mut Reader<'_>) -> Option<Option<Option<usize>>> {
 
 /// The LZMA2 chunks of a block.
 fn chunks(reader: &mut Reader<'_>, out: &mut [u8], made: &mut usize) -> Option<()> {
-    let mut decoder = None;
+    let mut decoder: Option<Decoder> = None;
     let mut start = None;
     while *made < out.len() {
         let control = reader.byte()?;
@@ -136,8 +141,13 @@ fn chunks(reader: &mut Reader<'_>, out: &mut [u8], made: &mut usize) -> Option<(
                 if reset == 3 {
                     start = Some(*made);
                 }
+                reader.resets += usize::from(reset > 0);
                 if reset >= 2 {
-                    decoder = Some(Decoder::new(reader.byte()?)?);
+                    let properties = reader.byte()?;
+                    match &mut decoder {
+                        Some(decoder) => decoder.restart(properties)?,
+                        None => decoder = Some(Decoder::new(properties)?),
+                    }
                 } else if reset == 1 {
                     decoder.as_mut().map(Decoder::reset)?;
                 }
@@ -157,4 +167,42 @@ fn chunks(reader: &mut Reader<'_>, out: &mut [u8], made: &mut usize) -> Option<(
         }
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A stream of chunks that each unpack to a zero, and of which each begins with such a reset: 1 forgets what was learned, 2
+    /// says what the properties are as well.
+    fn zeros(resets: impl Iterator<Item = u8>) -> Vec<u8> {
+        let mut stream = b"\xfd7zXZ\0\0\0\0\0\0\0".to_vec();
+        stream.extend([2, 0, 0x21, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        for (index, reset) in resets.enumerate() {
+            let reset = if index == 0 { 3 } else { reset };
+            stream.extend([0x80 | reset << 5, 0, 0, 0, 5]);
+            if reset >= 2 {
+                // By turns the usual ones, and ones with the most contexts.
+                stream.push([0x5d, 4, 0][index % 3]);
+            }
+            stream.extend([0; 6]);
+        }
+        stream.push(0);
+        stream
+    }
+
+    #[test]
+    fn resets_are_work() {
+        const COUNT: usize = 1000;
+        for reset in [1, 2] {
+            let stream = zeros(std::iter::repeat_n(reset, COUNT));
+            let mut out = [1; COUNT];
+            let (work, complete) = decode(&stream, &mut out);
+            assert!(complete && out == [0; COUNT]);
+            assert!(work > stream.len() - 8 + (COUNT - 1) * RESET, "{work}");
+        }
+        // The first is what every stream has, and no reset costs nothing.
+        let stream = zeros(std::iter::repeat_n(0, COUNT));
+        assert_eq!(decode(&stream, &mut [1; COUNT]), ((stream.len() - 1).next_multiple_of(4), true));
+    }
 }

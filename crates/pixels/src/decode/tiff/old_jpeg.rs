@@ -7,6 +7,7 @@ use super::chunks::Chunks;
 use super::directory::{Directory, broken, tag};
 use super::kind::{Kind, Meaning, unsupported};
 use super::ycbcr::{Tables, pixels_to_rgb};
+use crate::decode::check_memory;
 use crate::limits::Limits;
 use crate::pixels::Area;
 use crate::{Error, Result, memory};
@@ -22,6 +23,28 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    /// The stream that a tag points to, and the strips: of `most` bytes together, and `None` where they are more.
+    fn of(directory: &Directory<'a>, chunks: Option<&Chunks<'a>>, most: usize) -> Option<Self> {
+        let mut parts = Self { parts: Vec::new(), strips: 0, part: 0, at: 0 };
+        let mut left = most;
+        let mut add = |part: &'a [u8]| {
+            left = left.checked_sub(part.len())?;
+            parts.parts.try_reserve(1).ok()?;
+            parts.parts.push(part);
+            Some(())
+        };
+        let offset = |which| directory.number(which).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
+        let start = offset(tag::JPEG_STREAM);
+        let stream = directory.bytes.get(start..).filter(|rest| start != 0 && !rest.is_empty());
+        if let Some(rest) = stream {
+            let length = Some(offset(tag::JPEG_STREAM_LENGTH)).filter(|&length| length > 0 && length <= rest.len());
+            add(&rest[..length.unwrap_or(rest.len())])?;
+        }
+        chunks.into_iter().flat_map(Chunks::lenient_parts).try_for_each(add)?;
+        parts.strips = usize::from(stream.is_some());
+        Some(parts)
+    }
+
     fn peek(&self) -> Option<u8> {
         self.parts[self.part..].iter().enumerate().find_map(|(index, part)| {
             let at = if index == 0 { self.at } else { 0 };
@@ -44,22 +67,35 @@ impl<'a> Parts<'a> {
         (0..length).map(|_| self.byte()).collect()
     }
 
+    /// How many bytes there are in all.
+    fn length(&self) -> usize {
+        self.parts.iter().map(|part| part.len()).sum()
+    }
+
     /// What has not been read, with restart markers before all strips but the first.
-    fn rest(&self, marked: bool, out: &mut Vec<u8>) {
-        let mut restarts = 0u8;
-        for (index, part) in self.parts.iter().enumerate().skip(self.part) {
-            if marked && index > self.strips {
-                out.extend([0xff, 0xd0 + restarts]);
-                restarts = (restarts + 1) % 8;
-            }
-            out.extend(part.get(if index == self.part { self.at } else { 0 }..).unwrap_or_default());
-        }
+    fn rest(&self, marked: bool) -> impl Iterator<Item = &[u8]> {
+        const MARKERS: [[u8; 2]; 8] = [
+            [0xff, 0xd0],
+            [0xff, 0xd1],
+            [0xff, 0xd2],
+            [0xff, 0xd3],
+            [0xff, 0xd4],
+            [0xff, 0xd5],
+            [0xff, 0xd6],
+            [0xff, 0xd7],
+        ];
+        let first = (self.strips + 1).max(self.part);
+        self.parts.iter().enumerate().skip(self.part).flat_map(move |(index, part)| {
+            let marker = (marked && index > self.strips).then(|| MARKERS[(index - first) % 8].as_slice());
+            let rest = part.get(if index == self.part { self.at } else { 0 }..);
+            marker.into_iter().chain(rest)
+        })
     }
 }
 
 /// What is known of the JPEG.
 struct Found {
-    /// Segments of tables, as they are.
+    /// A JPEG's beginning, and segments of tables, as they are.
     tables: Vec<u8>,
     /// The frame header's marker and content.
     frame: Option<(u8, Vec<u8>)>,
@@ -84,13 +120,21 @@ pub(super) fn decode(
         return Err(unsupported("old-style JPEG in planes, or in tiles side by side"));
     }
     let (width, rows) = chunks.as_ref().map_or(size, |chunks| (chunks.width, chunks.height));
-    let bytes = directory.bytes;
-    let file = joined(directory, chunks.as_ref(), kind, (width, size.1), rows)
-        .ok_or_else(|| broken("its JPEG's headers make no sense"))?;
-    super::super::check_memory(size, file.len() as u64, limits)?;
-    if file.len() > bytes.len().saturating_mul(2).saturating_add(4096) {
-        return Err(broken("its strips share their bytes"));
+    let most = directory.bytes.len().saturating_mul(2).saturating_add(4096);
+    let shared = || broken("its strips share their bytes");
+    let mut parts = Parts::of(directory, chunks.as_ref(), most).ok_or_else(shared)?;
+    check_memory(size, parts.length() as u64, limits)?;
+    let head = head(directory, &mut parts, kind, (width, size.1), rows);
+    let (head, marked) = head.ok_or_else(|| broken("its JPEG's headers make no sense"))?;
+    let length = head.len().saturating_add(parts.rest(marked).map(<[u8]>::len).sum());
+    check_memory(size, length as u64, limits)?;
+    if length > most {
+        return Err(shared());
     }
+    let mut file = memory::reserved::<u8>(length, 1, 1)?;
+    file.extend(&head);
+    parts.rest(marked).for_each(|part| file.extend(part));
+    drop(head);
     let within = |error: ::jpeg::Error| Error::from(error).within("in TIFF");
     let decoder = Decoder::abbreviated(&file, &::jpeg::Tables::default()).map_err(within)?;
     let plain = decoder.sampling().skip(1).all(|factors| factors == (1, 1));
@@ -100,7 +144,7 @@ pub(super) fn decode(
     if found.0 != width || found.1 < size.1 || decoder.components() != channels {
         return Err(broken(format_args!("a JPEG of {}x{} pixels in it", found.0, found.1)));
     }
-    super::super::check_memory(found, decoder.memory(Scale::Full).saturating_add(file.len() as u64), limits)?;
+    check_memory(found, decoder.memory(Scale::Full).saturating_add(file.len() as u64), limits)?;
     let mut missing = data;
     let result = decoder.decode(Scale::Full, Area { columns: 0..size.0, rows: 0..size.1 }, |decoded| {
         let (now, later) = std::mem::take(&mut missing).split_at_mut(decoded.len());
@@ -120,43 +164,30 @@ pub(super) fn to_rgb(directory: &Directory<'_>, kind: Kind, data: &mut [u8]) -> 
     Ok(())
 }
 
-/// One JPEG of all parts.
-fn joined(
+/// All of the JPEG up to the scan's data, which is what there is still to be read; and whether restart markers belong there.
+fn head(
     directory: &Directory<'_>,
-    chunks: Option<&Chunks<'_>>,
+    parts: &mut Parts<'_>,
     kind: Kind,
     size: (usize, usize),
     rows: usize,
-) -> Option<Vec<u8>> {
-    let mut parts = Parts { parts: Vec::new(), strips: 0, part: 0, at: 0 };
-    let offset = |which| directory.number(which).and_then(|value| usize::try_from(value).ok()).unwrap_or(0);
-    let start = offset(tag::JPEG_STREAM);
-    if start != 0
-        && let Some(rest) = directory.bytes.get(start..).filter(|rest| !rest.is_empty())
-    {
-        let length = Some(offset(tag::JPEG_STREAM_LENGTH)).filter(|&length| length > 0 && length <= rest.len());
-        parts.parts.push(&rest[..length.unwrap_or(rest.len())]);
-        parts.strips = 1;
-    }
-    for index in 0..chunks.map_or(0, |chunks| chunks.count) {
-        parts.parts.extend(chunks.and_then(|chunks| chunks.lenient_part(index)));
-    }
-    let mut found = headers(&mut parts)?;
-    let (across, down) = match directory.numbers(tag::YCBCR_SUBSAMPLING, 2).as_slice() {
+) -> Option<(Vec<u8>, bool)> {
+    let mut found = headers(parts)?;
+    let factors = match directory.numbers(tag::YCBCR_SUBSAMPLING, 2).as_slice() {
         _ if kind.samples == 1 => (1, 1),
-        &[across, down] => (across as u8, down as u8),
+        &[horizontal, vertical] => (horizontal as u8, vertical as u8),
         _ => (2, 2),
     };
     if found.frame.is_none() {
-        from_tags(directory, kind, size, (across, down), &mut found)?;
+        from_tags(directory, kind, size, factors, &mut found)?;
     }
     let (marker, frame) = found.frame?;
     let factors = frame.get(7).copied()?;
-    let (across, down) = (usize::from(factors >> 4).max(1), usize::from(factors & 15).max(1));
+    let (horizontal, vertical) = (usize::from(factors >> 4).max(1), usize::from(factors & 15).max(1));
     if found.restart_interval == 0 && rows < size.1 {
-        found.restart_interval = size.0.div_ceil(across * 8) * (rows / (down * 8));
+        found.restart_interval = size.0.div_ceil(horizontal * 8) * (rows / (vertical * 8));
     }
-    let mut out = Vec::new();
+    let mut out = found.tables;
     let mut segment = |marker: u8, content: &[u8]| -> Option<()> {
         out.extend([0xff, marker]);
         out.extend(u16::try_from(content.len() + 2).ok()?.to_be_bytes());
@@ -168,17 +199,12 @@ fn joined(
     }
     segment(marker, &frame)?;
     segment(0xda, &found.scan?)?;
-    let mut file = memory::reserved::<u8>(1, 1, out.len() + found.tables.len() + directory.bytes.len()).ok()?;
-    file.extend([0xff, 0xd8]);
-    file.extend(&found.tables);
-    file.extend(&out);
-    parts.rest(found.restart_interval != 0, &mut file);
-    Some(file)
+    Some((out, found.restart_interval != 0))
 }
 
 /// Reads segments up to the scan's, or until there are none.
 fn headers(parts: &mut Parts<'_>) -> Option<Found> {
-    let mut found = Found { tables: Vec::new(), frame: None, scan: None, restart_interval: 0 };
+    let mut found = Found { tables: vec![0xff, 0xd8], frame: None, scan: None, restart_interval: 0 };
     while found.scan.is_none() && parts.peek()? == 0xff {
         parts.byte()?;
         let mut marker = parts.byte()?;
@@ -194,6 +220,7 @@ fn headers(parts: &mut Parts<'_>) -> Option<Found> {
             }
             0xdb | 0xc4 => {
                 let content = parts.segment()?;
+                found.tables.try_reserve(content.len() + 4).ok()?;
                 found.tables.extend([0xff, marker]);
                 found.tables.extend(u16::try_from(content.len() + 2).ok()?.to_be_bytes());
                 found.tables.extend(content);
@@ -217,7 +244,7 @@ fn from_tags(
     directory: &Directory<'_>,
     kind: Kind,
     (width, height): (usize, usize),
-    (across, down): (u8, u8),
+    (horizontal, vertical): (u8, u8),
     found: &mut Found,
 ) -> Option<()> {
     let samples = kind.samples as u8;
@@ -253,7 +280,7 @@ fn from_tags(
                 return None;
             }
             match which {
-                0 => frame.extend([index, if index == 0 { across << 4 | down } else { 0x11 }, chosen[0]]),
+                0 => frame.extend([index, if index == 0 { horizontal << 4 | vertical } else { 0x11 }, chosen[0]]),
                 1 => scan.extend([index, chosen[1] << 4]),
                 _ => *scan.get_mut(2 + 2 * usize::from(index))? |= chosen[2],
             }

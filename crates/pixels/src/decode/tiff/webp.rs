@@ -4,11 +4,14 @@ use super::chunks::Chunks;
 use super::directory::{Directory, broken};
 use super::kind::{Kind, unsupported};
 use super::unpack::Unpacker;
-use crate::Result;
 use crate::decode::Picture;
 use crate::decode::webp::WebP;
 use crate::limits::Limits;
 use crate::pixels::Layout;
+use crate::{Result, memory};
+
+/// No WebP is wider.
+const MOST_WIDE: usize = (1 << 14) - 1;
 
 /// Fills `data`, [`Meaning::channels`](super::kind::Meaning::channels) bytes a pixel.
 ///
@@ -27,7 +30,10 @@ pub(super) fn decode(
     }
     let channels = kind.meaning.channels();
     let unpacker = Unpacker::new(kind, directory.order);
-    let mut row = vec![255; chunks.width.saturating_mul(kind.samples)];
+    if chunks.width > MOST_WIDE {
+        return Err(broken(format_args!("a WebP of {} pixels a row in it", chunks.width)));
+    }
+    let mut row = memory::zeroed(chunks.width, 1, kind.samples)?;
     let made = row.len().saturating_mul(chunks.height);
     let least = super::codec::Compression::WebP.least_work();
     chunks.check_cost(chunks.count, least, made)?;
@@ -35,16 +41,15 @@ pub(super) fn decode(
         let chunk = chunks.place(index, size);
         let (_, part) = chunks.part(index, made)?;
         chunks.charge(part.len() + least, made)?;
-        let picture = WebP::open(part, limits).map(Picture::WebP);
-        let pixels =
-            picture.and_then(|picture| picture.into_pixels(limits)).map_err(|error| error.within("in TIFF"))?;
-        let header = pixels.header();
+        let webp = WebP::open(part, limits).map_err(|error| error.within("in TIFF"))?;
+        let header = webp.header();
         let expected = if chunks.tiled { (chunks.width, chunks.height) } else { (chunks.width, chunk.rows) };
         if (header.width, header.height) != expected {
             let found = format!("{}x{}", header.width, header.height);
             let place = format!("{}x{}", expected.0, expected.1);
             return Err(broken(format_args!("a WebP of {found} pixels where there is space for {place}")));
         }
+        let pixels = Picture::WebP(webp).into_pixels(limits).map_err(|error| error.within("in TIFF"))?;
         // Where there is no alpha, it is opaque.
         row.fill(255);
         let rows = data.chunks_exact_mut(size.0 * channels).skip(chunk.y).take(chunk.rows);

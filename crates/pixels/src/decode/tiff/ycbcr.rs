@@ -1,12 +1,17 @@
 //! YCbCr to RGB as libtiff does it, which Pillow leaves it to (`tif_color.c`, `tif_getimage.c`): the coefficients and the
 //! levels of black and white are the file's, and one pair of color samples stands for a block of pixels.
 
+use std::ops::Range;
+
 use super::chunks::Chunk;
 use super::directory::{Directory, broken, tag};
 use crate::Result;
 
 const SHIFT: u32 = 16;
 const HALF: i32 = 1 << (SHIFT - 1);
+
+/// Levels of black and white lie between these, so that none of the differences below is too large.
+const LEVELS: Range<f32> = (-i32::MAX + 128) as f32..i32::MAX as f32;
 
 /// What each sample adds to red, green and blue.
 pub(super) struct Tables {
@@ -44,8 +49,7 @@ impl Tables {
         if red.is_nan() || green.is_nan() || blue.is_nan() || green == 0.0 {
             return Err(broken("its YCbCr coefficients make no sense"));
         }
-        let most = i32::MAX as f32;
-        if levels.iter().any(|&level| !(level > -most && level < most)) {
+        if levels.iter().any(|&level| !(level > LEVELS.start && level < LEVELS.end)) {
             return Err(broken("its levels of black and white make no sense"));
         }
         let (to_red, to_blue) = (2.0 - 2.0 * red, 2.0 - 2.0 * blue);
@@ -76,8 +80,8 @@ impl Tables {
 /// How many pixels share a pair of color samples, each way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subsampling {
-    pub(super) across: usize,
-    pub(super) down: usize,
+    pub(super) horizontal: usize,
+    pub(super) vertical: usize,
 }
 
 impl Subsampling {
@@ -87,31 +91,31 @@ impl Subsampling {
     /// `Decode` for one that there is none of.
     pub(super) fn of(directory: &Directory<'_>) -> Result<Self> {
         let values = directory.numbers(tag::YCBCR_SUBSAMPLING, 3);
-        let [across, down] = *values.as_slice() else { return Ok(Self { across: 2, down: 2 }) };
-        match (across, down) {
-            (1 | 2 | 4, 1 | 2 | 4) => Ok(Self { across: across as usize, down: down as usize }),
-            _ => Err(broken(format_args!("YCbCr subsampling of {across}x{down}"))),
+        let [horizontal, vertical] = *values.as_slice() else { return Ok(Self { horizontal: 2, vertical: 2 }) };
+        match (horizontal, vertical) {
+            (1 | 2 | 4, 1 | 2 | 4) => Ok(Self { horizontal: horizontal as usize, vertical: vertical as usize }),
+            _ => Err(broken(format_args!("YCbCr subsampling of {horizontal}x{vertical}"))),
         }
     }
 
     /// Does libtiff convert such pictures to RGB?
     pub(super) fn is_known(self) -> bool {
-        !matches!((self.across, self.down), (1 | 2, 4))
+        !matches!((self.horizontal, self.vertical), (1 | 2, 4))
     }
 
     /// Bytes of a block: its samples of brightness, and two of color.
     fn block(self) -> usize {
-        self.across * self.down + 2
+        self.horizontal * self.vertical + 2
     }
 
     /// Bytes of `rows` rows of `width` pixels.
     pub(super) fn size(self, width: usize, rows: usize) -> usize {
-        self.line(width).saturating_mul(rows.div_ceil(self.down))
+        self.line(width).saturating_mul(rows.div_ceil(self.vertical))
     }
 
     /// Bytes of a line of blocks.
     pub(super) fn line(self, width: usize) -> usize {
-        width.div_ceil(self.across).saturating_mul(self.block())
+        width.div_ceil(self.horizontal).saturating_mul(self.block())
     }
 }
 
@@ -124,16 +128,16 @@ pub(super) fn blocks_to_rgb(
     chunk: &Chunk,
     (data, width): (&mut [u8], usize),
 ) {
-    let Subsampling { across, down } = subsampling;
+    let Subsampling { horizontal, vertical } = subsampling;
     let (block, line) = (subsampling.block(), subsampling.line(stored));
     for row in 0..chunk.rows {
-        let Some(line) = blocks.get(row / down * line..) else { return };
+        let Some(line) = blocks.get(row / vertical * line..) else { return };
         let start = ((chunk.y + row) * width + chunk.x) * 3;
         let to = &mut data[start..start + chunk.columns * 3];
-        let first = row % down * across;
-        for (to, from) in to.chunks_mut(across * 3).zip(line.chunks_exact(block)) {
+        let first = row % vertical * horizontal;
+        for (to, from) in to.chunks_mut(horizontal * 3).zip(line.chunks_exact(block)) {
             let (cb, cr) = (from[block - 2], from[block - 1]);
-            for (pixel, &y) in to.as_chunks_mut::<3>().0.iter_mut().zip(&from[first..first + across]) {
+            for (pixel, &y) in to.as_chunks_mut::<3>().0.iter_mut().zip(&from[first..first + horizontal]) {
                 *pixel = tables.rgb(y, cb, cr);
             }
         }

@@ -14,13 +14,18 @@ use self::huffman::Huffman;
 /// The most bytes that come of a block, and that it takes.
 const MOST_IN_BLOCK: usize = 128 << 10;
 
-/// Fills `out`. Returns the bytes that were read, and whether there were enough; what is missing is zero.
+/// What the tables of a block take, in bytes read.
+const TABLES: usize = 256;
+
+/// Fills `out`. Returns the bytes that were read, with [`TABLES`] more for each packed block after the first; and whether there
+/// were enough. What is missing is zero.
 pub(super) fn decode(input: &[u8], out: &mut [u8]) -> (usize, bool) {
     let mut reader = Reader { rest: input };
-    let mut made = 0;
-    let complete = frame(&mut reader, out, &mut made).is_some() && made == out.len();
+    let (mut made, mut packed) = (0, 0usize);
+    let complete = frame(&mut reader, out, &mut made, &mut packed).is_some() && made == out.len();
     out[made..].fill(0);
-    (input.len() - reader.rest.len(), complete)
+    let read = input.len() - reader.rest.len();
+    (read.saturating_add(packed.saturating_sub(1).saturating_mul(TABLES)), complete)
 }
 
 /// A walk through the bytes; past the end there is nothing.
@@ -45,7 +50,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn frame(reader: &mut Reader<'_>, out: &mut [u8], made: &mut usize) -> Option<()> {
+fn frame(reader: &mut Reader<'_>, out: &mut [u8], made: &mut usize, packed: &mut usize) -> Option<()> {
     if reader.number(4)? != 0xfd2f_b528 {
         return None;
     }
@@ -78,6 +83,7 @@ fn frame(reader: &mut Reader<'_>, out: &mut [u8], made: &mut usize) -> Option<()
             }
             2 if size <= MOST_IN_BLOCK => {
                 let block = reader.take(size)?;
+                *packed += 1;
                 *made = state.block(block, out, *made)?;
             }
             _ => return None,
@@ -336,5 +342,21 @@ impl Window<'_> {
         }
         self.at += length;
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_blocks_are_work() {
+        const COUNT: usize = 100;
+        // A literal, and no sequences.
+        let block = [2 << 1 | 3 << 3, 0, 0, 1 << 3, b'A', 0];
+        let stream = [&[0x28, 0xb5, 0x2f, 0xfd, 0, 0x50][..], &block.repeat(COUNT)].concat();
+        let mut out = [0; COUNT];
+        assert_eq!(decode(&stream, &mut out), (stream.len() + (COUNT - 1) * TABLES, true));
+        assert_eq!(out, [b'A'; COUNT]);
     }
 }

@@ -1,6 +1,7 @@
 //! A row as runs of pixels.
 
 use super::Stop;
+use crate::{Result, memory};
 
 /// The runs of a row, white first.
 pub(super) struct Runs {
@@ -14,8 +15,11 @@ pub(super) struct Runs {
 
 impl Runs {
     /// With space for so many.
-    pub(super) fn new(most: usize) -> Self {
-        Self { list: vec![0; most], length: 0, at: 0, run: 0 }
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn new(most: usize) -> Result<Self> {
+        Ok(Self { list: memory::zeroed_u32(most)?, length: 0, at: 0, run: 0 })
     }
 
     pub(super) fn clear(&mut self) {

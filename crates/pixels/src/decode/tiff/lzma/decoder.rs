@@ -162,15 +162,9 @@ pub(super) struct Decoder {
     repeats: [usize; 4],
 }
 
-impl Decoder {
-    /// For the properties that `code` stands for.
-    pub(super) fn new(code: u8) -> Option<Self> {
-        let (literal_context, rest) = (u32::from(code % 9), code / 9);
-        let (literal_place, place) = (u32::from(rest % 5), u32::from(rest / 5));
-        if place > 4 || literal_context + literal_place > 4 {
-            return None;
-        }
-        let chances = Chances {
+impl Chances {
+    fn new() -> Self {
+        Self {
             is_match: [[EVEN; 16]; 12],
             is_repeat: [EVEN; 12],
             is_repeat0: [EVEN; 12],
@@ -182,28 +176,41 @@ impl Decoder {
             aligned: [EVEN; 16],
             matches: Lengths::NEW,
             repeats: Lengths::NEW,
-            literals: vec![[EVEN; 0x300]; 1 << (literal_context + literal_place)],
-        };
-        Some(Self {
-            chances,
-            literal_context,
-            literal_mask: (1 << literal_place) - 1,
-            place_mask: (1 << place) - 1,
-            state: 0,
-            repeats: [1; 4],
-        })
+            literals: Vec::new(),
+        }
+    }
+}
+
+impl Decoder {
+    /// For the properties that `code` stands for.
+    pub(super) fn new(code: u8) -> Option<Self> {
+        let chances = Chances::new();
+        let mut decoder =
+            Self { chances, literal_context: 0, literal_mask: 0, place_mask: 0, state: 0, repeats: [1; 4] };
+        decoder.restart(code)?;
+        Some(decoder)
+    }
+
+    /// Begins anew, with other properties, in the memory that there is.
+    pub(super) fn restart(&mut self, code: u8) -> Option<()> {
+        let (literal_context, rest) = (u32::from(code % 9), code / 9);
+        let (literal_place, place) = (u32::from(rest % 5), u32::from(rest / 5));
+        if place > 4 || literal_context + literal_place > 4 {
+            return None;
+        }
+        self.literal_context = literal_context;
+        self.literal_mask = (1 << literal_place) - 1;
+        self.place_mask = (1 << place) - 1;
+        self.chances.literals.resize(1 << (literal_context + literal_place), [EVEN; 0x300]);
+        self.reset();
+        Some(())
     }
 
     /// Forgets what it learned.
     pub(super) fn reset(&mut self) {
-        let chances = &mut self.chances;
-        chances.literals.iter_mut().for_each(|all| all.fill(EVEN));
-        chances.is_match = [[EVEN; 16]; 12];
-        chances.is_long = [[EVEN; 16]; 12];
-        (chances.is_repeat, chances.is_repeat0) = ([EVEN; 12], [EVEN; 12]);
-        (chances.is_repeat1, chances.is_repeat2) = ([EVEN; 12], [EVEN; 12]);
-        (chances.slots, chances.distances, chances.aligned) = ([[EVEN; 64]; 4], [EVEN; 128], [EVEN; 16]);
-        (chances.matches, chances.repeats) = (Lengths::NEW, Lengths::NEW);
+        let mut literals = std::mem::take(&mut self.chances.literals);
+        literals.iter_mut().for_each(|all| all.fill(EVEN));
+        self.chances = Chances { literals, ..Chances::new() };
         (self.state, self.repeats) = (0, [1; 4]);
     }
 

@@ -23,7 +23,7 @@ impl Fse {
         let mut steps = vec![Step::default(); size];
         let mut end = size;
         let mut next: Vec<usize> = Vec::with_capacity(counts.len());
-        for (symbol, &count) in (0u8..).zip(counts) {
+        for (symbol, &count) in (0..=u8::MAX).zip(counts) {
             next.push(usize::try_from(count).unwrap_or(1));
             if count < 0 {
                 end = end.checked_sub(1)?;
@@ -31,7 +31,7 @@ impl Fse {
             }
         }
         let mut place = 0;
-        for (symbol, &count) in (0u8..).zip(counts) {
+        for (symbol, &count) in (0..=u8::MAX).zip(counts) {
             for _ in 0..count {
                 steps[place].symbol = symbol;
                 loop {
@@ -127,5 +127,20 @@ impl Fse {
     pub(super) fn next(&self, state: usize, bits: &mut Backward<'_>) -> Option<usize> {
         let Step { bits: count, base, .. } = self.steps[state];
         bits.read(u32::from(count)).map(|value| usize::from(base) + value as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fse;
+
+    #[test]
+    fn there_may_be_as_many_symbols_as_bytes() {
+        for symbols in [255, 256] {
+            // 64 that come once each, the last ones.
+            let counts: Vec<i16> = (0..symbols).map(|symbol| i16::from(symbol >= symbols - 64)).collect();
+            let fse = Fse::of(&counts, 6).unwrap();
+            assert!((0..64).any(|state| usize::from(fse.symbol(state)) == symbols - 1));
+        }
     }
 }
