@@ -125,7 +125,7 @@ fn a_stream_is_unpacked_whatever_came_before() {
     let file = file(&[], gray);
     let kind = Kind::of(&Directory::of(&file).unwrap(), false).unwrap();
     let mut codec = Codec::new(Compression::Deflate, kind, 100).unwrap();
-    let data: Vec<u8> = (0..3000u32).map(|i| (i * i >> 5) as u8 % 23).collect();
+    let data: Vec<u8> = (0..3000u32).map(|i| ((i * i) >> 5) as u8 % 23).collect();
     // Stored, with fixed codes, and with its own.
     let streams = [(0, 3000), (1, 40), (9, 3000)]
         .map(|(level, length)| (miniz_oxide::deflate::compress_to_vec_zlib(&data[..length], level), &data[..length]));
