@@ -106,6 +106,24 @@ fn bytes_that_are_turned_round_count() {
     }
 }
 
+#[test]
+fn bytes_that_are_turned_round_are_work() {
+    let pixels = miniz_oxide::deflate::compress_to_vec_zlib(&[0; 256], 9);
+    let mut part: Vec<u8> = pixels.iter().map(|byte| byte.reverse_bits()).collect();
+    part.resize(1 << 18, 0);
+    let (offsets, lengths) = ([8; 400], [1 << 18; 400]);
+    let place: &[(u16, u16, &[u32])] = &[
+        (tag::FILL_ORDER, LONG, &[2]),
+        (tag::TILE_WIDTH, LONG, &[16]),
+        (tag::TILE_LENGTH, LONG, &[16]),
+        (tag::TILE_OFFSETS, LONG, &offsets),
+        (tag::TILE_BYTE_COUNTS, LONG, &lengths),
+    ];
+    let of = |side: &[u32; 2]| file(&part, &[&tags(side, &COMPRESSION_DEFLATE, &1), place].concat());
+    assert_eq!(error(&of(&[320; 2]), &Limits::default()).0, ErrorKind::TooLarge);
+    assert!(decode(&of(&[64; 2]), &Limits::default()).is_ok());
+}
+
 /// What libtiff 4.7.2 takes and what it refuses (`isInRefBlackWhiteRange`).
 #[test]
 fn levels_of_black_and_white_have_libtiff_s_bounds() {
