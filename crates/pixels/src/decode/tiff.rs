@@ -221,12 +221,14 @@ impl<'a> Unpacking<'a> {
             }
             part => part?,
         };
+        let mut read = 0;
         if self.kind.reversed && !self.codec.reads_reversed() {
             turn(part, &mut self.turned, self.most_turned)?;
             part = &self.turned;
+            read = part.len();
         }
         let unpacked = self.codec.unpack(part, start, self.kind.reversed, out);
-        self.chunks.charge(unpacked.read + self.compression.least_work(), length)?;
+        self.chunks.charge(read.max(unpacked.read) + self.compression.least_work(), length)?;
         let samples = if self.kind.planar { 1 } else { self.kind.samples };
         let result = unpacked
             .result

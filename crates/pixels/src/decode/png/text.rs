@@ -168,3 +168,20 @@ fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_texts_the_last_ones_are_kept() {
+        let mut texts = Texts::default();
+        for count in 1..100 {
+            texts.take(b"iTXt", b"XML:com.adobe.xmp\0\x01\0\0\0packed", || true);
+            assert_eq!((texts.xmp.0.len(), texts.xmp_bytes.0.len()), (count.min(TRIED), count.min(TRIED)));
+        }
+        // What counts whether it can be unpacked or not takes the place of all.
+        texts.take(b"zTXt", b"XML:com.adobe.xmp\0\0packed", || true);
+        assert_eq!(texts.xmp.0.len(), 1);
+    }
+}

@@ -106,6 +106,24 @@ fn bytes_that_are_turned_round_count() {
     }
 }
 
+#[test]
+fn bytes_that_are_turned_round_are_work() {
+    let pixels = miniz_oxide::deflate::compress_to_vec_zlib(&[0; 256], 9);
+    let mut part: Vec<u8> = pixels.iter().map(|byte| byte.reverse_bits()).collect();
+    part.resize(1 << 18, 0);
+    let (offsets, lengths) = ([8; 400], [1 << 18; 400]);
+    let place: &[(u16, u16, &[u32])] = &[
+        (tag::FILL_ORDER, LONG, &[2]),
+        (tag::TILE_WIDTH, LONG, &[16]),
+        (tag::TILE_LENGTH, LONG, &[16]),
+        (tag::TILE_OFFSETS, LONG, &offsets),
+        (tag::TILE_BYTE_COUNTS, LONG, &lengths),
+    ];
+    let of = |side: &[u32; 2]| file(&part, &[&tags(side, &COMPRESSION_DEFLATE, &1), place].concat());
+    assert_eq!(error(&of(&[320; 2]), &Limits::default()).0, ErrorKind::TooLarge);
+    assert!(decode(&of(&[64; 2]), &Limits::default()).is_ok());
+}
+
 /// What libtiff 4.7.2 takes and what it refuses (`isInRefBlackWhiteRange`).
 #[test]
 fn levels_of_black_and_white_have_libtiff_s_bounds() {
@@ -125,7 +143,7 @@ fn a_stream_is_unpacked_whatever_came_before() {
     let file = file(&[], gray);
     let kind = Kind::of(&Directory::of(&file).unwrap(), false).unwrap();
     let mut codec = Codec::new(Compression::Deflate, kind, 100).unwrap();
-    let data: Vec<u8> = (0..3000u32).map(|i| (i * i >> 5) as u8 % 23).collect();
+    let data: Vec<u8> = (0..3000u32).map(|i| ((i * i) >> 5) as u8 % 23).collect();
     // Stored, with fixed codes, and with its own.
     let streams = [(0, 3000), (1, 40), (9, 3000)]
         .map(|(level, length)| (miniz_oxide::deflate::compress_to_vec_zlib(&data[..length], level), &data[..length]));
