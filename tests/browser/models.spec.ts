@@ -3,6 +3,7 @@
  * a cache that holds nothing wrong.
  */
 
+import { createHash } from "node:crypto";
 import type { Page } from "@playwright/test";
 import { cosine, expected, maxDifference, modelFile, Safetensors } from "./golden.ts";
 import { expect, open, test } from "./test.ts";
@@ -11,6 +12,9 @@ import type { TestServer } from "./server.ts";
 const MODEL = "b32-tiny";
 const GOLDEN = `golden/models/${MODEL}`;
 const photo = "/golden/images/rgb-photo.png";
+const sha256 = (content: Uint8Array | string): string => `sha256-${createHash("sha256").update(content).digest("base64")}`;
+const JSON_FILES = ["config.json", "preprocessor_config.json", "tokenizer.json"];
+const checksums = Object.fromEntries([...JSON_FILES, "model.safetensors"].map((name) => [name, sha256(modelFile(MODEL, name))]));
 const python = expected(MODEL).embedding("rgb-photo.png")!;
 
 interface Outcome {
@@ -144,7 +148,9 @@ test.describe("downloads", () => {
     ["a 401", `/status/401/${GOLDEN}`, {}, "fetch", /answered 401.*token/],
     ["a 503 that stays", `/status/503/${GOLDEN}`, {}, "fetch", /answered 503/],
     ["a file that never stays the same", `/changing/9/${GOLDEN}`, {}, "fetch", /changed on the server|broke/],
-    ["a wrong checksum", `/${GOLDEN}`, { integrity: "0".repeat(64) }, "integrity", /model\.safetensors has the sha256/],
+    ["a wrong checksum", `/${GOLDEN}`, { integrity: { ...checksums, "model.safetensors": "0".repeat(64) } }, "integrity", /model\.safetensors has the sha256/],
+    ["one checksum for several files", `/${GOLDEN}`, { integrity: "0".repeat(64) }, "integrity", /config\.json has no checksum/],
+    ["a checksum of a file that is not there", `/golden/models/none`, { integrity: checksums }, "integrity", /config\.json has a checksum, but is not there/],
     ["no checksum at all", `/${GOLDEN}`, { integrity: "md5" }, "invalid-argument", /integrity/],
   ];
   for (const [what, source, options, code, message] of wrong) {
@@ -165,16 +171,14 @@ test.describe("downloads", () => {
   });
 
   test("with the right checksum pass", async ({ page }) => {
-    const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(modelFile(MODEL, "model.safetensors")));
-    const integrity = `sha256-${Buffer.from(digest).toString("base64")}`;
-    expectRight(await load(page, `/${GOLDEN}`, { integrity }, true));
-    expectRight(await load(page, `/broken-once/9999/${GOLDEN}`, { integrity }));
+    expectRight(await load(page, `/${GOLDEN}`, { integrity: checksums }, true));
+    expectRight(await load(page, `/broken-once/9999/${GOLDEN}`, { integrity: checksums }));
   });
 
   test("of weights in several files", async ({ page, server }) => {
     const whole = new Safetensors(modelFile(MODEL, "model.safetensors"));
     const folder = "/made/sharded";
-    for (const name of ["config.json", "preprocessor_config.json", "tokenizer.json"]) server.files.set(`${folder}/${name}`, modelFile(MODEL, name));
+    for (const name of JSON_FILES) server.files.set(`${folder}/${name}`, modelFile(MODEL, name));
     const weightMap: Record<string, string> = {};
     for (const shard of [0, 1]) {
       const part = new Safetensors(modelFile(MODEL, "model.safetensors"));
@@ -194,6 +198,34 @@ test.describe("downloads", () => {
     const again = await load(page, folder, {}, true);
     expect(again.embedding).toEqual(first.embedding);
     expect(again.text).toEqual(first.text);
+
+    const files = [...server.files].filter(([name]) => name.startsWith(`${folder}/`));
+    const integrity = Object.fromEntries(files.map(([name, content]) => [name.slice(folder.length + 1), sha256(content)]));
+    expect(await load(page, folder, { integrity }, true)).toMatchObject({ embedding: first.embedding, text: first.text });
+    const from = server.requests.length;
+    expect(await load(page, folder, { integrity }, true)).toMatchObject({ embedding: first.embedding, text: first.text });
+    expect(asked(server, from)).toEqual([]);
+    const slip = { ...integrity, "part-2.safetensors": sha256("") };
+    expect(await load(page, folder, { integrity: slip })).toMatchObject({ code: "integrity", message: expect.stringContaining("part-2.safetensors") });
+    server.files.set(`${folder}/part-1.safetensors`, "not the file");
+    expect(await load(page, folder, { cache: false, integrity })).toMatchObject({ code: "integrity", message: expect.stringContaining("part-1.safetensors") });
+  });
+
+  test("at an address with a token never show it, nor keep it", async ({ page }) => {
+    const address = `/${GOLDEN}?token=SECRET`;
+    const right = await load(page, address, {}, true);
+    expectRight(right);
+    const said = [right, await load(page, `/status/401/${GOLDEN}?token=SECRET`), await cached(page)];
+    const kept = await page.evaluate(async (model) => {
+      const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("clip-vision");
+      const texts = [];
+      for await (const file of (root as unknown as { values(): AsyncIterable<FileSystemFileHandle> }).values()) texts.push(file.name, await (await file.getFile()).text());
+      const clip = await clipVision.ClipVision.load(model);
+      clip.close();
+      return [...texts, clip.info.model, String(await clipVision.deleteCached(model))];
+    }, address);
+    expect(kept.slice(-2)).toEqual([`/${GOLDEN}`, "1"]);
+    expect(JSON.stringify([said, kept])).not.toContain("SECRET");
   });
 });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
-import { MODEL, dispatcherWith, load, type Served } from "./fake_host.ts";
+import { MODEL, dispatcherWith, load, sha256, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
@@ -79,7 +79,7 @@ describe("load", () => {
 
   it("refuses a file that has a checksum and is not there", async () => {
     const { call } = dispatcherWith({ ...MODEL, ...at("preprocessor_config.json", { status: 404 }) });
-    const integrity = { "preprocessor_config.json": "00" };
+    const integrity = { "config.json": sha256("{}"), "preprocessor_config.json": "00", "model.safetensors": sha256("weights") };
     const answer = await call({ type: "load", id: 1, argument: load({ integrity }) });
     expect(answer).toMatchObject({ type: "failed", error: { code: "integrity", message: expect.stringMatching(/preprocessor_config\.json has a checksum, but is not there/) } });
   });

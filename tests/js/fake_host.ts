@@ -1,5 +1,6 @@
 /** A dispatcher with stand-ins around it: a server, a store, an engine that computes nothing. */
 
+import { createHash } from "node:crypto";
 import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 import type { Store, Writer } from "../../web/shared/store.ts";
@@ -134,3 +135,41 @@ export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
   decodeOnPage: [],
   ...more,
 });
+
+/** What one page after the other does with one store. */
+export function machine(served: Record<string, Served> = {}) {
+  const store = new MemoryStore();
+  const files: Record<string, Served> = { ...MODEL, [`${folder}/tokenizer.json`]: { body: "{words}" }, ...served };
+  let locks = Promise.resolve();
+  /** A page: loads the model, asks for a text if told to, and says what came of it. */
+  const page = async (
+    more: Partial<WireLoad> = {},
+    { text: asksText = false, open = async () => store as never, host = {} as Partial<Host> } = {},
+  ) => {
+    const all = dispatcherWith(files, {
+      ...host,
+      loading: {
+        sleep: async () => undefined,
+        origin: "https://models.test",
+        openStore: open,
+        lock: (_, __, work) => {
+          const mine = locks.then(work);
+          locks = mine.then(
+            () => undefined,
+            () => undefined,
+          );
+          return mine;
+        },
+      },
+    });
+    const answer = await all.call({ type: "load", id: 1, argument: load({ cache: "on", ...more }) });
+    const answers = [answer];
+    if (asksText) answers.push(await all.call({ type: "embedText", id: 2, argument: "dog" }));
+    const warnings = all.posted.flatMap((one) => (one.type === "warning" ? [one.warning.code] : []));
+    return { ...all, answers, warnings, outcomes: answers.map(({ type }) => type) };
+  };
+  return { store, files, page };
+}
+
+/** As `integrity` has it. */
+export const sha256 = (content: string): string => createHash("sha256").update(content).digest("hex");

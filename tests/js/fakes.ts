@@ -31,7 +31,7 @@ const sum = (bytes: Uint8Array): number => bytes.reduce((total, byte) => total +
 
 /**
  * Takes a file from its beginning to its end, or to a piece that ends with a full stop, and records it as it is, behind a
- * header. Of content that begins with `index:` it wants the files whose names follow.
+ * header. Of an index it wants every file.
  */
 export class FakeLoader extends Freed implements EngineLoader {
   readonly pushed: string[] = [];
@@ -45,7 +45,11 @@ export class FakeLoader extends Freed implements EngineLoader {
   #data = 0;
 
   setIndex(json: Uint8Array): void {
-    this.#files = new TextDecoder().decode(json).split(" ");
+    try {
+      this.#files = Object.values((JSON.parse(new TextDecoder().decode(json)) as { weight_map: Record<string, string> }).weight_map);
+    } catch {
+      throw rustError("config", "no index");
+    }
   }
   file(): string {
     return this.#files[0]!;

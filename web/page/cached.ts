@@ -1,11 +1,12 @@
 /** The cache as the page sees it: what is in it, and how to make room. */
 
 import { ModelCache, type CacheRecord } from "../shared/cache.js";
+import { withoutSecrets } from "../shared/redact.js";
 import { openStore } from "../shared/store.js";
 
 /** A model in the cache. */
 export interface CachedModel {
-  /** What was loaded: the Hub id, or the address. */
+  /** What was loaded: the Hub id, or the address, without its query. */
   readonly model: string;
   /** The revision of a Hub model. */
   readonly revision?: string;
@@ -63,6 +64,6 @@ export async function deleteCached(model?: string | CachedModel): Promise<number
 }
 
 function isMeant(record: CacheRecord, model: string | CachedModel | undefined): boolean {
-  if (model === undefined || typeof model === "string") return model === undefined || record.model === model;
+  if (model === undefined || typeof model === "string") return model === undefined || record.model === withoutSecrets(model);
   return record.model === model.model && record.revision === model.revision && record.precision === model.precision;
 }

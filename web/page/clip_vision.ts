@@ -1,8 +1,8 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
-import { nameOf } from "../shared/files.js";
 import { sha256Hex } from "../shared/integrity.js";
+import { nameOfFile } from "../shared/model_files.js";
 import { platform } from "../shared/platform.js";
 import type {
   CacheMode,
@@ -17,6 +17,7 @@ import type {
   WireOpacity,
   WirePhoto,
 } from "../shared/protocol.js";
+import { withoutSecrets } from "../shared/redact.js";
 import { readPhoto } from "../shared/remote_file.js";
 import { sleep } from "../shared/retry.js";
 import { given, optionUrl, tagOf } from "../shared/values.js";
@@ -105,7 +106,7 @@ export class ClipVision {
       createWorker: workerFactory(options.workerUrl),
       load: {
         model: files,
-        name: withoutQuery(name === "files" && "url" in files.weights ? files.weights.url : name),
+        name: name === "files" && "url" in files.weights ? withoutSecrets(files.weights.url) : name,
         ...(revision !== undefined && { revision }),
         cache: platform() ? "off" : cacheMode(options.cache),
         ...(integrity && { integrity }),
@@ -273,13 +274,9 @@ function cacheMode(cache: boolean | "revalidate" = true): CacheMode {
 
 /** The sha256 of files by their names. */
 function checksums(integrity: string | Readonly<Record<string, string>>, weights: WireFile): Record<string, string> {
-  const name = "url" in weights ? nameOf(weights.url) : weights.name;
-  const given = typeof integrity === "string" ? { [name]: integrity } : integrity;
+  const given = typeof integrity === "string" ? { [nameOfFile(weights)]: integrity } : integrity;
   return Object.fromEntries(Object.entries(given).map(([file, sha256]) => [file, sha256Hex(sha256)]));
 }
-
-/** An address as it may be kept and shown: its query may hold a secret. */
-const withoutQuery = (name: string): string => name.replace(/[?#].*$/s, "");
 
 function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {
   const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");

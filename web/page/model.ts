@@ -4,8 +4,10 @@
  */
 
 import { invalid } from "../shared/errors.js";
-import { FILE_NAMES } from "../shared/model_files.js";
+import { shortUrl } from "../shared/files.js";
+import { FILE_NAMES, type Role } from "../shared/model_files.js";
 import type { WireFile, WireModel } from "../shared/protocol.js";
+import { withoutSecrets } from "../shared/redact.js";
 import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
 import { revisionOf } from "./models.js";
 
@@ -50,13 +52,12 @@ export interface HubOptions {
 }
 
 const HUB = "https://huggingface.co";
-type Role = keyof typeof FILE_NAMES;
 const OPTIONAL = ["config", "preprocessor", "processor", "tokenizer", "vocab", "merges"] as const;
 /** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
 const absolute = (address: string | URL): URL =>
-  absoluteUrl(address, (text) => `"${text}" is neither a URL nor a Hub id like "owner/name"`);
+  absoluteUrl(address, (text) => `"${shortUrl(text)}" is neither a URL nor a Hub id like "owner/name"`);
 
 /** A file in a folder; a query (a token, say) is kept. */
 function within(folder: URL, name: string): string {
@@ -86,11 +87,9 @@ function wireFile(source: unknown, role: Role): WireFile {
   throw invalid(`The model's ${role} must be a URL, a Blob or bytes, not ${tagOf(source)}`);
 }
 
-/** The name by which a person knows a model: the Hub id, the folder's address, or "files". */
-export function modelName(source: ModelSource): string {
-  if (typeof source === "string") return source;
-  return isUrl(source) ? source.href : "files";
-}
+/** The name by which a person knows a model: the Hub id, the folder's address without secrets, or "files". */
+export const modelName = (source: ModelSource): string =>
+  typeof source === "string" || isUrl(source) ? withoutSecrets(String(source)) : "files";
 
 /** The revision of a Hub model; `undefined` for everything else. */
 export function modelRevision(source: ModelSource, { revision }: HubOptions): string | undefined {

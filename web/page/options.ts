@@ -26,13 +26,17 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
    * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none), so
    * that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
    * the server whether its files are still the same, and uses the cached model if there is no answer; `false` neither reads
-   * nor writes the cache. Files that are Blobs or bytes are never cached.
+   * nor writes the cache. Files that are Blobs or bytes are never cached. An address with another query is another model; the
+   * query itself is not kept.
    */
   cache?: boolean | "revalidate";
   /**
-   * The sha256 that the weights' file must have, in hexadecimal digits or as `"sha256-…"` in base64; or those of several
-   * files by name (`{ "config.json": …, "model.safetensors": … }`). A file with a checksum is downloaded whole, even where a
-   * part of it would do.
+   * The sha256 that each file must have, by its name (`{ "config.json": …, "model.safetensors": … }`), in hexadecimal digits
+   * or as `"sha256-…"` in base64; of a model that is one file, that of this file. Every file that is used needs one, and every
+   * name must be that of a file that is used: otherwise the load rejects with `integrity`, or the first text if it is about
+   * the text tower or the tokenizer. (`vocab.json` and `merges.txt` may be named beside a `tokenizer.json`, which is used then.)
+   * Weights in several files are those of the index if it has a checksum and `model.safetensors` has none. The files are
+   * downloaded whole, even where a part would do. What was cached without these checksums is downloaded again.
    */
   integrity?: string | Readonly<Record<string, string>>;
   /** Asks the browser to keep the cache even when disk space runs short (`navigator.storage.persist()`); it may ask the user. */

@@ -3,7 +3,7 @@
  */
 
 import { ClipVisionError, messageOf } from "../shared/errors.js";
-import type { Fetch } from "../shared/files.js";
+import { shortUrl, type Fetch } from "../shared/files.js";
 import type { PageCalls } from "../shared/protocol.js";
 import type { Answer, Call, Post } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
@@ -46,7 +46,7 @@ async function fetched(
   { url, headers: wanted }: PageCalls["fetch"]["argument"],
   signal: AbortSignal,
 ): Promise<Answered> {
-  if (!fetch) throw new ClipVisionError("fetch", `There is no function that reads ${url}`);
+  if (!fetch) throw new ClipVisionError("fetch", `There is no function that reads ${shortUrl(url)}`);
   const response = await fetch(url, { signal, ...(wanted && { headers: wanted }) });
   const { status, headers, body } = response;
   if (signal.aborted) void body?.cancel().catch(() => undefined);

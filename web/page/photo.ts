@@ -6,6 +6,7 @@
 
 import { AS_STORED } from "../shared/bitmaps.js";
 import { ClipVisionError, invalid } from "../shared/errors.js";
+import { shortUrl } from "../shared/files.js";
 import type { RawPixels, WirePhoto } from "../shared/protocol.js";
 import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
 import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
@@ -115,7 +116,7 @@ export function isTainted(bitmap: Transferable): boolean {
   }
 }
 
-const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${text.slice(0, 200)}" is not a URL`).href;
+const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${shortUrl(text)}" is not a URL`).href;
 
 /** The bytes of a buffer that has not been transferred away. */
 function attached(source: ArrayBufferLike | ArrayBufferView): Uint8Array {
@@ -167,7 +168,7 @@ async function captureImage(image: HTMLImageElement): Promise<ImageBitmap> {
   const inPicture = image.parentElement?.tagName === "PICTURE";
   if (!image.src && !image.srcset && !inPicture) throw invalid("The <img> has no src");
   const failure = (what: string) => (cause: unknown) => {
-    const address = (image.currentSrc || image.src || image.srcset).slice(0, 200);
+    const address = shortUrl(image.currentSrc || image.src || image.srcset);
     throw new ClipVisionError("decode", `The browser ${what} the <img> of ${address}`, { cause });
   };
   // One that is out of sight would be waited for until somebody scrolls there.

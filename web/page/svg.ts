@@ -4,6 +4,7 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
+import { shortUrl } from "../shared/files.js";
 
 /** How much of a file is looked at. */
 const LOOKED_AT = 1024;
@@ -43,7 +44,7 @@ export async function drawnSvg(url: string): Promise<ImageBitmap> {
     const size = image.naturalWidth === 0 ? { resizeWidth: SIZE, resizeHeight: SIZE } : {};
     return await createImageBitmap(image, size);
   } catch (cause) {
-    throw new ClipVisionError("decode", `The browser could not load or draw the SVG at ${url.slice(0, 200)}`, { cause });
+    throw new ClipVisionError("decode", `The browser could not load or draw the SVG at ${shortUrl(url)}`, { cause });
   }
 }
 

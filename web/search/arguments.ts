@@ -15,7 +15,7 @@ export async function blobOf(source: EmbeddingsSource, signal: AbortSignal | und
   if (isBuffer(source)) return new Blob([copied(source)]);
   if (tagOf(source) === "FileSystemFileHandle") return (source as FileSystemFileHandle).getFile();
   if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection is loaded from a URL, a Blob, bytes or a file handle, not from ${tagOf(source)}`);
-  const url = absoluteUrl(source, (text) => `"${text}" is not a URL`).href;
+  const url = absoluteUrl(source, (text) => `"${shortUrl(text)}" is not a URL`).href;
   const response = await answerOf("the embeddings", url, () => (platform()?.fetch ?? fetch)(url, signal ? { signal } : {}), signal);
   checkStatus(response, url);
   try {

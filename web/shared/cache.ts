@@ -2,16 +2,18 @@
  * The cache of loaded models. An entry is one model in one precision: a record (`<id>.json`) and a file for each tower,
  * in the form that `clip-vision convert` writes, which holds all that a load needs. The record names the files, their
  * sizes and their checksums, and is written last: a file that no record names does not exist, whatever became of the page
- * that was writing it. Files have random names, so that two tabs never write the same one.
+ * that was writing it. Files have random names, so that two tabs never write the same one. Addresses may hold secrets: the
+ * record knows files by their roles (`model_files.ts`), and the id is a hash.
  */
 
 import { ClipVisionError } from "./errors.js";
 import type { Validators } from "./files.js";
+import type { Verified } from "./integrity.js";
 import type { Store, Writer } from "./store.js";
 import { hexOf } from "./values.js";
 
 /** Changes whenever the record or the way to its id does; the files have a version of their own. */
-const VERSION = 1;
+const VERSION = 2;
 /** A file that no record names may be one that another tab is about to finish; a day later it is not. */
 const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
 
@@ -23,21 +25,21 @@ interface PartRecord {
   bytes: number;
   /** CRC-32 of the file. */
   checksum: number;
+  /** What the files that it is made of were verified with; missing where nobody asked for that. */
+  verified?: Verified;
 }
 
 /** What an entry says of itself. */
 export interface CacheRecord {
   version: typeof VERSION;
-  /** What was loaded: the Hub id, or the address. */
+  /** What was loaded: the Hub id, or the address without its query. */
   model: string;
   revision?: string;
   precision: string;
   /** When it was downloaded, in milliseconds since 1970. */
   created: number;
-  /** What the server said of each file, by its address. */
+  /** What the server said of each file, by its role. */
   validators: Record<string, Validators>;
-  /** The sha256 that the downloaded files were checked with, by name. */
-  integrity: Record<string, string>;
   parts: Partial<Record<Part, PartRecord>>;
 }
 
@@ -46,8 +48,8 @@ export interface CacheKey {
   model: string;
   revision?: string;
   precision: string;
-  /** The addresses of its files. */
-  urls: readonly string[];
+  /** The addresses of its files, by their roles. */
+  urls: readonly (readonly [role: string, url: string])[];
 }
 
 /** An entry's id: a hash of its key. */
@@ -135,14 +137,26 @@ export class ModelCache {
     return entries;
   }
 
-  /** Removes what pages left behind that died while they were writing. */
+  /** Removes what pages left behind that died while they were writing, and what an earlier version recorded. */
   async tidy(): Promise<void> {
     const entries = await this.entries();
     const named = new Set([...entries.values()].flatMap(({ parts }) => Object.values(parts).map(({ file }) => file)));
     for (const name of await this.#store.list()) {
-      if (RECORD.test(name) || named.has(name)) continue;
+      const id = RECORD.exec(name)?.[1];
+      if (id !== undefined && (await this.#isOutdated(name))) await this.remove(id).catch(() => undefined);
+      if (id !== undefined || named.has(name)) continue;
       const modified = (await this.#store.modified(name)) ?? 0;
       if (Date.now() - modified > ABANDONED_AFTER) await this.#discard(name);
+    }
+  }
+
+  /** Whether a record is of an earlier version, which nobody reads any more: its keys were addresses, with their queries. */
+  async #isOutdated(name: string): Promise<boolean> {
+    try {
+      const { version } = JSON.parse((await (await this.#store.read(name))?.text()) ?? "") as { version?: unknown };
+      return typeof version === "number" && version < VERSION;
+    } catch {
+      return false;
     }
   }
 
@@ -153,13 +167,12 @@ export class ModelCache {
 }
 
 /** A record without parts. */
-export const freshRecord = ({ model, revision, precision }: CacheKey, integrity: Record<string, string>): CacheRecord => ({
+export const freshRecord = ({ model, revision, precision }: CacheKey): CacheRecord => ({
   version: VERSION,
   model,
   ...(revision !== undefined && { revision }),
   precision,
   created: Date.now(),
   validators: {},
-  integrity,
   parts: {},
 });

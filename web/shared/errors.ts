@@ -2,8 +2,11 @@
  * The one error class of the package, and its way across a worker's messages.
  *
  * `postMessage` keeps of an error only what structured cloning knows (name, message, perhaps the stack), so an error
- * travels as a plain {@link WireError}: code, stack and the whole chain of causes arrive as they were thrown.
+ * travels as a plain {@link WireError}: code, stack and the whole chain of causes arrive as they were thrown, but for the
+ * secrets of addresses (`redact.ts`), which no error repeats.
  */
+
+import { redacted, redactedStack } from "./redact.js";
 
 /** What went wrong, to branch on. The codes are stable; messages are for people and may change. */
 export type ClipVisionErrorCode =
@@ -15,7 +18,7 @@ export type ClipVisionErrorCode =
   | "too-large"
   /** A file could not be read: no connection, CORS, an HTTP error, an HTML page where a file should be. */
   | "fetch"
-  /** A file is not the one that was asked for: its checksum differs. */
+  /** A file is not the one that was asked for: its checksum differs, or it has none, or is not there though it has one. */
   | "integrity"
   /** A JSON file of the model or its tokenizer is missing or malformed, or describes a model that is not CLIP. */
   | "config"
@@ -64,7 +67,7 @@ export class ClipVisionError extends Error {
    * @param options `cause`: the error that led to this one
    */
   constructor(code: ClipVisionErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+    super(redacted(message), options && "cause" in options ? { cause: withoutItsSecrets(options.cause) } : options);
     this.code = code;
   }
 
@@ -111,17 +114,28 @@ export const isCoded = (value: unknown): value is { code: ClipVisionErrorCode; m
 
 /** Anything that can be thrown -> a plain object that survives structured cloning. */
 export function toWireError(thrown: unknown, depth = 0): WireError {
-  if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: textOf(thrown) };
+  if (typeof thrown !== "object" || thrown === null) return { name: "Error", message: redacted(textOf(thrown)) };
   const { name, message, stack, cause } = thrown as Partial<Error>;
   const wire: WireError = {
     name: typeof name === "string" ? name : "Error",
-    message: typeof message === "string" ? message : textOf(thrown),
+    message: redacted(typeof message === "string" ? message : textOf(thrown)),
   };
   const code = codeOf(thrown);
   if (code !== undefined) wire.code = code;
-  if (typeof stack === "string") wire.stack = stack;
+  if (typeof stack === "string") wire.stack = redactedStack(stack, typeof message === "string" ? message : "");
   if (cause !== undefined && depth < MOST_CAUSES) wire.cause = toWireError(cause, depth + 1);
   return wire;
+}
+
+/** A cause as it is, or, if addresses with secrets are in it, what {@link toWireError} leaves of it. */
+function withoutItsSecrets(cause: unknown): unknown {
+  if (typeof cause === "string") return redacted(cause);
+  return cause instanceof Error && hasSecrets(cause) ? fromWireError(toWireError(cause)) : cause;
+}
+
+function hasSecrets({ message, stack = "", cause }: Error, depth = 0): boolean {
+  if (redacted(message) !== message || redactedStack(stack, message) !== stack) return true;
+  return cause instanceof Error && depth < MOST_CAUSES && hasSecrets(cause, depth + 1);
 }
 
 /** The error that {@link toWireError} was given: a {@link ClipVisionError} if it had a code. */

@@ -4,6 +4,7 @@
  */
 
 import { ClipVisionError, messageOf } from "./errors.js";
+import { withoutSecrets } from "./redact.js";
 
 /** The part of `fetch` that is used. */
 export type Fetch = (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }) => Promise<Response>;
@@ -20,12 +21,27 @@ export const SNIFFED = 15;
 
 /** The last part of an address: what a person calls the file. */
 export const nameOf = (url: string): string => {
-  const path = url.replace(/[?#].*$/s, "");
-  return path.slice(path.lastIndexOf("/") + 1) || url;
+  const path = withoutSecrets(url);
+  const name = path.slice(path.lastIndexOf("/") + 1) || path;
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 };
 
-/** A long address, such as a data URL, shortened for a message. */
-export const shortUrl = (url: string): string => (url.length > 200 ? `${url.slice(0, 120)}… (${url.length} characters)` : url);
+/** The address of a file in the same folder. */
+export function beside(url: string, name: string): string {
+  const file = new URL(url);
+  file.pathname = file.pathname.replace(/[^/]*$/, encodeURIComponent(name));
+  return file.href;
+}
+
+/** An address as a message shows it: without its secrets, and shortened if it is long, as data URLs are. */
+export const shortUrl = (url: string): string => {
+  const shown = withoutSecrets(url);
+  return shown.length > 200 ? `${shown.slice(0, 120)}… (${shown.length} characters)` : shown;
+};
 
 /** A request never got an answer. */
 export class NoAnswer extends ClipVisionError {}

@@ -18,3 +18,11 @@ export function checkSha256(actual: string, expected: string, what: string): voi
   if (actual === expected) return;
   throw new ClipVisionError("integrity", `${what} has the sha256 ${actual}, not ${expected}: it is not the file that was meant`);
 }
+
+/** What the files were checked with that a part of a model is made of. */
+export interface Verified {
+  /** The sha256 of each, by its name. */
+  files: Record<string, string>;
+  /** The files that an index named; one that the part did not need may have a checksum nevertheless. */
+  shards: readonly string[];
+}

@@ -1,4 +1,9 @@
-/** What the files of a model are called, in a folder or on the Hub, by their roles (`WireModel` in `protocol.ts`). */
+/** The files of a model, by their roles (`WireModel` in `protocol.ts`). */
+
+import { beside, nameOf } from "./files.js";
+import type { WireFile, WireModel } from "./protocol.js";
+
+/** What they are called, in a folder or on the Hub. */
 export const FILE_NAMES = {
   config: "config.json",
   preprocessor: "preprocessor_config.json",
@@ -9,3 +14,25 @@ export const FILE_NAMES = {
   vocab: "vocab.json",
   merges: "merges.txt",
 } as const;
+
+/** What a file is to its model. */
+export type Role = keyof typeof FILE_NAMES;
+
+/** The files of a tokenizer: the first, or else the two others. */
+export const TOKENIZER = ["tokenizer", "vocab", "merges"] as const;
+
+/** A file's own name. */
+export const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));
+
+const SHARD = "shard:";
+
+/** What a file of the weights' index is known by, as its siblings are by their roles. */
+export const shardKey = (name: string): string => `${SHARD}${name}`;
+
+/** The address of a file by its role, or by its {@link shardKey}; `undefined` where it has none. */
+export function addressOf(model: WireModel, key: string): string | undefined {
+  const shard = key.startsWith(SHARD);
+  const file = shard ? model.weights : model[key as Role];
+  if (!file || !("url" in file)) return undefined;
+  return shard ? beside(file.url, key.slice(SHARD.length)) : file.url;
+}

@@ -77,7 +77,7 @@ export interface WireLoad extends ModelOptions {
   name: string;
   revision?: string;
   cache: CacheMode;
-  /** The sha256 that files have to have, in hexadecimal digits, by their names. */
+  /** The sha256 that files have to have, in hexadecimal digits, by their names: of every file that is used. */
   integrity?: Record<string, string>;
   threads?: number;
   wasmUrl?: string;
@@ -169,7 +169,7 @@ export interface PixelTensor {
 
 /** A loaded model, and how it runs here. */
 export interface ClipVisionInfo {
-  /** What was loaded: the Hub id, the folder's address, or `"files"`. */
+  /** What was loaded: the Hub id, the folder's address (without its query, which may be a secret), or `"files"`. */
   readonly model: string;
   /** Values of an embedding. */
   readonly dimension: number;

@@ -5,6 +5,7 @@
 
 import { invalid } from "./errors.js";
 import { platform } from "./platform.js";
+import { withoutSecrets } from "./redact.js";
 
 /** `"Blob"`, `"HTMLImageElement"`, `"Uint8Array"`, `"Null"`, …: the class's name, whichever window the value is from. */
 export const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
@@ -42,13 +43,13 @@ export function absoluteUrl(text: string | URL, otherwise: (text: string) => str
   if (place && typeof text === "string" && !/^[a-z][a-z\d+.-]+:/i.test(text)) return place.fileUrl(text);
   try {
     return new URL(text, baseUrl());
-  } catch (cause) {
-    throw invalid(otherwise(String(text)), cause);
+  } catch {
+    throw invalid(otherwise(String(text))); // the browser's own error repeats the text, secrets and all
   }
 }
 
 /** The address that an option gives. */
-export const optionUrl = (url: string | URL, option: string): URL => absoluteUrl(url, (text) => `${option} must be a URL, not ${text}`);
+export const optionUrl = (url: string | URL, option: string): URL => absoluteUrl(url, (text) => `${option} must be a URL, not ${withoutSecrets(text)}`);
 
 /** Bytes in hexadecimal digits. */
 export const hexOf = (bytes: Uint8Array, separator = ""): string =>

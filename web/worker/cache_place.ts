@@ -6,9 +6,12 @@
 import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
 import { isCoded, messageOf } from "../shared/errors.js";
 import type { Validators } from "../shared/files.js";
+import type { Verified } from "../shared/integrity.js";
+import { addressOf } from "../shared/model_files.js";
 import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
 import { changed, RemoteFile, type Network } from "../shared/remote_file.js";
 import type { Store } from "../shared/store.js";
+import { covers } from "./checksums.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
 
 /** What the cache needs of the world. */
@@ -25,8 +28,8 @@ export interface CacheHost extends Network {
 export interface Recorder {
   /** Takes on what has been recorded, to disk. */
   drain(): void;
-  /** Ends the part; `seen` is what the server has said of the files, by their addresses. */
-  finish(seen: Record<string, Validators>): Promise<void>;
+  /** Ends the part; `seen` is what the server has said of the files, by their roles, and `verified` what was checked. */
+  finish(seen: Record<string, Validators>, verified: Verified | undefined): Promise<void>;
   discard(): Promise<void>;
 }
 
@@ -51,10 +54,10 @@ export class CachePlace {
   /** The place of a model that is to be cached and can be. */
   static async open(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>): Promise<CachePlace | undefined> {
     const { cache, model, name, revision, precision = "stored" } = load;
-    const files = Object.values(model) as WireFile[];
+    const files = Object.entries(model) as [string, WireFile][];
     // Files that the user picked are on this machine already.
-    if (cache === "off" || !files.every((file) => "url" in file)) return undefined;
-    const urls = files.flatMap((file) => ("url" in file ? [file.url] : []));
+    if (cache === "off" || !files.every(([, file]) => "url" in file)) return undefined;
+    const urls = files.map(([role, file]) => [role, "url" in file ? file.url : ""] as const);
     const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
     try {
       const [store, id] = await Promise.all([host.openStore(), cacheId(key)]);
@@ -85,7 +88,7 @@ export class CachePlace {
       const meanwhile = await this.#cached(part, signal, from.fromCache);
       if (meanwhile) return meanwhile.value;
       const stored = part === "text" ? await this.#cache.record(this.#id).catch(() => undefined) : undefined;
-      return from.fromServer(stored ?? freshRecord(this.#key, this.#load.integrity ?? {}));
+      return from.fromServer(stored ?? freshRecord(this.#key));
     });
   }
 
@@ -103,7 +106,7 @@ export class CachePlace {
       return undefined;
     }
     const entry = record?.parts[part];
-    if (!record || !entry || !this.#isChecked(record)) return undefined;
+    if (!record || !entry || !covers(this.#load, part, entry.verified)) return undefined;
     if (this.#load.cache === "revalidate" && part === "vision" && !(await this.#isFresh(record, signal))) return undefined;
     await this.#engine(); // an engine that does not start says nothing of the entry
     try {
@@ -119,14 +122,11 @@ export class CachePlace {
     }
   }
 
-  /** Whether an entry was checked with the checksums that are asked for now. */
-  #isChecked({ integrity }: CacheRecord): boolean {
-    return Object.entries(this.#load.integrity ?? {}).every(([name, sha256]) => integrity[name] === sha256);
-  }
-
   /** Asks the server whether its files are still those of an entry; without an answer they are. */
   async #isFresh({ validators }: CacheRecord, signal: AbortSignal): Promise<boolean> {
-    for (const [url, before] of Object.entries(validators)) {
+    for (const [key, before] of Object.entries(validators)) {
+      const url = addressOf(this.#load.model, key);
+      if (url === undefined) return false;
       let now: Validators;
       try {
         now = await validatorsOf(url, this.#host, signal);
@@ -171,7 +171,7 @@ export class CachePlace {
           void fail(error);
         }
       },
-      finish: async (seen) => {
+      finish: async (seen, verified) => {
         const recorded = guarded(engine, () => loader.finishRecording());
         if (!recording || !recorded || at === undefined) return;
         const { file, writer } = recording;
@@ -179,7 +179,7 @@ export class CachePlace {
           const { header, checksum } = recorded;
           writer.write(0, header);
           await writer.close();
-          const parts = { ...record.parts, [part]: { file, bytes: at, checksum } };
+          const parts = { ...record.parts, [part]: { file, bytes: at, checksum, ...(verified && { verified }) } };
           await cache.commit(id, { ...record, validators: { ...record.validators, ...seen }, parts });
           await cache.tidy();
         } catch (error) {

@@ -21,6 +21,7 @@ import type {
   WireLoad,
   WirePhoto,
 } from "../shared/protocol.js";
+import { redacted } from "../shared/redact.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import { RpcServer, type Moved } from "../shared/rpc_server.js";
 import { Batch, type Computed } from "./batch.js";
@@ -175,7 +176,7 @@ export class Dispatcher {
       ...this.#host.loading,
       fetch: load.fetchOnPage ? pageFetch(this.#page) : this.#host.fetch,
       startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
-      warn: (warning) => this.#host.post({ type: "warning", warning }),
+      warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
     const loading = new ModelLoading(loadHost, load);
     const { engine, model } = await loading.vision(this.#reporter(id), signal);

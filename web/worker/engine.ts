@@ -7,7 +7,7 @@
  */
 
 import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
-import { answerOf, checkStatus, type Fetch } from "../shared/files.js";
+import { answerOf, checkStatus, shortUrl, type Fetch } from "../shared/files.js";
 import { forbiddenBy } from "../shared/web_assembly.js";
 import type { Glue } from "../wasm/index.js";
 import type { Flavor, ThreadsFlavor } from "./flavor.js";
@@ -94,7 +94,7 @@ function startFailure(cause: unknown, url: string): ClipVisionError {
   if (cause instanceof RangeError || /memory/i.test(text)) {
     return new ClipVisionError("out-of-memory", "There is not enough memory to start the engine", { cause });
   }
-  return new ClipVisionError("fetch", `${url} is not this package's wasm file: ${text}`, { cause });
+  return new ClipVisionError("fetch", `${shortUrl(url)} is not this package's wasm file: ${text}`, { cause });
 }
 
 /** The engine is gone: the error to report, and nothing in this worker can be used any more. */

@@ -2,31 +2,13 @@
 
 import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { shortUrl } from "../shared/files.js";
-import { checkSha256 } from "../shared/integrity.js";
 import type { LoadProgress } from "../shared/protocol.js";
 import type { Sink, Source } from "../shared/sources.js";
+import type { Hash } from "./checksums.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
 
 /** Tells a caller how far files have come. */
 export type Report = (progress: LoadProgress, always?: boolean) => void;
-
-/** A sha256 on its way, and what it has to be. */
-export interface Hash {
-  update(bytes: Uint8Array): void;
-  /** Throws `integrity`. */
-  check(): void;
-}
-
-/** The hash of a file that has to have one, by the name that the application gave. */
-export function hashOf(engine: Engine, name: string, integrity: Readonly<Record<string, string>> | undefined): Hash | undefined {
-  const expected = integrity?.[name];
-  if (expected === undefined) return undefined;
-  const hash = new engine.Sha256();
-  return {
-    update: (bytes) => hash.update(bytes),
-    check: () => checkSha256(hash.finish(), expected, name),
-  };
-}
 
 /** One file on its way into a loader. */
 export interface Feed {
@@ -40,9 +22,23 @@ export interface Feed {
   after?: () => void;
 }
 
-/** Gives a loader what it wants of one file. One whose checksum is to be compared is read whole. */
+/**
+ * Gives a loader what it wants of one file. One whose checksum is to be compared is read whole, even where the loader
+ * refuses it: that the file is not the one that was meant says more than what is wrong with it.
+ */
 export async function feed({ engine, loader, source, url, hash, after }: Feed, report: Report, signal: AbortSignal): Promise<void> {
   let [loaded, total] = [0, Infinity];
+  let refused: unknown;
+  /** Runs a piece of the loader, until it refuses the file. */
+  const give = (work: () => void) => {
+    if (refused !== undefined) return;
+    try {
+      guarded(engine, work);
+    } catch (error) {
+      if (!hash || !isCoded(error)) throw error;
+      refused = error;
+    }
+  };
   const tell = (always = false) => {
     const left = hash ? total - loaded : guarded(engine, () => loader.left());
     const known = left !== undefined && Number.isFinite(left);
@@ -52,21 +48,22 @@ export async function feed({ engine, loader, source, url, hash, after }: Feed, r
   const sink: Sink = {
     wanted: hash ? () => (loaded < total ? [loaded, Infinity] : undefined) : wanted,
     take: (offset, piece) => {
-      guarded(engine, () => loader.push(offset, piece));
+      give(() => loader.push(offset, piece));
       hash?.update(piece);
       loaded += piece.byteLength;
-      after?.();
+      if (refused === undefined) after?.();
       tell();
     },
     size: (bytes) => {
       total = bytes;
-      guarded(engine, () => loader.setSize(bytes));
+      give(() => loader.setSize(bytes));
     },
   };
   tell();
   try {
     await source.read(sink, signal);
     hash?.check();
+    if (refused !== undefined) throw refused;
     if (wanted()) throw new ClipVisionError("weights", `the file is cut short: it has ${total} bytes`);
   } catch (error) {
     if (!isCoded(error) || error.code !== "weights" || url === undefined) throw error;

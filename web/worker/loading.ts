@@ -7,16 +7,17 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError, messageOf } from "../shared/errors.js";
-import { HttpError, NoAnswer, nameOf, type Validators } from "../shared/files.js";
-import { FILE_NAMES } from "../shared/model_files.js";
+import { ClipVisionError } from "../shared/errors.js";
+import { beside, HttpError, NoAnswer, type Validators } from "../shared/files.js";
+import { FILE_NAMES, nameOfFile, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
+import { Checksums } from "./checksums.js";
 import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
-import { feed, hashOf, type Report } from "./feed.js";
+import { feed, type Report } from "./feed.js";
 import type { TokenizerFiles } from "./texts.js";
 
 /** What loading needs of the world. */
@@ -34,7 +35,7 @@ export class ModelLoading {
   readonly #load: WireLoad;
   #place: CachePlace | undefined;
   #starting: Promise<Engine> | undefined;
-  /** What the server has said of the files, by their addresses: the text tower has to be of the same ones. */
+  /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
   #seen: Record<string, Validators> = {};
 
   constructor(host: LoadHost, load: WireLoad) {
@@ -83,13 +84,14 @@ export class ModelLoading {
   async #servedVision(record: CacheRecord | undefined, report: Report, signal: AbortSignal): Promise<EngineModel> {
     this.#seen = {};
     const { model } = this.#load;
-    const read = async (file: WireFile | undefined) => file && this.#small(file, report, signal);
-    const [config, preprocessor, processor] = await Promise.all([model.config, model.preprocessor, model.processor].map(read));
+    const checksums = new Checksums(this.#load);
+    const roles = ["config", "preprocessor", "processor"] as const;
+    const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
     if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
     const files = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
     const make = () => new engine.ModelLoader(this.#options(files));
-    const loader = await this.#fill(engine, make, { part: "vision", record, files: {} }, report, signal);
+    const loader = await this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
     return guarded(engine, () => loader.finish());
   }
 
@@ -104,8 +106,9 @@ export class ModelLoading {
         return this.#setText(engine, model, loader, undefined);
       },
       fromServer: async (record) => {
-        const files = await this.#tokenizerFiles(report, signal);
-        const loader = await this.#fill(engine, () => model.textLoader(), { part: "text", record, files }, report, signal);
+        const checksums = new Checksums(this.#load);
+        const files = await this.#tokenizerFiles(checksums, report, signal);
+        const loader = await this.#fill(engine, () => model.textLoader(), { part: "text", record, checksums, files }, report, signal);
         return this.#setText(engine, model, loader, files);
       },
     });
@@ -120,21 +123,24 @@ export class ModelLoading {
   }
 
   /** The tokenizer's files beside the weights, by name; none where the weights have to carry them along. */
-  async #tokenizerFiles(report: Report, signal: AbortSignal): Promise<Record<string, Uint8Array>> {
-    const { model } = this.#load;
-    const read = async (role: (typeof TOKENIZER)[number]) => model[role] && this.#small(model[role], report, signal);
+  async #tokenizerFiles(checksums: Checksums, report: Report, signal: AbortSignal): Promise<Record<string, Uint8Array>> {
+    const read = (role: Role) => this.#small(role, checksums, report, signal);
     const json = await read("tokenizer");
     if (json) return { [FILE_NAMES.tokenizer]: json };
     const [vocab, merges] = [await read("vocab"), await read("merges")];
     if (vocab && merges) return { [FILE_NAMES.vocab]: vocab, [FILE_NAMES.merges]: merges };
-    if (model.config) throw withoutTokenizer();
+    if (this.#load.model.config) throw withoutTokenizer();
     return {};
   }
 
   // ------------------------------------------------------------------------------------------------ from the server
 
-  /** A small file, whole; `undefined` if it is optional and not there. */
-  async #small(file: WireFile, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  /** A small file, whole; `undefined` if the model has none, or it is optional and not there. */
+  async #small(role: Role, checksums: Checksums, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const file = this.#load.model[role];
+    if (!file) return undefined;
+    const optional = "optional" in file && file.optional;
+    if (!optional) checksums.require(nameOfFile(file));
     let source: Source;
     let bytes: Uint8Array;
     for (let restarts = 0; ; restarts += 1) {
@@ -143,17 +149,17 @@ export class ModelLoading {
         bytes = await readAll(source, signal);
         break;
       } catch (error) {
-        if ("optional" in file && file.optional && isMissing(error, file.url)) {
-          if (this.#load.integrity?.[source.name] === undefined) return undefined;
-          throw new ClipVisionError("integrity", `${source.name} has a checksum, but is not there: ${messageOf(error)}`, { cause: error });
+        if (isMissing(error, file)) {
+          checksums.missing(source.name, error);
+          if (optional) return undefined;
         }
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
       }
     }
-    const hash = this.#load.integrity && hashOf(await this.#engine(), source.name, this.#load.integrity);
+    const hash = this.#load.integrity && checksums.hash(await this.#engine(), source.name);
     hash?.update(bytes);
     hash?.check();
-    this.#note(file, source);
+    this.#note(role, source);
     report({ stage: "config", file: source.name, loaded: bytes.byteLength, total: bytes.byteLength });
     return bytes;
   }
@@ -162,15 +168,15 @@ export class ModelLoading {
     return "blob" in file ? new BlobSource(file.blob, file.name) : new RemoteFile(file.url, this.#host, options);
   }
 
-  #note(file: WireFile, source: Source): void {
-    if ("url" in file && source instanceof RemoteFile) this.#seen[file.url] = source.validators;
+  #note(key: string, source: Source): void {
+    if (source instanceof RemoteFile) this.#seen[key] = source.validators;
   }
 
   /** A loader that has been given all that it wants, and recorded if there is a cache; begun anew if the file changes. */
   async #fill(
     engine: Engine,
     make: () => EngineLoader,
-    how: { part: Part; record: CacheRecord | undefined; files: Record<string, Uint8Array> },
+    how: { part: Part; record: CacheRecord | undefined; checksums: Checksums; files: Record<string, Uint8Array> },
     report: Report,
     signal: AbortSignal,
   ): Promise<EngineLoader> {
@@ -179,8 +185,8 @@ export class ModelLoading {
       const recorder = how.record && (await this.#place?.recorder(how.part, how.record, engine, loader));
       if (recorder) guarded(engine, () => loader.record(this.#load.name, Object.keys(how.files), Object.values(how.files)));
       try {
-        await this.#feedAll(engine, loader, { part: how.part, after: () => recorder?.drain() }, report, signal);
-        await recorder?.finish(this.#seen);
+        await this.#feedAll(engine, loader, { part: how.part, checksums: how.checksums, after: () => recorder?.drain() }, report, signal);
+        await recorder?.finish(this.#seen, how.checksums.verified);
         return loader;
       } catch (error) {
         await recorder?.discard();
@@ -200,28 +206,43 @@ export class ModelLoading {
   async #feedAll(
     engine: Engine,
     loader: EngineLoader,
-    { part, after }: { part: Part; after: () => void },
+    { part, checksums, after }: { part: Part; checksums: Checksums; after: () => void },
     report: Report,
     signal: AbortSignal,
   ): Promise<void> {
-    const { integrity, model: { weights, index } } = this.#load;
-    const feedFrom = async (file: WireFile) => {
-      const seen = part === "text" && "url" in file ? this.#seen[file.url] : undefined;
-      const hash = hashOf(engine, nameOfFile(file), integrity);
+    const { weights, index } = this.#load.model;
+    const feedFrom = async (file: WireFile, key: string) => {
+      const hash = checksums.hash(engine, nameOfFile(file));
+      // A checksum says more than what the server says of the file.
+      const seen = part === "text" && !hash ? this.#seen[key] : undefined;
       const source = this.#source(file, { whole: hash !== undefined, ...(seen && { validators: seen }) });
-      await feed({ engine, loader, source, hash, after, ...("url" in file && { url: file.url }) }, report, signal);
-      this.#note(file, source);
+      try {
+        await feed({ engine, loader, source, hash, after, ...("url" in file && { url: file.url }) }, report, signal);
+      } catch (error) {
+        if (isMissing(error, file)) checksums.missing(source.name, error);
+        throw error;
+      }
+      this.#note(key, source);
     };
-    try {
-      return await feedFrom(weights);
-    } catch (error) {
-      if (!index || !("url" in weights) || !isMissing(error, weights.url)) throw error;
-      const json = await this.#small(index, report, signal);
-      if (!json) throw error;
-      guarded(engine, () => loader.setIndex(json));
+    checksums.require(...[weights, index].flatMap((file) => (file ? [nameOfFile(file)] : [])));
+    let missing: unknown;
+    if (!checksums.sharded) {
+      checksums.checkNames();
+      try {
+        return await feedFrom(weights, "weights");
+      } catch (error) {
+        if (!index || !isMissing(error, weights)) throw error;
+        missing = error;
+      }
     }
+    const json = await this.#small("index", checksums, report, signal);
+    if (!json) throw missing;
+    guarded(engine, () => loader.setIndex(json));
+    checksums.takeIndex(json);
+    checksums.checkNames();
     do {
-      await feedFrom({ url: beside("url" in weights ? weights.url : "", guarded(engine, () => loader.file())) });
+      const shard = guarded(engine, () => loader.file());
+      await feedFrom({ url: beside("url" in weights ? weights.url : "", shard) }, shardKey(shard));
     } while (guarded(engine, () => loader.nextFile()));
   }
 
@@ -270,26 +291,14 @@ export class ModelLoading {
   }
 }
 
-/** The files of a tokenizer: the first, or else the two others. */
-const TOKENIZER = ["tokenizer", "vocab", "merges"] as const;
-
 const withoutTokenizer = (): ClipVisionError => {
   const { tokenizer, vocab, merges } = FILE_NAMES;
   return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer} nor ${vocab} and ${merges}`);
 };
 
-const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));
-
 /** Whether a failure says that a file is not there: a 404, or an application's start page in its place. */
-function isMissing(error: unknown, url: string): boolean {
+function isMissing(error: unknown, file: WireFile): boolean {
   if (error instanceof HttpError) return error.status === 404 || error.status === 200;
   // Files of an extension, or of an app's own scheme, have no status: one that is not there gets no answer.
-  return error instanceof NoAnswer && !/^(https?|file):/i.test(url);
-}
-
-/** The address of a file in the same folder. */
-function beside(url: string, name: string): string {
-  const file = new URL(url);
-  file.pathname = file.pathname.replace(/[^/]*$/, encodeURIComponent(name));
-  return file.href;
+  return error instanceof NoAnswer && "url" in file && !/^(https?|file):/i.test(file.url);
 }
