@@ -145,6 +145,44 @@ test("an error in the worker's script is a crash as well", async ({ page }) => {
   expect(answer.length).toBe(37);
 });
 
+test("a worker that is stuck is ended once a call is canceled: the next call starts another", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/stuck_worker.js", cancelTimeout: 300 });
+    const controller = new AbortController();
+    const stuck = clip.embed("/never/photo.png", { signal: controller.signal }).catch(({ name }) => name as string);
+    const lost = clip.embed("/golden/images/rgb-photo.png").catch(({ code, message }) => `${code}: ${message}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const start = performance.now();
+    controller.abort();
+    const outcomes = [await stuck, await lost];
+    const waited = performance.now() - start;
+    const { length } = await clip.embed("/golden/images/rgb-photo.png");
+    clip.close();
+    return { outcomes, waited, length };
+  }, MODEL);
+  expect(answer.outcomes).toEqual(["AbortError", expect.stringMatching(/^worker-crashed: .*for 0\.3 s it did not listen/)]);
+  expect(answer.waited).toBeGreaterThan(290);
+  expect(answer.length).toBe(37);
+});
+
+test("a worker that computes for long is not taken for a stuck one: it listens between two layers", async ({ page }) => {
+  const answer = await page.evaluate(async () => {
+    const clip = await clipVision.ClipVision.load("/made/heavy/", { cancelTimeout: 1000 });
+    const photo = "/golden/images/rgb-photo.png";
+    const kept = Promise.all(Array.from({ length: 5 }, () => clip.embed(photo).then(() => "done", ({ code }) => code as string)));
+    const controller = new AbortController();
+    const taken = clip.embed(photo, { signal: controller.signal }).catch(({ name }) => name as string);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    const start = performance.now();
+    controller.abort();
+    const outcomes = [await taken, ...(await kept)];
+    clip.close();
+    return { outcomes, took: performance.now() - start };
+  });
+  test.info().annotations.push({ type: "measured", description: `${answer.took} ms` });
+  expect(answer.outcomes).toEqual(["AbortError", ...Array<string>(5).fill("done")]);
+});
+
 test("latestOnly: what waits gives way to what comes later, and what was begun is answered", async ({ page }) => {
   const outcomes = await page.evaluate(async () => {
     const clip = await clipVision.ClipVision.load("/made/heavy/");

@@ -135,7 +135,7 @@ describe("load", () => {
     await inWeights;
     dispatcher.handle({ type: "cancel", id: 1 });
     await expect.poll(() => canceled).toBe(true);
-    expect(posted.filter(({ type }) => type !== "progress")).toEqual([]);
+    expect(posted.filter(({ type }) => type !== "progress")).toEqual([{ type: "canceled", id: 1 }]);
   });
 
   it("fetches through the page if it is told to", async () => {
@@ -245,7 +245,10 @@ describe("photos", () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     const seen = engine.model.seen.map((photo) => photo.kind === "encoded" && photo.bytes[0]! - 64);
     expect(seen).toEqual([2, 4, 5, 6, 7, 8, 9, 10, 11]);
-    expect(posted.filter((message) => "id" in message && (message.id === 3 || message.id === 12))).toEqual([]);
+    expect(posted.filter((message) => "id" in message && (message.id === 3 || message.id === 12))).toEqual([
+      { type: "canceled", id: 3 },
+      { type: "canceled", id: 12 },
+    ]);
   });
 
   it("listen to messages between two computations", async () => {
@@ -271,7 +274,10 @@ describe("photos", () => {
     dispatcher.handle({ type: "embed", id: 2, argument: encoded("a") });
     await expect.poll(() => model.steps).toBe(6); // two layers, 6 ms, between two turns
     expect(await call({ type: "embed", id: 3, argument: encoded("b") })).toMatchObject({ result: { timings: { forward: 33 } } });
-    expect(posted.filter((message) => "id" in message && message.id === 2)).toEqual([{ type: "started", id: 2 }]);
+    expect(posted.filter((message) => "id" in message && message.id === 2)).toEqual([
+      { type: "started", id: 2 },
+      { type: "canceled", id: 2 },
+    ]);
     expect(model.steps).toBe(6 + 11);
     await call({ type: "tensor", id: 4, argument: encoded("c") });
     expect(model.held).toBe(0);

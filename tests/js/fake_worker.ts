@@ -1,7 +1,7 @@
 /** A worker that is a script of the test's, and a client of such workers. */
 
 import { expect } from "vitest";
-import { Client } from "../../web/page/client.ts";
+import { Client, type ClientOptions } from "../../web/page/client.ts";
 import { VERSION, type CallRequest, type EmbeddingDetails, type Request, type Response as Message, type WirePhoto } from "../../web/shared/protocol.ts";
 import type { WorkerLike } from "../../web/shared/worker_like.ts";
 import { load } from "./fake_host.ts";
@@ -13,6 +13,8 @@ export class FakeWorker implements WorkerLike {
   onmessageerror: WorkerLike["onmessageerror"] = null;
   onerror: WorkerLike["onerror"] = null;
   terminated = false;
+  /** Computes without end: it gets messages, and does nothing about them. */
+  stuck = false;
   readonly received: Request[] = [];
   /** Called for each message; answers with `this.send`. */
   script: (message: Request, worker: FakeWorker) => void;
@@ -24,7 +26,7 @@ export class FakeWorker implements WorkerLike {
   postMessage(message: Request, transfer: Transferable[]): void {
     const cloned = structuredClone(message, { transfer: transfer as never });
     this.received.push(cloned);
-    queueMicrotask(() => !this.terminated && this.script(cloned, this));
+    queueMicrotask(() => !this.terminated && !this.stuck && this.script(cloned, this));
   }
 
   send(message: Message, transfer: Transferable[] = []): void {
@@ -51,18 +53,23 @@ export const details = (value: number): EmbeddingDetails => ({
   height: 1,
 });
 
-/** A client whose workers load at once and leave the rest to `script`. */
-export function clientWith(script: (request: CallRequest, worker: FakeWorker) => void = () => undefined, startTimeout?: number) {
+/** A client whose workers load at once, listen to what is canceled unless they are `stuck`, and leave the rest to `script`. */
+export function clientWith(
+  script: (request: CallRequest, worker: FakeWorker) => void = () => undefined,
+  times: Pick<ClientOptions, "startTimeout" | "cancelTimeout"> = {},
+) {
   const workers: FakeWorker[] = [];
   const client = new Client({
     load: load(),
-    ...(startTimeout !== undefined && { startTimeout }),
+    ...times,
     createWorker: () => {
       const worker = new FakeWorker((message: Request) => {
         if (message.type === "load") {
           worker.send({ type: "hello", version: VERSION });
           worker.send({ type: "progress", id: message.id, progress: { stage: "weights", file: "w", loaded: 1 } });
           worker.send({ type: "done", id: message.id, result: LOADED });
+        } else if (message.type === "cancel") {
+          worker.send({ type: "canceled", id: message.id });
         } else if (message.type === "embed" || message.type === "tensor") {
           script(message, worker);
         }

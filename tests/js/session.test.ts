@@ -1,6 +1,6 @@
 /** Workers of a client that fail, and those that are its threads. */
 
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Client, LostCall } from "../../web/page/client.ts";
 import { ClipVisionError, toWireError } from "../../web/shared/errors.ts";
 import { VERSION } from "../../web/shared/protocol.ts";
@@ -79,7 +79,7 @@ describe("a worker that dies", () => {
     expect(silent.terminated).toBe(true);
     const { client: lively, embed } = clientWith(({ id }, worker) => {
       setTimeout(() => worker.send({ type: "done", id, result: details(1) }), 60);
-    }, 20);
+    }, { startTimeout: 20 });
     await lively.start();
     expect((await embed("a long computation")).width).toBe(1);
     const patient = new Client({ load: load(), createWorker: () => new FakeWorker(() => undefined), startTimeout: Infinity });
@@ -122,6 +122,126 @@ describe("a worker that dies", () => {
     expect(await rejection(client.call("embed", photo("x"), []))).toMatchObject({ code: "fetch" });
     expect((await client.call("embed", photo("x"), [])).embedding[0]).toBe(1);
     expect(loads).toBe(3);
+  });
+});
+
+describe("a worker that is stuck", () => {
+  /** A client whose workers loop at `"loop"` and answer everything else. */
+  const looping = (cancelTimeout?: number) =>
+    clientWith(
+      (request, worker) => {
+        if (contentOf(request) === "loop") worker.stuck = true;
+        else if (contentOf(request) !== "wait") worker.send({ type: "done", id: request.id, result: details(5) });
+      },
+      cancelTimeout === undefined ? {} : { cancelTimeout },
+    );
+
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("is ended some time after a call is canceled; what else is pending is lost, and the next call starts another", async () => {
+    const { workers, embed } = looping();
+    await embed("x");
+    const waiting = rejection(embed("wait"));
+    const controller = new AbortController();
+    const loop = rejection(embed("loop", controller.signal));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(workers[0]!.terminated).toBe(false); // nobody has given up: it may compute
+    controller.abort("enough");
+    expect(await loop).toBe("enough");
+    await vi.advanceTimersByTimeAsync(9_900);
+    expect(workers[0]!.terminated).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(workers[0]!.terminated).toBe(true);
+    const error = await waiting;
+    expect(error).toBeInstanceOf(LostCall);
+    expect(error).toMatchObject({ code: "worker-crashed", message: expect.stringMatching(/canceled.*10 s.*cancelTimeout/) });
+    expect((await embed("x")).embedding[0]).toBe(5);
+    expect(workers).toHaveLength(2);
+  });
+
+  it("is not one that listens, late though it may be, or says anything else", async () => {
+    const { workers, embed } = looping(1000);
+    await embed("x");
+    const [worker] = workers as [FakeWorker];
+    const cancel = async (content: string) => {
+      const controller = new AbortController();
+      const work = rejection(embed(content, controller.signal));
+      await vi.advanceTimersByTimeAsync(1);
+      controller.abort("enough");
+      expect(await work).toBe("enough");
+      return (worker.received.at(-1) as { id: number }).id;
+    };
+    await cancel("wait");
+    await vi.advanceTimersByTimeAsync(5000);
+    const first = await cancel("loop");
+    await vi.advanceTimersByTimeAsync(900);
+    const second = await cancel("wait");
+    worker.send({ type: "canceled", id: first });
+    await vi.advanceTimersByTimeAsync(900);
+    worker.send({ type: "started", id: 99 });
+    await vi.advanceTimersByTimeAsync(900);
+    expect(worker.terminated).toBe(false);
+    worker.send({ type: "canceled", id: second });
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(worker.terminated).toBe(false);
+    await cancel("wait");
+    await vi.advanceTimersByTimeAsync(1100);
+    expect(worker.terminated).toBe(true);
+  });
+
+  it("is not one whose page slept", async () => {
+    const { workers, embed } = looping(1000);
+    await embed("x");
+    const controller = new AbortController();
+    const work = rejection(embed("loop", controller.signal));
+    await vi.advanceTimersByTimeAsync(1);
+    controller.abort("enough");
+    await work;
+    vi.setSystemTime(Date.now() + 3_600_000);
+    await vi.advanceTimersByTimeAsync(700);
+    expect(workers[0]!.terminated).toBe(false);
+  });
+
+  it("has all the time of the world where the application says so", async () => {
+    const { client, workers, embed } = looping(Infinity);
+    await embed("x");
+    const controller = new AbortController();
+    const work = rejection(embed("loop", controller.signal));
+    await vi.advanceTimersByTimeAsync(1);
+    controller.abort("enough");
+    await work;
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(workers[0]!.terminated).toBe(false);
+    client.close();
+    expect(workers[0]!.terminated).toBe(true);
+  });
+
+  it("while it loads the model again is ended as well, but not before its script runs", async () => {
+    const workers: FakeWorker[] = [];
+    const client = new Client({
+      load: load(),
+      cancelTimeout: 1000,
+      createWorker: () => {
+        const worker = new FakeWorker((message) => void (message.type === "load" && (worker.stuck = true)));
+        workers.push(worker);
+        return worker;
+      },
+    });
+    const give = async () => {
+      const controller = new AbortController();
+      const work = rejection(client.call("embed", photo("x"), [], { signal: controller.signal }));
+      await vi.advanceTimersByTimeAsync(1);
+      controller.abort("enough");
+      expect(await work).toBe("enough");
+      await vi.advanceTimersByTimeAsync(2000);
+    };
+    await give();
+    expect(workers[0]!.terminated).toBe(false);
+    workers[0]!.send({ type: "hello", version: VERSION });
+    await give();
+    expect(workers[0]!.terminated).toBe(true);
+    expect(workers).toHaveLength(1);
   });
 });
 

@@ -60,7 +60,10 @@ describe("texts", () => {
     dispatcher.handle({ type: "embedText", id: 3, argument: "cat" });
     await expect.poll(() => model.steps).toBe(6); // two layers, 6 ms, between two turns
     expect(result(await call({ type: "embedText", id: 4, argument: "bird" }))).toEqual([98, 4]);
-    expect(posted.filter((message) => "id" in message && message.id === 3)).toEqual([{ type: "started", id: 3 }]);
+    expect(posted.filter((message) => "id" in message && message.id === 3)).toEqual([
+      { type: "started", id: 3 },
+      { type: "canceled", id: 3 },
+    ]);
     expect(model.steps).toBe(6 + 11);
     expect(model.held).toBe(0);
   });

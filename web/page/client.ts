@@ -5,7 +5,7 @@
  * A worker with one model in it, and the workers that are its threads, are a {@link Session}. It ends when its engine
  * crashes, when its script fails, or with `close()`; all of its pending calls are rejected then, and, unless it was closed,
  * the next call opens another session with the same model. A call that was canceled (`signal`) is forgotten at once; what
- * the worker still says of it is dropped.
+ * the worker still says of it is dropped. But it has to say something: one that is stuck has crashed.
  */
 
 import { ClipVisionError, fromWireError, messageOf } from "../shared/errors.js";
@@ -17,6 +17,7 @@ import { sharedController, untilAborted } from "../shared/waiting.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
 import { pageService, type PageFunctions } from "./page_service.js";
 import { isTainted } from "./photo.js";
+import { Watch } from "./watch.js";
 
 /** What a client is made with. */
 export interface ClientOptions {
@@ -28,6 +29,8 @@ export interface ClientOptions {
   functions?: PageFunctions;
   /** Milliseconds within which a new worker has to answer; `Infinity` waits forever. */
   startTimeout?: number;
+  /** Milliseconds within which the worker has to hear that a call was canceled; `Infinity` waits forever. */
+  cancelTimeout?: number;
   /** Called with problems that do not stop a load. */
   onWarning?: (warning: LoadWarning) => void;
 }
@@ -45,6 +48,14 @@ export class LostCall extends ClipVisionError {}
 
 /** Enough for some hundred kB on a very slow line and a busy device; after that a user has given up. */
 const START_TIMEOUT = 60_000;
+/**
+ * The worker listens between two pieces of work of the engine. The longest are a photo of 100 megapixels that is decoded and
+ * one layer of a large model: about a second each on a laptop, and on a slow phone as much as eight times that. To end
+ * a worker that only takes its time costs another load of the model.
+ */
+const CANCEL_TIMEOUT = 10_000;
+/** The id of no call. */
+const NO_CALL = 0;
 const LONGEST_TIMEOUT = 2 ** 31 - 1; // of setTimeout
 
 const crash = (message: string, cause?: unknown): ClipVisionError => new LostCall("worker-crashed", message, { cause });
@@ -58,11 +69,12 @@ class Session extends RpcClient<Calls, CallListeners> {
   readonly #service: RpcServer<PageCalls>;
   readonly #onEnd: (session: Session) => void;
   readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
+  readonly #watch: Watch;
   #heard = false;
   readonly #silence: ReturnType<typeof setTimeout>;
 
   constructor(
-    { createWorker, load, functions, onWarning, startTimeout = START_TIMEOUT }: ClientOptions,
+    { createWorker, load, functions, onWarning, startTimeout = START_TIMEOUT, cancelTimeout = CANCEL_TIMEOUT }: ClientOptions,
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
@@ -71,6 +83,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#onWarning = onWarning;
     this.#createWorker = createWorker;
     this.#worker = started(createWorker);
+    this.#watch = new Watch(cancelTimeout, () => this.#stuck(cancelTimeout));
     this.#silence = setTimeout(() => this.#silent(startTimeout), Math.min(startTimeout, LONGEST_TIMEOUT));
     this.#worker.onmessage = (event) => this.#hear(event.data as Response);
     this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
@@ -89,11 +102,23 @@ class Session extends RpcClient<Calls, CallListeners> {
     if (this.ended) return;
     super.end(error, culprit);
     clearTimeout(this.#silence);
+    this.#watch.stop();
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
     for (const thread of this.#threads) thread?.terminate();
     this.#service.stop();
     this.#onEnd(this);
+  }
+
+  /** Asks the worker for a sign of life; one that has not been heard yet has its own time for that. */
+  probe(): void {
+    if (!this.#heard || this.ended) return;
+    this.#send({ type: "cancel", id: NO_CALL }, []);
+    this.canceled(NO_CALL);
+  }
+
+  protected override canceled(id: number): void {
+    this.#watch.expect(id);
   }
 
   /** Some browsers do not report that an image is cross-origin. */
@@ -111,7 +136,10 @@ class Session extends RpcClient<Calls, CallListeners> {
   }
 
   #hear(message: Response): void {
+    this.#watch.heard(message.type === "canceled" ? message.id : undefined);
     switch (message.type) {
+      case "canceled":
+        return;
       case "hello":
         this.#heard = true;
         clearTimeout(this.#silence);
@@ -169,6 +197,11 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.end(crash(`The worker has not answered for ${timeout / 1000} s (${reasons}; startTimeout allows more time)`));
   }
 
+  #stuck(timeout: number): void {
+    const what = `The worker was ended: a call was canceled, and for ${timeout / 1000} s it did not listen`;
+    this.end(crash(`${what} (cancelTimeout allows more time)`));
+  }
+
   #scriptFailed(event: ErrorEvent): void {
     event.preventDefault?.();
     const message = this.#heard ? `The worker failed: ${event.message}` : startFailure("The worker's script", event);
@@ -223,6 +256,7 @@ export class Client {
         await untilAborted(session.ready, signal);
       } catch (error) {
         this.closed.throwIfAborted();
+        if (signal?.aborted) session.probe();
         throw error;
       }
       // It may have crashed, or been closed, between its answer and now: nothing has been sent yet, so try again.

@@ -81,7 +81,7 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout } = options;
+    const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout, cancelTimeout } = options;
     signal?.throwIfAborted();
     if (!platform() && typeof Worker !== "function") {
       throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser, or in Node");
@@ -90,8 +90,9 @@ export class ClipVision {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
       throw invalid(`${name} must be a finite number from 1, not ${String(most)}`);
     }
-    if (startTimeout !== undefined && !(startTimeout > 0)) {
-      throw invalid(`startTimeout must be a number of milliseconds above 0, not ${String(startTimeout)}`);
+    for (const [name, time] of Object.entries({ startTimeout, cancelTimeout })) {
+      if (time === undefined || time > 0) continue;
+      throw invalid(`${name} must be a number of milliseconds above 0, not ${String(time)}`);
     }
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
       throw invalid(`threads must be a whole number from 1 to ${MOST_THREADS}, not ${String(threads)}`);
@@ -116,7 +117,7 @@ export class ClipVision {
         decodeOnPage: Object.keys(decoders),
       },
       functions: { fetch, decoders },
-      ...given(options, "startTimeout"),
+      ...given(options, "startTimeout", "cancelTimeout"),
       onWarning: options.onWarning ?? logSpoilingWarnings,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);

@@ -55,6 +55,14 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
    */
   startTimeout?: number;
   /**
+   * Milliseconds within which the worker has to take notice of a call that is canceled. The promise rejects at once in any
+   * case; a worker that says nothing for so long is stuck (in a tokenizer's endless loop, say): it is ended, pending calls
+   * reject with `worker-crashed`, and the next call starts another. The worker takes notice between two layers of the model
+   * and after a photo's decoding: default 10,000, for what takes a laptop a second may take a slow phone eight. Less, where
+   * the model and its photos are small; `Infinity` waits forever.
+   */
+  cancelTimeout?: number;
+  /**
    * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
    * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
    * whatever is asked for. Default: the processor's cores less one, at most 8. {@link ClipVisionInfo.threads} has the

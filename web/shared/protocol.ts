@@ -11,7 +11,7 @@ import type { WireError } from "./errors.js";
 import type { Answer, Call, RpcRequest } from "./rpc.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export const VERSION = 6;
+export const VERSION = 7;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
@@ -261,6 +261,8 @@ export type Response =
   | { type: "hello"; version: number }
   /** The call waits no longer: it is being computed. */
   | { type: "started"; id: number }
+  /** It is known that the call was canceled. */
+  | { type: "canceled"; id: number }
   | { type: "progress"; id: number; progress: LoadProgress }
   | { type: "warning"; warning: LoadWarning }
   | Answer<Calls>

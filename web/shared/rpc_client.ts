@@ -57,7 +57,9 @@ export class RpcClient<Calls extends CallTable<Calls>, Listeners = never> {
     });
     if (!signal) return answer;
     const cancel = (): void => {
-      if (this.#pending.delete(id)) this.#post({ type: "cancel", id }, []);
+      if (!this.#pending.delete(id)) return;
+      this.#post({ type: "cancel", id }, []);
+      this.canceled(id);
     };
     signal.addEventListener("abort", cancel, { once: true });
     return untilAborted(answer, signal).finally(() => signal.removeEventListener("abort", cancel));
@@ -87,6 +89,9 @@ export class RpcClient<Calls extends CallTable<Calls>, Listeners = never> {
     this.#ended ??= { error };
     this.rejectAll(error, culprit);
   }
+
+  /** The other half has been told that a call is canceled. */
+  protected canceled(_id: number): void {}
 
   /** The error of a call that can't be sent. */
   protected unsendable(cause: unknown, _transfer: readonly Transferable[]): ClipVisionError {

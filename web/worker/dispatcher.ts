@@ -100,8 +100,9 @@ export class Dispatcher {
 
   /** Takes a message from the page. Never throws. */
   handle(request: ServiceRequest): void {
-    if (request.type === "done" || request.type === "failed") this.#page.receive(request);
-    else this.#calls.handle(request);
+    if (request.type === "done" || request.type === "failed") return this.#page.receive(request);
+    this.#calls.handle(request);
+    if (request.type === "cancel") this.#host.post({ type: "canceled", id: request.id });
   }
 
   #crash(error: ClipVisionError, id?: number): void {
