@@ -12,12 +12,90 @@ test("an SVG at an address that only the application's fetch can read", async ({
     const drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'><rect width='9' height='9'/></svg>";
     const fetch: typeof window.fetch = async (url, init) =>
       String(url).endsWith("/private.svg") ? new Response(drawing) : window.fetch(url, init);
-    const clip = await clipVision.ClipVision.load(model, { fetch, maxBytes: 1000 });
+    const clip = await clipVision.ClipVision.load(model, { fetch, maxBytes: 1000, svg: true });
     const { decoder, width, height } = await clip.embed("/private.svg", { details: true });
     clip.close();
     return { decoder, width, height };
   }, `/golden/models/${MODEL}`);
   expect(answer).toEqual({ decoder: "browser", width: 30, height: 20 });
+});
+
+test("SVG is drawn where the application asks for it, at a size that does no harm, and nowhere else", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const drawing = (size: string) => new Blob([`<svg xmlns='http://www.w3.org/2000/svg' ${size}><rect width='9' height='9'/></svg>`]);
+    const clip = await clipVision.ClipVision.load(model);
+    const embed = async (photo: Blob | string, options: object) => {
+      const start = performance.now();
+      const answer = await clip.embed(photo, { ...options, details: true }).then(
+        ({ width, height }) => [width, height],
+        ({ code }) => code as string,
+      );
+      return { answer, took: performance.now() - start };
+    };
+    // Shapes that use shapes that use shapes: some 2^40 of them.
+    const bomb = Array.from({ length: 40 }, (_, i) => `<g id='g${i + 1}'><use href='#g${i}'/><use href='#g${i}'/></g>`).join("");
+    const wanted = { svg: true };
+    const all = {
+      large: await embed(drawing("width='16000' height='16000'"), wanted),
+      wide: await embed(drawing("width='16000' height='4000'"), wanted),
+      ofNoSize: await embed(drawing("viewBox='0 0 30 20'"), wanted),
+      address: await embed("data:image/svg+xml," + encodeURIComponent(await drawing("width='30' height='20'").text()), wanted),
+      broken: await embed(new Blob(["<svg xmlns='http://www.w3.org/2000/svg'><rect"]), wanted),
+      bomb: await embed(new Blob([`<svg xmlns='http://www.w3.org/2000/svg'><rect id='g0' width='9' height='9'/>${bomb}</svg>`]), {}),
+    };
+    clip.close();
+    return all;
+  }, `/golden/models/${MODEL}`);
+  test.info().annotations.push({ type: "measured", description: JSON.stringify(answer) });
+  expect(answer.large.answer).toEqual([2000, 2000]);
+  expect(answer.wide.answer).toEqual([4000, 1000]);
+  expect(answer.ofNoSize.answer).toEqual([expect.any(Number), expect.any(Number)]);
+  expect(answer.address.answer).toEqual([30, 20]);
+  expect(answer.broken.answer).toBe("decode");
+  expect(answer.bomb.answer).toBe("unsupported-format");
+  for (const [name, { took }] of Object.entries(answer)) expect(took, name).toBeLessThan(5000);
+});
+
+test("what is too large is refused, whatever it comes as", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const clip = await clipVision.ClipVision.load(model, { maxPixels: 160 * 120 - 1 });
+    const make = (await import("/fixtures/photos.js" as string)) as typeof import("./fixtures/photos.js");
+    const url = "/golden/images/rgb-photo.png"; // 160 x 120
+    const all: Record<string, string> = {};
+    for (const kind of Object.keys(make.photos).filter((name) => name !== "an SVG file")) {
+      const { photo, options } = await make.photos[kind]!(url);
+      all[kind] = await clip.embed(photo as Blob, options).then(() => "done", ({ code }) => code as string);
+    }
+    for (const file of ["rgb-photo.png", "photo-640x427.jpg", "lossy.webp", "../foreign/photo.avif"]) {
+      all[file] = await clip.embed(`/golden/images/${file}`, { decoder: "browser" }).then(() => "done", ({ code }) => code as string);
+    }
+    clip.close();
+    return all;
+  }, `/golden/models/${MODEL}`);
+  expect(answer).toEqual(Object.fromEntries(Object.keys(answer).map((kind) => [kind, "too-large"])));
+});
+
+test("a bitmap of more pixels than are drawn at a time is read in bands, each where it belongs", async ({ page }) => {
+  const answer = await page.evaluate(async (model) => {
+    const [width, height] = [4001, 4001];
+    const clip = await clipVision.ClipVision.load(model);
+    const canvas = new OffscreenCanvas(width, height);
+    const context = canvas.getContext("2d")!;
+    for (let row = 0; row < height; row += 3) {
+      context.fillStyle = `rgb(${row % 256} ${(row * 7) % 256} ${Math.floor(row / 20) % 256})`;
+      context.fillRect(0, row, width, 3);
+    }
+    const values = context.getImageData(0, 0, width, height);
+    const read = await clip.tensor(canvas);
+    const given = await clip.tensor(values);
+    context.clearRect(0, 0, width, 100); // not opaque: read a second time, as it is stored
+    const cut = await clip.tensor(canvas);
+    const cutGiven = await clip.tensor(context.getImageData(0, 0, width, height));
+    clip.close();
+    const difference = (a: Float32Array, b: Float32Array) => a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
+    return { opaque: difference(read.data, given.data), translucent: difference(cut.data, cutGiven.data) };
+  }, `/golden/models/${MODEL}`);
+  expect(answer).toEqual({ opaque: 0, translucent: 0 });
 });
 
 test("timings are those of a computation", async ({ tab }) => {

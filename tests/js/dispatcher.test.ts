@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load, sha256, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
@@ -234,6 +234,30 @@ describe("photos", () => {
     const { call: callSmall } = dispatcherWith(MODEL);
     await callSmall({ type: "load", id: 1, argument: load({ maxPixels: 1000 }) });
     expect(await callSmall({ type: "embed", id: 2, argument: fast })).toMatchObject({ error: { code: "too-large" } });
+  });
+
+  it("that are too large are not read back, decoded or copied to Rust", async () => {
+    const readPixels = vi.fn();
+    const close = vi.fn();
+    const decodeInBrowser = vi.fn(async () => ({ width: 40, height: 26, close }) as unknown as ImageBitmap);
+    const { call, engine } = dispatcherWith(MODEL, { readPixels, decodeInBrowser });
+    await call({ type: "load", id: 1, argument: load({ maxPixels: 1000 }) });
+    // A GIF whose header says 40 x 26, and files that say nothing.
+    const gif = Uint8Array.of(...text("GIF89a"), 40, 0, 26, 0);
+    const photos: WirePhoto[] = [
+      { kind: "bitmap", bitmap: { width: 40, height: 26, close } as unknown as ImageBitmap },
+      { kind: "frame", frame: { displayWidth: 1001, displayHeight: 1, close } as unknown as VideoFrame },
+      { kind: "pixels", data: new Uint8Array(1001), width: 1001, height: 1, channels: 1 },
+      { kind: "encoded", bytes: gif, decoder: "browser" },
+      encoded("avif…"),
+    ];
+    for (const [index, argument] of photos.entries()) {
+      expect(await call({ type: "embed", id: 2 + index, argument }), argument.kind).toMatchObject({ error: { code: "too-large" } });
+      expect(decodeInBrowser).toHaveBeenCalledTimes(index < 4 ? 0 : 1);
+    }
+    expect(readPixels).not.toHaveBeenCalled();
+    expect(close).toHaveBeenCalledTimes(3);
+    expect(engine.model.seen.filter((photo) => photo.kind !== "encoded")).toEqual([]);
   });
 
   it("are computed in their order, and one that is canceled while it waits never", async () => {

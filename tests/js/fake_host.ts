@@ -44,6 +44,9 @@ export class MemoryStore implements Store {
   }
 }
 
+/** What the browser decodes of any file that begins with "avif". */
+const DECODED = { width: 40, height: 30 };
+
 export interface Served {
   status?: number;
   body?: string | ReadableStream<Uint8Array> | (() => ReadableStream<Uint8Array>);
@@ -78,13 +81,15 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       },
       lock: (_, __, work) => work(),
     },
-    readPixels: async () => ({ pixels: { kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 }, noisy: false }),
-    decodeInBrowser: async (bytes, _, edge = 1000) => {
-      if (!new TextDecoder().decode(bytes).startsWith("avif")) return undefined;
-      const [width, height] = [Math.min(40, edge), 1];
-      const data = new Uint8Array(4 * width).fill(9);
-      return { pixels: { kind: "pixels", data, width, height, channels: 4 }, noisy: false, width: 40, height: 30 };
+    readPixels: async (source, edge = 1000) => {
+      const value = "width" in source && source.width === DECODED.width ? 9 : 7;
+      const width = value === 9 ? Math.min(DECODED.width, edge) : 1;
+      const data = new Uint8Array(4 * width).fill(value);
+      if (value === 7) data[3] = 255;
+      return { pixels: { kind: "pixels", data, width, height: 1, channels: 4 }, noisy: false };
     },
+    decodeInBrowser: async (bytes) =>
+      new TextDecoder().decode(bytes).startsWith("avif") ? ({ ...DECODED, close: () => undefined } as ImageBitmap) : undefined,
     createTokenizer: (files) => {
       const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
       if (content === "bad") throw new ClipVisionError("config", "no tokenizer");

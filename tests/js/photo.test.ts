@@ -1,13 +1,40 @@
 import { resolveObjectURL } from "node:buffer";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { discardPhoto, packPhoto, type PhotoSource } from "../../web/page/photo.ts";
+import { discardPhoto, packPhoto, type Packing, type PhotoSource } from "../../web/page/photo.ts";
 import { text } from "./fakes.ts";
 
 /** An object that says of itself what the browser's own would say. */
 const tagged = <T extends object>(tag: string, object: T) => Object.assign(object, { [Symbol.toStringTag]: tag });
-const pack = (source: unknown, transfer = false) => packPhoto(source as PhotoSource, transfer);
+const pack = (source: unknown, transfer = false, packing: Partial<Packing> = {}) =>
+  packPhoto(source as PhotoSource, { transfer, read: async () => text("<svg/>"), ...packing });
 
 afterEach(() => vi.unstubAllGlobals());
+
+/** A page that draws every SVG as one of this size; what it has drawn, and how large. */
+function fakeDrawing(naturalWidth: number, naturalHeight: number) {
+  const drawn: string[] = [];
+  const sizes: number[][] = [];
+  vi.stubGlobal("document", { baseURI: "https://app.test/" });
+  vi.stubGlobal(
+    "Image",
+    class {
+      src = "";
+      naturalWidth = naturalWidth;
+      naturalHeight = naturalHeight;
+      async decode() {
+        drawn.push(await resolveObjectURL(this.src)!.text());
+      }
+    },
+  );
+  vi.stubGlobal(
+    "OffscreenCanvas",
+    class {
+      getContext = () => ({ drawImage: (_image: unknown, _x: 0, _y: 0, width: number, height: number) => sizes.push([width, height]) });
+      transferToImageBitmap = () => "drawn";
+    },
+  );
+  return { drawn, sizes };
+}
 
 describe("photos that are files", () => {
   it("are addresses, made absolute on the page", async () => {
@@ -31,26 +58,30 @@ describe("photos that are files", () => {
     expect((await pack(new SharedArrayBuffer(3), true)).photo).toEqual({ kind: "encoded", bytes: new Uint8Array(3) });
   });
 
-  it("are drawings at an address, which the application's own function reads if there is one", async () => {
-    const drawn: string[] = [];
-    const bitmap = {};
-    vi.stubGlobal("document", { baseURI: "https://app.test/" });
-    vi.stubGlobal("createImageBitmap", async () => bitmap);
-    vi.stubGlobal(
-      "Image",
-      class {
-        src = "";
-        naturalWidth = 1;
-        async decode() {
-          drawn.push(this.src.startsWith("blob:") ? await resolveObjectURL(this.src)!.text() : this.src);
-        }
-      },
-    );
+  it("are drawings, read and drawn on the page where the application wants SVG", async () => {
+    const { drawn, sizes } = fakeDrawing(30, 20);
     const read = async (url: string) => text(`<svg>${url}</svg>`);
-    expect((await packPhoto("logo.svg", false, read)).photo).toEqual({ kind: "bitmap", bitmap });
-    expect((await pack("logo.svg")).photo).toEqual({ kind: "bitmap", bitmap });
-    expect(drawn).toEqual(["<svg>https://app.test/logo.svg</svg>", "https://app.test/logo.svg"]);
-    await expect(packPhoto("logo.svg", false, () => Promise.reject(new Error("offline")))).rejects.toThrow("offline");
+    const svg = { svg: true, read };
+    const sources = ["logo.svg", new Blob(["<svg>blob</svg>"]), text("<svg>bytes</svg>")];
+    for (const source of sources) expect((await pack(source, false, svg)).photo).toEqual({ kind: "bitmap", bitmap: "drawn" });
+    expect(drawn).toEqual(["<svg>https://app.test/logo.svg</svg>", "<svg>blob</svg>", "<svg>bytes</svg>"]);
+    expect(sizes).toEqual(Array(3).fill([30, 20]));
+    await expect(pack("logo.svg", false, { svg: true, read: () => Promise.reject(new Error("offline")) })).rejects.toThrow("offline");
+    const large = { size: 2 ** 24 + 1, type: "image/svg+xml", [Symbol.toStringTag]: "Blob" };
+    await expect(pack(large, false, svg)).rejects.toMatchObject({ code: "too-large" });
+    expect(drawn).toHaveLength(3);
+  });
+
+  it("are drawings that are not even read otherwise", async () => {
+    const { drawn } = fakeDrawing(30, 20);
+    const read = vi.fn();
+    const refusal = { code: "unsupported-format", message: expect.stringContaining("svg: true") };
+    const sources = ["logo.svg", "data:image/svg+xml,<svg/>", new Blob([], { type: "image/svg+xml" }), text("<svg/>")];
+    for (const source of sources) await expect(pack(source, false, { read })).rejects.toMatchObject(refusal);
+    expect(read).not.toHaveBeenCalled();
+    expect(drawn).toEqual([]);
+    vi.stubGlobal("document", undefined);
+    await expect(pack(text("<svg/>"), false, { svg: true })).rejects.toMatchObject({ code: "unsupported-format" });
   });
 
   it("are bytes that move, if that is allowed", async () => {
@@ -84,6 +115,55 @@ describe("photos that are pixels", () => {
   ])("of no possible shape are invalid: %j", (source) =>
     expect(pack(source)).rejects.toMatchObject({ code: "invalid-argument" }),
   );
+});
+
+describe("photos that are too large", () => {
+  const size = (width: number, height: number, names: [string, string] = ["width", "height"]) => ({ [names[0]]: width, [names[1]]: height });
+  const decode = vi.fn(async () => undefined);
+  const capture = vi.fn(async () => "bitmap");
+  const clone = vi.fn();
+  const large = (w: number, h: number): object[] => [
+    tagged("ImageBitmap", size(w, h)),
+    tagged("VideoFrame", { ...size(w, h, ["displayWidth", "displayHeight"]), clone }),
+    tagged("HTMLCanvasElement", size(w, h)),
+    tagged("OffscreenCanvas", size(w, h)),
+    tagged("HTMLVideoElement", { ...size(w, h, ["videoWidth", "videoHeight"]), readyState: 2, HAVE_CURRENT_DATA: 2 }),
+    tagged("HTMLImageElement", { ...size(w, h, ["naturalWidth", "naturalHeight"]), src: "x.png", decode }),
+  ];
+
+  it("are refused before they are captured, decoded or copied", async () => {
+    vi.stubGlobal("createImageBitmap", capture);
+    for (const source of large(10_000, 10_001)) await expect(pack(source)).rejects.toMatchObject({ code: "too-large" });
+    for (const source of large(5, 3)) await expect(pack(source, true, { maxPixels: 14 })).rejects.toMatchObject({ code: "too-large" });
+    expect([decode, capture, clone].map((one) => one.mock.calls)).toEqual([[], [], []]);
+    for (const source of large(5, 3)) await pack(source, false, { maxPixels: 15 });
+  });
+
+  it("are refused if they take more memory than a photo may, whatever the limit on pixels", async () => {
+    vi.stubGlobal("createImageBitmap", capture.mockClear());
+    for (const source of large(16_384, 8192 + 1)) await expect(pack(source, false, { maxPixels: 1e9 })).rejects.toThrow(/bytes of memory/);
+    expect(capture).not.toHaveBeenCalled();
+  });
+
+  it("are an <img> whose size is known once it has been loaded", async () => {
+    vi.stubGlobal("createImageBitmap", capture.mockClear());
+    const image = tagged("HTMLImageElement", {
+      ...size(0, 0, ["naturalWidth", "naturalHeight"]),
+      src: "x.png",
+      decode: async () => void Object.assign(image, { naturalWidth: 16_000, naturalHeight: 16_000 }),
+    });
+    await expect(pack(image)).rejects.toMatchObject({ code: "too-large" });
+    expect(capture).not.toHaveBeenCalled();
+  });
+
+  it("are raw pixels, before they are copied", async () => {
+    const pixels = (width: number, channels: number) => ({ data: new Uint8Array(width * channels), width, height: 1, channels });
+    await expect(pack(pixels(16, 3), true, { maxPixels: 15 })).rejects.toMatchObject({ code: "too-large" });
+    expect((await pack(pixels(16, 3), true, { maxPixels: 16 })).photo).toMatchObject({ width: 16 });
+    await expect(pack(tagged("ImageData", { ...size(4, 4), data: new Uint8ClampedArray(64) }), true, { maxPixels: 15 })).rejects.toMatchObject({
+      code: "too-large",
+    });
+  });
 });
 
 describe("what the browser has decoded", () => {

@@ -226,13 +226,15 @@ describe("the page", () => {
     expect(await deleteCached(signed(folder))).toBe(1);
   });
 
+  const read = async (): Promise<Uint8Array<ArrayBuffer>> => new TextEncoder().encode("<svg/>");
+
   it("says what is wrong without it", async () => {
     vi.stubGlobal("document", undefined);
     const errors = [
       () => resolveModel(signed("./m")),
       () => resolveModel("a/b", { hub: signed("hub") }),
       () => optionUrl(signed("x"), "workerUrl"),
-      () => packPhoto(signed("cat.jpg"), false),
+      () => packPhoto(signed("cat.jpg"), { read }),
       () => blobOf(signed("x.bin"), undefined),
     ];
     for (const work of errors) {
@@ -265,7 +267,7 @@ describe("the page", () => {
     });
     const image = { src: signed("https://app.test/x.png"), complete: true, decode, [Symbol.toStringTag]: "HTMLImageElement" };
     for (const photo of [signed("logo.svg"), image as unknown as PhotoSource]) {
-      const error = await failure(() => packPhoto(photo, false));
+      const error = await failure(() => packPhoto(photo, { svg: true, read }));
       expect(error).toMatchObject({ code: "decode", message: expect.stringContaining("https://app.test/") });
       expectNoSecret(error);
       expectNoSecret(((error as Error).cause as Error).message);

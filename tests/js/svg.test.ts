@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isSvg, isSvgBlob, isSvgUrl } from "../../web/page/svg.ts";
+import { drawnSize, isSvg, isSvgBlob, isSvgUrl } from "../../web/page/svg.ts";
 import { text } from "./fakes.ts";
 
 describe("what is SVG", () => {
@@ -32,4 +32,20 @@ describe("what is SVG", () => {
     ["data:image/png;base64,AAAA", false],
     ["blob:https://a.test/0", false],
   ])("address: %s", (url, expected) => expect(isSvgUrl(url)).toBe(expected));
+});
+
+describe("a drawing's size", () => {
+  it.each<[width: number, height: number, maxPixels: number | undefined, drawn: [number, number]]>([
+    [30, 20, undefined, [30, 20]],
+    [2000, 2000, undefined, [2000, 2000]],
+    [16_000, 16_000, undefined, [2000, 2000]],
+    [16_000, 4000, undefined, [4000, 1000]],
+    [16_000, 4000, 1e9, [4000, 1000]],
+    [30, 20, 150, [15, 10]],
+    [1e9, 1, undefined, [8192, 1]],
+    [1e9, 1e9, undefined, [2000, 2000]],
+    [0, 0, undefined, [512, 512]],
+  ])("%d x %d, where %d pixels are allowed", (width, height, maxPixels, [drawnWidth, drawnHeight]) =>
+    expect(drawnSize({ width, height }, maxPixels)).toEqual({ width: drawnWidth, height: drawnHeight }),
+  );
 });

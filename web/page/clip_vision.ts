@@ -25,20 +25,23 @@ import { untilAborted } from "../shared/waiting.js";
 import type { WorkerLike } from "../shared/worker_like.js";
 import { startWorker } from "../start_worker.js";
 import { Client, type CallListeners } from "./client.js";
-import { decodersOf, decodingOf, withDecoding } from "./decoding.js";
+import { decodersOf, decodingOf, svgOf, withDecoding } from "./decoding.js";
 import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
 import { LatestOnly } from "./latest.js";
 import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
+import { MAX_SVG_BYTES } from "./svg.js";
 
 /** A larger number of threads is taken for a mistake. */
 const MOST_THREADS = 64;
 
-/** How the page reads an address: with the application's own function, and how many bytes at most. */
-interface Reading {
+/** How the page takes photos: addresses with the application's own function; its limits; and whether SVG is drawn. */
+interface Taking {
   fetch: LoadOptions["fetch"] | undefined;
   maxBytes: number | undefined;
+  maxPixels: number | undefined;
+  svg: boolean | undefined;
 }
 
 /**
@@ -54,20 +57,19 @@ export class ClipVision {
   readonly #client: Client;
   readonly #latest = new LatestOnly();
   readonly #decoding: WireDecoding & WireOpacity;
-  /** The application's own function, and the most bytes that a file may have. */
-  readonly #reading: Reading;
+  readonly #taking: Taking;
   readonly #batch: number;
 
   private constructor(
     client: Client,
     decoding: WireDecoding & WireOpacity,
-    reading: Reading,
+    taking: Taking,
     model: string,
     { batch, ...loaded }: LoadedModel,
   ) {
     this.#client = client;
     this.#decoding = decoding;
-    this.#reading = reading;
+    this.#taking = taking;
     this.#batch = batch;
     this.info = Object.freeze({ model, ...loaded });
   }
@@ -102,6 +104,7 @@ export class ClipVision {
     const revision = modelRevision(model, options);
     const integrity = options.integrity === undefined ? undefined : checksums(options.integrity, files.weights);
     const decoding = decodingOf(options);
+    const taking = { fetch, maxBytes, maxPixels, svg: svgOf(options) };
     const decoders = decodersOf(options.decoders);
     const client = new Client({
       createWorker: workerFactory(options.workerUrl),
@@ -116,12 +119,12 @@ export class ClipVision {
         fetchOnPage: fetch !== undefined,
         decodeOnPage: Object.keys(decoders),
       },
-      functions: { fetch, decoders },
+      functions: { fetch, decoders, maxPixels },
       ...given(options, "startTimeout", "cancelTimeout"),
       onWarning: options.onWarning ?? logSpoilingWarnings,
     });
     if (options.persist) void navigator.storage?.persist?.().catch(() => false);
-    return new ClipVision(client, decoding, { fetch, maxBytes }, name, await client.start(signal, onProgress));
+    return new ClipVision(client, decoding, taking, name, await client.start(signal, onProgress));
   }
 
   /**
@@ -220,7 +223,10 @@ export class ClipVision {
     options.signal?.throwIfAborted();
     client.closed.throwIfAborted();
     const decoding = decodingOf(options);
-    const packing = packPhoto(source, options.transfer ?? false, this.#reader(options.signal));
+    const { maxPixels } = this.#taking;
+    const svg = svgOf(options) ?? this.#taking.svg ?? false;
+    const { transfer = false, signal } = options;
+    const packing = packPhoto(source, { transfer, svg, maxPixels, read: (url) => this.#readSvg(url, signal) });
     try {
       return await this.#run(name, options, async (listeners) => {
         const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
@@ -233,10 +239,10 @@ export class ClipVision {
     }
   }
 
-  /** Reads an address on the page, with the application's function; nothing if it has none. */
-  #reader(signal = new AbortController().signal): ((url: string) => Promise<Uint8Array<ArrayBuffer>>) | undefined {
-    const { fetch, maxBytes } = this.#reading;
-    return fetch && ((url) => readPhoto(url, { fetch, sleep, origin: location.origin }, signal, maxBytes));
+  /** Reads an SVG on the page, with the application's function if it has one. */
+  #readSvg(url: string, signal = new AbortController().signal): Promise<Uint8Array<ArrayBuffer>> {
+    const { fetch = (address, init) => globalThis.fetch(address, init), maxBytes = Infinity } = this.#taking;
+    return readPhoto(url, { fetch, sleep, origin: location.origin }, signal, Math.min(maxBytes, MAX_SVG_BYTES));
   }
 
   /** Runs a call, as the only waiting one of its kind if that is asked for. */

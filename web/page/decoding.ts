@@ -39,9 +39,21 @@ export interface DecodingOptions {
    * `convert("RGB")` and open_clip.
    */
   background?: Rgb | "drop";
+  /**
+   * Whether SVG is drawn, by the browser on the page, at 4 megapixels at most. Default `false`: it is refused as
+   * `unsupported-format`. Only for drawings that are trusted: a few hundred bytes of SVG can keep the page's own thread busy
+   * without end.
+   */
+  svg?: boolean;
 }
 
-/** Checks the options; what is not given is left out. */
+/** Whether SVG is drawn, if that was said. */
+export function svgOf({ svg }: DecodingOptions): boolean | undefined {
+  if (svg === undefined || typeof svg === "boolean") return svg;
+  throw invalid(`svg must be true or false, not ${tagOf(svg)}`);
+}
+
+/** Checks the options about files and opacity, which the worker is told; what is not given is left out. */
 export function decodingOf({ decode, decoder, background }: DecodingOptions): WireDecoding & WireOpacity {
   return { ...oneOf("decode", decode, DECODE), ...oneOf("decoder", decoder, DECODERS), ...opacityOf(background) };
 }

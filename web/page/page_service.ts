@@ -16,6 +16,8 @@ export interface PageFunctions {
   fetch?: Fetch | undefined;
   /** By media type, in lower case. */
   decoders?: Readonly<Record<string, PhotoDecoder>> | undefined;
+  /** The most pixels that a decoder may give. */
+  maxPixels?: number | undefined;
 }
 
 type Answered = readonly [PageCalls[keyof PageCalls]["result"], Transferable[]];
@@ -27,7 +29,7 @@ type Answered = readonly [PageCalls[keyof PageCalls]["result"], Transferable[]];
 export function pageService(functions: PageFunctions, post: Post<Answer<PageCalls>>): RpcServer<PageCalls> {
   return new RpcServer<PageCalls>({
     run: (call: Call<PageCalls>, signal): Promise<Answered> =>
-      call.type === "fetch" ? fetched(functions.fetch, call.argument, signal) : decoded(functions.decoders, call.argument, signal),
+      call.type === "fetch" ? fetched(functions.fetch, call.argument, signal) : decoded(functions, call.argument, signal),
     async post(message, transfer) {
       try {
         post(message, transfer);
@@ -54,7 +56,7 @@ async function fetched(
 }
 
 async function decoded(
-  decoders: PageFunctions["decoders"],
+  { decoders, maxPixels }: PageFunctions,
   { type, bytes }: PageCalls["decode"]["argument"],
   signal: AbortSignal,
 ): Promise<Answered> {
@@ -62,11 +64,12 @@ async function decoded(
   if (!decoder) throw new ClipVisionError("unsupported-format", `There is no decoder for ${type}`);
   try {
     const { data, width, height, channels = 4 } = await decoder(bytes, { signal });
-    const pixels = checkedPixels({ data, width, height, channels });
+    const pixels = checkedPixels({ data, width, height, channels }, maxPixels);
     const own = copied(pixels.data); // of a view its values alone, not the memory of a decoder around it
     return [{ ...pixels, data: own }, [own.buffer]];
   } catch (cause) {
     signal.throwIfAborted();
+    if (cause instanceof ClipVisionError && cause.code === "too-large") throw cause;
     throw new ClipVisionError("decode", `The application's decoder for ${type} failed: ${messageOf(cause)}`, { cause });
   }
 }

@@ -8,14 +8,15 @@ import { AS_STORED } from "../shared/bitmaps.js";
 import { ClipVisionError, invalid } from "../shared/errors.js";
 import { shortUrl } from "../shared/files.js";
 import type { RawPixels, WirePhoto } from "../shared/protocol.js";
+import { checkSize, sizeOf } from "../shared/sizes.js";
 import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
-import { canDrawSvg, drawnSvg, drawnSvgFile, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
+import { checkSvgWanted, drawnSvg, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
 
 /**
  * A photo:
  *
- * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, and what the browser decodes besides, such as AVIF and SVG): a URL
- *   (a string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
+ * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, and what the browser decodes besides, such as AVIF; SVG with the
+ *   option `svg`): a URL (a string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
  * - what the browser has decoded or drawn: `<img>` (waited for if it is still loading), `<canvas>`, OffscreenCanvas,
  *   `<video>` (the current frame), VideoFrame, ImageBitmap, ImageData;
  * - raw pixels.
@@ -43,57 +44,70 @@ export interface PackedPhoto {
   transfer: Transferable[];
 }
 
+/** How a photo is packed. */
+export interface Packing {
+  /** Whether its buffer, ImageBitmap or VideoFrame may move to the worker, instead of a copy. Default `false`. */
+  transfer?: boolean;
+  /** Whether SVG is drawn. Default `false`. */
+  svg?: boolean;
+  /** The most pixels that it may have. */
+  maxPixels?: number | undefined;
+  /** Reads an SVG at an address, in the way that the application wants its addresses read. */
+  read: (url: string) => Promise<Uint8Array<ArrayBuffer>>;
+}
+
 /**
- * Packs a photo. What can change after the call is captured before this function first waits.
+ * Packs a photo. What can change after the call is captured before this function first waits; what is too large is refused
+ * before it is captured.
  *
  * @param source what the application gave
- * @param transfer whether its buffer, ImageBitmap or VideoFrame may move to the worker, instead of a copy
- * @param read reads an address in the way that the application wants its addresses read, if it does
  */
-export async function packPhoto(
-  source: PhotoSource,
-  transfer: boolean,
-  read?: (url: string) => Promise<Uint8Array<ArrayBuffer>>,
-): Promise<PackedPhoto> {
+export async function packPhoto(source: PhotoSource, { transfer = false, svg = false, maxPixels, read }: Packing): Promise<PackedPhoto> {
   if (typeof source === "string" || isUrl(source)) {
     const url = photoUrl(source);
-    if (!isSvgUrl(url) || !canDrawSvg()) return { photo: { kind: "url", url }, transfer: [] };
-    // An <img> would load it past the application's function.
-    return packBitmap(read ? read(url).then((bytes) => drawnSvgFile(new Blob([bytes]))) : drawnSvg(url));
+    if (!isSvgUrl(url)) return { photo: { kind: "url", url }, transfer: [] };
+    checkSvgWanted(svg);
+    return packBitmap(read(url).then((bytes) => drawnSvg(new Blob([bytes]), `at ${shortUrl(url)}`, maxPixels)));
   }
   if (isBlob(source)) {
-    const svg = canDrawSvg() && (await isSvgBlob(source));
-    return svg ? packBitmap(drawnSvgFile(source)) : { photo: { kind: "blob", blob: source }, transfer: [] };
+    if (!(await isSvgBlob(source))) return { photo: { kind: "blob", blob: source }, transfer: [] };
+    checkSvgWanted(svg);
+    return packBitmap(drawnSvg(source, "", maxPixels));
   }
   if (isBuffer(source)) {
     const given = attached(source);
-    if (isSvg(given) && canDrawSvg()) return packBitmap(drawnSvgFile(new Blob([copied(given)])));
+    if (isSvg(given)) {
+      checkSvgWanted(svg);
+      return packBitmap(drawnSvg(new Blob([copied(given)]), "", maxPixels));
+    }
     const bytes = owned(given, transfer);
     return { photo: { kind: "encoded", bytes }, transfer: [bytes.buffer] };
   }
   switch (tagOf(source)) {
     case "ImageData":
-      return packPixels({ ...sizeOf(source as ImageData), data: (source as ImageData).data, channels: 4 }, transfer);
+      return packPixels({ ...sizeOf(source as ImageData), data: (source as ImageData).data, channels: 4 }, transfer, maxPixels);
     case "ImageBitmap": {
       const bitmap = source as ImageBitmap;
       if (bitmap.width === 0) throw invalid("The ImageBitmap is closed");
+      checkSize(bitmap, maxPixels);
       return transfer ? { photo: { kind: "bitmap", bitmap }, transfer: [bitmap] } : packBitmap(createImageBitmap(bitmap, AS_STORED));
     }
     case "VideoFrame": {
       const given = source as VideoFrame;
       if (given.displayWidth === 0) throw invalid("The VideoFrame is closed");
+      checkSize(given, maxPixels);
       const frame = transfer ? given : given.clone(); // a second reference to the same pixels
       return { photo: { kind: "frame", frame }, transfer: [frame as unknown as Transferable] };
     }
     case "HTMLImageElement":
-      return packBitmap(captureImage(source as HTMLImageElement));
+      return packBitmap(captureImage(source as HTMLImageElement, maxPixels));
     case "HTMLVideoElement":
-      return packBitmap(captureVideo(source as HTMLVideoElement));
+      return packBitmap(captureVideo(source as HTMLVideoElement, maxPixels));
     case "HTMLCanvasElement":
     case "OffscreenCanvas":
-      return packBitmap(captureCanvas(source as HTMLCanvasElement | OffscreenCanvas));
+      return packBitmap(captureCanvas(source as HTMLCanvasElement | OffscreenCanvas, maxPixels));
   }
-  if (typeof source === "object" && source !== null && "data" in source) return packPixels(source as RawPixels, transfer);
+  if (typeof source === "object" && source !== null && "data" in source) return packPixels(source as RawPixels, transfer, maxPixels);
   throw invalid(`A photo must be a URL, a Blob, bytes, pixels, an image, canvas or video element, an ImageBitmap or a VideoFrame, not ${tagOf(source)}`);
 }
 
@@ -127,22 +141,20 @@ function attached(source: ArrayBufferLike | ArrayBufferView): Uint8Array {
   }
 }
 
-const sizeOf = ({ width, height }: { width: number; height: number }) => ({ width, height });
-
 /** Bytes that may be transferred: a copy, or the caller's own where that was allowed and is possible. */
 function owned(bytes: Uint8Array | Uint8ClampedArray, transfer: boolean): Uint8Array<ArrayBuffer> {
   if (!transfer || tagOf(bytes.buffer) !== "ArrayBuffer") return copied(bytes);
   return bytesOf(bytes) as Uint8Array<ArrayBuffer>;
 }
 
-function packPixels(pixels: RawPixels, transfer: boolean): PackedPhoto {
-  const { data, width, height, channels } = checkedPixels(pixels);
+function packPixels(pixels: RawPixels, transfer: boolean, maxPixels: number | undefined): PackedPhoto {
+  const { data, width, height, channels } = checkedPixels(pixels, maxPixels);
   const own = owned(data, transfer);
   return { photo: { kind: "pixels", data: own, width, height, channels }, transfer: [own.buffer] };
 }
 
-/** Raw pixels that are what they say, or an `invalid-argument`. */
-export function checkedPixels(pixels: RawPixels): RawPixels {
+/** Raw pixels that are what they say, or an `invalid-argument`; or `too-large`. */
+export function checkedPixels(pixels: RawPixels, maxPixels: number | undefined): RawPixels {
   const { data, width, height, channels } = pixels;
   const tag = tagOf(data);
   if (tag !== "Uint8Array" && tag !== "Uint8ClampedArray") {
@@ -156,6 +168,7 @@ export function checkedPixels(pixels: RawPixels): RawPixels {
   if (data.length !== expected) {
     throw invalid(`${width} x ${height} pixels of ${channels} channels are ${expected} bytes, but there are ${data.length}`);
   }
+  checkSize(pixels, maxPixels, channels);
   return pixels;
 }
 
@@ -164,32 +177,36 @@ async function packBitmap(capture: Promise<ImageBitmap>): Promise<PackedPhoto> {
   return { photo: { kind: "bitmap", bitmap }, transfer: [bitmap] };
 }
 
-async function captureImage(image: HTMLImageElement): Promise<ImageBitmap> {
+async function captureImage(image: HTMLImageElement, maxPixels: number | undefined): Promise<ImageBitmap> {
   const inPicture = image.parentElement?.tagName === "PICTURE";
   if (!image.src && !image.srcset && !inPicture) throw invalid("The <img> has no src");
   const failure = (what: string) => (cause: unknown) => {
     const address = shortUrl(image.currentSrc || image.src || image.srcset);
     throw new ClipVisionError("decode", `The browser ${what} the <img> of ${address}`, { cause });
   };
+  checkSize(image, maxPixels); // which is 0 x 0 until it has been loaded
   // One that is out of sight would be waited for until somebody scrolls there.
   const deferred = image.loading === "lazy" && !image.complete;
   if (deferred) image.loading = "eager";
   await image.decode().catch(failure("could not load or decode"));
   if (deferred) image.loading = "lazy";
+  checkSize(image, maxPixels);
   return createImageBitmap(image, AS_STORED).catch(failure("gives no pixels of"));
 }
 
-async function captureVideo(video: HTMLVideoElement): Promise<ImageBitmap> {
+async function captureVideo(video: HTMLVideoElement, maxPixels: number | undefined): Promise<ImageBitmap> {
   if (video.readyState < video.HAVE_CURRENT_DATA) {
     throw invalid("The <video> has no frame yet: wait for its 'loadeddata' event");
   }
+  checkSize(video, maxPixels);
   return createImageBitmap(video).catch((cause: unknown) => {
     throw new ClipVisionError("decode", "The browser gives no pixels of the <video>", { cause });
   });
 }
 
-async function captureCanvas(canvas: HTMLCanvasElement | OffscreenCanvas): Promise<ImageBitmap> {
+async function captureCanvas(canvas: HTMLCanvasElement | OffscreenCanvas, maxPixels: number | undefined): Promise<ImageBitmap> {
   if (canvas.width === 0 || canvas.height === 0) throw invalid(`The canvas is empty: ${canvas.width} x ${canvas.height}`);
+  checkSize(canvas, maxPixels);
   return createImageBitmap(canvas).catch((cause: unknown) => {
     throw invalid("The browser gives no pixels of the canvas", cause);
   });

@@ -1,23 +1,38 @@
 /**
  * SVG is drawn by the page: a worker has no decoder for it. What is SVG is told by a file's first bytes or its media type,
- * and of an address by how it ends, for the page reads it only where the application has a function of its own for that.
+ * and of an address by how it ends.
+ *
+ * It is drawn only where the application asks for that. A few hundred bytes of it can be work without end (shapes that are
+ * used by shapes that are used, filters, patterns, dashes), the page's own thread does that work, and nothing can stop it:
+ * so no stranger's drawing may come there unasked. What the size costs is bounded: the file's, and that of what is drawn.
  */
 
 import { ClipVisionError } from "../shared/errors.js";
-import { shortUrl } from "../shared/files.js";
+import { sizeOf, type Size } from "../shared/sizes.js";
+import { checkBytes } from "../shared/sources.js";
 
+/** The largest file that is drawn: photos may be inside. */
+export const MAX_SVG_BYTES = 16 * 2 ** 20;
+/** The most pixels that are drawn: many times those of any model. */
+const MOST_PIXELS = 4e6;
+/** The longest edge that is drawn, in pixels: of a canvas in any browser. */
+const LONGEST = 8192;
 /** How much of a file is looked at. */
 const LOOKED_AT = 1024;
 /** Width and height of a drawing that has none of its own, in pixels. */
 const SIZE = 512;
 
-/** Is this a page, which can draw? */
-export const canDrawSvg = (): boolean => typeof document !== "undefined";
+/** Throws unless SVG is to be drawn, and this is a page, which can draw. */
+export function checkSvgWanted(wanted: boolean): void {
+  const refuse = (why: string) => new ClipVisionError("unsupported-format", `This is SVG, ${why}`);
+  if (!wanted) throw refuse("which is drawn only with the option svg: true, for drawings that are trusted");
+  if (typeof document === "undefined") throw refuse("which only a page can draw");
+}
 
 /** Is this file SVG? Every byte that matters is ASCII, whatever else the file holds. */
 export function isSvg(bytes: Uint8Array): boolean {
   const first = bytes.find((byte) => byte > 0x20 && ![0xef, 0xbb, 0xbf].includes(byte)); // past a byte order mark
-  return first === 0x3c && /<svg[\s>]/i.test(new TextDecoder().decode(bytes.subarray(0, LOOKED_AT)));
+  return first === 0x3c && /<svg[\s>/]/i.test(new TextDecoder().decode(bytes.subarray(0, LOOKED_AT)));
 }
 
 export async function isSvgBlob(blob: Blob): Promise<boolean> {
@@ -34,25 +49,33 @@ export function isSvgUrl(url: string): boolean {
   return protocol === "data:" ? /^image\/svg\+xml[;,]/i.test(pathname) : pathname.toLowerCase().endsWith(".svg");
 }
 
-/** The drawing at an address. */
-export async function drawnSvg(url: string): Promise<ImageBitmap> {
-  const image = new Image();
-  image.crossOrigin = "anonymous";
-  image.src = url;
-  try {
-    await image.decode();
-    const size = image.naturalWidth === 0 ? { resizeWidth: SIZE, resizeHeight: SIZE } : {};
-    return await createImageBitmap(image, size);
-  } catch (cause) {
-    throw new ClipVisionError("decode", `The browser could not load or draw the SVG at ${shortUrl(url)}`, { cause });
-  }
+/** The size at which a drawing is drawn: its own, smaller if that is more pixels than are needed or allowed. */
+export function drawnSize({ width, height }: Size, maxPixels = MOST_PIXELS): Size {
+  if (width * height === 0) return { width: SIZE, height: SIZE };
+  const most = Math.min(maxPixels, MOST_PIXELS);
+  const scale = Math.min(1, Math.sqrt(most / (width * height)), LONGEST / Math.max(width, height));
+  return { width: Math.max(1, Math.floor(width * scale)), height: Math.max(1, Math.floor(height * scale)) };
 }
 
-/** The drawing in a file. */
-export async function drawnSvgFile(file: Blob): Promise<ImageBitmap> {
+/**
+ * The drawing in a file.
+ *
+ * @throws {@link ClipVisionError} `too-large` for a file of more than {@link MAX_SVG_BYTES}, `decode`
+ */
+export async function drawnSvg(file: Blob, name: string, maxPixels: number | undefined): Promise<ImageBitmap> {
+  checkBytes(file.size, MAX_SVG_BYTES);
   const url = URL.createObjectURL(file.type ? file : new Blob([file], { type: "image/svg+xml" }));
   try {
-    return await drawnSvg(url);
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const { width, height } = drawnSize(sizeOf(image), maxPixels);
+    // By a canvas, for an ImageBitmap is first drawn at the drawing's own size, whatever size it is to have.
+    const canvas = new OffscreenCanvas(width, height);
+    canvas.getContext("2d")?.drawImage(image, 0, 0, width, height);
+    return canvas.transferToImageBitmap();
+  } catch (cause) {
+    throw new ClipVisionError("decode", `The browser could not draw the SVG ${name}`.trimEnd(), { cause });
   } finally {
     URL.revokeObjectURL(url);
   }

@@ -14,18 +14,20 @@ import type {
   WirePixels,
 } from "../shared/protocol.js";
 import { readPhoto, type Network } from "../shared/remote_file.js";
+import { checkSize, sizeOf } from "../shared/sizes.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
+import { sizeInHeader } from "./header_size.js";
 import { mediaTypesOf } from "./media_type.js";
 import type { PageDecoders } from "./page.js";
-import type { BrowserFile, BrowserPixels } from "./pixels.js";
+import type { BrowserPixels } from "./pixels.js";
 
 /** What photos need of the browser. */
 export interface PhotoHost {
-  /** Reads the pixels of what the browser has decoded already, and closes it. */
-  readPixels(source: ImageBitmap | VideoFrame): Promise<BrowserPixels>;
-  /** Decodes a file with the browser, smaller if its shorter edge is over `edge`; `undefined` if it can't. */
-  decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserFile | undefined>;
+  /** Reads the pixels of what the browser has decoded, smaller if the shorter edge is over `edge`, and closes it. */
+  readPixels(source: ImageBitmap | VideoFrame, edge?: number): Promise<BrowserPixels>;
+  /** Decodes a file with the browser; `undefined` if it can't. */
+  decodeInBrowser(bytes: Uint8Array, type: string): Promise<ImageBitmap | undefined>;
   /** Milliseconds from any fixed point. */
   now(): number;
 }
@@ -45,7 +47,6 @@ export interface PhotoContext {
 
 /** Unless an application says otherwise: what Rust's `Limits` have on wasm32. */
 const MAX_BYTES = 256 * 2 ** 20;
-const MAX_PIXELS = 100e6;
 /** How many times the model's size the shorter edge of a photo keeps at least that is decoded fast. */
 const REDUCING_GAP = 2;
 
@@ -70,18 +71,17 @@ export type Prepared = { prepared: EnginePrepared } & Pick<EmbeddingDetails, "de
 export class Photos {
   readonly #context: PhotoContext;
   readonly #maxBytes: number;
-  readonly #maxPixels: number;
   /** The page knows that pixels are falsified. */
   #warned = false;
 
   constructor(context: PhotoContext) {
     this.#context = context;
     this.#maxBytes = context.maxBytes ?? MAX_BYTES;
-    this.#maxPixels = context.maxPixels ?? MAX_PIXELS;
   }
 
-  /** Reads a photo. Files over the limit are refused before that, let alone copied into the engine's memory. */
+  /** Reads a photo. What is over a limit is refused before that, let alone copied into the engine's memory. */
   async read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
+    const { maxPixels } = this.#context;
     switch (photo.kind) {
       case "url": {
         const bytes = await readPhoto(photo.url, this.#context.network, signal, this.#maxBytes);
@@ -96,27 +96,34 @@ export class Photos {
       case "encoded":
         checkBytes(photo.bytes.byteLength, this.#maxBytes);
         return this.#byApplication({ ...photo, type: "" }, signal);
-      default:
+      case "bitmap":
+        checkSize(photo.bitmap, maxPixels);
+        return photo;
+      case "frame":
+        checkSize(photo.frame, maxPixels);
+        return photo;
+      case "pixels":
+        checkSize(photo, maxPixels, photo.channels);
         return photo;
     }
   }
 
   /** A file of a type that the application decodes, decoded: before its turn, so that nothing else waits for that. */
   async #byApplication(photo: WireOpacity & EncodedPhoto, signal: AbortSignal): Promise<ReadPhoto> {
-    const { host, application } = this.#context;
+    const { host, application, maxPixels } = this.#context;
     const { bytes, background } = photo;
     const types = application.types.length > 0 ? mediaTypesOf(bytes, photo.type) : [];
     const type = types.find((one) => application.types.includes(one));
     if (type === undefined) return photo;
     const start = host.now();
     const pixels = await application.decode(type, bytes, signal);
-    this.#checkSize(pixels);
+    checkSize(pixels, maxPixels, pixels.channels);
     return { ...pixels, ...(background && { background }), decoded: host.now() - start };
   }
 
   /** Decodes and preprocesses a photo. */
   async prepare(photo: ReadPhoto): Promise<Prepared> {
-    const { engine, model, host } = this.#context;
+    const { engine, model, host, maxPixels } = this.#context;
     const opacity: WireOpacity = photo.background ? { background: photo.background } : {};
     const start = host.now();
     const inRust = (given: EnginePhoto, by?: { decoder: "browser" | "application"; decode: number }): Prepared => {
@@ -148,16 +155,17 @@ export class Photos {
       }
     }
     const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
-    const file = await host.decodeInBrowser(bytes, type, edge);
-    if (file === undefined) throw refusal;
-    const { width, height } = file;
-    this.#checkSize(file);
-    return { ...inBrowser(file), width, height };
-  }
-
-  #checkSize({ width, height }: { width: number; height: number }): void {
-    if (width * height <= this.#maxPixels) return;
-    throw new ClipVisionError("too-large", `${width}x${height} pixels are over the limit of ${this.#maxPixels}`);
+    const said = sizeInHeader(bytes, type);
+    if (said) checkSize(said, maxPixels);
+    const bitmap = await host.decodeInBrowser(bytes, type);
+    if (bitmap === undefined) throw refusal;
+    try {
+      checkSize(bitmap, maxPixels);
+      const size = sizeOf(bitmap);
+      return { ...inBrowser(await host.readPixels(bitmap, edge)), ...size };
+    } finally {
+      bitmap.close();
+    }
   }
 
   #warnOfNoise(): void {

@@ -4,13 +4,14 @@
  *
  * Pixels come through a 2D canvas, which keeps colors multiplied by opacity: what is opaque arrives exactly, the color of
  * a half-transparent pixel is rounded, and that of a fully transparent one is lost. What is not opaque is therefore read a
- * second time, as it is stored, by way of a VideoFrame; where that can't be done, what the canvas gave is taken, with black
- * under full transparency.
+ * second time, as it is stored, by way of a VideoFrame; where that can't be done, or would take too much memory (above 44
+ * megapixels), what the canvas gave is taken, with black under full transparency.
  */
 
 import { AS_STORED } from "../shared/bitmaps.js";
 import { ClipVisionError } from "../shared/errors.js";
 import type { WirePixels } from "../shared/protocol.js";
+import { MAX_MEMORY, sizeOf, type Size } from "../shared/sizes.js";
 
 /** Pixels as a browser gives them. */
 export interface BrowserPixels {
@@ -19,27 +20,30 @@ export interface BrowserPixels {
   noisy: boolean;
 }
 
-/** Those of a file, and the size that it has itself. */
-export interface BrowserFile extends BrowserPixels {
-  width: number;
-  height: number;
-}
-
 /** Where red, green and blue are in a pixel of four bytes whose last is opacity. */
 const ORDERS: Partial<Record<string, readonly [number, number, number]>> = { RGBA: [0, 1, 2], BGRA: [2, 1, 0] };
 /** Levels a value, on average, that two readings of the same photo may lie apart, each counted by its opacity. */
 const SAME = 2;
+/** The most pixels that are drawn at a time: a canvas, and what is read of it, are two more copies of them. */
+const DRAWN = 16e6;
+/** Bytes of a pixel while it is read a second time: the bitmap, what was drawn of it, a frame, its copy, and two readings. */
+const READ_TWICE = 6 * 4;
 
-const sizeOf = (source: ImageBitmap | VideoFrame): [number, number] =>
-  "displayWidth" in source ? [source.displayWidth, source.displayHeight] : [source.width, source.height];
-
-/** What a canvas gives of a bitmap or frame that is drawn to `width` x `height`. */
-function drawnTo(source: ImageBitmap | VideoFrame, width: number, height: number): Uint8ClampedArray<ArrayBuffer> {
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+/** What a canvas gives of a bitmap or frame that is drawn to a size: of a large one a band of rows after the other. */
+function drawnTo(source: ImageBitmap | VideoFrame, { width, height }: Size): Uint8ClampedArray<ArrayBuffer> {
+  const rows = Math.min(height, Math.max(1, Math.floor(DRAWN / width)));
+  const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error("there is no 2D context");
   context.imageSmoothingQuality = "high";
-  context.drawImage(source, 0, 0, width, height);
-  return context.getImageData(0, 0, width, height).data;
+  context.globalCompositeOperation = "copy";
+  const draw = (top: number): Uint8ClampedArray<ArrayBuffer> => {
+    context.drawImage(source, 0, -top, width, height);
+    return context.getImageData(0, 0, width, Math.min(rows, height - top)).data;
+  };
+  if (rows === height) return draw(0);
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let top = 0; top < height; top += rows) data.set(draw(top), 4 * width * top);
+  return data;
 }
 
 /**
@@ -48,8 +52,9 @@ function drawnTo(source: ImageBitmap | VideoFrame, width: number, height: number
  * @param edge one that is opaque is drawn smaller where its shorter edge is longer than this, in pixels
  */
 export async function readPixels(source: ImageBitmap | VideoFrame, edge = Infinity): Promise<BrowserPixels> {
-  const [width, height] = sizeOf(source);
-  const pixels = (data: Uint8ClampedArray, size: { width: number; height: number }): BrowserPixels => ({
+  const full = sizeOf(source);
+  const { width, height } = full;
+  const pixels = (data: Uint8ClampedArray, size: Size): BrowserPixels => ({
     pixels: { kind: "pixels", data, ...size, channels: 4 },
     noisy: canvasIsNoisy(),
   });
@@ -57,12 +62,12 @@ export async function readPixels(source: ImageBitmap | VideoFrame, edge = Infini
     const scale = edge / Math.min(width, height);
     if (scale < 1) {
       const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
-      const reduced = drawnTo(source, size.width, size.height);
+      const reduced = drawnTo(source, size);
       if (isOpaque(reduced)) return pixels(reduced, size);
     }
-    const drawn = drawnTo(source, width, height);
-    const data = isOpaque(drawn) ? drawn : ((await readStored(source, drawn).catch(() => undefined)) ?? drawn);
-    return pixels(data, { width, height });
+    const drawn = drawnTo(source, full);
+    const once = READ_TWICE * width * height > MAX_MEMORY || isOpaque(drawn);
+    return pixels(once ? drawn : ((await readStored(source, drawn).catch(() => undefined)) ?? drawn), full);
   } catch (cause) {
     const message = `The browser does not give the pixels of this photo of ${width} x ${height}`;
     throw new ClipVisionError("decode", `${message}: ${String(cause)}`, { cause });
@@ -173,16 +178,12 @@ function differenceOf(pixels: Uint8ClampedArray, drawn: Uint8ClampedArray): numb
  *
  * @param bytes the file
  * @param type its media type, where it is known
- * @param edge a photo whose shorter edge is longer comes smaller: see {@link readPixels}
- * @returns the pixels and the file's own width and height; `undefined` if the browser does not know the format either
+ * @returns its pixels, still the browser's; `undefined` if it does not know the format either
  */
-export async function decodeInBrowser(bytes: Uint8Array, type: string, edge?: number): Promise<BrowserFile | undefined> {
-  let bitmap: ImageBitmap;
+export async function decodeInBrowser(bytes: Uint8Array, type: string): Promise<ImageBitmap | undefined> {
   try {
-    bitmap = await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }), AS_STORED);
+    return await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }), AS_STORED);
   } catch {
     return undefined; // the error that Rust gave says more
   }
-  const { width, height } = bitmap;
-  return { ...(await readPixels(bitmap, edge)), width, height };
 }
