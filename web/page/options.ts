@@ -58,8 +58,8 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
    * Milliseconds within which the worker has to take notice of a call that is canceled. The promise rejects at once in any
    * case; a worker that says nothing for so long is stuck (in a tokenizer's endless loop, say): it is ended, pending calls
    * reject with `worker-crashed`, and the next call starts another. The worker takes notice between two layers of the model
-   * and after a photo's decoding: default 10,000, for what takes a laptop a second may take a slow phone eight. Less, where
-   * the model and its photos are small; `Infinity` waits forever.
+   * and after a photo's decoding, which of 100 megapixels takes 1.5 s on a laptop, and on a slow phone several times that:
+   * default 10,000. Less will do where the model and its photos are small; `Infinity` waits forever.
    */
   cancelTimeout?: number;
   /**
@@ -80,7 +80,8 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
 export interface CancelOptions {
   /**
    * Cancels the call: its promise rejects with the signal's reason at once. What waits is never computed; what is being
-   * computed, photo or text, stops after the current layer of the model.
+   * computed, photo or text, stops after the current layer of the model. A worker that does not come back to take notice is
+   * ended ({@link LoadOptions.cancelTimeout}).
    */
   signal?: AbortSignal;
   /**

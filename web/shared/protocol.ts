@@ -66,7 +66,10 @@ export interface ModelOptions {
   normalize?: boolean;
   /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
   maxBytes?: number;
-  /** The largest photo that is accepted, in pixels (width × height), whatever size the model wants. Default 100 million. */
+  /**
+   * The largest photo that is accepted, in pixels (width × height), whatever size the model wants, and whatever it comes as.
+   * Default 100 million. Pixels of a browser's object, or raw ones, are accepted up to 512 MiB besides.
+   */
   maxPixels?: number;
 }
 

@@ -29,8 +29,11 @@ const DRAWN = 16e6;
 /** Bytes of a pixel while it is read a second time: the bitmap, what was drawn of it, a frame, its copy, and two readings. */
 const READ_TWICE = 6 * 4;
 
-/** What a canvas gives of a bitmap or frame that is drawn to a size: of a large one a band of rows after the other. */
-function drawnTo(source: ImageBitmap | VideoFrame, { width, height }: Size): Uint8ClampedArray<ArrayBuffer> {
+/**
+ * What a canvas gives of a bitmap or frame that is drawn to a size: of a large one a band of rows after the other, and
+ * between two of them the worker listens to its messages.
+ */
+async function drawnTo(source: ImageBitmap | VideoFrame, { width, height }: Size): Promise<Uint8ClampedArray<ArrayBuffer>> {
   const rows = Math.min(height, Math.max(1, Math.floor(DRAWN / width)));
   const context = new OffscreenCanvas(width, rows).getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error("there is no 2D context");
@@ -42,7 +45,10 @@ function drawnTo(source: ImageBitmap | VideoFrame, { width, height }: Size): Uin
   };
   if (rows === height) return draw(0);
   const data = new Uint8ClampedArray(4 * width * height);
-  for (let top = 0; top < height; top += rows) data.set(draw(top), 4 * width * top);
+  for (let top = 0; top < height; top += rows) {
+    data.set(draw(top), 4 * width * top);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
   return data;
 }
 
@@ -62,10 +68,10 @@ export async function readPixels(source: ImageBitmap | VideoFrame, edge = Infini
     const scale = edge / Math.min(width, height);
     if (scale < 1) {
       const size = { width: Math.round(width * scale), height: Math.round(height * scale) };
-      const reduced = drawnTo(source, size);
+      const reduced = await drawnTo(source, size);
       if (isOpaque(reduced)) return pixels(reduced, size);
     }
-    const drawn = drawnTo(source, full);
+    const drawn = await drawnTo(source, full);
     const once = READ_TWICE * width * height > MAX_MEMORY || isOpaque(drawn);
     return pixels(once ? drawn : ((await readStored(source, drawn).catch(() => undefined)) ?? drawn), full);
   } catch (cause) {
