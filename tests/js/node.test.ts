@@ -123,6 +123,27 @@ describe("with a model", () => {
     check(await clip.embed(PHOTO));
   });
 
+  it("a thread that is stuck is ended once a call is canceled, and another goes on", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "clip-vision-stuck-"));
+    const script = path.join(folder, "worker.mjs");
+    const worker = pathToFileURL(path.join(root, "dist", "node", "worker.js")).href;
+    await writeFile(script, `
+      import { parentPort } from "node:worker_threads";
+      await import(${JSON.stringify(worker)});
+      parentPort.on("message", ({ type }) => { if (type === "embedText") for (;;); });
+    `);
+    const clip = await ClipVision.load(MODEL, { workerUrl: pathToFileURL(script), cancelTimeout: 300 });
+    const controller = new AbortController();
+    const stuck = clip.embedText("x", { signal: controller.signal });
+    const lost = clip.embed(PHOTO);
+    setTimeout(() => controller.abort("enough"), 50);
+    await expect(stuck).rejects.toBe("enough");
+    await expect(lost).rejects.toMatchObject({ code: "worker-crashed", message: expect.stringContaining("cancelTimeout") });
+    check(await clip.embed(PHOTO));
+    clip.close();
+    await rm(folder, { recursive: true });
+  });
+
   it("several workers embed", async () => {
     const all: Float32Array[] = [];
     for await (const { embedding } of clip.embedMany(Array<string>(60).fill(PHOTO), { workers: 2 })) all.push(embedding!);
