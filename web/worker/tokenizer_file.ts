@@ -22,6 +22,8 @@ const MOST_PARTS = 16;
 /** Added tokens, and letters of one. */
 const MOST_ADDED = 4096;
 const LONGEST_ADDED = 256;
+/** Letters of what marks the end of a word, which is copied for each. */
+const LONGEST_SUFFIX = 64;
 /** Ids are below it. */
 const MOST_TOKENS = 1 << 20;
 
@@ -34,7 +36,6 @@ function refused(part: string, why: string): ClipVisionError {
 const isKeys = (value: unknown): value is Keys => typeof value === "object" && value !== null && !Array.isArray(value);
 const isId = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0 && Number(value) < MOST_TOKENS;
 const isText = (value: unknown): value is string => typeof value === "string";
-const isSwitch = (value: unknown): boolean => value === undefined || typeof value === "boolean";
 
 /** What is to be an object: its keys. */
 function keysOf(part: string, value: unknown): Keys {
@@ -69,6 +70,16 @@ function sequence(part: string, value: unknown, members: string, known: readonly
   const inner = listOf(`${part} Sequence`, outer[members], MOST_PARTS - 1).map((member) => component(part, member, known));
   inner.forEach(check);
   return { type: outer.type, [members]: inner };
+}
+
+/** Keys that are true or false. */
+function switches(part: string, keys: Keys, ...names: string[]): Record<string, boolean> {
+  const entries = names.map((name) => {
+    const value = keys[name];
+    if (typeof value !== "boolean") throw refused(part, `${name} is neither true nor false`);
+    return [name, value] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function checkExpression(part: string, pattern: unknown, known: readonly string[]): void {
@@ -133,7 +144,7 @@ function addedTokens(value: unknown): Keys[] {
     const { id, content } = keys;
     if (!isText(content)) throw refused(part, "one without its content");
     if (!isId(id) || content.length > LONGEST_ADDED) throw refused(part, `token ${String(id)} of ${content.length} letters`);
-    return keys;
+    return { id, content, ...switches(part, keys, "single_word", "lstrip", "rstrip", "normalized", "special") };
   });
 }
 
@@ -143,9 +154,10 @@ function model(value: unknown): Keys {
   const keys = component(part, { type: "BPE", ...keysOf(part, value) }, ["BPE"]);
   if (keys["dropout"]) throw refused(part, "a dropout, which makes ids random");
   if (keys["continuing_subword_prefix"]) throw refused(part, "a continuing_subword_prefix");
-  for (const name of ["fuse_unk", "byte_fallback", "ignore_merges"]) {
-    if (!isSwitch(keys[name])) throw refused(part, `${name} is neither true nor false`);
-  }
+  const suffix = keys["end_of_word_suffix"] ?? null;
+  if (suffix !== null && !(isText(suffix) && suffix.length <= LONGEST_SUFFIX)) throw refused(part, "a long end_of_word_suffix");
+  const unknown = keys["unk_token"] ?? null;
+  if (unknown !== null && !isText(unknown)) throw refused(part, "an unk_token that is no text");
   const vocab = keysOf(part, keys["vocab"]);
   for (const id of Object.values(vocab)) {
     if (!isId(id)) throw refused(part, `ids from ${MOST_TOKENS} on`);
@@ -157,7 +169,8 @@ function model(value: unknown): Keys {
       throw refused(part, `its merges have ${String(missing)}, which its vocab has not`);
     }
   }
-  return keys;
+  const later = switches(part, { fuse_unk: false, byte_fallback: false, ignore_merges: false, ...keys }, "fuse_unk", "byte_fallback", "ignore_merges");
+  return { type: "BPE", unk_token: unknown, end_of_word_suffix: suffix, ...later, vocab, merges: keys["merges"] };
 }
 
 /** The parts of a `tokenizer.json` that make ids of texts, as its library takes them. Throws `config`, naming what no CLIP has. */

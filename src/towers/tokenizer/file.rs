@@ -27,6 +27,8 @@ const MOST_PARTS: usize = 16;
 /// Added tokens, and bytes of one. A CLIP has two; those that were taught new words have some hundreds.
 const MOST_ADDED: usize = 4096;
 const LONGEST_ADDED: usize = 256;
+/// Bytes of what marks the end of a word, which is copied for each.
+const LONGEST_SUFFIX: usize = 64;
 /// Ids are below it.
 const MOST_TOKENS: u32 = 1 << 20;
 
@@ -45,15 +47,10 @@ pub(super) struct File {
 struct AddedToken {
     id: u32,
     content: String,
-    #[serde(default)]
     single_word: bool,
-    #[serde(default)]
     lstrip: bool,
-    #[serde(default)]
     rstrip: bool,
-    #[serde(default)]
     normalized: bool,
-    #[serde(default)]
     special: bool,
 }
 
@@ -304,6 +301,9 @@ impl Model {
         }
         if self.continuing_subword_prefix.as_ref().is_some_and(|prefix| !prefix.is_empty()) {
             return refused("a continuing_subword_prefix");
+        }
+        if self.end_of_word_suffix.as_ref().is_some_and(|suffix| suffix.len() > LONGEST_SUFFIX) {
+            return refused("a long end_of_word_suffix");
         }
         if self.vocab.len() > MOST_TOKENS as usize || self.vocab.values().any(|id| *id >= MOST_TOKENS) {
             return refused(&format!("ids from {MOST_TOKENS} on"));
