@@ -133,17 +133,19 @@ def still(image, colour=NCLX, more=(), **options):
 
 
 def grid(columns, rows, size, side, alpha=None, subsampling="4:2:0"):
-    """A grid of tiles; alpha: "whole" as a grid of its own, or "each" for every tile."""
-    tiles = [picture(side, side, "RGB", seed) for seed in range(columns * rows)]
+    """A grid of tiles, of `side` each way or of a width and height; alpha: "whole" as a grid of its own, "each" for every
+    tile, or "shared" by all."""
+    side = side if isinstance(side, tuple) else (side, side)
+    tiles = [picture(*side, "RGB", seed) for seed in range(columns * rows)]
     made = [coded(tile, subsampling=subsampling) for tile in tiles]
     body = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size)
     colour = (nclx(*NCLX), 0)
     items = [(b"grid", body, [(ispe(*size), 0), (pixi(3), 0), colour])]
-    items += [(b"av01", data, [(ispe(side, side), 0), (pixi(3), 0), (box(b"av1C", config), 1), colour]) for data, config in made]
+    items += [(b"av01", data, [(ispe(*side), 0), (pixi(3), 0), (box(b"av1C", config), 1), colour]) for data, config in made]
     numbers = list(range(2, 2 + len(tiles)))
     references = [(b"dimg", 1, numbers)]
     if alpha:
-        masks = [coded(picture(side, side, "L", 50 + k), subsampling="4:0:0") for k in range(len(tiles))]
+        masks = [coded(picture(*side, "L", 50 + k), subsampling="4:0:0") for k in range(len(tiles))]
         first = len(items) + 1
         if alpha == "whole":
             items.append((b"grid", body, [(ispe(*size), 0), (pixi(1), 0), (ALPHA, 1)]))
@@ -152,10 +154,21 @@ def grid(columns, rows, size, side, alpha=None, subsampling="4:2:0"):
             references.append((b"dimg", first - 1, list(range(first, first + len(tiles)))))
         marks = [(ALPHA, 1)]
         for k, (data, config) in enumerate(masks):
-            items.append((b"av01", data, [(ispe(side, side), 0), (pixi(1), 0), (box(b"av1C", config), 1)] + marks))
+            items.append((b"av01", data, [(ispe(*side), 0), (pixi(1), 0), (box(b"av1C", config), 1)] + marks))
             if alpha == "each":
                 references.append((b"auxl", first + k, [numbers[k]]))
+        if alpha == "shared":
+            references.append((b"auxl", first, numbers))
     return container(items, references)
+
+
+def referring(data, number, at, to):
+    """The same file, whose reference number `number` has `to` as its item `at`."""
+    start = -1
+    for _ in range(number + 1):
+        start = min(place for kind in (b"dimg", b"auxl") if (place := data.find(kind, start + 1)) >= 0)
+    place = start + 8 + 2 * at
+    return data[:place] + struct.pack(">H", to) + data[place + 2 :]
 
 
 def exif(orientation):
@@ -212,6 +225,17 @@ def files():
     yield "grid-444.avif", grid(2, 1, (127, 64), 64, subsampling="4:4:4"), "a grid that ends within a tile"
     yield "grid-alpha.avif", grid(2, 1, (120, 64), 64, "whole"), "a grid with alpha as a grid"
     yield "grid-alphas.avif", grid(2, 1, (120, 64), 64, "each"), "a grid whose tiles have alpha"
+    yield "grid-422-odd.avif", grid(2, 2, (126, 129), (64, 65), subsampling="4:2:2"), "a grid of odd height, chroma of half width"
+    yield "grid-444-odd.avif", grid(2, 2, (129, 129), 65, subsampling="4:4:4"), "a grid of tiles of odd size, whole chroma"
+    yield "grid-odd.avif", grid(2, 1, (127, 64), 64), "a grid of odd width, chroma of half width"
+    yield "grid-odd-tiles.avif", grid(2, 1, (130, 66), (65, 66)), "a grid of tiles of odd width, chroma of half width"
+    yield "grid-odd-tiles-422.avif", grid(2, 1, (130, 65), 65, subsampling="4:2:2"), "a grid of tiles of odd width, 4:2:2"
+    yield "grid-odd-one.avif", grid(1, 1, (64, 63), 64), "a grid of one tile that is cut at an odd row"
+    yield "grid-small.avif", grid(2, 1, (124, 62), 62), "a grid of tiles of less than 64 pixels"
+    yield "grid-repeated.avif", referring(grid(2, 1, (128, 64), 64), 0, 1, 2), "a grid with one tile twice"
+    alphas = grid(2, 1, (120, 64), 64, "each")
+    yield "grid-alpha-two.avif", referring(alphas, 2, 0, 2), "a grid of which one tile has two alphas, the other none"
+    yield "grid-alpha-shared.avif", grid(2, 1, (120, 64), 64, "shared"), "a grid whose tiles share one alpha"
     whole = avif(rgb)
     yield "cut.avif", whole[: len(whole) * 3 // 4], "cut"
     yield "mif1.avif", whole.replace(b"ftypavif", b"ftypmif1", 1), "its first brand is of every such format"

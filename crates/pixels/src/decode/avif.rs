@@ -12,6 +12,7 @@ mod planes;
 mod track;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use self::color::Color;
 use self::planes::Planes;
@@ -22,6 +23,9 @@ use crate::limits::Limits;
 use crate::memory;
 use crate::pixels::{Header, Layout, Orientation, Pixels};
 use crate::{Error, ErrorKind, Result};
+
+/// The least width and height of a grid's tiles.
+const LEAST_SIDE: u32 = 64;
 
 /// # Errors
 /// `Decode` for what is broken, `UnsupportedFormat` for what libavif does not read either, or is hardly ever made;
@@ -49,6 +53,7 @@ struct Coded<'a> {
 /// A picture of one or more tiles of equal size.
 struct Mosaic<'a> {
     size: (u32, u32),
+    is_grid: bool,
     columns: usize,
     tiles: Vec<Coded<'a>>,
     /// Bytes that a pixel takes in its planes; 6 where the file does not say how they are made.
@@ -134,11 +139,16 @@ impl<'a> Mosaic<'a> {
         match &item.kind {
             b"av01" => {
                 let coded = Coded::of(items, item)?;
-                Ok(Self { size: coded.size, columns: 1, tiles: vec![coded], bytes_per_pixel: bytes_per_pixel(item) })
+                Ok(Self::one(coded, bytes_per_pixel(item)))
             }
             b"grid" => Self::of_grid(items, id, item),
             kind => Err(unsupported(&format!("a picture of kind \"{}\"", kind.escape_ascii()))),
         }
+    }
+
+    /// A picture that is coded in one piece.
+    fn one(coded: Coded<'a>, bytes_per_pixel: u64) -> Self {
+        Self { size: coded.size, is_grid: false, columns: 1, tiles: vec![coded], bytes_per_pixel }
     }
 
     /// `grid`: rows and columns less one, then the size of the whole, which the tiles' right and lower edges may exceed.
@@ -157,6 +167,10 @@ impl<'a> Mosaic<'a> {
         if ids.len() != rows * columns {
             return Err(broken(&format!("a grid of {rows}x{columns} with {} tiles", ids.len())));
         }
+        // Nor does libavif know an item that is several tiles: each may be as long as the file.
+        if ids.iter().collect::<BTreeSet<_>>().len() != ids.len() {
+            return Err(broken("a grid with the same tile in several places"));
+        }
         let mut bytes_each = 0;
         let mut tiles = Vec::new();
         for &id in ids {
@@ -167,28 +181,38 @@ impl<'a> Mosaic<'a> {
             bytes_each = bytes_each.max(bytes_per_pixel(item));
             tiles.push(Coded::of(items, item)?);
         }
-        Self { size, columns, tiles, bytes_per_pixel: bytes_each }.checked()
+        Self { size, is_grid: true, columns, tiles, bytes_per_pixel: bytes_each }.checked()
     }
 
-    /// The alpha of a grid whose tiles each have one of their own; None where one of them has not.
+    /// The alpha of a grid whose tiles each have one of their own; None where one of them has not. Tiles don't share one,
+    /// and a tile that has several is an error, as in libavif.
     fn of_alphas(items: &Items<'a>, id: u32, picture: &Self) -> Result<Option<Self>> {
         let mut tiles = Vec::new();
+        let mut found = BTreeSet::new();
         for &id in items.references(b"dimg", id) {
-            match items.referring(*b"auxl", id).find(|(_, item)| is_alpha(item)) {
-                Some((_, item)) => tiles.push(Coded::of(items, item)?),
-                None => return Ok(None),
+            let mut alphas = items.referring(*b"auxl", id).filter(|(_, item)| is_alpha(item));
+            match (alphas.next(), alphas.next()) {
+                (Some(_), Some(_)) => return Err(broken("a tile of its grid has several alphas")),
+                (Some((alpha, item)), None) if found.insert(alpha) => tiles.push(Coded::of(items, item)?),
+                _ => return Ok(None),
             }
         }
         if picture.tiles.len() != tiles.len() {
             return Ok(None);
         }
-        Self { size: picture.size, columns: picture.columns, tiles, bytes_per_pixel: 2 }.checked().map(Some)
+        Self { size: picture.size, is_grid: true, columns: picture.columns, tiles, bytes_per_pixel: 2 }
+            .checked()
+            .map(Some)
     }
 
-    /// Tiles must be of one size and cover the whole, each some of it.
+    /// Tiles must be of one size and cover the whole, each some of it; and not be smaller than the standard allows, as
+    /// libavif has it (`avifAreGridDimensionsValid`).
     fn checked(self) -> Result<Self> {
         let (columns, rows) = (self.columns as u64, (self.tiles.len() / self.columns.max(1)) as u64);
         let tile = self.tiles.first().map_or((0, 0), |tile| tile.size);
+        if tile.0.min(tile.1) < LEAST_SIDE {
+            return Err(broken(&format!("a grid with tiles of {}x{} pixels", tile.0, tile.1)));
+        }
         let covers = |tile: u32, count: u64, whole: u32| {
             let (tile, whole) = (u64::from(tile), u64::from(whole));
             tile * count >= whole && tile * (count - 1) < whole
@@ -207,17 +231,23 @@ impl<'a> Mosaic<'a> {
         let padded = (u64::from(tile.0) + 128) * (u64::from(tile.1) + 128);
         let frames = self.tiles.iter().map(|tile| tile.frames).max().unwrap_or(1);
         budget.charge_bytes(padded.saturating_mul(self.bytes_per_pixel * frames.max(1)).saturating_mul(5) / 4)?;
+        // Data in several pieces are copied; and the decoder has a copy of what it decodes.
+        let copied = self.tiles.iter().filter(|tile| matches!(tile.data, Cow::Owned(_))).map(|tile| tile.data.len());
+        let longest = self.tiles.iter().map(|tile| tile.data.len()).max().unwrap_or(0);
+        budget.charge_bytes((copied.sum::<usize>() as u64).saturating_add(longest as u64))?;
         if self.tiles.len() > 1 { budget.charge(self.bytes_per_pixel) } else { Ok(()) }
     }
 
     fn decode(self) -> Result<Planes> {
         if let [only] = &self.tiles[..] {
             let planes = only.decode()?;
+            self.check_halves(&planes)?;
             return if self.size == only.size { Ok(planes) } else { planes.cropped(self.size) };
         }
         let mut whole: Option<Planes> = None;
         for (at, tile) in self.tiles.iter().enumerate() {
             let tile = tile.decode()?;
+            self.check_halves(&tile)?;
             let whole = match &mut whole {
                 Some(whole) => whole,
                 None => whole.insert(tile.blank(self.size)?),
@@ -225,6 +255,20 @@ impl<'a> Mosaic<'a> {
             whole.paste(&tile, at % self.columns, at / self.columns)?;
         }
         whole.ok_or_else(|| broken("a grid without tiles"))
+    }
+
+    /// Where chroma is halved, a grid and its tiles are of even size: else the tiles' chroma would not fit together. So
+    /// libavif has it, too (`avifAreGridDimensionsValid`).
+    fn check_halves(&self, tile: &Planes) -> Result<()> {
+        let (width, height) = tile.size();
+        let even = |halved: bool, whole: u32, tile: usize| !halved || whole % 2 == 0 && tile % 2 == 0;
+        let fits = even(tile.halved.0, self.size.0, width) && even(tile.halved.1, self.size.1, height);
+        if self.is_grid && !fits {
+            let (whole_width, whole_height) = self.size;
+            let what = format!("a grid of {whole_width}x{whole_height} pixels, tiles of {width}x{height}, halved chroma");
+            return Err(broken(&what));
+        }
+        Ok(())
     }
 }
 
@@ -292,12 +336,13 @@ fn orientation(items: &Items<'_>, id: u32, item: &Item<'_>) -> Orientation {
     };
     let mut metadata = Metadata::default();
     for (_, item) in items.referring(*b"cdsc", id) {
-        let Ok(data) = items.data(item) else { continue };
         match &item.kind {
             // The first number says where its TIFF header begins.
-            b"Exif" if metadata.exif.is_none() => metadata.exif = data.get(4..).map(<[u8]>::to_vec),
+            b"Exif" if metadata.exif.is_none() => {
+                metadata.exif = items.data(item).ok().and_then(|data| data.get(4..).map(<[u8]>::to_vec));
+            }
             b"mime" if item.media_type == b"application/rdf+xml" && metadata.xmp.is_none() => {
-                metadata.xmp = Some(data.into_owned());
+                metadata.xmp = items.data(item).ok().map(Cow::into_owned);
             }
             _ => {}
         }

@@ -5,16 +5,24 @@
 //! items may share, and references from one item to others. Nothing is copied but an item that lies in several pieces.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, memory};
 
 /// More items than this are no picture that anybody made (one of 256 million pixels has 4,000 tiles), nor are more
 /// references or pieces of items.
 const MOST_ITEMS: usize = 1 << 14;
 
-/// Nor are more properties of all items together.
+/// Nor are more properties of all items together, or of one.
 const MOST_PROPERTIES: usize = 1 << 17;
+const MOST_OF_ONE: usize = 255;
+
+/// How many times as long as the file all items that are read may be: encoders let equal tiles share their bytes.
+const MOST_READ: usize = 16;
+
+/// And those of them that lie in several pieces, which are copied: there each has its own.
+const MOST_COPIED: usize = 2;
 
 /// The boxes that `bytes` begins with, up to one that says it is longer than what is there.
 pub(super) fn boxes(bytes: &[u8]) -> impl Iterator<Item = ([u8; 4], &[u8])> {
@@ -107,6 +115,8 @@ pub(super) struct Items<'a> {
     items: BTreeMap<u32, Item<'a>>,
     /// Kind, from, to, in the order of the file.
     references: Vec<([u8; 4], u32, Vec<u32>)>,
+    /// Bytes that may still be read, and copied.
+    left: Cell<(usize, usize)>,
 }
 
 impl<'a> Items<'a> {
@@ -124,7 +134,8 @@ impl<'a> Items<'a> {
         let mut primary = Reader(find(meta, b"pitm")?);
         let (version, _) = primary.version()?;
         let primary = u32::try_from(primary.uint(if version == 0 { 2 } else { 4 })?).ok()?;
-        let mut items = Self { file, idat, primary, items: BTreeMap::new(), references: Vec::new() };
+        let left = Cell::new((file.len().saturating_mul(MOST_READ), file.len().saturating_mul(MOST_COPIED)));
+        let mut items = Self { file, idat, primary, items: BTreeMap::new(), references: Vec::new(), left };
         items.read_infos(find(meta, b"iinf")?)?;
         items.read_places(find(meta, b"iloc")?)?;
         if let Some(references) = find(meta, b"iref") {
@@ -204,7 +215,8 @@ impl<'a> Items<'a> {
             let mut reader = Reader(body);
             let from = u32::try_from(reader.uint(wide)?).ok()?;
             let count = reader.uint(2)?;
-            total += count as usize;
+            // One that is empty takes its place in the list, too.
+            total += count as usize + 1;
             if total > MOST_ITEMS {
                 return None;
             }
@@ -239,6 +251,9 @@ impl<'a> Items<'a> {
                 }
                 if let Some(item) = self.items.get_mut(&id) {
                     item.properties.append(&mut properties);
+                    if item.properties.len() > MOST_OF_ONE {
+                        return None;
+                    }
                 }
             }
         }
@@ -271,7 +286,8 @@ impl<'a> Items<'a> {
     /// An item's bytes.
     ///
     /// # Errors
-    /// `Decode` where it reaches beyond the file, or is said to be longer than that.
+    /// `Decode` where it reaches beyond the file, or is said to be longer than that, or where too much has been read;
+    /// `OutOfMemory`.
     pub(super) fn data(&self, item: &Item<'a>) -> Result<Cow<'a, [u8]>> {
         let source = if item.in_idat { self.idat } else { self.file };
         let piece = |&(offset, length): &(u64, u64)| {
@@ -279,21 +295,28 @@ impl<'a> Items<'a> {
             if length == 0 { Some(rest) } else { rest.get(..usize::try_from(length).ok()?) }
         };
         let outside = || broken("an item's bytes are not in the file");
-        match &item.pieces[..] {
-            [] => Err(outside()),
-            [only] => piece(only).map(Cow::Borrowed).ok_or_else(outside),
-            pieces => {
-                let mut data = Vec::new();
-                for place in pieces {
-                    data.extend_from_slice(piece(place).ok_or_else(outside)?);
-                    // Pieces that overlap would grow without end.
-                    if data.len() > source.len() {
-                        return Err(outside());
-                    }
-                }
-                Ok(Cow::Owned(data))
-            }
+        let pieces = item.pieces.iter().map(piece).collect::<Option<Vec<_>>>().ok_or_else(outside)?;
+        let length = pieces.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
+        // Pieces that overlap would grow without end.
+        if pieces.is_empty() || length > source.len() {
+            return Err(outside());
         }
+        // So would items that share their bytes; all this before any is copied.
+        let (to_read, to_copy) = self.left.get();
+        let left = match &pieces[..] {
+            [_] => (to_read.checked_sub(length), Some(to_copy)),
+            _ => (to_read.checked_sub(length), to_copy.checked_sub(length)),
+        };
+        let (Some(to_read), Some(to_copy)) = left else {
+            return Err(broken("its items are many times as long as the file"));
+        };
+        self.left.set((to_read, to_copy));
+        if let [only] = pieces[..] {
+            return Ok(Cow::Borrowed(only));
+        }
+        let mut data = memory::reserved(length, 1, 1)?;
+        pieces.iter().for_each(|piece| data.extend_from_slice(piece));
+        Ok(Cow::Owned(data))
     }
 }
 
@@ -309,15 +332,22 @@ mod tests {
         [&(8 + body.len() as u32).to_be_bytes()[..], kind, body].concat()
     }
 
-    /// A file of one item, whose `iloc` ends with `places`.
-    fn file(places: &[u8]) -> Vec<u8> {
+    /// A file of `count` items, whose `iloc` ends with `places`; `more` follows it.
+    fn file_of(count: u16, places: &[u8], more: &[u8]) -> Vec<u8> {
+        let info = |id: u16| a_box(b"infe", &[&[2, 0, 0, 0][..], &id.to_be_bytes(), b"\0\0av01\0"].concat());
         let meta = [
             &[0; 4][..],
             &a_box(b"pitm", &[0, 0, 0, 0, 0, 1]),
-            &a_box(b"iinf", &[&[0, 0, 0, 0, 0, 1][..], &a_box(b"infe", b"\x02\0\0\0\0\x01\0\0av01\0")].concat()),
+            &a_box(b"iinf", &[vec![0; 6], (1..=count).flat_map(info).collect()].concat()),
             &a_box(b"iloc", &[&[0; 4][..], places].concat()),
+            more,
         ];
         a_box(b"meta", &meta.concat())
+    }
+
+    /// A file of one item.
+    fn file(places: &[u8]) -> Vec<u8> {
+        file_of(1, places, &[])
     }
 
     #[test]
@@ -349,5 +379,42 @@ mod tests {
         // A count of pieces that take no bytes.
         let places = [&[0, 0, 0, 1][..], &[0, 1, 0, 0, 0xff, 0xff]].concat();
         assert_eq!(data(&places).unwrap_err().kind(), ErrorKind::Decode);
+    }
+
+    /// `count` items, each of which is the file's first `lengths[0]` bytes, then its first `lengths[1]`, and so on.
+    fn repeating(count: u16, lengths: &[u32]) -> Vec<u8> {
+        let mut places = [&[0x44, 0][..], &count.to_be_bytes()].concat();
+        for id in 1..=count {
+            [id, 0, lengths.len() as u16].iter().for_each(|number| places.extend(number.to_be_bytes()));
+            lengths.iter().for_each(|length| places.extend([0, *length].iter().flat_map(|number| number.to_be_bytes())));
+        }
+        file_of(count, &places, &[])
+    }
+
+    #[test]
+    fn items_that_share_their_bytes_are_not_read_without_end() {
+        let read = |file: &[u8]| {
+            let items = Items::of(file).unwrap();
+            let read = (1..).map_while(|id| items.item(id).ok()).map_while(|item| items.data(item).ok());
+            read.map(|data| data.len()).sum::<usize>()
+        };
+        let length = repeating(100, &[1]).len();
+        let file = repeating(100, &[length as u32]);
+        assert_eq!(read(&file), MOST_READ * length, "each the whole file");
+        let length = repeating(100, &[1, 1]).len();
+        let file = repeating(100, &[length as u32 / 2; 2]);
+        let copied = read(&file);
+        assert!(copied > length && copied <= MOST_COPIED * length, "{copied} of {length} bytes copied");
+    }
+
+    #[test]
+    fn references_are_few_though_they_be_empty() {
+        let of = |count| {
+            let empty = a_box(b"auxl", &[0, 1, 0, 0]).repeat(count);
+            let more = a_box(b"iref", &[vec![0; 4], empty].concat());
+            Items::of(&file_of(1, &[0x44, 0, 0, 0], &more)).map(|items| items.references.len())
+        };
+        assert_eq!(of(MOST_ITEMS).unwrap(), MOST_ITEMS);
+        assert!(of(MOST_ITEMS + 1).is_err());
     }
 }

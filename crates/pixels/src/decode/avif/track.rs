@@ -17,10 +17,12 @@ pub(super) fn first_frame(file: &[u8]) -> Result<Still<'_>> {
     let refers = |track: &Track<'_>| id.is_some() && track.reference(b"auxl") == id;
     let alpha = tracks().find(|track| track.is_handled_by(b"auxv") && refers(track) && track.is_alpha());
     let not_whole = || broken("the table of a sequence's frames is not whole");
-    let (picture, description) = color.first_frame(file).ok_or_else(not_whole)?;
+    let (frame, description) = color.first_frame(file).ok_or_else(not_whole)?;
+    let picture = frame.mosaic()?;
     let premultiplied =
         alpha.as_ref().and_then(Track::header).is_some_and(|(id, _)| color.reference(b"prem") == Some(id));
-    let alpha = alpha.map(|track| track.first_frame(file).ok_or_else(not_whole)).transpose()?.map(|(alpha, _)| alpha);
+    let alpha = alpha.map(|track| track.first_frame(file).ok_or_else(not_whole)).transpose()?;
+    let alpha = alpha.map(|(frame, _)| frame.mosaic()).transpose()?;
     let color = boxes(description).filter(|(kind, _)| kind == b"colr").find_map(|(_, body)| Color::in_box(body));
     // A track is turned by no property, and Pillow lets that stand over EXIF.
     Ok(Still { picture, alpha, premultiplied, color, orientation: Orientation::Upright })
@@ -71,7 +73,7 @@ impl<'a> Track<'a> {
     }
 
     /// Its first frame, and the boxes that describe it.
-    fn first_frame(&self, file: &'a [u8]) -> Option<(Mosaic<'a>, &'a [u8])> {
+    fn first_frame(&self, file: &'a [u8]) -> Option<(Frame<'a>, &'a [u8])> {
         let (_, size) = self.header()?;
         let (table, description) = (self.table()?, self.description()?);
         let mut sizes = Reader(find(table, b"stsz")?);
@@ -87,8 +89,23 @@ impl<'a> Track<'a> {
         (places.uint(4)? > 0).then_some(())?;
         let start = usize::try_from(places.uint(wide)?).ok()?;
         let data = file.get(start..)?.get(..usize::try_from(length).ok()?)?;
-        let coded = Coded::new(Cow::Borrowed(data), size, 0, None).ok()?;
         let bytes_per_pixel = bytes_per_pixel_of(find(description, b"av1C"));
-        Some((Mosaic { size, columns: 1, tiles: vec![coded], bytes_per_pixel }, description))
+        Some((Frame { data, size, bytes_per_pixel }, description))
+    }
+}
+
+/// A track's first frame, as the tables have it.
+struct Frame<'a> {
+    data: &'a [u8],
+    size: (u32, u32),
+    bytes_per_pixel: u64,
+}
+
+impl<'a> Frame<'a> {
+    /// # Errors
+    /// Those of looking through the data: see [`Coded::new`].
+    fn mosaic(&self) -> Result<Mosaic<'a>> {
+        let coded = Coded::new(Cow::Borrowed(self.data), self.size, 0, None)?;
+        Ok(Mosaic::one(coded, self.bytes_per_pixel))
     }
 }

@@ -192,17 +192,20 @@ impl Decoded<'_> {
         if (usize::try_from(size.0), usize::try_from(size.1)) != (Ok(width), Ok(height)) {
             return Err(broken("its pixels are fewer or more than its header says"));
         }
+        let row = width * channels;
         let mut stride = 0;
         // SAFETY: the image is alive, and there is space for the stride.
         let start = unsafe { heif_image_get_plane_readonly(image, INTERLEAVED, &mut stride) };
         let stride = usize::try_from(stride).unwrap_or(0);
-        if start.is_null() || stride < width * channels {
+        if start.is_null() || stride < row {
             return Err(broken("no pixels"));
         }
-        let length = stride * (height - 1) + width * channels;
+        // Where addresses have 32 bits, a stride that can't be would wrap.
+        let length = stride.checked_mul(height - 1).and_then(|above| above.checked_add(row));
+        let length = length.filter(|&length| isize::try_from(length).is_ok()).ok_or_else(|| broken("no pixels"))?;
         // SAFETY: the plane has `height` rows, `stride` bytes apart, and lives as long as the image, which is borrowed.
         let bytes = unsafe { std::slice::from_raw_parts(start, length) };
-        Ok(bytes.chunks(stride).map(move |row| &row[..width * channels]))
+        Ok(bytes.chunks(stride).map(move |from| &from[..row]))
     }
 }
 
