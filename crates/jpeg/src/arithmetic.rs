@@ -4,8 +4,9 @@
 //! is. The registers are those of libjpeg-turbo's `jdarith.c`: the code register's integer part floats, so that it
 //! needs no renormalization.
 //!
-//! Past a marker there are zeros, as the standard has it: encoders leave out what would be zeros at the end. Where the
-//! file itself ends, that is an error, as in Pillow.
+//! Past a marker there are zeros, as the standard has it: encoders leave out what would be zeros at the end. So blocks are
+//! decoded without any data, which [`Allowance`](crate::script::Allowance) bounds. Where the file itself ends, that is an
+//! error, as in Pillow.
 
 mod blocks;
 
@@ -68,13 +69,15 @@ pub(crate) struct Arithmetic {
     /// The interval's size, 0x8000 to 0x10000 when it is normalized.
     size: u32,
     shift: i32,
+    /// Decisions since they were last asked for.
+    made: u32,
 }
 
 impl Arithmetic {
     /// At the beginning of a scan, or behind a restart marker.
     pub(crate) fn new() -> Self {
         // Two bytes have to be read before anything.
-        Self { code: 0, size: 0, shift: -16 }
+        Self { code: 0, size: 0, shift: -16, made: 0 }
     }
 
     /// Decodes a decision.
@@ -83,6 +86,7 @@ impl Arithmetic {
     /// `CutShort` where the file ends.
     #[inline]
     pub(crate) fn decide(&mut self, bits: &mut Bits<'_, '_>, context: &mut Context) -> Result<bool> {
+        self.made += 1;
         while self.size < 0x8000 {
             self.shift -= 1;
             if self.shift < 0 {

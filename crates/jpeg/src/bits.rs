@@ -157,6 +157,12 @@ impl<'a> Source<'a> {
         Ok(0)
     }
 
+    /// Are there no more bytes up to the next restart?
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// There are no more bytes.
     fn end(&mut self) {
         self.open = &[];

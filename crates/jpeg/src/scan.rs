@@ -11,6 +11,7 @@ use crate::coefficients::Coefficients;
 use crate::frame::{Frame, McuLayout, Place, Scan};
 use crate::markers::Parser;
 use crate::progressive::{AcFirst, AcRefine, DcFirst, DcRefine};
+use crate::script::Allowance;
 use crate::sequential::Sequential;
 use crate::{Error, Result};
 
@@ -116,12 +117,13 @@ impl<'a> ScanReader<'a> {
     ///
     /// # Errors
     /// `Broken` for an impossible scan or one whose tables are missing.
-    pub(crate) fn new(parser: &Parser<'a>, frame: &Frame, scan: &Scan) -> Result<Self> {
+    pub(crate) fn new(parser: &Parser<'a>, frame: &Frame, scan: &Scan, allowance: &Allowance) -> Result<Self> {
         if frame.is_progressive() {
             scan.check_progression()?;
         }
         let coding = if frame.is_arithmetic() {
-            AnyCoding::Arithmetic(Box::new(ArithmeticScan::new(parser, scan, frame.is_progressive())))
+            let scan = ArithmeticScan::new(parser, scan, frame.is_progressive(), allowance.clone());
+            AnyCoding::Arithmetic(Box::new(scan))
         } else if !frame.is_progressive() {
             AnyCoding::Sequential(Sequential::new(parser, scan)?)
         } else {

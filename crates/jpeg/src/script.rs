@@ -10,6 +10,7 @@
 //! its data end, nor does its result depend on other blocks. [`Order::of`] steps back where that is not sure, and
 //! from pictures that need their neighboring blocks (see `smooth.rs`).
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::arithmetic::{ArithmeticScan, WholeBlocks};
@@ -32,6 +33,7 @@ pub(crate) struct Script<'a> {
     /// What is known of a progressive picture's coefficients.
     progress: Option<Progress>,
     work: Work,
+    allowance: Allowance,
 }
 
 impl<'a> Script<'a> {
@@ -40,14 +42,18 @@ impl<'a> Script<'a> {
         let quantizers = vec![None; frame.components.len()];
         let progress = frame.is_progressive().then(|| Progress::new(&frame));
         let work = Work::new(&frame, parser.bytes.len());
-        Self { parser, frame, quantizers, progress, work }
+        let allowance = Allowance::new(&frame);
+        Self { parser, frame, quantizers, progress, work, allowance }
     }
 
     /// Begins `scan`, which the parser has just met.
     fn begin(&mut self, scan: &Scan) -> Result<ScanReader<'a>> {
         let at = self.parser.at;
-        let reader = self.latch_quantizers(scan).and_then(|()| ScanReader::new(&self.parser, &self.frame, scan));
-        let reader = reader.map_err(|error| error.at(at))?;
+        let mut reader = || {
+            self.latch_quantizers(scan)?;
+            ScanReader::new(&self.parser, &self.frame, scan, &self.allowance)
+        };
+        let reader = reader().map_err(|error| error.at(at))?;
         self.work.add(reader.visits(&self.frame)).map_err(|error| error.at(at))?;
         if let Some(progress) = &mut self.progress {
             progress.begin(scan);
@@ -61,7 +67,7 @@ impl<'a> Script<'a> {
         let mut begin = || {
             self.latch_quantizers(scan)?;
             let coding = if self.frame.is_arithmetic() {
-                let coding = WholeBlocks(ArithmeticScan::new(&self.parser, scan, false));
+                let coding = WholeBlocks(ArithmeticScan::new(&self.parser, scan, false, self.allowance.clone()));
                 OnlyCoding::Arithmetic(Box::new(coding))
             } else {
                 OnlyCoding::Huffman(Sequential::new(&self.parser, scan)?)
@@ -202,7 +208,7 @@ impl Work {
     /// How often they may visit each of a large one. Encoders write about ten scans.
     const SCANS: u64 = 20;
     /// And what they may visit besides for each byte of the file: a scan that has as little as one bit for eight blocks
-    /// is never too much. A visit without data takes a nanosecond or two.
+    /// is never too much. A visit without data takes a nanosecond or two; where it takes more, there is [`Allowance`].
     const A_BYTE: u64 = 64;
 
     /// What the scans of a file of `bytes` bytes may cost.
@@ -216,6 +222,33 @@ impl Work {
     pub(crate) fn add(&mut self, visits: u64) -> Result<()> {
         let left = self.left.checked_sub(visits);
         self.left = left.ok_or_else(|| Error::new(ErrorKind::TooLarge, "more scans than any picture needs"))?;
+        Ok(())
+    }
+}
+
+/// How much may be decided without data, in all scans of an arithmetic-coded picture together. There encoders leave out zeros
+/// at the end, so a file of few bytes may say what is in any number of blocks; but in one that was made in good faith they are
+/// plain, and a plain block takes two decisions.
+#[derive(Clone)]
+pub(crate) struct Allowance(Rc<Cell<u64>>);
+
+impl Allowance {
+    /// Decisions that any picture has, so that damaged ones have their pixels too.
+    const LEAST: u64 = 1 << 24;
+    /// And those for each block of a large one.
+    const A_BLOCK: u64 = 64;
+
+    pub(crate) fn new(frame: &Frame) -> Self {
+        let blocks = frame.blocks_in_band() as u64 * frame.bands as u64;
+        Self(Rc::new(Cell::new((blocks * Self::A_BLOCK).max(Self::LEAST))))
+    }
+
+    /// # Errors
+    /// `TooLarge` where there are not so many left.
+    pub(crate) fn spend(&self, decisions: u32) -> Result<()> {
+        let left = self.0.get().checked_sub(decisions.into());
+        let what = "it has far more blocks without data than any picture";
+        self.0.set(left.ok_or_else(|| Error::new(ErrorKind::TooLarge, what))?);
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use crate::coefficients::Coefficients;
 use crate::frame::{Place, Scan};
 use crate::markers::Parser;
 use crate::scan::{BlockSink, Coding};
+use crate::script::Allowance;
 
 /// How contexts are chosen (DAC): for DC coefficients where small and large differences begin, for AC coefficients where
 /// the high ones begin. One for each of sixteen tables.
@@ -49,6 +50,7 @@ pub(crate) struct ArithmeticScan {
     end: usize,
     low: u32,
     procedure: Procedure,
+    allowance: Allowance,
 }
 
 /// What is known of a component of the scan.
@@ -72,8 +74,11 @@ enum Procedure {
 }
 
 impl ArithmeticScan {
+    /// What a restart costs, since all contexts are begun again, in decisions.
+    const RESTART: u32 = 32;
+
     /// `scan` must have been checked if the picture is progressive.
-    pub(crate) fn new(parser: &Parser<'_>, scan: &Scan, progressive: bool) -> Self {
+    pub(crate) fn new(parser: &Parser<'_>, scan: &Scan, progressive: bool, allowance: Allowance) -> Self {
         let mut members = [Member::default(); 4];
         for (member, &(_, dc, ac)) in members.iter_mut().zip(&scan.members) {
             (member.dc_table, member.ac_table) = (usize::from(dc & 15), usize::from(ac & 15));
@@ -96,14 +101,22 @@ impl ArithmeticScan {
             // A sequential picture has all bits at once, whatever its scan says.
             low: if progressive { scan.low.into() } else { 0 },
             procedure,
+            allowance,
         }
     }
 
     fn begin_again(&mut self) {
-        self.arithmetic = Arithmetic::new();
+        self.arithmetic = Arithmetic { made: Self::RESTART, ..Arithmetic::new() };
         *self.contexts = Contexts::NONE;
         self.members.iter_mut().for_each(|member| (member.dc, member.context) = (0, 0));
         self.broken = false;
+    }
+
+    /// To be called after each block: what was decided without data is counted.
+    #[inline]
+    fn check(&mut self, bits: &Bits<'_, '_>) -> Result<()> {
+        let made = std::mem::take(&mut self.arithmetic.made);
+        if bits.source.is_over() { self.allowance.spend(made) } else { Ok(()) }
     }
 
     /// Decodes the next DC coefficient of a member (F.1.4.4.1). None for an impossible code.
@@ -272,7 +285,8 @@ impl<S: BlockSink> Coding<S> for WholeBlocks {
     }
 
     fn decode(&mut self, bits: &mut Bits<'_, '_>, member: usize, place: Place, out: &mut S) -> Result<()> {
-        self.0.whole(bits, member, place, out)
+        self.0.whole(bits, member, place, out)?;
+        self.0.check(bits)
     }
 }
 
@@ -283,7 +297,8 @@ impl Coding<Coefficients> for ArithmeticScan {
 
     fn decode(&mut self, bits: &mut Bits<'_, '_>, member: usize, place: Place, out: &mut Coefficients) -> Result<()> {
         if let Procedure::Whole = self.procedure {
-            return self.whole(bits, member, place, out);
+            self.whole(bits, member, place, out)?;
+            return self.check(bits);
         }
         if self.broken {
             return Ok(());
@@ -302,6 +317,6 @@ impl Coding<Coefficients> for ArithmeticScan {
             Procedure::AcRefine => self.refine(bits, block)?,
             Procedure::AcFirst | Procedure::Whole => drop(self.band(bits, member, block)?),
         }
-        Ok(())
+        self.check(bits)
     }
 }

@@ -265,7 +265,8 @@ impl<'a> Mosaic<'a> {
         let fits = even(tile.halved.0, self.size.0, width) && even(tile.halved.1, self.size.1, height);
         if self.is_grid && !fits {
             let (whole_width, whole_height) = self.size;
-            let what = format!("a grid of {whole_width}x{whole_height} pixels, tiles of {width}x{height}, halved chroma");
+            let what =
+                format!("a grid of {whole_width}x{whole_height} pixels, tiles of {width}x{height}, halved chroma");
             return Err(broken(&what));
         }
         Ok(())

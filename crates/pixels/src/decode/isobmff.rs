@@ -386,7 +386,9 @@ mod tests {
         let mut places = [&[0x44, 0][..], &count.to_be_bytes()].concat();
         for id in 1..=count {
             [id, 0, lengths.len() as u16].iter().for_each(|number| places.extend(number.to_be_bytes()));
-            lengths.iter().for_each(|length| places.extend([0, *length].iter().flat_map(|number| number.to_be_bytes())));
+            lengths
+                .iter()
+                .for_each(|length| places.extend([0, *length].iter().flat_map(|number| number.to_be_bytes())));
         }
         file_of(count, &places, &[])
     }
