@@ -42,7 +42,7 @@ impl<'a> Script<'a> {
         let quantizers = vec![None; frame.components.len()];
         let progress = frame.is_progressive().then(|| Progress::new(&frame));
         let work = Work::new(&frame, parser.bytes.len());
-        let allowance = Allowance::new(&frame);
+        let allowance = Allowance::new(&frame, parser.lenient);
         Self { parser, frame, quantizers, progress, work, allowance }
     }
 
@@ -233,14 +233,16 @@ impl Work {
 pub(crate) struct Allowance(Rc<Cell<u64>>);
 
 impl Allowance {
-    /// Decisions that any picture has, so that damaged ones have their pixels too.
+    /// Decisions that any picture has, so that damaged ones have their pixels too; but not a part of a TIFF file, which may
+    /// have many.
     const LEAST: u64 = 1 << 24;
     /// And those for each block of a large one.
     const A_BLOCK: u64 = 64;
 
-    pub(crate) fn new(frame: &Frame) -> Self {
+    pub(crate) fn new(frame: &Frame, is_part: bool) -> Self {
         let blocks = frame.blocks_in_band() as u64 * frame.bands as u64;
-        Self(Rc::new(Cell::new((blocks * Self::A_BLOCK).max(Self::LEAST))))
+        let least = if is_part { 0 } else { Self::LEAST };
+        Self(Rc::new(Cell::new((blocks * Self::A_BLOCK).max(least))))
     }
 
     /// # Errors

@@ -100,12 +100,12 @@ fn endless_scans_are_refused() {
     assert_eq!(kind(&bytes), ErrorKind::TooLarge);
 }
 
-/// A gray arithmetic-coded progressive picture of 4096x4096 pixels, whose scans have no data at all. There is a restart for
-/// each of its blocks.
-fn without_data(scans: usize) -> Vec<u8> {
+/// A gray arithmetic-coded progressive picture of `side` times 256 pixels each way, whose scans have no data at all. There is
+/// a restart for each of its blocks.
+fn without_data(side: u8, scans: usize) -> Vec<u8> {
     let mut bytes = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
     bytes.extend([1; 64]);
-    bytes.extend([0xff, 0xca, 0, 11, 8, 0x10, 0, 0x10, 0, 1, 1, 0x11, 0]);
+    bytes.extend([0xff, 0xca, 0, 11, 8, side, 0, side, 0, 1, 1, 0x11, 0]);
     bytes.extend([0xff, 0xdd, 0, 4, 0, 1]);
     for scan in 0..scans {
         let (start, end) = if scan == 0 { (0, 0) } else { (1, 63) };
@@ -117,11 +117,16 @@ fn without_data(scans: usize) -> Vec<u8> {
 
 #[test]
 fn arithmetic_coding_without_data_has_an_end() {
-    assert!(decode(&without_data(1), Scale::Full).unwrap().iter().all(|&value| value == 128));
+    assert!(decode(&without_data(16, 1), Scale::Full).unwrap().iter().all(|&value| value == 128));
     // Far fewer scans than would be too many of any kind.
-    let error = decode(&without_data(3), Scale::Full).unwrap_err();
+    let error = decode(&without_data(16, 3), Scale::Full).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TooLarge);
     assert!(error.to_string().contains("blocks without data"), "{error}");
+    // A small one has its pixels all the same, but not in TIFF, where there may be many.
+    let small = without_data(1, 3);
+    assert!(decode(&small, Scale::Full).is_ok());
+    let part = Decoder::abbreviated(&small, &Tables::default()).unwrap();
+    assert_eq!(part.decode_whole(Scale::Full).unwrap_err().kind(), ErrorKind::TooLarge);
 }
 
 /// Whatever is done to a file, it decodes or says why not; as a picture of its own, or as a part of a TIFF.

@@ -26,7 +26,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// Allows the tables of a lossless picture's prefix codes so many bytes; how many they take is known only when
-    /// they are read. Default: 64 MiB, where the picture of a well-known encoder needs one or two.
+    /// they are read, and while they grow they may take three times as much. Default: 64 MiB, where the picture of a
+    /// well-known encoder needs a few.
     pub fn with_table_limit(self, table_limit: u64) -> Self {
         Self { table_limit, ..self }
     }
@@ -105,7 +106,7 @@ impl<'a> Decoder<'a> {
             }
             Ok::<(), E>(())
         })?;
-        let row = memory::filled(width * channels, 0)?;
+        row.fill(0);
         for _ in rows.start.max(bottom)..rows.end {
             sink(&row)?;
         }

@@ -1,4 +1,5 @@
-//! Buffers: refused with an error where memory runs out, instead of ending the process.
+//! Buffers: refused with an error where memory runs out, instead of ending the process. `jpeg` has the same few lines, with
+//! an error of its own: either crate is of use alone.
 
 use crate::{Error, ErrorKind, Result};
 

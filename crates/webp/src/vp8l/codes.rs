@@ -59,6 +59,7 @@ impl Codes {
         }
         let mut codes = Self { tables: Tables::default(), groups: Vec::new(), map, tile_bits };
         let mut lengths = vec![0; LITERALS + LENGTHS + cache];
+        let numbers = places.len() * size_of::<Option<u32>>();
         for place in places {
             let before = codes.tables.len();
             let group = codes.read_group(bits, &mut lengths)?;
@@ -66,7 +67,9 @@ impl Codes {
                 Some(_) => codes.groups.push(group),
                 None => codes.tables.truncate(before),
             }
-            let taken = (codes.tables.len() * 2 + codes.groups.len() * size_of::<Group>()) as u64;
+            // A list that grows is there twice for a while, as long as it was and twice as long.
+            let lists = codes.tables.len() * size_of::<u16>() + codes.groups.len() * size_of::<Group>();
+            let taken = (numbers + 3 * lists) as u64;
             if taken > table_limit {
                 let what = format!("tables of codes are over the limit of {table_limit} bytes");
                 return Err(Error::new(ErrorKind::TooLarge, what));
