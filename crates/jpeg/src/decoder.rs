@@ -194,7 +194,8 @@ impl<'a> Decoder<'a> {
     ///
     /// # Errors
     /// `InvalidArea` for an area that is empty or not within the picture, `Broken`, `CutShort`, `Unsupported` for what is
-    /// not read, `TooLarge` for more scans than any picture needs, `OutOfMemory`, and those of `sink`.
+    /// not read, `TooLarge` for more scans or blocks without data than any picture needs, `OutOfMemory`, and those of
+    /// `sink`.
     pub fn decode<E: From<Error>>(
         self,
         scale: Scale,

@@ -13,7 +13,7 @@ pub enum ErrorKind {
     CutShort,
     /// A kind of JPEG that is not read here, such as one of 12 bits.
     Unsupported,
-    /// More pixels than libjpeg reads, or more scans than any picture needs.
+    /// More pixels than libjpeg reads, more scans than any picture needs, or more blocks without data.
     TooLarge,
     /// The area that was asked for is empty or not within the picture.
     InvalidArea,

@@ -226,9 +226,9 @@ impl Work {
     }
 }
 
-/// How much may be decided without data, in all scans of an arithmetic-coded picture together. There encoders leave out zeros
-/// at the end, so a file of few bytes may say what is in any number of blocks; but in one that was made in good faith they are
-/// plain, and a plain block takes two decisions.
+/// How much may be decided without data, in all scans of an arithmetic-coded picture together. There encoders leave out
+/// zeros at the end, so a file of few bytes may say what is in any number of blocks; but in one that was made in good
+/// faith they are plain, and a plain block takes two decisions.
 #[derive(Clone)]
 pub(crate) struct Allowance(Rc<Cell<u64>>);
 
@@ -249,7 +249,7 @@ impl Allowance {
     /// `TooLarge` where there are not so many left.
     pub(crate) fn spend(&self, decisions: u32) -> Result<()> {
         let left = self.0.get().checked_sub(decisions.into());
-        let what = "it has far more blocks without data than any picture";
+        let what = "far more blocks without data than any picture has";
         self.0.set(left.ok_or_else(|| Error::new(ErrorKind::TooLarge, what))?);
         Ok(())
     }
