@@ -54,7 +54,8 @@ async function checkAdvisories() {
 
 /** What npm answers in JSON, whatever its exit status; an empty object if that is no answer. */
 function askNpm(args, cwd) {
-  const { stdout } = spawnSync("npm", [...args, "--json", "--fetch-retries=0"], { cwd, encoding: "utf8", shell: process.platform === "win32" });
+  const options = { cwd, encoding: "utf8", shell: process.platform === "win32" };
+  const { stdout } = spawnSync("npm", [...args, "--json", "--fetch-retries=0"], options);
   try {
     return JSON.parse(stdout);
   } catch {

@@ -19,7 +19,7 @@ function cargo(command, workspace, ...args) {
   const options = ["--locked", "--manifest-path", path.join(workspace, "Cargo.toml"), ...args];
   // As the builds with threads: the standard library's manifests use what is not stable.
   const said = ask("cargo", [command, ...options], { env: { RUSTC_BOOTSTRAP: "1" } });
-  if (said === null) throw new Stop("cargo can't say which crates are compiled into the wasm files.", `cargo ${command} ${options.join(" ")}`);
+  if (said === null) throw new Stop("cargo can't say which crates are in the wasm files.", `cargo ${command} ${options.join(" ")}`);
   return said;
 }
 
@@ -47,7 +47,7 @@ function thirdParty() {
       const { source, license, repository, manifest_path: manifest } = known.find((one) => one.name === name && one.version === version);
       if (source === null && workspace !== std) return []; // one of our own
       const texts = textsIn(path.dirname(manifest), source === null ? std : undefined);
-      if (texts.length === 0) throw new Stop(`The crate ${name} ${version} has no file with its license (${license}): see ${path.dirname(manifest)}.`);
+      if (texts.length === 0) throw new Stop(`The crate ${name} ${version} has no file with its license, which is ${license}.`);
       return [{ name, version, license, repository, texts }];
     });
   });
@@ -72,7 +72,7 @@ function written(crates) {
       users.set(words, { ...entry, names: entry.names.add(`${name} ${version}`) });
     }
   }
-  const list = crates.map(({ name, version, license, repository }) => `${name} ${version}  ${license}${repository ? `  ${repository}` : ""}`);
+  const list = crates.map(({ name, version, license, repository }) => [`${name} ${version}`, license, repository ?? []].flat().join("  "));
   const texts = [...users.values()].map(({ text, names }) => `${RULE}\n${[...names].join(", ")}\n${RULE}\n\n${text}\n`);
   return [
     "The wasm files of clip-vision, and the JavaScript around them, are made of clip-vision's own code and of these crates in Rust,",
