@@ -5,6 +5,7 @@
 //     crates/search   -> dist/wasm/search.js   the search module, which holds its wasm file as text
 //     web/            -> dist/                 TypeScript
 //     www/            -> www/dist              Vite
+//     Cargo.lock      -> THIRD_PARTY_NOTICES.txt   notices.mjs
 //
 // CLIP_VISION_QUICK=1 is for the loop of changing the core and trying it: compiled in parts and again only where it changed
 // (seconds in place of minutes), larger and somewhat slower, never to be published or measured; the baseline alone, unless
@@ -16,6 +17,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { BASELINE, RUST_BASELINE, flavors } from "./flavors.mjs";
 import { Stop, ask, dist, filesUnder, hashOf, inRoot, isDone, main, note, once, run, seconds } from "./lib.mjs";
+import { buildNotices } from "./notices.mjs";
 import { ensureStdSource, ensureWasmBindgen, lockedVersion, setUpBuild, setUpNode } from "./setup.mjs";
 
 const NAME = "clip_vision";
@@ -249,6 +251,7 @@ async function buildDemo(keep) {
 export async function buildPackage(chosen = chosenFlavors()) {
   await buildWasm(chosen);
   await buildSearch();
+  await buildNotices();
   await buildTypeScript();
 }
 

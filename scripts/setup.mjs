@@ -5,7 +5,7 @@
 //     npm run setup [build] [-- --install]     all of it (or what builds need; system packages through sudo too), and then the
 //                                              environment as shell lines, for cargo by hand
 
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Stop, ask, inCache, inRoot, main, note, once, run, seconds, step, warn, which } from "./lib.mjs";
@@ -25,6 +25,8 @@ export async function setUpNode() {
   if (major < OLDEST_NODE) {
     throw new Stop(`Node ${process.versions.node} is too old: this project needs ${OLDEST_NODE} or newer.`, "nvm install --lts");
   }
+  // A link to another clone's is used as it is: npm would empty what it points to.
+  if (lstatSync(inRoot("node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) return;
   const { devDependencies } = JSON.parse(readFileSync(inRoot("package.json"), "utf8"));
   const packages = {
     what: "Installing npm packages",
@@ -127,16 +129,43 @@ async function installWasmBindgen() {
   if (!readFileSync(manifest, "utf8").includes(`wasm-bindgen-cli = { version = "=${version}"`)) {
     throw new Stop(`scripts/wasm-bindgen/Cargo.toml names another version of wasm-bindgen than Cargo.lock, which has ${version}.`);
   }
-  const folder = inCache("tools", `wasm-bindgen-cli-${version}`);
-  const complete = path.join(folder, ".complete");
-  if (!existsSync(complete)) {
-    if (ask("wasm-bindgen", ["--version"])?.split(" ")[1] === version) return;
-    step(`Installing wasm-bindgen-cli ${version}`, "it writes the JavaScript around the wasm files (some 2 minutes, once)");
+  await cargoInstall("wasm-bindgen-cli", version, {
+    there: () => ask("wasm-bindgen", ["--version"])?.split(" ")[1] === version,
+    why: "it writes the JavaScript around the wasm files (some 2 minutes, once)",
+    args: ["--path", source],
+  });
+}
+
+const CARGO_DENY = "0.20.2";
+
+/** cargo-deny on PATH; `install` false: only if it was installed before. Whether it is there. */
+export async function ensureCargoDeny(install) {
+  const there = () => which("cargo-deny") !== null;
+  if (!install && !there() && !isInstalled("cargo-deny", CARGO_DENY)) return false;
+  await cargoInstall("cargo-deny", CARGO_DENY, {
+    there,
+    why: "it knows what is allowed of crates (some 5 minutes, once)",
+    args: ["cargo-deny", "--version", CARGO_DENY],
+  });
+  return true;
+}
+
+const toolFolder = (name, version) => inCache("tools", `${name}-${version}`);
+const isInstalled = (name, version) => existsSync(path.join(toolFolder(name, version), ".complete"));
+
+/** Puts on PATH what `cargo install` makes with `args`, unless `there` finds it: built once, for all clones. */
+async function cargoInstall(name, version, { there, why, args }) {
+  const folder = toolFolder(name, version);
+  if (!isInstalled(name, version)) {
+    if (there()) return;
+    step(`Installing ${name} ${version}`, why);
     const begin = Date.now();
-    const target = inRoot("target", "wasm-bindgen");
-    await run("cargo", ["install", "--path", source, "--locked", "--root", folder, "--target-dir", target, "--force", "--quiet"]);
-    writeFileSync(complete, `${version}\n`);
-    note(`wasm-bindgen-cli is in ${folder} (${seconds(begin)})`);
+    const options = ["--locked", "--root", folder, "--target-dir", inRoot("target", name), "--force", "--quiet"];
+    // Tools that run for seconds: to compile them is what takes long.
+    const env = { CARGO_PROFILE_RELEASE_OPT_LEVEL: "1", CARGO_PROFILE_RELEASE_LTO: "off", CARGO_PROFILE_RELEASE_CODEGEN_UNITS: "16" };
+    await run("cargo", ["install", ...args, ...options], { env });
+    writeFileSync(path.join(folder, ".complete"), `${version}\n`);
+    note(`${name} is in ${folder} (${seconds(begin)})`);
   }
   process.env.PATH = [path.join(folder, "bin"), process.env.PATH].join(path.delimiter);
 }

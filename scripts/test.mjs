@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
 import { Stop, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
 import { INSTALL, ensureAarch64, ensureFirefox, ensureWasmBindgen, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
@@ -118,6 +119,12 @@ const stages = [
     what: "the crates' documentation builds without warnings",
     needs: "cargo",
     run: () => run("cargo", ["doc", "--no-deps", ...NATIVE], { env: { RUSTDOCFLAGS: "-D warnings" } }),
+  },
+  {
+    name: "audit",
+    what: "packages come from their registries, of licenses that we can pass on; advisories: npm run audit",
+    needs: "cargo",
+    run: () => audit(),
   },
   {
     name: "package",

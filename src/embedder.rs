@@ -226,7 +226,7 @@ impl ClipVision {
     /// As [`embed`](Self::embed).
     pub fn measured_pixels(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
         let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
-        let measured = image.or_limits(self.options.limits).measure(clock)?;
+        let measured = image.or(self.options.limits, &self.options.url_access).measure(clock)?;
         let PixelTensor { height, width, .. } = measured.tensor;
         self.tower.check_shape(&[3, height, width])?;
         Ok(measured)

@@ -7,7 +7,7 @@
 use crate::error::Result;
 #[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
-pub use pixels::{Decode, Limits, Measured, PixelTensor, ResizeFilter};
+pub use pixels::{Decode, Limits, Measured, PixelTensor, ResizeFilter, UrlAccess};
 use std::path::Path;
 
 mod preprocess;
@@ -46,6 +46,7 @@ pub use preprocess::PreprocessConfig;
 pub struct Image {
     recipe: pixels::Image,
     has_limits: bool,
+    has_url_access: bool,
 }
 
 /// Methods of `pixels::Image` by the same name; `->` those that add to the queue.
@@ -53,7 +54,7 @@ macro_rules! forward {
     ($($(#[doc = $doc:expr])* $name:ident($($argument:ident: $type:ty),*);)+) => {$(
         $(#[doc = $doc])*
         pub fn $name($($argument: $type),*) -> Self {
-            Self { recipe: pixels::Image::$name($($argument),*), has_limits: false }
+            Self { recipe: pixels::Image::$name($($argument),*), has_limits: false, has_url_access: false }
         }
     )+};
     ($($(#[doc = $doc:expr])* -> $name:ident($($argument:ident: $type:ty),*);)+) => {$(
@@ -97,8 +98,10 @@ impl Image {
         /// ```
         from_base64(data: impl Into<String>);
 
-        /// A photo at a data: or file: URL; with the crate's feature `http`, at an http: or https: URL too, which is
-        /// given up after 30 seconds of silence or five minutes in all.
+        /// A photo at a data: URL; with the crate's feature `http`, at an http: or https: URL too, which is given up after
+        /// 30 seconds of silence or five minutes in all. Hosts at addresses that are not public, and file: URLs, are read
+        /// only where [`url_access`](Self::url_access) allows it. Errors repeat no more of an address than its scheme, host
+        /// and path.
         ///
         /// ```
         /// # use clip_vision::Image;
@@ -215,12 +218,27 @@ impl Image {
     /// Sets what the photo may cost. Default: the model's [`Options::limits`](crate::Options::limits), or without a model
     /// [`Limits::default`].
     pub fn limits(self, limits: Limits) -> Self {
-        Self { recipe: self.recipe.limits(limits), has_limits: true }
+        Self { recipe: self.recipe.limits(limits), has_limits: true, ..self }
     }
 
-    /// The same with these limits, if it has none of its own.
-    pub(crate) fn or_limits(self, limits: Limits) -> Self {
-        if self.has_limits { self } else { self.limits(limits) }
+    /// Sets what [`from_url`](Self::from_url) may read. Default: the model's
+    /// [`Options::url_access`](crate::Options::url_access), or without a model [`UrlAccess::default`].
+    ///
+    /// ```
+    /// # use clip_vision::{Image, image::UrlAccess};
+    /// let path = std::fs::canonicalize("tests/golden/images/rgb-500x375.png").unwrap();
+    /// let image = Image::from_url(format!("file://{}", path.display()));
+    /// assert!(image.clone().decode_sync().is_err());
+    /// assert!(image.url_access(UrlAccess::default().file(true)).decode_sync().is_ok());
+    /// ```
+    pub fn url_access(self, access: UrlAccess) -> Self {
+        Self { recipe: self.recipe.url_access(access), has_url_access: true, ..self }
+    }
+
+    /// The same with these limits and this access to URLs, if it has none of its own.
+    pub(crate) fn or(self, limits: Limits, access: &UrlAccess) -> Self {
+        let image = if self.has_limits { self } else { self.limits(limits) };
+        if image.has_url_access { image } else { image.url_access(access.clone()) }
     }
 
     /// Times `factor` in f64, rounded to f32: transformers' `rescale`.

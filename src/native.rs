@@ -77,7 +77,8 @@ pub trait ImageEmbeddingCapable: Send + Sync {
     /// The embedding of the image in a file.
     fn embed_image(&self, path: &str) -> BoxFuture<Result<Vec<f32>>>;
 
-    /// The embedding of the image at an address: `data:`, `file:` and, with feature "http", `http(s):`.
+    /// The embedding of the image at an address: `data:` and, with feature "http", `http(s):`; of other addresses than
+    /// public ones, and of `file:`, only where [`Options::url_access`] allows it.
     fn embed_image_url(&self, url: &str) -> BoxFuture<Result<Vec<f32>>>;
 
     /// The embedding of an image in base64, bare or as a `data:` URL.

@@ -53,15 +53,27 @@ impl TensorSpec {
         self.usage.rows(&self.shape)
     }
 
-    /// About the memory that it takes.
+    /// About the memory that it takes. Shapes come from files: what no address reaches is the largest number.
     pub(crate) fn bytes(&self, target: Target) -> usize {
         let (rows, columns) = self.rows();
         match self.usage.destination(target) {
-            Destination::Floats => rows * columns * size_of::<f32>(),
+            Destination::Floats => rows.saturating_mul(columns).saturating_mul(size_of::<f32>()),
             Destination::Packed(packing) => packing.bytes(rows, columns),
             Destination::Bytes | Destination::Nowhere => 0,
         }
     }
+}
+
+/// A longer file is none of a model's JSON files, nor a tokenizer's: 64 MiB. What is made of one takes several times as much.
+pub(crate) const LONGEST_FILE: usize = 64 << 20;
+
+/// # Errors
+/// [`ErrorKind::Config`]: a file of so many bytes is too long.
+pub(crate) fn check_length(name: impl std::fmt::Display, bytes: u64) -> Result<()> {
+    if bytes <= LONGEST_FILE as u64 {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, format!("{name} has {bytes} bytes, over the limit of {LONGEST_FILE}")))
 }
 
 /// What a model finds in its weights: the tensors' names, and what a file of our own says of itself.

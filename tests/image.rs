@@ -9,10 +9,15 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use clip_vision::image::PixelTensor;
+use clip_vision::image::{PixelTensor, UrlAccess};
 use clip_vision::{Error, ErrorKind, Image, ResizeFilter};
 use common::golden;
 use common::sources::{fnv1a64, golden_bytes, golden_json, number, rgb8, shared_images, tensor};
+
+/// URLs of files are read.
+fn files() -> UrlAccess {
+    UrlAccess::default().file(true)
+}
 
 fn error(image: Image) -> Error {
     tensor(image).unwrap_err()
@@ -78,7 +83,7 @@ fn every_source_gives_the_same_picture() {
         Image::from_base64(folded),
         Image::from_base64(format!("data:image/png;base64,{}", STANDARD.encode(&bytes))),
         Image::from_url(format!("data:image/jpeg;base64,{}", STANDARD_NO_PAD.encode(&bytes))),
-        Image::from_url(format!("file://{}", path.to_str().unwrap().replace("rgb", "%72%67b"))),
+        Image::from_url(format!("file://{}", path.to_str().unwrap().replace("rgb", "%72%67b"))).url_access(files()),
         Image::from_rgb8(size.1, size.0, expected.clone()),
         Image::from_rgba8(size.1, size.0, expected.chunks(3).flat_map(|rgb| [rgb[0], rgb[1], rgb[2], 9]).collect())
             .drop_alpha(),
@@ -190,14 +195,23 @@ fn what_can_not_be_read_says_why() {
     let cases: Vec<(Image, ErrorKind, &str)> = vec![
         (Image::from_path("/no/such/picture.jpg"), ErrorKind::Fetch, "/no/such/picture.jpg"),
         (Image::from_path(env!("CARGO_MANIFEST_DIR")), ErrorKind::Fetch, "directory"),
-        (Image::from_url("file:///no/such%20picture.jpg"), ErrorKind::Fetch, "/no/such picture.jpg"),
-        (Image::from_url("file://elsewhere/a.jpg"), ErrorKind::InvalidArgument, "another host"),
+        (
+            Image::from_url("file:///no/such%20picture.jpg").url_access(files()),
+            ErrorKind::Fetch,
+            "/no/such picture.jpg",
+        ),
+        (Image::from_url("file:///no/such%20picture.jpg"), ErrorKind::Fetch, "UrlAccess::file"),
+        (Image::from_url("file://elsewhere/a.jpg").url_access(files()), ErrorKind::InvalidArgument, "another host"),
         (Image::from_url("picture.jpg"), ErrorKind::InvalidArgument, "picture.jpg"),
         (Image::from_url("ftp://a/b"), ErrorKind::InvalidArgument, "ftp://a/b"),
         (Image::from_base64("no base64 at all!"), ErrorKind::Decode, "base64"),
         (Image::from_base64(""), ErrorKind::UnsupportedFormat, "no bytes"),
         (Image::from_bytes([]), ErrorKind::UnsupportedFormat, "no bytes"),
-        (Image::from_bytes(*b"hello, world"), ErrorKind::UnsupportedFormat, "hello, w"),
+        (
+            Image::from_bytes(*b"hello, world"),
+            ErrorKind::UnsupportedFormat,
+            "no picture of a known format, of 12 bytes",
+        ),
         (Image::from_bytes(svg), ErrorKind::UnsupportedFormat, "SVG"),
         (Image::from_bytes(*b"<!doctype html>"), ErrorKind::UnsupportedFormat, "HTML"),
         (Image::from_bytes(*b"\0\0\0\x1cftypavif\0\0\0\0mif1"), avif, "AVIF"),
@@ -210,6 +224,7 @@ fn what_can_not_be_read_says_why() {
         (path().normalize_unsigned().center_crop(3, 3), ErrorKind::InvalidArgument, "center_crop"),
         (path().resize(1 << 30, 1, ResizeFilter::Triangle), ErrorKind::TooLarge, "1073741824"),
         (path().center_crop(1 << 20, 1 << 20), ErrorKind::TooLarge, "limit"),
+        (path().resize_shortest_edge(20_000, ResizeFilter::CatmullRom), ErrorKind::TooLarge, "a tensor of"),
         (path().resize(100_000, 100_000, ResizeFilter::Triangle), ErrorKind::TooLarge, "limit"),
         (
             Image::from_rgb8(1, 100_000, vec![7; 300_000]).resize_shortest_edge(9999, ResizeFilter::Nearest),
@@ -249,6 +264,11 @@ fn serve(answer: Vec<u8>) -> String {
 }
 
 #[cfg(feature = "http")]
+fn local(url: String) -> Image {
+    Image::from_url(url).url_access(UrlAccess::default().private_hosts(true))
+}
+
+#[cfg(feature = "http")]
 #[test]
 fn pictures_are_fetched_within_limits() {
     let png = golden_bytes("images/rgb-20x13.png");
@@ -256,23 +276,69 @@ fn pictures_are_fetched_within_limits() {
         let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
         [head.as_bytes(), body].concat()
     };
-    let fetched = Image::from_url(serve(answer("200 OK", png.len(), &png)));
+    let fetched = local(serve(answer("200 OK", png.len(), &png)));
     assert_eq!(rgb8(fetched), rgb8(Image::from_bytes(png.clone())));
     let without_length = [b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", png.as_slice()].concat();
-    assert_eq!(rgb8(Image::from_url(serve(without_length.clone()))).1, (13, 20));
+    assert_eq!(rgb8(local(serve(without_length.clone()))).1, (13, 20));
 
     let few = clip_vision::image::Limits { max_bytes: 100, ..Default::default() };
     let failing = [
-        (Image::from_url(serve(answer("404 Not Found", 4, b"gone"))), ErrorKind::Fetch),
-        (Image::from_url(serve(answer("200 OK", png.len() + 9, &png))), ErrorKind::Fetch),
-        (Image::from_url(serve(answer("200 OK", 6, b"<html>"))), ErrorKind::UnsupportedFormat),
-        (Image::from_url(serve(answer("200 OK", 1 << 40, &png))), ErrorKind::TooLarge),
-        (Image::from_url(serve(without_length)).limits(few), ErrorKind::TooLarge),
-        (Image::from_url("http://127.0.0.1:1/"), ErrorKind::Fetch),
+        (local(serve(answer("404 Not Found", 4, b"gone"))), ErrorKind::Fetch),
+        (local(serve(answer("200 OK", png.len() + 9, &png))), ErrorKind::Fetch),
+        (local(serve(answer("200 OK", 6, b"<html>"))), ErrorKind::UnsupportedFormat),
+        (local(serve(answer("200 OK", 1 << 40, &png))), ErrorKind::TooLarge),
+        (local(serve(without_length)).limits(few), ErrorKind::TooLarge),
+        (local("http://127.0.0.1:1/".to_owned()), ErrorKind::Fetch),
     ];
     for (image, kind) in failing {
         let error = error(image);
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains("http://127.0.0.1"), "{error}");
+    }
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn hosts_are_asked_only_where_that_is_allowed() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    for host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "127.1", "0.0.0.0", "[::ffff:127.0.0.1]", "[::1]"] {
+        let error = error(Image::from_url(format!("http://{host}:{port}/a?key=secret")));
+        assert_eq!(error.kind(), ErrorKind::Fetch, "{host}: {error:#}");
+        assert!(!format!("{error:#} {error:?}").contains("secret"), "{error:?}");
+    }
+    let refused = "http://127.0.0.1/".to_owned();
+    let message = |access: UrlAccess| error(Image::from_url(&refused).url_access(access)).to_string();
+    assert!(message(UrlAccess::default()).contains("UrlAccess::private_hosts"));
+    assert!(message(UrlAccess::default().private_hosts(true).http(false)).contains("scheme"));
+    assert!(message(UrlAccess::default().private_hosts(true).hosts(["example.com"])).contains("list"));
+    assert!(listener.accept().is_err(), "nobody was asked");
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn redirects_are_held_to_the_same_hosts() {
+    let png = golden_bytes("images/rgb-20x13.png");
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", png.len());
+    let picture = || serve([head.as_bytes(), &png].concat());
+    let to = |location: &str| {
+        let head =
+            format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        serve(head.into_bytes())
+    };
+    assert_eq!(rgb8(local(to(&picture()))).1, (13, 20));
+    // The first host is allowed, and what it leads to is not.
+    let access = UrlAccess::default().private_hosts(true).hosts(["127.0.0.1"]);
+    let elsewhere = picture().replace("127.0.0.1", "localhost");
+    for location in [&elsewhere, "https://127.0.0.2/", "http://169.254.169.254/?key=secret"] {
+        let error = error(Image::from_url(to(location)).url_access(access.clone()));
+        assert_eq!(error.kind(), ErrorKind::Fetch);
+        assert!(error.to_string().contains("list"), "{location}: {error:#}");
+    }
+    for location in ["file:///etc/hostname?secret", "ftp://127.0.0.1/secret", "http://", "/a b?secret"] {
+        let error = error(Image::from_url(to(location)).url_access(access.clone()));
+        assert_eq!(error.kind(), ErrorKind::Fetch);
+        assert!(!format!("{error:#}").contains("secret"), "{location}: {error:#}");
     }
 }

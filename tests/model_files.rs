@@ -123,6 +123,12 @@ fn wrong_configs() {
     };
     refused(with(b""), ErrorKind::Config, &["config.json", "empty"]);
     refused(with(b"<html>"), ErrorKind::Config, &["config.json", "not JSON"]);
+    refused(with(&vec![b' '; (64 << 20) + 1]), ErrorKind::Config, &["config.json", "over the limit of 67108864"]);
+    refused(
+        with_config(|c| vision_key(c, "image_size", json!(65536))),
+        ErrorKind::Config,
+        &["image_size is 65536", "4096"],
+    );
     refused(with_config(|c| c["model_type"] = json!("siglip")), ErrorKind::Config, &["siglip"]);
     refused(with_config(|c| vision_key(c, "hidden_act", json!("swish"))), ErrorKind::Config, &["hidden_act", "swish"]);
     refused(

@@ -6,6 +6,7 @@
 
 mod common;
 
+use clip_vision::image::UrlAccess;
 use clip_vision::{
     ClipVision, ClipVisionEmbeddingModel, ErrorKind, Image, ImageEmbeddingCapable, LoadedClipVisionModel, Options,
     ResizeFilter,
@@ -49,8 +50,9 @@ fn agrees_with_the_synchronous_facade_on_every_runtime() {
     };
     for (name, runtime) in runtimes() {
         runtime.block_on(async {
-            let loaded = LoadedClipVisionModel::from_dir(model_dir(MODEL)).await.unwrap();
-            let lazy = ClipVisionEmbeddingModel::from_dir(model_dir(MODEL));
+            let options = Options::default().url_access(UrlAccess::default().file(true));
+            let loaded = LoadedClipVisionModel::from_dir_with(model_dir(MODEL), options.clone()).await.unwrap();
+            let lazy = ClipVisionEmbeddingModel::from_dir_with(model_dir(MODEL), options);
             let models: [&dyn ImageEmbeddingCapable; 2] = [&loaded, &lazy];
             for model in models {
                 assert_eq!(model.embed_image(&path).await.unwrap(), expected, "{name}");

@@ -275,6 +275,8 @@ fn text_files_that_are_wrong() {
     refused("none", &remove, ErrorKind::Config, "no tokenizer");
     let half = |dir: &Path| std::fs::write(dir.join("tokenizer.json"), "{\"model\":").unwrap();
     refused("half", &half, ErrorKind::Config, "tokenizer.json");
+    let huge = |dir: &Path| std::fs::File::create(dir.join("tokenizer.json")).unwrap().set_len((64 << 20) + 1).unwrap();
+    refused("huge", &huge, ErrorKind::Config, "over the limit of 67108864");
     let old = |dir: &Path| {
         remove(dir);
         std::fs::write(dir.join("vocab.json"), r#"{"a": 0}"#).unwrap();

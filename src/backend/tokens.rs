@@ -2,7 +2,7 @@
 
 use super::buffers::{BufferValues, Buffers};
 use super::mixed;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
 #[cfg(feature = "candle")]
@@ -41,12 +41,19 @@ impl std::fmt::Debug for Tokens {
 
 impl Tokens {
     /// Tokens on the CPU whose values are still to be written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfMemory`].
     pub(super) fn unwritten(
         buffers: &Arc<Buffers>,
         [batch, tokens, channels]: [usize; 3],
         embedding_rows: Arc<[usize]>,
     ) -> Result<Self> {
-        let values = Values::Cpu(Arc::new(buffers.take(batch * tokens * channels)?));
+        let len = batch.checked_mul(tokens).and_then(|rows| rows.checked_mul(channels)).ok_or_else(|| {
+            let what = format!("no memory for {batch} × {tokens} tokens of {channels} values");
+            Error::new(ErrorKind::OutOfMemory, what)
+        })?;
+        let values = Values::Cpu(Arc::new(buffers.take(len)?));
         Ok(Self { values, batch, tokens, channels, embedding_rows })
     }
 

@@ -10,7 +10,7 @@ use crate::image::PreprocessConfig;
 #[cfg(feature = "tokio")]
 use crate::towers::config::ClipConfig;
 use crate::towers::config::TextConfig;
-use crate::weights::FILES;
+use crate::weights::{FILES, LONGEST_FILE, check_length};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -129,7 +129,23 @@ pub(crate) fn dimension_at(path: &Path) -> Result<usize> {
 
 /// A whole small file.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| unreadable(path, error))
+    read_whole(path)?.map_err(|error| unreadable(path, error))
+}
+
+/// A whole file that is at most [`LONGEST_FILE`] long.
+fn read_whole(path: &Path) -> Result<std::io::Result<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| {
+        // The length is told by what is read, for a device has none; but first by the file, before anything is.
+        let expected = file.metadata()?.len();
+        let most = if expected <= LONGEST_FILE as u64 { LONGEST_FILE as u64 + 1 } else { 0 };
+        file.take(most).read_to_end(&mut bytes)?;
+        Ok(expected.max(bytes.len() as u64))
+    });
+    match read {
+        Ok(length) => check_length(path.display(), length).map(|()| Ok(bytes)),
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
@@ -138,7 +154,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 
 /// A file of a directory, where it is there.
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
+    match read_whole(path)? {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(path, error)),

@@ -6,7 +6,7 @@ use crate::backend::check_device_name;
 #[cfg(feature = "candle")]
 use crate::backend::device_from_name;
 use crate::error::Result;
-use crate::image::Limits;
+use crate::image::{Limits, UrlAccess};
 use crate::precision::Precision;
 #[cfg(feature = "candle")]
 use candle_core::Device;
@@ -15,7 +15,7 @@ use std::num::NonZero;
 /// How a model is loaded.
 ///
 /// ```
-/// use clip_vision::image::Limits;
+/// use clip_vision::image::{Limits, UrlAccess};
 /// use clip_vision::{ClipVision, Options, Precision};
 ///
 /// let options = Options::default()
@@ -23,7 +23,8 @@ use std::num::NonZero;
 ///     .device_named("cpu")?
 ///     .normalize(false)
 ///     .threads(2)
-///     .limits(Limits::default());
+///     .limits(Limits::default())
+///     .url_access(UrlAccess::default().hosts(["images.example.com"]));
 /// let clip = ClipVision::from_dir("models/shapes", options)?;
 /// assert_eq!(clip.options().precision, Precision::Int8);
 /// # Ok::<(), clip_vision::Error>(())
@@ -43,6 +44,9 @@ pub struct Options {
     pub threads: Option<NonZero<usize>>,
     /// What a photo without limits of its own may cost. Default [`Limits::default`].
     pub limits: Limits,
+    /// What a photo of [`Image::from_url`](crate::Image::from_url) without an access of its own may be read from. Default
+    /// [`UrlAccess::default`]: no files, and no hosts whose addresses are not public.
+    pub url_access: UrlAccess,
 }
 
 impl Default for Options {
@@ -54,6 +58,7 @@ impl Default for Options {
             normalize: true,
             threads: None,
             limits: Limits::default(),
+            url_access: UrlAccess::default(),
         }
     }
 }
@@ -99,6 +104,12 @@ impl Options {
     /// The same with other limits on what a photo may cost.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same with other addresses that photos may be read from.
+    pub fn url_access(mut self, access: UrlAccess) -> Self {
+        self.url_access = access;
         self
     }
 

@@ -142,7 +142,7 @@ impl Selection for Plan {
             }
             _ => Vec::new(),
         };
-        let vision_bytes = specs.iter().map(|spec| spec.bytes(target)).sum();
+        let vision_bytes = specs.iter().fold(0usize, |bytes, spec| bytes.saturating_add(spec.bytes(target)));
         let text = self.text(header)?;
         if let Some(config) = &text {
             specs.extend(TextTower::declare(config, header)?);

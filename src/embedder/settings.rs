@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
 use crate::towers::config::ClipConfig;
-use crate::weights::Stored;
+use crate::weights::{Stored, check_length};
 
 /// What the JSON files say, and their texts, for a recording.
 pub(super) struct Settings {
@@ -15,6 +15,8 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn new(config_json: &[u8], preprocessor_json: Option<&[u8]>) -> Result<Self> {
+        check_length("config.json", config_json.len() as u64)?;
+        check_length("the preprocessor's file", preprocessor_json.unwrap_or_default().len() as u64)?;
         let config = ClipConfig::from_json(config_json)?;
         let size = config.vision.image_size;
         let preprocess = match preprocessor_json {

@@ -3,14 +3,14 @@
 //! Published files come in two forms: the whole model (`"model_type": "clip"`, the towers' settings nested under
 //! `vision_config` and `text_config`) and the vision tower alone (`"model_type": "clip_vision_model"`, the settings
 //! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig` and `CLIPTextConfig`,
-//! which are those of ViT-B/32; in old files
+//! which are those of ViT-B/32, and sizes have maxima (`most`); in old files
 //! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
 
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
 
 mod keys;
-use keys::Keys;
+use keys::{Keys, most};
 
 /// The activation between the two linear layers of an encoder layer's MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl VisionConfig {
 
     /// Tokens that the tower works on: one class token and one for each patch.
     pub fn num_tokens(&self) -> usize {
-        self.grid_size() * self.grid_size() + 1
+        self.grid_size().saturating_mul(self.grid_size()).saturating_add(1)
     }
 
     /// Length of an embedding.
@@ -203,7 +203,7 @@ impl ClipConfig {
             None
         } else {
             let keys = if whole { Keys { keys: &root, path: "" } } else { vision };
-            Some(keys.size("projection_dim", 512)?)
+            Some(keys.size("projection_dim", 512, most::CHANNELS)?)
         };
         let text = match projection_dim {
             Some(projection_dim) if whole => Some(text_config(tower(&root, "text_config")?, projection_dim)?),
@@ -255,17 +255,17 @@ fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Keys<'a>
 fn vision_config(keys: Keys<'_>, projection_dim: Option<usize>) -> Result<VisionConfig> {
     let default = VisionConfig::vit_base_patch32();
     let config = VisionConfig {
-        hidden_size: keys.size("hidden_size", default.hidden_size)?,
-        intermediate_size: keys.size("intermediate_size", default.intermediate_size)?,
-        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers)?,
-        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads)?,
-        image_size: keys.square("image_size", default.image_size)?,
-        patch_size: keys.square("patch_size", default.patch_size)?,
+        hidden_size: keys.size("hidden_size", default.hidden_size, most::CHANNELS)?,
+        intermediate_size: keys.size("intermediate_size", default.intermediate_size, most::INTERMEDIATE)?,
+        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers, most::LAYERS)?,
+        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads, most::HEADS)?,
+        image_size: keys.edge("image_size", default.image_size)?,
+        patch_size: keys.edge("patch_size", default.patch_size)?,
         activation: keys.activation(default.activation)?,
         layer_norm_eps: keys.eps(default.layer_norm_eps)?,
         projection_dim,
     };
-    let channels = keys.size("num_channels", 3)?;
+    let channels = keys.size("num_channels", 3, most::CHANNELS)?;
     if channels != 3 {
         return Err(keys.error("num_channels", format!("is {channels}; only 3 (red, green, blue) is supported")));
     }
@@ -274,18 +274,31 @@ fn vision_config(keys: Keys<'_>, projection_dim: Option<usize>) -> Result<Vision
         let VisionConfig { patch_size, image_size, .. } = config;
         return Err(keys.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
     }
+    if config.grid_size() > most::GRID {
+        let what = format!(
+            "is {}: more than {} patches along image_size, {}",
+            config.patch_size,
+            most::GRID,
+            config.image_size
+        );
+        return Err(keys.error("patch_size", what));
+    }
     Ok(config)
 }
 
 fn text_config(keys: Keys<'_>, projection_dim: usize) -> Result<TextConfig> {
     let default = TextConfig::vit_base_patch32();
     let config = TextConfig {
-        vocab_size: keys.size("vocab_size", default.vocab_size)?,
-        hidden_size: keys.size("hidden_size", default.hidden_size)?,
-        intermediate_size: keys.size("intermediate_size", default.intermediate_size)?,
-        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers)?,
-        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads)?,
-        max_position_embeddings: keys.size("max_position_embeddings", default.max_position_embeddings)?,
+        vocab_size: keys.size("vocab_size", default.vocab_size, most::VOCABULARY)?,
+        hidden_size: keys.size("hidden_size", default.hidden_size, most::CHANNELS)?,
+        intermediate_size: keys.size("intermediate_size", default.intermediate_size, most::INTERMEDIATE)?,
+        num_hidden_layers: keys.size("num_hidden_layers", default.num_hidden_layers, most::LAYERS)?,
+        num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads, most::HEADS)?,
+        max_position_embeddings: keys.size(
+            "max_position_embeddings",
+            default.max_position_embeddings,
+            most::POSITIONS,
+        )?,
         activation: keys.activation(default.activation)?,
         layer_norm_eps: keys.eps(default.layer_norm_eps)?,
         end_token: match keys.id("eos_token_id", 49407)? {

@@ -4,28 +4,33 @@
 //! the vocabulary alone; what they leave unsaid is the same for every CLIP, and is added here.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::weights::check_length;
 use serde_json::{Map, Value, json};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+mod file;
+
+use file::{File, SPACES, WORD};
 
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
-/// What CLIP takes for a word: special tokens, English endings, letters, one digit, or other signs.
-const WORD: &str = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
 
 /// The tokenizer of a CLIP model.
 pub(crate) struct Tokenizer(tokenizers::Tokenizer);
 
 impl Tokenizer {
-    /// Reads the bytes of a `tokenizer.json`.
+    /// Reads the bytes of a `tokenizer.json`. What it says of padding and truncation is for batches in Python, and is
+    /// passed over.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`].
+    /// [`ErrorKind::Config`]: it is malformed, or has a component or a regular expression that CLIP's tokenizers do not;
+    /// the message names it.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self> {
-        let mut tokenizer = tokenizers::Tokenizer::from_bytes(json)
-            .map_err(|error| invalid("tokenizer.json is not a tokenizer").with_source(error))?;
-        // Some files ask for a fixed length, which is for batches in Python.
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(|error| invalid("tokenizer.json").with_source(error))?;
-        Ok(Self(tokenizer))
+        check_length("tokenizer.json", json.len() as u64)?;
+        let not_a_tokenizer = || invalid("tokenizer.json is not a tokenizer");
+        let known = serde_json::to_vec(&File::read(json)?).map_err(|error| not_a_tokenizer().with_source(error))?;
+        let tokenizer = unwinding(|| tokenizers::Tokenizer::from_bytes(known)).ok_or_else(not_a_tokenizer)?;
+        tokenizer.map(Self).map_err(|error| not_a_tokenizer().with_source(error))
     }
 
     /// Makes the tokenizer of the contents of `vocab.json` and `merges.txt`.
@@ -33,6 +38,8 @@ impl Tokenizer {
     /// # Errors
     /// [`ErrorKind::Config`].
     pub(crate) fn from_vocab(vocab: &[u8], merges: &[u8]) -> Result<Self> {
+        check_length("vocab.json", vocab.len() as u64)?;
+        check_length("merges.txt", merges.len() as u64)?;
         let vocab: Map<String, Value> = serde_json::from_slice(vocab)
             .map_err(|error| invalid("vocab.json is not an object of ids").with_source(error))?;
         let merges =
@@ -55,7 +62,7 @@ impl Tokenizer {
             "version": "1.0",
             "normalizer": { "type": "Sequence", "normalizers": [
                 { "type": "NFC" },
-                { "type": "Replace", "pattern": { "Regex": r"\s+" }, "content": " " },
+                { "type": "Replace", "pattern": { "Regex": SPACES }, "content": " " },
                 { "type": "Lowercase" },
             ] },
             "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
@@ -95,10 +102,9 @@ impl Tokenizer {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`]: the tokenizer has no token for a part of the text.
     pub(crate) fn ids(&self, text: &str, longest: usize) -> Result<Vec<u32>> {
-        let encoding = self
-            .0
-            .encode_fast(text, true)
-            .map_err(|error| Error::new(ErrorKind::InvalidArgument, "the text has no tokens").with_source(error))?;
+        let no_tokens = || Error::new(ErrorKind::InvalidArgument, "the text has no tokens");
+        let encoding = unwinding(|| self.0.encode_fast(text, true)).ok_or_else(no_tokens)?;
+        let encoding = encoding.map_err(|error| no_tokens().with_source(error))?;
         let mut ids = encoding.get_ids().to_vec();
         if let (true, Some(end)) = (ids.len() > longest, ids.last().copied()) {
             ids.truncate(longest.saturating_sub(1));
@@ -106,6 +112,12 @@ impl Tokenizer {
         }
         Ok(ids)
     }
+}
+
+/// What the crate `tokenizers` makes of a stranger's file; `None` where it panics.
+fn unwinding<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // Whatever state a panic leaves behind is dropped, or is a cache.
+    catch_unwind(AssertUnwindSafe(work)).ok()
 }
 
 fn invalid(what: impl Into<String>) -> Error {

@@ -1,10 +1,10 @@
 //! The data of one file: the tensors that are wanted of it, in the order of the file.
 
 use super::decode::Decoder;
-use super::format::{Format, Target};
+use super::format::{Format, Target, values_in};
 use super::header::FileHeader;
 use super::sinks::{Recording, Row, Value, bytes, chain, floats};
-use super::{TensorSpec, Use, Weights, invalid, missing, named, stored};
+use super::{LONGEST_FILE, TensorSpec, Use, Weights, invalid, missing, named, stored};
 use crate::error::{Error, ErrorKind, Result};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
@@ -14,8 +14,6 @@ use std::ops::Range;
 
 /// Bytes between two tensors that are read along rather than left out: less than what one more request costs.
 const GAP: u64 = 256 << 10;
-/// A longer file is not a tokenizer's.
-const LONGEST_FILE: usize = 64 << 20;
 
 /// Where tensors go.
 pub(super) struct Output {
@@ -233,7 +231,7 @@ fn checked(spec: &TensorSpec, info: &TensorInfo) -> Result<Format> {
         return Err(invalid(what).about_tensor(name).about_shape(shape, &info.shape));
     }
     match (Format::of(info.dtype), usage) {
-        (Some(Format::Bytes), Use::File) if info.shape.iter().product::<usize>() <= LONGEST_FILE => Ok(Format::Bytes),
+        (Some(Format::Bytes), Use::File) if values_in(&info.shape) <= LONGEST_FILE => Ok(Format::Bytes),
         (Some(Format::Bytes), _) => Err(invalid(format!("tensor {name} is U8 of shape {shape:?}"))),
         (Some(Format::Int8), _) if usage.rotation().is_none() => {
             Err(invalid(format!("tensor {name} is I8; only the weights of linear layers can be")))

@@ -111,10 +111,15 @@ impl Use {
     /// Rows of a tensor and the values in each: the first axis and all others.
     pub(super) fn rows(self, shape: &[usize]) -> (usize, usize) {
         match (self, shape) {
-            (Self::Vector | Self::Scalar | Self::File, _) | (_, []) => (1, shape.iter().product()),
-            (_, [rows, columns @ ..]) => (*rows, columns.iter().product()),
+            (Self::Vector | Self::Scalar | Self::File, _) | (_, []) => (1, values_in(shape)),
+            (_, [rows, columns @ ..]) => (*rows, values_in(columns)),
         }
     }
+}
+
+/// Values in a shape; the largest number for more. A tensor that is read has fewer: safetensors checks it.
+pub(super) fn values_in(shape: &[usize]) -> usize {
+    shape.iter().fold(1, |values, length| values.saturating_mul(*length))
 }
 
 /// Values of a table above which a recording in 8 bits halves it: more than any projection has.
@@ -140,7 +145,7 @@ pub(super) fn recorded(
         (Format::Int8, _) => Format::Int8,
         (_, Some(Format::F16)) => Format::F16,
         (_, Some(Format::Int8)) if spec.usage.rotation().is_some() => Format::Int8,
-        (_, Some(Format::Int8)) if spec.shape.iter().product::<usize>() > LARGE => Format::F16,
+        (_, Some(Format::Int8)) if values_in(&spec.shape) > LARGE => Format::F16,
         (_, None) if matches!(destination, Destination::Packed(Packing::Int8(_))) => Format::Int8,
         _ => stands,
     })

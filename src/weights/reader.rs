@@ -6,7 +6,7 @@ use super::header::HeaderBytes;
 use super::recorder::{Recorded, Recorder, SharedRecorder};
 use super::shards::Index;
 use super::sinks::Recording;
-use super::{Header, Selection, TensorRequest, TensorSpec, Use, Weights, invalid, missing};
+use super::{Header, Selection, TensorRequest, TensorSpec, Use, Weights, check_length, invalid, missing};
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
@@ -66,6 +66,7 @@ impl<S: Selection> Reader<S> {
     /// # Errors
     /// [`ErrorKind::Weights`]: the index is malformed, or lacks a tensor.
     pub(crate) fn set_index(&mut self, json: &[u8]) -> Result<()> {
+        check_length("the index of the weights", json.len() as u64)?;
         let Index { mut weight_map } = Index::from_json(json)?;
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
         let specs = self.select(&Header { names, stored: None })?;

@@ -378,3 +378,18 @@ fn a_header_that_lies_is_refused() {
         assert!(read(&file, 4, vec![vector("w", 2)]).is_err(), "{file:?}");
     }
 }
+
+#[test]
+fn the_memory_of_a_shape_does_not_wrap() {
+    let half = 1usize << (usize::BITS / 2);
+    for usage in [Use::Table, Use::Vector, Use::Hidden, Use::Projection] {
+        for target in [Target::Candle, Target::Cpu { int8: true }, Target::Cpu { int8: false }] {
+            assert_eq!(
+                TensorSpec::new("w", [half, half, half], usage).bytes(target),
+                usize::MAX,
+                "{usage:?} {target:?}"
+            );
+        }
+    }
+    assert_eq!(TensorSpec::new("w", [2, 3], Use::Table).bytes(Target::Candle), 24);
+}

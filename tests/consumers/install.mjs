@@ -21,7 +21,7 @@ export async function ensureConsumers() {
   const packed = {
     what: "Packing the package",
     why: "as npm publishes it, installed beside the bundlers",
-    files: [...filesUnder(["dist", "web"]), inRoot("package.json")],
+    files: filesUnder(["dist", "web", "package.json", "THIRD_PARTY_NOTICES.txt"]),
     outputs: [tarball, path.join(folder, "node_modules", "clip-vision", "package.json")],
   };
   await once("consumers-package", packed, async () => {

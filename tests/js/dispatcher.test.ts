@@ -14,6 +14,12 @@ async function loaded(served: Record<string, Served> = {}) {
 const progressOf = (posted: Message[]): LoadProgress[] =>
   posted.flatMap((message) => (message.type === "progress" ? [message.progress] : []));
 
+/** Spaces for ever. */
+const endless = () => {
+  const piece = new Uint8Array(1 << 20).fill(32);
+  return new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(piece) });
+};
+
 describe("load", () => {
   it("streams the weights into the engine and says what the model is", async () => {
     const { call, engine, posted } = dispatcherWith(MODEL);
@@ -97,6 +103,7 @@ describe("load", () => {
       /HTML page/,
     ],
     ["another model's configuration", at("config.json", { body: "bad" }), "config", /not CLIP/],
+    ["a configuration without end", at("config.json", { body: endless }), "too-large", /over the limit of 67108864/],
     ["other weights", at("model.safetensors", { body: "bad" }), "weights", /no safetensors/],
   ])("fails with %s", async (_, served, code, message) => {
     const { call } = dispatcherWith({ ...MODEL, ...served });

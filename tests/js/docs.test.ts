@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 const root = new URL("../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
-const pages = ["README.md", ...readdirSync(new URL("docs/", root)).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`)];
+const pages = ["README.md", "SECURITY.md", ...readdirSync(new URL("docs/", root)).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`)];
 
 /** A heading's address, as GitHub makes it. */
 const anchorOf = (heading: string): string =>

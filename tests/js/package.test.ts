@@ -1,6 +1,8 @@
 /** The built package as a user imports it, and its types: what is written here as a type error has to be one. */
 
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   ClipVision,
@@ -46,6 +48,26 @@ describe("the package", () => {
       if (!file.startsWith("node/")) expect(read(file)).not.toMatch(/["']node:/);
     }
   });
+
+  it("has the license of every crate of others in its wasm files", () => {
+    const root = fileURLToPath(new URL("../../", import.meta.url));
+    const ask = (program: string, ...args: string[]) => execFileSync(program, args, { cwd: root, encoding: "utf8", shell: process.platform === "win32" });
+    const [packed] = JSON.parse(ask("npm", "pack", "--dry-run", "--json", "--ignore-scripts")) as [{ files: { path: string }[] }];
+    expect(packed.files.map(({ path }) => path)).toContain("THIRD_PARTY_NOTICES.txt");
+
+    const notices = readFileSync(`${root}THIRD_PARTY_NOTICES.txt`, "utf8");
+    // Over each text a line between two rules: whose it is.
+    const owners = [...notices.matchAll(/^={80}\n(.*)\n={80}$/gm)].flatMap(([, names = ""]) => names.split(", "));
+    const packages = ["-p", "clip-vision-wasm", "-p", "clip-vision-search-wasm"];
+    const tree = ask("cargo", "tree", "--locked", ...packages, "--target", "wasm32-unknown-unknown", "-e", "normal", "--prefix", "none");
+    const crates = tree.split("\n").filter((line) => line && !line.includes(root.slice(0, -1))); // a path: one of ours
+    const names = new Set(crates.map((line) => line.replace(/^(\S+) v(\S+).*$/, "$1 $2")));
+    expect(names.size).toBeGreaterThan(40);
+    for (const name of [...names, "std 0.0.0"]) {
+      expect(notices).toContain(`\n${name}  `);
+      expect(owners).toContain(name);
+    }
+  }, 60_000);
 });
 
 /** Never called: checked by the compiler (`npm test -- types`). */

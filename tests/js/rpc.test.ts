@@ -122,7 +122,7 @@ describe("the end", () => {
 describe("the page's service", () => {
   const decode = async (decoder: PhotoDecoder | undefined) => {
     const answers: Answer<PageCalls>[] = [];
-    const service = pageService({ decoders: decoder && { "image/heic": decoder } }, (message) => void answers.push(message));
+    const service = pageService({ decoders: decoder && { "image/heic": decoder }, maxPixels: 10 }, (message) => void answers.push(message));
     service.handle({ type: "decode", id: 7, argument: { type: "image/heic", bytes: Uint8Array.of(1, 2) } });
     await expect.poll(() => answers.length).toBe(1);
     return answers[0];
@@ -140,6 +140,8 @@ describe("the page's service", () => {
     expect(short).toMatchObject({ type: "failed", error: { code: "decode", message: expect.stringMatching(/image\/heic failed: 2 x 1 pixels/) } });
     const broken = await decode(() => Promise.reject(new Error("no wasm")));
     expect(broken).toMatchObject({ type: "failed", error: { code: "decode", message: expect.stringMatching(/no wasm/) } });
+    const large = await decode(async () => ({ data: new Uint8Array(44), width: 11, height: 1 }));
+    expect(large).toMatchObject({ type: "failed", error: { code: "too-large" } });
     expect(await decode(undefined)).toMatchObject({ type: "failed", error: { code: "unsupported-format" } });
   });
 

@@ -44,9 +44,47 @@ describe("files that are no tokenizer", () => {
   it.each<[string, Parameters<typeof createTokenizer>[0], RegExp]>([
     ["no JSON", { json: text("<html>") }, /tokenizer\.json is not JSON/],
     ["no object", { json: text("[1]") }, /not a JSON object/],
-    ["an empty object", { json: text("{}") }, /not what they should be/],
+    ["an empty object", { json: text("{}") }, /tokenizer\.json: model: not an object/],
     ["a vocabulary without ends", { vocab: text('{"a": 0}'), merges: text("") }, /no token <\|startoftext\|>/],
   ])("%s", (_, files, message) => {
     expect(() => createTokenizer(files)).toThrow(expect.objectContaining({ code: "config", message: expect.stringMatching(message) }));
+  });
+});
+
+/** The cases of tests/tokenizer_files.rs. */
+const cases = parse<{ base: object; accepted: [string, string, unknown][]; refused: [string, string, unknown, string][] }>("tokenizers.json");
+
+/** The base with `value` at a JSON pointer. */
+function changed(at: string, value: unknown): object {
+  const file = structuredClone(cases.base);
+  const keys = at.split("/").slice(1);
+  const last = keys.pop();
+  let place = file as Record<string, unknown>;
+  for (const key of keys) place = place[key] as Record<string, unknown>;
+  if (last === "type" && value === null) delete place[last];
+  else if (last !== undefined) place[last] = value;
+  return file;
+}
+
+describe("tokenizers of strangers", () => {
+  const create = (file: object) => createTokenizer({ json: text(JSON.stringify(file)) });
+
+  it.each(cases.accepted)("are read where CLIP models have it: %s", (_, at, value) => {
+    expect([...create(changed(at, value)).ids("ab  A 1", 77)]).toEqual([6, 4, 2, 5, 7]);
+  });
+
+  it.each(cases.refused)("are refused by name where none has it: %s", (_, at, value, says) => {
+    const message = expect.stringMatching(says);
+    expect(() => create(changed(at, value))).toThrow(expect.objectContaining({ code: "config", message }));
+  });
+
+  it("are refused at once where they are deep or long", () => {
+    const deep = JSON.stringify(cases.base).replace('"normalizer":', `"normalizer":${"[".repeat(100_000)}null${"]".repeat(100_000)},"other":`);
+    expect(() => createTokenizer({ json: text(deep) })).toThrow(expect.objectContaining({ code: "config" }));
+    const many = Array.from({ length: 5000 }, (_, id) => ({ id, content: `<${id}>` }));
+    const long = [{ id: 1, content: "x".repeat(1000) }];
+    for (const tokens of [many, long]) {
+      expect(() => create({ ...cases.base, added_tokens: tokens })).toThrow(/tokenizer\.json: added_tokens/);
+    }
   });
 });

@@ -47,7 +47,7 @@ export type ModelSource = string | URL | ModelFiles;
 export interface HubOptions {
   /** The base URL of the Hub, or of a mirror with the same layout. Default `https://huggingface.co`. */
   hub?: string | URL;
-  /** The branch, tag or commit of a Hub model. Default: that of the list `models`, and `main` of models that are not in it. */
+  /** The branch, tag or commit of a Hub model. Default: that of the list `models`, and `main` of models that are not in it. Only a commit fixes the files. */
   revision?: string;
 }
 

@@ -9,13 +9,20 @@
  * `model.safetensors` today. Public code loads it from `main` of L/14, of LAION's and of TinyCLIP; of B/16 one public
  * script names its checksum on `main`. Of OpenAI's B/32 `main` has PyTorch's pickle alone (public logs show the 404), and
  * `refs/pr/15`, the hub's own conversion, is what others load.
+ *
+ * Nor could it be found out which commits these revisions stand for, and the checksums of their files: so none is pinned.
+ * `revision` names a branch, or a proposed change, and what is loaded is what its owner last put there. Whoever wants the
+ * same files tomorrow gives `ClipVision.load` a commit as its `revision`, and `integrity`.
  */
 
 /** A model that is known to work. */
 export interface KnownModel {
   /** The Hub id: what `ClipVision.load` takes. */
   readonly id: string;
-  /** The revision that has safetensors; used where none is asked for. */
+  /**
+   * The revision that has safetensors; used where none is asked for. Of no entry yet a commit, which would fix the files: a
+   * branch can be moved by its owner.
+   */
   readonly revision: string;
   /** Bytes of the weights' file, with both towers; its header excluded. */
   readonly bytes: number;

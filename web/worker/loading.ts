@@ -26,6 +26,8 @@ export interface LoadHost extends CacheHost {
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
 }
 
+/** A longer file is none of a model's JSON files, nor a tokenizer's. */
+const LONGEST_SMALL = 64 << 20;
 /** A changed file is begun anew so often. */
 const RESTARTS = 2;
 
@@ -146,7 +148,7 @@ export class ModelLoading {
     for (let restarts = 0; ; restarts += 1) {
       source = this.#source(file, { whole: true });
       try {
-        bytes = await readAll(source, signal);
+        bytes = await readAll(source, signal, LONGEST_SMALL);
         break;
       } catch (error) {
         if (isMissing(error, file)) {

@@ -10,11 +10,10 @@ import { ClipVisionError } from "../shared/errors.js";
 import { FILE_NAMES } from "../shared/model_files.js";
 import { Tokenizer as Library } from "../vendor/tokenizers.js";
 import type { Tokenizer, TokenizerFiles } from "./texts.js";
+import { SPACES, WORD, knownTokenizer } from "./tokenizer_file.js";
 
 const START = "<|startoftext|>";
 const END = "<|endoftext|>";
-/** What CLIP takes for a word: special tokens, English endings, letters, one digit, or other signs. */
-const WORD = "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
 const invalid = (message: string, cause?: unknown): ClipVisionError => new ClipVisionError("config", message, { cause });
 
@@ -42,7 +41,7 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
     added_tokens: [special(START), special(END)],
     normalizer: {
       type: "Sequence",
-      normalizers: [{ type: "NFC" }, { type: "Replace", pattern: { Regex: "\\s+" }, content: " " }, { type: "Lowercase" }],
+      normalizers: [{ type: "NFC" }, { type: "Replace", pattern: { Regex: SPACES }, content: " " }, { type: "Lowercase" }],
     },
     pre_tokenizer: {
       type: "Sequence",
@@ -58,7 +57,6 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
       cls: [START, vocab[START]],
       sep: [END, vocab[END]],
     },
-    decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
       type: "BPE",
       unk_token: END,
@@ -87,10 +85,11 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     "json" in files
       ? parse(files.json, FILE_NAMES.tokenizer)
       : completed(parse(files.vocab, FILE_NAMES.vocab), new TextDecoder().decode(files.merges));
-  const lowers = JSON.stringify(config["normalizer"] ?? null).includes('"Lowercase"');
+  const known = knownTokenizer(config);
+  const lowers = JSON.stringify(known["normalizer"]).includes('"Lowercase"');
   let library: Library;
   try {
-    library = new Library(config, {});
+    library = new Library(known, {});
   } catch (cause) {
     throw invalid("The tokenizer's files are not what they should be", cause);
   }

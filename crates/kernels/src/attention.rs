@@ -11,7 +11,7 @@ use super::buffer::Shared;
 use super::matmul::Tiles;
 use super::pool::{Pool, part, split};
 use super::tile::{self, TileF32};
-use super::{Isa, Workspace, check, math};
+use super::{Isa, Workspace, check, math, product, too_large};
 use crate::error::{Error, Result};
 use simd::{Simd, Task};
 use std::ops::Range;
@@ -52,7 +52,8 @@ impl Attention {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Compute`] for slices of another length, or more queries than tokens; [`Error::OutOfMemory`].
+    /// [`Error::Compute`] for slices of another length, or more queries than tokens; [`Error::OutOfMemory`], also for sizes
+    /// whose product no address reaches.
     pub fn run(
         &self,
         isa: Isa,
@@ -62,21 +63,21 @@ impl Attention {
         pool: &dyn Pool,
     ) -> Result<()> {
         let Self { batch, tokens, queries, .. } = *self;
-        let channels = self.heads * self.head_size;
+        let channels = product([self.heads, self.head_size])?;
         if queries > tokens {
             return Err(Error::Compute(format!("kernels: attention of {queries} queries to {tokens} tokens")));
         }
         for (what, (part, rows)) in
             ["queries", "keys", "values"].into_iter().zip(qkv.into_iter().zip([queries, tokens, tokens]))
         {
-            check(what, part.len(), batch * rows, channels)?;
+            check(what, part.len(), product([batch, rows])?, channels)?;
         }
-        check("the result of an attention", y.len(), batch * queries, channels)?;
+        check("the result of an attention", y.len(), product([batch, queries])?, channels)?;
         let y = Shared::new(y);
-        let heads = self.batch * self.heads;
+        let heads = product([self.batch, self.heads])?;
         let tasks = split(heads, pool);
-        let scratch = Scratch::new(self, isa);
-        let buffer = Shared::new(workspace.floats.at_least(scratch.len * tasks)?);
+        let scratch = Scratch::new(self, isa)?;
+        let buffer = Shared::new(workspace.floats.at_least(product([scratch.len, tasks])?)?);
         pool.run(tasks, &|task| {
             // SAFETY: the buffer has `scratch.len` values for each task.
             let buffer = Shared::at(unsafe { buffer.get().add(task * scratch.len) });
@@ -100,16 +101,20 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new(sizes: &Attention, isa: Isa) -> Self {
+    /// # Errors
+    /// [`Error::OutOfMemory`]: more than there are addresses.
+    fn new(sizes: &Attention, isa: Isa) -> Result<Self> {
         let shape = isa.shape();
-        let padded_tokens = sizes.tokens.next_multiple_of(shape.f32_columns);
-        let padded_size = sizes.head_size.next_multiple_of(shape.f32_columns);
-        let values = padded_tokens * sizes.head_size;
-        let query = values + sizes.tokens * padded_size;
-        let scores = query + shape.f32_rows * sizes.head_size;
-        let weights = scores + shape.f32_rows * padded_tokens;
-        let len = (weights + shape.f32_rows * sizes.tokens).next_multiple_of(16);
-        Self { padded_tokens, values, query, scores, weights, len }
+        let padded = |size: usize| size.checked_next_multiple_of(shape.f32_columns).ok_or_else(too_large);
+        let (padded_tokens, padded_size) = (padded(sizes.tokens)?, padded(sizes.head_size)?);
+        let after = |offset: usize, part: [usize; 2]| offset.checked_add(product(part)?).ok_or_else(too_large);
+        let values = after(0, [padded_tokens, sizes.head_size])?;
+        let query = after(values, [sizes.tokens, padded_size])?;
+        let scores = after(query, [shape.f32_rows, sizes.head_size])?;
+        let weights = after(scores, [shape.f32_rows, padded_tokens])?;
+        let end = after(weights, [shape.f32_rows, sizes.tokens])?;
+        let len = end.checked_next_multiple_of(16).ok_or_else(too_large)?;
+        Ok(Self { padded_tokens, values, query, scores, weights, len })
     }
 }
 

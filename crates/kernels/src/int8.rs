@@ -29,7 +29,7 @@ use super::buffer::{Buffer, Shared};
 use super::pool::{Pool, part, run_parts, split};
 use super::quantize::{self, Quantizer};
 use super::tile::{self, TileInt8};
-use super::{Activation, Isa, Layer, Output, Workspace, check, check_same_isa, math};
+use super::{Activation, Isa, Layer, Output, Workspace, check, check_same_isa, math, product};
 use crate::error::{Error, Result};
 use simd::{Shape, Simd, Task};
 use std::ptr::NonNull;
@@ -171,7 +171,7 @@ impl PackedInt8 {
         let depth = padded_depth(shape, first.inputs) / shape.group;
         let tiles = cut(rows, fine, shape.int8_rows)?;
         let packed_rows = tiles.last().map_or(0, |tile| tile.begin + tile.height());
-        let packed = workspace.bytes.at_least(packed_rows * depth * 4)?;
+        let packed = workspace.bytes.at_least(product([packed_rows, depth, 4])?)?;
         let zeros = workspace.ints.at_least(packed_rows)?;
         let rotated_len = first.signs.as_ref().len();
         let tasks = split(tiles.len(), pool);

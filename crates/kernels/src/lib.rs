@@ -109,6 +109,15 @@ fn check(what: &str, len: usize, rows: usize, columns: usize) -> Result<()> {
     Err(Error::Compute(format!("kernels: {what} has {len} values, not {rows} × {columns}")))
 }
 
+/// The product of sizes that come from a model's files.
+fn product<const N: usize>(sizes: [usize; N]) -> Result<usize> {
+    sizes.into_iter().try_fold(1usize, usize::checked_mul).ok_or_else(too_large)
+}
+
+fn too_large() -> Error {
+    Error::OutOfMemory("sizes beyond the address space".to_owned())
+}
+
 /// An error unless all layers of a product were packed for `isa`: another set reads another order, and other lengths.
 fn check_same_isa(isa: Isa, layers: impl Iterator<Item = Isa>) -> Result<()> {
     for other in layers {

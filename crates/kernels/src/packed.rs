@@ -13,12 +13,12 @@ pub enum Packing {
 }
 
 impl Packing {
-    /// About how many bytes of memory a packed weight takes.
+    /// About how many bytes of memory a packed weight takes; the largest number for more than there are addresses.
     pub fn bytes(self, outputs: usize, inputs: usize) -> usize {
         match self {
-            Self::F32 => outputs * inputs * size_of::<f32>(),
+            Self::F32 => outputs.saturating_mul(inputs).saturating_mul(size_of::<f32>()),
             // A step, a sum and a bias for each output.
-            Self::Int8(_) => outputs * (inputs + 3 * size_of::<f32>()),
+            Self::Int8(_) => outputs.saturating_mul(inputs.saturating_add(3 * size_of::<f32>())),
         }
     }
 }

@@ -81,8 +81,8 @@ impl<'a> Picture<'a> {
                 return Err(Error::new(ErrorKind::UnsupportedFormat, "no bytes at all"));
             }
             Format::Unknown => {
-                let start = bytes.get(..8).unwrap_or(bytes).escape_ascii();
-                let context = format!("no picture: the bytes begin with \"{start}\"");
+                // Without the bytes: they may be a file's that nobody is to see.
+                let context = format!("no picture of a known format, of {} bytes", bytes.len());
                 return Err(Error::new(ErrorKind::UnsupportedFormat, context));
             }
         };

@@ -9,7 +9,7 @@ use crate::pixels::{Header, Layout, Orientation, Pixels};
 use crate::plan::{Plan, Settings};
 use crate::source::{self, Source};
 use crate::timing::Timed;
-use crate::{Decode, Error, ErrorKind, Limits, Measured, PixelTensor, ResizeFilter, Result, pipeline};
+use crate::{Decode, Error, ErrorKind, Limits, Measured, PixelTensor, ResizeFilter, Result, UrlAccess, pipeline};
 
 /// A picture and the operations queued on it. Cloning shares the bytes.
 ///
@@ -40,6 +40,7 @@ pub struct Image {
     /// None drops opacity.
     background: Option<[u8; 3]>,
     limits: Limits,
+    url_access: UrlAccess,
     decode: Decode,
 }
 
@@ -53,6 +54,7 @@ impl Image {
             operations: Vec::new(),
             background: Some(WHITE),
             limits: Limits::default(),
+            url_access: UrlAccess::default(),
             decode: Decode::default(),
         }
     }
@@ -73,8 +75,9 @@ impl Image {
         Self::new(Source::Base64(data.into().into()))
     }
 
-    /// A picture at a data: or file: URL; with the crate's feature `http`, at an http: or https: URL too, which is
-    /// given up after 30 seconds of silence or five minutes in all.
+    /// A picture at a data: URL; with the crate's feature `http`, at an http: or https: URL too, which is given up after 30
+    /// seconds of silence or five minutes in all. Hosts at addresses that are not public, and file: URLs, are read only where
+    /// [`url_access`](Self::url_access) allows it. Errors repeat no more of an address than its scheme, host and path.
     pub fn from_url(url: impl Into<String>) -> Self {
         Self::new(Source::Url(url.into().into()))
     }
@@ -172,6 +175,12 @@ impl Image {
         self
     }
 
+    /// Sets what may be read by [`from_url`](Self::from_url). Default: [`UrlAccess::default`].
+    pub fn url_access(mut self, access: UrlAccess) -> Self {
+        self.url_access = access;
+        self
+    }
+
     /// Sets how closely the decoder follows Pillow's. Default: [`Decode::Exact`].
     pub fn decode(mut self, decode: Decode) -> Self {
         self.decode = decode;
@@ -250,7 +259,7 @@ impl Image {
             Source::Bytes(bytes) => work(Picture::open(bytes, limits)?),
             Source::Base64(text) => work(Picture::open(&source::read_base64(text, limits)?, limits)?),
             Source::Url(url) => {
-                let bytes = source::read_url(url, limits)?;
+                let bytes = source::read_url(url, limits, &self.url_access)?;
                 Picture::open(&bytes, limits).and_then(work).map_err(|error| error.within(source::shortened(url)))
             }
             Source::Path(path) => {

@@ -22,12 +22,14 @@ mod plan;
 mod resize;
 mod source;
 mod timing;
+mod url_access;
 
 pub use self::error::{Error, ErrorKind, Result, Source as ErrorSource};
 pub use self::image::Image;
 pub use self::limits::Limits;
 pub use self::pipeline::PixelTensor;
 pub use self::resize::ResizeFilter;
+pub use self::url_access::UrlAccess;
 
 /// How closely a decoder follows Pillow's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]

@@ -8,11 +8,11 @@ pub struct Limits {
     /// The most bytes that an encoded picture (a file, a download, a data URL) may have.
     /// Default: 512 MiB, on wasm32 256 MiB.
     pub max_bytes: u64,
-    /// The most pixels (width × height) that a picture may have as it comes; what operations make of it is the
-    /// program's own affair. Default: 256 million, on wasm32 100 million.
+    /// The most pixels (width × height) that a picture may have as it comes. Default: 256 million, on wasm32 100 million.
     pub max_pixels: u64,
-    /// The most bytes of memory that decoding and the first resize may take together, where it is known beforehand;
-    /// and that the 8-bit pixels that come of each operation may take. Default: 2 GiB, on wasm32 1 GiB.
+    /// The most bytes of memory that decoding and the first resize may take together, where it is known beforehand; that
+    /// the 8-bit pixels that come of each operation may take; and that the pixel tensor may take, 12 bytes a pixel, beside
+    /// the 8-bit pixels that it is made of. Default: 2 GiB, on wasm32 1 GiB.
     pub max_alloc: u64,
 }
 

@@ -102,6 +102,18 @@ impl Canvas {
         (self.size().0 as u64).saturating_mul(self.size().1 as u64).saturating_mul(3)
     }
 
+    /// An error where the tensor of it, beside its pixels as RGB, takes more memory than the limits allow.
+    fn check_tensor(&self, limits: &Limits) -> Result<()> {
+        let rgb = Self::whole(self.area_size()).memory();
+        let needed = self.memory().saturating_mul(size_of::<f32>() as u64).saturating_add(rgb);
+        let ((width, height), most) = (self.size(), limits.max_alloc);
+        if needed <= most {
+            return Ok(());
+        }
+        let context = format!("a tensor of {width}x{height} pixels takes {needed} bytes, over the limit of {most}");
+        Err(Error::new(ErrorKind::TooLarge, context))
+    }
+
     /// What `crops` leave of it.
     ///
     /// # Errors
@@ -213,6 +225,8 @@ impl<'a, Picture: Describe> Planner<'a, Picture> {
     }
 
     fn finish(mut self) -> Result<Plan> {
+        // The tensor first, for what it is made of is no larger.
+        self.canvas.check_tensor(self.settings.limits)?;
         if self.passes.is_empty() && !(self.picture.is_held() && self.header().is_upright_rgb()) {
             self.copy(Canvas::whole(self.canvas.area_size()))?;
             self.canvas = self.canvas.cut_out();

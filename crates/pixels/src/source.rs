@@ -12,7 +12,11 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::limits::Limits;
 use super::pixels::Pixels;
+use super::url_access::UrlAccess;
 use crate::{Error, ErrorKind, Result};
+
+#[cfg(feature = "http")]
+mod http;
 
 /// What an image is made from. Cloning shares the bytes.
 #[derive(Clone)]
@@ -58,6 +62,15 @@ pub(crate) fn read_path(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     }
     check_bytes(metadata.len(), limits).map_err(|error| error.within(path.display()))?;
     read_within(file, metadata.len(), limits).map_err(|error| error.within(path.display()))
+}
+
+/// The same of a regular file: opening another may wait for ever, and reading it change something.
+fn read_regular(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| Error::new(ErrorKind::Fetch, path.display().to_string()).with_source(error);
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(Error::new(ErrorKind::Fetch, format!("{} is not a regular file", path.display())));
+    }
+    read_path(path, limits)
 }
 
 /// All of `reader`, at most `limits.max_bytes`; `expected` bytes are made space for.
@@ -122,15 +135,22 @@ fn read_data_url(url: &str, limits: &Limits) -> Result<Vec<u8>> {
     }
 }
 
-/// The encoded bytes behind a data:, file: or, with feature `http`, http(s): URL.
-pub(crate) fn read_url(url: &str, limits: &Limits) -> Result<Vec<u8>> {
+/// The encoded bytes behind a data:, file: or, with feature `http`, http(s): URL, as far as `access` allows it.
+pub(crate) fn read_url(url: &str, limits: &Limits, access: &UrlAccess) -> Result<Vec<u8>> {
     let url = url.trim();
     if is_scheme(url, "data:") {
         read_data_url(url, limits)
     } else if is_scheme(url, "file:") {
-        read_path(&file_path(url)?, limits)
+        if !access.file {
+            let context = format!("{}: file: URLs are read only where UrlAccess::file allows it", shortened(url));
+            return Err(Error::new(ErrorKind::Fetch, context));
+        }
+        read_regular(&file_path(url)?, limits)
     } else if is_scheme(url, "http:") || is_scheme(url, "https:") {
-        read_http(url, limits)
+        #[cfg(feature = "http")]
+        return http::read(url, limits, access);
+        #[cfg(not(feature = "http"))]
+        read_http(url)
     } else {
         let context = format!("{} is no data:, file:, http: or https: URL", shortened(url));
         Err(Error::new(ErrorKind::InvalidArgument, context))
@@ -149,7 +169,7 @@ fn file_path(url: &str) -> Result<PathBuf> {
         Some(after) => {
             let (host, path) = after.split_at(after.find('/').unwrap_or(after.len()));
             if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
-                let context = format!("{url} names another host's file ({host})");
+                let context = format!("{} names another host's file", shortened(url));
                 return Err(Error::new(ErrorKind::InvalidArgument, context));
             }
             path
@@ -157,7 +177,7 @@ fn file_path(url: &str) -> Result<PathBuf> {
         None => rest,
     };
     if path.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidArgument, format!("{url} names no file")));
+        return Err(Error::new(ErrorKind::InvalidArgument, format!("{} names no file", shortened(url))));
     }
     native_path(percent_decoded(path).into_owned(), url)
 }
@@ -171,7 +191,8 @@ fn native_path(path: Vec<u8>, _url: &str) -> Result<PathBuf> {
 #[cfg(not(unix))]
 fn native_path(path: Vec<u8>, url: &str) -> Result<PathBuf> {
     let path = String::from_utf8(path).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, format!("{url} names a file that is not UTF-8")).with_source(error)
+        Error::new(ErrorKind::InvalidArgument, format!("{} names a file that is not UTF-8", shortened(url)))
+            .with_source(error)
     })?;
     // `/C:/pictures` is a drive's path with a slash before it.
     let drive = path.as_bytes().get(2) == Some(&b':') && path.starts_with('/');
@@ -201,39 +222,28 @@ fn percent_decoded(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-#[cfg(feature = "http")]
-fn read_http(url: &str, limits: &Limits) -> Result<Vec<u8>> {
-    use std::time::Duration;
-    // A server that does not answer, or answers a byte at a time, must not hold the caller for ever.
-    let agent = ureq::Agent::new_with_config(
-        ureq::Agent::config_builder()
-            .user_agent(concat!("clip-vision/", env!("CARGO_PKG_VERSION")))
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_per_read(Some(Duration::from_secs(30)))
-            .timeout_global(Some(Duration::from_secs(300)))
-            .build(),
-    );
-    let failed = |error: ureq::Error| Error::new(ErrorKind::Fetch, shortened(url)).with_source(error);
-    let body = agent.get(url).call().map_err(failed)?.into_body();
-    let length = body.content_length().unwrap_or(0);
-    check_bytes(length, limits)
-        .and_then(|()| read_within(body.into_reader(), length, limits))
-        .map_err(|error| error.within(shortened(url)))
-}
-
 #[cfg(not(feature = "http"))]
-fn read_http(url: &str, _limits: &Limits) -> Result<Vec<u8>> {
+fn read_http(url: &str) -> Result<Vec<u8>> {
     let context = format!("{}: http(s) URLs need the crate's feature `http`", shortened(url));
     Err(Error::new(ErrorKind::Fetch, context))
 }
 
-/// An address as it is fit for a message.
+/// An address as it is fit for a message: without what may be secret in it, a name with its password and the query, and
+/// without the data of a data: URL.
 pub(crate) fn shortened(url: &str) -> String {
     const MOST: usize = 120;
-    match url.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &url[..end]),
-        None => url.to_owned(),
+    let url = url.trim();
+    let end = if is_scheme(url, "data:") { url.find(',').map(|comma| comma + 1) } else { url.find(['?', '#']) };
+    let (url, mut cut) = end.map_or((url, false), |end| (&url[..end], true));
+    let host = url.find("//").map_or(0, |slashes| slashes + 2);
+    let authority = &url[host..host + url[host..].find(['/', '\\']).unwrap_or(url.len() - host)];
+    let secret = authority.rfind('@').map_or(0, |at| at + 1);
+    let mut text = format!("{}{}", &url[..host], &url[host + secret..]);
+    if let Some((end, _)) = text.char_indices().nth(MOST) {
+        text.truncate(end);
+        cut = true;
     }
+    if cut { text + "…" } else { text }
 }
 
 #[cfg(test)]
@@ -275,6 +285,40 @@ mod tests {
         }
         for url in ["file://elsewhere/a", "file:", "file://"] {
             assert_eq!(file_path(url).unwrap_err().kind(), ErrorKind::InvalidArgument, "{url}");
+        }
+    }
+
+    #[test]
+    fn addresses_in_messages_keep_their_secrets() {
+        let cases = [
+            ("https://a.example/b.jpg", "https://a.example/b.jpg"),
+            (" https://a.example/b.jpg?token=secret#c", "https://a.example/b.jpg…"),
+            ("https://user:secret@a.example:8/b", "https://a.example:8/b"),
+            ("https://user:se/cret@a.example", "https://user:se/cret@a.example"),
+            ("//secret@a?b", "//a…"),
+            ("data:image/png;base64,c2VjcmV0", "data:image/png;base64,…"),
+            ("picture.jpg", "picture.jpg"),
+        ];
+        for (url, shown) in cases {
+            assert_eq!(shortened(url), shown);
+        }
+        assert_eq!(shortened(&"ä".repeat(200)), "ä".repeat(120) + "…");
+    }
+
+    #[test]
+    fn files_are_read_where_that_is_allowed() {
+        let read = |path: &str, access: &UrlAccess| read_url(&format!("file://{path}"), &Limits::default(), access);
+        let (default, files) = (UrlAccess::default(), UrlAccess::default().file(true));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        assert!(read(path, &files).is_ok());
+        let error = read(path, &default).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Fetch);
+        assert!(error.context().ends_with("UrlAccess::file allows it"), "{error}");
+        let devices: &[&str] = if cfg!(unix) { &["/dev/zero", "/dev/null"] } else { &[] };
+        for path in [&[env!("CARGO_MANIFEST_DIR")], devices].concat() {
+            let error = read(path, &files).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Fetch);
+            assert!(error.context().ends_with("is not a regular file"), "{error}");
         }
     }
 

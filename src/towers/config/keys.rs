@@ -11,10 +11,26 @@ pub(super) struct Keys<'a> {
     pub(super) path: &'static str,
 }
 
-impl Keys<'_> {
-    /// No published tower comes near it; it keeps products of a few sizes far from overflow.
-    const MAX_SIZE: u64 = 1 << 16;
+/// The largest sizes that are read. No published tower comes near them; they bound what a stranger's file may cost, and
+/// keep products of a few sizes far from overflow where addresses have 32 bits.
+pub(super) mod most {
+    /// Channels: of a token, and of an embedding.
+    pub(crate) const CHANNELS: usize = 1 << 14;
+    /// Channels between the two linear layers of an MLP.
+    pub(crate) const INTERMEDIATE: usize = 1 << 16;
+    pub(crate) const LAYERS: usize = 256;
+    pub(crate) const HEADS: usize = 256;
+    /// Pixels along an edge of the image, or of a patch.
+    pub(crate) const EDGE: usize = 4096;
+    /// Patches along an edge.
+    pub(crate) const GRID: usize = 128;
+    /// Tokens of a text.
+    pub(crate) const POSITIONS: usize = 4096;
+    /// Tokens that there are.
+    pub(crate) const VOCABULARY: usize = 1 << 16;
+}
 
+impl Keys<'_> {
     pub(super) fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
         let dot = if self.path.is_empty() { "" } else { "." };
         invalid(format!("config.json: {}{dot}{key} {what}", self.path))
@@ -24,9 +40,9 @@ impl Keys<'_> {
         self.keys.get(key).filter(|value| !value.is_null())
     }
 
-    /// A whole number from 1.
-    pub(super) fn size(&self, key: &str, default: usize) -> Result<usize> {
-        self.get(key).map_or(Ok(default), |value| self.positive(key, value))
+    /// A whole number from 1 to `most`.
+    pub(super) fn size(&self, key: &str, default: usize, most: usize) -> Result<usize> {
+        self.get(key).map_or(Ok(default), |value| self.positive(key, value, most))
     }
 
     /// A token's id, from 0.
@@ -36,21 +52,20 @@ impl Keys<'_> {
         id.ok_or_else(|| self.error(key, format!("is {value}, not the id of a token")))
     }
 
-    fn positive(&self, key: &str, value: &Value) -> Result<usize> {
-        match value.as_u64() {
-            Some(size @ 1..=Self::MAX_SIZE) => Ok(size as usize),
-            _ => Err(self.error(key, format!("is {value}, not a whole number from 1 to {}", Self::MAX_SIZE))),
-        }
+    fn positive(&self, key: &str, value: &Value, most: usize) -> Result<usize> {
+        let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
+        size.filter(|size| (1..=most).contains(size))
+            .ok_or_else(|| self.error(key, format!("is {value}, not a whole number from 1 to {most}")))
     }
 
-    /// A size that may be written as one number or as `[height, width]`.
-    pub(super) fn square(&self, key: &str, default: usize) -> Result<usize> {
+    /// A number of pixels that may be written as one number or as `[height, width]`.
+    pub(super) fn edge(&self, key: &str, default: usize) -> Result<usize> {
         match self.get(key) {
             Some(Value::Array(sides)) => match sides.as_slice() {
-                [height, width] if height == width => self.positive(key, height),
+                [height, width] if height == width => self.positive(key, height, most::EDGE),
                 _ => Err(self.error(key, "is not square")),
             },
-            _ => self.size(key, default),
+            _ => self.size(key, default, most::EDGE),
         }
     }
 

@@ -84,6 +84,15 @@ fn errors_name_the_key() {
         (r#"{"model_type": "clip_vision_model", "image_size": [224, 112]}"#, "not square"),
         (r#"{"model_type": "clip_vision_model", "num_channels": 1}"#, "num_channels"),
         (r#"{"model_type": "clip_vision_model", "layer_norm_eps": 0}"#, "layer_norm_eps"),
+        (r#"{"model_type": "clip_vision_model", "image_size": 65536, "patch_size": 1}"#, "image_size is 65536"),
+        (r#"{"model_type": "clip_vision_model", "image_size": 258, "patch_size": 2}"#, "more than 128 patches"),
+        (r#"{"model_type": "clip_vision_model", "num_hidden_layers": 257}"#, "num_hidden_layers is 257"),
+        (r#"{"model_type": "clip_vision_model", "num_attention_heads": 257}"#, "num_attention_heads is 257"),
+        (r#"{"model_type": "clip_vision_model", "hidden_size": 16385}"#, "from 1 to 16384"),
+        (r#"{"model_type": "clip_vision_model", "intermediate_size": 65537}"#, "from 1 to 65536"),
+        (r#"{"model_type": "clip_vision_model", "projection_dim": 18446744073709551615}"#, "projection_dim"),
+        (r#"{"model_type": "clip", "text_config": {"max_position_embeddings": 4097}}"#, "max_position_embeddings"),
+        (r#"{"model_type": "clip", "text_config": {"vocab_size": 65537}}"#, "vocab_size"),
         (r#"{"model_type": "clip", "text_config": {"eos_token_id": -1}}"#, "text_config.eos_token_id"),
         (r#"{"model_type": "clip", "text_config": {"num_attention_heads": 7}}"#, "text_config.hidden_size"),
     ];
@@ -92,4 +101,12 @@ fn errors_name_the_key() {
         assert_eq!(error.kind(), ErrorKind::Config, "{json}");
         assert!(error.to_string().contains(part), "{json}: {error}");
     }
+}
+
+#[test]
+fn tokens_are_counted_without_a_wrap() {
+    let config = |image_size, patch_size| VisionConfig { image_size, patch_size, ..VisionConfig::vit_base_patch32() };
+    assert_eq!(config(256, 2).num_tokens(), 16385, "the most that a file may ask for");
+    assert_eq!(config(usize::MAX, 1).num_tokens(), usize::MAX);
+    assert_eq!(config(224, 0).num_tokens(), 1);
 }

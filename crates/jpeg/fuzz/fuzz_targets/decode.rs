@@ -6,7 +6,7 @@ use jpeg::{Area, Colors, Decoder, Error, Scale, Tables};
 use libfuzzer_sys::fuzz_target;
 
 /// What is large is not more interesting, but slower.
-const MOST_PIXELS: usize = 1 << 18;
+const MOST_PIXELS: usize = 1 << 14;
 const MOST_MEMORY: u64 = 16 << 20;
 
 /// A part of `0..length`, chosen by two bytes.

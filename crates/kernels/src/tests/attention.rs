@@ -41,3 +41,24 @@ fn attention_equals_the_naive_one() {
         }
     }
 }
+
+#[test]
+fn sizes_beyond_the_address_space_are_refused() {
+    let half = 1usize << (usize::BITS / 2);
+    let one = Attention { batch: 1, tokens: 1, queries: 1, heads: 1, head_size: 1, causal: false };
+    let cases = [
+        Attention { batch: half, tokens: half, queries: half, ..one },
+        Attention { heads: half, head_size: half, ..one },
+        Attention { batch: 0, tokens: half, queries: 0, head_size: half, ..one },
+        Attention { batch: 0, tokens: usize::MAX, queries: 0, ..one },
+        Attention { batch: half, tokens: 0, queries: 0, heads: half, ..one },
+    ];
+    for sizes in cases {
+        // Products that wrap around to nothing would fit these slices.
+        let error = sizes.run(Isa::best(), [&[]; 3], &mut [], &mut Workspace::new(), &Serial).unwrap_err();
+        assert!(matches!(error, Error::OutOfMemory(_)), "{sizes:?}: {error}");
+    }
+    for packing in [Packing::F32, Packing::Int8(Rotation::Off)] {
+        assert_eq!(packing.bytes(half, half), usize::MAX);
+    }
+}

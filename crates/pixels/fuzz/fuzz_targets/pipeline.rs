@@ -84,11 +84,11 @@ fuzz_target!(|bytes: &[u8]| {
         1 => Image::from_base64(String::from_utf8_lossy(choices.0)),
         _ => Image::from_bytes(choices.0),
     };
-    let limits = Limits { max_pixels: 1 << 18, max_alloc: 8 << 20, ..Limits::default() };
+    let limits = Limits { max_pixels: 1 << 14, max_alloc: 1 << 20, ..Limits::default() };
     let image = queue.iter().fold(image.limits(limits).decode(decode), |image, operation| operation(image));
     if let Ok(tensor) = time::bounded(bytes, || image.to_pixel_tensor()) {
         let values = tensor.width * tensor.height * 3;
-        assert!(values > 0 && values <= 8 << 20 && tensor.data.len() == values);
+        assert!(values > 0 && values <= 1 << 18 && tensor.data.len() == values);
         assert!(tensor.data.iter().all(|value| value.is_finite()));
     }
 });

@@ -261,7 +261,7 @@ impl<'a> Mosaic<'a> {
     /// libavif has it, too (`avifAreGridDimensionsValid`).
     fn check_halves(&self, tile: &Planes) -> Result<()> {
         let (width, height) = tile.size();
-        let even = |halved: bool, whole: u32, tile: usize| !halved || whole % 2 == 0 && tile % 2 == 0;
+        let even = |halved: bool, whole: u32, tile: usize| !halved || whole.is_multiple_of(2) && tile.is_multiple_of(2);
         let fits = even(tile.halved.0, self.size.0, width) && even(tile.halved.1, self.size.1, height);
         if self.is_grid && !fits {
             let (whole_width, whole_height) = self.size;

@@ -66,5 +66,12 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
 }
 
 fn broken(error: jxl::error::Error) -> Error {
-    Error::new(ErrorKind::Decode, "JPEG XL broken").with_source(error)
+    use jxl::error::Error::{ImageDimensionTooLarge, ImageSizeTooLarge};
+    match error {
+        // Of a frame or of what is made of it, over the limit on samples.
+        ImageSizeTooLarge(..) | ImageDimensionTooLarge(_) => {
+            Error::new(ErrorKind::TooLarge, "JPEG XL of too many samples").with_source(error)
+        }
+        _ => Error::new(ErrorKind::Decode, "JPEG XL broken").with_source(error),
+    }
 }

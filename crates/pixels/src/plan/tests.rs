@@ -127,21 +127,49 @@ fn an_upright_image_in_memory_needs_no_pass() {
     assert_eq!(plan(&photo(10, 8, 1), &[], Decode::Exact).passes.len(), 1);
 }
 
+/// The least memory that a plan is content with.
+fn least(photo: &Photo, operations: &[Operation]) -> u64 {
+    let refused = |max_alloc: &u64| {
+        let limits = Limits { max_alloc: *max_alloc, ..Limits::default() };
+        let plan = Plan::new(photo, operations, settings(&limits, Decode::Exact));
+        plan.is_err_and(|error| error.kind() == ErrorKind::TooLarge)
+    };
+    let (mut low, mut high) = (0, 1 << 40);
+    while low < high {
+        let middle = (low + high) / 2;
+        if refused(&middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
 #[test]
 fn of_a_long_picture_little_is_held() {
     let held = Photo { held: true, ..photo(300, 20_000, 1) };
-    let with = |max_alloc| {
-        let limits = Limits { max_alloc, ..Limits::default() };
-        Plan::new(&held, &[EDGE, CROP], settings(&limits, Decode::Exact))
-    };
+    let plan = plan(&held, &[EDGE, CROP], Decode::Exact);
+    let fits = |decoder, max_alloc| plan.passes[0].check_memory(decoder, &Limits { max_alloc, ..Limits::default() });
     // The result, and a few rows as they come, for here columns go first: those held, and the one between the changes.
-    let rows = 2 * 7 + BAND_ROWS as u64 + 1;
-    assert!(with(224 * 224 * 3 + rows * 300 * 3).is_ok());
-    let error = with(224 * 224 * 3 + (rows - 1) * 300 * 3).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    let needed = 224 * 224 * 3 + (2 * 7 + BAND_ROWS as u64 + 1) * 300 * 3;
+    assert!(fits(0, needed).is_ok());
+    assert_eq!(fits(0, needed - 300 * 3).unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(fits(1, needed).is_err() && fits(1, needed + 1).is_ok());
     // What the decoder takes counts.
-    let limits = Limits { max_alloc: 224 * 224 * 3 + rows * 300 * 3, ..Limits::default() };
-    assert!(Plan::new(&photo(300, 20_000, 1), &[EDGE, CROP], settings(&limits, Decode::Exact)).is_err());
+    let wide = photo(40_000, 300, 1);
+    assert!(least(&wide, &[EDGE, CROP]) > wide.memory(Scale::Full));
+    assert!(least(&Photo { held: true, ..wide }, &[EDGE, CROP]) < 1 << 20);
+}
+
+#[test]
+fn the_tensor_counts_before_anything_is_decoded() {
+    let (small, held) = (photo(30, 20, 1), Photo { held: true, ..photo(30, 20, 1) });
+    assert_eq!(least(&held, &[]), 30 * 20 * (12 + 3));
+    let edge = |edge| Operation::ResizeShortestEdge { edge, filter: ResizeFilter::CatmullRom };
+    assert_eq!(least(&small, &[edge(2000)]), 3000 * 2000 * (12 + 3));
+    let around = Operation::CenterCrop { width: 1000, height: 1000 };
+    assert_eq!(least(&held, &[around]), 1000 * 1000 * 12 + 30 * 20 * 3, "zeros are in the tensor alone");
+    let limits = Limits::default();
+    let error = Plan::new(&small, &[edge(20_000)], settings(&limits, Decode::Exact)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(error.context().starts_with("a tensor of 30000x20000 pixels takes 9000000000 bytes"), "{error}");
 }
 
 #[test]
