@@ -56,7 +56,7 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
   startTimeout?: number;
   /**
    * Milliseconds within which the worker has to take notice of a call that is canceled. The promise rejects at once in any
-   * case; a worker that says nothing for so long is stuck (in a tokenizer's endless loop, say): it is ended, pending calls
+   * case; a worker that says nothing for so long is stuck (over a hostile file, say): it is ended, pending calls
    * reject with `worker-crashed`, and the next call starts another. The worker takes notice between two layers of the model
    * and after a photo's decoding, which of 100 megapixels takes 1.5 s on a laptop, and on a slow phone several times that:
    * default 10,000. Less will do where the model and its photos are small; `Infinity` waits forever.
