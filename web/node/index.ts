@@ -14,6 +14,7 @@ import { Thread } from "./thread.js";
 
 setPlatform({
   createWorker: (script) => new Thread(script ?? new URL("./worker.js", import.meta.url)),
+  createSearchWorker: (script) => new Thread(script ?? new URL("./search_worker.js", import.meta.url)),
   fileUrl: (path) => pathToFileURL(path),
   fetch: fetchWithFiles,
   expectListeners: (signal) => setMaxListeners(0, signal), // no limit

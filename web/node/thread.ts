@@ -1,14 +1,20 @@
 /** A worker thread that looks like a Web Worker, as far as the client looks. */
 
 import { Worker, type TransferListItem } from "node:worker_threads";
-import type { Request, Response } from "../shared/protocol.js";
 import type { WorkerLike } from "../shared/worker_like.js";
+
+/** What is looked at of a message: is it a call, does it end one? */
+interface Message {
+  type: string;
+  id: number;
+}
 
 /**
  * A thread keeps the process alive while a call waits for it, and no longer: a script that has its embeddings ends,
  * whether it called `close()` or not.
  */
 export class Thread implements WorkerLike {
+  readonly diesOfErrors = true;
   onmessage: WorkerLike["onmessage"] = null;
   onmessageerror: WorkerLike["onmessageerror"] = null;
   onerror: WorkerLike["onerror"] = null;
@@ -18,7 +24,7 @@ export class Thread implements WorkerLike {
   constructor(script: URL) {
     // Node's own options are those of the program's entry: some forbid an entry that is a file.
     this.#worker = new Worker(script, { execArgv: [] });
-    this.#worker.on("message", (message: Response) => {
+    this.#worker.on("message", (message: Message) => {
       if (message.type === "done" || message.type === "failed") this.#settled(message.id);
       this.onmessage?.({ data: message } as MessageEvent);
     });
@@ -27,7 +33,7 @@ export class Thread implements WorkerLike {
     this.#worker.on("exit", (code) => this.onerror?.({ message: `the thread ended with exit code ${code}` } as ErrorEvent));
   }
 
-  postMessage(message: Request, transfer: Transferable[]): void {
+  postMessage(message: Message, transfer: Transferable[]): void {
     this.#worker.postMessage(message, transfer as unknown as TransferListItem[]);
     if (message.type === "cancel") this.#settled(message.id);
     if (!("argument" in message)) return;

@@ -1,14 +1,19 @@
 /**
  * Arrow IPC files, which pyarrow, pandas, polars and DuckDB read and write: the columns `id` (texts, or 64-bit integers) and
- * `embedding` (a fixed-size list of f32). Written and read by hand: of the format, two columns are a few hundred lines,
- * where the `apache-arrow` package would be many times the size of everything else in here.
+ * `embedding` (a fixed-size list of f32).
  *
  * Read are files and streams, without compression and dictionaries; ids of any integer or text type; embeddings as lists of
  * 16-, 32- or 64-bit floats. Further columns are passed over.
+ *
+ * Written and read by hand, since a file may come from a stranger. The libraries trust it: Flechette 2.7, the smallest (16 kB
+ * gzipped), took 12 s and 1.2 GB for a file of 2 kB of which one byte was changed, and at the next such file never came back.
+ * Here every length is 0 or more and within what holds it, each message lies behind the one before, and the numbers of
+ * `arrow_schema.ts` and {@link LONGEST_MESSAGE} are the limits; so time and memory grow with the bytes of the file, whatever
+ * they say.
  */
 
-import type { ClipVisionError } from "../shared/errors.js";
 import { aligned, joined } from "../shared/values.js";
+import { columnsOf, planOf, TYPE, type Column, type Place, type Plan } from "./arrow_schema.js";
 import type { Collection } from "./collection.js";
 import { broken, floatsOf, rowsPerPiece, unsupported, type EmbeddingId, type FileReading, type RowsRead } from "./file.js";
 import { int16, int32, int64, int8, Table, writeFlatbuffer, type Node } from "./flatbuffer.js";
@@ -21,14 +26,11 @@ export const CONTINUATION = Uint8Array.of(255, 255, 255, 255);
 // Numbers of Arrow's Schema.fbs and Message.fbs.
 const V5 = 4;
 const MESSAGE = { schema: 1, dictionary: 2, batch: 3 };
-const TYPE = {
-  none: 1, int: 2, float: 3, binary: 4, utf8: 5, bool: 6, decimal: 7, date: 8, time: 9, timestamp: 10, interval: 11,
-  list: 12, struct: 13, union: 14, fixedBinary: 15, fixedList: 16, map: 17, duration: 18, largeBinary: 19, largeUtf8: 20,
-  largeList: 21,
-};
-const FLOAT_WIDTHS = [2, 4, 8] as const;
 const SINGLE = 1;
 const CODECS = ["LZ4", "ZSTD"];
+
+/** Bytes of a message, without the rows: a batch of the most fields has less than a hundred thousand. */
+const LONGEST_MESSAGE = 1 << 24;
 
 // -------------------------------------------------------------------------------------------------------------- writing
 
@@ -119,51 +121,54 @@ const padded = (parts: readonly Uint8Array[], length: number): Bytes => joined(p
 
 // -------------------------------------------------------------------------------------------------------------- reading
 
-/** A column of the schema. */
-interface Column {
-  name: string;
-  type: number;
-  /** Bits of integers, width of floats, or length of a fixed-size list. */
-  size: number;
-  signed: boolean;
-  children: Column[];
-}
+/** Two numbers of a batch: a node's length and nulls, or where in the body a buffer is and its length. */
+type Pair = [number, number];
 
-/** A batch's nodes and buffers, taken in the schema's order. */
-interface Batch {
-  nodes: [length: number, nulls: number][];
-  buffers: [at: number, length: number][];
-  read(buffer: [number, number], what: string): Promise<Bytes>;
+/** A column of a batch: its nodes and buffers, then those of its children. */
+interface Part {
+  column: Column;
+  /** For errors. */
+  name: string;
+  nodes: (Pair | undefined)[];
+  buffers: (Pair | undefined)[];
+  read(buffer: Pair): Promise<Bytes>;
 }
 
 /** The rows of a file, a batch at a time. */
 export async function* readArrow(file: FileReading): AsyncGenerator<RowsRead> {
   let at = (await file.read(0, 4, "the first message"))[0] === 255 ? 0 : 8;
-  let columns: Column[] | undefined;
+  let plan: Plan | undefined;
   let batches = 0;
   for (let index = 0; ; index += 1) {
-    if (at + 8 > file.size && columns) return; // a stream may end without saying so
+    if (at + 8 > file.size && plan) return; // a stream may end without saying so
     const prefix = await file.read(at, 8, `message ${index}`);
     if (prefix.subarray(0, 4).some((byte) => byte !== 255)) throw broken(`at byte ${at} a message should begin`);
     const length = new DataView(prefix.buffer).getUint32(4, true);
     if (length === 0) break;
+    if (length > LONGEST_MESSAGE) throw unsupported(`message ${index} has ${length} bytes, and ${LONGEST_MESSAGE} are read`);
     const bytes = await file.read(at + 8, length, `message ${index}`);
-    const body = at + 8 + length;
-    const header = parsed(index, at, () => {
+    const begin = at + 8 + length;
+    const { type, content, bodyLength } = parsed(index, begin, () => {
       const root = Table.root(bytes);
-      return { type: root.number(1, 1), content: root.table(2) ?? root, bodyLength: root.number(3, 8) };
+      return { type: root.number(1, 1), content: root.table(2) ?? root, bodyLength: root.length(3, 8) };
     });
-    at = body + header.bodyLength;
-    if (header.type === MESSAGE.schema) columns = parsed(index, body, () => header.content.tables(1).map(columnOf));
-    else if (header.type === MESSAGE.dictionary) throw unsupported("it has dictionaries (write its columns without)");
-    else if (header.type === MESSAGE.batch) {
+    at = begin + bodyLength;
+    if (at > file.size) throw broken(`it ends at byte ${file.size}, and the body of message ${index} should reach to ${at}`);
+    if (type === MESSAGE.schema) {
+      if (plan) throw broken(`message ${index} is a second schema`);
+      plan = parsed(index, begin, () => planOf(columnsOf(content)));
+    } else if (type === MESSAGE.dictionary) {
+      throw unsupported("it has dictionaries (write its columns without)");
+    } else if (type === MESSAGE.batch) {
+      const columns = plan;
       if (!columns) throw broken("its first message is not a schema");
-      const batch = parsed(index, body, () => batchFrom(header.content, file, body));
-      yield await rowsOfBatch(columns, batch, batches);
+      const parts = parsed(index, begin, () => partsOf(content, columns, batches, { file, begin, bodyLength }));
+      const ids = parts.id && (await readIds(parts.id));
+      yield { ...(await readLists(parts.embedding)), ids };
       batches += 1;
     }
   }
-  if (!columns) throw broken("it has no schema");
+  if (!plan) throw broken("it has no schema");
 }
 
 function parsed<T>(index: number, at: number, parse: () => T): T {
@@ -175,111 +180,63 @@ function parsed<T>(index: number, at: number, parse: () => T): T {
   }
 }
 
-function columnOf(field: Table): Column {
-  const type = field.number(2, 1);
-  const parameters = field.table(3);
-  if (field.table(4)) throw unsupported(`its column "${field.text(0)}" has a dictionary (write it without)`);
-  const size = type === TYPE.float ? (FLOAT_WIDTHS[parameters?.number(0, 2) ?? 0] ?? 0) : (parameters?.number(0, 4) ?? 0);
-  const signed = parameters?.number(1, 1) === 1;
-  return { name: field.text(0), type, size, signed, children: field.tables(5).map(columnOf) };
-}
-
-function batchFrom(content: Table, file: FileReading, body: number): Batch {
+function partsOf(
+  content: Table,
+  plan: Plan,
+  index: number,
+  { file, begin, bodyLength }: { file: FileReading; begin: number; bodyLength: number },
+): { embedding: Part; id: Part | undefined } {
   const compression = content.table(3);
   if (compression) {
     const codec = CODECS[compression.number(0, 1)] ?? "another codec";
     throw unsupported(`it is compressed by ${codec} (write it with compression=None)`);
   }
-  return {
-    nodes: content.pairs(1),
-    buffers: content.pairs(2),
-    read: ([at, length], what) => file.read(body + at, length, what),
+  const part = ({ column, node, buffer }: Place): Part => {
+    const name = `column "${column.name}" of batch ${index}`;
+    return {
+      column,
+      name,
+      nodes: [0, 1].map((i) => content.pair(1, node + i)),
+      buffers: [0, 1, 2, 3].map((i) => content.pair(2, buffer + i)),
+      read([at, length]) {
+        if (at + length > bodyLength) throw broken(`${name} reaches to byte ${at + length} of a body of ${bodyLength}`);
+        return file.read(begin + at, length, name);
+      },
+    };
   };
+  return { embedding: part(plan.embedding), id: plan.id && part(plan.id) };
 }
 
-const isList = ({ type, children }: Column): boolean =>
-  [TYPE.list, TYPE.largeList, TYPE.fixedList].includes(type) && children[0]?.type === TYPE.float && children[0].size > 0;
-const isId = ({ type, size }: Column): boolean =>
-  [TYPE.utf8, TYPE.largeUtf8].includes(type) || (type === TYPE.int && [8, 16, 32, 64].includes(size));
-
-/** The one named as we do, or else the first of that kind. */
-const choose = (columns: Column[], name: string, kind: (column: Column) => boolean): Column | undefined =>
-  columns.find((column) => column.name === name && kind(column)) ?? columns.find(kind);
-
-async function rowsOfBatch(columns: Column[], batch: Batch, index: number): Promise<RowsRead> {
-  const embedding = choose(columns, "embedding", isList);
-  if (!embedding) {
-    const names = columns.map(({ name }) => name).join(", ");
-    throw unsupported(`none of its columns (${names}) is a list of floats`);
-  }
-  const id = choose(columns, "id", isId);
-  let ids: EmbeddingId[] | undefined;
-  let rows: { dimension: number; values: Float32Array } | undefined;
-  const cursor = { node: 0, buffer: 0 };
-  for (const column of columns) {
-    if (column === id) ids = await readIds(column, batch, { ...cursor }, index);
-    if (column === embedding) rows = await readLists(column, batch, { ...cursor }, index);
-    if (ids && rows) break;
-    if (!id && rows) break;
-    pass(column, cursor);
-  }
-  if (!rows) throw broken(`batch ${index} lacks its embeddings`);
-  return { ...rows, ids };
-}
-
-interface Cursor {
-  node: number;
-  buffer: number;
-}
-
-/** Moves past a column. */
-function pass(column: Column, cursor: Cursor): void {
-  const buffers: Record<number, number> = {
-    [TYPE.none]: 0, [TYPE.int]: 2, [TYPE.float]: 2, [TYPE.bool]: 2, [TYPE.decimal]: 2, [TYPE.date]: 2, [TYPE.time]: 2,
-    [TYPE.timestamp]: 2, [TYPE.interval]: 2, [TYPE.duration]: 2, [TYPE.fixedBinary]: 2, [TYPE.binary]: 3, [TYPE.utf8]: 3,
-    [TYPE.largeBinary]: 3, [TYPE.largeUtf8]: 3, [TYPE.list]: 2, [TYPE.largeList]: 2, [TYPE.map]: 2, [TYPE.fixedList]: 1,
-    [TYPE.struct]: 1,
-  };
-  const own = buffers[column.type];
-  if (own === undefined) throw unsupported(`its column "${column.name}" is of a type that is not known here`);
-  cursor.node += 1;
-  cursor.buffer += own;
-  for (const child of column.children) pass(child, cursor);
-}
-
-const wants = (column: Column, index: number): string => `column "${column.name}" of batch ${index}`;
-
-function nodeOf(batch: Batch, cursor: Cursor, column: Column, index: number): number {
-  const node = batch.nodes[cursor.node];
-  if (!node) throw broken(`${wants(column, index)} is not there`);
-  if (!(node[0] >= 0 && node[0] < 2 ** 32)) throw broken(`${wants(column, index)} has ${node[0]} values`);
-  if (node[1] > 0) throw unsupported(`${node[1]} values of ${wants(column, index)} are null`);
+/** How many values the column, or its child, has. */
+function lengthOf(part: Part, at: 0 | 1): number {
+  const node = part.nodes[at];
+  if (!node) throw broken(`${part.name} is not there`);
+  if (node[0] >= 2 ** 32) throw broken(`${part.name} has ${node[0]} values`);
+  if (node[1] > 0) throw unsupported(`${node[1]} values of ${part.name} are null`);
   return node[0];
 }
 
-async function bufferOf(batch: Batch, at: number, column: Column, index: number, least: number): Promise<Bytes> {
-  const buffer = batch.buffers[at];
-  if (!buffer || buffer[1] < least) throw tooShort(column, index, buffer?.[1] ?? 0, least);
-  return batch.read(buffer, wants(column, index));
+/** The bytes of a buffer from `from` up to `to`. */
+async function bufferOf(part: Part, which: number, from: number, to: number): Promise<Bytes> {
+  const [at, length] = part.buffers[which] ?? [0, 0];
+  if (length < to) throw broken(`${part.name} has ${length} bytes in place of ${to}`);
+  return part.read([at + from, to - from]);
 }
 
-const tooShort = (column: Column, index: number, length: number, least: number): ClipVisionError =>
-  broken(`${wants(column, index)} has ${length} bytes in place of ${least}`);
-
-async function readIds(column: Column, batch: Batch, cursor: Cursor, index: number): Promise<EmbeddingId[]> {
-  const count = nodeOf(batch, cursor, column, index);
-  if (column.type === TYPE.int) {
-    const width = column.size / 8;
-    const bytes = await bufferOf(batch, cursor.buffer + 1, column, index, count * width);
-    const read = integerReader(new DataView(bytes.buffer), width, column.signed);
+async function readIds(part: Part): Promise<EmbeddingId[]> {
+  const { type, size, signed } = part.column;
+  const count = lengthOf(part, 0);
+  if (type === TYPE.int) {
+    const width = size / 8;
+    const bytes = await bufferOf(part, 1, 0, count * width);
+    const read = integerReader(new DataView(bytes.buffer), width, signed);
     const ids = Array.from({ length: count }, (_, i) => read(i * width));
     const large = ids.find((id) => !Number.isSafeInteger(id));
-    if (large !== undefined) throw unsupported(`${wants(column, index)} holds ${large}, which JavaScript's numbers don't tell from its neighbors`);
+    if (large !== undefined) throw unsupported(`${part.name} holds ${large}, which JavaScript's numbers don't tell from its neighbors`);
     return ids;
   }
-  const large = column.type === TYPE.largeUtf8;
-  const offsets = await offsetsOf(batch, cursor.buffer + 1, column, index, count, large);
-  const text = await bufferOf(batch, cursor.buffer + 2, column, index, offsets[count] ?? 0);
+  const offsets = await offsetsOf(part, count, type === TYPE.largeUtf8);
+  const text = await bufferOf(part, 2, 0, offsets[count] ?? 0);
   const decoder = new TextDecoder();
   return Array.from({ length: count }, (_, i) => decoder.decode(text.subarray(offsets[i], offsets[i + 1])));
 }
@@ -291,31 +248,30 @@ function integerReader(view: DataView, width: number, signed: boolean): (at: num
   return (at) => Number(signed ? view.getBigInt64(at, true) : view.getBigUint64(at, true));
 }
 
-async function offsetsOf(batch: Batch, at: number, column: Column, index: number, count: number, large: boolean): Promise<number[]> {
+async function offsetsOf(part: Part, count: number, large: boolean): Promise<number[]> {
   if (count === 0) return [0];
-  const bytes = await bufferOf(batch, at, column, index, (count + 1) * (large ? 8 : 4));
-  const offsets = large
-    ? Array.from(new BigInt64Array(bytes.buffer, 0, count + 1), Number)
-    : Array.from(new Int32Array(bytes.buffer, 0, count + 1));
-  if (offsets.some((offset, i) => offset < (offsets[i - 1] ?? 0))) throw broken(`the offsets of ${wants(column, index)} go back`);
+  const { buffer } = await bufferOf(part, 1, 0, (count + 1) * (large ? 8 : 4));
+  const offsets = large ? Array.from(new BigInt64Array(buffer), Number) : Array.from(new Int32Array(buffer));
+  if (offsets.some((offset, i) => offset < (offsets[i - 1] ?? 0))) throw broken(`the offsets of ${part.name} go back`);
   return offsets;
 }
 
-async function readLists(column: Column, batch: Batch, cursor: Cursor, index: number): Promise<{ dimension: number; values: Float32Array }> {
-  const count = nodeOf(batch, cursor, column, index);
-  const item = column.children[0] as Column;
-  const width = item.size as 2 | 4 | 8;
-  const fixed = column.type === TYPE.fixedList;
-  let [dimension, from] = [column.size, 0];
-  if (!fixed) {
-    const offsets = await offsetsOf(batch, cursor.buffer + 1, column, index, count, column.type === TYPE.largeList);
+async function readLists(part: Part): Promise<{ dimension: number; values: Float32Array }> {
+  const { type, size, children } = part.column;
+  const count = lengthOf(part, 0);
+  const width = children[0]?.size as 2 | 4 | 8;
+  let [dimension, from] = [size, 0];
+  if (type !== TYPE.fixedList) {
+    const offsets = await offsetsOf(part, count, type === TYPE.largeList);
     from = offsets[0] as number;
     dimension = (offsets[1] ?? 0) - from;
     const odd = offsets.findIndex((offset, i) => offset !== from + i * dimension);
-    if (odd > 0) throw unsupported(`the embeddings of ${wants(column, index)} have different lengths: row ${odd - 1} is not of ${dimension}`);
+    if (odd > 0) throw unsupported(`the embeddings of ${part.name} have different lengths: row ${odd - 1} is not of ${dimension}`);
   }
-  nodeOf(batch, { ...cursor, node: cursor.node + 1 }, item, index);
+  lengthOf(part, 1);
   if (count === 0) return { dimension, values: new Float32Array() };
-  const bytes = await bufferOf(batch, cursor.buffer + (fixed ? 2 : 3), column, index, (from + count * dimension) * width);
-  return { dimension, values: floatsOf(bytes.slice(from * width, (from + count * dimension) * width), width) };
+  if (dimension === 0) throw broken(`the embeddings of ${part.name} have no values`);
+  const which = type === TYPE.fixedList ? 2 : 3;
+  const bytes = await bufferOf(part, which, from * width, (from + count * dimension) * width);
+  return { dimension, values: floatsOf(bytes, width) };
 }

@@ -1,9 +1,10 @@
 /**
  * The page's end of a collection's conversation: owns the worker and settles every call.
  *
- * The rows are in the worker alone, so a worker that has once answered is never given up: an error that nobody caught does
- * not end a worker, and its server answers every call whatever happens in it. Only one that never started is: what was
- * pending rejects with `worker-crashed` then, and so does every later call.
+ * The rows are in the worker alone, so a browser's worker that has once answered is never given up: an error that nobody
+ * caught does not end it, and its server answers every call whatever happens in it. One that never started is given up, and so
+ * is a thread of Node's that ended (its memory was full, say): what was pending rejects with `worker-crashed` then, and so does
+ * every later call.
  */
 
 import { ClipVisionError } from "../shared/errors.js";
@@ -17,7 +18,7 @@ const crash = (message: string, cause?: unknown): ClipVisionError => new ClipVis
 
 /** See the module. */
 export class Connection extends RpcClient<SearchCalls> {
-  readonly #worker: WorkerLike | undefined;
+  readonly #stop: () => void;
   #heard = false;
 
   /**
@@ -30,9 +31,11 @@ export class Connection extends RpcClient<SearchCalls> {
     if (!createWorker) {
       const server = searchServer((message) => this.receive(message));
       send = (message) => server.handle(message);
+      this.#stop = () => server.stop();
       return;
     }
-    const worker = (this.#worker = started(createWorker));
+    const worker = started(createWorker);
+    this.#stop = () => worker.terminate();
     send = (message, transfer) => worker.postMessage(message, transfer);
     worker.onmessage = (event) => {
       this.#heard = true;
@@ -43,8 +46,9 @@ export class Connection extends RpcClient<SearchCalls> {
     worker.onerror = (event) => {
       event.preventDefault?.();
       // A bug, but no harm: it is for whoever can report it.
-      if (this.#heard) return console.error("clip-vision: an error in a collection's worker, which goes on:", event.message);
-      this.end(crash(startFailure("The collection's worker", event), event.error ?? event));
+      if (this.#heard && !worker.diesOfErrors) return console.error("clip-vision: an error in a collection's worker, which goes on:", event.message);
+      const what = this.#heard ? `The collection's worker ended: ${event.message}` : startFailure("The collection's worker", event);
+      this.end(crash(what, event.error ?? event));
     };
   }
 
@@ -52,6 +56,6 @@ export class Connection extends RpcClient<SearchCalls> {
   override end(error: ClipVisionError): void {
     if (this.ended) return;
     super.end(error);
-    this.#worker?.terminate();
+    this.#stop();
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
+import { platform } from "../shared/platform.js";
 import { optionUrl } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
 import { blobOf, checkFormat, checkIds, checkName, checkPrecision, packed } from "./arguments.js";
@@ -30,7 +31,7 @@ const FEW = 1024;
 
 /**
  * A collection of embeddings by id, in a worker of its own: it needs no model, and no page is blocked by it, however large
- * it is. (In Node it works in place.) Every search is exact: all rows are compared.
+ * it is. (In Node it is in a thread; where there are neither workers nor threads, as in a service worker, it works in place.) Every search is exact: all rows are compared.
  *
  * ```ts
  * import { ClipVision, Embeddings } from "clip-vision";
@@ -308,10 +309,9 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 const loading = new WeakMap<object, { connection: Connection; ids: EmbeddingId[] }>();
 
 function connect(workerUrl: string | URL | undefined): Connection {
+  const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");
+  const place = platform();
+  if (place) return new Connection(() => place.createSearchWorker(script));
   if (typeof Worker !== "function") return new Connection(undefined);
-  if (workerUrl === undefined) {
-    return new Connection(startSearchWorker);
-  }
-  const url = optionUrl(workerUrl, "workerUrl");
-  return new Connection(() => new Worker(url, { type: "module" }));
+  return new Connection(script ? () => new Worker(script, { type: "module" }) : startSearchWorker);
 }

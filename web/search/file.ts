@@ -32,12 +32,31 @@ export const broken = (what: string, cause?: unknown): ClipVisionError =>
 export const unsupported = (what: string): ClipVisionError =>
   new ClipVisionError("unsupported-format", `This file of embeddings can't be read: ${what}`);
 
+/** How many embeddings a file may hold: about as many ids as a `Map` of JavaScript's can. */
+export const MOST_ROWS = 16_000_000;
+
+/** How many values each may have: a search has room for a block of such, which is 84 MB. */
+export const MOST_VALUES = 65_536;
+
+/** Throws for more embeddings, or longer ones, than are read. */
+export function checkSize(count: number, dimension: number): void {
+  if (count > MOST_ROWS) throw unsupported(`it has ${count} embeddings, and ${MOST_ROWS} are read`);
+  if (dimension > MOST_VALUES) throw unsupported(`its embeddings have ${dimension} values, and ${MOST_VALUES} are read`);
+}
+
+/** What a small read takes along for the next ones: a file of many small parts is not read in as many steps. */
+const WINDOW = 1 << 16;
+
 /** Reads parts of a Blob. */
 export class FileReading {
   readonly #blob: Blob;
+  readonly #signal: AbortSignal | undefined;
+  #window: { at: number; bytes: Uint8Array<ArrayBuffer> } = { at: 0, bytes: new Uint8Array() };
 
-  constructor(blob: Blob) {
+  /** @param signal ends the reading: the next read rejects with its reason */
+  constructor(blob: Blob, signal?: AbortSignal) {
     this.#blob = blob;
+    this.#signal = signal;
   }
 
   /** In bytes. */
@@ -45,13 +64,23 @@ export class FileReading {
     return this.#blob.size;
   }
 
-  /** The bytes from `at` on; `what` they are is for the error if the file ends before. */
+  /** The bytes from `at` on, in a buffer of their own; `what` they are is for the error if the file ends before. */
   async read(at: number, length: number, what: string): Promise<Uint8Array<ArrayBuffer>> {
     if (!(at >= 0 && length >= 0 && at + length <= this.size)) {
       throw broken(`it ends at byte ${this.size}, and ${what} should reach from byte ${at} to ${at + length}`);
     }
+    if (length > WINDOW) return this.#bytes(at, at + length);
+    if (at < this.#window.at || at + length > this.#window.at + this.#window.bytes.length) {
+      this.#window = { at, bytes: await this.#bytes(at, Math.min(at + WINDOW, this.size)) };
+    }
+    const from = at - this.#window.at;
+    return this.#window.bytes.slice(from, from + length);
+  }
+
+  async #bytes(at: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+    this.#signal?.throwIfAborted();
     try {
-      return new Uint8Array(await this.#blob.slice(at, at + length).arrayBuffer());
+      return new Uint8Array(await this.#blob.slice(at, end).arrayBuffer());
     } catch (cause) {
       throw new ClipVisionError("fetch", `The file of embeddings could not be read at byte ${at}`, { cause });
     }

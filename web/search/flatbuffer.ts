@@ -41,7 +41,10 @@ export function writeFlatbuffer(root: Node): Uint8Array<ArrayBuffer> {
     return at;
   };
   const align = (to: number): void => void take(aligned(end, to) - end);
-  const refer = (from: number, node: Node): void => view.setUint32(from, write(node) - from, true);
+  const refer = (from: number, node: Node): void => {
+    const to = write(node); // first: it may replace the view
+    view.setUint32(from, to - from, true);
+  };
 
   const writeTable = (fields: (Scalar | Node | undefined)[]): number => {
     // Places within the table: after the distance to the vtable, each aligned to its size.
@@ -103,7 +106,11 @@ export function writeFlatbuffer(root: Node): Uint8Array<ArrayBuffer> {
   return bytes.slice(0, end);
 }
 
-/** A table of a buffer. Reading outside of the buffer throws a RangeError, which the caller has to expect. */
+/**
+ * A table of a buffer. Reading outside of the buffer throws a RangeError, which the caller has to expect; so does a length
+ * below 0, and a reference that leads nowhere. References only lead forwards, so none leads in a circle, but many may lead to
+ * the same place: who follows them all has to count. Nothing is allocated by a number that the buffer claims.
+ */
 export class Table {
   readonly #view: DataView;
   readonly #at: number;
@@ -128,7 +135,13 @@ export class Table {
 
   #target(field: number): number | undefined {
     const place = this.#place(field);
-    return place === undefined ? undefined : place + this.#view.getUint32(place, true);
+    return place === undefined ? undefined : this.#follow(place);
+  }
+
+  #follow(place: number): number {
+    const distance = this.#view.getUint32(place, true);
+    if (distance === 0) throw new RangeError(`the reference at ${place} leads to itself`);
+    return place + distance;
   }
 
   /** A number, or its default where it is absent. */
@@ -141,37 +154,44 @@ export class Table {
     return Number(this.#view.getBigInt64(place, true));
   }
 
+  /** A number that can't be below 0. */
+  length(field: number, size: 4 | 8): number {
+    return positive(this.number(field, size));
+  }
+
   table(field: number): Table | undefined {
     const at = this.#target(field);
     return at === undefined ? undefined : new Table(this.#view, at);
   }
 
-  text(field: number): string {
+  /** A text of `most` bytes at most; "" where it is absent. */
+  text(field: number, most: number): string {
     const at = this.#target(field);
     if (at === undefined) return "";
-    return new TextDecoder().decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at + 4, this.#view.getUint32(at, true)));
-  }
-
-  tables(field: number): Table[] {
-    const at = this.#target(field);
-    if (at === undefined) return [];
-    const places = Array.from({ length: this.#length(at, 4) }, (_, i) => at + 4 + 4 * i);
-    return places.map((place) => new Table(this.#view, place + this.#view.getUint32(place, true)));
-  }
-
-  /** A vector of structs of two 64-bit numbers. */
-  pairs(field: number): [number, number][] {
-    const at = this.#target(field);
-    if (at === undefined) return [];
-    const number = (place: number): number => Number(this.#view.getBigInt64(place, true));
-    const places = Array.from({ length: this.#length(at, 16) }, (_, i) => at + 4 + 16 * i);
-    return places.map((place) => [number(place), number(place + 8)]);
-  }
-
-  /** A vector's length, no longer than the buffer can hold: a broken one must not claim gigabytes. */
-  #length(at: number, size: number): number {
     const length = this.#view.getUint32(at, true);
-    if (at + 4 + length * size > this.#view.byteLength) throw new RangeError(`a vector of ${length} reaches past the end`);
-    return length;
+    if (length > most) throw new RangeError(`a text of ${length} bytes`);
+    return new TextDecoder().decode(new Uint8Array(this.#view.buffer, this.#view.byteOffset + at + 4, length));
   }
+
+  /** The tables of a vector, one at a time. */
+  *tables(field: number): Generator<Table> {
+    const at = this.#target(field);
+    if (at === undefined) return;
+    const length = this.#view.getUint32(at, true);
+    for (let i = 0; i < length; i += 1) yield new Table(this.#view, this.#follow(at + 4 + 4 * i));
+  }
+
+  /** An item of a vector of structs of two 64-bit numbers that can't be below 0; `undefined` beyond its end. */
+  pair(field: number, index: number): [number, number] | undefined {
+    const at = this.#target(field);
+    if (at === undefined || index >= this.#view.getUint32(at, true)) return undefined;
+    const number = (place: number): number => positive(Number(this.#view.getBigInt64(place, true)));
+    const place = at + 4 + 16 * index;
+    return [number(place), number(place + 8)];
+  }
+}
+
+function positive(length: number): number {
+  if (length < 0) throw new RangeError(`a length of ${length}`);
+  return length;
 }

@@ -4,12 +4,13 @@
  */
 
 import type { Collection } from "./collection.js";
-import { broken, floatsOf, rowsPerPiece, unsupported, type FileReading, type RowsRead } from "./file.js";
+import { broken, checkSize, floatsOf, rowsPerPiece, unsupported, type FileReading, type RowsRead } from "./file.js";
 
 /** How every such file begins. */
 export const NPY_MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
 
-const LONGEST_HEADER = 65_536;
+/** As NumPy itself has it (`max_header_size`). */
+const LONGEST_HEADER = 10_000;
 
 /** The parts of a file with a collection's rows. */
 export function* writeNpy(collection: Collection): Generator<Uint8Array<ArrayBuffer>> {
@@ -42,15 +43,16 @@ export async function* readNpy(file: FileReading): AsyncGenerator<RowsRead> {
   const shape = /'shape'\s*:\s*\(([^)]*)\)/.exec(header)?.[1];
   if (type === undefined || shape === undefined) throw broken(`its .npy header is ${header.trim().slice(0, 200)}`);
   const width = ({ "<f2": 2, "<f4": 4, "<f8": 8 } as const)[type as "<f4"];
-  if (width === undefined) throw unsupported(`its values are of type ${type}; <f4, <f2 and <f8 are read (array.astype("<f4"))`);
+  if (width === undefined) throw unsupported(`its values are of type ${type.slice(0, 20)}; <f4, <f2 and <f8 are read (array.astype("<f4"))`);
   if (/'fortran_order'\s*:\s*True/.test(header)) {
     throw unsupported("its matrix is stored by columns (numpy.ascontiguousarray stores it by rows)");
   }
-  const sizes = shape.split(",").map((size) => size.trim()).filter((size) => size !== "").map(Number);
-  const [count, dimension] = sizes as [number, number];
-  if (sizes.length !== 2 || !sizes.every(Number.isSafeInteger) || (dimension < 1 && count > 0)) {
-    throw unsupported(`its shape is (${shape}), not (embeddings, values)`);
+  const sizes = shape.split(",").map((size) => size.trim()).filter((size) => size !== "");
+  const [count, dimension] = sizes.map(Number) as [number, number];
+  if (sizes.length !== 2 || !sizes.every((size) => /^\d+$/.test(size)) || (dimension < 1 && count > 0)) {
+    throw unsupported(`its shape is (${shape.slice(0, 200)}), not (embeddings, values)`);
   }
+  checkSize(count, dimension);
 
   const rows = begin + length;
   const rowBytes = dimension * width;

@@ -1,6 +1,6 @@
 /**
- * Answers a collection's calls, one after the other: in a worker of its own (`search_worker.ts`), or in place where there are
- * no workers.
+ * Answers a collection's calls, one after the other: in a worker of its own (`search_worker.ts`, `node/search_worker.ts`), or in
+ * place where there are no workers.
  */
 
 import { ClipVisionError, messageOf } from "../shared/errors.js";
@@ -10,7 +10,7 @@ import { hexOf } from "../shared/values.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
-import { broken, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
+import { broken, checkSize, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
 import type { LoadedCollection, SearchCalls } from "./protocol.js";
@@ -53,10 +53,10 @@ class Rows {
         this.#precision = request.argument;
         return undefined;
       case "load":
-        return this.#load(request.argument.blob, request.argument.precision);
+        return this.#load(request.argument.blob, request.argument.precision, signal);
       case "loadFromOpfs": {
         const { name, precision } = request.argument;
-        return this.#load(await readOpfs(name), precision);
+        return this.#load(await readOpfs(name), precision, signal);
       }
       case "put": {
         const { rows, values, dimension } = request.argument;
@@ -108,8 +108,8 @@ class Rows {
     }
   }
 
-  async #load(blob: Blob, wanted: RowPrecision | undefined): Promise<LoadedCollection> {
-    const file = new FileReading(blob);
+  async #load(blob: Blob, wanted: RowPrecision | undefined, signal: AbortSignal): Promise<LoadedCollection> {
+    const file = new FileReading(blob, signal);
     const start = await file.read(0, Math.min(8, file.size), "anything");
     const begins = (magic: Uint8Array): boolean => start.length >= magic.length && magic.every((byte, i) => byte === start[i]);
     if (begins(OWN_MAGIC)) return this.#loadOwn(file, wanted);
@@ -146,12 +146,8 @@ class Rows {
         if (count > 0 && collection.dimension !== part.dimension) {
           throw broken(`its embeddings have ${collection.dimension} values, but ${part.dimension} from row ${count} on`);
         }
-        try {
-          append(collection, part.values, part.dimension);
-        } catch (error) {
-          if (!(error instanceof ClipVisionError) || error.code !== "invalid-argument") throw error;
-          throw broken(`of the rows from ${count} on: ${error.message}`, error);
-        }
+        checkSize(count + part.values.length / part.dimension, part.dimension);
+        append(collection, part.values, part.dimension);
       }
       named ||= part.ids !== undefined;
       for (const id of part.ids ?? []) ids.push(id);
@@ -171,9 +167,15 @@ class Rows {
 /** Rows that are converted in one go. */
 const CONVERTED = 1024;
 
+/** Appends a file's rows. */
 function append(collection: Collection, values: Float32Array, dimension: number): void {
   const { count } = collection;
-  collection.put(Uint32Array.from({ length: values.length / dimension }, (_, i) => count + i), values, dimension);
+  try {
+    collection.put(Uint32Array.from({ length: values.length / dimension }, (_, i) => count + i), values, dimension);
+  } catch (error) {
+    if (!(error instanceof ClipVisionError) || error.code !== "invalid-argument") throw error;
+    throw broken(`of the rows from ${count} on: ${error.message}`, error);
+  }
 }
 
 /** What is not coded is a bug, or memory that could not be had. */

@@ -9,6 +9,8 @@ import type { WorkerLike } from "./worker_like.js";
 export interface Platform {
   /** Starts a worker from its script, or from the package's own. */
   createWorker(script: URL | undefined): WorkerLike;
+  /** The same of a collection's worker. */
+  createSearchWorker(script: URL | undefined): WorkerLike;
   /** The address of a file, by its path. */
   fileUrl(path: string): URL;
   /** Reads addresses, those of files among them. */

@@ -9,6 +9,8 @@ export interface WorkerLike {
   onmessage: ((event: MessageEvent) => void) | null;
   onmessageerror: ((event: MessageEvent) => void) | null;
   onerror: ((event: ErrorEvent) => void) | null;
+  /** Whether an error that nobody caught ends it: a thread of Node's, but not a browser's worker. */
+  readonly diesOfErrors?: boolean;
 }
 
 /**
