@@ -265,6 +265,15 @@ describe("a collection's thread", () => {
     expect(performance.now() - begin).toBeLessThan(1200);
   });
 
+  it("reads millions of embeddings while the page goes on", async () => {
+    const file = shaped("2000000, 1", 8_000_000);
+    let [last, longest] = [performance.now(), 0];
+    const timer = setInterval(() => ([last, longest] = [performance.now(), Math.max(longest, performance.now() - last)]), 10);
+    expect(await failure(file, { signal: AbortSignal.timeout(30_000) })).toBe("read 2000000");
+    clearInterval(timer);
+    expect(longest).toBeLessThan(1000);
+  }, 40_000);
+
   it("that ends fails its calls, pending and later ones", async () => {
     const photos = new Embeddings({ workerUrl: dying });
     await photos.add("a", Float32Array.of(1, 0));

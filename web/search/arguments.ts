@@ -4,6 +4,7 @@ import { ClipVisionError, invalid } from "../shared/errors.js";
 import { answerOf, checkStatus, shortUrl } from "../shared/files.js";
 import { platform } from "../shared/platform.js";
 import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
+import { nextTurn } from "../shared/waiting.js";
 import type { EmbeddingId } from "./file.js";
 import type { EmbeddingsSource } from "./options.js";
 
@@ -38,17 +39,39 @@ export function packed(embeddings: Float32Array | Iterable<Float32Array>): Float
   return values;
 }
 
-/** Throws unless all are strings or finite numbers, and, if they have to be, different. */
-export function checkIds(ids: readonly unknown[], mayRepeat = false): asserts ids is EmbeddingId[] {
-  ids.forEach((id, i) => {
-    if (typeof id === "string" || (typeof id === "number" && Number.isFinite(id))) return;
-    throw invalid(`Id ${i} must be a string or a finite number, not ${typeof id === "number" ? id : tagOf(id)}`);
-  });
-  const distinct = mayRepeat ? undefined : new Set(ids);
-  if (!distinct || distinct.size === ids.length) return;
-  const seen = new Set();
-  const repeated = ids.find((id) => seen.size === seen.add(id).size);
-  throw invalid(`The id ${JSON.stringify(repeated)} is there more than once`);
+/** Throws unless the id at `i` is a string or a finite number. */
+export function checkId(id: unknown, i: number): asserts id is EmbeddingId {
+  if (typeof id === "string" || (typeof id === "number" && Number.isFinite(id))) return;
+  throw invalid(`Id ${i} must be a string or a finite number, not ${typeof id === "number" ? id : tagOf(id)}`);
+}
+
+/** How many ids are numbered between two looks at the clock, and for how many milliseconds in one go. */
+const [FEW, SLICE] = [1024, 10];
+
+/**
+ * The row of each id; without ids that of each number from 0 on. Millions take seconds: the page, and the signal, have their
+ * turns meanwhile.
+ *
+ * @throws {@link ClipVisionError} `invalid-argument` unless all are strings or finite numbers, and different
+ */
+export async function rowsById(
+  ids: readonly unknown[] | undefined,
+  count: number,
+  signal: AbortSignal | undefined,
+): Promise<Map<EmbeddingId, number>> {
+  const rows = new Map<EmbeddingId, number>();
+  let since = performance.now();
+  for (let row = 0; row < count; row += 1) {
+    if (row % FEW === 0 && performance.now() - since > SLICE) {
+      await nextTurn();
+      signal?.throwIfAborted();
+      since = performance.now();
+    }
+    const id = ids ? ids[row] : row;
+    checkId(id, row);
+    if (rows.set(id, row).size === row) throw invalid(`The id ${JSON.stringify(id).slice(0, 200)} is there more than once`);
+  }
+  return rows;
 }
 
 export function checkPrecision(precision: unknown): void {

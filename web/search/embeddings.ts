@@ -10,7 +10,7 @@ import { ClipVisionError, invalid } from "../shared/errors.js";
 import { platform } from "../shared/platform.js";
 import { optionUrl } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
-import { blobOf, checkFormat, checkIds, checkName, checkPrecision, packed } from "./arguments.js";
+import { blobOf, checkFormat, checkId, checkName, checkPrecision, packed, rowsById } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
@@ -54,7 +54,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   #dimension: number;
   /** The id of each row; of rows that were removed, the former one. */
   #ids: Id[];
-  readonly #rows = new Map<Id, number>();
+  readonly #rows: Map<Id, number>;
 
   /** @throws {@link ClipVisionError} `invalid-argument`; `worker-crashed` if the worker can't be started */
   constructor(options: EmbeddingsOptions = {}) {
@@ -66,8 +66,8 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     const loaded = loading.get(options);
     this.#connection = loaded?.connection ?? connect(options.workerUrl);
     if (!loaded) this.#connection.call("open", precision).catch(() => undefined); // the next call tells
-    this.#ids = (loaded?.ids ?? []) as Id[];
-    this.#ids.forEach((id, row) => this.#rows.set(id, row));
+    this.#rows = (loaded?.rows ?? new Map()) as Map<Id, number>;
+    this.#ids = this.ids();
   }
 
   /**
@@ -102,24 +102,22 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   }
 
   static async #loadBy<Id extends EmbeddingId>(
-    { precision, ids, workerUrl }: LoadEmbeddingsOptions,
+    { precision, ids, workerUrl, signal }: LoadEmbeddingsOptions,
     load: (connection: Connection, wanted: { precision?: RowPrecision }) => Promise<LoadedCollection>,
   ): Promise<Embeddings<Id>> {
     if (precision !== undefined) checkPrecision(precision);
     const connection = connect(workerUrl);
     try {
       const file = await load(connection, precision === undefined ? {} : { precision });
-      const all = ids ? Array.from(ids) : (file.ids ?? Array.from({ length: file.count }, (_, row) => row));
-      if (all.length !== file.count) throw invalid(`There are ${all.length} ids for ${file.count} embeddings`);
-      try {
-        checkIds(all);
-      } catch (cause) {
-        if (ids) throw cause;
-        const what = `The file's own ids do not tell its embeddings apart (${(cause as Error).message}): give others as \`ids\``;
+      const all = ids ? Array.from(ids) : file.ids;
+      if (all && all.length !== file.count) throw invalid(`There are ${all.length} ids for ${file.count} embeddings`);
+      const rows = await rowsById(all, file.count, signal).catch((cause: unknown) => {
+        if (ids || !(cause instanceof ClipVisionError)) throw cause;
+        const what = `The file's own ids do not tell its embeddings apart (${cause.message}): give others as \`ids\``;
         throw new ClipVisionError("decode", what, { cause });
-      }
+      });
       const options = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
-      loading.set(options, { connection, ids: all });
+      loading.set(options, { connection, rows });
       return new Embeddings<Id>(options);
     } catch (error) {
       connection.end(new ClipVisionError("closed", "The collection was not loaded"));
@@ -171,7 +169,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    */
   async addMany(ids: Iterable<Id>, embeddings: Float32Array | Iterable<Float32Array>): Promise<void> {
     const given = Array.from(ids);
-    checkIds(given, true);
+    given.forEach(checkId);
     if (given.length === 0) return;
     const values = packed(embeddings);
     const dimension = this.#dimension || values.length / given.length;
@@ -306,7 +304,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 }
 
 /** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */
-const loading = new WeakMap<object, { connection: Connection; ids: EmbeddingId[] }>();
+const loading = new WeakMap<object, { connection: Connection; rows: Map<EmbeddingId, number> }>();
 
 function connect(workerUrl: string | URL | undefined): Connection {
   const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");

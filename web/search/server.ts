@@ -7,6 +7,7 @@ import { ClipVisionError, messageOf } from "../shared/errors.js";
 import type { Answer, Call, Post, ResultOf } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
 import { hexOf } from "../shared/values.js";
+import { nextTurn } from "../shared/waiting.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
@@ -19,9 +20,6 @@ type Result = ResultOf<SearchCalls>;
 
 /** Milliseconds that a long computation goes on before it listens to messages. */
 const SLICE = 20;
-
-/** The next turn of the event loop: messages that have arrived are handled before. */
-const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 /** A server of one collection; `post` sends a message back. */
 export function searchServer(post: Post<Answer<SearchCalls>>): RpcServer<SearchCalls> {

@@ -13,6 +13,9 @@ export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   });
 }
 
+/** The next turn of the event loop: what has arrived is handled before. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+
 /** A controller whose signal many will listen to at once. */
 export function sharedController(): AbortController {
   const controller = new AbortController();
