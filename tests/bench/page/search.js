@@ -8,14 +8,14 @@ function generator(seed) {
   return () => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8) / 2 ** 23 - 1;
 }
 
-/** Rows about 1000 centres, as photos lie about what they show; a row of `scale` times -1..1. */
+/** Rows about 1000 centers, as photos lie about what they show; a row of `scale` times -1..1. */
 function fill(rows, dimension, scale) {
   const next = generator(1);
-  const centres = Float32Array.from({ length: 1000 * dimension }, next);
+  const centers = Float32Array.from({ length: 1000 * dimension }, next);
   for (let i = 0; i < rows.length; i += 1) {
     const row = Math.floor(i / dimension);
-    const centre = ((row % 1000) * dimension + (i % dimension)) % centres.length;
-    rows[i] = scale * (0.6 * centres[centre] + 0.4 * next());
+    const center = ((row % 1000) * dimension + (i % dimension)) % centers.length;
+    rows[i] = scale * (0.6 * centers[center] + 0.4 * next());
   }
   return rows;
 }

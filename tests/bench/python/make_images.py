@@ -2,7 +2,7 @@
 
     python make_images.py OUT
 
-12 and 48 megapixels, as JPEG (baseline and progressive, 4:2:0), PNG and WebP. They resemble photographs: colours that change
+12 and 48 megapixels, as JPEG (baseline and progressive, 4:2:0), PNG and WebP. They resemble photographs: colors that change
 slowly, texture on several scales, edges, a camera's noise. about.json: each file's width and height.
 """
 
@@ -29,8 +29,8 @@ def photograph(rng, width, height):
     canvas = ImageDraw.Draw(image)
     for _ in range(60):
         x, y, radius = rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0.002, 0.06) * width
-        colour = tuple(int(level) for level in rng.integers(0, 256, 3))
-        canvas.ellipse((x - radius, y - radius * rng.uniform(0.3, 1), x + radius, y + radius), fill=colour)
+        color = tuple(int(level) for level in rng.integers(0, 256, 3))
+        canvas.ellipse((x - radius, y - radius * rng.uniform(0.3, 1), x + radius, y + radius), fill=color)
     grain = rng.normal(0, 3, (height, width, 1))
     return Image.fromarray(np.clip(np.asarray(image) + grain, 0, 255).astype(np.uint8))
 

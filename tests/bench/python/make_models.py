@@ -48,7 +48,7 @@ SHAPES = {
 
 
 def draw(rng, width, height):
-    """Something between a photograph and a poster: colours that change slowly, noise as fine as a camera's, shapes."""
+    """Something between a photograph and a poster: colors that change slowly, noise as fine as a camera's, shapes."""
     coarse = [rng.integers(0, 256, (side, side, 3), dtype=np.uint8) for side in (3, 9, 40)]
     layers = [np.asarray(Image.fromarray(layer).resize((width, height), Image.Resampling.BICUBIC), np.float32) for layer in coarse]
     weights = rng.dirichlet([3, 2, 1])
@@ -57,11 +57,11 @@ def draw(rng, width, height):
     canvas = ImageDraw.Draw(image)
     for _ in range(rng.integers(0, 12)):
         corners = [(float(x) * width, float(y) * height) for x, y in rng.uniform(-0.1, 1.1, (int(rng.integers(2, 6)), 2))]
-        colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+        color = tuple(int(value) for value in rng.integers(0, 256, 3))
         if len(corners) == 2:
-            canvas.line(corners, fill=colour, width=max(1, width // 40))
+            canvas.line(corners, fill=color, width=max(1, width // 40))
         else:
-            canvas.polygon(corners, fill=colour)
+            canvas.polygon(corners, fill=color)
     return image
 
 

@@ -9,5 +9,5 @@ texts       what is tokenized and embedded
 tokens      small tokenizers in the forms of published ones, and their ids
 text        embeddings of texts, probabilities of labels
 preprocessing  forms of preprocessor_config.json beyond those of the models
-resampling  Pillow's resize; transformers' shortest edge and centre crop
+resampling  Pillow's resize; transformers' shortest edge and center crop
 """

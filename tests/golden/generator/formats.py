@@ -85,7 +85,7 @@ def files():
 
 
 def run_length_bmp(compression, bits, height, coded):
-    """7 pixels wide, with six colours; `height` below 0: rows from the top."""
+    """7 pixels wide, with six colors; `height` below 0: rows from the top."""
     palette = b"".join(bytes((20 * index, 255 - 30 * index, 7 * index, 0)) for index in range(6))
     start = 14 + 40 + len(palette)
     info = struct.pack("<IiiHHIIiiII", 40, 7, height, 1, bits, compression, len(coded), 0, 0, 6, 0)
@@ -94,7 +94,7 @@ def run_length_bmp(compression, bits, height, coded):
 
 def written_by_hand():
     """What Pillow reads and does not write."""
-    # A run, literals of odd length, a jump, a run too long for its line, a colour beyond the palette, the end.
+    # A run, literals of odd length, a jump, a run too long for its line, a color beyond the palette, the end.
     rle8 = bytes((3, 1, 0, 3, 2, 3, 4, 0, 1, 5, 0, 0, 2, 1, 0, 2, 2, 1, 3, 2, 0, 0, 9, 4, 0, 0, 7, 200, 0, 1))
     rle4 = bytes((5, 0x12, 0, 5, 0x34, 0x51, 0x20, 0, 0, 0, 4, 0x45, 0, 2, 1, 1, 2, 0x33, 0, 0, 7, 0xA1, 7, 0x11, 0, 1))
     yield "run-length-8.bmp", run_length_bmp(1, 8, 5, rle8)

@@ -50,7 +50,7 @@ class ModelSpec:
     position_ids: bool = False
     stream: float = 1.0  # scale of the residual stream: small makes layer_norm_eps matter
     patch_gain: float = 3.0
-    mean_kept: float = 0.3  # how much of a patch's mean colour its embedding keeps
+    mean_kept: float = 0.3  # how much of a patch's mean color its embedding keeps
 
     @property
     def positions(self):
@@ -120,7 +120,7 @@ SPECS = [
             rescale_factor=0.00784313725490196, image_mean=[1.0, 1.0, 1.0], image_std=[1.0, 1.0, 1.0],
         ),
     ),
-    # Today's config.json of a whole CLIP in f16; nearest neighbour, no normalisation; head size 64.
+    # Today's config.json of a whole CLIP in f16; nearest neighbor, no normalisation; head size 64.
     ModelSpec(
         "nearest-f16", 1905, image=48, patch=16, hidden=64, heads=1, intermediate=72, layers=2, projection=33,
         activation="gelu", storage="float16", config_style="new",
@@ -177,7 +177,7 @@ class WeightMaker:
             self.layer_norm(f"{layer}.layer_norm2", hidden)
 
     def patch_embedding(self, name, hidden, patch, gain, mean_kept):
-        """Coarse kernels (3 x 3 fields) with a little fine structure, and only a part of the mean colour.
+        """Coarse kernels (3 x 3 fields) with a little fine structure, and only a part of the mean color.
 
         So structure counts, while the odd level by which two JPEG decoders differ does not.
         """

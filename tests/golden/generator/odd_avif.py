@@ -11,7 +11,7 @@ SETTINGS = {"codec": "aom", "speed": 9, "max_threads": 1}
 
 
 def picture(width, height, mode, seed=3):
-    """Waves with noise, and plain corners as far out as colours go."""
+    """Waves with noise, and plain corners as far out as colors go."""
     random = np.random.default_rng(seed)
     channels = len(mode) if mode.startswith("RGB") else 1
     y, x = np.mgrid[0:height, 0:width]
@@ -122,13 +122,13 @@ def container(items, references=(), in_idat=False, pieces=1):
     return head + meta(len(head) + len(meta(0)) + 8) + box(b"mdat", payload)
 
 
-def still(image, colour=NCLX, more=(), **options):
+def still(image, color=NCLX, more=(), **options):
     """One coded picture; more properties may follow."""
     settings = {name: options.pop(name) for name in ("subsampling", "range", "quality") if name in options}
     data, config = coded(image, **settings)
     channels = 1 if settings.get("subsampling") == "4:0:0" else 3
     properties = [(ispe(*image.size), 0), (pixi(channels), 0), (box(b"av1C", config), 1)]
-    properties += [(nclx(*colour), 0)] if colour else []
+    properties += [(nclx(*color), 0)] if color else []
     return container([(b"av01", data, properties + list(more))], **options)
 
 
@@ -139,9 +139,9 @@ def grid(columns, rows, size, side, alpha=None, subsampling="4:2:0"):
     tiles = [picture(*side, "RGB", seed) for seed in range(columns * rows)]
     made = [coded(tile, subsampling=subsampling) for tile in tiles]
     body = struct.pack(">BBBBHH", 0, 0, rows - 1, columns - 1, *size)
-    colour = (nclx(*NCLX), 0)
-    items = [(b"grid", body, [(ispe(*size), 0), (pixi(3), 0), colour])]
-    items += [(b"av01", data, [(ispe(*side), 0), (pixi(3), 0), (box(b"av1C", config), 1), colour]) for data, config in made]
+    color = (nclx(*NCLX), 0)
+    items = [(b"grid", body, [(ispe(*size), 0), (pixi(3), 0), color])]
+    items += [(b"av01", data, [(ispe(*side), 0), (pixi(3), 0), (box(b"av1C", config), 1), color]) for data, config in made]
     numbers = list(range(2, 2 + len(tiles)))
     references = [(b"dimg", 1, numbers)]
     if alpha:
@@ -192,7 +192,7 @@ def files():
         yield f"thin-{name}.avif", avif(thin, subsampling=sampling), f"{sampling}, one column"
     yield "gray.avif", avif(gray), "gray"
     yield "lossless.avif", avif(odd, quality=100, subsampling="4:4:4"), "of quality 100"
-    yield "premultiplied.avif", avif(rgba, alpha_premultiplied=True), "colours multiplied by alpha"
+    yield "premultiplied.avif", avif(rgba, alpha_premultiplied=True), "colors multiplied by alpha"
     for orientation in range(2, 9):
         yield f"turned-{orientation}.avif", avif(odd, exif=exif(orientation)), f"irot and imir for orientation {orientation}"
     yield "xmp.avif", avif(odd, xmp=XMP), "an orientation in XMP alone"
@@ -211,7 +211,7 @@ def files():
         yield f"identity-{full}.avif", still(odd, (1, 13, 0, full), subsampling="4:4:4"), "the samples are green, blue and red"
     yield "identity-420.avif", still(odd, (1, 13, 0, 1), subsampling="4:2:0"), "samples of RGB with less of red and blue"
     yield "identity-gray.avif", still(odd, (1, 13, 0, 1), subsampling="4:0:0"), "gray with the matrix of RGB"
-    yield "no-colour.avif", still(odd, None), "no colr, so the AV1 data say it"
+    yield "no-color.avif", still(odd, None), "no colr, so the AV1 data say it"
     yield "idat.avif", still(odd, in_idat=True), "the data in idat"
     yield "pieces.avif", still(odd, pieces=3), "the data in three pieces"
     irot, imir = [(box(kind, b"\1"), 1) for kind in (b"irot", b"imir")]

@@ -121,7 +121,7 @@ def palettes():
         for count in (1, 2, 3, 17, 40):
             if bits == 8 or count < 18:
                 data = bmp(info(bits, colors=count), rows(bits), palette(count))
-                yield f"{bits}-of-{count}", data, f"{count} colours in {bits} bits"
+                yield f"{bits}-of-{count}", data, f"{count} colors in {bits} bits"
     for name, levels in {
         "black-white": (0, 255),
         "white-black": (255, 0),
@@ -139,9 +139,9 @@ def palettes():
     yield "gray-256", bmp(info(8), rows(8), ramp(range(256))), "all gray levels"
     yield "gray-256-but-one", bmp(info(8), rows(8), ramp([*range(255), 254])), "all gray levels but one"
     yield "gray-300", bmp(info(8, colors=300), rows(8), ramp(range(300))), "300 gray levels"
-    yield "300", bmp(info(8, colors=300), rows(8), palette(300)), "300 colours"
-    yield "too-many", bmp(info(8, colors=70000), rows(8), palette(256)), "70,000 colours, it says"
-    yield "lacking", bmp(info(8, colors=256), rows(8, highest=9), palette(9), place=14 + 40 + 36), "colours that aren't there"
+    yield "300", bmp(info(8, colors=300), rows(8), palette(300)), "300 colors"
+    yield "too-many", bmp(info(8, colors=70000), rows(8), palette(256)), "70,000 colors, it says"
+    yield "lacking", bmp(info(8, colors=256), rows(8, highest=9), palette(9), place=14 + 40 + 36), "colors that aren't there"
     yield "core-8", bmp(info(8, 12), rows(8), palette(256, 3)), "OS/2 1, 8 bits"
     yield "core-gray", bmp(info(1, 12), rows(1), b"\0\0\0\xff\xff\xff"), "OS/2 1, black and white"
 

@@ -111,7 +111,7 @@ def odd_blocks():
     yield "xmp", gif(b"\x21\xff\x0bXMP DataXMP" + xmp, plain), "XMP, which is not in blocks"
     yield "control-long", gif(control(3, tail=b"more"), plain), "a control block that is too long"
     yield "control-short", gif(extension(0xF9, b"\0\0\0"), plain), "a control block that is too short"
-    yield "control-cut", gif(extension(0xF9, b"\x01\0"), plain), "a control block without its colour"
+    yield "control-cut", gif(extension(0xF9, b"\x01\0"), plain), "a control block without its color"
     yield "control-parts", gif(extension(0xF9, b"\x01\0\0\x04", b"\x01\0\0\x05"), plain), "a control block in two parts"
     yield "control-twice", gif(control(3), control(5), plain), "two control blocks"
     yield "control-twice-off", gif(control(3), control(), plain), "two control blocks, the second without transparency"
@@ -139,7 +139,7 @@ def odd_palettes():
     yield "local-alone", gif(frame(local=local), colors=b""), "a palette of the frame's own alone"
     yield "local-ramp", gif(frame(local=ramp)), "gray levels of the frame's own"
     yield "local-clear", gif(control(11), frame(local=local)), "a palette of the frame's own, transparency"
-    yield "two-colors", gif(frame([n % 2 for n in NUMBERS], bits=2), colors=palette(COLORS[5:7])), "two colours in codes of 2 bits"
+    yield "two-colors", gif(frame([n % 2 for n in NUMBERS], bits=2), colors=palette(COLORS[5:7])), "two colors in codes of 2 bits"
 
 
 def odd_frames():

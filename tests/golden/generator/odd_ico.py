@@ -40,7 +40,7 @@ def png(mode, size=(9, 7), **more):
 
 
 def container(kind, pictures, gap=b""):
-    """`pictures` are (width, height, colours, planes, bits, bytes)."""
+    """`pictures` are (width, height, colors, planes, bits, bytes)."""
     place = 6 + 16 * len(pictures) + len(gap)
     entries, bodies = b"", b""
     for width, height, colors, planes, bits, data in pictures:
@@ -95,7 +95,7 @@ def inside():
         yield f"png-{mode.replace(';', '')}.ico", one(32, png(mode)), f"PNG, {mode}"
     yield "png.cur", one(32, png("RGBA"), kind=cur), "PNG in a cursor"
     for mode, key in (("L", 7), ("RGB", (1, 2, 3)), ("P", 5)):
-        yield f"png-{mode}-key.ico", one(32, png(mode, transparency=key)), f"PNG, {mode}, a colour that is transparent"
+        yield f"png-{mode}-key.ico", one(32, png(mode, transparency=key)), f"PNG, {mode}, a color that is transparent"
     exif = Image.Exif()
     exif[0x112] = 6
     yield "png-exif.ico", one(32, png("RGB", exif=exif)), "PNG that says which side is up"
@@ -135,7 +135,7 @@ def several():
         for cut in (5, 20, 30, len(whole) - 33, len(whole) - 4, len(whole) - 3, len(whole) - 1):
             yield f"cut-{cut}.{end}", whole[:cut], f"cut after {cut} bytes of {len(whole)}"
     for first, second in ((16, 0), (0, 16), (2, 200), (1, 3)):
-        yield f"colors-{first}-{second}.ico", ico((8, 8, first, 1, 0, large), (8, 8, second, 1, 0, gray)), "by their colours"
+        yield f"colors-{first}-{second}.ico", ico((8, 8, first, 1, 0, large), (8, 8, second, 1, 0, gray)), "by their colors"
     yield "no-mask.ico", one(24, dib(24, mask=False)), "no mask"
     yield "no-mask-32.ico", one(32, dib(32, mask=False)), "no mask, 32 bits"
     yield "mask-elsewhere.ico", one(24, dib(24) + noise(60)), "more after the mask"

@@ -106,7 +106,7 @@ def kinds():
         for bits in depths:
             for interlaced in (False, True):
                 name = f"{NAMES[color]}-{bits}{'-interlaced' if interlaced else ''}.png"
-                yield name, whole(bits, color, interlaced=interlaced), "a colour type and depth"
+                yield name, whole(bits, color, interlaced=interlaced), "a color type and depth"
 
 
 def transparency():
@@ -245,7 +245,7 @@ def ancillary():
 
     data, frame = chunk(b"IDAT", pixels(8, 6)), chunk(b"fdAT", struct.pack(">I", 2) + pixels(8, 6))
     start = header(8, 6)
-    yield "cicp-odd.png", whole(8, 2, chunk(b"cICP", b"\x09\x10\x09\x01")), "colours that are no RGB"
+    yield "cicp-odd.png", whole(8, 2, chunk(b"cICP", b"\x09\x10\x09\x01")), "colors that are no RGB"
     yield "cicp-short.png", whole(8, 2, chunk(b"cICP", b"\x09")), "a short chunk"
     yield "gama-0.png", whole(8, 2, chunk(b"gAMA", bytes(4))), "a gamma of 0"
     yield "gama-short.png", whole(8, 2, chunk(b"gAMA", b"\1")), "a short chunk"
@@ -258,7 +258,7 @@ def ancillary():
     yield "name-none.png", whole(8, 2, chunk(b"a-b.", b"data")), "a name that is none"
     yield "header-twice.png", png(header(8, 6), header(8, 2), chunk(b"IDAT", pixels(8, 2)), END), "two headers"
     unknown = png(header(8, 1), header(8, 2), chunk(b"IDAT", pixels(8, 2)), END)
-    yield "header-unknown-first.png", unknown, "two headers, the first of no known colour type"
+    yield "header-unknown-first.png", unknown, "two headers, the first of no known color type"
     yield "header-long.png", png(chunk(b"IHDR", header(8, 2)[8:21] + b"more"), chunk(b"IDAT", pixels(8, 2)), END), "longer"
     yield "header-crc.png", png(header(8, 2)[:-4] + b"1234", chunk(b"IDAT", pixels(8, 2)), END), "a wrong checksum"
     yield "apng.png", png(start, actl(2), control(0), data, control(1), frame, END), "an animation"

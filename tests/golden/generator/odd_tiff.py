@@ -254,7 +254,7 @@ def directories():
 
 def palettes():
     short = (SHORT, [value * 257 for c in range(3) for value in colors(20)[:, c]])
-    yield "palette-short.tif", tiff(tags(3, 8, 1) | {320: short}, [whole(1)]), "a palette of 20 colours"
+    yield "palette-short.tif", tiff(tags(3, 8, 1) | {320: short}, [whole(1)]), "a palette of 20 colors"
     byte = (BYTE, [value for c in range(3) for value in colors(16)[:, c]])
     yield "palette-bytes.tif", tiff(tags(3, 4, 1) | {320: byte}, [whole(1, 4)]), "a palette of bytes"
     low = (SHORT, [value for c in range(3) for value in colors(16)[:, c]])

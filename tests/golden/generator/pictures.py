@@ -51,15 +51,15 @@ def photo(width, height, seed, grain=0.0):
     for index in range(7):
         left, right = np.sort(rng.uniform(-0.1, 1.1, 2)) * width
         top, bottom = np.sort(rng.uniform(-0.1, 1.1, 2)) * height
-        colour = tuple(int(level) for level in rng.integers(0, 256, 3))
+        color = tuple(int(level) for level in rng.integers(0, 256, 3))
         shape = (draw.ellipse, draw.rectangle, draw.line)[index % 3]
         extra = {"width": max(1, width // 40)} if index % 3 == 2 else {}
-        shape((left, top, right, bottom), fill=colour, **extra)
-    for _ in range(60):  # confetti, thickest at the centre, which is what crops keep
+        shape((left, top, right, bottom), fill=color, **extra)
+    for _ in range(60):  # confetti, thickest at the center, which is what crops keep
         spot = rng.normal(0.5, 0.12, 2) * (width, height)
         radius = rng.uniform(1, 7, 2)
-        colour = tuple(int(level) for level in rng.integers(0, 256, 3))
-        draw.ellipse((*(spot - radius), *(spot + radius)), fill=colour)
+        color = tuple(int(level) for level in rng.integers(0, 256, 3))
+        draw.ellipse((*(spot - radius), *(spot + radius)), fill=color)
     font = ImageFont.load_default(size=max(8, height // 6))
     ink = tuple(int(level) for level in rng.integers(0, 256, 3))
     draw.text((width * 0.05, height * 0.6), f"clip {seed} Ägypten", fill=ink, font=font)
@@ -80,7 +80,7 @@ def text_bitmap(width, height):
 
 
 def with_alpha(image):
-    """RGBA whose alpha runs from 0 to 255 across, with a hole, over colours that stay where nothing shows."""
+    """RGBA whose alpha runs from 0 to 255 across, with a hole, over colors that stay where nothing shows."""
     width, height = image.size
     alpha = gradient(width, height, 0)[..., 0].copy()
     alpha[height // 4 : height // 2, width // 2 :] = 0
@@ -182,7 +182,7 @@ def open_upright(path):
 
 
 def drop_alpha(image):
-    """`.convert("RGB")`; a colour key that Pillow keeps in `info` is forgotten too, lest transformers apply it."""
+    """`.convert("RGB")`; a color key that Pillow keeps in `info` is forgotten too, lest transformers apply it."""
     rgb = image.convert("RGB")
     rgb.info.pop("transparency", None)
     return rgb

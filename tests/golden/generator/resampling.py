@@ -1,4 +1,4 @@
-"""Pillow's resize, and transformers' shortest edge and centre crop, over pictures that Rust regenerates."""
+"""Pillow's resize, and transformers' shortest edge and center crop, over pictures that Rust regenerates."""
 
 import math
 import random
@@ -104,7 +104,7 @@ def write_sizes():
 
 
 def cropped(pixels, crop_width, crop_height):
-    """transformers' centre crop of an (H, W, 3) array, padded with zeros where the picture is smaller."""
+    """transformers' center crop of an (H, W, 3) array, padded with zeros where the picture is smaller."""
     return center_crop(
         pixels, (crop_height, crop_width), data_format=ChannelDimension.LAST, input_data_format=ChannelDimension.LAST
     )
@@ -119,7 +119,7 @@ def crop_row(kind, width, height, seed, crop_width, crop_height):
 
 
 def write_crops():
-    """crops.json: centre crops alone; every parity of the difference, larger, smaller and mixed."""
+    """crops.json: center crops alone; every parity of the difference, larger, smaller and mixed."""
     rng = random.Random(22)
     sizes = [(width, height, 8, 9) for width in (1, 2, 7, 8, 9, 10, 15) for height in (1, 3, 8, 9, 10, 16)]
     sizes += [tuple(rng.randint(1, 70) for _ in range(4)) for _ in range(40)]

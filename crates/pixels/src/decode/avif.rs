@@ -1,6 +1,6 @@
 //! AVIF: AV1 pictures in a file of boxes, with the values that Pillow's plugin has of libavif.
 //!
-//! The pictures are decoded by rav1d, which is dav1d in Rust; the file around them is read here, and the colours are made
+//! The pictures are decoded by rav1d, which is dav1d in Rust; the file around them is read here, and the colors are made
 //! by libyuv's formulas ([`integer`]) or, where libyuv has none, by libavif's own ([`float`]). A picture may be a grid of
 //! tiles and may have its alpha in a second picture. Of a sequence the first frame is read.
 

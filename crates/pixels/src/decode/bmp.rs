@@ -2,7 +2,7 @@
 //! <https://github.com/python-pillow/Pillow/blob/main/src/PIL/BmpImagePlugin.py>); of what it refuses other masks, 2 bits
 //! a pixel, the short headers of OS/2 2, and run-length coded pictures that end early and say so.
 //!
-//! Colours beyond the palette's end are black. Of 32 bits without masks the fourth byte is no alpha, but in a cursor.
+//! Colors beyond the palette's end are black. Of 32 bits without masks the fourth byte is no alpha, but in a cursor.
 
 mod header;
 mod masks;
@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 /// The length of a file's header, which stands before the bitmap's; and where in it the place of the pixels is told.
 const FILE_HEADER: usize = 14;
 const PLACE: usize = 10;
-/// More colours than these are none, for Pillow.
+/// More colors than these are none, for Pillow.
 const MOST_COLORS: usize = 1 << 16;
 
 /// Decodes a file that begins with the header of a file, or else with a bitmap's.
@@ -42,7 +42,7 @@ pub(super) struct Bitmap<'a> {
 
 /// What stands for a pixel.
 enum Samples {
-    /// A number of so many bits, and the colour of each.
+    /// A number of so many bits, and the color of each.
     Numbers { bits: u32, colors: Box<[[u8; 3]; 256]>, gray: bool },
     /// Bits of each channel.
     Channels(Box<Masks>),
@@ -100,7 +100,7 @@ impl<'a> Bitmap<'a> {
         if !is_coded {
             self.check_length(height)?;
         }
-        // Besides the pixels of a coded picture, the colours' numbers are held.
+        // Besides the pixels of a coded picture, the colors' numbers are held.
         let mut data = pixel_buffer(width, height, layout.channels() as u64, is_coded.into(), limits)?;
         let (width, height) = (width as usize, height as usize);
         let coded;
@@ -147,7 +147,7 @@ impl<'a> Bitmap<'a> {
     }
 }
 
-/// What a palette says. One whose colours are the gray levels in order, or black and white, Pillow takes no notice of; it
+/// What a palette says. One whose colors are the gray levels in order, or black and white, Pillow takes no notice of; it
 /// then reads numbers of 8 bits or of one, however many bits a pixel has.
 fn numbers(header: &Header, palette: &[u8]) -> Samples {
     let Header { width, bits, colors, color_bytes, .. } = *header;

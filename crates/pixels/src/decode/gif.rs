@@ -1,9 +1,9 @@
 //! GIF: the first frame, as Pillow shows it (`GifImagePlugin.py`,
 //! <https://github.com/python-pillow/Pillow/blob/main/src/PIL/GifImagePlugin.py>).
 //!
-//! The frame lies on a canvas that grows where it reaches over the edge, filled with the transparent colour, or with
-//! colour 0 where there is none. Colours beyond the palette's end are black. Where there is no palette, and where its
-//! colours are the gray levels in order, the numbers are gray levels, those beyond its end too.
+//! The frame lies on a canvas that grows where it reaches over the edge, filled with the transparent color, or with
+//! color 0 where there is none. Colors beyond the palette's end are black. Where there is no palette, and where its
+//! colors are the gray levels in order, the numbers are gray levels, those beyond its end too.
 //!
 //! What stands between the blocks and is none, is passed over, as are blocks of unknown kinds; cut data is an error.
 
@@ -78,7 +78,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     Pixels::new(Header { width, height, layout, orientation: Orientation::Upright }, canvas)
 }
 
-/// Does every colour of a palette equal its number? Pillow takes no notice of such a palette, and of a frame's own goes
+/// Does every color of a palette equal its number? Pillow takes no notice of such a palette, and of a frame's own goes
 /// back to the screen's.
 fn is_gray_ramp(palette: &[u8]) -> bool {
     palette.as_chunks::<3>().0.iter().enumerate().all(|(number, color)| *color == [number as u8; 3])
@@ -99,7 +99,7 @@ struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Lays the pixels, whose colours' `numbers` are in the order of the file, on a canvas of `N` bytes a pixel.
+    /// Lays the pixels, whose colors' `numbers` are in the order of the file, on a canvas of `N` bytes a pixel.
     fn paint<const N: usize>(&self, numbers: &[u8], canvas: &mut [u8], width: usize, pixel: impl Fn(u8) -> [u8; N]) {
         let pixels: [[u8; N]; 256] = std::array::from_fn(|number| pixel(number as u8));
         let canvas = canvas.as_chunks_mut::<N>().0;
@@ -135,7 +135,7 @@ impl<'a> Blocks<'a> {
         }
     }
 
-    /// Reads an extension, of which only the control block's colour counts.
+    /// Reads an extension, of which only the control block's color counts.
     fn extension(&mut self, transparent: &mut Option<u8>) -> Result<()> {
         let [kind] = *self.take()?;
         match (kind, self.sub_block()?) {
@@ -202,7 +202,7 @@ fn broken(what: impl std::fmt::Display) -> Error {
 mod tests {
     use super::*;
 
-    /// One pixel, of colour 1, in a frame at a place on a screen; `before` the frame.
+    /// One pixel, of color 1, in a frame at a place on a screen; `before` the frame.
     fn file(screen: [u16; 2], before: &[u8], place: [u16; 2]) -> Vec<u8> {
         let numbers = |numbers: &[u16]| numbers.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<_>>();
         let colors = [0x80, 0, 0, 9, 8, 7, 6, 5, 4];

@@ -1,7 +1,7 @@
 //! ICO and CUR: the picture that Pillow takes for the largest (`IcoImagePlugin.py`, `CurImagePlugin.py`,
 //! <https://github.com/python-pillow/Pillow/tree/main/src/PIL>).
 //!
-//! Inside is a PNG, or a BMP without the header of a file that says to have twice the height: after the colours comes a mask
+//! Inside is a PNG, or a BMP without the header of a file that says to have twice the height: after the colors comes a mask
 //! of one bit a pixel, set where there is nothing. In an icon of 32 bits a pixel the fourth byte is alpha, and the mask
 //! does not count.
 
@@ -19,10 +19,10 @@ const DIRECTORY: usize = 6;
 const ENTRY: usize = 16;
 /// The place of the bitmap of a cursor for whose fourth byte Pillow has an eye.
 const ALONE: usize = DIRECTORY + ENTRY;
-/// Where in a PNG the colour type is.
+/// Where in a PNG the color type is.
 const COLOR_TYPE: usize = 25;
 
-/// Decodes an icon: the one with the most pixels, of those the one with the fewest colours.
+/// Decodes an icon: the one with the most pixels, of those the one with the fewest colors.
 pub(super) fn icon(bytes: &[u8], limits: &Limits) -> Result<Pixels> {
     let entries = entries("ICO", bytes)?;
     let Some(entry) = largest(&entries) else { return Err(broken("ICO", "there is no picture in it")) };
@@ -101,7 +101,7 @@ impl Entry {
         u32::from(u16::from_le_bytes([self.0[6], self.0[7]]))
     }
 
-    /// The bits of a pixel, if need be by the number of colours.
+    /// The bits of a pixel, if need be by the number of colors.
     fn depth(&self) -> u32 {
         match (self.bits(), self.0[2]) {
             (0, 0 | 1) => 256,
@@ -128,7 +128,7 @@ fn entries(name: &str, bytes: &[u8]) -> Result<Vec<Entry>> {
     Ok(entries.as_chunks().0.iter().copied().map(Entry).collect())
 }
 
-/// The PNG at `place`, if there is one. Nothing but its pixels counts: not which side is up, nor a colour that stands for
+/// The PNG at `place`, if there is one. Nothing but its pixels counts: not which side is up, nor a color that stands for
 /// transparency.
 fn png_at(bytes: &[u8], place: usize, limits: &Limits) -> Option<Result<Pixels>> {
     let file = bytes.get(place..).filter(|rest| rest.starts_with(b"\x89PNG\r\n\x1a\n"))?;
@@ -163,7 +163,7 @@ fn broken(name: &str, what: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// Entries of a width, a number of colours and bits a pixel.
+    /// Entries of a width, a number of colors and bits a pixel.
     fn place_of_largest(pictures: &[[u8; 3]]) -> usize {
         let entry = |&[width, colors, bits]: &[u8; 3]| {
             let mut entry = [0; ENTRY];
@@ -179,7 +179,7 @@ mod tests {
     fn most_pixels_and_fewest_colors_count() {
         assert_eq!(place_of_largest(&[[10, 0, 24], [0, 0, 24], [255, 0, 24]]), 1);
         assert_eq!(place_of_largest(&[[10, 0, 24], [10, 0, 8], [10, 0, 8]]), 1);
-        // Without bits: as many as there are colours, of which 0 and 1 are very many.
+        // Without bits: as many as there are colors, of which 0 and 1 are very many.
         assert_eq!(place_of_largest(&[[10, 0, 0], [10, 1, 0], [10, 17, 0], [10, 16, 0], [10, 3, 0]]), 4);
     }
 

@@ -1,6 +1,6 @@
 //! JPEG XL, by the decoder that browsers use (jxl-rs of the JPEG XL project); of an animation the first frame.
 //!
-//! Samples come as they are coded, as 8 bits; colours that are coded in XYB come as sRGB. The decoder turns pictures
+//! Samples come as they are coded, as 8 bits; colors that are coded in XYB come as sRGB. The decoder turns pictures
 //! upright by their header, and whatever EXIF says does not count.
 
 use jxl::api::{

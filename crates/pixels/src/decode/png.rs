@@ -1,4 +1,4 @@
-//! PNG: every colour type and depth, interlaced or not; of an animation the picture that stands for it.
+//! PNG: every color type and depth, interlaced or not; of an animation the picture that stands for it.
 //!
 //! Read here from the first byte to the last, since what Pillow forgives and what it refuses depends on how it reads: `chunks`
 //! and `text` say what there is, `rows` unpacks the data, `filter` and `expand` make pixels of them. Rows are handed on as they
@@ -118,7 +118,7 @@ impl Png<'_> {
     /// A row in which there is nothing: of zeros, whatever that means.
     fn blank(&self) -> Result<Vec<u8>> {
         let mut blank = memory::zeroed(self.stride(), 1, 1)?;
-        // Zeros are zeros; a colour of number 0, or a transparent one, need not be.
+        // Zeros are zeros; a color of number 0, or a transparent one, need not be.
         if self.chunks.samples.color == Color::Palette || !self.expand.is_nothing() {
             let zeros = memory::zeroed(self.row_length(self.chunks.width), 1, 1)?;
             self.expand.row(&zeros, &mut blank);

@@ -140,7 +140,7 @@ fn compressed(
 }
 
 /// What Pillow does with planes that differs from what it does without (`TiffDecode.c`): alpha is multiplied into the
-/// colours unless the file says that it isn't, and that of gray is lost.
+/// colors unless the file says that it isn't, and that of gray is lost.
 fn finish_planes(directory: &Directory<'_>, kind: Kind, data: &mut [u8]) {
     let is_separate = matches!(directory.number_at(tag::EXTRA_SAMPLES, 0), Some(2 | 999));
     match kind.meaning {
@@ -346,7 +346,7 @@ fn planes_to_rgb(directory: &Directory<'_>, data: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// The colours of the numbers in `data`.
+/// The colors of the numbers in `data`.
 fn colored(directory: &Directory<'_>, size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
     let colors = palette(directory)?;
     let mut out = memory::reserved(size.0, size.1, 3)?;
@@ -372,11 +372,11 @@ fn transparent(size: (usize, usize), data: &[u8]) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// The file's colours: all reds, all greens, all blues, of 16 bits. Numbers beyond are black.
+/// The file's colors: all reds, all greens, all blues, of 16 bits. Numbers beyond are black.
 fn palette(directory: &Directory<'_>) -> Result<[[u8; 3]; 256]> {
     let count = directory.count(tag::COLOR_MAP) / 3;
     if !directory.has(tag::COLOR_MAP) || count > 256 {
-        return Err(broken(format_args!("a palette of {count} colours")));
+        return Err(broken(format_args!("a palette of {count} colors")));
     }
     let levels = directory.numbers(tag::COLOR_MAP, 3 * count);
     let level = |channel: usize, number: usize| {

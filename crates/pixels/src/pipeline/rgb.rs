@@ -1,4 +1,4 @@
-//! Stored rows to RGB: gray is spread over three channels, transparency dropped or composited over a colour.
+//! Stored rows to RGB: gray is spread over three channels, transparency dropped or composited over a color.
 
 use crate::Result;
 use crate::memory;

@@ -1,4 +1,4 @@
-//! How samples stand for colours, by the numbers of ITU-T H.273 ("coding-independent code points").
+//! How samples stand for colors, by the numbers of ITU-T H.273 ("coding-independent code points").
 
 use re_rav1d::dav1d::Picture;
 use re_rav1d::dav1d::pixel::{ColorPrimaries, MatrixCoefficients, YUVRange};

@@ -8,7 +8,7 @@ use super::planes::Planes;
 use super::{integer, unsupported};
 use crate::Result;
 
-/// How luma and chroma make a colour.
+/// How luma and chroma make a color.
 #[derive(Clone, Copy)]
 enum Mode {
     Identity,
@@ -35,7 +35,7 @@ impl<'a> Conversion<'a> {
     /// `UnsupportedFormat` for matrices that libavif does not convert.
     pub(super) fn of(picture: &'a Planes, alpha: Option<&'a Planes>, color: Color) -> Result<Self> {
         let gray = picture.is_gray();
-        let unknown = || unsupported(&format!("colours by matrix {}", color.matrix));
+        let unknown = || unsupported(&format!("colors by matrix {}", color.matrix));
         let mode = match color.matrix {
             IDENTITY if gray || picture.halved == (false, false) => Mode::Identity,
             YCGCO if color.full_range => Mode::YCgCo,
@@ -71,7 +71,7 @@ impl<'a> Conversion<'a> {
         }
     }
 
-    /// Writes gray, RGB, or RGBA where there is alpha; that of a premultiplied picture divides the colours.
+    /// Writes gray, RGB, or RGBA where there is alpha; that of a premultiplied picture divides the colors.
     pub(super) fn write(&self, data: &mut [u8], premultiplied: bool) -> Result<()> {
         let (width, height) = self.picture.size();
         let gray = self.picture.is_gray();
@@ -126,7 +126,7 @@ impl<'a> Conversion<'a> {
             return (y, y);
         }
         let near = y / 2;
-        (near, neighbour(near, y, height))
+        (near, neighbor(near, y, height))
     }
 
     /// Chroma at column `x`.
@@ -136,7 +136,7 @@ impl<'a> Conversion<'a> {
             return value(0, x);
         }
         let near = x / 2;
-        let far = neighbour(near, x, width);
+        let far = neighbor(near, x, width);
         value(0, near) * (9.0 / 16.0)
             + value(0, far) * (3.0 / 16.0)
             + value(1, near) * (3.0 / 16.0)
@@ -171,7 +171,7 @@ impl<'a> Conversion<'a> {
 }
 
 /// The sample of chroma next to `near` on the side of place `at` of `length`.
-fn neighbour(near: usize, at: usize, length: usize) -> usize {
+fn neighbor(near: usize, at: usize, length: usize) -> usize {
     if at == 0 || at + 1 == length && at % 2 == 1 {
         near
     } else if at % 2 == 1 {

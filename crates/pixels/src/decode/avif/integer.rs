@@ -26,7 +26,7 @@ impl Matrix {
         Self { y, bias, u_to_b, u_to_g, v_to_g, v_to_r }
     }
 
-    /// Of a colour whose matrix libyuv has.
+    /// Of a color whose matrix libyuv has.
     fn of(color: Color) -> Option<Self> {
         let matrix = match (color.matrix, color.primaries) {
             (OF_PRIMARIES, 1 | 2) => BT709,
@@ -174,7 +174,7 @@ pub(super) fn scaled(alpha: u16, depth: u32) -> u8 {
 }
 
 /// Divides RGB by alpha, in place, by libyuv's `ARGBUnattenuate` as it is on x86, where quotients of 15 bits and more, of
-/// colours that no encoder makes, are taken for negative.
+/// colors that no encoder makes, are taken for negative.
 pub(super) fn unpremultiply(data: &mut [u8]) {
     for pixel in data.chunks_exact_mut(4) {
         let inverse = match u32::from(pixel[3]) {

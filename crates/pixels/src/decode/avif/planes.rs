@@ -70,7 +70,7 @@ impl Planes {
         self.planes.first().map_or((0, 0), |luma| (luma.width, luma.height))
     }
 
-    /// What the AV1 data say of the colours.
+    /// What the AV1 data say of the colors.
     pub(super) fn color(&self) -> Color {
         Color::in_stream(&self.picture)
     }

@@ -39,7 +39,7 @@ pub(super) struct Header {
     /// Of a pixel.
     pub(super) bits: u32,
     pub(super) compression: Compression,
-    /// The colours of the palette, which may be more than there can be.
+    /// The colors of the palette, which may be more than there can be.
     pub(super) colors: usize,
     /// Bytes of each.
     pub(super) color_bytes: usize,
@@ -120,7 +120,7 @@ impl Header {
     }
 }
 
-/// As many colours as there are numbers.
+/// As many colors as there are numbers.
 fn colors_of(bits: u32) -> usize {
     1 << bits.min(8)
 }

@@ -1,6 +1,6 @@
 //! Run-length coded BMP, with 4 or 8 bits a pixel, as Pillow reads it (`BmpRleDecoder`,
 //! <https://github.com/python-pillow/Pillow/blob/main/src/PIL/BmpImagePlugin.py>): what a run, a line's end or a jump
-//! leaves out is colour 0, a run that is too long for its line is cut, and the data may end early if every pixel is there, or
+//! leaves out is color 0, a run that is too long for its line is cut, and the data may end early if every pixel is there, or
 //! if it says that it does.
 
 use crate::memory;
@@ -9,7 +9,7 @@ use crate::{Error, ErrorKind, Result};
 /// Of a picture that ends early; the longest run has half as many.
 const MOST_PIXELS_A_BYTE: usize = 256;
 
-/// The number of each pixel's colour, in the order of the file, whose coded pixels begin at `start`.
+/// The number of each pixel's color, in the order of the file, whose coded pixels begin at `start`.
 pub(super) fn numbers(bytes: &[u8], start: usize, half_bytes: bool, width: usize, height: usize) -> Result<Vec<u8>> {
     let mut coded = bytes.get(start..).unwrap_or_default();
     let halves = |byte: u8| [byte >> 4, byte & 15];

@@ -65,9 +65,9 @@ impl Samples {
 pub(super) enum Transparency<'a> {
     Gray(u8),
     Rgb([u8; 3]),
-    /// One colour number, all others being opaque.
+    /// One color number, all others being opaque.
     Number(usize),
-    /// The opacity of each colour number.
+    /// The opacity of each color number.
     Alphas(&'a [u8]),
 }
 
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
     fn no_pixels(&self) -> Error {
         match (self.samples, self.bits_and_color) {
             (None, (bits, color)) if self.size != (0, 0) => {
-                let context = format!("PNG with {bits} bits of colour type {color}, which is not read");
+                let context = format!("PNG with {bits} bits of color type {color}, which is not read");
                 Error::new(ErrorKind::UnsupportedFormat, context)
             }
             _ => broken("the file ends, or makes no sense any more, before its pixels"),
@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Pillow takes a list with one 0 in it, and 255 else, for one colour number (a regular expression decides, whose end lets a
+/// Pillow takes a list with one 0 in it, and 255 else, for one color number (a regular expression decides, whose end lets a
 /// line's end pass).
 fn of_palette(alphas: &[u8]) -> Transparency<'_> {
     let simple = |alphas: &[u8]| {

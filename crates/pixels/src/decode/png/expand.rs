@@ -1,7 +1,7 @@
 //! Unfiltered rows to pixels of 8 bits a channel, as Pillow's modes and their conversions have it.
 //!
 //! 16 bits are cut to the upper 8, but those of gray without alpha are clipped at 255; small gray samples are spread over 0 to
-//! 255; colour numbers become colours, black where the palette has none. Transparency by a colour is looked for in the 8 bits.
+//! 255; color numbers become colors, black where the palette has none. Transparency by a color is looked for in the 8 bits.
 
 use super::chunks::{Chunks, Color, Samples, Transparency};
 use crate::pixels::Layout;
@@ -9,7 +9,7 @@ use crate::pixels::Layout;
 /// What becomes of rows.
 pub(super) struct Expand {
     samples: Samples,
-    /// The transparent colour, of gray thrice the same.
+    /// The transparent color, of gray thrice the same.
     transparent: Option<[u8; 3]>,
     /// Of a palette.
     colors: Option<Box<[[u8; 4]; 256]>>,
@@ -117,7 +117,7 @@ fn clipped([high, low]: [u8; 2]) -> u8 {
     if high == 0 { low } else { 255 }
 }
 
-/// The colours of all 256 numbers.
+/// The colors of all 256 numbers.
 fn colors(chunks: &Chunks<'_>) -> [[u8; 4]; 256] {
     let mut colors = [[0, 0, 0, 255]; 256];
     let palette = chunks.palette.unwrap_or_default().as_chunks::<3>().0;

@@ -19,7 +19,7 @@ pub(super) enum Meaning {
     Rgba,
     /// Colors that were multiplied by their alpha.
     Premultiplied,
-    /// Colour numbers.
+    /// Color numbers.
     Palette,
     PaletteAlpha,
     Cmyk,

@@ -1,6 +1,6 @@
-//! Stored samples to 8-bit ones: gray, colour numbers, or the channels of a colour.
+//! Stored samples to 8-bit ones: gray, color numbers, or the channels of a color.
 //!
-//! What is wider than 8 bits becomes what Pillow's `convert("RGB")` makes of it: gray is clipped at 0 and 255, colours keep
+//! What is wider than 8 bits becomes what Pillow's `convert("RGB")` makes of it: gray is clipped at 0 and 255, colors keep
 //! their high byte (`Unpack.c` and `Convert.c` of
 //! <https://github.com/python-pillow/Pillow/tree/main/src/libImaging>).
 
@@ -119,7 +119,7 @@ fn twelve_bits(from: &[u8], to: &mut [u8]) {
     }
 }
 
-/// Colours that were multiplied by their alpha, divided by it: Pillow's `unpackRGBa`.
+/// Colors that were multiplied by their alpha, divided by it: Pillow's `unpackRGBa`.
 pub(super) fn unpremultiply(data: &mut [u8]) {
     for [red, green, blue, alpha] in data.as_chunks_mut::<4>().0 {
         for color in [red, green, blue] {
