@@ -1,6 +1,6 @@
 """Compares clip-vision's decoders with Pillow over whole collections, or over mutations of their files:
 
-    cargo build --release -p clip-vision-pixels --example digests
+    cargo build --release -p clip-vision-pixels --features avif --example digests
     python tests/golden/compare.py FOLDER… [--mutate COUNT] [--seed N]
 
 A FOLDER may be a bare git repository, whose files at HEAD are taken. Needs Pillow 13, NumPy and safetensors. Prints, by format,
@@ -40,6 +40,8 @@ MAGIC = {
 def format_of(data):
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WebP"
+    if data[4:8] == b"ftyp" and any(data[at : at + 4] in (b"avif", b"avis") for at in range(8, 64, 4)):
+        return "AVIF"
     return next((name for name, starts in MAGIC.items() if any(data.startswith(start) for start in starts)), None)
 
 
