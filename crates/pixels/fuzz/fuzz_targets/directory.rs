@@ -29,7 +29,11 @@ impl Directory {
     }
 
     fn put(&self, value: u64, bytes: usize) -> Vec<u8> {
-        if self.shape.big_endian { value.to_be_bytes()[8 - bytes..].to_vec() } else { value.to_le_bytes()[..bytes].to_vec() }
+        if self.shape.big_endian {
+            value.to_be_bytes()[8 - bytes..].to_vec()
+        } else {
+            value.to_le_bytes()[..bytes].to_vec()
+        }
     }
 
     /// A tag of numbers: SHORT (3) or LONG (4).
@@ -84,7 +88,8 @@ impl Directory {
         }
         let mut entries = self.put(self.entries.len() as u64, if big { 8 } else { 2 });
         for (tag, Entry { kind, count, data }) in &self.entries {
-            entries.extend([self.put(u64::from(*tag), 2), self.put(u64::from(*kind), 2), self.put(*count, word)].concat());
+            entries
+                .extend([self.put(u64::from(*tag), 2), self.put(u64::from(*kind), 2), self.put(*count, word)].concat());
             let mut value = data.clone();
             if data.len() > word {
                 value = self.put(file.len() as u64, word);

@@ -94,7 +94,8 @@ fn webp(exif: &[u8], xmp: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
     let mut bits: Vec<bool> = (0..32).map(|bit| size >> bit & 1 == 1).collect();
     bits.extend([false; 3]);
     (0..5).for_each(|_| bits.extend([true, false, false, false]));
-    let packed: Vec<u8> = bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit))).collect();
+    let packed: Vec<u8> =
+        bits.chunks(8).map(|bits| bits.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit))).collect();
     let picture = riff(b"VP8L", &[&[0x2f][..], &packed].concat());
     let flags = if exif.is_empty() { 0 } else { 8 } | if xmp.is_empty() { 0 } else { 4 };
     let flags = if choices.one_in(5) { choices.byte() } else { flags };
@@ -109,7 +110,9 @@ fn webp(exif: &[u8], xmp: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
 /// A TIFF, whose own tags are its EXIF.
 fn tiff(exif: &[u8], xmp: &[u8], choices: &mut Choices<'_>) -> Vec<u8> {
     let mut directory = Directory::new(Shape { big_endian: choices.one_in(2), big: choices.one_in(3) });
-    for (tag, value) in [(256, WIDTH as u32), (257, HEIGHT as u32), (258, 8), (259, 1), (262, 1), (277, 1), (278, HEIGHT as u32)] {
+    for (tag, value) in
+        [(256, WIDTH as u32), (257, HEIGHT as u32), (258, 8), (259, 1), (262, 1), (277, 1), (278, HEIGHT as u32)]
+    {
         directory.numbers(tag, 3, &[value]);
     }
     if !xmp.is_empty() {

@@ -117,7 +117,9 @@ fn file(choices: &mut Choices<'_>) -> Vec<u8> {
     }
     // Tags that say something else: any number of them, from those above and some beside.
     let wrong: Vec<[u16; 4]> = (0..choices.byte() % 4)
-        .map(|_| [256 + choices.u16() % 300, choices.u16() % 19, choices.u16() >> choices.one_of(&[14, 8, 0]), choices.u16()])
+        .map(|_| {
+            [256 + choices.u16() % 300, choices.u16() % 19, choices.u16() >> choices.one_of(&[14, 8, 0]), choices.u16()]
+        })
         .collect();
 
     // Packed by the rules, or whatever bytes there are.
@@ -130,7 +132,8 @@ fn file(choices: &mut Choices<'_>) -> Vec<u8> {
             if !by_the_rules {
                 return bytes.to_vec();
             }
-            let filled: Vec<u8> = bytes.iter().copied().chain((0..).map(|at| (at * 7) as u8)).take(chunk_bytes.min(4096)).collect();
+            let filled: Vec<u8> =
+                bytes.iter().copied().chain((0..).map(|at| (at * 7) as u8)).take(chunk_bytes.min(4096)).collect();
             packed::by(compression, &filled).unwrap_or_else(|| bytes.to_vec())
         })
         .collect();
