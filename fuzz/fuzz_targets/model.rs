@@ -125,10 +125,11 @@ fn load(input: &Input, file: &[u8], way: &Way, pieces: bool) -> Result<(ClipVisi
     Ok((clip, recorded))
 }
 
-/// Embeddings of a photo and of a text, as bits.
-fn embedded(clip: &ClipVision) -> [Option<Vec<u32>>; 2] {
+/// Embeddings of a photo, of a text and of tokens, as bits.
+fn embedded(clip: &ClipVision) -> [Option<Vec<u32>>; 3] {
     let photo = Image::from_rgb8(5, 4, (0..60).map(|value| value * 4).collect());
-    [clip.embed(photo), clip.embed_text("it's a red circle, é 12")].map(|embedding| {
+    let embeddings = [clip.embed(photo), clip.embed_text("it's a red circle, é 12"), clip.embed_tokens(&[6, 0, 1, 7])];
+    embeddings.map(|embedding| {
         let embedding = embedding.ok()?;
         assert_eq!(embedding.len(), clip.dimension());
         Some(embedding.iter().map(|value| value.to_bits()).collect())
