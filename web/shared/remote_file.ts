@@ -59,6 +59,8 @@ export class RemoteFile implements Source {
   /** Whether the answers are of the page's own origin. */
   #own = false;
   #answered = false;
+  /** Whether the last answer ended before it should have. */
+  #broke = false;
   /** Whether the file's size has been said. */
   #told = false;
   #sniffed: Uint8Array | undefined = new Uint8Array();
@@ -96,7 +98,10 @@ export class RemoteFile implements Source {
 
   /** The failure of a request that gave nothing, though more is wanted. */
   #stuck([start]: ByteRange, sink: Sink): ClipVisionError | undefined {
-    if (sink.wanted()?.[0] !== start) return undefined;
+    return sink.wanted()?.[0] === start ? this.#cutShort(start) : undefined;
+  }
+
+  #cutShort(start: number): ClipVisionError {
     return new ClipVisionError("fetch", `${shortUrl(this.#url)} is cut short: there is nothing from byte ${start} on`);
   }
 
@@ -133,9 +138,10 @@ export class RemoteFile implements Source {
     const url = shortUrl(this.#url);
     const { status } = response;
     if (isPassing(status)) return { failure: statusError(response, this.#url), response };
-    if (status === 416) {
+    if (status === 416 && this.#mode !== "plain") {
       // An empty file has no ranges at all.
-      if (start === 0 && this.#mode !== "plain") return this.#without();
+      if (start === 0) return this.#without();
+      if (this.#broke && start !== this.validators.size) throw this.#cutShort(start);
       return { ended: true };
     }
     checkStatus(response, this.#url);
@@ -186,15 +192,20 @@ export class RemoteFile implements Source {
     signal: AbortSignal,
   ): Promise<Outcome> {
     const first = at;
+    this.#broke = false;
+    // What stands behind the file is not of it, if only the answer had an end.
+    const { size = Infinity } = this.validators;
+    const last = Math.min(end, size);
     try {
       if (response.body) {
         for await (const piece of piecesOf(response.body, signal)) {
           if (at === 0 || this.#sniffed?.byteLength) this.#sniff(piece);
-          const fresh = piece.subarray(Math.max(0, from - at), Math.max(0, end - at));
+          const fresh = piece.subarray(Math.max(0, from - at), Math.max(0, last - at));
           const offset = Math.max(at, from);
           at += piece.byteLength;
           if (fresh.byteLength > 0) sink.take(offset, fresh);
           if (!sink.wanted() || at >= end) return {};
+          if (at >= size) return { ended: true };
         }
       }
     } catch (cause) {
@@ -202,7 +213,7 @@ export class RemoteFile implements Source {
       if (!(cause instanceof BrokenBody)) throw cause;
       return { failure: this.#broken(at, cause.cause) };
     }
-    if (length !== undefined && at < first + length) return { failure: this.#broken(at) };
+    if (at < from || (length !== undefined && at < first + length)) return { failure: this.#broken(at) };
     // That was the whole file, though nobody had said how long it is.
     if (end === Infinity) {
       if (!this.#told) sink.size(at);
@@ -212,6 +223,7 @@ export class RemoteFile implements Source {
   }
 
   #broken(at: number, cause?: unknown): ClipVisionError {
+    this.#broke = true;
     const { size } = this.validators;
     const of = size === undefined ? "" : ` of ${size}`;
     return new ClipVisionError("fetch", `The connection to ${shortUrl(this.#url)} broke after ${at}${of} bytes`, { cause });

@@ -69,7 +69,7 @@ export class BlobSource implements Source {
  * The whole content of a file.
  *
  * @param most how many bytes it may have; of a larger one no more is read than it takes to know that
- * @throws {@link ClipVisionError} `too-large`, and what the source throws
+ * @throws {@link ClipVisionError} `too-large`; `fetch` where there is less than was announced; and what the source throws
  */
 export async function readAll(source: Source, signal: AbortSignal, most = Infinity): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array[] = [];
@@ -87,6 +87,7 @@ export async function readAll(source: Source, signal: AbortSignal, most = Infini
     },
   };
   await source.read(sink, signal);
+  if (total !== Infinity && loaded < total) throw new ClipVisionError("fetch", `${source.name} is cut short: ${loaded} of ${total} bytes`);
   return joined(pieces, (length) => new Uint8Array(length));
 }
 

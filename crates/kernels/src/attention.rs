@@ -73,10 +73,14 @@ impl Attention {
             check(what, part.len(), product([batch, rows])?, channels)?;
         }
         check("the result of an attention", y.len(), product([batch, queries])?, channels)?;
+        let is_nothing = y.is_empty();
         let y = Shared::new(y);
         let heads = product([self.batch, self.heads])?;
         let tasks = split(heads, pool);
         let scratch = Scratch::new(self, isa)?;
+        if is_nothing {
+            return Ok(());
+        }
         let buffer = Shared::new(workspace.floats.at_least(product([scratch.len, tasks])?)?);
         pool.run(tasks, &|task| {
             // SAFETY: the buffer has `scratch.len` values for each task.

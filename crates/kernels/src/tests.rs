@@ -12,6 +12,7 @@ mod math;
 mod naive;
 mod norm;
 mod products;
+mod shapes;
 mod threads;
 
 /// A size in `1..=70`.

@@ -103,7 +103,8 @@ impl Task for QuantizeTile<'_> {
                 }
 
                 let (inverse, zero) = (simd.splat(if step > 0.0 { 1.0 / step } else { 0.0 }), simd.splat(zero));
-                let place = self.packed.get().add(begin * (depth / S::GROUP) * 4 + r * 4);
+                // Without inputs there are no groups, and the place is nowhere.
+                let place = self.packed.get().wrapping_add(begin * (depth / S::GROUP) * 4 + r * 4);
                 let mut i = 0;
                 while i < depth {
                     let values = if i < whole { simd.load(x.as_ptr().add(i)) } else { simd.load(tail.as_ptr()) };

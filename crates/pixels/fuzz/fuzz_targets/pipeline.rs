@@ -1,39 +1,25 @@
 //! Operations chosen by the first bytes, over the picture in the rest: a tensor of finite values or an error.
 #![no_main]
 
+mod choices;
 mod time;
 
+use choices::Choices;
 use libfuzzer_sys::fuzz_target;
 use pixels::{Decode, Image, Limits, ResizeFilter};
 
-/// Reads the choices from the front of the input.
-struct Choices<'a>(&'a [u8]);
+fn size(choices: &mut Choices<'_>) -> usize {
+    let [high, low] = choices.u16().to_be_bytes();
+    // Mostly small; now and then as large as it gets.
+    if high == 0xff { usize::from(low) << 24 } else { usize::from(high & 1) << 8 | usize::from(low) }
+}
 
-impl Choices<'_> {
-    fn byte(&mut self) -> u8 {
-        let Some((&first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        first
-    }
+fn value(choices: &mut Choices<'_>) -> f32 {
+    choices.one_of(&[0.0, 1.0, -1.0, 0.5, 255.0, f32::NAN, f32::INFINITY, 1e-44])
+}
 
-    fn size(&mut self) -> usize {
-        let (high, low) = (self.byte(), self.byte());
-        // Mostly small; now and then as large as it gets.
-        if high == 0xff { usize::from(low) << 24 } else { usize::from(high & 1) << 8 | usize::from(low) }
-    }
-
-    fn value(&mut self) -> f32 {
-        [0.0, 1.0, -1.0, 0.5, 255.0, f32::NAN, f32::INFINITY, 1e-44][usize::from(self.byte() & 7)]
-    }
-
-    fn filter(&mut self) -> ResizeFilter {
-        match self.byte() & 3 {
-            0 => ResizeFilter::Nearest,
-            1 => ResizeFilter::Triangle,
-            2 => ResizeFilter::CatmullRom,
-            _ => ResizeFilter::Lanczos3,
-        }
-    }
+fn filter(choices: &mut Choices<'_>) -> ResizeFilter {
+    choices.one_of(&[ResizeFilter::Nearest, ResizeFilter::Triangle, ResizeFilter::CatmullRom, ResizeFilter::Lanczos3])
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -44,25 +30,25 @@ fuzz_target!(|bytes: &[u8]| {
     for _ in 0..count {
         queue.push(match choices.byte() % 8 {
             0 => {
-                let (width, height, filter) = (choices.size(), choices.size(), choices.filter());
+                let (width, height, filter) = (size(&mut choices), size(&mut choices), filter(&mut choices));
                 Box::new(move |image| image.resize(width, height, filter))
             }
             1 => {
-                let (edge, filter) = (choices.size(), choices.filter());
+                let (edge, filter) = (size(&mut choices), filter(&mut choices));
                 Box::new(move |image| image.resize_shortest_edge(edge, filter))
             }
             2 => {
-                let (width, height) = (choices.size(), choices.size());
+                let (width, height) = (size(&mut choices), size(&mut choices));
                 Box::new(move |image| image.center_crop(width, height))
             }
             3 => Box::new(Image::normalize_unsigned),
             4 => Box::new(Image::normalize_signed),
             5 => {
-                let (mean, std) = (choices.value(), choices.value());
+                let (mean, std) = (value(&mut choices), value(&mut choices));
                 Box::new(move |image| image.normalize_with([mean; 3], [std, 1.0, 2.0]))
             }
             6 => {
-                let (min, max) = (choices.value(), choices.value());
+                let (min, max) = (value(&mut choices), value(&mut choices));
                 Box::new(move |image| image.clamp(min, max))
             }
             _ => {

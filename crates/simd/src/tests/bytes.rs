@@ -30,7 +30,8 @@ impl BytesTask for All<'_> {
             results.push(("load_wide", stored(bytes.load_wide(x.as_ptr().add(3)))));
             results.push(("load_halves", stored(bytes.load_halves(x.as_ptr().add(1), y.as_ptr().add(8)))));
             let mut out = [0xEE; 64];
-            bytes.store_halves(out.as_mut_ptr().add(1), out.as_mut_ptr().add(30), a);
+            let place = out.as_mut_ptr();
+            bytes.store_halves(place.add(1), place.add(30), a);
             results.push(("store_halves", out.to_vec()));
             let mut out = [0xEE; 64];
             bytes.store_quarters(out.as_mut_ptr(), 7, a);

@@ -1,0 +1,48 @@
+//! Safetensors files of a header and of whatever data belong to it.
+
+use serde_json::{Value, json};
+
+/// Data beyond it are left out: the file is cut short.
+const MOST: usize = 1 << 16;
+
+/// A file of this header and these data, which are filled up with small numbers to what the header wants. `repaired`: the
+/// tensors lie one behind the other, each as long as its type and shape say.
+pub fn file(header: &[u8], data: &[u8], repaired: bool) -> Vec<u8> {
+    let mut parsed = serde_json::from_slice::<Value>(header).ok();
+    let mut end = 0;
+    if let Some(Value::Object(tensors)) = &mut parsed {
+        for (_, tensor) in tensors.iter_mut().filter(|(name, _)| *name != "__metadata__") {
+            if repaired && let Some(len) = length(tensor) {
+                tensor["data_offsets"] = json!([end, end + len]);
+            }
+            let last = tensor.get("data_offsets").and_then(|offsets| offsets.get(1)).and_then(Value::as_u64);
+            end = end.max(last.unwrap_or(0));
+        }
+    }
+    let repaired = parsed.filter(|_| repaired).map(|header| header.to_string().into_bytes());
+    let header = repaired.as_deref().unwrap_or(header);
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header);
+    file.extend(data);
+    let missing = usize::try_from(end).unwrap_or(usize::MAX).min(MOST).saturating_sub(data.len());
+    // As f32 about 0.03 each, as f16 and bf16 about 1 and 0.03, and not all the same.
+    file.extend((0..missing).map(|at| match at % 4 {
+        3 => 0x3d,
+        1 => 0,
+        _ => (at / 4 * 37 % 61) as u8,
+    }));
+    file
+}
+
+/// Bytes of a tensor.
+fn length(tensor: &Value) -> Option<u64> {
+    let bytes = match tensor.get("dtype")?.as_str()? {
+        "F32" | "I32" => 4,
+        "F16" | "BF16" => 2,
+        "I64" | "F64" => 8,
+        _ => 1,
+    };
+    let shape = tensor.get("shape")?.as_array()?;
+    let values = shape.iter().try_fold(1u64, |values, size| values.checked_mul(size.as_u64()?))?;
+    values.checked_mul(bytes).filter(|bytes| *bytes < 1 << 40)
+}
