@@ -38,6 +38,9 @@ function deny(lockfile, checks, ...options) {
 export async function audit({ install = false } = {}) {
   checkNpmLocks();
   if (!(await ensureCargoDeny(install))) return { skipped: "no cargo-deny here (npm run audit installs it); npm's lockfiles are in order" };
+  if (!install && ask("cargo", ["fetch", "--locked", "--offline"]) === null) {
+    return { skipped: "some crates were never fetched (cargo fetch has all platforms'); npm's lockfiles are in order" };
+  }
   await deny(inRoot("Cargo.lock"), ["bans", "licenses", "sources"], "--offline");
   return {};
 }
@@ -66,13 +69,14 @@ function askNpm(args, cwd) {
 /** npm's advisories on each lockfile; whether its registry answered. */
 function checkNpmAdvisories() {
   const found = [];
+  let answered = true;
   for (const file of lockfiles("package-lock.json")) {
     const { auditReportVersion, vulnerabilities } = askNpm(["audit", "--package-lock-only"], path.dirname(file));
-    if (auditReportVersion === undefined) return false;
-    for (const { name, severity, range } of Object.values(vulnerabilities)) found.push(`${shown(file)}: ${name} ${range}, ${severity}`);
+    answered &&= auditReportVersion !== undefined;
+    for (const { name, severity, range } of Object.values(vulnerabilities ?? {})) found.push(`${shown(file)}: ${name} ${range}, ${severity}`);
   }
   if (found.length) throw new Stop(`npm knows advisories:\n  ${found.join("\n  ")}`, "npm audit");
-  return true;
+  return answered;
 }
 
 /** The registry's signatures of what is installed in node_modules; whether they could be checked. */

@@ -140,7 +140,7 @@ const CARGO_DENY = "0.20.2";
 
 /** cargo-deny on PATH; `install` false: only if it was installed before. Whether it is there. */
 export async function ensureCargoDeny(install) {
-  const there = () => which("cargo-deny") !== null;
+  const there = () => ask("cargo-deny", ["--version"]) === `cargo-deny ${CARGO_DENY}`;
   if (!install && !there() && !isInstalled("cargo-deny", CARGO_DENY)) return false;
   await cargoInstall("cargo-deny", CARGO_DENY, {
     there,
@@ -173,7 +173,7 @@ async function cargoInstall(name, version, { there, why, args }) {
 // --- System packages
 
 /** Whether the person at the keyboard, or the machine's own settings, said that system packages may be installed. */
-const mayUseSudo = process.argv.includes(INSTALL) || (process.env.CI ?? "false") !== "false";
+const mayUseSudo = process.argv.includes(INSTALL) || ["1", "true"].includes(process.env.CI ?? "");
 
 /** The full path of a program that a variable names, or else of the first of some names that there is; or null. */
 function findProgram(variable, names) {

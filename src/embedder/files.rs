@@ -129,23 +129,18 @@ pub(crate) fn dimension_at(path: &Path) -> Result<usize> {
 
 /// A whole small file.
 fn read(path: &Path) -> Result<Vec<u8>> {
-    read_whole(path)?.map_err(|error| unreadable(path, error))
+    read_opened(path, File::open(path).map_err(|error| unreadable(path, error))?)
 }
 
 /// A whole file that is at most [`LONGEST_FILE`] long.
-fn read_whole(path: &Path) -> Result<std::io::Result<Vec<u8>>> {
+fn read_opened(path: &Path, file: File) -> Result<Vec<u8>> {
+    let unreadable = |error| unreadable(path, error);
+    check_length(path.display(), file.metadata().map_err(unreadable)?.len())?;
+    // A device says nothing of its length.
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| {
-        // The length is told by what is read, for a device has none; but first by the file, before anything is.
-        let expected = file.metadata()?.len();
-        let most = if expected <= LONGEST_FILE as u64 { LONGEST_FILE as u64 + 1 } else { 0 };
-        file.take(most).read_to_end(&mut bytes)?;
-        Ok(expected.max(bytes.len() as u64))
-    });
-    match read {
-        Ok(length) => check_length(path.display(), length).map(|()| Ok(bytes)),
-        Err(error) => Ok(Err(error)),
-    }
+    file.take(LONGEST_FILE as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    check_length(path.display(), bytes.len() as u64)?;
+    Ok(bytes)
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
@@ -154,8 +149,8 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 
 /// A file of a directory, where it is there.
 fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
-    match read_whole(path)? {
-        Ok(bytes) => Ok(Some(bytes)),
+    match File::open(path) {
+        Ok(file) => read_opened(path, file).map(Some),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(path, error)),
     }

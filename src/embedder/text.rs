@@ -88,7 +88,7 @@ impl TextModel {
     }
 
     /// The token ids of a text, start and end included; of one that is too long for the model the beginning, and the end
-    /// token.
+    /// token. What comes after 65,536 letters is not looked at.
     ///
     /// # Errors
     /// [`ErrorKind::Config`]: the model has no tokenizer.

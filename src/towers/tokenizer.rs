@@ -14,6 +14,8 @@ use file::{File, SPACES, WORD};
 
 const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
+/// Letters of a text that are read. The longest context of a CLIP ends long before.
+const LONGEST_TEXT: usize = 1 << 16;
 
 /// The tokenizer of a CLIP model.
 pub(crate) struct Tokenizer(tokenizers::Tokenizer);
@@ -29,7 +31,7 @@ impl Tokenizer {
         check_length("tokenizer.json", json.len() as u64)?;
         let not_a_tokenizer = || invalid("tokenizer.json is not a tokenizer");
         let known = serde_json::to_vec(&File::read(json)?).map_err(|error| not_a_tokenizer().with_source(error))?;
-        let tokenizer = unwinding(|| tokenizers::Tokenizer::from_bytes(known)).ok_or_else(not_a_tokenizer)?;
+        let tokenizer = unwinding(|| tokenizers::Tokenizer::from_bytes(known))?;
         tokenizer.map(Self).map_err(|error| not_a_tokenizer().with_source(error))
     }
 
@@ -52,12 +54,7 @@ impl Tokenizer {
             }))
         };
         let added = [special(START)?, special(END)?];
-        let merges: Vec<&str> = merges
-            .lines()
-            .enumerate()
-            .filter(|(at, line)| !(line.is_empty() || *at == 0 && line.starts_with("#version")))
-            .map(|(_, line)| line)
-            .collect();
+        let merges: Vec<&str> = merges.lines().filter(|line| !line.is_empty()).collect();
         let json = json!({
             "version": "1.0",
             "normalizer": { "type": "Sequence", "normalizers": [
@@ -97,13 +94,14 @@ impl Tokenizer {
     }
 
     /// The ids of a text, start and end token included, at most `longest`: of a longer text the beginning, and the end
-    /// token.
+    /// token. What is beyond [`LONGEST_TEXT`] is not looked at.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`]: the tokenizer has no token for a part of the text.
+    /// [`ErrorKind::InvalidArgument`]: the tokenizer has no token for a part of the text. [`ErrorKind::Config`]: it panics.
     pub(crate) fn ids(&self, text: &str, longest: usize) -> Result<Vec<u32>> {
         let no_tokens = || Error::new(ErrorKind::InvalidArgument, "the text has no tokens");
-        let encoding = unwinding(|| self.0.encode_fast(text, true)).ok_or_else(no_tokens)?;
+        let end = text.char_indices().nth(LONGEST_TEXT).map_or(text.len(), |(end, _)| end);
+        let encoding = unwinding(|| self.0.encode_fast(&text[..end], true))?;
         let encoding = encoding.map_err(|error| no_tokens().with_source(error))?;
         let mut ids = encoding.get_ids().to_vec();
         if let (true, Some(end)) = (ids.len() > longest, ids.last().copied()) {
@@ -114,12 +112,24 @@ impl Tokenizer {
     }
 }
 
-/// What the crate `tokenizers` makes of a stranger's file; `None` where it panics.
-fn unwinding<T>(work: impl FnOnce() -> T) -> Option<T> {
+/// What the crate `tokenizers` makes of a stranger's file, or an error where it panics. No file is known that gets so far;
+/// the panic's own message goes to the program's hook, as always.
+fn unwinding<T>(work: impl FnOnce() -> T) -> Result<T> {
     // Whatever state a panic leaves behind is dropped, or is a cache.
-    catch_unwind(AssertUnwindSafe(work)).ok()
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| invalid("tokenizer.json makes the tokenizer panic"))
 }
 
 fn invalid(what: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_the_fault_of_the_file() {
+        let error = unwinding(|| panic!("as a tokenizer may")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
 }

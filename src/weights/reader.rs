@@ -66,7 +66,8 @@ impl<S: Selection> Reader<S> {
     /// # Errors
     /// [`ErrorKind::Weights`]: the index is malformed, or lacks a tensor.
     pub(crate) fn set_index(&mut self, json: &[u8]) -> Result<()> {
-        check_length("the index of the weights", json.len() as u64)?;
+        check_length("the index of the weights", json.len() as u64)
+            .map_err(|error| Error::new(ErrorKind::Weights, error.context()))?;
         let Index { mut weight_map } = Index::from_json(json)?;
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
         let specs = self.select(&Header { names, stored: None })?;

@@ -337,8 +337,9 @@ fn several_files_are_read_one_after_the_other() {
     unfinished.set_index(index).unwrap();
     read_wanted(&files[0].1, &mut unfinished).unwrap();
     assert!(unfinished.finish().err().unwrap().to_string().contains("w-3"));
-    let wrong: [&[u8]; 4] =
-        [b"{}", b"<html>", br#"{"weight_map":{"a":"w-1"}}"#, br#"{"weight_map":{"a":"../w","c":"w-3"}}"#];
+    let long = vec![b' '; LONGEST_FILE + 1];
+    let wrong: [&[u8]; 5] =
+        [b"{}", b"<html>", br#"{"weight_map":{"a":"w-1"}}"#, br#"{"weight_map":{"a":"../w","c":"w-3"}}"#, &long];
     for index in wrong {
         let error = Reader::new(wanted()).set_index(index).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Weights, "{error}");

@@ -78,6 +78,22 @@ describe("tokenizers of strangers", () => {
     expect(() => create(changed(at, value))).toThrow(expect.objectContaining({ code: "config", message }));
   });
 
+  it("cost no more where texts are endless", () => {
+    const tokenizer = create(cases.base);
+    expect([...tokenizer.ids(`${" ".repeat(65_535)}ab`, 77)]).toEqual([6, 2, 7]);
+    expect([...tokenizer.ids(`${" ".repeat(65_536)}ab`, 77)]).toEqual([6, 7]);
+  });
+
+  it("may be deep where nobody looks", () => {
+    const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
+    const file = JSON.stringify(cases.base);
+    expect([...createTokenizer({ json: text(file.replace('"type":"NFC"', `"type":"NFC","more":${deep}`)) }).ids("ab", 77)]).toEqual([6, 4, 7]);
+    for (const [value, part] of [['"Removed"', "pre_tokenizer"], ['"a b</w>"', "model"], ['"id":6', "added_tokens"]] as const) {
+      const json = text(file.replace(value, value.startsWith('"id"') ? `"id":${deep}` : deep));
+      expect(() => createTokenizer({ json })).toThrow(expect.objectContaining({ code: "config", message: expect.stringContaining(part) }));
+    }
+  });
+
   it("are refused at once where they are deep or long", () => {
     const deep = JSON.stringify(cases.base).replace('"normalizer":', `"normalizer":${"[".repeat(100_000)}null${"]".repeat(100_000)},"other":`);
     expect(() => createTokenizer({ json: text(deep) })).toThrow(expect.objectContaining({ code: "config" }));

@@ -14,6 +14,8 @@ import { SPACES, WORD, knownTokenizer } from "./tokenizer_file.js";
 
 const START = "<|startoftext|>";
 const END = "<|endoftext|>";
+/** Letters of a text that are read. The longest context of a CLIP ends long before. */
+const LONGEST_TEXT = 1 << 16;
 
 const invalid = (message: string, cause?: unknown): ClipVisionError => new ClipVisionError("config", message, { cause });
 
@@ -64,7 +66,7 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
       end_of_word_suffix: "</w>",
       fuse_unk: false,
       vocab,
-      merges: lines.filter((line, index) => line !== "" && !(index === 0 && line.startsWith("#version"))),
+      merges: lines.filter((line) => line !== ""),
     },
   };
 }
@@ -77,6 +79,12 @@ function evened(text: string): string {
   return text
     .replaceAll("Σ", "σ")
     .replace(/<\|(startoftext|endoftext)\|>/gi, (token, name: string) => (token === token.toLowerCase() ? token : `<| ${name} |>`));
+}
+
+/** The beginning of a text, as long as Rust's: a pair of surrogates is one letter. */
+function beginning(text: string): string {
+  if (text.length <= LONGEST_TEXT) return text;
+  return [...text.slice(0, 2 * LONGEST_TEXT)].slice(0, LONGEST_TEXT).join("");
 }
 
 /** The tokenizer of a model's files. Throws `config`. */
@@ -95,7 +103,8 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   }
   return {
     ids(text, longest) {
-      const { ids } = library.encode(lowers ? evened(text) : text);
+      const read = beginning(text);
+      const { ids } = library.encode(lowers ? evened(read) : read);
       const end = ids.at(-1);
       return Uint32Array.from(ids.length > longest && end !== undefined ? [...ids.slice(0, longest - 1), end] : ids);
     },

@@ -1,9 +1,9 @@
 /**
  * What of a `tokenizer.json` is let through to the tokenizers library.
  *
- * The file comes from strangers, and a regular expression of theirs may take a worker's time for ever, a few replacements all
- * memory. So only the components and the expressions are read that CLIP's tokenizers have; what else the file says, of
- * padding or of decoding, is left behind. `src/towers/tokenizer/file.rs` is the same for Rust, and says more about why; both
+ * The file comes from strangers, and a regular expression of theirs may take a worker's time forever, a few components all
+ * memory. So only the components and the expressions are read that CLIP's tokenizers have, each component once; what else the
+ * file says, of padding or of decoding, is left behind. `src/towers/tokenizer/file.rs` is the same for Rust, and says more about why; both
  * are tested by `tests/golden/tokenizers.json`.
  */
 
@@ -17,17 +17,18 @@ const OLDER_WORD = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}
 /** What becomes one space. */
 export const SPACES = "\\s+";
 
-/** Members of a sequence, pieces of a template. */
+/** Pieces of a template, and its special tokens. */
 const MOST_PARTS = 16;
 /** Added tokens, and letters of one. */
 const MOST_ADDED = 4096;
 const LONGEST_ADDED = 256;
 /** Letters of what marks the end of a word, which is copied for each. */
 const LONGEST_SUFFIX = 64;
-/** Ids are below it. */
+/** Ids are below it, and there are no more merges. */
 const MOST_TOKENS = 1 << 20;
 
 type Keys = Record<string, unknown>;
+type Component = Keys & { type: string };
 
 function refused(part: string, why: string): ClipVisionError {
   return new ClipVisionError("config", `${FILE_NAMES.tokenizer}: ${part}: ${why.slice(0, 300)}`);
@@ -36,6 +37,11 @@ function refused(part: string, why: string): ClipVisionError {
 const isKeys = (value: unknown): value is Keys => typeof value === "object" && value !== null && !Array.isArray(value);
 const isId = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0 && Number(value) < MOST_TOKENS;
 const isText = (value: unknown): value is string => typeof value === "string";
+/** Whether a text has more than `most` letters, as Rust counts them: of a pair of surrogates one. */
+const isLong = (text: string, most: number): boolean => text.length > 2 * most || [...text].length > most;
+
+/** A value in a message: what is inside a list or an object may be deep. */
+const shown = (value: unknown): string => (typeof value === "object" && value !== null ? "a list or an object" : String(value));
 
 /** What is to be an object: its keys. */
 function keysOf(part: string, value: unknown): Keys {
@@ -51,7 +57,7 @@ function listOf(part: string, value: unknown, most: number): unknown[] {
 }
 
 /** A component with its type, which is one of `known`. */
-function component(part: string, value: unknown, known: readonly string[]): Keys & { type: string } {
+function component(part: string, value: unknown, known: readonly string[]): Component {
   const keys = keysOf(part, value);
   const { type } = keys;
   if (!isText(type)) throw refused(part, "it has no type");
@@ -59,16 +65,13 @@ function component(part: string, value: unknown, known: readonly string[]): Keys
   return { ...keys, type };
 }
 
-/** A component, or the members of a sequence: each checked. */
-function sequence(part: string, value: unknown, members: string, known: readonly string[], check: (keys: Keys & { type: string }) => void) {
+/** A component, or the members of a sequence, each as `read` has it. */
+function sequence(part: string, value: unknown, members: string, known: readonly string[], read: (keys: Component) => Component) {
   if (value === null || value === undefined) return null;
   const outer = component(part, value, [...known, "Sequence"]);
-  if (outer.type !== "Sequence") {
-    check(outer);
-    return outer;
-  }
-  const inner = listOf(`${part} Sequence`, outer[members], MOST_PARTS - 1).map((member) => component(part, member, known));
-  inner.forEach(check);
+  if (outer.type !== "Sequence") return read(outer);
+  const inner = listOf(`${part} Sequence`, outer[members], known.length).map((member) => read(component(part, member, known)));
+  if (new Set(inner.map(({ type }) => type)).size < inner.length) throw refused(part, "a Sequence with a component twice");
   return { type: outer.type, [members]: inner };
 }
 
@@ -82,59 +85,77 @@ function switches(part: string, keys: Keys, ...names: string[]): Record<string, 
   return Object.fromEntries(entries);
 }
 
-function checkExpression(part: string, pattern: unknown, known: readonly string[]): void {
+/** A regular expression, one of `known`. */
+function expression(part: string, pattern: unknown, known: readonly string[]): Keys {
   const keys = keysOf(part, pattern);
-  const { Regex: expression } = keys;
-  if (!isText(expression) || Object.keys(keys).length !== 1) throw refused(part, `a pattern of ${Object.keys(keys).join(", ")}`);
-  if (!known.includes(expression)) throw refused(part, `the regular expression ${expression} is none that CLIP models have`);
+  const { Regex } = keys;
+  if (!isText(Regex) || Object.keys(keys).length !== 1) throw refused(part, `a pattern of ${Object.keys(keys).join(", ")}`);
+  if (!known.includes(Regex)) throw refused(part, `the regular expression ${Regex} is none that CLIP models have`);
+  return { Regex };
 }
 
 function normalizer(value: unknown) {
   const part = "normalizer";
   const known = ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Replace"];
   return sequence(part, value, "normalizers", known, ({ type, pattern, content }) => {
-    if (type !== "Replace") return;
-    checkExpression(part, pattern, [SPACES]);
+    if (type !== "Replace") return { type };
+    const spaces = expression(part, pattern, [SPACES]);
     if (content !== " ") throw refused(part, "a Replace by another text than a space");
+    return { type, pattern: spaces, content };
   });
 }
 
 function preTokenizer(value: unknown) {
   const part = "pre_tokenizer";
-  return sequence(part, value, "pretokenizers", ["Split", "Digits", "ByteLevel"], ({ type, pattern, behavior }) => {
-    if (type !== "Split") return;
-    checkExpression(part, pattern, [WORD, OLDER_WORD]);
-    if (behavior !== "Removed" && behavior !== "Isolated") throw refused(part, `a Split of behavior ${String(behavior)}`);
+  return sequence(part, value, "pretokenizers", ["Split", "Digits", "ByteLevel"], (keys) => {
+    const { type, behavior } = keys;
+    if (type === "Digits") return { type, ...switches(part, keys, "individual_digits") };
+    if (type === "ByteLevel") return { type, ...switches(part, { use_regex: true, ...keys }, "add_prefix_space", "trim_offsets", "use_regex") };
+    const pattern = expression(part, keys["pattern"], [WORD, OLDER_WORD]);
+    if (behavior !== "Removed" && behavior !== "Isolated") throw refused(part, `a Split of behavior ${shown(behavior)}`);
+    return { type, pattern, behavior, ...switches(part, keys, "invert") };
   });
 }
 
 function postProcessor(value: unknown) {
-  const part = "post_processor";
   if (value === null || value === undefined) return null;
-  const keys = component(part, value, ["RobertaProcessing", "TemplateProcessing"]);
-  if (keys.type === "RobertaProcessing") {
-    for (const end of [keys["sep"], keys["cls"]]) {
-      const [token, id] = listOf(part, end, 2);
-      if (!isText(token) || !isId(id)) throw refused(part, "a RobertaProcessing without its tokens");
-    }
-    return keys;
-  }
-  const template = `${part}: TemplateProcessing`;
-  const special = keysOf(template, keys["special_tokens"]);
-  for (const [id, token] of Object.entries(special)) {
-    const { ids, tokens } = keysOf(template, token);
-    if (listOf(template, ids, MOST_PARTS).length !== listOf(template, tokens, MOST_PARTS).length) {
-      throw refused(template, `its token ${id} has other ids`);
-    }
-  }
-  for (const [pieces, sequences] of [[keys["single"], ["A"]], [keys["pair"], ["A", "B"]]] as const) {
-    for (const piece of listOf(template, pieces, MOST_PARTS)) {
-      const { SpecialToken: token, Sequence: text } = keysOf(template, piece);
-      const known = isKeys(token) ? Object.hasOwn(special, String(token["id"])) : isKeys(text) && sequences.includes(String(text["id"]) as "A");
-      if (!known) throw refused(template, "a piece that it does not say");
-    }
-  }
-  return keys;
+  const keys = component("post_processor", value, ["RobertaProcessing", "TemplateProcessing"]);
+  return keys.type === "RobertaProcessing" ? roberta(keys) : template(keys);
+}
+
+function roberta(keys: Component): Component {
+  const part = "post_processor";
+  const end = (value: unknown) => {
+    const [token, id] = listOf(part, value, 2);
+    if (!isText(token) || !isId(id)) throw refused(part, "a RobertaProcessing without its tokens");
+    return [token, id];
+  };
+  return { type: keys.type, sep: end(keys["sep"]), cls: end(keys["cls"]), ...switches(part, keys, "trim_offsets", "add_prefix_space") };
+}
+
+function template(keys: Component): Component {
+  const part = "post_processor: TemplateProcessing";
+  const tokens = Object.entries(keysOf(part, keys["special_tokens"]));
+  if (tokens.length > MOST_PARTS) throw refused(part, "too many special tokens");
+  const special = tokens.map(([name, token]) => {
+    const { id, ids, tokens: texts } = keysOf(part, token);
+    const [only] = listOf(part, ids, 1);
+    const [same] = listOf(part, texts, 1);
+    if (id !== name || same !== name || !isId(only)) throw refused(part, `its token ${name} has other ids`);
+    return [name, { id, ids: [only], tokens: [same] }] as const;
+  });
+  const special_tokens = Object.fromEntries(special);
+  const pieces = (list: unknown, sequences: readonly unknown[]) =>
+    listOf(part, list, MOST_PARTS).map((piece) => {
+      const [[kind, value] = ["", null], ...more] = Object.entries(keysOf(part, piece));
+      const { id, type_id } = keysOf(part, value);
+      const known = kind === "SpecialToken" ? isText(id) && Object.hasOwn(special_tokens, id) : kind === "Sequence" && sequences.includes(id);
+      if (!known || more.length || !isId(type_id)) throw refused(part, "a piece that it does not say");
+      return { [kind]: { id, type_id } };
+    });
+  const [single, pair] = [pieces(keys["single"], ["A"]), pieces(keys["pair"], ["A", "B"])];
+  if (single.filter((piece) => "Sequence" in piece).length !== 1) throw refused(part, "it has its text not once");
+  return { type: keys.type, single, pair, special_tokens };
 }
 
 function addedTokens(value: unknown): Keys[] {
@@ -143,7 +164,7 @@ function addedTokens(value: unknown): Keys[] {
     const keys = keysOf(part, token);
     const { id, content } = keys;
     if (!isText(content)) throw refused(part, "one without its content");
-    if (!isId(id) || content.length > LONGEST_ADDED) throw refused(part, `token ${String(id)} of ${content.length} letters`);
+    if (!isId(id) || isLong(content, LONGEST_ADDED)) throw refused(part, `token ${shown(id)} of ${content.length} letters`);
     return { id, content, ...switches(part, keys, "single_word", "lstrip", "rstrip", "normalized", "special") };
   });
 }
@@ -152,25 +173,28 @@ function addedTokens(value: unknown): Keys[] {
 function model(value: unknown): Keys {
   const part = "model";
   const keys = component(part, { type: "BPE", ...keysOf(part, value) }, ["BPE"]);
-  if (keys["dropout"]) throw refused(part, "a dropout, which makes ids random");
-  if (keys["continuing_subword_prefix"]) throw refused(part, "a continuing_subword_prefix");
+  if ((keys["dropout"] ?? 0) !== 0) throw refused(part, "a dropout, which makes ids random");
+  if ((keys["continuing_subword_prefix"] ?? "") !== "") throw refused(part, "a continuing_subword_prefix");
   const suffix = keys["end_of_word_suffix"] ?? null;
-  if (suffix !== null && !(isText(suffix) && suffix.length <= LONGEST_SUFFIX)) throw refused(part, "a long end_of_word_suffix");
+  if (suffix !== null && !(isText(suffix) && !isLong(suffix, LONGEST_SUFFIX))) throw refused(part, "a long end_of_word_suffix");
   const unknown = keys["unk_token"] ?? null;
   if (unknown !== null && !isText(unknown)) throw refused(part, "an unk_token that is no text");
   const vocab = keysOf(part, keys["vocab"]);
-  for (const id of Object.values(vocab)) {
-    if (!isId(id)) throw refused(part, `ids from ${MOST_TOKENS} on`);
-  }
-  for (const merge of listOf(part, keys["merges"], MOST_TOKENS)) {
+  const ids = Object.values(vocab);
+  if (ids.length > MOST_TOKENS || !ids.every(isId)) throw refused(part, `ids from ${MOST_TOKENS} on`);
+  const merges = listOf(part, keys["merges"], MOST_TOKENS + 1);
+  // The first line of a merges.txt, taken for a merge.
+  if (isText(merges[0]) && merges[0].startsWith("#version")) merges.shift();
+  if (merges.length > MOST_TOKENS) throw refused(part, `more merges than ${MOST_TOKENS}`);
+  for (const merge of merges) {
     const [left, right, ...more] = isText(merge) ? (/^([^ ]*) (.*)$/s.exec(merge)?.slice(1) ?? [merge]) : listOf(part, merge, 2);
-    const missing = [left, right, `${String(left)}${String(right)}`].find((token) => !isText(token) || !Object.hasOwn(vocab, token));
+    const missing = [left, right, isText(left) && isText(right) ? left + right : ""].find((token) => !isText(token) || !Object.hasOwn(vocab, token));
     if (missing !== undefined || right === undefined || more.length > 0) {
-      throw refused(part, `its merges have ${String(missing)}, which its vocab has not`);
+      throw refused(part, `its merges have ${shown(missing)}, which its vocab has not`);
     }
   }
   const later = switches(part, { fuse_unk: false, byte_fallback: false, ignore_merges: false, ...keys }, "fuse_unk", "byte_fallback", "ignore_merges");
-  return { type: "BPE", unk_token: unknown, end_of_word_suffix: suffix, ...later, vocab, merges: keys["merges"] };
+  return { type: "BPE", unk_token: unknown, end_of_word_suffix: suffix, ...later, vocab, merges };
 }
 
 /** The parts of a `tokenizer.json` that make ids of texts, as its library takes them. Throws `config`, naming what no CLIP has. */

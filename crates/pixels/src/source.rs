@@ -64,7 +64,7 @@ pub(crate) fn read_path(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     read_within(file, metadata.len(), limits).map_err(|error| error.within(path.display()))
 }
 
-/// The same of a regular file: opening another may wait for ever, and reading it change something.
+/// The same of a regular file: opening another may wait forever, and reading it change something.
 fn read_regular(path: &Path, limits: &Limits) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| Error::new(ErrorKind::Fetch, path.display().to_string()).with_source(error);
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
@@ -235,10 +235,19 @@ pub(crate) fn shortened(url: &str) -> String {
     let url = url.trim();
     let end = if is_scheme(url, "data:") { url.find(',').map(|comma| comma + 1) } else { url.find(['?', '#']) };
     let (url, mut cut) = end.map_or((url, false), |end| (&url[..end], true));
-    let host = url.find("//").map_or(0, |slashes| slashes + 2);
-    let authority = &url[host..host + url[host..].find(['/', '\\']).unwrap_or(url.len() - host)];
-    let secret = authority.rfind('@').map_or(0, |at| at + 1);
-    let mut text = format!("{}{}", &url[..host], &url[host + secret..]);
+    let scheme = url
+        .find(':')
+        .filter(|&colon| url[..colon].bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)));
+    let rest = &url[scheme.map_or(0, |colon| colon + 1)..];
+    // Browsers take any slashes for the two.
+    let rest = rest.trim_start_matches(['/', '\\', '\t', '\r', '\n']);
+    let (before, authority) = (&url[..url.len() - rest.len()], rest.split(['/', '\\']).next().unwrap_or_default());
+    let host = &authority[authority.rfind('@').map_or(0, |at| at + 1)..];
+    // What has no port after the colon was a name, and a password with a slash in it follows.
+    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or("0", |(_, port)| port);
+    let is_host = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let secret = if is_host { authority.rfind('@') } else { rest.rfind('@') }.map_or(0, |at| at + 1);
+    let mut text = format!("{before}{}", &rest[secret..]);
     if let Some((end, _)) = text.char_indices().nth(MOST) {
         text.truncate(end);
         cut = true;
@@ -294,7 +303,17 @@ mod tests {
             ("https://a.example/b.jpg", "https://a.example/b.jpg"),
             (" https://a.example/b.jpg?token=secret#c", "https://a.example/b.jpg…"),
             ("https://user:secret@a.example:8/b", "https://a.example:8/b"),
-            ("https://user:se/cret@a.example", "https://user:se/cret@a.example"),
+            ("https://user:se/cret@a.example/b", "https://a.example/b"),
+            ("https://user:/secret@a.example/b", "https://a.example/b"),
+            ("https://us@er:se/cret@a.example/b", "https://a.example/b"),
+            ("https:/user:secret@a.example/b", "https:/a.example/b"),
+            ("https:\\\\user:secret@a.example\\b", "https:\\\\a.example\\b"),
+            ("https:/\t/user:secret@a.example", "https:/\t/a.example"),
+            ("http:/user:secret@a.example//b", "http:/a.example//b"),
+            ("https:user:secret@a.example", "https:a.example"),
+            ("https://a.example:8/@b/c@2.jpg", "https://a.example:8/@b/c@2.jpg"),
+            ("https://[::1]/@b", "https://[::1]/@b"),
+            ("https://user:secret@[::1]:8/@b", "https://[::1]:8/@b"),
             ("//secret@a?b", "//a…"),
             ("data:image/png;base64,c2VjcmV0", "data:image/png;base64,…"),
             ("picture.jpg", "picture.jpg"),

@@ -60,7 +60,7 @@ impl UrlAccess {
         self
     }
 
-    /// Reads these hosts alone, of these exact names, without port. Default: all. Their addresses have to be public all the
+    /// Reads these hosts alone, of these exact names, without port; an IPv6 address with brackets or without. Default: all. Their addresses have to be public all the
     /// same, unless [`private_hosts`](Self::private_hosts) says otherwise.
     pub fn hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hosts = Some(names.into_iter().map(Into::into).collect());
@@ -84,7 +84,7 @@ impl UrlAccess {
         if !is_allowed {
             return Some("UrlAccess does not allow this scheme");
         }
-        let is_listed = |hosts: &Arc<[String]>| hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
+        let is_listed = |hosts: &Arc<[String]>| hosts.iter().any(|name| bare(name).eq_ignore_ascii_case(bare(host)));
         if self.hosts.as_ref().is_none_or(is_listed) { None } else { Some("UrlAccess does not list this host") }
     }
 
@@ -94,6 +94,12 @@ impl UrlAccess {
         let why = "the host's address is not a public one, which UrlAccess::private_hosts would allow";
         if self.private_hosts || is_public(address) { None } else { Some(why) }
     }
+}
+
+/// A host without what is written around it: an IPv6 address's brackets, the root's dot.
+fn bare(host: &str) -> &str {
+    let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    inner.or_else(|| host.strip_suffix('.')).unwrap_or(host)
 }
 
 /// Whether the whole Internet means the same host by it.
@@ -192,8 +198,10 @@ mod tests {
         let access = UrlAccess::default();
         assert_eq!((access.refuses("http", "a"), access.refuses("https", "a")), (None, None));
         assert!(access.refuses("ftp", "a").is_some() && access.refuses("file", "").is_some());
-        let few = access.http(false).hosts(["Images.example.com", "b"]);
-        assert!(few.refuses("https", "images.Example.com").is_none());
+        let few = access.http(false).hosts(["Images.example.com", "b", "::1"]);
+        for host in ["images.Example.com", "images.example.com.", "[::1]"] {
+            assert!(few.refuses("https", host).is_none(), "{host}");
+        }
         for (scheme, host) in [("http", "b"), ("https", "example.com"), ("https", "c"), ("https", "b.c"), ("https", "")]
         {
             assert!(few.refuses(scheme, host).is_some(), "{scheme} {host}");

@@ -6,60 +6,14 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/common/counted.rs"]
+mod counted;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use counted::peak;
 use pixels::{ErrorKind, Image, Limits};
-
-/// The system's memory; each thread counts how much it has, and the most that it has had.
-struct Counted;
-
-thread_local! {
-    static NOW: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // What a thread gives back that another took makes less than nothing.
-    let now = NOW.get().saturating_add(bytes);
-    NOW.set(now);
-    MOST.set(MOST.get().max(now));
-}
-
-// SAFETY: all is left to the system's allocator, as it was asked for.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: the caller's promises are the system's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // There may be both for a while.
-        count(size.cast_signed());
-        // SAFETY: as above.
-        let place = unsafe { System.realloc(place, layout, size) };
-        count(-layout.size().cast_signed());
-        place
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counted = Counted;
 
 const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_pixels: 1 << 20, max_alloc: 8 << 20 };
 
@@ -100,10 +54,8 @@ fn damage(folder: &str, rounds: usize, mend: impl Fn(&mut [u8])) {
             }
             let length = damaged.len();
             let image = Image::from_bytes(damaged).limits(LIMITS).center_crop(16, 16).normalize_unsigned();
-            let (start, before) = (Instant::now(), NOW.get());
-            MOST.set(before);
-            let result = image.to_pixel_tensor();
-            let used = (MOST.get() - before).unsigned_abs();
+            let start = Instant::now();
+            let (result, used) = peak(|| image.to_pixel_tensor());
             let what = || format!("{folder}/{name}, round {round}");
             slowest = slowest.max((start.elapsed(), what()));
             match result {
@@ -132,10 +84,8 @@ fn damage(folder: &str, rounds: usize, mend: impl Fn(&mut [u8])) {
 /// The memory that decoding `file` within `limits` takes at most, and whether it was read.
 fn memory(file: &[u8], limits: Limits) -> (usize, Result<(), ErrorKind>) {
     let image = Image::from_bytes(file.to_vec()).limits(limits).center_crop(1, 1).normalize_unsigned();
-    let before = NOW.get();
-    MOST.set(before);
-    let result = image.to_pixel_tensor();
-    ((MOST.get() - before).unsigned_abs(), result.map(drop).map_err(|error| error.kind()))
+    let (result, used) = peak(|| image.to_pixel_tensor());
+    (used, result.map(drop).map_err(|error| error.kind()))
 }
 
 #[test]

@@ -2,71 +2,25 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../../../tests/common/counted.rs"]
+mod counted;
+
 use std::path::Path;
 
+use counted::peak;
 use webp::{Decoder, Error, ErrorKind};
-
-/// The system's memory; each thread counts how much it has, and the most that it has had.
-struct Counted;
-
-thread_local! {
-    static NOW: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
-}
-
-fn count(bytes: isize) {
-    // What a thread gives back that another took makes less than nothing.
-    let now = NOW.get().saturating_add(bytes);
-    NOW.set(now);
-    MOST.set(MOST.get().max(now));
-}
-
-// SAFETY: all is left to the system's allocator, as it was asked for.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: the caller's promises are the system's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        // SAFETY: as above.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        // SAFETY: as above.
-        unsafe { System.dealloc(place, layout) }
-    }
-
-    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // There may be both for a while.
-        count(size.cast_signed());
-        // SAFETY: as above.
-        let place = unsafe { System.realloc(place, layout, size) };
-        count(-layout.size().cast_signed());
-        place
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counted = Counted;
 
 /// What small things take that nobody counts.
 const UNCOUNTED: u64 = 16 << 10;
 
 /// Decodes a file, and gives how much memory that took besides what [`Decoder::memory`] says.
 fn beyond(file: &[u8], table_limit: u64) -> (Result<(), Error>, u64) {
-    let before = NOW.get();
-    MOST.set(before);
-    let decoder = Decoder::new(file).unwrap().with_table_limit(table_limit);
-    let (height, known) = (decoder.size().1, decoder.memory());
-    let result = decoder.decode(0..height, |_| Ok(()));
-    (result, (MOST.get() - before).unsigned_abs().saturating_sub(known as usize) as u64)
+    let ((result, known), used) = peak(|| {
+        let decoder = Decoder::new(file).unwrap().with_table_limit(table_limit);
+        let (height, known) = (decoder.size().1, decoder.memory());
+        (decoder.decode(0..height, |_| Ok(())), known)
+    });
+    (result, (used as u64).saturating_sub(known))
 }
 
 /// Bits, the lowest first.

@@ -11,8 +11,9 @@ pub(super) struct Keys<'a> {
     pub(super) path: &'static str,
 }
 
-/// The largest sizes that are read. No published tower comes near them; they bound what a stranger's file may cost, and
-/// keep products of a few sizes far from overflow where addresses have 32 bits.
+/// The largest sizes that are read. No published tower has more; they bound what a stranger's file may cost, and keep
+/// products of a few sizes from overflow where addresses have 32 bits. (The vocabulary times the channels is no such
+/// product: it is multiplied only for a table that the weights have.)
 pub(super) mod most {
     /// Channels: of a token, and of an embedding.
     pub(crate) const CHANNELS: usize = 1 << 14;
@@ -27,7 +28,7 @@ pub(super) mod most {
     /// Tokens of a text.
     pub(crate) const POSITIONS: usize = 4096;
     /// Tokens that there are.
-    pub(crate) const VOCABULARY: usize = 1 << 16;
+    pub(crate) const VOCABULARY: usize = 1 << 20;
 }
 
 impl Keys<'_> {

@@ -92,7 +92,7 @@ fn errors_name_the_key() {
         (r#"{"model_type": "clip_vision_model", "intermediate_size": 65537}"#, "from 1 to 65536"),
         (r#"{"model_type": "clip_vision_model", "projection_dim": 18446744073709551615}"#, "projection_dim"),
         (r#"{"model_type": "clip", "text_config": {"max_position_embeddings": 4097}}"#, "max_position_embeddings"),
-        (r#"{"model_type": "clip", "text_config": {"vocab_size": 65537}}"#, "vocab_size"),
+        (r#"{"model_type": "clip", "text_config": {"vocab_size": 1048577}}"#, "vocab_size"),
         (r#"{"model_type": "clip", "text_config": {"eos_token_id": -1}}"#, "text_config.eos_token_id"),
         (r#"{"model_type": "clip", "text_config": {"num_attention_heads": 7}}"#, "text_config.hidden_size"),
     ];

@@ -1,9 +1,9 @@
 //! What of a `tokenizer.json` is let through to the `tokenizers` crate.
 //!
-//! The file comes from strangers, and the crate trusts it: some components panic on values that make no sense, a pair of
-//! replacements doubles a text as often as it is written, a regular expression may take any time. So only the components
-//! and the regular expressions are read that CLIP's tokenizers have, into the types below, and it is these that the crate
-//! gets to see. Everything else that the file says, of padding or of decoding, is left behind.
+//! The file comes from strangers, and the crate trusts it: some components panic on values that make no sense, others
+//! double a text as often as they are written, a regular expression may take any time. So only the components and the
+//! regular expressions are read that CLIP's tokenizers have, each component once, into the types below, and it is these
+//! that the crate gets to see. Everything else that the file says, of padding or of decoding, is left behind.
 //!
 //! `web/worker/tokenizer_file.ts` is the same for the worker; both are tested by `tests/golden/tokenizers.json`.
 
@@ -12,7 +12,8 @@ use crate::error::Result;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::mem::discriminant;
 
 /// What CLIP takes for a word: special tokens, English endings, letters, one digit, or other signs.
 pub(super) const WORD: &str =
@@ -22,14 +23,14 @@ const OLDER_WORD: &str = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{
 /// What becomes one space.
 pub(super) const SPACES: &str = r"\s+";
 
-/// Members of a sequence, pieces of a template.
+/// Pieces of a template, and its special tokens.
 const MOST_PARTS: usize = 16;
-/// Added tokens, and bytes of one. A CLIP has two; those that were taught new words have some hundreds.
+/// Added tokens, and letters of one. A CLIP has two; those that were taught new words have some hundreds.
 const MOST_ADDED: usize = 4096;
 const LONGEST_ADDED: usize = 256;
-/// Bytes of what marks the end of a word, which is copied for each.
+/// Letters of what marks the end of a word, which is copied for each.
 const LONGEST_SUFFIX: usize = 64;
-/// Ids are below it.
+/// Ids are below it, and there are no more merges.
 const MOST_TOKENS: u32 = 1 << 20;
 
 /// The parts of the file that make ids of texts.
@@ -178,7 +179,7 @@ impl File {
     pub(super) fn read(json: &[u8]) -> Result<Self> {
         let mut keys: Map<String, Value> = serde_json::from_slice(json)
             .map_err(|error| invalid("tokenizer.json is not a JSON object").with_source(error))?;
-        let file = Self {
+        let mut file = Self {
             version: "1.0",
             added_tokens: part::<Option<_>>(&mut keys, "added_tokens")?.unwrap_or_default(),
             normalizer: part(&mut keys, "normalizer")?,
@@ -186,14 +187,15 @@ impl File {
             post_processor: part(&mut keys, "post_processor")?,
             model: part(&mut keys, "model")?,
         };
+        file.model.merges.drain(..usize::from(file.model.begins_with_version()));
         file.check()?;
         Ok(file)
     }
 
     fn check(&self) -> Result<()> {
         check_added(&self.added_tokens)?;
-        self.normalizer.as_ref().map_or(Ok(()), |normalizer| normalizer.check(true))?;
-        self.pre_tokenizer.as_ref().map_or(Ok(()), |pre_tokenizer| pre_tokenizer.check(true))?;
+        self.normalizer.as_ref().map_or(Ok(()), Normalizer::check)?;
+        self.pre_tokenizer.as_ref().map_or(Ok(()), PreTokenizer::check)?;
         self.post_processor.as_ref().map_or(Ok(()), PostProcessor::check)?;
         self.model.check()
     }
@@ -216,19 +218,23 @@ fn check_added(tokens: &[AddedToken]) -> Result<()> {
     if tokens.len() > MOST_ADDED {
         return refused(format!("{} of them, more than {MOST_ADDED}", tokens.len()));
     }
-    match tokens.iter().find(|token| token.content.len() > LONGEST_ADDED || token.id >= MOST_TOKENS) {
-        Some(AddedToken { id, content, .. }) => refused(format!("token {id} of {} bytes", content.len())),
+    match tokens.iter().find(|token| is_long(&token.content, LONGEST_ADDED) || token.id >= MOST_TOKENS) {
+        Some(AddedToken { id, content, .. }) => refused(format!("token {id} of {} letters", content.chars().count())),
         None => Ok(()),
     }
 }
 
-/// An error where a sequence is in another one, or long.
-fn check_sequence(part: &str, is_outermost: bool, len: usize) -> Result<()> {
-    match (is_outermost, len) {
-        (false, _) => Err(refused(part, "a Sequence in a Sequence")),
-        (_, MOST_PARTS..) => Err(refused(part, &format!("a Sequence of {len}"))),
-        _ => Ok(()),
+fn is_long(text: &str, most: usize) -> bool {
+    text.chars().nth(most).is_some()
+}
+
+/// An error where a sequence has a component twice.
+fn check_once<T>(part: &str, members: &[T]) -> Result<()> {
+    let kinds: HashSet<_> = members.iter().map(discriminant).collect();
+    if kinds.len() == members.len() {
+        return Ok(());
     }
+    Err(refused(part, "a Sequence with a component twice"))
 }
 
 /// An error for a regular expression that is none of the `known`.
@@ -240,16 +246,20 @@ fn check_expression(part: &str, Pattern::Regex(expression): &Pattern, known: &[&
 }
 
 impl Normalizer {
-    fn check(&self, is_outermost: bool) -> Result<()> {
-        const PART: &str = "normalizer";
+    const PART: &str = "normalizer";
+
+    fn check(&self) -> Result<()> {
+        let Self::Sequence { normalizers } = self else { return self.check_one() };
+        check_once(Self::PART, normalizers)?;
+        normalizers.iter().try_for_each(Self::check_one)
+    }
+
+    fn check_one(&self) -> Result<()> {
         match self {
-            Self::Sequence { normalizers } => {
-                check_sequence(PART, is_outermost, normalizers.len())?;
-                normalizers.iter().try_for_each(|normalizer| normalizer.check(false))
-            }
+            Self::Sequence { .. } => Err(refused(Self::PART, "a Sequence in a Sequence")),
             Self::Replace { pattern, content } => {
-                check_expression(PART, pattern, &[SPACES])?;
-                if content == " " { Ok(()) } else { Err(refused(PART, "a Replace by another text than a space")) }
+                check_expression(Self::PART, pattern, &[SPACES])?;
+                if content == " " { Ok(()) } else { Err(refused(Self::PART, "a Replace by another text than a space")) }
             }
             _ => Ok(()),
         }
@@ -257,14 +267,18 @@ impl Normalizer {
 }
 
 impl PreTokenizer {
-    fn check(&self, is_outermost: bool) -> Result<()> {
-        const PART: &str = "pre_tokenizer";
+    const PART: &str = "pre_tokenizer";
+
+    fn check(&self) -> Result<()> {
+        let Self::Sequence { pretokenizers } = self else { return self.check_one() };
+        check_once(Self::PART, pretokenizers)?;
+        pretokenizers.iter().try_for_each(Self::check_one)
+    }
+
+    fn check_one(&self) -> Result<()> {
         match self {
-            Self::Sequence { pretokenizers } => {
-                check_sequence(PART, is_outermost, pretokenizers.len())?;
-                pretokenizers.iter().try_for_each(|pre_tokenizer| pre_tokenizer.check(false))
-            }
-            Self::Split { pattern, .. } => check_expression(PART, pattern, &[WORD, OLDER_WORD]),
+            Self::Sequence { .. } => Err(refused(Self::PART, "a Sequence in a Sequence")),
+            Self::Split { pattern, .. } => check_expression(Self::PART, pattern, &[WORD, OLDER_WORD]),
             Self::Digits { .. } | Self::ByteLevel { .. } => Ok(()),
         }
     }
@@ -273,7 +287,11 @@ impl PreTokenizer {
 impl PostProcessor {
     fn check(&self) -> Result<()> {
         let refused = |why: &str| Err(refused("post_processor", why));
-        let Self::TemplateProcessing { single, pair, special_tokens } = self else { return Ok(()) };
+        let (single, pair, special_tokens) = match self {
+            Self::RobertaProcessing { sep, cls, .. } if sep.1.max(cls.1) < MOST_TOKENS => return Ok(()),
+            Self::RobertaProcessing { .. } => return refused("a RobertaProcessing without its tokens"),
+            Self::TemplateProcessing { single, pair, special_tokens } => (single, pair, special_tokens),
+        };
         if single.len().max(pair.len()).max(special_tokens.len()) > MOST_PARTS {
             return refused("a TemplateProcessing of too many pieces");
         }
@@ -286,7 +304,14 @@ impl PostProcessor {
         {
             return refused("a TemplateProcessing with a piece that it does not say");
         }
-        if special_tokens.values().any(|token| token.ids.len() != token.tokens.len() || token.ids.len() > MOST_PARTS) {
+        if single.iter().filter(|piece| matches!(piece, Piece::Sequence { .. })).count() != 1 {
+            return refused("a TemplateProcessing that has its text not once");
+        }
+        // Several ids for one token only this crate would have.
+        let is_one = |(name, token): (&String, &Special)| {
+            token.id == *name && token.tokens == [name.as_str()] && matches!(*token.ids, [id] if id < MOST_TOKENS)
+        };
+        if !special_tokens.iter().all(is_one) {
             return refused("a TemplateProcessing whose special tokens have other ids");
         }
         Ok(())
@@ -294,6 +319,11 @@ impl PostProcessor {
 }
 
 impl Model {
+    /// Whether the first line of a `merges.txt` was taken for a merge.
+    fn begins_with_version(&self) -> bool {
+        matches!(self.merges.first(), Some(Merge::Line(line)) if line.starts_with("#version"))
+    }
+
     fn check(&self) -> Result<()> {
         let refused = |why: &str| Err(refused("model", why));
         if self.dropout.is_some_and(|dropout| dropout != 0.0) {
@@ -302,11 +332,14 @@ impl Model {
         if self.continuing_subword_prefix.as_ref().is_some_and(|prefix| !prefix.is_empty()) {
             return refused("a continuing_subword_prefix");
         }
-        if self.end_of_word_suffix.as_ref().is_some_and(|suffix| suffix.len() > LONGEST_SUFFIX) {
+        if self.end_of_word_suffix.as_ref().is_some_and(|suffix| is_long(suffix, LONGEST_SUFFIX)) {
             return refused("a long end_of_word_suffix");
         }
         if self.vocab.len() > MOST_TOKENS as usize || self.vocab.values().any(|id| *id >= MOST_TOKENS) {
             return refused(&format!("ids from {MOST_TOKENS} on"));
+        }
+        if self.merges.len() > MOST_TOKENS as usize {
+            return refused(&format!("more merges than {MOST_TOKENS}"));
         }
         // The crate panics where what two tokens become is longer than every token.
         let mut merged = String::new();
