@@ -3,7 +3,7 @@ import { decodersOf, decodingOf, withDecoding } from "../../web/page/decoding.ts
 import { mediaTypesOf } from "../../web/worker/media_type.ts";
 import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load } from "./fake_host.ts";
-import { text } from "./fakes.ts";
+import { rustError, text } from "./fakes.ts";
 
 const file: WirePhoto = { kind: "encoded", bytes: text("jpeg") };
 
@@ -161,6 +161,16 @@ describe("the worker", () => {
     expect(all.engine.model.seen.at(-1)).toMatchObject({ kind: "pixels", background: [1, 2, 3] });
     all.dispatcher.handle({ type: "done", id: 3, result: { ...pixels, width: 20_000, height: 20_000 } });
     expect(await all.settled(4)).toMatchObject({ type: "failed", error: { code: "too-large" } });
+  });
+
+  it.each(["image/png", "image/gif", "image/bmp", "image/jpeg", "image/webp"])("keeps Rust's error for a page of HTML that is called %s", async (type) => {
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load() });
+    all.engine.model.prepare = () => {
+      throw rustError("unsupported-format", "no format that is known");
+    };
+    const blob = new Blob(["<!doctype html><html><head><title>404 Not Found</title></head></html>"], { type });
+    expect(await all.call({ type: "embed", id: 2, argument: { kind: "blob", blob } })).toMatchObject({ error: { code: "unsupported-format" } });
   });
 
   it("leaves the browser alone where it is told so", async () => {

@@ -155,7 +155,7 @@ export class Photos {
       }
     }
     const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
-    const said = sizeInHeader(bytes, type);
+    const said = sizeInHeader(bytes);
     if (said) checkSize(said, maxPixels);
     const bitmap = await host.decodeInBrowser(bytes, type);
     if (bitmap === undefined) throw refusal;
