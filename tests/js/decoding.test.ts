@@ -173,6 +173,27 @@ describe("the worker", () => {
     expect(await all.call({ type: "embed", id: 2, argument: { kind: "blob", blob } })).toMatchObject({ error: { code: "unsupported-format" } });
   });
 
+  it("embeds other photos though the application's decoder never answers, and there are more for it than are read ahead", async () => {
+    const all = dispatcherWith({ ...MODEL, "https://models.test/a.heic": { body: "\0\0\0\x18ftypheic\0\0\0\0mif1heic" } });
+    await all.call({ type: "load", id: 1, argument: load({ decodeOnPage: ["image/heic"] }) });
+    const heic = () => new TextEncoder().encode("\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+    const kinds: (() => WirePhoto)[] = [
+      () => ({ kind: "encoded", bytes: heic() }),
+      () => ({ kind: "blob", blob: new Blob([heic()]) }),
+      () => ({ kind: "url", url: "https://models.test/a.heic" }),
+    ];
+    for (let id = 2; id < 32; id += 1) all.dispatcher.handle({ type: "embed", id, argument: kinds[id % 3]!() });
+    expect(await all.call({ type: "embed", id: 99, argument: file })).toMatchObject({ type: "done" });
+    expect(all.posted.filter(({ type }) => type === "decode")).toHaveLength(2);
+    // Each of them has its turn, once those before it are done.
+    const pixels = { data: Uint8Array.of(5, 6, 7, 255), width: 1, height: 1, channels: 4 } as const;
+    for (let id = 1; id <= 30; id += 1) {
+      await expect.poll(() => all.posted.some((one) => one.type === "decode" && one.id === id)).toBe(true);
+      all.dispatcher.handle({ type: "done", id, result: { ...pixels } });
+    }
+    for (let id = 2; id < 32; id += 1) expect(await all.settled(id)).toMatchObject({ type: "done", result: { decoder: "application" } });
+  });
+
   it("leaves the browser alone where it is told so", async () => {
     const { answer } = await embed("avif, say", { decoder: "rust" });
     expect(answer).toMatchObject({ type: "failed", error: { code: "unsupported-format" } });

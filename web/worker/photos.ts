@@ -63,6 +63,16 @@ export type ReadPhoto = WireOpacity &
     | Extract<WirePhoto, { kind: "bitmap" | "frame" }>
   );
 
+/**
+ * A file of a type that the application decodes. It waits for that apart from other photos, as a Blob where it can: whose
+ * bytes need not be in memory.
+ */
+export interface ForeignPhoto extends WireOpacity {
+  kind: "foreign";
+  type: string;
+  file: Blob | Uint8Array;
+}
+
 /** A photo in the engine, and how it was read. */
 export type Prepared = { prepared: EnginePrepared } & Pick<EmbeddingDetails, "decoder" | "width" | "height" | "noisy"> &
   Pick<Timings, "decode" | "preprocess">;
@@ -80,22 +90,21 @@ export class Photos {
   }
 
   /** Reads a photo. What is over a limit is refused before that, let alone copied into the engine's memory. */
-  async read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
+  async read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto | ForeignPhoto> {
     const { maxPixels } = this.#context;
     switch (photo.kind) {
       case "url": {
         const bytes = await readPhoto(photo.url, this.#context.network, signal, this.#maxBytes);
-        return this.#byApplication({ ...photo, kind: "encoded", bytes, type: "" }, signal);
+        return this.#whose({ ...photo, kind: "encoded", bytes, type: "" }, () => new Blob([bytes]));
       }
       case "blob": {
         const { blob } = photo;
-        const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
-        const bytes = await readAll(new BlobSource(blob, name), signal, this.#maxBytes);
-        return this.#byApplication({ ...photo, kind: "encoded", bytes, type: blob.type }, signal);
+        const bytes = await this.#bytesOf(blob, signal);
+        return this.#whose({ ...photo, kind: "encoded", bytes, type: blob.type }, () => blob);
       }
       case "encoded":
         checkBytes(photo.bytes.byteLength, this.#maxBytes);
-        return this.#byApplication({ ...photo, type: "" }, signal);
+        return this.#whose({ ...photo, type: "" }, () => photo.bytes);
       case "bitmap":
         checkSize(photo.bitmap, maxPixels);
         return photo;
@@ -108,13 +117,23 @@ export class Photos {
     }
   }
 
-  /** A file of a type that the application decodes, decoded: before its turn, so that nothing else waits for that. */
-  async #byApplication(photo: WireOpacity & EncodedPhoto, signal: AbortSignal): Promise<ReadPhoto> {
-    const { host, application, maxPixels } = this.#context;
-    const { bytes, background } = photo;
-    const types = application.types.length > 0 ? mediaTypesOf(bytes, photo.type) : [];
-    const type = types.find((one) => application.types.includes(one));
+  #bytesOf(blob: Blob, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
+    return readAll(new BlobSource(blob, name), signal, this.#maxBytes);
+  }
+
+  /** A file, or what is kept of it where the application decodes its type. */
+  #whose(photo: WireOpacity & EncodedPhoto, keep: () => Blob | Uint8Array): ReadPhoto | ForeignPhoto {
+    const { types } = this.#context.application;
+    const type = types.length > 0 ? mediaTypesOf(photo.bytes, photo.type).find((one) => types.includes(one)) : undefined;
     if (type === undefined) return photo;
+    return { kind: "foreign", type, file: keep(), ...(photo.background && { background: photo.background }) };
+  }
+
+  /** What the application makes of a file. It may take any time. */
+  async byApplication({ type, file, background }: ForeignPhoto, signal: AbortSignal): Promise<ReadPhoto> {
+    const { host, application, maxPixels } = this.#context;
+    const bytes = file instanceof Blob ? await this.#bytesOf(file, signal) : file;
     const start = host.now();
     const pixels = await application.decode(type, bytes, signal);
     checkSize(pixels, maxPixels, pixels.channels);
