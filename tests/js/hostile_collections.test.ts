@@ -214,6 +214,62 @@ describe("a file of ours", () => {
   });
 });
 
+describe.each(["f32", "int8"] as const)("a file of ours with rows of %s", (precision) => {
+  const DIMENSION = 6;
+  const COUNT = 300; // more than are looked at in one go
+  const values = Float32Array.from({ length: COUNT * DIMENSION }, (_, i) => Math.sin(i * i + 1) * 10 ** (i % 4));
+  const saved = async (): Promise<Uint8Array> => {
+    const embeddings = new Embeddings({ precision });
+    await embeddings.addMany(Array.from({ length: COUNT }, (_, i) => i), values);
+    const bytes = new Uint8Array(await (await embeddings.toBlob()).arrayBuffer());
+    embeddings.close();
+    return bytes;
+  };
+  const width = precision === "f32" ? 4 : 1;
+  const at = (file: Uint8Array, row: number) => ({ row: file.length - (COUNT - row) * DIMENSION * width, scale: 64 * Math.ceil((64 + Number(new DataView(file.buffer).getBigUint64(24, true))) / 64) + 4 * row });
+
+  it("is refused where a scale is not its row's, which would be found first by every search or by none", async () => {
+    const file = await saved();
+    expect(await failure(sealed(file.slice()))).toBe(`read ${COUNT}`);
+    for (const row of [0, 1, 299]) {
+      const scale = new DataView(file.buffer).getFloat32(at(file, row).scale, true);
+      for (const wrong of [1e30, scale * 1.5, scale / 2, 1e-30]) {
+        const changed = file.slice();
+        new DataView(changed.buffer).setFloat32(at(file, row).scale, wrong, true);
+        expect(await failure(sealed(changed)), `${wrong} of row ${row}`).toMatch(new RegExp(`decode: .*the scale of row ${row} is`));
+      }
+      const empty = file.slice().fill(0, at(file, row).row, at(file, row).row + DIMENSION * width);
+      expect(await failure(sealed(empty))).toMatch(new RegExp(`decode: .*the scale of row ${row} is`));
+    }
+  });
+
+  it("is refused where a row is not finite, or hardly more than nothing", async () => {
+    const file = await saved();
+    const { row, scale } = at(file, 7);
+    for (const wrong of precision === "f32" ? [NaN, Infinity, -Infinity, 1e30] : [1]) {
+      const changed = file.slice();
+      const view = new DataView(changed.buffer);
+      if (precision === "f32") view.setFloat32(row + 4, wrong, true);
+      else {
+        // One step, and a step of 1: its length is right, and rounding would allow for it.
+        changed.fill(0, row, row + DIMENSION);
+        view.setInt8(row, wrong);
+        view.setFloat32(scale, 1, true);
+      }
+      expect(await failure(sealed(changed)), String(wrong)).toMatch(/decode: .*the scale of row 7 is/);
+    }
+  });
+
+  it("is read where rounding is at its worst", async () => {
+    const embeddings = new Embeddings({ precision });
+    const long = Float32Array.from({ length: 3 * 65_536 }, (_, i) => (i % 65_536 === 0 ? 1 : i < 65_536 ? 0.502 / 127 : i < 131_072 ? 0.498 / 127 : 1e-20));
+    await embeddings.addMany(["up", "down", "alone"], long);
+    const blob = await embeddings.toBlob();
+    embeddings.close();
+    expect(await failure(new Uint8Array(await blob.arrayBuffer()))).toBe("read 3");
+  });
+});
+
 // ------------------------------------------------------------------------------------------------------------ mutations
 
 describe("mutations", () => {

@@ -109,7 +109,7 @@ export async function readOwn(file: FileReading, header: OwnHeader, collection: 
   const all = new Float32Array(scales.buffer);
   const odd = all.findIndex((scale) => !(scale > 0 && scale < Infinity)); // NaN would mark a row as removed
   if (odd >= 0) throw broken(`the scale of row ${odd} is ${all[odd]}`);
-  let sum = 0;
+  let [sum, misscaled] = [0, -1];
   const step = rowsPerPiece(rowBytes);
   for (let first = 0; first < count; first += step) {
     const part = Math.min(step, count - first);
@@ -117,8 +117,10 @@ export async function readOwn(file: FileReading, header: OwnHeader, collection: 
     collection.appendStored(bytes, all.subarray(first, first + part), dimension);
     const stored = collection.bytes(first, part);
     sum = engine.crc32(sum, stored.byteOffset, stored.byteLength);
+    if (misscaled < 0) misscaled = collection.findMisscaled(first, part);
   }
   checkSum("rows", sum, sums.rows);
+  if (misscaled >= 0) throw broken(`the scale of row ${misscaled} is ${all[misscaled]}, which its values don't have`);
   return idsOf(text, count);
 }
 
