@@ -141,6 +141,20 @@ describe("an Arrow file", () => {
     expect(await failure(joined(begin, beyond, row(1, 2, 3, 4)))).toMatch(/decode: .*body of message 1 should reach/);
   });
 
+  it("is refused where a batch has other numbers of ids and of embeddings, though in all they are as many", async () => {
+    const id = field("id", TYPE.int, { table: [int32(64), int8(1)] });
+    const part = (ids: number, rows: number): Uint8Array => {
+      const body = joined(new Uint8Array(BigInt64Array.from({ length: ids }, (_, i) => BigInt(i + 10 * ids)).buffer), row(...Array<number>(2 * rows).fill(1)));
+      const header: Node = { table: [int64(rows), numbers(ids, 0, rows, 0, 2 * rows, 0), numbers(0, 0, 0, 8 * ids, 0, 0, 0, 0, 8 * ids, 8 * rows)] };
+      return joined(message(BATCH, header, body.length), body);
+    };
+    const begin = message(SCHEMA, schema(id, embedding(2)));
+    expect(await failure(joined(begin, part(3, 3), part(1, 1)))).toBe("read 4");
+    expect(await failure(joined(begin, part(3, 1), part(1, 3)))).toMatch(/decode: .*3 ids for the 1 embeddings from row 0 on/);
+    expect(await failure(joined(begin, part(1, 1), part(2, 3), part(3, 2)))).toMatch(/decode: .*2 ids for the 3 embeddings from row 1 on/);
+    expect(await failure(joined(begin, part(1, 1), part(2, 0), part(1, 3)))).toMatch(/decode: .*2 ids for the 0 embeddings from row 1 on/);
+  });
+
   it("of a hundred thousand messages is read in a time that its bytes are worth", async () => {
     const none = message(BATCH, batch(0, 0, 0, 0));
     const other = framed(writeFlatbuffer({ table: [] }));
