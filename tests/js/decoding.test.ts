@@ -194,6 +194,24 @@ describe("the worker", () => {
     for (let id = 2; id < 32; id += 1) expect(await all.settled(id)).toMatchObject({ type: "done", result: { decoder: "application" } });
   });
 
+  it("says what to do where an unknown file may be SVG, which the page did not see", async () => {
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load() });
+    all.engine.model.prepare = () => {
+      throw rustError("unsupported-format", "no format that is known");
+    };
+    const utf16 = (content: string) => Uint8Array.from([0xff, 0xfe, ...[...content].flatMap((letter) => [letter.charCodeAt(0), 0])]);
+    const svgs = ["<svg/>", "\ufeff \n<?xml version='1.0'?>", "<!DOCTYPE svg [<!ENTITY x 'y'>]>", "<!-- made by hand -->"].flatMap((one) => [text(one), utf16(one)]);
+    const others = ["<!DOCTYPE html>", "<html>", "junk", ""].map(text);
+    for (const [index, bytes] of [...svgs, ...others].entries()) {
+      for (const decoder of ["auto", "rust"] as const) {
+        const answer = await all.call({ type: "embed", id: 2 + 2 * index + (decoder === "auto" ? 0 : 1), argument: { kind: "encoded", bytes, decoder } });
+        const message = index < svgs.length ? expect.stringMatching(/^no format that is known; if it is SVG, .* svg: true$/) : "no format that is known";
+        expect(answer, `${index}`).toMatchObject({ error: { code: "unsupported-format", message } });
+      }
+    }
+  });
+
   it("leaves the browser alone where it is told so", async () => {
     const { answer } = await embed("avif, say", { decoder: "rust" });
     expect(answer).toMatchObject({ type: "failed", error: { code: "unsupported-format" } });

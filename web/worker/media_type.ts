@@ -47,6 +47,10 @@ export function typesOfContent(bytes: Uint8Array): string[] {
   return found ? [found[0]] : [];
 }
 
+/** Whether a file begins as SVG does, and other XML, but no page of HTML; in UTF-8 or UTF-16. */
+export const mayBeSvg = (bytes: Uint8Array): boolean =>
+  /^<(\?xml|!--|!doctypesvg|svg)/i.test(text(bytes, 0, 256).replace(/[\0\s\xef\xbb\xbf\xfe\xff]/g, ""));
+
 /** The media types of a file that is said to be of a type, the best first. */
 export function mediaTypesOf(bytes: Uint8Array, given: string): string[] {
   const found = typesOfContent(bytes);

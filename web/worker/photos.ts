@@ -18,7 +18,7 @@ import { checkSize, sizeOf } from "../shared/sizes.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
 import { sizeInHeader } from "./header_size.js";
-import { mediaTypesOf } from "./media_type.js";
+import { mayBeSvg, mediaTypesOf } from "./media_type.js";
 import type { PageDecoders } from "./page.js";
 import type { BrowserPixels } from "./pixels.js";
 
@@ -169,8 +169,8 @@ export class Photos {
       } catch (error) {
         if (error instanceof EngineCrash) throw crashOfDecoder(error);
         const undecoded = isCoded(error) && (error.code === "unsupported-format" || error.code === "decode");
-        if (decoder === "rust" || !undecoded) throw error;
-        refusal = error;
+        refusal = isCoded(error) && error.code === "unsupported-format" && mayBeSvg(bytes) ? perhapsSvg(error) : error;
+        if (decoder === "rust" || !undecoded) throw refusal;
       }
     }
     const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
@@ -195,6 +195,12 @@ export class Photos {
       "canvases and videos are not those of the photos; of files and bytes they are";
     this.#context.warn({ code: "canvas-noise", message });
   }
+}
+
+/** What a file is told that is SVG, but not as the page knows it: its `<svg` comes late, or its address doesn't end with it. */
+function perhapsSvg(error: { message: string }): ClipVisionError {
+  const advice = "if it is SVG, a page draws it as a Blob of the type image/svg+xml, with the option svg: true";
+  return new ClipVisionError("unsupported-format", `${error.message}; ${advice}`, { cause: error });
 }
 
 /** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */
