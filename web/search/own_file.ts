@@ -22,7 +22,7 @@ import { ClipVisionError } from "../shared/errors.js";
 import { aligned } from "../shared/values.js";
 import type { Collection } from "./collection.js";
 import type { SearchEngine } from "./engine.js";
-import { broken, checkSize, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
+import { broken, checkRows, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
 
 /** How every such file begins. */
 export const OWN_MAGIC = Uint8Array.of(0x89, 0x43, 0x56, 0x45, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -81,7 +81,7 @@ export async function readOwnHeader(file: FileReading, engine: SearchEngine): Pr
   const precision = PRECISIONS[view.getUint32(12, true)];
   const [dimension, count] = [view.getUint32(16, true), view.getUint32(20, true)];
   if (precision === undefined || (dimension === 0 && count > 0)) throw broken("its header makes no sense");
-  checkSize(count, dimension);
+  checkRows(count, dimension);
   return {
     precision,
     dimension,

@@ -11,7 +11,7 @@ import { nextTurn } from "../shared/waiting.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
-import { broken, checkSize, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
+import { broken, checkRows, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
 import type { LoadedCollection, SearchCalls } from "./protocol.js";
@@ -148,7 +148,7 @@ class Rows {
         if (count > 0 && collection.dimension !== part.dimension) {
           throw broken(`its embeddings have ${collection.dimension} values, but ${part.dimension} from row ${count} on`);
         }
-        checkSize(count + added, part.dimension);
+        checkRows(count + added, part.dimension);
         append(collection, part.values, part.dimension);
       }
       named ||= part.ids !== undefined;

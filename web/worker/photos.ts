@@ -14,7 +14,7 @@ import type {
   WirePixels,
 } from "../shared/protocol.js";
 import { readPhoto, type Network } from "../shared/remote_file.js";
-import { checkSize, sizeOf } from "../shared/sizes.js";
+import { checkSize, MAX_BYTES, sizeOf } from "../shared/sizes.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
 import { sizeInHeader } from "./header_size.js";
@@ -45,8 +45,6 @@ export interface PhotoContext {
   warn(warning: LoadWarning): void;
 }
 
-/** Unless an application says otherwise: what Rust's `Limits` have on wasm32. */
-const MAX_BYTES = 256 * 2 ** 20;
 /** How many times the model's size the shorter edge of a photo keeps at least that is decoded fast. */
 const REDUCING_GAP = 2;
 

@@ -12,7 +12,7 @@ use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 /// The encoded bytes at `url`, at most `limits.max_bytes` of them.
 pub(super) fn read(url: &str, limits: &Limits, access: &UrlAccess) -> Result<Vec<u8>> {
-    // A server that does not answer, or answers a byte at a time, must not hold the caller for ever.
+    // A server that does not answer, or answers a byte at a time, must not hold the caller without end.
     let config = ureq::Agent::config_builder()
         .user_agent(concat!("clip-vision/", env!("CARGO_PKG_VERSION")))
         .timeout_connect(Some(Duration::from_secs(10)))
