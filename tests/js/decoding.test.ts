@@ -3,7 +3,7 @@ import { decodersOf, decodingOf, withDecoding } from "../../web/page/decoding.ts
 import { mediaTypesOf } from "../../web/worker/media_type.ts";
 import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load } from "./fake_host.ts";
-import { text } from "./fakes.ts";
+import { rustError, text } from "./fakes.ts";
 
 const file: WirePhoto = { kind: "encoded", bytes: text("jpeg") };
 
@@ -161,6 +161,55 @@ describe("the worker", () => {
     expect(all.engine.model.seen.at(-1)).toMatchObject({ kind: "pixels", background: [1, 2, 3] });
     all.dispatcher.handle({ type: "done", id: 3, result: { ...pixels, width: 20_000, height: 20_000 } });
     expect(await all.settled(4)).toMatchObject({ type: "failed", error: { code: "too-large" } });
+  });
+
+  it.each(["image/png", "image/gif", "image/bmp", "image/jpeg", "image/webp"])("keeps Rust's error for a page of HTML that is called %s", async (type) => {
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load() });
+    all.engine.model.prepare = () => {
+      throw rustError("unsupported-format", "no format that is known");
+    };
+    const blob = new Blob(["<!doctype html><html><head><title>404 Not Found</title></head></html>"], { type });
+    expect(await all.call({ type: "embed", id: 2, argument: { kind: "blob", blob } })).toMatchObject({ error: { code: "unsupported-format" } });
+  });
+
+  it("embeds other photos though the application's decoder never answers, and there are more for it than are read ahead", async () => {
+    const all = dispatcherWith({ ...MODEL, "https://models.test/a.heic": { body: "\0\0\0\x18ftypheic\0\0\0\0mif1heic" } });
+    await all.call({ type: "load", id: 1, argument: load({ decodeOnPage: ["image/heic"] }) });
+    const heic = () => new TextEncoder().encode("\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+    const kinds: (() => WirePhoto)[] = [
+      () => ({ kind: "encoded", bytes: heic() }),
+      () => ({ kind: "blob", blob: new Blob([heic()]) }),
+      () => ({ kind: "url", url: "https://models.test/a.heic" }),
+    ];
+    for (let id = 2; id < 32; id += 1) all.dispatcher.handle({ type: "embed", id, argument: kinds[id % 3]!() });
+    expect(await all.call({ type: "embed", id: 99, argument: file })).toMatchObject({ type: "done" });
+    expect(all.posted.filter(({ type }) => type === "decode")).toHaveLength(2);
+    // Each of them has its turn, once those before it are done.
+    const pixels = { data: Uint8Array.of(5, 6, 7, 255), width: 1, height: 1, channels: 4 } as const;
+    for (let id = 1; id <= 30; id += 1) {
+      await expect.poll(() => all.posted.some((one) => one.type === "decode" && one.id === id)).toBe(true);
+      all.dispatcher.handle({ type: "done", id, result: { ...pixels } });
+    }
+    for (let id = 2; id < 32; id += 1) expect(await all.settled(id)).toMatchObject({ type: "done", result: { decoder: "application" } });
+  });
+
+  it("says what to do where an unknown file may be SVG, which the page did not see", async () => {
+    const all = dispatcherWith(MODEL);
+    await all.call({ type: "load", id: 1, argument: load() });
+    all.engine.model.prepare = () => {
+      throw rustError("unsupported-format", "no format that is known");
+    };
+    const utf16 = (content: string) => Uint8Array.from([0xff, 0xfe, ...[...content].flatMap((letter) => [letter.charCodeAt(0), 0])]);
+    const svgs = ["<svg/>", "\ufeff \n<?xml version='1.0'?>", "<!DOCTYPE svg [<!ENTITY x 'y'>]>", "<!-- made by hand -->"].flatMap((one) => [text(one), utf16(one)]);
+    const others = ["<!DOCTYPE html>", "<html>", "junk", ""].map(text);
+    for (const [index, bytes] of [...svgs, ...others].entries()) {
+      for (const decoder of ["auto", "rust"] as const) {
+        const answer = await all.call({ type: "embed", id: 2 + 2 * index + (decoder === "auto" ? 0 : 1), argument: { kind: "encoded", bytes, decoder } });
+        const message = index < svgs.length ? expect.stringMatching(/^no format that is known; if it is SVG, .* svg: true$/) : "no format that is known";
+        expect(answer, `${index}`).toMatchObject({ error: { code: "unsupported-format", message } });
+      }
+    }
   });
 
   it("leaves the browser alone where it is told so", async () => {

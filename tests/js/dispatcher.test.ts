@@ -14,7 +14,7 @@ async function loaded(served: Record<string, Served> = {}) {
 const progressOf = (posted: Message[]): LoadProgress[] =>
   posted.flatMap((message) => (message.type === "progress" ? [message.progress] : []));
 
-/** Spaces for ever. */
+/** Spaces without end. */
 const endless = () => {
   const piece = new Uint8Array(1 << 20).fill(32);
   return new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(piece) });

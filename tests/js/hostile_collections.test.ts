@@ -141,6 +141,20 @@ describe("an Arrow file", () => {
     expect(await failure(joined(begin, beyond, row(1, 2, 3, 4)))).toMatch(/decode: .*body of message 1 should reach/);
   });
 
+  it("is refused where a batch has other numbers of ids and of embeddings, though in all they are as many", async () => {
+    const id = field("id", TYPE.int, { table: [int32(64), int8(1)] });
+    const part = (ids: number, rows: number): Uint8Array => {
+      const body = joined(new Uint8Array(BigInt64Array.from({ length: ids }, (_, i) => BigInt(i + 10 * ids)).buffer), row(...Array<number>(2 * rows).fill(1)));
+      const header: Node = { table: [int64(rows), numbers(ids, 0, rows, 0, 2 * rows, 0), numbers(0, 0, 0, 8 * ids, 0, 0, 0, 0, 8 * ids, 8 * rows)] };
+      return joined(message(BATCH, header, body.length), body);
+    };
+    const begin = message(SCHEMA, schema(id, embedding(2)));
+    expect(await failure(joined(begin, part(3, 3), part(1, 1)))).toBe("read 4");
+    expect(await failure(joined(begin, part(3, 1), part(1, 3)))).toMatch(/decode: .*3 ids for the 1 embeddings from row 0 on/);
+    expect(await failure(joined(begin, part(1, 1), part(2, 3), part(3, 2)))).toMatch(/decode: .*2 ids for the 3 embeddings from row 1 on/);
+    expect(await failure(joined(begin, part(1, 1), part(2, 0), part(1, 3)))).toMatch(/decode: .*2 ids for the 0 embeddings from row 1 on/);
+  });
+
   it("of a hundred thousand messages is read in a time that its bytes are worth", async () => {
     const none = message(BATCH, batch(0, 0, 0, 0));
     const other = framed(writeFlatbuffer({ table: [] }));
@@ -211,6 +225,62 @@ describe("a file of ours", () => {
       const bytes = changed((view) => view.setFloat32(128, scale, true));
       expect(await failure(sealed(bytes))).toMatch(/decode: .*the scale of row 0 is/);
     }
+  });
+});
+
+describe.each(["f32", "int8"] as const)("a file of ours with rows of %s", (precision) => {
+  const DIMENSION = 6;
+  const COUNT = 300; // more than are looked at in one go
+  const values = Float32Array.from({ length: COUNT * DIMENSION }, (_, i) => Math.sin(i * i + 1) * 10 ** (i % 4));
+  const saved = async (): Promise<Uint8Array> => {
+    const embeddings = new Embeddings({ precision });
+    await embeddings.addMany(Array.from({ length: COUNT }, (_, i) => i), values);
+    const bytes = new Uint8Array(await (await embeddings.toBlob()).arrayBuffer());
+    embeddings.close();
+    return bytes;
+  };
+  const width = precision === "f32" ? 4 : 1;
+  const at = (file: Uint8Array, row: number) => ({ row: file.length - (COUNT - row) * DIMENSION * width, scale: 64 * Math.ceil((64 + Number(new DataView(file.buffer).getBigUint64(24, true))) / 64) + 4 * row });
+
+  it("is refused where a scale is not its row's, which would be found first by every search or by none", async () => {
+    const file = await saved();
+    expect(await failure(sealed(file.slice()))).toBe(`read ${COUNT}`);
+    for (const row of [0, 1, 299]) {
+      const scale = new DataView(file.buffer).getFloat32(at(file, row).scale, true);
+      for (const wrong of [1e30, scale * 1.5, scale / 2, 1e-30]) {
+        const changed = file.slice();
+        new DataView(changed.buffer).setFloat32(at(file, row).scale, wrong, true);
+        expect(await failure(sealed(changed)), `${wrong} of row ${row}`).toMatch(new RegExp(`decode: .*the scale of row ${row} is`));
+      }
+      const empty = file.slice().fill(0, at(file, row).row, at(file, row).row + DIMENSION * width);
+      expect(await failure(sealed(empty))).toMatch(new RegExp(`decode: .*the scale of row ${row} is`));
+    }
+  });
+
+  it("is refused where a row is not finite, or hardly more than nothing", async () => {
+    const file = await saved();
+    const { row, scale } = at(file, 7);
+    for (const wrong of precision === "f32" ? [NaN, Infinity, -Infinity, 1e30] : [1]) {
+      const changed = file.slice();
+      const view = new DataView(changed.buffer);
+      if (precision === "f32") view.setFloat32(row + 4, wrong, true);
+      else {
+        // One step, and a step of 1: its length is right, and rounding would allow for it.
+        changed.fill(0, row, row + DIMENSION);
+        view.setInt8(row, wrong);
+        view.setFloat32(scale, 1, true);
+      }
+      expect(await failure(sealed(changed)), String(wrong)).toMatch(/decode: .*the scale of row 7 is/);
+    }
+  });
+
+  it("is read where rounding is at its worst", async () => {
+    const embeddings = new Embeddings({ precision });
+    const long = Float32Array.from({ length: 3 * 65_536 }, (_, i) => (i % 65_536 === 0 ? 1 : i < 65_536 ? 0.502 / 127 : i < 131_072 ? 0.498 / 127 : 1e-20));
+    await embeddings.addMany(["up", "down", "alone"], long);
+    const blob = await embeddings.toBlob();
+    embeddings.close();
+    expect(await failure(new Uint8Array(await blob.arrayBuffer()))).toBe("read 3");
   });
 });
 

@@ -224,6 +224,26 @@ describe("checksums", () => {
     expect(store.files.size).toBe(0);
   });
 
+  it.each([undefined, 1e15])("do not have a file read without end that the loader refuses, announced with %s bytes", async (announced) => {
+    const { files, more } = MODELS["in one file"]!;
+    const honest = server(files).host.fetch!;
+    let sent = 0;
+    const host: Partial<Host> = {
+      fetch: async (url, init) => {
+        if (!url.endsWith("model.safetensors")) return honest(url, init);
+        const piece = new Uint8Array(1 << 26);
+        const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void =>
+          controller.enqueue((sent += 1) === 1 ? new TextEncoder().encode("bad") : piece);
+        const headers: Record<string, string> = announced === undefined ? {} : { "content-length": String(announced) };
+        return new Response(new ReadableStream({ pull }), { headers });
+      },
+    };
+    const { answers } = await machine().page(more, { host });
+    expect(answers[0]).toMatchObject({ error: { code: "weights", message: expect.stringContaining("no safetensors") } });
+    expect(sent).toBeGreaterThan(16);
+    expect(sent).toBeLessThan(25);
+  }, 30_000);
+
   it("are for the files' own names, as a person writes them", async () => {
     const model = { weights: { url: `${folder}/my%20model.safetensors?v=1` } };
     const { page } = machine({ [model.weights.url]: file("RECORDEDall") });

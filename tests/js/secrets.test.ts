@@ -7,6 +7,7 @@ import { pageService } from "../../web/page/page_service.ts";
 import { packPhoto, type PhotoSource } from "../../web/page/photo.ts";
 import { blobOf } from "../../web/search/arguments.ts";
 import { ClipVisionError, fromWireError, toWireError } from "../../web/shared/errors.ts";
+import { describeFailure } from "../../web/shared/files.ts";
 import type { WireLoad } from "../../web/shared/protocol.ts";
 import { redacted, redactedStack, withoutSecrets } from "../../web/shared/redact.ts";
 import { optionUrl } from "../../web/shared/values.ts";
@@ -63,6 +64,30 @@ describe("an address", () => {
     const begin = performance.now();
     expect(redacted(long)).toBe(long);
     expect(performance.now() - begin).toBeLessThan(2000);
+  });
+
+  it("is found with every sign that an address may have, in each of its parts", () => {
+    for (let code = 0x20; code < 0x17f; code += 1) {
+      const sign = String.fromCharCode(code);
+      for (const url of [`https://a.test/it${sign}s/m?token=SECRET`, `https://u:p${sign}SECRET@a.test/m`, `https://u${sign}:SECRET@a.test/m`, `https://a.test/m?x=a${sign}SECRET`, `https://a.test/m#a${sign}SECRET`, `wss://a.test/?x=a${sign}SECRET`, `scheme://a.test/?x=a${sign}SECRET`]) {
+        if (!URL.canParse(url)) continue;
+        const { href, pathname, username, password, search, hash } = new URL(url);
+        if (!(username + password + search + hash).includes("SECRET")) continue; // the sign ended that part
+        expect(pathname).not.toContain("SECRET");
+        for (const text of [`Could not fetch ${href} (why?)`, `Could not fetch '${href}', \`${href}\`: "${href}"`]) {
+          expect(redacted(text), text).not.toContain("SECRET");
+          expect(redactedStack(`Error: ${text}\n  at ${href}:1:2`, text), text).not.toContain("SECRET");
+        }
+      }
+    }
+    expect(redacted("'https://a.test/x','https://u:SECRET@b.test/y'")).toBe("'https://a.test/x','https://b.test/y'");
+    expect(redacted("see `https://a.test/x?y=`SECRET`.")).toBe("see `https://a.test/x`.");
+    expect(redacted("https://a.test/it's/m@2x.png")).toBe("https://a.test/it's/m@2x.png");
+  });
+
+  it("is no longer shown by who quotes it as it was given", () => {
+    const url = 'https://a.test/x?y="<SECRET > SECRET';
+    expectNoSecret(describeFailure("the photo", url, new TypeError(`Bad URL: ${url}`)).message);
   });
 
   it("is found in a stack, whose lines stay", () => {

@@ -45,6 +45,8 @@ describe("a drawing's size", () => {
     [1e9, 1, undefined, [8192, 1]],
     [1e9, 1e9, undefined, [2000, 2000]],
     [0, 0, undefined, [512, 512]],
+    [0, 0, 100 * 100, [100, 100]],
+    [100, 0, 2 ** 16, [256, 256]],
   ])("%d x %d, where %d pixels are allowed", (width, height, maxPixels, [drawnWidth, drawnHeight]) =>
     expect(drawnSize({ width, height }, maxPixels)).toEqual({ width: drawnWidth, height: drawnHeight }),
   );

@@ -36,7 +36,22 @@ describe("what is typed", () => {
     expect(strangersIn(`${BASE}?model=%20//x.test:81/m`)).toEqual(["x.test:81"]);
     expect(strangersIn(`${BASE}?model=https://x.test/m&hub=https://y.test/`)).toEqual(["y.test", "x.test"]);
     expect(strangersIn(`${BASE}?model=https://&hub=http://`)).toEqual([]);
+    expect(strangersIn(`${BASE}?model=https://x.test/m&hub=http://`)).toEqual([]); // neither can be loaded
     expect(() => hubInAddress(`${BASE}?hub=http://`)).toThrow(ChoiceError);
+  });
+
+  // Everything that `new URL` takes for an address.
+  test.each(["HTTPS://x.test", "\\\\x.test", "/\\x.test", "/%09/x.test", "ht%0Atps://x.test", "http:x.test", "%01https://x.test", "https:\\\\x.test"])(
+    "a stranger's hub is said however it is written: %s",
+    (hub) => {
+      const address = `${BASE}?model=a/b&hub=${hub}`;
+      expect(new URL(modelInAddress(address)?.kind === "hub" ? hubInAddress(address)! : "").host).toBe("x.test");
+      expect(strangersIn(address)).toEqual(["x.test"]);
+    },
+  );
+
+  test("an address without a host is a stranger's as well", () => {
+    expect(strangersIn(`${BASE}?model=a/b&hub=data:,x`)).toEqual(["data:,x"]);
   });
 });
 

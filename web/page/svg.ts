@@ -50,8 +50,8 @@ export function isSvgUrl(url: string): boolean {
 }
 
 /** The size at which a drawing is drawn: its own, smaller if that is more pixels than are needed or allowed. */
-export function drawnSize({ width, height }: Size, maxPixels = MOST_PIXELS): Size {
-  if (width * height === 0) return { width: SIZE, height: SIZE };
+export function drawnSize(own: Size, maxPixels = MOST_PIXELS): Size {
+  const { width, height } = own.width * own.height > 0 ? own : { width: SIZE, height: SIZE };
   const most = Math.min(maxPixels, MOST_PIXELS);
   const scale = Math.min(1, Math.sqrt(most / (width * height)), LONGEST / Math.max(width, height));
   return { width: Math.max(1, Math.floor(width * scale)), height: Math.max(1, Math.floor(height * scale)) };

@@ -45,8 +45,10 @@ export function checkId(id: unknown, i: number): asserts id is EmbeddingId {
   throw invalid(`Id ${i} must be a string or a finite number, not ${typeof id === "number" ? id : tagOf(id)}`);
 }
 
-/** How many ids are numbered between two looks at the clock, and for how many milliseconds in one go. */
-const [FEW, SLICE] = [1024, 10];
+/** Ids that are numbered between two looks at the clock. */
+const FEW = 1024;
+/** Milliseconds in one go: the page's own thread does it. */
+const SLICE = 10;
 
 /**
  * The row of each id; without ids that of each number from 0 on. Millions take seconds: the page, and the signal, have their

@@ -24,6 +24,8 @@ export interface Pairs {
 }
 
 const FIRST_CAPACITY = 256;
+/** How far a stored row's length may be from 1 by the rounding of f32. */
+const TOLERANCE = 1e-3;
 
 /** See the module. */
 export class Collection {
@@ -94,6 +96,38 @@ export class Collection {
     this.#engine.bytes.set(bytes, this.#address(this.#count));
     this.#scales.set(scales, this.#count);
     this.#count += scales.length;
+  }
+
+  /** The first of `count` rows from `first` on whose scale does not make it as long as `put` would have; -1 if all are right. */
+  findMisscaled(first: number, count: number): number {
+    for (let row = first; row < first + count; row += BLOCK) {
+      const part = Math.min(BLOCK, first + count - row);
+      const wrong = this.#squares(row, part).findIndex((square, i) => !this.#isScale(this.#scales[row + i] as number, square));
+      if (wrong >= 0) return row + wrong;
+    }
+    return -1;
+  }
+
+  /** The sums of the squares of stored rows, of no more than a block. */
+  #squares(first: number, count: number): Float32Array {
+    const [from, to] = [this.#address(first), this.#address(first + count)];
+    if (this.precision === "f32") {
+      this.#engine.bytes.copyWithin(this.#engine.block, from, to);
+      return this.#engine.blockSquares(count);
+    }
+    const steps = new Int8Array(this.#engine.bytes.buffer, from, to - from);
+    return Float32Array.from({ length: count }, (_, row) => {
+      let sum = 0;
+      for (let i = row * this.#dimension; i < (row + 1) * this.#dimension; i += 1) sum += (steps[i] as number) ** 2;
+      return sum;
+    });
+  }
+
+  /** An 8-bit value is rounded by up to half a step, and the largest of a row is 127 steps. */
+  #isScale(scale: number, square: number): boolean {
+    const int8 = this.precision === "int8";
+    const rounded = int8 ? (scale * Math.sqrt(this.#dimension)) / 2 : 0;
+    return Math.abs(scale * Math.sqrt(square) - 1) <= rounded + TOLERANCE && (!int8 || 127 * scale <= 1 + TOLERANCE);
   }
 
   /** Makes room for as many rows in all, at once. */

@@ -39,7 +39,7 @@ export const MOST_ROWS = 16_000_000;
 export const MOST_VALUES = 65_536;
 
 /** Throws for more embeddings, or longer ones, than are read. */
-export function checkSize(count: number, dimension: number): void {
+export function checkRows(count: number, dimension: number): void {
   if (count > MOST_ROWS) throw unsupported(`it has ${count} embeddings, and ${MOST_ROWS} are read`);
   if (dimension > MOST_VALUES) throw unsupported(`its embeddings have ${dimension} values, and ${MOST_VALUES} are read`);
 }

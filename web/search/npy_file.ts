@@ -4,7 +4,7 @@
  */
 
 import type { Collection } from "./collection.js";
-import { broken, checkSize, floatsOf, rowsPerPiece, unsupported, type FileReading, type RowsRead } from "./file.js";
+import { broken, checkRows, floatsOf, rowsPerPiece, unsupported, type FileReading, type RowsRead } from "./file.js";
 
 /** How every such file begins. */
 export const NPY_MAGIC = Uint8Array.of(0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59);
@@ -52,7 +52,7 @@ export async function* readNpy(file: FileReading): AsyncGenerator<RowsRead> {
   if (sizes.length !== 2 || !sizes.every((size) => /^\d+$/.test(size)) || (dimension < 1 && count > 0)) {
     throw unsupported(`its shape is (${shape.slice(0, 200)}), not (embeddings, values)`);
   }
-  checkSize(count, dimension);
+  checkRows(count, dimension);
 
   const rows = begin + length;
   const rowBytes = dimension * width;

@@ -22,7 +22,7 @@ import { ClipVisionError } from "../shared/errors.js";
 import { aligned } from "../shared/values.js";
 import type { Collection } from "./collection.js";
 import type { SearchEngine } from "./engine.js";
-import { broken, checkSize, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
+import { broken, checkRows, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
 
 /** How every such file begins. */
 export const OWN_MAGIC = Uint8Array.of(0x89, 0x43, 0x56, 0x45, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -81,7 +81,7 @@ export async function readOwnHeader(file: FileReading, engine: SearchEngine): Pr
   const precision = PRECISIONS[view.getUint32(12, true)];
   const [dimension, count] = [view.getUint32(16, true), view.getUint32(20, true)];
   if (precision === undefined || (dimension === 0 && count > 0)) throw broken("its header makes no sense");
-  checkSize(count, dimension);
+  checkRows(count, dimension);
   return {
     precision,
     dimension,
@@ -109,7 +109,7 @@ export async function readOwn(file: FileReading, header: OwnHeader, collection: 
   const all = new Float32Array(scales.buffer);
   const odd = all.findIndex((scale) => !(scale > 0 && scale < Infinity)); // NaN would mark a row as removed
   if (odd >= 0) throw broken(`the scale of row ${odd} is ${all[odd]}`);
-  let sum = 0;
+  let [sum, misscaled] = [0, -1];
   const step = rowsPerPiece(rowBytes);
   for (let first = 0; first < count; first += step) {
     const part = Math.min(step, count - first);
@@ -117,8 +117,10 @@ export async function readOwn(file: FileReading, header: OwnHeader, collection: 
     collection.appendStored(bytes, all.subarray(first, first + part), dimension);
     const stored = collection.bytes(first, part);
     sum = engine.crc32(sum, stored.byteOffset, stored.byteLength);
+    if (misscaled < 0) misscaled = collection.findMisscaled(first, part);
   }
   checkSum("rows", sum, sums.rows);
+  if (misscaled >= 0) throw broken(`the scale of row ${misscaled} is ${all[misscaled]}, which its values don't have`);
   return idsOf(text, count);
 }
 

@@ -11,7 +11,7 @@ import { nextTurn } from "../shared/waiting.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
-import { broken, checkSize, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
+import { broken, checkRows, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
 import type { LoadedCollection, SearchCalls } from "./protocol.js";
@@ -140,18 +140,19 @@ class Rows {
     let named = false;
     for await (const part of rows) {
       const { count } = collection;
+      const added = part.dimension > 0 ? part.values.length / part.dimension : 0;
+      if (part.ids && part.ids.length !== added) {
+        throw broken(`it has ${part.ids.length} ids for the ${added} embeddings from row ${count} on`);
+      }
       if (part.values.length > 0) {
         if (count > 0 && collection.dimension !== part.dimension) {
           throw broken(`its embeddings have ${collection.dimension} values, but ${part.dimension} from row ${count} on`);
         }
-        checkSize(count + part.values.length / part.dimension, part.dimension);
+        checkRows(count + added, part.dimension);
         append(collection, part.values, part.dimension);
       }
       named ||= part.ids !== undefined;
       for (const id of part.ids ?? []) ids.push(id);
-    }
-    if (named && ids.length !== collection.count) {
-      throw broken(`it has ${ids.length} ids for ${collection.count} embeddings`);
     }
     this.#collection = collection;
     return { precision, dimension: collection.dimension, count: collection.count, ...(named && { ids }) };

@@ -144,7 +144,9 @@ export class ModelCache {
     for (const name of await this.#store.list()) {
       const id = RECORD.exec(name)?.[1];
       if (id !== undefined && (await this.#isOutdated(name))) await this.remove(id).catch(() => undefined);
-      if (id !== undefined || named.has(name)) continue;
+    }
+    for (const name of await this.#store.list()) {
+      if (RECORD.test(name) || named.has(name)) continue;
       const modified = (await this.#store.modified(name)) ?? 0;
       if (Date.now() - modified > ABANDONED_AFTER) await this.#discard(name);
     }

@@ -48,7 +48,7 @@ export class NoAnswer extends ClipVisionError {}
 
 /** The error for a request that never got an answer. */
 export function describeFailure(what: string, url: string, cause: unknown): NoAnswer {
-  const text = messageOf(cause);
+  const text = messageOf(cause).replaceAll(url, () => shortUrl(url));
   const reasons = "no connection, a server that does not allow this page (CORS), or a Content Security Policy";
   return new NoAnswer("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause });
 }

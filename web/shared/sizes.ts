@@ -8,6 +8,8 @@ import { ClipVisionError } from "./errors.js";
 
 /** Unless an application says otherwise: what Rust's `Limits` have on wasm32. */
 export const MAX_PIXELS = 100e6;
+/** The same of a file's bytes. */
+export const MAX_BYTES = 256 * 2 ** 20;
 /** The most bytes that one picture's pixels may take, whatever `maxPixels` says; as in Rust. */
 export const MAX_MEMORY = 2 ** 30;
 

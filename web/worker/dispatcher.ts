@@ -29,7 +29,7 @@ import { EngineCrash, guarded, release, type Engine, type EngineModel, type Engi
 import type { Report } from "./feed.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
 import { pageDecoders, pageFetch } from "./page.js";
-import { Photos, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
+import { Photos, type ForeignPhoto, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
 
@@ -54,7 +54,10 @@ export interface Host extends PhotoHost {
   nextTurn(): Promise<void>;
 }
 
-/** Photos that are read or held in memory before their turn: two batches; more would only cost memory. */
+/**
+ * Photos that are read or held in memory before their turn: two batches; more would only cost memory. As many again of those
+ * that the application decodes, which are counted apart: its decoder may take any time, and nothing else waits for that.
+ */
 const READ_AHEAD = 8;
 const DEFAULT_PREPROCESSING =
   "The model has neither preprocessor_config.json nor a processor_config.json that says how its photos are prepared: CLIP's " +
@@ -82,6 +85,7 @@ export class Dispatcher {
   readonly #calls: RpcServer<Calls>;
   readonly #page: RpcClient<PageCalls>;
   readonly #readAhead = new Semaphore(READ_AHEAD);
+  readonly #foreignAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
   #loaded: Loaded | undefined;
 
@@ -140,11 +144,20 @@ export class Dispatcher {
   ): Promise<Answer> {
     try {
       const prepared = (await before?.()) as T;
+      let foreign: ForeignPhoto;
       await this.#readAhead.enter(signal);
       try {
-        return await work(await this.#ready().photos.read(photo, signal), prepared);
+        const read = await this.#ready().photos.read(photo, signal);
+        if (read.kind !== "foreign") return await work(read, prepared);
+        foreign = read;
       } finally {
         this.#readAhead.leave();
+      }
+      await this.#foreignAhead.enter(signal);
+      try {
+        return await work(await this.#ready().photos.byApplication(foreign, signal), prepared);
+      } finally {
+        this.#foreignAhead.leave();
       }
     } finally {
       if (photo.kind === "bitmap") photo.bitmap.close();

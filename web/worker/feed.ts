@@ -7,6 +7,9 @@ import type { Sink, Source } from "../shared/sources.js";
 import type { Hash } from "./checksums.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
 
+/** Bytes that are read on for the checksum's sake once a file is refused: any model's, but not those of a file without end. */
+const READ_ON = 2 ** 30;
+
 /** Tells a caller how far files have come. */
 export type Report = (progress: LoadProgress, always?: boolean) => void;
 
@@ -24,10 +27,11 @@ export interface Feed {
 
 /**
  * Gives a loader what it wants of one file. One whose checksum is to be compared is read whole, even where the loader
- * refuses it: that the file is not the one that was meant says more than what is wrong with it.
+ * refuses it: that the file is not the one that was meant says more than what is wrong with it. But no more than
+ * {@link READ_ON}: a loader refuses what has more bytes than its header says, and a server may send them without end.
  */
 export async function feed({ engine, loader, source, url, hash, after }: Feed, report: Report, signal: AbortSignal): Promise<void> {
-  let [loaded, total] = [0, Infinity];
+  let [loaded, total, most] = [0, Infinity, Infinity];
   let refused: unknown;
   /** Runs a piece of the loader, until it refuses the file. */
   const give = (work: () => void) => {
@@ -37,6 +41,7 @@ export async function feed({ engine, loader, source, url, hash, after }: Feed, r
     } catch (error) {
       if (!hash || !isCoded(error)) throw error;
       refused = error;
+      most = loaded + READ_ON;
     }
   };
   const tell = (always = false) => {
@@ -46,7 +51,7 @@ export async function feed({ engine, loader, source, url, hash, after }: Feed, r
   };
   const wanted = () => guarded(engine, () => loader.wanted()) as [number, number] | undefined;
   const sink: Sink = {
-    wanted: hash ? () => (loaded < total ? [loaded, Infinity] : undefined) : wanted,
+    wanted: hash ? () => (loaded < Math.min(total, most) ? [loaded, Infinity] : undefined) : wanted,
     take: (offset, piece) => {
       give(() => loader.push(offset, piece));
       hash?.update(piece);
@@ -62,7 +67,7 @@ export async function feed({ engine, loader, source, url, hash, after }: Feed, r
   tell();
   try {
     await source.read(sink, signal);
-    hash?.check();
+    if (loaded < most || loaded === total) hash?.check();
     if (refused !== undefined) throw refused;
     if (wanted()) throw new ClipVisionError("weights", `the file is cut short: it has ${total} bytes`);
   } catch (error) {

@@ -1,13 +1,16 @@
 /**
  * The width and height that a file says it has, of the formats that browsers decode: a browser tells a size only once it has
- * decoded the whole. (ImageDecoder tells none before its first frame.) No more is read than the numbers: whether the
- * file is sound, and whether it is what it says, shows when it is decoded, and its size is asked again then.
+ * decoded the whole. (ImageDecoder tells none before its first frame.) No more is read than what a file of the format begins with, and the numbers:
+ * whether the rest is sound shows when it is decoded, and its size is asked again then.
  */
 
 import type { Size } from "../shared/sizes.js";
-import { mediaTypesOf } from "./media_type.js";
+import { typesOfContent } from "./media_type.js";
 
 type Reader = (file: DataView) => Size | undefined;
+
+/** Bytes of a BMP file's second header: the first version's, and the last one's. */
+const [SHORTEST_BMP, LONGEST_BMP] = [12, 124];
 
 const size = (width: number, height: number): Size => ({ width, height });
 const name = (file: DataView, at: number): string => String.fromCharCode(...Array.from({ length: 4 }, (_, i) => file.getUint8(at + i)));
@@ -26,6 +29,7 @@ function ofJpeg(file: DataView): Size | undefined {
 
 /** The canvas of an extended file, otherwise the picture itself, lossless or lossy. */
 function ofWebP(file: DataView): Size | undefined {
+  if (name(file, 0) !== "RIFF") return undefined;
   const uint24 = (at: number): number => file.getUint16(at, true) | (file.getUint8(at + 2) << 16);
   switch (name(file, 12)) {
     case "VP8X":
@@ -40,10 +44,20 @@ function ofWebP(file: DataView): Size | undefined {
   return undefined;
 }
 
-const ofBmp: Reader = (file) =>
-  file.getUint32(14, true) === 12
+/** The header is the first chunk, or the second in the PNGs of Apple's applications, whose first is of their own. */
+function ofPng(file: DataView): Size | undefined {
+  const at = name(file, 12) === "CgBI" ? 20 + file.getUint32(8) : 8;
+  return name(file, at + 4) === "IHDR" ? size(file.getUint32(at + 8), file.getUint32(at + 12)) : undefined;
+}
+
+/** What follows "BM", which texts begin with too, is a header of one of several lengths. */
+function ofBmp(file: DataView): Size | undefined {
+  const length = file.getUint32(14, true);
+  if (length < SHORTEST_BMP || length > LONGEST_BMP) return undefined;
+  return length === SHORTEST_BMP
     ? size(file.getUint16(18, true), file.getUint16(20, true))
     : size(Math.abs(file.getInt32(18, true)), Math.abs(file.getInt32(22, true)));
+}
 
 /**
  * AVIF and HEIC: the largest of the pictures inside, whose sizes are in boxes `ispe`, and of a sequence's tracks, whose are in
@@ -80,7 +94,7 @@ function ofHeif(file: DataView): Size | undefined {
 
 const READERS: Partial<Record<string, Reader>> = {
   "image/jpeg": ofJpeg,
-  "image/png": (file) => size(file.getUint32(16), file.getUint32(20)),
+  "image/png": ofPng,
   "image/gif": (file) => size(file.getUint16(6, true), file.getUint16(8, true)),
   "image/webp": ofWebP,
   "image/bmp": ofBmp,
@@ -93,11 +107,11 @@ const READERS: Partial<Record<string, Reader>> = {
  * The size that is in a file's header.
  *
  * @param bytes the file
- * @param type its media type, where it is known
- * @returns `undefined` for a format that is not known here, and for a file that is cut short before it says
+ * @returns `undefined` where the content is of no format that is known here, whatever the file is called, and for a file that
+ * is cut short before it says
  */
-export function sizeInHeader(bytes: Uint8Array, type: string): Size | undefined {
-  const read = READERS[mediaTypesOf(bytes, type)[0] ?? ""];
+export function sizeInHeader(bytes: Uint8Array): Size | undefined {
+  const read = READERS[typesOfContent(bytes)[0] ?? ""];
   try {
     return read?.(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   } catch (error) {

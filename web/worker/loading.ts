@@ -8,8 +8,8 @@
 
 import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
-import { beside, HttpError, NoAnswer, type Validators } from "../shared/files.js";
-import { FILE_NAMES, nameOfFile, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
+import { HttpError, NoAnswer, type Validators } from "../shared/files.js";
+import { addressOf, FILE_NAMES, nameOfFile, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
@@ -243,8 +243,10 @@ export class ModelLoading {
     checksums.takeIndex(json);
     checksums.checkNames();
     do {
-      const shard = guarded(engine, () => loader.file());
-      await feedFrom({ url: beside("url" in weights ? weights.url : "", shard) }, shardKey(shard));
+      const key = shardKey(guarded(engine, () => loader.file()));
+      const url = addressOf(this.#load.model, key);
+      if (url === undefined) throw new ClipVisionError("weights", "Weights in several files are read beside an address only");
+      await feedFrom({ url }, key);
     } while (guarded(engine, () => loader.nextFile()));
   }
 

@@ -9,7 +9,8 @@ const text = (bytes: Uint8Array, from: number, to: number): string => String.fro
 const MAGIC: readonly (readonly [type: string, from: number, start: string])[] = [
   ["image/jpeg", 0, "\xff\xd8\xff"],
   ["image/png", 0, "\x89PNG\r\n\x1a\n"],
-  ["image/gif", 0, "GIF8"],
+  ["image/gif", 0, "GIF87a"],
+  ["image/gif", 0, "GIF89a"],
   ["image/webp", 8, "WEBP"],
   ["image/bmp", 0, "BM"],
   ["image/tiff", 0, "II"],
@@ -29,8 +30,11 @@ const BRANDS: Readonly<Record<string, readonly string[]>> = {
   "image/heif": ["mif1", "msf1"],
 };
 
-/** The media types of a file, the best first: a HEIC file is a HEIF file too (an AVIF one is, but nobody calls it so). */
-export function mediaTypesOf(bytes: Uint8Array, given: string): string[] {
+/**
+ * The media types that a file's content has, the best first; none where it is of no known format. (A HEIC file is a HEIF file
+ * too; an AVIF one is, but nobody calls it so.)
+ */
+export function typesOfContent(bytes: Uint8Array): string[] {
   if (text(bytes, 4, 8) === "ftyp") {
     const size = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0);
     const brands = text(bytes, 8, size < 16 ? 256 : Math.min(size, 256)).match(/.{4}/gs) ?? [];
@@ -40,7 +44,17 @@ export function mediaTypesOf(bytes: Uint8Array, given: string): string[] {
     if (is("image/heif")) return ["image/heif"];
   }
   const found = MAGIC.find(([, from, start]) => text(bytes, from, from + start.length) === start);
+  return found ? [found[0]] : [];
+}
+
+/** Whether a file begins as SVG does, and other XML, but no page of HTML; in UTF-8 or UTF-16. */
+export const mayBeSvg = (bytes: Uint8Array): boolean =>
+  /^<(\?xml|!--|!doctypesvg|svg)/i.test(text(bytes, 0, 256).replace(/[\0\s\xef\xbb\xbf\xfe\xff]/g, ""));
+
+/** The media types of a file that is said to be of a type, the best first. */
+export function mediaTypesOf(bytes: Uint8Array, given: string): string[] {
+  const found = typesOfContent(bytes);
   const type = given.toLowerCase();
-  if (!found) return [type];
-  return found[0] === "image/tiff" && type !== "" && type !== "image/tiff" ? [type, "image/tiff"] : [found[0]];
+  if (found.length === 0) return [type];
+  return found[0] === "image/tiff" && type !== "" && type !== "image/tiff" ? [type, "image/tiff"] : found;
 }

@@ -14,11 +14,11 @@ import type {
   WirePixels,
 } from "../shared/protocol.js";
 import { readPhoto, type Network } from "../shared/remote_file.js";
-import { checkSize, sizeOf } from "../shared/sizes.js";
+import { checkSize, MAX_BYTES, sizeOf } from "../shared/sizes.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
 import { sizeInHeader } from "./header_size.js";
-import { mediaTypesOf } from "./media_type.js";
+import { mayBeSvg, mediaTypesOf } from "./media_type.js";
 import type { PageDecoders } from "./page.js";
 import type { BrowserPixels } from "./pixels.js";
 
@@ -45,8 +45,6 @@ export interface PhotoContext {
   warn(warning: LoadWarning): void;
 }
 
-/** Unless an application says otherwise: what Rust's `Limits` have on wasm32. */
-const MAX_BYTES = 256 * 2 ** 20;
 /** How many times the model's size the shorter edge of a photo keeps at least that is decoded fast. */
 const REDUCING_GAP = 2;
 
@@ -62,6 +60,16 @@ export type ReadPhoto = WireOpacity &
       })
     | Extract<WirePhoto, { kind: "bitmap" | "frame" }>
   );
+
+/**
+ * A file of a type that the application decodes. It waits for that apart from other photos, as a Blob where it can: whose
+ * bytes need not be in memory.
+ */
+export interface ForeignPhoto extends WireOpacity {
+  kind: "foreign";
+  type: string;
+  file: Blob | Uint8Array;
+}
 
 /** A photo in the engine, and how it was read. */
 export type Prepared = { prepared: EnginePrepared } & Pick<EmbeddingDetails, "decoder" | "width" | "height" | "noisy"> &
@@ -80,22 +88,21 @@ export class Photos {
   }
 
   /** Reads a photo. What is over a limit is refused before that, let alone copied into the engine's memory. */
-  async read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto> {
+  async read(photo: WirePhoto, signal: AbortSignal): Promise<ReadPhoto | ForeignPhoto> {
     const { maxPixels } = this.#context;
     switch (photo.kind) {
       case "url": {
         const bytes = await readPhoto(photo.url, this.#context.network, signal, this.#maxBytes);
-        return this.#byApplication({ ...photo, kind: "encoded", bytes, type: "" }, signal);
+        return this.#whose({ ...photo, kind: "encoded", bytes, type: "" }, () => new Blob([bytes]));
       }
       case "blob": {
         const { blob } = photo;
-        const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
-        const bytes = await readAll(new BlobSource(blob, name), signal, this.#maxBytes);
-        return this.#byApplication({ ...photo, kind: "encoded", bytes, type: blob.type }, signal);
+        const bytes = await this.#bytesOf(blob, signal);
+        return this.#whose({ ...photo, kind: "encoded", bytes, type: blob.type }, () => blob);
       }
       case "encoded":
         checkBytes(photo.bytes.byteLength, this.#maxBytes);
-        return this.#byApplication({ ...photo, type: "" }, signal);
+        return this.#whose({ ...photo, type: "" }, () => photo.bytes);
       case "bitmap":
         checkSize(photo.bitmap, maxPixels);
         return photo;
@@ -108,13 +115,23 @@ export class Photos {
     }
   }
 
-  /** A file of a type that the application decodes, decoded: before its turn, so that nothing else waits for that. */
-  async #byApplication(photo: WireOpacity & EncodedPhoto, signal: AbortSignal): Promise<ReadPhoto> {
-    const { host, application, maxPixels } = this.#context;
-    const { bytes, background } = photo;
-    const types = application.types.length > 0 ? mediaTypesOf(bytes, photo.type) : [];
-    const type = types.find((one) => application.types.includes(one));
+  #bytesOf(blob: Blob, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const name = "name" in blob && typeof blob.name === "string" ? blob.name : "photo";
+    return readAll(new BlobSource(blob, name), signal, this.#maxBytes);
+  }
+
+  /** A file, or what is kept of it where the application decodes its type. */
+  #whose(photo: WireOpacity & EncodedPhoto, keep: () => Blob | Uint8Array): ReadPhoto | ForeignPhoto {
+    const { types } = this.#context.application;
+    const type = types.length > 0 ? mediaTypesOf(photo.bytes, photo.type).find((one) => types.includes(one)) : undefined;
     if (type === undefined) return photo;
+    return { kind: "foreign", type, file: keep(), ...(photo.background && { background: photo.background }) };
+  }
+
+  /** What the application makes of a file. It may take any time. */
+  async byApplication({ type, file, background }: ForeignPhoto, signal: AbortSignal): Promise<ReadPhoto> {
+    const { host, application, maxPixels } = this.#context;
+    const bytes = file instanceof Blob ? await this.#bytesOf(file, signal) : file;
     const start = host.now();
     const pixels = await application.decode(type, bytes, signal);
     checkSize(pixels, maxPixels, pixels.channels);
@@ -150,12 +167,12 @@ export class Photos {
       } catch (error) {
         if (error instanceof EngineCrash) throw crashOfDecoder(error);
         const undecoded = isCoded(error) && (error.code === "unsupported-format" || error.code === "decode");
-        if (decoder === "rust" || !undecoded) throw error;
-        refusal = error;
+        refusal = isCoded(error) && error.code === "unsupported-format" && mayBeSvg(bytes) ? perhapsSvg(error) : error;
+        if (decoder === "rust" || !undecoded) throw refusal;
       }
     }
     const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
-    const said = sizeInHeader(bytes, type);
+    const said = sizeInHeader(bytes);
     if (said) checkSize(said, maxPixels);
     const bitmap = await host.decodeInBrowser(bytes, type);
     if (bitmap === undefined) throw refusal;
@@ -176,6 +193,12 @@ export class Photos {
       "canvases and videos are not those of the photos; of files and bytes they are";
     this.#context.warn({ code: "canvas-noise", message });
   }
+}
+
+/** What a file is told that is SVG, but not as the page knows it: its `<svg` comes late, or its address doesn't end with it. */
+function perhapsSvg(error: { message: string }): ClipVisionError {
+  const advice = "if it is SVG, a page draws it as a Blob of the type image/svg+xml, with the option svg: true";
+  return new ClipVisionError("unsupported-format", `${error.message}; ${advice}`, { cause: error });
 }
 
 /** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */

@@ -12,6 +12,7 @@ import { AS_STORED } from "../shared/bitmaps.js";
 import { ClipVisionError } from "../shared/errors.js";
 import type { WirePixels } from "../shared/protocol.js";
 import { MAX_MEMORY, sizeOf, type Size } from "../shared/sizes.js";
+import { nextTurn } from "../shared/waiting.js";
 
 /** Pixels as a browser gives them. */
 export interface BrowserPixels {
@@ -47,7 +48,7 @@ async function drawnTo(source: ImageBitmap | VideoFrame, { width, height }: Size
   const data = new Uint8ClampedArray(4 * width * height);
   for (let top = 0; top < height; top += rows) {
     data.set(draw(top), 4 * width * top);
-    await new Promise((resolve) => setTimeout(resolve));
+    await nextTurn();
   }
   return data;
 }

@@ -76,12 +76,23 @@ export function modelInAddress(address: string): HubModel | AddressedModel | nul
   return model === null ? null : parseModel(model, address, hubInAddress(address));
 }
 
-/** The hosts that the page's own address names beside its own: whoever made the link chose them. */
+/** The hosts that the page's own address has this page ask beside its own: whoever made the link chose them. */
 export function strangersIn(address: string): string[] {
-  const { origin, searchParams } = new URL(address);
-  const named = [searchParams.get("hub"), searchParams.get("model")].filter((value) => value !== null && ADDRESS.test(value.trim()));
-  const urls = named.flatMap((value) => (URL.canParse(value!.trim(), address) ? [new URL(value!.trim(), address)] : []));
-  return [...new Set(urls.filter((url) => url.origin !== origin).map(({ host }) => host))];
+  const asked = [() => hubInAddress(address), () => addressOf(modelInAddress(address))].flatMap((find) => asUrl(find) ?? []);
+  return [...new Set(asked.filter(({ origin }) => origin !== new URL(address).origin).map(({ host, href }) => host || href))];
+}
+
+const addressOf = (model: HubModel | AddressedModel | null): string | undefined => (model?.kind === "address" ? model.url : undefined);
+
+/** The address that is found; none for a choice that can't be loaded, which is said when it is tried. */
+function asUrl(find: () => string | undefined): URL | undefined {
+  try {
+    const found = find();
+    return found === undefined ? undefined : new URL(found);
+  } catch (error) {
+    if (error instanceof ChoiceError) return undefined;
+    throw error;
+  }
 }
 
 /** A file with its path inside the folder that was picked or dropped. */
