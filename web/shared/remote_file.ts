@@ -205,7 +205,7 @@ export class RemoteFile implements Source {
           at += piece.byteLength;
           if (fresh.byteLength > 0) sink.take(offset, fresh);
           if (!sink.wanted() || at >= end) return {};
-          if (at >= size) return { ended: true };
+          if (at >= size) return this.#ended(size, sink);
         }
       }
     } catch (cause) {
@@ -214,12 +214,13 @@ export class RemoteFile implements Source {
       return { failure: this.#broken(at, cause.cause) };
     }
     if (at < from || (length !== undefined && at < first + length)) return { failure: this.#broken(at) };
-    // That was the whole file, though nobody had said how long it is.
-    if (end === Infinity) {
-      if (!this.#told) sink.size(at);
-      return { ended: true };
-    }
-    return {};
+    return end === Infinity ? this.#ended(at, sink) : {};
+  }
+
+  /** That was the whole file, whose size perhaps no answer has said. */
+  #ended(size: number, sink: Sink): Outcome {
+    if (!this.#told) sink.size(size);
+    return { ended: true };
   }
 
   #broken(at: number, cause?: unknown): ClipVisionError {
