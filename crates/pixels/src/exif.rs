@@ -35,16 +35,20 @@ impl Metadata {
 }
 
 /// What the orientation tag says in EXIF data, with or without `Exif\0\0` before it, once or twice. None where there is
-/// no such tag, 0 where it is not a number from 1 to 8.
+/// no such tag, 0 where it is not a number from 1 to 8, or where the data are no TIFF.
 fn in_exif(exif: &[u8]) -> Option<u32> {
     const PREFIX: &[u8] = b"Exif\0\0";
     let tiff = exif.strip_prefix(PREFIX).unwrap_or(exif);
     let tiff = tiff.strip_prefix(PREFIX).unwrap_or(tiff);
+    if tiff.is_empty() {
+        return None;
+    }
     // The number after the byte order may be in the other one.
-    let big_endian = match tiff.get(..4)? {
-        b"II*\0" | b"II\0*" | b"II+\0" => false,
-        b"MM\0*" | b"MM*\0" => true,
-        _ => return None,
+    let big_endian = match tiff.get(..4) {
+        Some(b"II*\0" | b"II\0*" | b"II+\0") => false,
+        Some(b"MM\0*" | b"MM*\0") => true,
+        // Pillow gives up when it opens the file, and doesn't look at XMP then.
+        _ => return Some(0),
     };
     Directory { tiff, big_endian, is_big_tiff: tiff.starts_with(b"II+\0") }.orientation()
 }
@@ -204,7 +208,7 @@ mod tests {
     fn nonsense_means_upright() {
         let whole = exif(true, 3, [0, 8, 0, 0]);
         for length in 0..whole.len() - 4 {
-            assert_eq!(in_exif(&whole[..length]), None);
+            assert!(matches!(in_exif(&whole[..length]), None | Some(0)), "{length}");
         }
         for data in [&b""[..], b"II*\0\xff\xff\xff\xff", b"GIF89a"] {
             let metadata = Metadata { exif: Some(data.to_vec()), xmp: Some(data.to_vec()) };

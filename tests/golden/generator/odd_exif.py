@@ -73,6 +73,11 @@ def files():
     yield "float-half.jpg", with_exif(tiff([(ORIENTATION, 11, [6.5])]), over_xmp=3), "6.5, and XMP 3"
     for name, magic, order in (("II", b"II\0*", "<"), ("MM", b"MM*\0", ">")):
         yield f"magic-{name}.jpg", with_exif(tiff(one, order, magic)), f"{name}, and the number after it in the other order"
+    for name, start in (("order", b"IY*\0"), ("number", b"IIf\0"), ("zeros", b"\0\0\0\0"), ("short", b"II*")):
+        data = start if name == "short" else tiff(one, magic=start)
+        yield f"no-tiff-{name}.jpg", with_exif(data, over_xmp=3), f"no TIFF header: {start}, and XMP 3"
+    for name, data in (("once", b""), ("twice", b"Exif\0\0")):
+        yield f"empty-{name}.jpg", with_exif(data, over_xmp=3), f"nothing but the prefix, {name}, and XMP 3"
     yield "prefix-twice.jpg", with_exif(b"Exif\0\0" + tiff(one)), "Exif\\0\\0 twice"
     yield "segments.jpg", jpeg(b"Exif\0\0" + tiff(one)[:20], b"Exif\0\0" + tiff(one)[20:]), "EXIF in two segments"
     yield "count-0.jpg", with_exif(tiff([(ORIENTATION, 3, [6], 0)]), over_xmp=3), "no values, and XMP 3"
