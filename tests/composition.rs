@@ -6,33 +6,23 @@
 mod common;
 
 use clip_vision::{ErrorKind, Image, ResizeFilter};
+use common::random::Random;
 use common::sources::{pixels, rgb8, tensor};
 
 const FILTERS: [ResizeFilter; 4] =
     [ResizeFilter::Nearest, ResizeFilter::Triangle, ResizeFilter::CatmullRom, ResizeFilter::Lanczos3];
 
-/// xorshift64, so that every run draws alike.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 20) as usize % bound
-    }
-
-    fn size(&mut self) -> usize {
-        let most = [3, 20, 90][self.below(3)];
-        1 + self.below(most)
-    }
+/// A width or a height, mostly small.
+fn size(random: &mut Random) -> usize {
+    let most = [3, 20, 90][random.below(3)];
+    1 + random.below(most)
 }
 
 /// An operation on 8-bit pixels.
 type Step = Box<dyn Fn(Image) -> Image>;
 
 fn geometry(random: &mut Random) -> (String, Step) {
-    let (width, height, filter) = (random.size(), random.size(), FILTERS[random.below(4)]);
+    let (width, height, filter) = (size(random), size(random), FILTERS[random.below(4)]);
     match random.below(3) {
         0 => (
             format!("resize({width}, {height}, {filter:?})"),
@@ -50,7 +40,7 @@ fn geometry(random: &mut Random) -> (String, Step) {
 fn a_queue_is_one_operation_after_the_other() {
     let mut random = Random(0x5eed);
     for round in 0..400 {
-        let (width, height) = (random.size(), random.size());
+        let (width, height) = (size(&mut random), size(&mut random));
         let source = pixels(["noise", "bits"][round % 2], round, width, height);
         let start = || Image::from_rgb8(width, height, source.clone());
         let steps: Vec<_> = (0..1 + random.below(5)).map(|_| geometry(&mut random)).collect();
@@ -99,7 +89,7 @@ fn values_go_through_the_operations_in_their_order() {
 fn what_is_done_already_changes_nothing() {
     let mut random = Random(7);
     for round in 0..100 {
-        let (width, height, n) = (random.size(), random.size(), random.size());
+        let (width, height, n) = (size(&mut random), size(&mut random), size(&mut random));
         let start = || Image::from_rgb8(width, height, pixels("noise", round, width, height));
         let filter = FILTERS[round % 4];
         let cropped = || start().center_crop(n, n + 1);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use clip_vision::image::{Decode, Limits};
 use clip_vision::{Error, ErrorKind, Image, ResizeFilter};
+use common::random::Random;
 use common::sources::{golden_bytes, golden_json, rgb8, shared_images};
 use common::{giants, golden};
 
@@ -158,7 +159,7 @@ fn damaged_files_do_no_harm() {
     for (name, bytes) in &originals {
         for round in 0..ROUNDS {
             let mut damaged = bytes.clone();
-            random.damage(&mut damaged, round);
+            damage(&mut random, &mut damaged, round);
             let once = Instant::now();
             let image = Image::from_bytes(damaged).limits(limits).center_crop(16, 16).normalize_unsigned();
             match image.to_tensor_sync(&Device::Cpu) {
@@ -178,43 +179,27 @@ fn damaged_files_do_no_harm() {
     assert!(read > 500 && refused > 500);
 }
 
-/// xorshift64*, so that every run damages alike.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 33) as usize % end.max(1)
-    }
-
-    fn damage(&mut self, bytes: &mut Vec<u8>, round: usize) {
-        // Half of the damage goes to the header, where it means most.
-        let reach = if round.is_multiple_of(2) { bytes.len().min(64) } else { bytes.len() };
-        match round % 5 {
-            0 => bytes.truncate(self.below(bytes.len())),
-            1 | 2 => {
-                for _ in 0..=self.below(8) {
-                    let at = self.below(reach);
-                    bytes[at] ^= 1 << self.below(8);
-                }
+fn damage(random: &mut Random, bytes: &mut Vec<u8>, round: usize) {
+    // Half of the damage goes to the header, where it means most.
+    let reach = if round.is_multiple_of(2) { bytes.len().min(64) } else { bytes.len() };
+    match round % 5 {
+        0 => bytes.truncate(random.below(bytes.len())),
+        1 | 2 => {
+            for _ in 0..=random.below(8) {
+                let at = random.below(reach);
+                bytes[at] ^= 1 << random.below(8);
             }
-            3 => {
-                for _ in 0..=self.below(4) {
-                    let at = self.below(reach);
-                    bytes[at] = [0, 0xff, 0x7f, 0x80, 1][self.below(5)];
-                }
+        }
+        3 => {
+            for _ in 0..=random.below(4) {
+                let at = random.below(reach);
+                bytes[at] = [0, 0xff, 0x7f, 0x80, 1][random.below(5)];
             }
-            _ => {
-                let (from, to) = (self.below(bytes.len()), self.below(bytes.len()));
-                let part = bytes[from..(from + self.below(64)).min(bytes.len())].to_vec();
-                bytes.splice(to..to, part);
-            }
+        }
+        _ => {
+            let (from, to) = (random.below(bytes.len()), random.below(bytes.len()));
+            let part = bytes[from..(from + random.below(64)).min(bytes.len())].to_vec();
+            bytes.splice(to..to, part);
         }
     }
 }

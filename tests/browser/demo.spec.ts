@@ -13,6 +13,7 @@ const { serve } = (await import(new URL("../../scripts/serve.mjs", import.meta.u
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const golden = (...parts: string[]): string => path.join(root, "tests", "golden", ...parts);
 
+// `npm test` stops without one; this is for Playwright by hand.
 test.skip(!existsSync(CHROME), `there is no browser at ${CHROME}`);
 
 let server: Awaited<ReturnType<Serve>>;

@@ -13,6 +13,7 @@ testChoice(test);
 for (const { name, simd, threads, built } of FLAVORS) {
   for (const precision of ["f32", "int8"] as const) {
     test(`${name}, ${precision}: equal to Python's, and to the bit for any number of threads`, async ({ page, serve }) => {
+      // `npm test` builds all; CLIP_VISION_QUICK and CLIP_VISION_FLAVORS, for trying, do not.
       test.skip(!built, `${name} was not built`);
       await open(page, await serve({ isolated: true }));
       const runs = await page.evaluate(

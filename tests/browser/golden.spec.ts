@@ -7,10 +7,12 @@ import { expect, test } from "./test.ts";
 for (const model of models) {
   testEmbeddings(test, model);
 
+  const golden = expected(model);
+  const files = images.map(({ file }) => file).filter((file) => golden.entries.has(`pixels/${file}`));
+  // Two of the models have no pixel tensors among their goldens (tests/golden/README.md).
+  if (files.length === 0) continue;
+
   test(`${model}: pixel tensors equal transformers'`, async ({ page }) => {
-    const golden = expected(model);
-    const files = images.map(({ file }) => file).filter((file) => golden.entries.has(`pixels/${file}`));
-    test.skip(files.length === 0, "the goldens have none of this model");
     const tensors = await page.evaluate(
       async ({ model, files }) => {
         const clip = await clipVision.ClipVision.load(`./golden/models/${model}`);

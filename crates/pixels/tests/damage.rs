@@ -8,12 +8,15 @@
 
 #[path = "../../../tests/common/counted.rs"]
 mod counted;
+#[path = "../../../tests/common/random.rs"]
+mod random;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use counted::peak;
 use pixels::{ErrorKind, Image, Limits};
+use random::Random;
 
 const LIMITS: Limits = Limits { max_bytes: 1 << 20, max_pixels: 1 << 20, max_alloc: 8 << 20 };
 
@@ -47,7 +50,7 @@ fn damage(folder: &str, rounds: usize, mend: impl Fn(&mut [u8])) {
         for round in 0..rounds {
             let mut damaged = bytes.clone();
             for _ in 0..=random.below(2) {
-                random.damage(&mut damaged);
+                damage_once(&mut random, &mut damaged);
             }
             if random.below(2) == 0 {
                 mend(&mut damaged);
@@ -203,56 +206,39 @@ fn no_folder_is_left_out() {
     assert_eq!(folders, ["avif", "bmp", "exif", "gif", "ico", "png", "tiff", "webp"]);
 }
 
-/// xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+fn damage_once(random: &mut Random, bytes: &mut Vec<u8>) {
+    let length = bytes.len();
+    if length == 0 {
+        return;
     }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() >> 33) as usize % end.max(1)
-    }
-
-    fn damage(&mut self, bytes: &mut Vec<u8>) {
-        let length = bytes.len();
-        if length == 0 {
-            return;
+    // Headers are at the beginning, mostly, and of TIFF at the end; damage means most there.
+    let at = match random.below(4) {
+        0 => random.below(length.min(64)),
+        1 => length - 1 - random.below(length.min(256)),
+        _ => random.below(length),
+    };
+    match random.below(8) {
+        0 => bytes.truncate(at),
+        1 | 2 => bytes[at] ^= 1 << random.below(8),
+        3 => bytes[at] = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff][random.below(7)],
+        4 | 5 => {
+            // A number of 2 or of 4 bytes, in either order, at an even place.
+            let value = [0, 1, 2, 8, 0xff, 0x7fff, 0xffff, 0x10000, 0x7fff_ffff, 0xffff_ffff, length as u32, at as u32]
+                [random.below(12)];
+            let number = match random.below(4) {
+                0 => value.to_le_bytes().to_vec(),
+                1 => value.to_be_bytes().to_vec(),
+                2 => (value as u16).to_le_bytes().to_vec(),
+                _ => (value as u16).to_be_bytes().to_vec(),
+            };
+            let place = bytes.iter_mut().skip(at & !1);
+            place.zip(number).for_each(|(byte, new)| *byte = new);
         }
-        // Headers are at the beginning, mostly, and of TIFF at the end; damage means most there.
-        let at = match self.below(4) {
-            0 => self.below(length.min(64)),
-            1 => length - 1 - self.below(length.min(256)),
-            _ => self.below(length),
-        };
-        match self.below(8) {
-            0 => bytes.truncate(at),
-            1 | 2 => bytes[at] ^= 1 << self.below(8),
-            3 => bytes[at] = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff][self.below(7)],
-            4 | 5 => {
-                // A number of 2 or of 4 bytes, in either order, at an even place.
-                let value =
-                    [0, 1, 2, 8, 0xff, 0x7fff, 0xffff, 0x10000, 0x7fff_ffff, 0xffff_ffff, length as u32, at as u32]
-                        [self.below(12)];
-                let number = match self.below(4) {
-                    0 => value.to_le_bytes().to_vec(),
-                    1 => value.to_be_bytes().to_vec(),
-                    2 => (value as u16).to_le_bytes().to_vec(),
-                    _ => (value as u16).to_be_bytes().to_vec(),
-                };
-                let place = bytes.iter_mut().skip(at & !1);
-                place.zip(number).for_each(|(byte, new)| *byte = new);
-            }
-            6 => {
-                let from = self.below(length);
-                let part = bytes[from..(from + 1 + self.below(64)).min(length)].to_vec();
-                bytes.splice(at..at, part);
-            }
-            _ => drop(bytes.drain(at..(at + 1 + self.below(16)).min(length))),
+        6 => {
+            let from = random.below(length);
+            let part = bytes[from..(from + 1 + random.below(64)).min(length)].to_vec();
+            bytes.splice(at..at, part);
         }
+        _ => drop(bytes.drain(at..(at + 1 + random.below(16)).min(length))),
     }
 }
