@@ -1,7 +1,7 @@
 /**
  * The width and height that a file says it has, of the formats that browsers decode: a browser tells a size only once it has
- * decoded the whole. (ImageDecoder tells none before its first frame.) No more is read than what a file of the format begins with, and the numbers:
- * whether the rest is sound shows when it is decoded, and its size is asked again then.
+ * decoded the whole. (ImageDecoder tells none before its first frame.) No more is read than what a file of the format begins
+ * with, and the numbers: whether the rest is sound shows when it is decoded, and its size is asked again then.
  */
 
 import type { Size } from "../shared/sizes.js";
