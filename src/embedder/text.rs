@@ -91,7 +91,8 @@ impl TextModel {
     /// token. What comes after 65,536 letters is not looked at.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: the model has no tokenizer.
+    /// [`ErrorKind::Config`]: the model has no tokenizer, or it fails. [`ErrorKind::InvalidArgument`]: it has no token for a
+    /// part of the text.
     #[cfg(feature = "text")]
     pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(|| {

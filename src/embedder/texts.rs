@@ -36,7 +36,7 @@ impl ClipVision {
     /// ```
     ///
     /// # Errors
-    /// Those of [`text`](Self::text), and [`ErrorKind::Config`] where the model has no tokenizer.
+    /// Those of [`text`](Self::text) and of [`tokenize`](crate::TextModel::tokenize).
     #[cfg(feature = "text")]
     pub fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
         let model = self.text()?;

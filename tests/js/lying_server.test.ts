@@ -269,6 +269,10 @@ describe("a server that lies", () => {
       request = 0;
       await expect(readPhoto(URL, broken(second), signal)).rejects.toMatchObject({ code: "fetch" });
     }
+    // It was, if the server says how long the file is.
+    request = 0;
+    const end = () => new Response(null, { status: 416, headers: { "content-range": "bytes */100" } });
+    expect((await readPhoto(URL, broken(end), signal)).byteLength).toBe(100);
     // Nor where it has said how much there is.
     let cut = 0;
     const fetch = async () => new Response(new Uint8Array(100), cut++ ? { status: 206, headers: {} } : { headers: { "content-length": "300" } });

@@ -53,6 +53,21 @@ describe("an address", () => {
     ["//a.test/m#SECRET", "//a.test/m"],
     ["owner/name", "owner/name"],
     ["https://a.test/?SECRET", "https://a.test/"],
+    ["https://user:SE/CRET@a.test/b", "https://a.test/b"],
+    ["https://user:/SECRET@a.test/b", "https://a.test/b"],
+    ["https://us@er:SE/CRET@a.test/b", "https://a.test/b"],
+    ["https://user:SE?CRET@a.test/b", "https://a.test/b"],
+    ["https://user:SE#CRET@a.test:8/b?c", "https://a.test:8/b"],
+    ["https:/user:SECRET@a.test/b", "https:/a.test/b"],
+    ["https:\\\\user:SECRET@a.test\\b", "https:\\\\a.test\\b"],
+    ["https:user:SECRET@a.test", "https:a.test"],
+    ["//user:SECRET@a.test/b", "//a.test/b"],
+    ["https://a.test:8/@b/c@2.jpg", "https://a.test:8/@b/c@2.jpg"],
+    ["https://[::1]/@b", "https://[::1]/@b"],
+    ["https://user:SECRET@[::1]:8/@b", "https://[::1]:8/@b"],
+    ["photo@2x.jpg", "photo@2x.jpg"],
+    ["file:///home/a@b/c", "file:///home/a@b/c"],
+    ["blob:https://a.test/0-0", "blob:https://a.test/0-0"],
   ])("%s is shown as %s", (address, shown) => expect(withoutSecrets(address)).toBe(shown));
 
   it("is found in a text, and the text stays", () => {

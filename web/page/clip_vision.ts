@@ -156,7 +156,7 @@ export class ClipVision {
 
   /**
    * The embedding of a text, in the same space as those of photos: their dot product is the cosine. A text that is longer
-   * than the model takes is truncated.
+   * than the model takes is truncated; what comes after 65,536 letters, white space included, is not looked at.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone

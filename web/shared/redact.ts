@@ -14,8 +14,25 @@ const QUOTED = /['`][.,:;!)\]]*$/;
 /** A line and a column, with which the addresses of a stack end. */
 const POSITION = /(?::\d+){1,2}\)?$/;
 
+/** An address's scheme, its slashes (browsers take any number of either kind for the two), and the rest. */
+const PARTS = /^(\s*(?:[a-z][a-z\d+.-]*:)?)([\\/\s]*)(.*)$/is;
+const NETWORK = /^\s*(https?|wss?|ftp):$/i;
+const FILE = /^\s*file:$/i;
+/** A host, and perhaps a port. What has something else behind its colon was a name, and a password with a `/`, a `?` or a `#` in it follows. */
+const HOST = /^(\[[^\]]*\]|[^:]*)(:\d+)?$/;
+
+/** An address without a name and password before its host, however they are written. */
+function withoutCredentials(address: string): string {
+  const [, scheme = "", slashes = "", rest = ""] = PARTS.exec(address) ?? [];
+  if (FILE.test(scheme) || (slashes.length < 2 && !NETWORK.test(scheme))) return address;
+  const authority = rest.replace(/[\\/?#].*$/s, "");
+  const host = authority.slice(authority.lastIndexOf("@") + 1);
+  return scheme + slashes + rest.slice((HOST.test(host) ? authority : rest).lastIndexOf("@") + 1);
+}
+
 /** An address, absolute or relative, without its secrets. */
-export const withoutSecrets = (address: string): string => address.replace(/[?#].*$/s, "").replace(CREDENTIALS, "$1//");
+export const withoutSecrets = (address: string): string =>
+  withoutCredentials(address).replace(/[?#].*$/s, "").replace(CREDENTIALS, "$1//");
 
 /** A text with its absolute addresses as {@link withoutSecrets} shows them, and what ends them though it is behind a query. */
 const shown = (text: string, end: RegExp): string =>

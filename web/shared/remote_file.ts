@@ -141,8 +141,11 @@ export class RemoteFile implements Source {
     if (status === 416 && this.#mode !== "plain") {
       // An empty file has no ranges at all.
       if (start === 0) return this.#without();
-      if (this.#broke && start !== this.validators.size) throw this.#cutShort(start);
-      return { ended: true };
+      const { size = contentRange(response)?.size } = this.validators;
+      // It broke off where the file ends, perhaps: without ranges that is to be seen.
+      if (this.#broke && size === undefined) return this.#without();
+      if (this.#broke && start !== size) throw this.#cutShort(start);
+      return this.#ended(start, sink);
     }
     checkStatus(response, this.#url);
     if (status !== 200 && status !== 206) throw new ClipVisionError("fetch", `${url} answered ${status}`);
@@ -285,9 +288,10 @@ function contentLength(response: Response): number | undefined {
   return text !== null && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** Content-Range, where the server lets it be seen. */
-function contentRange(response: Response): { start: number; size?: number } | undefined {
-  const match = /^bytes (\d+)-\d+\/(\d+|\*)$/i.exec(response.headers.get("content-range") ?? "");
+/** Content-Range, where the server lets it be seen; of a range that can't be met the size alone. */
+function contentRange(response: Response): { start?: number; size?: number } | undefined {
+  const match = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/i.exec(response.headers.get("content-range") ?? "");
   if (!match) return undefined;
-  return { start: Number(match[1]), ...(match[2] !== "*" && { size: Number(match[2]) }) };
+  const [, start, size] = match;
+  return { ...(start !== undefined && { start: Number(start) }), ...(size !== "*" && { size: Number(size) }) };
 }

@@ -7,7 +7,7 @@ import type { Sink, Source } from "../shared/sources.js";
 import type { Hash } from "./checksums.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
 
-/** Bytes that are read on for the checksum's sake once a file is refused: any model's, but not those of a file without end. */
+/** Bytes that are read on for the checksum's sake once a file is refused; of a longer one the loader's error is told. */
 const READ_ON = 2 ** 30;
 
 /** Tells a caller how far files have come. */

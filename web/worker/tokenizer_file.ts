@@ -3,8 +3,8 @@
  *
  * The file comes from strangers, and a regular expression of theirs may take a worker's time forever, a few components all
  * memory. So only the components and the expressions are read that CLIP's tokenizers have, each component once; what else the
- * file says, of padding or of decoding, is left behind. `src/towers/tokenizer/file.rs` is the same for Rust, and says more about why; both
- * are tested by `tests/golden/tokenizers.json`.
+ * file says, of padding or of decoding, is left behind. `src/towers/tokenizer/file.rs` is the same for Rust, and says more
+ * about why; both are tested by `tests/golden/tokenizers.json`.
  */
 
 import { ClipVisionError } from "../shared/errors.js";

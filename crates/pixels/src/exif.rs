@@ -2,7 +2,7 @@
 //!
 //! As Pillow does it (`Image.getexif`, `ImageOps.exif_transpose`): tag 0x0112 of the first directory, whatever kind of
 //! number it is and however many there are, else `tiff:Orientation` in XMP. A tag that is there but no number from 2 to 8
-//! means upright, whatever XMP says. Metadata that makes no sense means upright, never an error.
+//! means upright, whatever XMP says; so does EXIF that is no TIFF. Metadata that makes no sense means upright, never an error.
 
 use super::pixels::Orientation;
 
@@ -47,7 +47,8 @@ fn in_exif(exif: &[u8]) -> Option<u32> {
     let big_endian = match tiff.get(..4) {
         Some(b"II*\0" | b"II\0*" | b"II+\0") => false,
         Some(b"MM\0*" | b"MM*\0") => true,
-        // Pillow gives up when it opens the file, and doesn't look at XMP then.
+        // Pillow gives up when it opens a JPEG without a density, and doesn't look at XMP then. (Elsewhere it raises an
+        // error in `exif_transpose`.)
         _ => return Some(0),
     };
     Directory { tiff, big_endian, is_big_tiff: tiff.starts_with(b"II+\0") }.orientation()

@@ -233,26 +233,36 @@ fn read_http(url: &str) -> Result<Vec<u8>> {
 pub(crate) fn shortened(url: &str) -> String {
     const MOST: usize = 120;
     let url = url.trim();
-    let end = if is_scheme(url, "data:") { url.find(',').map(|comma| comma + 1) } else { url.find(['?', '#']) };
-    let (url, mut cut) = end.map_or((url, false), |end| (&url[..end], true));
-    let scheme = url
-        .find(':')
-        .filter(|&colon| url[..colon].bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)));
-    let rest = &url[scheme.map_or(0, |colon| colon + 1)..];
-    // Browsers take any slashes for the two.
-    let rest = rest.trim_start_matches(['/', '\\', '\t', '\r', '\n']);
-    let (before, authority) = (&url[..url.len() - rest.len()], rest.split(['/', '\\']).next().unwrap_or_default());
-    let host = &authority[authority.rfind('@').map_or(0, |at| at + 1)..];
-    // What has no port after the colon was a name, and a password with a slash in it follows.
-    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or("0", |(_, port)| port);
-    let is_host = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let secret = if is_host { authority.rfind('@') } else { rest.rfind('@') }.map_or(0, |at| at + 1);
-    let mut text = format!("{before}{}", &rest[secret..]);
+    let (before, rest) = around_credentials(url);
+    let end = if is_scheme(url, "data:") { rest.find(',').map(|comma| comma + 1) } else { rest.find(['?', '#']) };
+    let mut cut = end.is_some();
+    let mut text = format!("{before}{}", &rest[..end.unwrap_or(rest.len())]);
     if let Some((end, _)) = text.char_indices().nth(MOST) {
         text.truncate(end);
         cut = true;
     }
     if cut { text + "…" } else { text }
+}
+
+/// What stands before a name and its password, and what stands behind: the host, mostly.
+fn around_credentials(url: &str) -> (&str, &str) {
+    let is_of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let colon = url.find(':').filter(|&colon| url[..colon].bytes().all(is_of_scheme));
+    let (scheme, behind) = url.split_at(colon.map_or(0, |colon| colon + 1));
+    // Browsers take any slashes for the two.
+    let rest = behind.trim_start_matches(['/', '\\', '\t', '\r', '\n']);
+    let slashes = behind.len() - rest.len();
+    let is_network = ["http:", "https:"].iter().any(|network| scheme.eq_ignore_ascii_case(network));
+    if scheme.eq_ignore_ascii_case("file:") || !is_network && slashes < 2 {
+        return ("", url);
+    }
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let host = &authority[authority.rfind('@').map_or(0, |at| at + 1)..];
+    // What has no port after the colon was a name, and a password follows that has a sign in it which ends a host.
+    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']')).map_or("0", |(_, port)| port);
+    let is_host = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let secret = if is_host { authority.rfind('@') } else { rest.rfind('@') }.map_or(0, |at| at + 1);
+    (&url[..scheme.len() + slashes], &rest[secret..])
 }
 
 #[cfg(test)]
@@ -314,7 +324,11 @@ mod tests {
             ("https://a.example:8/@b/c@2.jpg", "https://a.example:8/@b/c@2.jpg"),
             ("https://[::1]/@b", "https://[::1]/@b"),
             ("https://user:secret@[::1]:8/@b", "https://[::1]:8/@b"),
+            ("https://user:se?cret@a.example/b", "https://a.example/b"),
+            ("https://user:se#cret@a.example:8/b?c", "https://a.example:8/b…"),
             ("//secret@a?b", "//a…"),
+            ("picture@2x.jpg", "picture@2x.jpg"),
+            ("file:///home/a@b/c", "file:///home/a@b/c"),
             ("data:image/png;base64,c2VjcmV0", "data:image/png;base64,…"),
             ("picture.jpg", "picture.jpg"),
         ];

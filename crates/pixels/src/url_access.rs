@@ -60,8 +60,9 @@ impl UrlAccess {
         self
     }
 
-    /// Reads these hosts alone, of these exact names, without port; an IPv6 address with brackets or without. Default: all.
-    /// Their addresses have to be public all the same, unless [`private_hosts`](Self::private_hosts) says otherwise.
+    /// Reads these hosts alone, of these names without port, in whatever case and with a final dot or without; an IPv6
+    /// address with brackets or without. What is below a name is another host. Default: all. Their addresses have to be
+    /// public all the same, unless [`private_hosts`](Self::private_hosts) says otherwise.
     pub fn hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.hosts = Some(names.into_iter().map(Into::into).collect());
         self
