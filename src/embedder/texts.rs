@@ -36,7 +36,7 @@ impl ClipVision {
     /// ```
     ///
     /// # Errors
-    /// Those of [`text`](Self::text) and of [`tokenize`](crate::TextModel::tokenize).
+    /// Those of [`text`](Self::text) and of [`tokenize`](super::TextModel::tokenize).
     #[cfg(feature = "text")]
     pub fn embed_text(&self, text: &str) -> Result<Vec<f32>> {
         let model = self.text()?;
