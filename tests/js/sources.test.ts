@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FileChanged, readPhoto, RemoteFile } from "../../web/shared/remote_file.ts";
 import { TRIES } from "../../web/shared/retry.ts";
-import { BlobSource, type ByteRange, type Sink } from "../../web/shared/sources.ts";
+import { BlobSource, readAll, type ByteRange, type Sink } from "../../web/shared/sources.ts";
 
 const URL = "https://hub.test/m/model.safetensors";
 const FILE = Uint8Array.from({ length: 5000 }, (_, index) => (index * 7 + (index >> 8)) % 256);
@@ -290,5 +290,31 @@ describe("a Blob", () => {
     const sink = new Checked([0, 100], [2000, 2500], [4990, 6000]);
     await new BlobSource(new Blob([FILE]), "w").read(sink, signal);
     expect(sink).toMatchObject({ taken: 610, sizes: [FILE.length] });
+  });
+
+  /** More than two pieces, all different. */
+  const LONG = new Uint32Array(Float64Array.from({ length: 700_000 }, (_, index) => index * 2_654_435_761 % 2 ** 32)).buffer;
+
+  it("longer than a piece is read whole, with streams that fill our buffer and without", async () => {
+    const blob = new Blob([LONG]);
+    const plain = Object.assign(new Blob([LONG]), {
+      slice: (...range: [number, number]) => {
+        const part = blob.slice(...range);
+        return Object.assign(part, { stream: () => Blob.prototype.stream.call(part).pipeThrough(new TransformStream<Uint8Array<ArrayBuffer>>()) });
+      },
+    });
+    for (const one of [blob, plain]) {
+      const bytes = await readAll(new BlobSource(one, "w"), signal);
+      expect(Buffer.from(bytes).equals(Buffer.from(LONG))).toBe(true);
+    }
+  });
+
+  it("that is empty, over the limit, or can't be read any more", async () => {
+    expect(await readAll(new BlobSource(new Blob([]), "w"), signal)).toEqual(new Uint8Array());
+    await expect(readAll(new BlobSource(new Blob([FILE]), "w"), signal, 4999)).rejects.toMatchObject({ code: "too-large" });
+    const gone = () => new ReadableStream<Uint8Array<ArrayBuffer>>({ type: "bytes", pull: (controller) => controller.error(new Error("gone")) });
+    const deleted = Object.assign(new Blob([FILE]), { slice: () => Object.assign(new Blob([FILE]), { stream: gone }) });
+    const error = await failure(readAll(new BlobSource(deleted, "w"), signal));
+    expect(error).toMatchObject({ code: "fetch", message: "Could not read the file w: Error: gone" });
   });
 });
