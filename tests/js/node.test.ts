@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Worker } from "node:worker_threads";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { ClipVision, ClipVisionError, Embeddings } from "clip-vision";
@@ -130,9 +131,9 @@ describe("with a model", () => {
     await writeFile(script, `
       import { parentPort } from "node:worker_threads";
       await import(${JSON.stringify(worker)});
-      parentPort.on("message", ({ type }) => { if (type === "embedText") for (;;); });
+      parentPort.on("message", ({ type }) => { if (type === "embedTexts") for (;;); });
     `);
-    const clip = await ClipVision.load(MODEL, { workerUrl: pathToFileURL(script), cancelTimeout: 300 });
+    const clip = await ClipVision.load(MODEL, { worker: () => new Worker(script) as never, limits: { cancelTimeout: 300 } });
     const controller = new AbortController();
     const stuck = clip.embedText("x", { signal: controller.signal });
     const lost = clip.embed(PHOTO);

@@ -66,7 +66,7 @@ export class ClipVision {
     const decoding = decodingOf(options);
     const svg = svgOf(options) ?? false;
     const client = new Client({
-      createWorker: place ? () => place.createWorker(undefined) : (worker ?? startWorker),
+      createWorker: place ? () => place.createWorker(worker) : (worker ?? startWorker),
       load: {
         model: files,
         name: name === "files" && "url" in files.weights ? withoutSecrets(files.weights.url) : name,

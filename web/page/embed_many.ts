@@ -103,7 +103,7 @@ function iterate<Item>(sources: PhotoSources<Item>): AsyncIterator<Item> | Itera
 }
 
 function countOf(sources: PhotoSources<unknown>): number | undefined {
-  const { length, size } = sources as { length?: unknown; size?: unknown };
+  const { length, size } = (sources ?? {}) as { length?: unknown; size?: unknown };
   const count = length ?? size;
   return typeof count === "number" ? count : undefined;
 }

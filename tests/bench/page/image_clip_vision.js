@@ -3,7 +3,7 @@
 import { ClipVision, cosineSimilarity } from "/dist/index.js";
 
 export async function start({ model, options }) {
-  const clip = await ClipVision.load(`/models/${model}/`, { threads: 1, workerUrl: "/clip_vision_worker.js" });
+  const clip = await ClipVision.load(`/models/${model}/`, { threads: 1, worker: () => new Worker("/clip_vision_worker.js", { type: "module" }) });
   const files = new Map();
   return {
     facts: clip.info,
