@@ -3,13 +3,13 @@
 import { readFileSync } from "node:fs";
 import { Embeddings } from "clip-vision";
 import { describe, expect, it } from "vitest";
-import { Thread } from "../../dist/node/thread.js";
-import { Connection } from "../../dist/search/connection.js";
-import { int16, int32, int64, int8, writeFlatbuffer, type Node } from "../../dist/search/flatbuffer.js";
+import { Thread } from "../../target/web/node/thread.js";
+import { Connection } from "../../target/web/search/connection.js";
+import { int16, int32, int64, int8, writeFlatbuffer, type Node } from "../../target/web/search/flatbuffer.js";
 import { loadMutations, outcomeOf, sealed, type Loading } from "../browser/fixtures/mutations.js";
 
 const golden = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../golden/search/${name}`, import.meta.url)));
-const script = new URL("../../dist/node/search_worker.js", import.meta.url);
+const script = new URL("../../target/web/node/search_worker.js", import.meta.url);
 const connect = (): Loading => new Connection(() => new Thread(script)) as unknown as Loading;
 
 /** How long a load may take that must not take long, in milliseconds: a busy machine starts a thread slowly. */

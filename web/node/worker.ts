@@ -10,6 +10,9 @@ import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
 import { createTokenizer } from "../worker/tokenizer.js";
 import { fetchWithFiles } from "./files.js";
 
+/** Beside this script's folder, which is a level below that of the browser's. */
+const WASM = new URL("../wasm/", import.meta.url).href;
+
 if (!parentPort) throw new Error("clip-vision's worker is started by the package, not by itself");
 const port = parentPort;
 const post = (message: Response, transfer: Transferable[] = []): void => port.postMessage(message, transfer as never);
@@ -18,7 +21,7 @@ const dispatcher = new Dispatcher({
   post,
   startEngine: async (wasmUrl, _threads, fetch, signal) => {
     const flavor = chooseFlavor(1, wasmUrl && flavorOfUrl(wasmUrl));
-    return startEngine(flavor, wasmUrlOf(flavor, wasmUrl), fetch, signal);
+    return startEngine(flavor, wasmUrlOf(flavor, wasmUrl ?? WASM), fetch, signal);
   },
   fetch: fetchWithFiles,
   loading: {

@@ -26,15 +26,15 @@ export function foreignWorker(module: string, name: string): Worker | undefined 
     blobs.set(script, blob);
   }
   const policy = "from another origin it takes a policy that allows worker-src blob:, and a server that allows the page (CORS)";
-  return Object.assign(new Worker(blob, { type: "module" }), { script: `${script}; ${policy}` });
+  return Object.assign(new Worker(blob, { type: "module" }), { where: `${script}; ${policy}` });
 }
 
 /** What an error says of a worker's script that belongs beside `module`. */
-export function besideModule(module: string, name: string): { script?: string } {
+export function besideModule(module: string, name: string): { where?: string } {
   if (!/^https?:/i.test(module)) return {};
   const [address = ""] = module.split("?");
   // Vite's development server moves packages, but not what they start.
   const isMoved = /\/\.vite\/|\/node_modules\/\.cache\//.test(address);
   const line = 'a development server has moved the package: put optimizeDeps: { exclude: ["clip-vision"] } into vite.config';
-  return { script: isMoved ? `${address}; ${line}` : `${name} beside ${address}, or where a bundler put it` };
+  return { where: isMoved ? `${address}; ${line}` : `${name} beside ${address}, or where a bundler put it` };
 }

@@ -12,7 +12,7 @@ export interface WorkerLike {
   /** Whether an error that nobody caught ends it: a thread of Node's, but not a browser's worker. */
   readonly diesOfErrors?: boolean;
   /** What a person is told of where its script is. */
-  readonly script?: string;
+  readonly where?: string;
 }
 
 /**
@@ -31,7 +31,7 @@ export function started(createWorker: () => WorkerLike): WorkerLike {
 }
 
 /** What the first error of a worker means that has said nothing yet. */
-export function startFailure(who: string, { message }: ErrorEvent, { script }: WorkerLike): string {
+export function startFailure(who: string, { message }: ErrorEvent, { where }: WorkerLike): string {
   const reasons = "its file is missing or not a JavaScript module, or a Content Security Policy (worker-src) blocks it";
-  return `${who} could not be started (${script ? `${script}; ` : ""}${reasons})${message ? `: ${message}` : ""}`;
+  return `${who} could not be started (${where ? `${where}; ` : ""}${reasons})${message ? `: ${message}` : ""}`;
 }
