@@ -1,7 +1,7 @@
 /** Saved collections from strangers: each attack ends with an error that says what is wrong, in a time that its bytes are worth. */
 
 import { readFileSync } from "node:fs";
-import { Embeddings } from "clip-vision";
+import { Embeddings } from "clip-vision/search";
 import { describe, expect, it } from "vitest";
 import { Thread } from "../../dist/node/thread.js";
 import { Connection } from "../../dist/search/connection.js";

@@ -7,24 +7,26 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   ClipVision,
   ClipVisionError,
-  Embeddings,
-  cosineSimilarity,
-  quantize,
-  topK,
   type ClipVisionErrorCode,
   type ClipVisionInfo,
-  type CollectionFormat,
   type EmbeddingDetails,
-  type EmbeddingId,
   type ManyResult,
   type ModelSource,
   type PhotoSource,
   type PixelTensor,
+} from "clip-vision";
+import {
+  Embeddings,
+  cosineSimilarity,
+  quantize,
+  topK,
+  type CollectionFormat,
+  type EmbeddingId,
   type QuantizedMatrix,
   type RowMatch,
   type SearchMatch,
   type SimilarPair,
-} from "clip-vision";
+} from "clip-vision/search";
 
 describe("the package", () => {
   it("cancels a load whose signal was aborted before", async () => {

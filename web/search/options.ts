@@ -1,5 +1,6 @@
 /** What an application may ask of a collection, and what it is answered. */
 
+import type { WorkerLike } from "../shared/worker_like.js";
 import type { RowPrecision } from "./engine.js";
 import type { EmbeddingId } from "./file.js";
 
@@ -14,6 +15,11 @@ export interface EmbeddingsOptions {
   precision?: RowPrecision;
   /** Where `search_worker.js` is, if not beside this module. It must be of the page's origin. */
   workerUrl?: string | URL;
+  /**
+   * Starts the collection's worker in the package's place; it has to run `clip-vision/search-worker`. Where there are no workers,
+   * as in a service worker: `inPlace` of `clip-vision/search/in-place`, with which all is computed in place.
+   */
+  worker?: () => WorkerLike;
 }
 
 /** Options of `Embeddings.load`. */
