@@ -195,8 +195,8 @@ export async function buildTypeScript() {
   const plan = {
     what: "Compiling TypeScript",
     why: "web/ becomes dist/: the package's scripts and their types",
-    files: [...sources, ...glue, ...projects.map((file) => inRoot(file)), inRoot("package-lock.json")],
-    outputs: BUNDLES.flatMap((entries) => entries.map((entry) => path.join(dist, `${entry}.js`))),
+    files: [...sources, ...glue, ...[...projects, "package-lock.json", "scripts/build.mjs"].map((file) => inRoot(file))],
+    outputs: BUNDLES.flatMap((entries) => Object.keys(entries).map((entry) => path.join(dist, `${entry}.js`))),
   };
   await once("typescript", plan, async () => {
     // What earlier sources became would be published along.
@@ -207,8 +207,16 @@ export async function buildTypeScript() {
   });
 }
 
-/** The package's scripts by the files of web/ that they begin with; those of one line share what both need. */
-const BUNDLES = [["index"], ["worker"], ["search_worker"], ["node/index"], ["node/worker"], ["node/search_worker"]];
+/** The package's scripts, and the files of web/ that they begin with; those of one line share what both need. */
+const BUNDLES = [
+  { index: "index", search: "search/index" },
+  { search_in_place: "search/in_place" },
+  { worker: "worker" },
+  { search_worker: "search_worker" },
+  { "node/index": "node/index", "node/search": "node/search" },
+  { "node/worker": "node/worker" },
+  { "node/search_worker": "node/search_worker" },
+];
 
 /** web/ and the glue -> dist/: a few scripts, which a page without a bundler fetches fast; the types; the wasm files. */
 async function bundle() {
@@ -216,15 +224,17 @@ async function bundle() {
   rmSync(dist, { recursive: true, force: true });
   const sizes = [];
   for (const entries of BUNDLES) {
-    const input = Object.fromEntries(entries.map((entry) => [entry, inRoot("web", `${entry}.ts`)]));
+    const input = Object.fromEntries(Object.entries(entries).map(([entry, source]) => [entry, inRoot("web", `${source}.ts`)]));
+    const folder = path.posix.dirname(Object.keys(entries)[0]);
     const built = await rolldown({
       input,
-      platform: entries[0].startsWith("node/") ? "node" : "browser",
+      platform: "browser", // for Node as well: of "node" comes a chunk of nothing
       external: /^node:/,
+      treeshake: { moduleSideEffects: () => true }, // what package.json says of that is of dist/
       resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
       plugins: [{ name: "made", resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]) }],
     });
-    const chunkFileNames = path.posix.join(path.posix.dirname(entries[0]), "shared.js");
+    const chunkFileNames = path.posix.join(folder, "common.js");
     const { output } = await built.write({ dir: dist, format: "esm", sourcemap: true, minify: true, entryFileNames: "[name].js", chunkFileNames });
     await built.close();
     for (const { fileName, code } of output) {

@@ -29,7 +29,7 @@ const golden = (name) => new Uint8Array(readFileSync(inRoot("tests", "golden", "
 
 /** 8-bit rows in our own format: the golden files have none. */
 async function int8() {
-  const { Embeddings } = await import("../dist/node/index.js");
+  const { Embeddings } = await import("../dist/node/search.js");
   const rows = await Embeddings.load(golden("ours.clip-vision"), { precision: "int8" });
   const bytes = new Uint8Array(await (await rows.toBlob()).arrayBuffer());
   rows.close();

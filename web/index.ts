@@ -37,20 +37,6 @@ export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/mod
 export { models } from "./page/models.js";
 export type { KnownModel } from "./page/models.js";
 export type { PhotoSource } from "./page/photo.js";
-export { Embeddings } from "./search/embeddings.js";
-export type {
-  EmbeddingsOptions,
-  EmbeddingsSource,
-  LoadEmbeddingsOptions,
-  NearDuplicatesOptions,
-  SearchMatch,
-  SearchOptions,
-  SimilarPair,
-} from "./search/options.js";
-export type { RowPrecision } from "./search/engine.js";
-export type { CollectionFormat, EmbeddingId } from "./search/file.js";
-export { cosineSimilarity, quantize, topK } from "./search/similarity.js";
-export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
 export type {
   ClipVisionInfo,
   Decoder,

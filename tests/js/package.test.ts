@@ -7,26 +7,28 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   ClipVision,
   ClipVisionError,
-  Embeddings,
-  cosineSimilarity,
-  quantize,
-  topK,
   type Classification,
   type ClipVisionErrorCode,
   type ClipVisionInfo,
-  type CollectionFormat,
   type EmbeddingDetails,
-  type EmbeddingId,
   type Latest,
   type ManyResult,
   type ModelSource,
   type PhotoSource,
   type PixelTensor,
+} from "clip-vision";
+import {
+  Embeddings,
+  cosineSimilarity,
+  quantize,
+  topK,
+  type CollectionFormat,
+  type EmbeddingId,
   type QuantizedMatrix,
   type RowMatch,
   type SearchMatch,
   type SimilarPair,
-} from "clip-vision";
+} from "clip-vision/search";
 
 describe("the package", () => {
   it("cancels a load whose signal was aborted before", async () => {
@@ -38,7 +40,7 @@ describe("the package", () => {
     const read = (file: string) => readFileSync(new URL(`../../dist/${file}`, import.meta.url), "utf8");
     expect(read("index.js")).toContain('new Worker(new URL("./worker.js",import.meta.url),{type:`module`})');
     expect(read("worker.js")).toContain('new URL("./wasm/simd/clip_vision_bg.wasm",import.meta.url)');
-    expect(read("index.js")).toContain('new Worker(new URL("./search_worker.js",import.meta.url),{type:`module`})');
+    expect(read("search.js")).toContain('new Worker(new URL("./search_worker.js",import.meta.url),{type:`module`})');
     const dist = readdirSync(new URL("../../dist", import.meta.url), { encoding: "utf8", recursive: true });
     const files = dist.filter((file) => file.endsWith(".js"));
     expect(files.length).toBeGreaterThan(5);

@@ -6,19 +6,6 @@
  * @packageDocumentation
  */
 
-import { setMaxListeners } from "node:events";
-import { pathToFileURL } from "node:url";
-import type { Worker } from "node:worker_threads";
-import { setPlatform } from "../shared/platform.js";
-import { fetchWithFiles } from "./files.js";
-import { Thread } from "./thread.js";
-
-setPlatform({
-  createWorker: (own) => new Thread(own ? (own() as Worker) : new URL("./worker.js", import.meta.url)),
-  createSearchWorker: (script) => new Thread(script ?? new URL("./search_worker.js", import.meta.url)),
-  fileUrl: (path) => pathToFileURL(path),
-  fetch: fetchWithFiles,
-  expectListeners: (signal) => setMaxListeners(0, signal), // no limit
-});
+import "./platform.js";
 
 export * from "../index.js";

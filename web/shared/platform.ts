@@ -10,7 +10,7 @@ export interface Platform {
   /** Starts a worker, by the application's own function if it has one. */
   createWorker(own: (() => unknown) | undefined): WorkerLike;
   /** The same of a collection's worker. */
-  createSearchWorker(script: URL | undefined): WorkerLike;
+  createSearchWorker(own: (() => unknown) | undefined): WorkerLike;
   /** The address of a file, by its path. */
   fileUrl(path: string): URL;
   /** Reads addresses, those of files among them. */

@@ -3,7 +3,8 @@
  * tests give the session an engine of their own.
  */
 
-import { cosineSimilarity, type Classification } from "clip-vision";
+import type { Classification } from "clip-vision";
+import { cosineSimilarity } from "clip-vision/search";
 import { type Complaint, wordsComplaint } from "./messages.ts";
 import type { Engine, Photo, Session } from "./session.ts";
 

@@ -1,0 +1,23 @@
+/** Node in the browser's place: what each of its entries imports first. */
+
+import { setMaxListeners } from "node:events";
+import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
+import { setPlatform } from "../shared/platform.js";
+import type { WorkerLike } from "../shared/worker_like.js";
+import { fetchWithFiles } from "./files.js";
+import { Thread } from "./thread.js";
+
+/** A thread of the package's own, or the application's, which need not be one of Node's. */
+function threadOf(own: (() => unknown) | undefined, script: URL): WorkerLike {
+  const made = own ? own() : script;
+  return made instanceof URL || made instanceof Worker ? new Thread(made) : (made as WorkerLike);
+}
+
+setPlatform({
+  createWorker: (own) => threadOf(own, new URL("./worker.js", import.meta.url)),
+  createSearchWorker: (own) => threadOf(own, new URL("./search_worker.js", import.meta.url)),
+  fileUrl: (path) => pathToFileURL(path),
+  fetch: fetchWithFiles,
+  expectListeners: (signal) => setMaxListeners(0, signal), // no limit
+});
