@@ -7,7 +7,7 @@ import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { ClipVision, ClipVisionError, Embeddings } from "clip-vision";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { cosine, expected, images, maxDifference, Safetensors } from "../browser/golden.ts";
 import { TestServer } from "../browser/server.ts";
 
@@ -26,11 +26,18 @@ async function inNode(script: string, ...args: string[]): Promise<string> {
 
 let server: TestServer;
 let address: string;
+let cache: string;
 beforeAll(async () => {
   server = await TestServer.start();
   address = `${server.url}golden`;
+  cache = await mkdtemp(path.join(tmpdir(), "clip-vision-cache-"));
+  vi.stubEnv("CLIP_VISION_CACHE", cache); // the user's own stays as it is
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await server.close();
+  await rm(cache, { recursive: true });
+});
 
 const check = (embedding: Float32Array, file = "rgb-photo.png") =>
   expect(maxDifference(embedding, python.embedding(file)!), file).toBeLessThanOrEqual(1e-4);

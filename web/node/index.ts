@@ -10,6 +10,7 @@ import { setMaxListeners } from "node:events";
 import { pathToFileURL } from "node:url";
 import { setPlatform } from "../shared/platform.js";
 import { fetchWithFiles } from "./files.js";
+import { DiskStore } from "./store.js";
 import { Thread } from "./thread.js";
 
 setPlatform({
@@ -17,6 +18,7 @@ setPlatform({
   createSearchWorker: (script) => new Thread(script ?? new URL("./search_worker.js", import.meta.url)),
   fileUrl: (path) => pathToFileURL(path),
   fetch: fetchWithFiles,
+  openStore: () => DiskStore.open(),
   expectListeners: (signal) => setMaxListeners(0, signal), // no limit
 });
 

@@ -9,6 +9,7 @@ import { startEngine } from "../worker/engine.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
 import { createTokenizer } from "../worker/tokenizer.js";
 import { fetchWithFiles } from "./files.js";
+import { DiskStore, withFileLock } from "./store.js";
 
 if (!parentPort) throw new Error("clip-vision's worker is started by the package, not by itself");
 const port = parentPort;
@@ -24,8 +25,8 @@ const dispatcher = new Dispatcher({
   loading: {
     sleep,
     origin: "",
-    openStore: () => Promise.reject(new Error("In Node models are not cached")), // and it is not asked for
-    lock: (_name, _signal, work) => work(),
+    openStore: () => DiskStore.open(),
+    lock: withFileLock,
   },
   readPixels: () => {
     throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");

@@ -112,7 +112,7 @@ export class ClipVision {
         model: files,
         name: name === "files" && "url" in files.weights ? withoutSecrets(files.weights.url) : name,
         ...(revision !== undefined && { revision }),
-        cache: platform() ? "off" : cacheMode(options.cache),
+        cache: cacheMode(options.cache),
         ...(integrity && { integrity }),
         ...given(options, "precision", "normalize", "maxBytes", "maxPixels", "threads"),
         ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
@@ -123,7 +123,7 @@ export class ClipVision {
       ...given(options, "startTimeout", "cancelTimeout"),
       onWarning: options.onWarning ?? logSpoilingWarnings,
     });
-    if (options.persist) void navigator.storage?.persist?.().catch(() => false);
+    if (options.persist) void globalThis.navigator?.storage?.persist?.().catch(() => false);
     return new ClipVision(client, decoding, taking, name, await client.start(signal, onProgress));
   }
 

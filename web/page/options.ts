@@ -23,8 +23,8 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
    */
   decoders?: Readonly<Record<string, PhotoDecoder>>;
   /**
-   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none), so
-   * that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
+   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none; in
+   * Node in the folder that docs/recipes.md names), so that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
    * the server whether its files are still the same, and uses the cached model if there is no answer; `false` neither reads
    * nor writes the cache. Files that are Blobs or bytes are never cached. An address with another query is another model; the
    * query itself is not kept.

@@ -3,6 +3,7 @@
  * module that a browser loads, or a bundler reads for one, ever names a module of Node's.
  */
 
+import type { Store } from "./store.js";
 import type { WorkerLike } from "./worker_like.js";
 
 /** A place to run in, other than a browser. */
@@ -15,6 +16,8 @@ export interface Platform {
   fileUrl(path: string): URL;
   /** Reads addresses, those of files among them. */
   fetch(url: string, init: { signal?: AbortSignal }): Promise<Response>;
+  /** Opens the store of cached models; rejects where there is none. */
+  openStore(): Promise<Store>;
   /** Says that a signal has many listeners, and no leak. */
   expectListeners(signal: AbortSignal): void;
 }
