@@ -1,13 +1,13 @@
 /** The built package in Node: the same embeddings as Python's, from paths as well as addresses. */
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { ClipVision, ClipVisionError, Embeddings } from "clip-vision";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { cosine, expected, images, maxDifference, Safetensors } from "../browser/golden.ts";
 import { TestServer } from "../browser/server.ts";
 
@@ -71,6 +71,27 @@ describe("a model", () => {
     expect(await code(golden("images"))).toMatch(/^fetch: /);
     expect(await code("http://127.0.0.1:9/model")).toMatch(/^fetch: /);
     expect(await code("http://")).toMatch(/^invalid-argument: /);
+  });
+});
+
+describe("two names and a slash", () => {
+  const here = process.cwd();
+  afterEach(() => process.chdir(here));
+
+  it("are a folder or a file if there is one, before they are a Hub id", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "clip-vision-models-"));
+    await mkdir(path.join(folder, "models"));
+    await cp(MODEL, path.join(folder, "models", "clip.v1"), { recursive: true });
+    process.chdir(folder);
+    const clip = await ClipVision.load("models/clip.v1");
+    check(await clip.embed(PHOTO));
+    expect(clip.info.model).toBe("models/clip.v1");
+    clip.close();
+    const hub = `${server.url}status/401`;
+    const error = await ClipVision.load("models/none", { hub }).catch((one: ClipVisionError) => one);
+    expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/401.*taken for the id of a model on the Hub.*"\.\/models\/none"/) });
+    process.chdir(here);
+    await rm(folder, { recursive: true });
   });
 });
 

@@ -7,6 +7,7 @@
  */
 
 import { setMaxListeners } from "node:events";
+import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { setPlatform } from "../shared/platform.js";
 import { fetchWithFiles } from "./files.js";
@@ -16,6 +17,7 @@ import { Thread } from "./thread.js";
 setPlatform({
   createWorker: (script) => new Thread(script ?? new URL("./worker.js", import.meta.url)),
   createSearchWorker: (script) => new Thread(script ?? new URL("./search_worker.js", import.meta.url)),
+  exists: existsSync,
   fileUrl: (path) => pathToFileURL(path),
   fetch: fetchWithFiles,
   openStore: () => DiskStore.open(),

@@ -84,6 +84,9 @@ export function statusError({ status, statusText }: Response, url: string): Http
   return new HttpError(`${shortUrl(url)} answered ${status}${statusText ? ` ${statusText}` : ""}${advice}`, status);
 }
 
+/** The same error, and what may have led to it. */
+export const explained = ({ message, status }: HttpError, why: string): HttpError => new HttpError(`${message}. ${why}`, status);
+
 /** Throws unless the server answered with the file. */
 export function checkStatus(response: Response, url: string): void {
   if (!response.ok) throw statusError(response, url);

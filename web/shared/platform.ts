@@ -12,6 +12,8 @@ export interface Platform {
   createWorker(script: URL | undefined): WorkerLike;
   /** The same of a collection's worker. */
   createSearchWorker(script: URL | undefined): WorkerLike;
+  /** Whether there is a folder or a file of this path. */
+  exists(path: string): boolean;
   /** The address of a file, by its path. */
   fileUrl(path: string): URL;
   /** Reads addresses, those of files among them. */
