@@ -173,11 +173,34 @@ describe("with a model", () => {
   });
 
   it("several workers embed", async () => {
+    const clip = await ClipVision.load(MODEL, { threads: 1 });
     const all: Float32Array[] = [];
     for await (const { embedding } of clip.embedMany(Array<string>(60).fill(PHOTO), { workers: 2 })) all.push(embedding!);
     expect(all).toHaveLength(60);
     all.forEach((embedding) => check(embedding));
+    clip.close();
   });
+});
+
+it("threads change no bit of an embedding, and end with the process, closed or not, computing or not", async () => {
+  const script = `
+    import { ClipVision } from "clip-vision";
+    const [, model, photo, threads, last] = process.argv;
+    const clip = await ClipVision.load(model, { threads: Number(threads) });
+    const embedding = await clip.embed(photo);
+    const text = await clip.embedText("a dog");
+    console.log(clip.info.threads, Buffer.from(embedding.buffer).toString("hex"), Buffer.from(text.buffer).toString("hex"));
+    if (last === "close") clip.close();
+    if (last === "exit") {
+      for (let i = 0; i < 20; i += 1) clip.embed(photo).catch(() => undefined);
+      setTimeout(() => process.exit(), 20);
+    }`;
+  const run = async (threads: number, last: string) => (await inNode(script, golden("models", "b32-tiny"), PHOTO, String(threads), last)).split(" ");
+  const [one, ...alone] = await run(1, "");
+  expect(one).toBe("1");
+  for (const [threads, last] of [[2, ""], [3, "close"], [4, "exit"]] as const) {
+    expect(await run(threads, last)).toEqual([String(threads), ...alone]);
+  }
 });
 
 it("texts have Python's embeddings", async () => {

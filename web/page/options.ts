@@ -63,8 +63,8 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
    */
   cancelTimeout?: number;
   /**
-   * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
-   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
+   * Threads that compute, the worker's own included; 1 to 64. In a browser they need a page that is cross-origin isolated (the
+   * headers `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
    * whatever is asked for. Default: the processor's cores less one, at most 8. {@link ClipVisionInfo.threads} has the
    * outcome. The embeddings are the same to the bit for any number.
    */
