@@ -251,6 +251,14 @@ it("a script that forgets close() ends all the same", async () => {
   expect(await inNode(script, MODEL, PHOTO)).toBe("37");
 });
 
+it("where there are neither workers nor threads, as at the edge and in service workers, a load says what to do", async () => {
+  const script = `
+    const { ClipVision } = await import(process.argv[1]); // what is not the condition "node"
+    await ClipVision.load("owner/name").catch(({ code, message }) => console.log(code, message));`;
+  const printed = await inNode(script, pathToFileURL(path.join(root, "dist", "index.js")).href);
+  expect(printed).toMatch(/^unsupported-browser There are no Web Workers here.*in a page or a dedicated worker.*Node/);
+});
+
 it("importing touches no global of a browser's", async () => {
   // What ECMAScript itself defines may be used; whoever looks at anything else throws.
   const script = `

@@ -10,6 +10,7 @@ import { setMaxListeners } from "node:events";
 import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { setPlatform } from "../shared/platform.js";
+import { ownBlob } from "./blobs.js";
 import { fetchWithFiles } from "./files.js";
 import { DiskStore } from "./store.js";
 import { Thread } from "./thread.js";
@@ -20,8 +21,12 @@ setPlatform({
   exists: existsSync,
   fileUrl: (path) => pathToFileURL(path),
   fetch: fetchWithFiles,
+  ownBlob,
   openStore: () => DiskStore.open(),
-  expectListeners: (signal) => setMaxListeners(0, signal), // no limit
+  expectListeners: (signal) => {
+    // No limit; signals that are not Node's own (jsdom's) have none.
+    if ((signal as unknown) instanceof EventTarget) setMaxListeners(0, signal);
+  },
 });
 
 export * from "../index.js";

@@ -28,11 +28,14 @@ import { Client, type CallListeners } from "./client.js";
 import { decodersOf, decodingOf, svgOf, withDecoding } from "./decoding.js";
 import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
 import { LatestOnly } from "./latest.js";
-import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
+import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 import { MAX_SVG_BYTES } from "./svg.js";
 
+const WITHOUT_WORKERS =
+  "There are no Web Workers here, as in service workers, edge runtimes and jsdom: load the model in a page or a dedicated worker " +
+  'and ask that, or in Node, Deno or Bun, which take the package\'s entry of the condition "node"';
 /** A larger number of threads is taken for a mistake. */
 const MOST_THREADS = 64;
 
@@ -86,7 +89,7 @@ export class ClipVision {
     const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout, cancelTimeout } = options;
     signal?.throwIfAborted();
     if (!platform() && typeof Worker !== "function") {
-      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser, or in Node");
+      throw new ClipVisionError("unsupported-browser", WITHOUT_WORKERS);
     }
     for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
       if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
@@ -99,7 +102,7 @@ export class ClipVision {
     if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
       throw invalid(`threads must be a whole number from 1 to ${MOST_THREADS}, not ${String(threads)}`);
     }
-    const files = resolveModel(model, options);
+    const files = await sendable(resolveModel(model, options));
     const name = modelName(model);
     const revision = modelRevision(model, options);
     const integrity = options.integrity === undefined ? undefined : checksums(options.integrity, files.weights);

@@ -18,6 +18,8 @@ export interface Platform {
   fileUrl(path: string): URL;
   /** Reads addresses, those of files among them. */
   fetch(url: string, init: { signal?: AbortSignal }): Promise<Response>;
+  /** The Blob, or, of one that is not the platform's own and can't be sent to a thread (jsdom's), a copy that is. */
+  ownBlob(blob: Blob): Promise<Blob>;
   /** Opens the store of cached models; rejects where there is none. */
   openStore(): Promise<Store>;
   /** Says that a signal has many listeners, and no leak. */
