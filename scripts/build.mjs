@@ -214,6 +214,7 @@ const BUNDLES = [
   { worker: "worker" },
   { search_worker: "search_worker" },
   { "node/index": "node/index", "node/search": "node/search" },
+  { "node/cli": "node/cli" },
   { "node/worker": "node/worker" },
   { "node/search_worker": "node/search_worker" },
 ];
@@ -229,7 +230,8 @@ async function bundle() {
     const built = await rolldown({
       input,
       platform: "browser", // for Node as well: of "node" comes a chunk of nothing
-      external: /^node:/,
+      external: folder === "node" ? [/^node:/, /^\.\/(index|search)\.js$/] : [], // the command line has the package beside it
+      makeAbsoluteExternalsRelative: false,
       treeshake: { moduleSideEffects: () => true }, // what package.json says of that is of dist/
       resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
       plugins: [{ name: "made", resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]) }],

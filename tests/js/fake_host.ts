@@ -112,7 +112,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
     dispatcher.handle(request);
     return settled(request.id);
   };
-  return { dispatcher, engine, posted, transferred, fetched, call, settled };
+  return { dispatcher, host, engine, posted, transferred, fetched, call, settled };
 }
 
 const folder = "https://models.test/m";

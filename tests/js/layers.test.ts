@@ -12,7 +12,7 @@ const MAY: Record<string, readonly string[]> = {
   page: ["shared", "start_worker.ts"],
   worker: ["shared", "wasm", "vendor"],
   search: ["shared", "wasm", "start_search_worker.ts"],
-  node: ["shared", "page", "worker", "search", "index.ts"],
+  node: ["shared", "page", "worker", "search", "wasm", "index.ts"],
   "": ["shared", "page", "worker", "search", "wasm"],
 };
 

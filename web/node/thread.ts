@@ -35,6 +35,7 @@ export class Thread implements WorkerLike {
 
   postMessage(message: Message, transfer: Transferable[]): void {
     this.#worker.postMessage(message, transfer as unknown as TransferListItem[]);
+    if (message.type === "help") this.#worker.unref(); // it computes for another thread, and has no calls
     if (message.type === "cancel") this.#settled(message.id);
     if (!("argument" in message)) return;
     this.#calls.add(message.id);

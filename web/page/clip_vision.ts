@@ -13,7 +13,7 @@ import { decodersOf, decodingOf, svgOf } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { WaitingPlace, type Latest } from "./latest.js";
 import { cacheOf, checkNames, checkPlace, checkStarted, checksums, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
-import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
+import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PhotoSource } from "./photo.js";
 
@@ -58,7 +58,7 @@ export class ClipVision {
     const { photos, times } = limitsOf(options.limits);
     const { cache, persist } = cacheOf(options.cache);
     const hub = hubOf(options.hub);
-    const files = resolveModel(model, hub);
+    const files = await sendable(resolveModel(model, hub));
     const name = modelName(model);
     const revision = modelRevision(model, hub);
     const token = tokenOf(options.token, files.weights);
@@ -71,7 +71,7 @@ export class ClipVision {
         model: files,
         name: name === "files" && "url" in files.weights ? withoutSecrets(files.weights.url) : name,
         ...(revision !== undefined && { revision }),
-        cache: place ? "off" : cache,
+        cache,
         ...(options.integrity !== undefined && { integrity: checksums(options.integrity, files.weights) }),
         ...given(options, "precision", "normalize", "threads"),
         ...photos,
@@ -84,7 +84,7 @@ export class ClipVision {
       ...times,
       onWarning: warn,
     });
-    if (persist) void navigator.storage?.persist?.().catch(() => false);
+    if (persist) void globalThis.navigator?.storage?.persist?.().catch(() => false);
     const { batch, ...loaded } = await client.start(signal, onProgress);
     checkStarted(threads, loaded.threads, warn);
     const info = Object.freeze({ model: name, ...loaded });

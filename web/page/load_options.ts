@@ -63,7 +63,8 @@ export function checksums(integrity: string | Readonly<Record<string, string>>, 
 /** Throws where there is nothing that runs a worker. */
 export function checkPlace(): void {
   if (platform() || typeof Worker === "function") return;
-  throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser, or in Node");
+  const advice = 'and ask that, or in Node, Deno or Bun, which take the package\'s entry of the condition "node"';
+  throw new ClipVisionError("unsupported-browser", `There are no Web Workers here, as in service workers, edge runtimes and jsdom: load the model in a page or a dedicated worker ${advice}`);
 }
 
 /** Warns that fewer threads compute than were asked for. */

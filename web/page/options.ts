@@ -32,7 +32,7 @@ export interface Limits extends PhotoLimits {
 /** Options of `ClipVision.load`. */
 export interface LoadOptions extends ModelOptions, DecodingOptions {
   /**
-   * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
+   * Threads that compute, the worker's own included; 1 to 64. In a browser they need a page that is cross-origin isolated (the headers
    * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
    * whatever is asked for, and the warning `no-threads` says so. Default: the processor's cores less one, at most 8.
    * {@link ClipVisionInfo.threads} has the outcome. The embeddings are the same to the bit for any number.
@@ -75,8 +75,8 @@ export interface LoadOptions extends ModelOptions, DecodingOptions {
    */
   integrity?: string | Readonly<Record<string, string>>;
   /**
-   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none), so
-   * that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
+   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none; in
+   * Node in the folder that docs/recipes.md names), so that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
    * the server whether its files are still the same, and uses the cached model if there is no answer; `false` neither reads
    * nor writes the cache. Files that are Blobs or bytes are never cached. An address with another query is another model; the
    * query itself is not kept.

@@ -69,6 +69,9 @@ export async function answerOf(
 
 /** The server answered that there is no such file, or not for us. */
 export class HttpError extends ClipVisionError {
+  declare readonly status: number;
+  declare readonly url: string;
+
   constructor(message: string, status: number, url: string) {
     super("fetch", message, { status, url });
   }
@@ -80,6 +83,9 @@ export function statusError({ status, statusText }: Response, url: string): Http
     status === 401 || status === 403 ? " (it is private or gated, or not there: the option `token` sends an access token along)" : "";
   return new HttpError(`${shortUrl(url)} answered ${status}${statusText ? ` ${statusText}` : ""}${advice}`, status, url);
 }
+
+/** The same error, and what may have led to it. */
+export const explained = ({ message, status, url }: HttpError, why: string): HttpError => new HttpError(`${message}. ${why}`, status, url);
 
 /** Throws unless the server answered with the file. */
 export function checkStatus(response: Response, url: string): void {
