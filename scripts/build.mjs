@@ -251,10 +251,20 @@ async function bundle() {
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));
     mkdirSync(path.dirname(to), { recursive: true });
-    copyFileSync(file, to);
+    if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place)\.d\.ts$/.test(file)));
+    else copyFileSync(file, to);
   }
   copyFileSync(path.join(modules, "vendor", "tokenizers.LICENSE"), path.join(dist, "tokenizers.LICENSE"));
   return sizes.join("; ");
+}
+
+/**
+ * Types as TypeScript reads them from 5.4 on, whatever `lib` a project has: before 5.7 typed arrays had no parameter, and projects
+ * for Node may have no types of browsers.
+ */
+function portable(types, isEntry) {
+  const lines = isEntry ? '/// <reference lib="dom" />\n/// <reference lib="esnext.disposable" />\n' : "";
+  return lines + types.replace(/\b(\w+Array)<ArrayBuffer>/g, 'ReturnType<$1Constructor["of"]>').replace(/\b(\w+Array)<ArrayBufferLike>/g, "$1");
 }
 
 /** What is not of web/ itself, but made by this script. */
