@@ -112,7 +112,7 @@ function isCurrent(flavor) {
 
 /**
  * dist/wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
- * written so that bundlers see the file and copy it.
+ * written so that bundlers see the file and copy it; in a function with a body, so that what collects a server's files sees it too.
  */
 function writeIndex(built) {
   const variable = ({ name }) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
@@ -122,7 +122,7 @@ function writeIndex(built) {
     "export const builds = {",
     ...built.map((flavor) => {
       const url = `new URL("./${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
-      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl: () => ${url} },`;
+      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl() { return ${url}; } },`;
     }),
     "};",
   ];

@@ -12,13 +12,13 @@ import { pathToFileURL } from "node:url";
 import { setPlatform } from "../shared/platform.js";
 import { ownBlob } from "./blobs.js";
 import { fetchWithFiles } from "./files.js";
-import { ours } from "./scripts.js";
+import { modelScript, ours, searchScript } from "./scripts.js";
 import { DiskStore } from "./store.js";
 import { Thread } from "./thread.js";
 
 setPlatform({
-  createWorker: (script) => new Thread(script ?? ours(() => new URL("./worker.js", import.meta.url))),
-  createSearchWorker: (script) => new Thread(script ?? ours(() => new URL("./search_worker.js", import.meta.url))),
+  createWorker: (script) => new Thread(script ?? ours(modelScript)),
+  createSearchWorker: (script) => new Thread(script ?? ours(searchScript)),
   exists: existsSync,
   fileUrl: (path) => pathToFileURL(path),
   fetch: fetchWithFiles,
