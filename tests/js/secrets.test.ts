@@ -305,6 +305,7 @@ describe("the page", () => {
     vi.stubGlobal("Image", class {
       decode = decode;
     });
+    vi.stubGlobal("createImageBitmap", async () => undefined);
     const image = { src: signed("https://app.test/x.png"), complete: true, decode, [Symbol.toStringTag]: "HTMLImageElement" };
     for (const photo of [signed("logo.svg"), image as unknown as PhotoSource]) {
       const error = await failure(() => packPhoto(photo, { svg: true, read }));
