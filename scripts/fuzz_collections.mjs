@@ -29,7 +29,7 @@ const golden = (name) => new Uint8Array(readFileSync(inRoot("tests", "golden", "
 
 /** 8-bit rows in our own format: the golden files have none. */
 async function int8() {
-  const { Embeddings } = await import("../dist/node/index.js");
+  const { Embeddings } = await import("../dist/node/search.js");
   const rows = await Embeddings.load(golden("ours.clip-vision"), { precision: "int8" });
   const bytes = new Uint8Array(await (await rows.toBlob()).arrayBuffer());
   rows.close();
@@ -39,8 +39,8 @@ async function int8() {
 await main(async () => {
   await setUpBuild();
   await buildPackage();
-  const { Connection } = await import("../dist/search/connection.js");
-  const { Thread } = await import("../dist/node/thread.js");
+  const { Connection } = await import("../target/web/search/connection.js");
+  const { Thread } = await import("../target/web/node/thread.js");
   const script = new URL("../dist/node/search_worker.js", import.meta.url);
   const connect = () => new Connection(() => new Thread(script));
   const names = process.argv.slice(2);

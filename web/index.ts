@@ -19,11 +19,15 @@ export type { CachedModel } from "./page/cached.js";
 export { ClipVisionError } from "./shared/errors.js";
 export type { ClipVisionErrorCode } from "./shared/errors.js";
 export { ClipVision } from "./page/clip_vision.js";
+export type { Classification, PhotoOrEmbedding } from "./page/calls.js";
+export type { Latest } from "./page/latest.js";
 export type {
+  CacheOptions,
   CallOptions,
   CancelOptions,
   ClassifyOptions,
   EmbedOptions,
+  Limits,
   LoadOptions,
   TextOptions,
 } from "./page/options.js";
@@ -33,27 +37,17 @@ export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/mod
 export { models } from "./page/models.js";
 export type { KnownModel } from "./page/models.js";
 export type { PhotoSource } from "./page/photo.js";
-export { Embeddings } from "./search/embeddings.js";
-export type {
-  EmbeddingsOptions,
-  EmbeddingsSource,
-  LoadEmbeddingsOptions,
-  NearDuplicatesOptions,
-  SearchMatch,
-  SearchOptions,
-  SimilarPair,
-} from "./search/options.js";
-export type { RowPrecision } from "./search/engine.js";
-export type { CollectionFormat, EmbeddingId } from "./search/file.js";
-export { cosineSimilarity, quantize, topK } from "./search/similarity.js";
-export type { Matrix, QuantizedMatrix, RowMatch } from "./search/similarity.js";
 export type {
   ClipVisionInfo,
   Decoder,
   EmbeddingDetails,
+  FetchPurpose,
+  FileProgress,
+  Floats,
   LoadProgress,
   LoadWarning,
   ModelOptions,
+  PhotoLimits,
   PixelTensor,
   Precision,
   RawPixels,

@@ -29,6 +29,7 @@ import { gzipSync } from "node:zlib";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const MOUNTS = {
   "/dist/": "dist",
+  "/modules/": "target/web",
   "/golden/": "tests/golden",
   "/fixtures/": "tests/browser/fixtures",
   "/models/": "models",

@@ -233,7 +233,8 @@ test("importing it touches nothing of the browser, as where pages are rendered o
     for (const name of ["window", "document", "self", "navigator", "Worker", "location", "fetch"]) {
       Object.defineProperty(globalThis, name, { get() { throw new Error(name + " was touched"); }, configurable: true });
     }
-    const { ClipVision, Embeddings, topK } = await import("clip-vision");
+    const { ClipVision } = await import("clip-vision");
+    const { Embeddings, topK } = await import("clip-vision/search");
     if (![ClipVision, Embeddings, topK].every((one) => typeof one === "function")) throw new Error("exports are missing");`;
   mkdirSync(consumers, { recursive: true });
   build(consumers, "--input-type=module", "--eval", script);

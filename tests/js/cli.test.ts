@@ -5,7 +5,8 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } fro
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { ClipVision, Embeddings } from "clip-vision";
+import { ClipVision } from "clip-vision";
+import { Embeddings } from "clip-vision/search";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expected, maxDifference } from "../browser/golden.ts";
 

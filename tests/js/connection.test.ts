@@ -1,10 +1,11 @@
 /** A collection's worker that fails: nothing waits forever, and no row is given up that may still be there. */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Embeddings } from "../../dist/search/embeddings.js";
-import type { SearchCalls } from "../../dist/search/protocol.js";
-import { searchServer } from "../../dist/search/server.js";
-import type { RpcRequest } from "../../dist/shared/rpc.js";
+import { Embeddings } from "../../target/web/search/embeddings.js";
+import { inPlace } from "../../target/web/search/in_place.js";
+import type { SearchCalls } from "../../target/web/search/protocol.js";
+import { searchServer } from "../../target/web/search/server.js";
+import type { RpcRequest } from "../../target/web/shared/rpc.js";
 
 /** A worker in place, whose answers can be spoilt. */
 class FakeWorker {
@@ -73,5 +74,19 @@ describe("a collection's worker", () => {
     await expect(pending).rejects.toMatchObject({ code: "worker-crashed", message: expect.stringMatching(/could not be started.*404/) });
     await expect(photos.search(Float32Array.of(1, 0))).rejects.toMatchObject({ code: "worker-crashed" });
     expect(worker.terminated).toBe(true);
+  });
+});
+
+describe("where there are no workers", () => {
+  it("a collection says what to do, and works in place then", async () => {
+    expect(() => new Embeddings()).toThrow(expect.objectContaining({ code: "unsupported-browser", message: expect.stringMatching(/search\/in-place/) }));
+    const photos = new Embeddings<string>({ worker: inPlace });
+    await photos.addMany(["a", "b"], Float32Array.of(1, 0, 0, 1));
+    expect(await photos.search(Float32Array.of(0, 2), 1)).toEqual([{ id: "b", score: 1 }]);
+    const again = await Embeddings.load(await photos.toBlob(), { worker: inPlace });
+    expect(again.ids()).toEqual(["a", "b"]);
+    const pending = photos.search(Float32Array.of(0, 2));
+    photos.close();
+    await expect(pending).rejects.toMatchObject({ code: "closed" });
   });
 });

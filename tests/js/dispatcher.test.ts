@@ -37,7 +37,7 @@ describe("load", () => {
       maxPixels: 5,
     });
     expect(engine.pushed).toEqual([text("weights")]);
-    expect(progressOf(posted).at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7 });
+    expect(progressOf(posted).at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7, overall: 1 });
   });
 
   it("reads Blobs as well as addresses", async () => {

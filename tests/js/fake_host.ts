@@ -169,7 +169,7 @@ export function machine(served: Record<string, Served> = {}) {
     });
     const answer = await all.call({ type: "load", id: 1, argument: load({ cache: "on", ...more }) });
     const answers = [answer];
-    if (asksText) answers.push(await all.call({ type: "embedText", id: 2, argument: "dog" }));
+    if (asksText) answers.push(await all.call({ type: "embedTexts", id: 2, argument: ["dog"] }));
     const warnings = all.posted.flatMap((one) => (one.type === "warning" ? [one.warning.code] : []));
     return { ...all, answers, warnings, outcomes: answers.map(({ type }) => type) };
   };

@@ -4,9 +4,11 @@ import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Worker } from "node:worker_threads";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { ClipVision, ClipVisionError, Embeddings } from "clip-vision";
+import { ClipVision, ClipVisionError } from "clip-vision";
+import { Embeddings } from "clip-vision/search";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { cosine, expected, images, maxDifference, Safetensors } from "../browser/golden.ts";
 import { TestServer } from "../browser/server.ts";
@@ -88,7 +90,7 @@ describe("two names and a slash", () => {
     expect(clip.info.model).toBe("models/clip.v1");
     clip.close();
     const hub = `${server.url}status/401`;
-    const error = await ClipVision.load("models/none", { hub }).catch((one: ClipVisionError) => one);
+    const error = await ClipVision.load("models/none", { hub: { endpoint: hub } }).catch((one: ClipVisionError) => one);
     expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/401.*taken for the id of a model on the Hub.*"\.\/models\/none"/) });
     process.chdir(here);
     await rm(folder, { recursive: true });
@@ -158,9 +160,9 @@ describe("with a model", () => {
     await writeFile(script, `
       import { parentPort } from "node:worker_threads";
       await import(${JSON.stringify(worker)});
-      parentPort.on("message", ({ type }) => { if (type === "embedText") for (;;); });
+      parentPort.on("message", ({ type }) => { if (type === "embedTexts") for (;;); });
     `);
-    const clip = await ClipVision.load(MODEL, { workerUrl: pathToFileURL(script), cancelTimeout: 300 });
+    const clip = await ClipVision.load(MODEL, { worker: () => new Worker(script) as never, limits: { cancelTimeout: 300 } });
     const controller = new AbortController();
     const stuck = clip.embedText("x", { signal: controller.signal });
     const lost = clip.embed(PHOTO);

@@ -1,7 +1,7 @@
 /** `cosineSimilarity`, `topK`, `quantize` and `Embeddings`, in Node, where a collection is computed in place. */
 
 import { describe, expect, it } from "vitest";
-import { ClipVisionError, Embeddings, cosineSimilarity, quantize, topK, type Matrix } from "clip-vision";
+import { ClipVisionError, Embeddings, cosineSimilarity, quantize, topK, type Matrix } from "clip-vision/search";
 
 /** Values in -1..1 that are the same in every run. */
 function values(seed: number, length: number): Float32Array {

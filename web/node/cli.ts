@@ -8,11 +8,10 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { ClipVision } from "./index.js";
-import { Embeddings } from "../search/embeddings.js";
-import { ClipVisionError, messageOf } from "../shared/errors.js";
-import type { Rgb } from "../shared/protocol.js";
 import { argumentsOf, Usage, type Arguments } from "./cli_arguments.js";
+// The package's own scripts: what they load is loaded once.
+import { ClipVision, ClipVisionError, type Rgb } from "./index.js";
+import { Embeddings } from "./search.js";
 
 /** What is read of a folder: the formats that Rust decodes. */
 const PHOTO = /\.(jpe?g|png|webp|gif|bmp|tiff?|ico)$/i;
@@ -40,8 +39,8 @@ class Lines {
 
   async fail(name: string, error: unknown): Promise<void> {
     this.allGood = false;
-    if (this.#json) return this.print(name, { error: messageOf(error) }, undefined);
-    complain(`${name}: ${messageOf(error)}`);
+    if (this.#json) return this.print(name, { error: error instanceof Error ? error.message : String(error) }, undefined);
+    complain(`${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -135,10 +134,10 @@ function classify(asked: Arguments): Promise<boolean> {
   return withModel(asked, lines, async (clip) => {
     await clip.embedText("");
     await each(asked.rest, lines, async (photo) => {
-      const probabilities = rounded(await clip.classify(path.resolve(photo), names, { template, ...decoding }));
-      const ranked = names.map((label, i) => [label, probabilities[i] as number] as const).sort(([, a], [, b]) => b - a);
-      const text = ranked.map(([label, p]) => `${label} ${p.toFixed(4)}`).join("\t");
-      await lines.print(photo, { label: ranked[0]?.[0], probabilities }, `${photo}\t${text}`);
+      const ranked = await clip.classify(path.resolve(photo), names, { template, ...decoding });
+      const probabilities = rounded(names.map((label) => ranked.find((one) => one.label === label)?.score ?? 0));
+      const text = ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join("\t");
+      await lines.print(photo, { label: ranked[0]?.label, probabilities }, `${photo}\t${text}`);
     });
   });
 }
@@ -223,7 +222,7 @@ async function main(): Promise<void> {
     process.exitCode = (await run(argumentsOf(process.argv.slice(2), version))) ? 0 : 1;
   } catch (error) {
     process.exitCode = error instanceof Usage ? error.status : 1;
-    if (!(error instanceof Usage)) complain(messageOf(error));
+    if (!(error instanceof Usage)) complain(error instanceof Error ? error.message : String(error));
     else if (error.status === 0) console.log(error.message);
     else console.error(error.message);
   }

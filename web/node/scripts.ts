@@ -7,7 +7,7 @@ const BUNDLED =
   "The thread's script is not beside the package's module, which was put into a bundle: keep the package out of it " +
   '(esbuild: external: ["clip-vision"]; Next.js: serverExternalPackages: ["clip-vision"]; see docs/bundlers.md)';
 
-// Each written out, in a function with a body: so what collects a server's files (nft, for Next.js and Nuxt) sees that there is one.
+// Each written out, in a function with a body: so what collects a server's files (Turbopack, nft) sees that there is one.
 
 /** The script of a model's thread. */
 export function modelScript(): URL {

@@ -21,9 +21,9 @@ export class Thread implements WorkerLike {
   readonly #worker: Worker;
   readonly #calls = new Set<number>();
 
-  constructor(script: URL) {
+  constructor(script: URL | Worker) {
     // Node's own options are those of the program's entry: some forbid an entry that is a file.
-    this.#worker = new Worker(script, { execArgv: [] });
+    this.#worker = script instanceof URL ? new Worker(script, { execArgv: [] }) : script;
     this.#worker.on("message", (message: Message) => {
       if (message.type === "done" || message.type === "failed") this.#settled(message.id);
       this.onmessage?.({ data: message } as MessageEvent);

@@ -47,7 +47,7 @@ export type ModelSource = string | URL | ModelFiles;
 /** Where a Hub id leads. */
 export interface HubOptions {
   /** The base URL of the Hub, or of a mirror with the same layout. Default `https://huggingface.co`. */
-  hub?: string | URL;
+  endpoint?: string | URL;
   /** The branch, tag or commit of a Hub model. Default: that of the list `models`, and `main` of models that are not in it. Only a commit fixes the files. */
   revision?: string;
 }
@@ -102,12 +102,12 @@ export function modelRevision(source: ModelSource, { revision }: HubOptions): st
 }
 
 /** The files that the worker reads. Throws `invalid-argument` for what cannot be a model. */
-export function resolveModel(source: ModelSource, { hub = HUB, revision }: HubOptions = {}): WireModel {
+export function resolveModel(source: ModelSource, { endpoint = HUB, revision }: HubOptions = {}): WireModel {
   if (typeof source === "string") {
     if (source === "") throw invalid("The model's name is empty");
     if (!isHubId(source)) return at(absolute(source));
     const folder = `${source}/resolve/${encodeURIComponent(revision ?? revisionOf(source))}`;
-    return inFolder(absolute(within(absolute(hub), folder)));
+    return inFolder(absolute(within(absolute(endpoint), folder)));
   }
   if (isUrl(source)) return at(source);
   if (typeof source !== "object" || source === null) throw invalid(`A model must be a Hub id, a URL or its files, not ${tagOf(source)}`);

@@ -40,6 +40,27 @@ export function packed(embeddings: Float32Array | Iterable<Float32Array>): Float
   return values;
 }
 
+/** Throws unless `value` is an embedding with values, all of them finite. */
+export function checkEmbedding(value: unknown, what: string): asserts value is Float32Array {
+  if (tagOf(value) !== "Float32Array") throw invalid(`${what} must be a Float32Array, not ${tagOf(value)}`);
+  const embedding = value as Float32Array;
+  if (embedding.length === 0) throw invalid(`${what} is empty`);
+  const wrong = embedding.findIndex((x) => !Number.isFinite(x));
+  if (wrong >= 0) throw invalid(`Value ${wrong} of ${what} is ${String(embedding[wrong])}`);
+}
+
+/** Throws unless `value` is a whole number from 0. */
+export function checkCount(value: number, what: string): void {
+  if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${what} must be a whole number from 0, not ${String(value)}`);
+}
+
+/** How many rows of `dimension` a number of values is. */
+export function rowsOf(values: number, dimension: number): number {
+  if (!Number.isSafeInteger(dimension) || dimension < 1) throw invalid(`A dimension must be a whole number from 1, not ${String(dimension)}`);
+  if (values % dimension !== 0) throw invalid(`${values} values cannot be divided into rows of ${dimension}`);
+  return values / dimension;
+}
+
 /** Throws unless the id at `i` is a string or a finite number. */
 export function checkId(id: unknown, i: number): asserts id is EmbeddingId {
   if (typeof id === "string" || (typeof id === "number" && Number.isFinite(id))) return;

@@ -8,35 +8,26 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
-import type { Answer, Post, RpcRequest } from "../shared/rpc.js";
+import type { Answer } from "../shared/rpc.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
 import type { SearchCalls } from "./protocol.js";
-import { searchServer } from "./server.js";
 
 const crash = (message: string, cause?: unknown): ClipVisionError => new ClipVisionError("worker-crashed", message, { cause });
 
 /** See the module. */
 export class Connection extends RpcClient<SearchCalls> {
-  readonly #stop: () => void;
+  readonly #worker: WorkerLike;
   #heard = false;
 
   /**
-   * @param createWorker starts a worker, where there are workers; without it all is computed in place
+   * @param createWorker starts a worker
    * @throws {@link ClipVisionError} `worker-crashed` if it can't be started
    */
-  constructor(createWorker: (() => WorkerLike) | undefined) {
-    let send: Post<RpcRequest<SearchCalls>>;
-    super((message, transfer) => send(message, transfer));
-    if (!createWorker) {
-      const server = searchServer((message) => this.receive(message));
-      send = (message) => server.handle(message);
-      this.#stop = () => server.stop();
-      return;
-    }
+  constructor(createWorker: () => WorkerLike) {
     const worker = started(createWorker);
-    this.#stop = () => worker.terminate();
-    send = (message, transfer) => worker.postMessage(message, transfer);
+    super((message, transfer) => worker.postMessage(message, transfer));
+    this.#worker = worker;
     worker.onmessage = (event) => {
       this.#heard = true;
       this.receive(event.data as Answer<SearchCalls>);
@@ -47,7 +38,7 @@ export class Connection extends RpcClient<SearchCalls> {
       event.preventDefault?.();
       // A bug, but no harm: it is for whoever can report it.
       if (this.#heard && !worker.diesOfErrors) return console.error("clip-vision: an error in a collection's worker, which goes on:", event.message);
-      const what = this.#heard ? `The collection's worker ended: ${event.message}` : startFailure("The collection's worker", event);
+      const what = this.#heard ? `The collection's worker ended: ${event.message}` : startFailure("The collection's worker", event, worker);
       this.end(crash(what, event.error ?? event));
     };
   }
@@ -56,6 +47,6 @@ export class Connection extends RpcClient<SearchCalls> {
   override end(error: ClipVisionError): void {
     if (this.ended) return;
     super.end(error);
-    this.#stop();
+    this.#worker.terminate();
   }
 }

@@ -8,9 +8,8 @@
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
 import { platform } from "../shared/platform.js";
-import { optionUrl } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
-import { blobOf, checkFormat, checkId, checkName, checkPrecision, packed, rowsById } from "./arguments.js";
+import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkName, checkPrecision, packed, rowsById, rowsOf } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
@@ -24,17 +23,18 @@ import type {
   SimilarPair,
 } from "./options.js";
 import type { LoadedCollection } from "./protocol.js";
-import { checkCount, checkEmbedding, rowsOf } from "./similarity.js";
 
 /** Rows are compacted when more than half of them, and more than this, were removed. */
 const FEW = 1024;
 
 /**
  * A collection of embeddings by id, in a worker of its own: it needs no model, and no page is blocked by it, however large
- * it is. (In Node it is in a thread; where there are neither workers nor threads, as in a service worker, it works in place.) Every search is exact: all rows are compared.
+ * it is. (In Node it is in a thread; a service worker, which has no workers, gives it {@link EmbeddingsOptions.worker}.) Every search is
+ * exact: all rows are compared.
  *
  * ```ts
- * import { ClipVision, Embeddings } from "clip-vision";
+ * import { ClipVision } from "clip-vision";
+ * import { Embeddings } from "clip-vision/search";
  *
  * const clip = await ClipVision.load("owner/name");
  * const photos = new Embeddings();
@@ -56,7 +56,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   #ids: Id[];
   readonly #rows: Map<Id, number>;
 
-  /** @throws {@link ClipVisionError} `invalid-argument`; `worker-crashed` if the worker can't be started */
+  /** @throws {@link ClipVisionError} `invalid-argument`; `worker-crashed` if the worker can't be started; `unsupported-browser` */
   constructor(options: EmbeddingsOptions = {}) {
     const { dimension, precision = "f32" } = options;
     if (dimension !== undefined) rowsOf(0, dimension);
@@ -64,7 +64,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     this.#dimension = dimension ?? 0;
     this.#precision = precision;
     const loaded = loading.get(options);
-    this.#connection = loaded?.connection ?? connect(options.workerUrl);
+    this.#connection = loaded?.connection ?? connect(options);
     if (!loaded) this.#connection.call("open", precision).catch(() => undefined); // the next call tells
     this.#rows = (loaded?.rows ?? new Map()) as Map<Id, number>;
     this.#ids = this.ids();
@@ -102,11 +102,12 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   }
 
   static async #loadBy<Id extends EmbeddingId>(
-    { precision, ids, workerUrl, signal }: LoadEmbeddingsOptions,
+    options: LoadEmbeddingsOptions,
     load: (connection: Connection, wanted: { precision?: RowPrecision }) => Promise<LoadedCollection>,
   ): Promise<Embeddings<Id>> {
+    const { precision, ids, signal } = options;
     if (precision !== undefined) checkPrecision(precision);
-    const connection = connect(workerUrl);
+    const connection = connect(options);
     try {
       const file = await load(connection, precision === undefined ? {} : { precision });
       const all = ids ? Array.from(ids) : file.ids;
@@ -116,9 +117,9 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
         const what = `The file's own ids do not tell its embeddings apart (${cause.message}): give others as \`ids\``;
         throw new ClipVisionError("decode", what, { cause });
       });
-      const options = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
-      loading.set(options, { connection, rows });
-      return new Embeddings<Id>(options);
+      const made = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
+      loading.set(made, { connection, rows });
+      return new Embeddings<Id>(made);
     } catch (error) {
       connection.end(new ClipVisionError("closed", "The collection was not loaded"));
       throw error;
@@ -306,10 +307,13 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 /** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */
 const loading = new WeakMap<object, { connection: Connection; rows: Map<EmbeddingId, number> }>();
 
-function connect(workerUrl: string | URL | undefined): Connection {
-  const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");
+function connect({ worker }: EmbeddingsOptions): Connection {
   const place = platform();
-  if (place) return new Connection(() => place.createSearchWorker(script));
-  if (typeof Worker !== "function") return new Connection(undefined);
-  return new Connection(script ? () => new Worker(script, { type: "module" }) : startSearchWorker);
+  if (place) return new Connection(() => place.createSearchWorker(worker));
+  if (worker) return new Connection(worker);
+  if (typeof Worker !== "function") {
+    const what = "There are no workers here, as in a service worker: give the collection { worker: inPlace }, from clip-vision/search/in-place";
+    throw new ClipVisionError("unsupported-browser", what);
+  }
+  return new Connection(startSearchWorker);
 }

@@ -1,5 +1,6 @@
 /** What an application may ask of a collection, and what it is answered. */
 
+import type { WorkerLike } from "../shared/worker_like.js";
 import type { RowPrecision } from "./engine.js";
 import type { EmbeddingId } from "./file.js";
 
@@ -12,8 +13,12 @@ export interface EmbeddingsOptions {
    * then differ where scores are within a percent or so. Default `"f32"`; of a file that is loaded, its own.
    */
   precision?: RowPrecision;
-  /** Where `search_worker.js` is, if not beside this module. It must be of the page's origin. */
-  workerUrl?: string | URL;
+  /**
+   * Starts a worker whose script is this package's `search_worker.js`, for an application that serves it from a place of its own.
+   * Default: the file beside this module, which bundlers find. Where there are no workers,
+   * as in a service worker: `inPlace` of `clip-vision/search/in-place`, with which all is computed in place.
+   */
+  worker?: () => WorkerLike;
 }
 
 /** Options of `Embeddings.load`. */

@@ -1,6 +1,6 @@
 /**
- * Answers a collection's calls, one after the other: in a worker of its own (`search_worker.ts`, `node/search_worker.ts`), or in
- * place where there are no workers.
+ * Answers a collection's calls, one after the other: in a worker of its own (`search_worker.ts`, `node/search_worker.ts`), or where
+ * there are no workers in place (`in_place.ts`).
  */
 
 import { ClipVisionError, messageOf } from "../shared/errors.js";

@@ -2,6 +2,7 @@
 
 import { invalid } from "../shared/errors.js";
 import { tagOf } from "../shared/values.js";
+import { checkCount, checkEmbedding, rowsOf } from "./arguments.js";
 import { BLOCK, SearchEngine } from "./engine.js";
 
 /** Embeddings in 8 bits, a quarter of the size: value `i` of row `r` stands for `values[r * dimension + i] * steps[r]`. */
@@ -24,15 +25,6 @@ export interface RowMatch {
   index: number;
   /** Its dot product with the query: the cosine, if both have length 1 (rounding aside). */
   score: number;
-}
-
-/** Throws unless `value` is an embedding with values, all of them finite. */
-export function checkEmbedding(value: unknown, what: string): asserts value is Float32Array {
-  if (tagOf(value) !== "Float32Array") throw invalid(`${what} must be a Float32Array, not ${tagOf(value)}`);
-  const embedding = value as Float32Array;
-  if (embedding.length === 0) throw invalid(`${what} is empty`);
-  const wrong = embedding.findIndex((x) => !Number.isFinite(x));
-  if (wrong >= 0) throw invalid(`Value ${wrong} of ${what} is ${String(embedding[wrong])}`);
 }
 
 /**
@@ -120,18 +112,6 @@ export function quantize(matrix: Float32Array, dimension: number): QuantizedMatr
     steps.set(quantized.steps, first);
   }
   return { values, steps };
-}
-
-/** Throws unless `value` is a whole number from 0. */
-export function checkCount(value: number, what: string): void {
-  if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${what} must be a whole number from 0, not ${String(value)}`);
-}
-
-/** How many rows of `dimension` a number of values is. */
-export function rowsOf(values: number, dimension: number): number {
-  if (!Number.isSafeInteger(dimension) || dimension < 1) throw invalid(`A dimension must be a whole number from 1, not ${String(dimension)}`);
-  if (values % dimension !== 0) throw invalid(`${values} values cannot be divided into rows of ${dimension}`);
-  return values / dimension;
 }
 
 function partsOf(matrix: Matrix): { values: Float32Array | Int8Array; steps: Float32Array | undefined; unit: number } {

@@ -8,10 +8,10 @@ import type { WorkerLike } from "./worker_like.js";
 
 /** A place to run in, other than a browser. */
 export interface Platform {
-  /** Starts a worker from its script, or from the package's own. */
-  createWorker(script: URL | undefined): WorkerLike;
+  /** Starts a worker, by the application's own function if it has one. */
+  createWorker(own: (() => unknown) | undefined): WorkerLike;
   /** The same of a collection's worker. */
-  createSearchWorker(script: URL | undefined): WorkerLike;
+  createSearchWorker(own: (() => unknown) | undefined): WorkerLike;
   /** Whether there is a folder or a file of this path. */
   exists(path: string): boolean;
   /** The address of a file, by its path. */

@@ -56,7 +56,8 @@ export class ModelLoading {
     try {
       report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
       this.#starting = this.#host.startEngine(this.#load.wasmUrl, stop.signal);
-      this.#starting.catch(() => undefined); // whoever needs it waits for it
+      // Whoever needs it waits for it, and hears of its failure.
+      this.#starting.then(({ bytes }) => report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: bytes, total: bytes }), () => undefined);
       this.#place = await CachePlace.open(this.#host, this.#load, () => this.#engine());
       const model = await this.#part("vision", stop.signal, {
         fromCache: async (blob, record) => this.#cachedVision(await this.#engine(), blob, record, report, stop.signal),

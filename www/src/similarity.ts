@@ -1,6 +1,6 @@
 /** Cosine similarity of every pair, and what is worth saying about it. */
 
-import { cosineSimilarity } from "clip-vision";
+import { cosineSimilarity } from "clip-vision/search";
 
 export interface Pair {
   first: number;

@@ -1,9 +1,10 @@
 // clip-vision from a file's bytes to the tensor that CLIP sees, as an application uses it: the public API, on the page.
 
-import { ClipVision, cosineSimilarity } from "/dist/index.js";
+import { ClipVision } from "/dist/index.js";
+import { cosineSimilarity } from "/dist/search/index.js";
 
 export async function start({ model, options }) {
-  const clip = await ClipVision.load(`/models/${model}/`, { threads: 1, workerUrl: "/clip_vision_worker.js" });
+  const clip = await ClipVision.load(`/models/${model}/`, { threads: 1, worker: () => new Worker("/clip_vision_worker.js", { type: "module" }) });
   const files = new Map();
   return {
     facts: clip.info,

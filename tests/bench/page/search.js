@@ -1,6 +1,6 @@
 // Search among many embeddings, by the package and by the loop that one would write instead.
 
-import { Embeddings, topK } from "/dist/index.js";
+import { Embeddings, topK } from "/dist/search/index.js";
 
 /** Numbers in -1..1, the same in every run. */
 function generator(seed) {

@@ -1,7 +1,8 @@
 // What every consumer builds: the package by its name, a photo, a text, and a collection. What came of it is the page's
 // data-result. Paths are relative to the page, as the golden model and photo lie beside it.
 
-import { ClipVision, Embeddings, topK } from "clip-vision";
+import { ClipVision } from "clip-vision";
+import { Embeddings, topK } from "clip-vision/search";
 
 export async function run() {
   const result = {};

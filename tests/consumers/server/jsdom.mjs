@@ -7,7 +7,8 @@ const { window } = new JSDOM('<img src="cat.jpg">', { url: "https://app.test/" }
 for (const name of ["window", "document", "location", "Blob", "File", "FileReader", "AbortController", "AbortSignal", "URL", "Image"]) {
   Object.defineProperty(globalThis, name, { value: name === "window" ? window : window[name], configurable: true, writable: true });
 }
-const { ClipVision, Embeddings } = await import("clip-vision");
+const { ClipVision } = await import("clip-vision");
+const { Embeddings } = await import("clip-vision/search");
 
 const [, , model, photo] = process.argv;
 const picked = (file) => new File([readFileSync(file)], "picked");

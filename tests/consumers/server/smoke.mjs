@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
-import { ClipVision, Embeddings } from "clip-vision";
+import { ClipVision } from "clip-vision";
+import { Embeddings } from "clip-vision/search";
 
 const [, , model, photo, address, threads] = process.argv;
 const clip = await ClipVision.load(model, { threads: Number(threads) });
