@@ -113,7 +113,7 @@ function isCurrent(flavor) {
 
 /**
  * wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
- * written so that bundlers see the file and copy it.
+ * written so that bundlers see the file and copy it; in a function with a body, so that what collects a server's files sees it too.
  */
 function writeIndex(built) {
   const glueOfFlavor = ({ outDir }) => readFileSync(path.join(outDir, `${NAME}.js`), "utf8");
@@ -126,7 +126,7 @@ function writeIndex(built) {
     "export const builds = {",
     ...built.map((flavor) => {
       const url = `new URL("./wasm/${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
-      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl: () => ${url} },`;
+      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl() { return ${url}; } },`;
     }),
     "};",
   ];
@@ -241,7 +241,9 @@ async function bundle() {
     await built.close();
     for (const { fileName, code } of output) {
       if (code === undefined || fileName.endsWith(".map")) continue;
-      const quoted = code.replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"'); // as bundlers look for it
+      const quoted = code
+        .replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"') // as bundlers look for it
+        .replaceAll('new URL("./wasm/', `new URL("./${path.posix.relative(folder, "wasm")}/`);
       writeFileSync(path.join(dist, fileName), quoted);
       sizes.push(`${fileName} ${sized(Buffer.from(quoted))}`);
     }

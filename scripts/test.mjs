@@ -194,7 +194,7 @@ const stages = [
   },
   {
     name: "consumers",
-    what: "the packed package built by every bundler, in an extension, and looked at by publint and attw",
+    what: "the packed package built by every bundler, in an extension, in Deno and Bun, on servers, and looked at by publint and attw",
     needs: "browser",
     run: async () => {
       await buildPackage();
