@@ -21,11 +21,11 @@ import {
   quantize,
   topK,
   type CollectionFormat,
+  type DuplicateGroup,
   type EmbeddingId,
   type QuantizedMatrix,
   type RowMatch,
   type SearchMatch,
-  type SimilarPair,
 } from "clip-vision/search";
 
 describe("the package", () => {
@@ -109,7 +109,7 @@ export async function types(clip: ClipVision, photo: PhotoSource, options: { det
   const photos = new Embeddings<string>({ precision: "int8", dimension: 512 });
   expectTypeOf(photos.add("a", await clip.embed(photo))).resolves.toEqualTypeOf<void>();
   expectTypeOf(photos.search(await clip.embedText("a dog"), 5, { filter: (id) => id.endsWith(".jpg") })).resolves.toEqualTypeOf<SearchMatch<string>[]>();
-  expectTypeOf(photos.nearDuplicates({ threshold: 0.9 })).resolves.toEqualTypeOf<SimilarPair<string>[]>();
+  expectTypeOf(photos.nearDuplicates({ threshold: 0.9 })).resolves.toEqualTypeOf<DuplicateGroup<string>[]>();
   expectTypeOf(photos.get("a")).resolves.toEqualTypeOf<Float32Array | undefined>();
   expectTypeOf(photos.toBlob).parameter(0).toEqualTypeOf<CollectionFormat | undefined>();
   expectTypeOf(Embeddings.load("/photos")).resolves.toEqualTypeOf<Embeddings<EmbeddingId>>();

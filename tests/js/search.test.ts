@@ -196,21 +196,61 @@ for (const precision of ["f32", "int8"] as const) {
 
     it("finds near duplicates, in every block and across them", async () => {
       const matrix = values(10, 600 * DIMENSION);
-      const pairs = [[3, 4], [5, 300], [255, 256], [511, 599]] as const;
-      for (const [a, b] of pairs) row(matrix, DIMENSION, b).set(row(matrix, DIMENSION, a).map((x) => 3 * x));
+      const copies = [[3, 4], [5, 300], [255, 256], [511, 599], [300, 590]] as const;
+      for (const [a, b] of copies) row(matrix, DIMENSION, b).set(row(matrix, DIMENSION, a).map((x) => 3 * x));
       const photos = new Embeddings<string>({ precision });
       await photos.addMany(names(600), matrix);
       await photos.remove("photo-599");
       const found = await photos.nearDuplicates({ threshold: 0.98 });
-      expect(found.map(({ ids }) => ids).sort()).toEqual(
-        [["photo-255", "photo-256"], ["photo-3", "photo-4"], ["photo-5", "photo-300"]].sort(),
-      );
-      found.forEach(({ score }) => expect(Math.abs(score - 1)).toBeLessThan(tolerance));
+      expect(found.map(({ ids }) => ids)).toEqual([
+        ["photo-5", "photo-300", "photo-590"],
+        ["photo-3", "photo-4"],
+        ["photo-255", "photo-256"],
+      ]);
+      found.forEach(({ similarity }) => expect(similarity).toBeCloseTo(1, 5));
       const controller = new AbortController();
       const stopped = photos.nearDuplicates({ threshold: -1, signal: controller.signal });
       controller.abort("enough");
       await expect(stopped).rejects.toBe("enough");
       expect(await photos.search(row(matrix, DIMENSION, 1), 1)).toMatchObject([{ id: "photo-1" }]);
+      const [all, ...others] = await photos.nearDuplicates({ threshold: -1 });
+      expect(all!.ids).toEqual(photos.ids());
+      expect(others).toEqual([]);
+      await photos.add("last", row(matrix, DIMENSION, 7)); // what was found lay behind the rows
+      expect((await photos.search(row(matrix, DIMENSION, 7), 2)).map(({ id }) => id)).toEqual(["photo-7", "last"]);
+    });
+
+    it("groups what all pairs, one by one, say is connected", async () => {
+      for (const [count, dimension, nominal] of [[1, 4, 0.9], [40, 3, 0.97], [300, 5, 0.95], [200, 2, 0.9999], [90, 70, 0.4]] as const) {
+        const [matrix, noise] = [values(20 + count, count * dimension), values(21 + count, count * dimension)];
+        for (let i = 1; i < count; i += 2) row(matrix, dimension, i).set(row(matrix, dimension, (i * 7) % i).map((x, j) => x + 0.2 * noise[i * dimension + j]!));
+        const photos = new Embeddings<number>({ precision });
+        await photos.addMany(Array.from({ length: count }, (_, i) => i), matrix);
+        const kept = (await Promise.all(photos.ids().map((id) => photos.get(id)))) as Float32Array[];
+        const pairs = kept.flatMap((a, i) => kept.slice(0, i).map((b, j) => ({ i, j, cosine: cosineSimilarity(a, b) })));
+        const above = pairs.map(({ cosine }) => cosine).filter((cosine) => cosine >= nominal).sort((a, b) => a - b);
+        // Between two cosines that rounding does not confuse.
+        const gap = above.findIndex((cosine, i) => above[i + 1]! - cosine > 1e-5);
+        const threshold = gap < 0 ? nominal : (above[gap]! + above[gap + 1]!) / 2;
+        const label = kept.map((_, i) => i);
+        for (const { i, j, cosine } of pairs) {
+          const [from, to] = [label[i]!, label[j]!];
+          if (cosine >= threshold) label.forEach((one, k) => one === from && (label[k] = to));
+        }
+        const groups = [...new Set(label)].map((one) => photos.ids().filter((id) => label[id] === one));
+        const expected = groups.filter(({ length }) => length > 1).sort((a, b) => b.length - a.length || a[0]! - b[0]!);
+        expect((await photos.nearDuplicates({ threshold })).map(({ ids }) => ids)).toEqual(expected);
+        photos.close();
+      }
+    });
+
+    it("searches behind rows that end anywhere", async () => {
+      const matrix = values(11, 257 * DIMENSION);
+      const photos = new Embeddings<string>({ precision });
+      await photos.addMany(names(257), matrix);
+      const again = await Embeddings.load<string>(await photos.toBlob());
+      expect(await again.search(row(matrix, DIMENSION, 3), 1)).toMatchObject([{ id: "photo-3" }]);
+      expect(await again.nearDuplicates()).toEqual([]);
     });
   });
 }
@@ -248,6 +288,38 @@ describe("Embeddings", () => {
     expect(await rejected(photos.saveToOpfs("x"))).toMatchObject({ code: "unsupported-browser" });
     expect(thrown(() => new Embeddings({ precision: "f64" as never }))).toEqual(invalid(/precision must be f32 or int8, not f64/));
     expect(thrown(() => new Embeddings({ dimension: 1.5 }))).toEqual(invalid(/dimension/));
+  });
+
+  it("tells how far a search for near duplicates is, and ends it between two blocks", async () => {
+    const photos = new Embeddings<number>();
+    expect(await photos.nearDuplicates()).toEqual([]);
+    await photos.add(0, Float32Array.of(1, 0));
+    expect(await photos.nearDuplicates()).toEqual([]);
+    photos.close();
+
+    const many = new Embeddings<number>();
+    await many.addMany(Array.from({ length: 16_000 }, (_, i) => i), values(30, 16_000 * 64));
+    await many.remove(5);
+    const told: { done: number; total: number }[] = [];
+    await many.nearDuplicates({ onProgress: (progress) => void told.push(progress) });
+    expect(told.length).toBeGreaterThan(3);
+    expect(told.at(-1)).toEqual({ done: (15_999 * 15_998) / 2, total: (15_999 * 15_998) / 2 });
+    told.forEach(({ done }, i) => expect(done).toBeGreaterThanOrEqual(told[i - 1]?.done ?? 1));
+
+    const controller = new AbortController();
+    let after = 0;
+    const stopped = many.nearDuplicates({
+      signal: controller.signal,
+      onProgress() {
+        if (controller.signal.aborted) after += 1;
+        controller.abort("enough");
+      },
+    });
+    await expect(stopped).rejects.toBe("enough");
+    expect(await many.search(Float32Array.from({ length: 64 }, () => 1), 1)).toHaveLength(1); // answers soon
+    expect(after).toBe(0);
+    for (const threshold of [NaN, 2, "0.9" as never]) await expect(many.nearDuplicates({ threshold })).rejects.toEqual(invalid(/a cosine, from -1 to 1/));
+    many.close();
   });
 
   it("rejects everything once it is closed, and cancels a search", async () => {

@@ -15,13 +15,13 @@ import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 import type {
+  DuplicateGroup,
   EmbeddingsOptions,
   EmbeddingsSource,
   LoadEmbeddingsOptions,
   NearDuplicatesOptions,
   SearchMatch,
   SearchOptions,
-  SimilarPair,
 } from "./options.js";
 import type { LoadedCollection } from "./protocol.js";
 
@@ -245,20 +245,25 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   }
 
   /**
-   * The pairs of embeddings that are nearly the same, the most alike first. Each is compared with every other: 10,000 take
-   * seconds, 100,000 minutes; other calls wait meanwhile.
+   * Groups of embeddings that are nearly the same: those that are linked by a cosine from the threshold on, directly or through
+   * others (the connected components), the largest group first. Exact: each is compared with every other, so the time grows with
+   * the square of their number. Other calls wait meanwhile.
    *
    * @throws {@link ClipVisionError} `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
    */
-  async nearDuplicates({ threshold = 0.95, signal }: NearDuplicatesOptions = {}): Promise<SimilarPair<Id>[]> {
+  async nearDuplicates({ threshold = 0.95, signal, onProgress }: NearDuplicatesOptions = {}): Promise<DuplicateGroup<Id>[]> {
     signal?.throwIfAborted();
-    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
+    if (typeof threshold !== "number" || !(Math.abs(threshold) <= 1)) throw invalid(`The threshold must be a cosine, from -1 to 1, not ${String(threshold)}`);
     const ids = this.#ids;
-    const { first, second, scores } = await this.#connection.call("pairs", threshold, { signal });
-    return Array.from(scores, (score, i) => ({
-      ids: [ids[first[i] as number] as Id, ids[second[i] as number] as Id],
-      score,
-    }));
+    const total = (this.size * (this.size - 1)) / 2;
+    // Rows that were removed are compared as well, until they go.
+    const all = (ids.length * (ids.length - 1)) / 2;
+    const listeners = (done: number): void => onProgress?.({ done: Math.floor((total * done) / all), total });
+    const { labels, similarities } = await this.#connection.call("nearGroups", threshold, { signal, listeners });
+    const groups = Array.from(similarities, (similarity): DuplicateGroup<Id> => ({ ids: [], similarity }));
+    labels.forEach((label, row) => groups[label]?.ids.push(ids[row] as Id));
+    onProgress?.({ done: total, total });
+    return groups;
   }
 
   /**

@@ -15,13 +15,14 @@ export { ClipVisionError } from "../shared/errors.js";
 export type { ClipVisionErrorCode } from "../shared/errors.js";
 export { Embeddings } from "./embeddings.js";
 export type {
+  DuplicateGroup,
+  DuplicateProgress,
   EmbeddingsOptions,
   EmbeddingsSource,
   LoadEmbeddingsOptions,
   NearDuplicatesOptions,
   SearchMatch,
   SearchOptions,
-  SimilarPair,
 } from "./options.js";
 export type { RowPrecision } from "./engine.js";
 export type { CollectionFormat, EmbeddingId } from "./file.js";

@@ -42,8 +42,10 @@ export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
 
 /** Options of `Embeddings.nearDuplicates`. */
 export interface NearDuplicatesOptions {
-  /** The least cosine of a pair. Default 0.95: CLIP's embeddings of one photo, rescaled or recompressed. */
+  /** The least cosine of two that are linked. Default 0.95: CLIP's embeddings of one photo, rescaled or recompressed. */
   threshold?: number;
+  /** Called some times a second, and at the end. */
+  onProgress?: (progress: DuplicateProgress) => void;
   /** Cancels the search; its promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -56,12 +58,20 @@ export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
   score: number;
 }
 
-/** Two embeddings that are nearly the same. */
-export interface SimilarPair<Id extends EmbeddingId = EmbeddingId> {
-  /** The ids; first that of the embedding that was added first. */
-  ids: [Id, Id];
-  /** The cosine of the angle between them. */
-  score: number;
+/** Embeddings that are nearly the same. */
+export interface DuplicateGroup<Id extends EmbeddingId = EmbeddingId> {
+  /** Their ids, in the order in which they were added. */
+  ids: Id[];
+  /** The cosine of the weakest link that holds them together: with a threshold above it, the group would fall apart. */
+  similarity: number;
+}
+
+/** How far `Embeddings.nearDuplicates` is. */
+export interface DuplicateProgress {
+  /** Pairs of embeddings that were compared. It never goes back. */
+  done: number;
+  /** Pairs in all. */
+  total: number;
 }
 
 /** A saved collection: a URL, a Blob or File, bytes, or a file handle (a file that the user picked). */

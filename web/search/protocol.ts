@@ -4,8 +4,9 @@
  * The page numbers the rows: it alone knows whose they are. Calls are answered in their order; `cancel` overtakes them.
  */
 
-import type { Matches, Pairs } from "./collection.js";
-import type { RowPrecision } from "./engine.js";
+import type { Answer } from "../shared/rpc.js";
+import type { Matches } from "./collection.js";
+import type { NearGroups, RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 
 /** What a file held. */
@@ -32,8 +33,18 @@ export interface SearchCalls {
   compact: { argument: undefined; result: undefined };
   read: { argument: number; result: Float32Array };
   search: { argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array }; result: Matches };
-  pairs: { argument: number; result: Pairs };
+  nearGroups: { argument: number; result: NearGroups };
   /** The rows, which have been compacted, with their ids, as a file. */
   save: { argument: { format: CollectionFormat; ids: EmbeddingId[] }; result: Blob };
   saveToOpfs: { argument: { name: string; format: CollectionFormat; ids: EmbeddingId[] }; result: undefined };
 }
+
+/** How far a long call is. */
+export interface SearchProgress {
+  type: "progress";
+  id: number;
+  done: number;
+}
+
+/** Worker -> page. */
+export type SearchResponse = Answer<SearchCalls> | SearchProgress;

@@ -4,7 +4,7 @@
  */
 
 import { ClipVisionError, messageOf } from "../shared/errors.js";
-import type { Answer, Call, Post, ResultOf } from "../shared/rpc.js";
+import type { Call, Post, ResultOf } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
 import { hexOf } from "../shared/values.js";
 import { nextTurn } from "../shared/waiting.js";
@@ -14,7 +14,7 @@ import type { RowPrecision } from "./engine.js";
 import { broken, checkRows, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
-import type { LoadedCollection, SearchCalls } from "./protocol.js";
+import type { LoadedCollection, SearchCalls, SearchResponse } from "./protocol.js";
 
 type Result = ResultOf<SearchCalls>;
 
@@ -22,16 +22,16 @@ type Result = ResultOf<SearchCalls>;
 const SLICE = 20;
 
 /** A server of one collection; `post` sends a message back. */
-export function searchServer(post: Post<Answer<SearchCalls>>): RpcServer<SearchCalls> {
+export function searchServer(post: Post<SearchResponse>): RpcServer<SearchCalls> {
   const rows = new Rows();
   return new RpcServer<SearchCalls>({
     inOrder: true,
     post,
     async run(call, signal) {
       // What is undone by forgetting the answer is not begun; what the page counts on is done.
-      if (call.type === "search" || call.type === "pairs") signal.throwIfAborted();
+      if (call.type === "search" || call.type === "nearGroups") signal.throwIfAborted();
       try {
-        const result = await rows.run(call, signal);
+        const result = await rows.run(call, signal, (done) => post({ type: "progress", id: call.id, done }, []));
         return [result, buffersOf(result)];
       } catch (error) {
         throw coded(error);
@@ -45,7 +45,7 @@ class Rows {
   #precision: RowPrecision = "f32";
   #collection: Collection | undefined;
 
-  async run(request: Call<SearchCalls>, signal: AbortSignal): Promise<Result> {
+  async run(request: Call<SearchCalls>, signal: AbortSignal, report: (done: number) => void): Promise<Result> {
     switch (request.type) {
       case "open":
         this.#precision = request.argument;
@@ -70,8 +70,8 @@ class Rows {
         const { query, k, threshold, mask } = request.argument;
         return this.#ready().search(query, k, threshold, mask);
       }
-      case "pairs":
-        return this.#pairs(request.argument, signal);
+      case "nearGroups":
+        return this.#nearGroups(request.argument, signal, report);
       case "save":
         return this.#save(request.argument.format, request.argument.ids);
       case "saveToOpfs": {
@@ -81,16 +81,17 @@ class Rows {
     }
   }
 
-  async #pairs(threshold: number, signal: AbortSignal): Promise<Result> {
-    const pairs = this.#ready().pairs(threshold);
-    let listened = performance.now();
+  async #nearGroups(threshold: number, signal: AbortSignal, report: (done: number) => void): Promise<Result> {
+    const groups = this.#ready().nearGroups(threshold);
+    let [listened, reported] = [performance.now(), 0];
     for (;;) {
-      const step = pairs.next();
+      const step = groups.next();
       if (step.done) return step.value;
       if (performance.now() - listened < SLICE) continue;
       await nextTurn();
       signal.throwIfAborted();
       listened = performance.now();
+      if (step.value > reported) report((reported = step.value));
     }
   }
 
