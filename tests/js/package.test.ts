@@ -117,8 +117,14 @@ export async function types(clip: ClipVision, photo: PhotoSource, options: { det
   expectTypeOf(Embeddings.loadFromOpfs<string>("photos")).resolves.toEqualTypeOf<Embeddings<string>>();
   // @ts-expect-error ids of this collection are texts
   await photos.add(7, new Float32Array(512));
-  // @ts-expect-error an embedding is a Float32Array
-  await photos.search([1, 2, 3]);
+  expectTypeOf(photos.model).toEqualTypeOf<string | undefined>();
+  void photos.add("a", await clip.embed(photo, { details: true }));
+  void photos.add("a", { embedding: [1, 2, 3], model: clip.info.model });
+  void photos.search([1, 2, 3]);
+  // @ts-expect-error an embedding is one, not the promise of one
+  await photos.add("a", clip.embed(photo));
+  // @ts-expect-error an embedding is made of numbers
+  await photos.search(["1", "2", "3"]);
   // @ts-expect-error an unknown format
   await photos.toBlob("csv");
   // @ts-expect-error ids are texts or numbers

@@ -8,14 +8,16 @@
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
 import { platform } from "../shared/platform.js";
-import { optionUrl } from "../shared/values.js";
+import { given, optionUrl } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
-import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkName, checkPrecision, packed, rowsById, rowsOf } from "./arguments.js";
+import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, rowsById, rowsOf } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 import type {
   DuplicateGroup,
+  EmbeddingLike,
+  EmbeddingValues,
   EmbeddingsOptions,
   EmbeddingsSource,
   LoadEmbeddingsOptions,
@@ -53,6 +55,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   readonly #connection: Connection;
   readonly #precision: RowPrecision;
   #dimension: number;
+  #model: string | undefined;
   /** The id of each row; of rows that were removed, the former one. */
   #ids: Id[];
   readonly #rows: Map<Id, number>;
@@ -60,6 +63,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   /** @throws {@link ClipVisionError} `invalid-argument`; `worker-crashed` if the worker can't be started; `unsupported-browser` */
   constructor(options: EmbeddingsOptions = {}) {
     const { dimension, precision = "f32" } = options;
+    this.#model = checkModel(options.model, "The model");
     if (dimension !== undefined) rowsOf(0, dimension);
     checkPrecision(precision);
     this.#dimension = dimension ?? 0;
@@ -107,10 +111,13 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     load: (connection: Connection, wanted: { precision?: RowPrecision }) => Promise<LoadedCollection>,
   ): Promise<Embeddings<Id>> {
     const { precision, ids, signal } = options;
+    const expected = checkModel(options.model, "The model");
     if (precision !== undefined) checkPrecision(precision);
     const connection = connect(options);
     try {
       const file = await load(connection, precision === undefined ? {} : { precision });
+      const model = file.model ?? expected;
+      if (expected !== undefined) refuseAnother("The file", model, expected);
       const all = ids ? Array.from(ids) : file.ids;
       if (all && all.length !== file.count) throw invalid(`There are ${all.length} ids for ${file.count} embeddings`);
       const rows = await rowsById(all, file.count, signal).catch((cause: unknown) => {
@@ -118,7 +125,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
         const what = `The file's own ids do not tell its embeddings apart (${cause.message}): give others as \`ids\``;
         throw new ClipVisionError("decode", what, { cause });
       });
-      const made = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
+      const made = { precision: file.precision, ...given({ model }, "model"), ...(file.dimension > 0 && { dimension: file.dimension }) };
       loading.set(made, { connection, rows });
       return new Embeddings<Id>(made);
     } catch (error) {
@@ -142,6 +149,11 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     return this.#precision;
   }
 
+  /** The model that made the embeddings, where that is known. */
+  get model(): string | undefined {
+    return this.#model;
+  }
+
   /** Whether there is an embedding of this id. */
   has(id: Id): boolean {
     return this.#rows.has(id);
@@ -156,33 +168,41 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    * Adds an embedding, or puts it in place of the one that has this id.
    *
    * @throws {@link ClipVisionError} `invalid-argument` for an id that is neither a string nor a finite number, an embedding
-   * of another dimension, of length 0 or not finite; `out-of-memory`, `worker-crashed`, `closed`
+   * of another dimension or model, of length 0 or not finite; `out-of-memory`, `worker-crashed`, `closed`
    */
-  add(id: Id, embedding: Float32Array): Promise<void> {
-    return this.addMany([id], embedding);
+  async add(id: Id, embedding: EmbeddingLike): Promise<void> {
+    const { values, model } = partsOf(embedding, "the embedding");
+    if (values.length === 0) throw invalid("The embedding is empty");
+    if (this.#dimension !== 0 && values.length !== this.#dimension) {
+      throw invalid(`The embedding has ${values.length} values, and those of this collection have ${this.#dimension}`);
+    }
+    return this.addMany([id], [given({ embedding: values, model }, "embedding", "model") as EmbeddingLike]);
   }
 
   /**
    * Adds many embeddings at once: all of them, or, if one is impossible, none.
    *
    * @param ids of each embedding
-   * @param embeddings one after the other in one array, or an array of each
+   * @param embeddings one after the other in one array, or a list of them
    * @throws {@link ClipVisionError} as {@link Embeddings.add} does
    */
-  async addMany(ids: Iterable<Id>, embeddings: Float32Array | Iterable<Float32Array>): Promise<void> {
-    const given = Array.from(ids);
-    given.forEach(checkId);
-    if (given.length === 0) return;
-    const values = packed(embeddings);
-    const dimension = this.#dimension || values.length / given.length;
-    if (values.length !== given.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
+  async addMany(ids: Iterable<Id>, embeddings: EmbeddingValues | Iterable<EmbeddingLike>): Promise<void> {
+    const named = Array.from(ids);
+    named.forEach(checkId);
+    if (named.length === 0) return;
+    const { values, models } = packed(embeddings);
+    const dimension = this.#dimension || values.length / named.length;
+    if (values.length !== named.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
       const each = this.#dimension ? ` of ${dimension} values` : "";
-      throw invalid(`${values.length} values cannot be divided into ${given.length} embeddings${each}`);
+      throw invalid(`${values.length} values cannot be divided into ${named.length} embeddings${each}`);
     }
-    const before = this.#dimension;
+    let model = this.#model;
+    for (const one of models) refuseAnother("An embedding", one, (model ??= one));
+    const before = { dimension: this.#dimension, model: this.#model };
     this.#dimension = dimension;
+    this.#model = model;
     const added: Id[] = [];
-    const rows = Uint32Array.from(given, (id) => {
+    const rows = Uint32Array.from(named, (id) => {
       const row = this.#rows.get(id) ?? this.#ids.push(id) - 1;
       if (!this.#rows.has(id)) added.push(id);
       this.#rows.set(id, row);
@@ -195,7 +215,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
       const left = added.map((id) => this.#rows.get(id) as number);
       for (const id of added) this.#rows.delete(id);
       this.#connection.call("remove", Uint32Array.from(left)).catch(() => undefined); // it has no more to say than `error`
-      if (this.#rows.size === 0) this.#dimension = before;
+      if (this.#rows.size === 0) [this.#dimension, this.#model] = [before.dimension, before.model];
       throw error;
     }
   }
@@ -224,22 +244,24 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    *
    * @param query an embedding of any length: a photo's, a text's, or one of the collection
    * @param k default: 10
-   * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension, of length 0 or not finite, or a `k`
+   * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension or model, of length 0 or not finite, or a `k`
    * that is not a whole number from 0; `out-of-memory`, `worker-crashed`, `closed`
    */
-  async search(query: Float32Array, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
+  async search(query: EmbeddingLike, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
     const { threshold = -Infinity, filter, signal } = options;
     signal?.throwIfAborted();
-    checkEmbedding(query, "the query");
+    const { values, model } = partsOf(query, "the query");
+    checkEmbedding(values, "the query");
+    if (this.#model !== undefined && model !== undefined) refuseAnother("The query", model, this.#model);
     checkCount(k, "k");
     if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
-    if (this.#dimension !== 0 && query.length !== this.#dimension) {
-      throw invalid(`A query of ${query.length} values for embeddings of ${this.#dimension}`);
+    if (this.#dimension !== 0 && values.length !== this.#dimension) {
+      throw invalid(`A query of ${values.length} values for embeddings of ${this.#dimension}`);
     }
-    if (query.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
+    if (values.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
     const ids = this.#ids;
     const mask = filter && this.#mask(filter);
-    const argument = { query: query.slice(), k, threshold, ...(mask && { mask }) };
+    const argument = { query: values.slice(), k, threshold, ...(mask && { mask }) };
     const { rows, scores } = await this.#connection.call("search", argument, { signal });
     return Array.from(rows, (row, i) => ({ id: ids[row] as Id, score: scores[i] as number }));
   }
@@ -272,7 +294,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    */
   async toBlob(format: CollectionFormat = "clip-vision"): Promise<Blob> {
     checkFormat(format);
-    return this.#connection.call("save", { format, ids: this.#compact() });
+    return this.#connection.call("save", { format, ...this.#saved() });
   }
 
   /**
@@ -284,12 +306,17 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   async saveToOpfs(name: string, format: CollectionFormat = "clip-vision"): Promise<void> {
     checkName(name);
     checkFormat(format);
-    return this.#connection.call("saveToOpfs", { name, format, ids: this.#compact() });
+    return this.#connection.call("saveToOpfs", { name, format, ...this.#saved() });
   }
 
   /** Ends the worker, which frees the memory. Pending calls reject with `closed`, and so does every later one. */
   close(): void {
     this.#connection.end(new ClipVisionError("closed", "This collection was closed"));
+  }
+
+  /** What is saved beside the rows. */
+  #saved(): { ids: Id[]; model?: string } {
+    return { ids: this.#compact(), ...given({ model: this.#model }, "model") };
   }
 
   #mask(filter: (id: Id) => boolean): Uint8Array {
@@ -308,6 +335,11 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     }
     return ids;
   }
+}
+
+function refuseAnother(what: string, model: string | undefined, expected: string): void {
+  if (model === expected) return;
+  throw invalid(`${what} is of the model "${model}", and this collection of "${expected}": their embeddings can't be compared`);
 }
 
 /** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */

@@ -17,6 +17,8 @@ export { Embeddings } from "./embeddings.js";
 export type {
   DuplicateGroup,
   DuplicateProgress,
+  EmbeddingLike,
+  EmbeddingValues,
   EmbeddingsOptions,
   EmbeddingsSource,
   LoadEmbeddingsOptions,

@@ -4,8 +4,20 @@ import type { WorkerLike } from "../shared/worker_like.js";
 import type { RowPrecision } from "./engine.js";
 import type { EmbeddingId } from "./file.js";
 
+/** An embedding's values: those of `clip.embed`, or any array of numbers. */
+export type EmbeddingValues = Float32Array | readonly number[];
+
+/** An embedding, or one with what is known of it: the details that `clip.embed` gives, say. */
+export type EmbeddingLike = EmbeddingValues | { readonly embedding: EmbeddingValues; readonly model?: string };
+
 /** Options of `Embeddings`. */
 export interface EmbeddingsOptions {
+  /**
+   * The model that makes the embeddings: `clip.info.model`, or a name of your own for it. It is saved with them; an embedding said
+   * to be of another model is refused, and so is a file that is. Default: that of the file, or of the first embedding that
+   * says so; without one nothing is refused.
+   */
+  model?: string;
   /** Values of each embedding. Default: those of the first one that is added. */
   dimension?: number;
   /**

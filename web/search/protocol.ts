@@ -9,14 +9,19 @@ import type { Matches } from "./collection.js";
 import type { NearGroups, RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 
-/** What a file held. */
-export interface LoadedCollection {
+/** What a file held; without ids where it has none. */
+export interface LoadedCollection extends Partial<SavedWith> {
   precision: RowPrecision;
   /** 0 if there were no rows. */
   dimension: number;
   count: number;
-  /** Absent where the file has none. */
-  ids?: EmbeddingId[];
+}
+
+/** What is saved beside the rows. */
+export interface SavedWith {
+  ids: readonly EmbeddingId[];
+  /** The model that made the embeddings, if that is known. */
+  model?: string;
 }
 
 /** Each call by its name: what it takes and what it gives. */
@@ -34,9 +39,9 @@ export interface SearchCalls {
   read: { argument: number; result: Float32Array };
   search: { argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array }; result: Matches };
   nearGroups: { argument: number; result: NearGroups };
-  /** The rows, which have been compacted, with their ids, as a file. */
-  save: { argument: { format: CollectionFormat; ids: EmbeddingId[] }; result: Blob };
-  saveToOpfs: { argument: { name: string; format: CollectionFormat; ids: EmbeddingId[] }; result: undefined };
+  /** The rows, which have been compacted, with their ids and model, as a file. */
+  save: { argument: { format: CollectionFormat } & SavedWith; result: Blob };
+  saveToOpfs: { argument: { name: string; format: CollectionFormat } & SavedWith; result: undefined };
 }
 
 /** How far a long call is. */

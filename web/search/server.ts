@@ -6,7 +6,7 @@
 import { ClipVisionError, messageOf } from "../shared/errors.js";
 import type { Call, Post, ResultOf } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
-import { hexOf } from "../shared/values.js";
+import { given, hexOf } from "../shared/values.js";
 import { nextTurn } from "../shared/waiting.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
@@ -14,7 +14,7 @@ import type { RowPrecision } from "./engine.js";
 import { broken, checkRows, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
-import type { LoadedCollection, SearchCalls, SearchResponse } from "./protocol.js";
+import type { LoadedCollection, SavedWith, SearchCalls, SearchResponse } from "./protocol.js";
 
 type Result = ResultOf<SearchCalls>;
 
@@ -73,10 +73,10 @@ class Rows {
       case "nearGroups":
         return this.#nearGroups(request.argument, signal, report);
       case "save":
-        return this.#save(request.argument.format, request.argument.ids);
+        return this.#save(request.argument.format, request.argument);
       case "saveToOpfs": {
-        const { name, format, ids } = request.argument;
-        return (await writeOpfs(name, this.#save(format, ids))) as undefined;
+        const { name, format } = request.argument;
+        return (await writeOpfs(name, this.#save(format, request.argument))) as undefined;
       }
     }
   }
@@ -95,15 +95,15 @@ class Rows {
     }
   }
 
-  #save(format: CollectionFormat, ids: readonly EmbeddingId[]): Blob {
+  #save(format: CollectionFormat, saved: SavedWith): Blob {
     const collection = this.#ready();
     switch (format) {
       case "npy":
         return new Blob([...writeNpy(collection)], { type: "application/octet-stream" });
       case "arrow":
-        return new Blob([...writeArrow(collection, ids)], { type: "application/vnd.apache.arrow.file" });
+        return new Blob([...writeArrow(collection, saved)], { type: "application/vnd.apache.arrow.file" });
       case "clip-vision":
-        return new Blob(writeOwn(collection, ids), { type: "application/octet-stream" });
+        return new Blob(writeOwn(collection, saved), { type: "application/octet-stream" });
     }
   }
 
@@ -124,7 +124,7 @@ class Rows {
     const { dimension, count } = header;
     const precision = wanted ?? header.precision;
     const read = header.precision === "f32" ? stored : new Collection(header.precision);
-    const ids = await readOwn(file, header, read);
+    const saved = await readOwn(file, header, read);
     this.#collection = read;
     if (precision !== read.precision) {
       this.#collection = new Collection(precision);
@@ -132,13 +132,14 @@ class Rows {
         append(this.#collection, read.readRows(first, Math.min(CONVERTED, count - first)), dimension);
       }
     }
-    return { precision, dimension, count, ids };
+    return { precision, dimension, count, ...saved };
   }
 
   async #loadRows(rows: AsyncIterable<RowsRead>, precision: RowPrecision = "f32"): Promise<LoadedCollection> {
     const collection = new Collection(precision);
     const ids: EmbeddingId[] = [];
     let named = false;
+    let model: string | undefined;
     for await (const part of rows) {
       const { count } = collection;
       const added = part.dimension > 0 ? part.values.length / part.dimension : 0;
@@ -152,11 +153,12 @@ class Rows {
         checkRows(count + added, part.dimension);
         append(collection, part.values, part.dimension);
       }
+      model ??= part.model;
       named ||= part.ids !== undefined;
       for (const id of part.ids ?? []) ids.push(id);
     }
     this.#collection = collection;
-    return { precision, dimension: collection.dimension, count: collection.count, ...(named && { ids }) };
+    return { precision, dimension: collection.dimension, count: collection.count, ...(named && { ids }), ...given({ model }, "model") };
   }
 
   #ready(): Collection {
