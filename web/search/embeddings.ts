@@ -22,6 +22,7 @@ import type {
   EmbeddingsSource,
   LoadEmbeddingsOptions,
   NearDuplicatesOptions,
+  RelevanceOptions,
   SearchMatch,
   SearchOptions,
 } from "./options.js";
@@ -56,6 +57,8 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   readonly #precision: RowPrecision;
   #dimension: number;
   #model: string | undefined;
+  /** The list that the worker has. */
+  #background: unknown;
   /** The id of each row; of rows that were removed, the former one. */
   #ids: Id[];
   readonly #rows: Map<Id, number>;
@@ -248,7 +251,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    * that is not a whole number from 0; `out-of-memory`, `worker-crashed`, `closed`
    */
   async search(query: EmbeddingLike, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
-    const { threshold = -Infinity, filter, signal } = options;
+    const { threshold = -Infinity, relevance, filter, signal } = options;
     signal?.throwIfAborted();
     const { values, model } = partsOf(query, "the query");
     checkEmbedding(values, "the query");
@@ -261,9 +264,30 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     if (values.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
     const ids = this.#ids;
     const mask = filter && this.#mask(filter);
-    const argument = { query: values.slice(), k, threshold, ...(mask && { mask }) };
-    const { rows, scores } = await this.#connection.call("search", argument, { signal });
-    return Array.from(rows, (row, i) => ({ id: ids[row] as Id, score: scores[i] as number }));
+    const least = relevance && this.#takeBackground(relevance);
+    const argument = { query: values.slice(), k, threshold, ...given({ mask, least }, "mask", "least") };
+    const { rows, scores, chance } = await this.#connection.call("search", argument, { signal });
+    return Array.from(rows, (row, i) => {
+      const [id, score] = [ids[row] as Id, scores[i] as number];
+      return chance ? { id, score, relevance: (score - chance.mean) / chance.spread } : { id, score };
+    });
+  }
+
+  /** Gives the worker a background that it does not have; the least relevance. */
+  #takeBackground({ background, least = 2.65 }: RelevanceOptions): number {
+    if (typeof least !== "number" || Number.isNaN(least)) throw invalid(`The least relevance must be a number, not ${String(least)}`);
+    if (background === this.#background || this.#dimension === 0) return least;
+    const { values, models } = packed(background);
+    if (values.length === 0) throw invalid("The background has no embeddings: give those of some dozens of queries");
+    const wrong = values.findIndex((x) => !Number.isFinite(x));
+    if (wrong >= 0) throw invalid(`The background holds ${String(values[wrong])}`);
+    for (const model of models) refuseAnother("The background", model, this.#model ?? model);
+    if (values.length % this.#dimension !== 0) {
+      throw invalid(`The background's ${values.length} values cannot be divided into embeddings of ${this.#dimension}`);
+    }
+    this.#background = background;
+    this.#connection.call("background", values, { transfer: [values.buffer] }).catch(() => undefined); // the search tells
+    return least;
   }
 
   /**

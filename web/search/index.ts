@@ -23,6 +23,7 @@ export type {
   EmbeddingsSource,
   LoadEmbeddingsOptions,
   NearDuplicatesOptions,
+  RelevanceOptions,
   SearchMatch,
   SearchOptions,
 } from "./options.js";

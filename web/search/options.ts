@@ -42,10 +42,24 @@ export interface LoadEmbeddingsOptions extends Omit<EmbeddingsOptions, "dimensio
   signal?: AbortSignal;
 }
 
+/** What tells a hit from chance: see docs/search.md. */
+export interface RelevanceOptions {
+  /**
+   * Embeddings of some dozens of other queries, of the kind that is asked: labels, captions, earlier searches. It does not matter
+   * whether there is something in the collection that they fit, as long as each fits few. They are looked at again when it is
+   * another list: keep one.
+   */
+  background: Iterable<EmbeddingLike>;
+  /** The least relevance of a match. Higher leaves out more. Default 2.65. */
+  least?: number;
+}
+
 /** Options of `Embeddings.search`. */
 export interface SearchOptions<Id extends EmbeddingId = EmbeddingId> {
   /** The least cosine of a match. Default: any. */
   threshold?: number;
+  /** Leaves out what is no nearer to the query than chance has it, so that nothing is found where nothing is. Default: nothing is. */
+  relevance?: RelevanceOptions;
   /** Which embeddings are searched. Called once for each of them, on the page, before the search begins. Default: all. */
   filter?: (id: Id) => boolean;
   /** Cancels the search; its promise rejects with the signal's reason. */
@@ -68,6 +82,11 @@ export interface SearchMatch<Id extends EmbeddingId = EmbeddingId> {
   id: Id;
   /** The cosine of the angle to the query: 1 is the same direction. */
   score: number;
+  /**
+   * With `relevance`: by how many times the spread of chance the score is above the query's mean. Absent where there are fewer than
+   * 16 embeddings, or all alike, so that there is no chance to compare with; nothing is left out then.
+   */
+  relevance?: number;
 }
 
 /** Embeddings that are nearly the same. */

@@ -7,6 +7,7 @@
 import type { Answer } from "../shared/rpc.js";
 import type { Matches } from "./collection.js";
 import type { NearGroups, RowPrecision } from "./engine.js";
+import type { Chance } from "./relevance.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 
 /** What a file held; without ids where it has none. */
@@ -37,7 +38,13 @@ export interface SearchCalls {
   /** Moves the rows that are left together, in their order: they get new numbers. */
   compact: { argument: undefined; result: undefined };
   read: { argument: number; result: Float32Array };
-  search: { argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array }; result: Matches };
+  /** With `least` only rows of that relevance, by the background that was given before. */
+  search: {
+    argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array; least?: number };
+    result: Matches & { chance?: Chance };
+  };
+  /** Queries, one after the other, that tell what chance is. */
+  background: { argument: Float32Array; result: undefined };
   nearGroups: { argument: number; result: NearGroups };
   /** The rows, which have been compacted, with their ids and model, as a file. */
   save: { argument: { format: CollectionFormat } & SavedWith; result: Blob };

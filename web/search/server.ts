@@ -13,6 +13,7 @@ import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
 import { broken, checkRows, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
+import { Background } from "./relevance.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
 import type { LoadedCollection, SavedWith, SearchCalls, SearchResponse } from "./protocol.js";
 
@@ -40,12 +41,19 @@ export function searchServer(post: Post<SearchResponse>): RpcServer<SearchCalls>
   });
 }
 
+/** Calls after which chance is another. */
+const CHANGES: ReadonlySet<keyof SearchCalls> = new Set<keyof SearchCalls>(["load", "loadFromOpfs", "put", "remove", "compact", "background"]);
+
 /** The rows, and what is done with them. */
 class Rows {
   #precision: RowPrecision = "f32";
   #collection: Collection | undefined;
+  #queries = new Float32Array();
+  /** Of the rows as they are and these queries; made when it is asked for. */
+  #background: Background | undefined;
 
   async run(request: Call<SearchCalls>, signal: AbortSignal, report: (done: number) => void): Promise<Result> {
+    if (CHANGES.has(request.type)) this.#background = undefined;
     switch (request.type) {
       case "open":
         this.#precision = request.argument;
@@ -67,9 +75,15 @@ class Rows {
       case "read":
         return this.#ready().read(request.argument);
       case "search": {
-        const { query, k, threshold, mask } = request.argument;
-        return this.#ready().search(query, k, threshold, mask);
+        const { query, k, threshold, mask, least } = request.argument;
+        const collection = this.#ready();
+        const chance = least === undefined ? undefined : (this.#background ??= new Background(collection, this.#queries)).of(query);
+        const floor = chance && least !== undefined ? Math.max(threshold, chance.mean + least * chance.spread) : threshold;
+        return { ...collection.search(query, k, floor, mask), ...(chance && { chance }) };
       }
+      case "background":
+        this.#queries = request.argument as Float32Array<ArrayBuffer>;
+        return undefined;
       case "nearGroups":
         return this.#nearGroups(request.argument, signal, report);
       case "save":
