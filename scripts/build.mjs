@@ -1,9 +1,10 @@
 // npm run build [-- all|package|wasm|typescript]: set-up, then what is out of date of the package in dist/ and of the demo in
 // www/dist. `package` leaves out the demo.
 //
-//     crates/wasm     -> dist/wasm/FLAVOR/    cargo, wasm-bindgen (the JavaScript around it), wasm-opt, a flavor a time
-//     crates/search   -> dist/wasm/search.js   the search module, which holds its wasm file as text
-//     web/            -> dist/                 TypeScript
+//     crates/wasm     -> target/web/wasm/FLAVOR/     cargo, wasm-bindgen (the JavaScript around it), wasm-opt, a flavor a time
+//     crates/search   -> target/web/wasm/search.js   the search module, which holds its wasm file as text
+//     web/            -> target/web/           TypeScript, module by module
+//     web/, wasm      -> dist/                 Rolldown: a few scripts, the types, and the wasm files
 //     www/            -> www/dist              Vite
 //     Cargo.lock      -> THIRD_PARTY_NOTICES.txt   notices.mjs
 //
@@ -16,7 +17,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { BASELINE, RUST_BASELINE, flavors } from "./flavors.mjs";
-import { Stop, ask, dist, filesUnder, hashOf, inRoot, isDone, main, note, once, run, seconds } from "./lib.mjs";
+import { Stop, ask, dist, filesUnder, hashOf, inRoot, isDone, main, modules, note, once, run, seconds } from "./lib.mjs";
 import { buildNotices } from "./notices.mjs";
 import { ensureStdSource, ensureWasmBindgen, lockedVersion, setUpBuild, setUpNode } from "./setup.mjs";
 
@@ -111,18 +112,21 @@ function isCurrent(flavor) {
 }
 
 /**
- * dist/wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
- * written so that bundlers see the file and copy it.
+ * wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
+ * written so that bundlers see the file and copy it; in a function with a body, so that what collects a server's files sees it too.
  */
 function writeIndex(built) {
-  const variable = ({ name }) => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+  const glueOfFlavor = ({ outDir }) => readFileSync(path.join(outDir, `${NAME}.js`), "utf8");
+  // Builds that differ in their SIMD alone have the same glue: imported once, it is in the worker once.
+  const sameGlue = (flavor) => built.find((other) => glueOfFlavor(other) === glueOfFlavor(flavor));
+  const variable = (flavor) => sameGlue(flavor).name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
   const js = [
-    "// Made by scripts/build.mjs.",
-    ...built.map((flavor) => `import * as ${variable(flavor)} from "./${flavor.name}/${NAME}.js";`),
+    "// Made by scripts/build.mjs. The addresses are those beside the bundle that this becomes a part of.",
+    ...built.filter((flavor) => sameGlue(flavor) === flavor).map((flavor) => `import * as ${variable(flavor)} from "./${flavor.name}/${NAME}.js";`),
     "export const builds = {",
     ...built.map((flavor) => {
-      const url = `new URL("./${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
-      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl: () => ${url} },`;
+      const url = `new URL("./wasm/${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
+      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl() { return ${url}; } },`;
     }),
     "};",
   ];
@@ -148,7 +152,7 @@ function writeIndex(built) {
     "};",
   ];
   for (const [file, lines] of [["index.js", js], ["index.d.ts", dts]]) {
-    writeFileSync(path.join(dist, "wasm", file), `${lines.join("\n")}\n`);
+    writeFileSync(path.join(modules, "wasm", file), `${lines.join("\n")}\n`);
   }
 }
 
@@ -165,7 +169,7 @@ const SEARCH_ENV = {
 };
 
 async function buildSearch() {
-  const [js, dts] = ["search.js", "search.d.ts"].map((file) => path.join(dist, "wasm", file));
+  const [js, dts] = ["search.js", "search.d.ts"].map((file) => path.join(modules, "wasm", file));
   const { files, compiler } = rustInputs("crates/search", "crates/simd");
   const how = [SEARCH_ARGS, SEARCH_ENV, OPTIMIZE, compiler];
   const plan = { files: [...files, inRoot("package-lock.json")], how, outputs: [js, dts] };
@@ -186,31 +190,92 @@ async function buildSearch() {
 
 export async function buildTypeScript() {
   const sources = filesUnder(["web"], (file) => file.endsWith(".ts"));
-  const glue = filesUnder(["dist/wasm"], (file) => file.endsWith(".d.ts"));
+  const glue = filesUnder(["target/web/wasm"], (file) => /\.(js|d\.ts)$/.test(file));
   const projects = ["tsconfig.json", "tsconfig.node.json"];
-  const outputs = sources.map((file) => path.join(dist, path.relative(inRoot("web"), file).replace(/\.ts$/, ".js")));
   const plan = {
     what: "Compiling TypeScript",
-    why: "web/ becomes dist/: the package's modules and their types",
-    files: [...sources, ...glue, ...projects.map((file) => inRoot(file)), inRoot("package-lock.json")],
-    outputs: [...outputs, path.join(dist, "vendor", "tokenizers.js")],
+    why: "web/ becomes dist/: the package's scripts and their types",
+    files: [...sources, ...glue, ...[...projects, "package-lock.json", "scripts/build.mjs"].map((file) => inRoot(file))],
+    outputs: BUNDLES.flatMap((entries) => Object.keys(entries).map((entry) => path.join(dist, `${entry}.js`))),
   };
   await once("typescript", plan, async () => {
     // What earlier sources became would be published along.
-    for (const name of readdirSync(dist)) if (name !== "wasm") rmSync(path.join(dist, name), { recursive: true });
+    for (const name of readdirSync(modules)) if (name !== "wasm") rmSync(path.join(modules, name), { recursive: true });
     vendorTokenizers();
     for (const project of projects) await tsc("-p", project);
-    return `${outputs.length} modules in dist/`;
+    return bundle();
   });
 }
 
+/** The package's scripts, and the files of web/ that they begin with; those of one line share what both need. */
+const BUNDLES = [
+  { index: "index", search: "search/index" },
+  { search_in_place: "search/in_place" },
+  { worker: "worker" },
+  { search_worker: "search_worker" },
+  { "node/index": "node/index", "node/search": "node/search" },
+  { "node/cli": "node/cli" },
+  { "node/worker": "node/worker" },
+  { "node/search_worker": "node/search_worker" },
+];
+
+/** web/ and the glue -> dist/: a few scripts, which a page without a bundler fetches fast; the types; the wasm files. */
+async function bundle() {
+  const { rolldown } = await import("rolldown"); // which the set-up installs
+  rmSync(dist, { recursive: true, force: true });
+  const sizes = [];
+  for (const entries of BUNDLES) {
+    const input = Object.fromEntries(Object.entries(entries).map(([entry, source]) => [entry, inRoot("web", `${source}.ts`)]));
+    const folder = path.posix.dirname(Object.keys(entries)[0]);
+    const built = await rolldown({
+      input,
+      platform: "browser", // for Node as well: of "node" comes a chunk of nothing
+      external: folder === "node" ? [/^node:/, /^\.\/(index|search)\.js$/] : [], // the command line has the package beside it
+      makeAbsoluteExternalsRelative: false,
+      treeshake: { moduleSideEffects: () => true }, // what package.json says of that is of dist/
+      resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
+      plugins: [{ name: "made", resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]) }],
+    });
+    const chunkFileNames = path.posix.join(folder, "common.js");
+    const { output } = await built.write({ dir: dist, format: "esm", sourcemap: true, minify: true, entryFileNames: "[name].js", chunkFileNames });
+    await built.close();
+    for (const { fileName, code } of output) {
+      if (code === undefined || fileName.endsWith(".map")) continue;
+      const quoted = code
+        .replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"') // as bundlers look for it
+        .replaceAll('new URL("./wasm/', `new URL("./${path.posix.relative(folder, "wasm")}/`);
+      writeFileSync(path.join(dist, fileName), quoted);
+      sizes.push(`${fileName} ${sized(Buffer.from(quoted))}`);
+    }
+  }
+  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^(wasm|vendor|worker|node)[\\/]/.test(path.relative(modules, file));
+  const isWasm = (file) => file.endsWith("_bg.wasm");
+  for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
+    const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));
+    mkdirSync(path.dirname(to), { recursive: true });
+    if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place)\.d\.ts$/.test(file)));
+    else copyFileSync(file, to);
+  }
+  copyFileSync(path.join(modules, "vendor", "tokenizers.LICENSE"), path.join(dist, "tokenizers.LICENSE"));
+  return sizes.join("; ");
+}
+
 /**
- * The JavaScript tokenizers, copied into the package: imported by its path, they load in a worker without a bundler too,
- * where a package's name means nothing. Of their types, what is used.
+ * Types as TypeScript reads them from 5.4 on, whatever `lib` a project has: before 5.7 typed arrays had no parameter, and projects
+ * for Node may have no types of browsers.
  */
+function portable(types, isEntry) {
+  const lines = isEntry ? '/// <reference lib="dom" />\n/// <reference lib="esnext.disposable" />\n' : "";
+  return lines + types.replace(/\b(\w+Array)<ArrayBuffer>/g, 'ReturnType<$1Constructor["of"]>').replace(/\b(\w+Array)<ArrayBufferLike>/g, "$1");
+}
+
+/** What is not of web/ itself, but made by this script. */
+const MADE = /\/((?:wasm|vendor)\/\w+\.js)$/;
+
+/** The JavaScript tokenizers, which become a part of the worker's script. Of their types, what is used. */
 function vendorTokenizers() {
   const from = inRoot("node_modules", "@huggingface", "tokenizers");
-  const to = path.join(dist, "vendor");
+  const to = path.join(modules, "vendor");
   mkdirSync(to, { recursive: true });
   copyFileSync(path.join(from, "dist", "tokenizers.min.mjs"), path.join(to, "tokenizers.js"));
   copyFileSync(path.join(from, "LICENSE"), path.join(to, "tokenizers.LICENSE"));

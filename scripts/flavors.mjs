@@ -3,7 +3,7 @@
 
 import os from "node:os";
 import path from "node:path";
-import { dist, inRoot } from "./lib.mjs";
+import { inRoot, modules } from "./lib.mjs";
 
 /**
  * Shared memory, made by JavaScript (flavor.ts: at least these pages at the beginning), and what wasm-bindgen needs to
@@ -67,7 +67,7 @@ export const RUST_BASELINE = [
 
 export const flavors = TABLE.map((flavor) => ({
   ...flavor,
-  outDir: path.join(dist, "wasm", flavor.name),
+  outDir: path.join(modules, "wasm", flavor.name),
   targetDir: inRoot("target", `wasm-${flavor.name}`),
   cargoArgs: [
     "--target",

@@ -39,8 +39,8 @@ async function int8() {
 await main(async () => {
   await setUpBuild();
   await buildPackage();
-  const { Connection } = await import("../dist/search/connection.js");
-  const { Thread } = await import("../dist/node/thread.js");
+  const { Connection } = await import("../target/web/search/connection.js");
+  const { Thread } = await import("../target/web/node/thread.js");
   const script = new URL("../dist/node/search_worker.js", import.meta.url);
   const connect = () => new Connection(() => new Thread(script));
   const names = process.argv.slice(2);

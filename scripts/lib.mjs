@@ -19,6 +19,8 @@ export const cache =
 export const inCache = (...parts) => path.join(cache, ...parts);
 
 export const dist = inRoot("dist");
+/** What TypeScript and wasm-bindgen make, module by module: dist/ is bundled of it, and tests look into it. */
+export const modules = inRoot("target", "web");
 export const stamps = inRoot("target", "stamps");
 
 // --- What the scripts say: one line a step, and one kind of error that tells a person what to do next.

@@ -31,7 +31,7 @@ const parts = [
     rounds: 10_000,
     lap: async ({ rounds, files }) => {
       const { ClipVision, memory, workerUrl } = globalThis.soak;
-      globalThis.soak.clip ??= await ClipVision.load("/golden/models/odd-widths", { workerUrl });
+      globalThis.soak.clip ??= await ClipVision.load("/golden/models/odd-widths", { worker: () => new Worker(workerUrl, { type: "module" }) });
       const read = async (file) => (await fetch(`/golden/images/${file}`)).arrayBuffer();
       globalThis.soak.photos ??= await Promise.all(files.map(read));
       const photos = Array.from({ length: rounds }, (_, index) => globalThis.soak.photos[index % files.length]);
@@ -59,7 +59,7 @@ const parts = [
     rounds: 2_000,
     lap: async ({ rounds, model }) => {
       const { ClipVision, memory, workerUrl } = globalThis.soak;
-      globalThis.soak.clip ??= await ClipVision.load(model, { workerUrl });
+      globalThis.soak.clip ??= await ClipVision.load(model, { worker: () => new Worker(workerUrl, { type: "module" }) });
       globalThis.soak.photo ??= await (await fetch("/golden/images/photo-640x427.jpg")).arrayBuffer();
       const { clip, photo } = globalThis.soak;
       let work = [];
@@ -81,7 +81,7 @@ const parts = [
     rounds: 50,
     lap: async ({ rounds, model }) => {
       const { ClipVision } = globalThis.soak;
-      const clip = await ClipVision.load(model, { workerUrl: "/fixtures/crashing_worker.js" });
+      const clip = await ClipVision.load(model, { worker: () => new Worker("/fixtures/crashing_worker.js", { type: "module" }) });
       for (let round = 0; round < rounds; round += 1) {
         const code = await clip.embed(new TextEncoder().encode("PANIC")).catch((error) => error.code);
         if (code !== "worker-crashed") throw new Error(`the panic ended with ${code}`);

@@ -19,11 +19,15 @@ export type { CachedModel } from "./page/cached.js";
 export { ClipVisionError } from "./shared/errors.js";
 export type { ClipVisionErrorCode } from "./shared/errors.js";
 export { ClipVision } from "./page/clip_vision.js";
+export type { Classification, PhotoOrEmbedding } from "./page/calls.js";
+export type { Latest } from "./page/latest.js";
 export type {
+  CacheOptions,
   CallOptions,
   CancelOptions,
   ClassifyOptions,
   EmbedOptions,
+  Limits,
   LoadOptions,
   TextOptions,
 } from "./page/options.js";
@@ -37,9 +41,13 @@ export type {
   ClipVisionInfo,
   Decoder,
   EmbeddingDetails,
+  FetchPurpose,
+  FileProgress,
+  Floats,
   LoadProgress,
   LoadWarning,
   ModelOptions,
+  PhotoLimits,
   PixelTensor,
   Precision,
   RawPixels,

@@ -3,8 +3,13 @@
  * esbuild and Rollup leave the address as it is, and put the worker beside the bundle that this becomes a part of.
  */
 
+import { besideModule, foreignWorker } from "./shared/foreign_worker.js";
+
 /** A worker of the package's own script. */
 export function startWorker(): Worker {
+  const foreign = foreignWorker(import.meta.url, "worker.js");
+  if (foreign) return foreign;
   // Written out in one expression: so bundlers see that there is a worker, and build it.
-  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  return Object.assign(worker, besideModule(import.meta.url, "worker.js"));
 }

@@ -50,8 +50,8 @@ test("pixels that the browser falsifies are noticed, where they come from a canv
     const codes: string[] = [];
     const [honest, noisy, quiet] = [
       await load(),
-      await load({ workerUrl: "/fixtures/noisy_worker.js" }),
-      await load({ workerUrl: "/fixtures/noisy_worker.js", onWarning: ({ code }: { code: string }) => codes.push(code) }),
+      await load({ worker: () => new Worker("/fixtures/noisy_worker.js", { type: "module" }) }),
+      await load({ worker: () => new Worker("/fixtures/noisy_worker.js", { type: "module" }), onWarning: ({ code }: { code: string }) => codes.push(code) }),
     ];
     const found: unknown[] = [];
     for (const clip of [honest, noisy, quiet]) {

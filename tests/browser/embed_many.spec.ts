@@ -12,7 +12,7 @@ test("it goes on over crashes: they cost the photos that caused them", async ({ 
   const files = ["rgb-photo.png", "PANIC", "rgb.bmp", "gray.png", "ALLOC", "still.gif", "rgb.tiff"];
   const answer = await page.evaluate(
     async ({ model, files }) => {
-      const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/crashing_worker.js" });
+      const clip = await clipVision.ClipVision.load(model, { worker: () => new Worker("/fixtures/crashing_worker.js", { type: "module" }) });
       const photos = files.map((file) => (file.includes(".") ? `/golden/images/${file}` : new TextEncoder().encode(file)));
       const results: (number[] | string)[] = [];
       for await (const { embedding, error } of clip.embedMany(photos)) results.push(error ? error.code : Array.from(embedding));

@@ -14,11 +14,12 @@ interface Failure {
 }
 
 /** The error of a load, in the page. */
-const loadFailure = (page: Page, source: string, options: object = {}): Promise<Failure | undefined> =>
+const loadFailure = (page: Page, source: string, options: { script?: string } & Record<string, unknown> = {}): Promise<Failure | undefined> =>
   page.evaluate(
-    async ({ source, options }) => {
+    async ({ source, options: { script, ...options } }) => {
       try {
-        (await clipVision.ClipVision.load(source, options)).close();
+        const worker = script === undefined ? {} : { worker: () => new Worker(script, { type: "module" }) };
+        (await clipVision.ClipVision.load(source, { ...options, ...worker })).close();
         return undefined;
       } catch (error) {
         const { name, message, code } = error as InstanceType<typeof clipVision.ClipVisionError>;
@@ -33,7 +34,7 @@ testWorker(test);
 test.describe("photos", () => {
   test("over the limit are too large", async ({ page }) => {
     const answer = await page.evaluate(async (model) => {
-      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`, { maxPixels: 1000 });
+      const clip = await clipVision.ClipVision.load(`/golden/models/${model}`, { limits: { maxPixels: 1000 } });
       await clip.embed("/golden/images/rgb-20x13.png");
       const photos = ["/golden/images/rgb-photo.png", { data: new Uint8Array(1200 * 3), width: 60, height: 20, channels: 3 } as const];
       const codes = await Promise.all(photos.map((photo) => clip.embed(photo).catch(({ code }) => code as string)));
@@ -120,7 +121,9 @@ test.describe("models", () => {
 
   test("an unknown option", async ({ page }) => {
     expect(await loadFailure(page, `/${folder}`, { precision: "f8" })).toEqual(coded("invalid-argument", /f8/));
-    expect(await loadFailure(page, `/${folder}`, { maxPixels: -1 })).toEqual(coded("invalid-argument", /maxPixels/));
+    expect(await loadFailure(page, `/${folder}`, { limits: { maxPixels: -1 } })).toEqual(coded("invalid-argument", /maxPixels/));
+    expect(await loadFailure(page, `/${folder}`, { limits: { pixels: 1 } })).toEqual(coded("invalid-argument", /limits has no option pixels/));
+    expect(await loadFailure(page, `/${folder}`, { hub: "https://hub.test" })).toEqual(coded("invalid-argument", /hub must be \{ endpoint, revision \}/));
   });
 });
 
@@ -128,15 +131,15 @@ test.describe("the worker and the wasm file", () => {
   const source = `/golden/models/${MODEL}`;
 
   test("that are not there", async ({ page }) => {
-    expect(await loadFailure(page, source, { workerUrl: "/dist/nothing.js" })).toEqual(coded("worker-crashed", /could not be started/));
-    expect(await loadFailure(page, source, { workerUrl: "/page/worker.js" })).toEqual(coded("worker-crashed", /could not be started/));
+    expect(await loadFailure(page, source, { script: "/dist/nothing.js" })).toEqual(coded("worker-crashed", /could not be started/));
+    expect(await loadFailure(page, source, { script: "/page/worker.js" })).toEqual(coded("worker-crashed", /could not be started/));
     expect(await loadFailure(page, source, { wasmUrl: "/dist/nothing.wasm" })).toEqual(coded("fetch", /nothing\.wasm answered 404/));
     expect(await loadFailure(page, source, { wasmUrl: "/dist/index.js" })).toEqual(coded("fetch", /index\.js .*not this package's wasm/));
   });
 
   test("of another origin", async ({ page, serve }) => {
     const other = await serve({ shared: true });
-    expect(await loadFailure(page, source, { workerUrl: `${other.url}dist/worker.js` })).toEqual(coded("worker-crashed", /./));
+    expect(await loadFailure(page, source, { script: `${other.url}dist/worker.js` })).toEqual(coded("worker-crashed", /./));
     expect(await loadFailure(page, source, { wasmUrl: `${other.url}dist/wasm/simd/clip_vision_bg.wasm` })).toBeUndefined();
   });
 

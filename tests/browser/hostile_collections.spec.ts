@@ -19,8 +19,8 @@ for (const [what, names] of Object.entries(FORMATS)) {
       async ({ files, count }) => {
         const load = (path: string) => import(path);
         const { loadMutations } = (await load("/fixtures/mutations.js")) as typeof import("./fixtures/mutations.js");
-        const { Connection } = await load("/dist/search/connection.js");
-        const { startSearchWorker } = await load("/dist/start_search_worker.js");
+        const { Connection } = await load("/modules/search/connection.js");
+        const { startSearchWorker } = await load("/modules/start_search_worker.js");
         const connect = () => new Connection(startSearchWorker);
         return loadMutations({ connect, files: files.map((bytes) => Uint8Array.from(bytes)), count, seed: 500_000, patience: 2_000 });
       },

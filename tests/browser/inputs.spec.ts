@@ -12,7 +12,7 @@ test("an SVG at an address that only the application's fetch can read", async ({
     const drawing = "<svg xmlns='http://www.w3.org/2000/svg' width='30' height='20'><rect width='9' height='9'/></svg>";
     const fetch: typeof window.fetch = async (url, init) =>
       String(url).endsWith("/private.svg") ? new Response(drawing) : window.fetch(url, init);
-    const clip = await clipVision.ClipVision.load(model, { fetch, maxBytes: 1000, svg: true });
+    const clip = await clipVision.ClipVision.load(model, { fetch, limits: { maxBytes: 1000 }, svg: true });
     const { decoder, width, height } = await clip.embed("/private.svg", { details: true });
     clip.close();
     return { decoder, width, height };
@@ -58,7 +58,7 @@ test("SVG is drawn where the application asks for it, at a size that does no har
 
 test("what is too large is refused, whatever it comes as", async ({ page }) => {
   const answer = await page.evaluate(async (model) => {
-    const clip = await clipVision.ClipVision.load(model, { maxPixels: 160 * 120 - 1 });
+    const clip = await clipVision.ClipVision.load(model, { limits: { maxPixels: 160 * 120 - 1 } });
     const make = (await import("/fixtures/photos.js" as string)) as typeof import("./fixtures/photos.js");
     const url = "/golden/images/rgb-photo.png"; // 160 x 120
     const all: Record<string, string> = {};

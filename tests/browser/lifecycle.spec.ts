@@ -135,7 +135,7 @@ test.describe("abort", () => {
 
 test("an error in the worker's script is a crash as well", async ({ page }) => {
   const answer = await page.evaluate(async (model) => {
-    const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/failing_worker.js" });
+    const clip = await clipVision.ClipVision.load(model, { worker: () => new Worker("/fixtures/failing_worker.js", { type: "module" }) });
     const failed = await clip.embed("/never/photo.png").catch(({ code, message }) => `${code}: ${message}`);
     const { length } = await clip.embed("/golden/images/rgb-photo.png");
     clip.close();
@@ -147,7 +147,7 @@ test("an error in the worker's script is a crash as well", async ({ page }) => {
 
 test("a worker that is stuck is ended once a call is canceled: the next call starts another", async ({ page }) => {
   const answer = await page.evaluate(async (model) => {
-    const clip = await clipVision.ClipVision.load(model, { workerUrl: "/fixtures/stuck_worker.js", cancelTimeout: 300 });
+    const clip = await clipVision.ClipVision.load(model, { worker: () => new Worker("/fixtures/stuck_worker.js", { type: "module" }), limits: { cancelTimeout: 300 } });
     const controller = new AbortController();
     const stuck = clip.embed("/never/photo.png", { signal: controller.signal }).catch(({ name }) => name as string);
     const lost = clip.embed("/golden/images/rgb-photo.png").catch(({ code, message }) => `${code}: ${message}`);
@@ -173,7 +173,7 @@ test("a worker that computes for long is not taken for a stuck one: it listens b
     measured.close();
     // Several layers; a fraction of what follows.
     const cancelTimeout = Math.max(50, forward);
-    const clip = await clipVision.ClipVision.load("/made/heavy/", { cancelTimeout });
+    const clip = await clipVision.ClipVision.load("/made/heavy/", { limits: { cancelTimeout } });
     const kept = Promise.all(Array.from({ length: 5 }, () => clip.embed(photo).then(() => "done", ({ code }) => code as string)));
     const controller = new AbortController();
     const taken = clip.embed(photo, { signal: controller.signal }).catch(({ name }) => name as string);
@@ -189,14 +189,15 @@ test("a worker that computes for long is not taken for a stuck one: it listens b
   expect(answer.took).toBeGreaterThan(2 * answer.cancelTimeout);
 });
 
-test("latestOnly: what waits gives way to what comes later, and what was begun is answered", async ({ page }) => {
+test("latest(): what waits gives way to what comes later, and what was begun is answered", async ({ page }) => {
   const outcomes = await page.evaluate(async () => {
     const clip = await clipVision.ClipVision.load("/made/heavy/");
-    const settle = (work: Promise<unknown>) => work.then(() => "done", ({ code }) => code as string);
+    const settle = (work: Promise<unknown>) => work.then(() => "done", ({ name }) => name as string);
     const photo = "/golden/images/rgb-photo.png";
-    const latest = () => settle(clip.embed(photo, { latestOnly: true }));
+    const [handle, other] = [clip.latest(), clip.latest()];
+    const latest = () => settle(handle.embed(photo));
     const atOnce = await Promise.all([latest(), latest(), latest(), settle(clip.embed(photo)), latest()]);
-    const otherKind = await Promise.all([settle(clip.tensor(photo, { latestOnly: true })), latest()]);
+    const otherHandle = await Promise.all([settle(other.tensor(photo)), latest()]);
     // A slider is dragged, faster than the model computes, for as long as it takes to see two answers meanwhile.
     const calls: Promise<string>[] = [];
     let answered = 0;
@@ -208,19 +209,19 @@ test("latestOnly: what waits gives way to what comes later, and what was begun i
     }
     const dragged = await Promise.all(calls);
     clip.close();
-    return { atOnce, otherKind, answered, dragged };
+    return { atOnce, otherHandle, answered, dragged };
   });
-  expect(outcomes.atOnce).toEqual(["superseded", "superseded", "superseded", "done", "done"]);
-  expect(outcomes.otherKind).toEqual(["done", "done"]);
+  expect(outcomes.atOnce).toEqual(["AbortError", "AbortError", "AbortError", "done", "done"]);
+  expect(outcomes.otherHandle).toEqual(["done", "done"]);
   expect(outcomes.answered, "answers while the slider moves").toBeGreaterThanOrEqual(2);
   expect(outcomes.dragged.at(-1)).toBe("done");
-  expect(new Set(outcomes.dragged)).toEqual(new Set(["done", "superseded"]));
+  expect(new Set(outcomes.dragged)).toEqual(new Set(["done", "AbortError"]));
 });
 
 test("a worker that never says anything is given up", async ({ page }) => {
   const message = await page.evaluate(
     async (model) =>
-      clipVision.ClipVision.load(model, { workerUrl: "/fixtures/silent_worker.js", startTimeout: 200 }).catch(
+      clipVision.ClipVision.load(model, { worker: () => new Worker("/fixtures/silent_worker.js", { type: "module" }), limits: { startTimeout: 200 } }).catch(
         ({ code, message }) => `${code}: ${message}`,
       ),
     MODEL,
@@ -249,7 +250,7 @@ test("a model of Blobs and bytes loads again after a crash; progress is told; in
     };
     const progress: { stage: string; loaded: number; total?: number }[] = [];
     const clip = await clipVision.ClipVision.load(files, {
-      workerUrl: "/fixtures/crashing_worker.js",
+      worker: () => new Worker("/fixtures/crashing_worker.js", { type: "module" }),
       onProgress: (one) => progress.push(one),
     });
     const crashed = await clip.embed(new TextEncoder().encode("PANIC")).catch(({ code }) => code as string);
@@ -259,7 +260,7 @@ test("a model of Blobs and bytes loads again after a crash; progress is told; in
   }, MODEL);
   expect(answer.crashed).toBe("decode");
   expect(maxDifference(answer.embedding, golden)).toBeLessThanOrEqual(1e-4);
-  expect(answer.last).toEqual({ stage: "weights", file: "model.safetensors", loaded: answer.bytes, total: answer.bytes });
+  expect(answer.last).toEqual({ stage: "weights", file: "model.safetensors", loaded: answer.bytes, total: answer.bytes, overall: 1 });
   expect(answer.info).toEqual({
     model: "files",
     dimension: 37,
@@ -277,8 +278,7 @@ test("the application's own fetch reads everything, and is aborted with the load
     const seen: string[] = [];
     let aborted = false;
     const options = {
-      hub: "/hub",
-      revision: "v1",
+      hub: { endpoint: "/hub", revision: "v1" },
       fetch: async (url: string, { signal }: { signal: AbortSignal }) => {
         seen.push(new URL(url).pathname);
         signal.addEventListener("abort", () => (aborted = true));

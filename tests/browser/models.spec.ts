@@ -28,14 +28,15 @@ interface Outcome {
 }
 
 /** Loads a model, and embeds a photo, and a text if told to. */
-const load = (page: Page, source: string | object, options: object = {}, text = false): Promise<Outcome> =>
+const load = (page: Page, source: string | object, options: { script?: string } & Record<string, unknown> = {}, text = false): Promise<Outcome> =>
   page.evaluate(
-    async ({ source, options, photo, text }) => {
+    async ({ source, options: { script, ...options }, photo, text }) => {
       const outcome: Outcome = { warnings: [], stages: [] };
       type Outcome = { embedding?: number[]; text?: number[]; code?: string; message?: string; precision?: string; warnings: string[]; stages: string[] };
       try {
         const clip = await clipVision.ClipVision.load(source as string, {
           ...options,
+          ...(script !== undefined && { worker: () => new Worker(script, { type: "module" }) }),
           onWarning: ({ code }) => outcome.warnings.push(code),
           onProgress: ({ stage, cached }) => outcome.stages.push(cached ? "cache" : stage),
         });
@@ -141,7 +142,7 @@ test.describe("downloads", () => {
     expect(server.ranges.slice(from).filter(([path]) => path.endsWith("model.safetensors")).every(([, range]) => range.startsWith("bytes "))).toBe(true);
   });
 
-  const wrong: [string, string, object, string, RegExp][] = [
+  const wrong: [string, string, Record<string, unknown>, string, RegExp][] = [
     ["a page", `/page/${GOLDEN}`, {}, "fetch", /HTML page/],
     ["a file that lacks its end", `/trimmed/100/${GOLDEN}`, {}, "config", /./],
     ["a 404", `/golden/models/none`, {}, "fetch", /config\.json answered 404/],
@@ -330,7 +331,7 @@ test.describe("the cache", () => {
   });
 
   test("is the Cache API where there are no files", async ({ page, server }) => {
-    const options = { workerUrl: "/fixtures/no_files_worker.js", precision: "int8" };
+    const options = { script: "/fixtures/no_files_worker.js", precision: "int8" };
     const first = await load(page, `/${GOLDEN}`, options, true);
     expect(first.warnings).toEqual([]);
     const from = server.requests.length;

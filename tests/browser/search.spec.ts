@@ -103,7 +103,7 @@ test("an error in its worker costs no embedding", async ({ page }) => {
   page.on("console", (message) => void (message.type() === "error" && said.push(message.text())));
   const workers = page.workers().length;
   const answer = await page.evaluate(async () => {
-    const photos = new clipVision.Embeddings<string>({ workerUrl: "/fixtures/failing_search_worker.js" });
+    const photos = new clipVision.Embeddings<string>({ worker: () => new Worker("/fixtures/failing_search_worker.js", { type: "module" }) });
     await photos.addMany(["a", "b"], Float32Array.of(1, 0, 0, 1));
     const found: string[][] = [];
     for (let round = 0; round < 3; round += 1) {

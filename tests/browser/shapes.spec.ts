@@ -20,8 +20,8 @@ for (const precision of ["f32", "int8"] as const) {
         const clip = await clipVision.ClipVision.load("/models/shapes/", { precision });
         const labels: number[] = [];
         for (const name of names) {
-          const probabilities = await clip.classify(`/shapes/${name}`, texts, { template: "{}" });
-          labels.push(probabilities.indexOf(Math.max(...probabilities)));
+          const [best] = await clip.classify(`/shapes/${name}`, texts, { template: "{}" });
+          labels.push(texts.indexOf(best!.label));
         }
         const photos: Float32Array[] = [];
         for await (const result of clip.embedMany(names.map((name) => `/shapes/${name}`))) {

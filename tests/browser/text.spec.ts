@@ -17,13 +17,22 @@ for (const model of models) {
         const embeddings = (await Promise.all(texts.map((text) => clip.embedText(text)))).map((one) => Array.from(one));
         const options = { template: "{}" };
         const photos = ["rgb-photo.png", "bits-text.png"];
-        const asked = photos.map((file) => clip.classify(`/golden/images/${file}`, texts, options));
-        const probabilities = await Promise.all(asked);
-        const again = await clip.classify(`/golden/images/${photos[0]}`, [...texts].reverse(), options);
-        const inTemplate = await clip.classify(`/golden/images/${photos[0]}`, ["dog", "cat"]);
-        const written = await clip.classify(`/golden/images/${photos[0]}`, ["a photo of a dog", "a photo of a cat"], options);
+        /** The scores in the labels' order, once it is known that they come with the best first. */
+        const scores = async (photo: Parameters<typeof clip.classify>[0], labels: string[], more = {}) => {
+          const found = await clip.classify(photo, labels, more);
+          if (found.some(({ score }, index) => score > (found[index - 1]?.score ?? 1))) throw new Error("not the best first");
+          return labels.map((label) => found.find((one) => one.label === label)!.score);
+        };
+        const url = (file: string) => `/golden/images/${file}`;
+        const probabilities = await Promise.all(photos.map((file) => scores(url(file), texts, options)));
+        const again = await scores(url(photos[0]!), [...texts].reverse(), options);
+        const inTemplate = await scores(url(photos[0]!), ["dog", "cat"]);
+        const written = await scores(url(photos[0]!), ["a photo of a dog", "a photo of a cat"], options);
+        const details = await clip.embed(url(photos[0]!), { details: true });
+        const ofEmbeddings = [await scores(details.embedding, texts, options), await scores(details, texts, options)];
+        const together = (await clip.embedTexts(texts)).map((one) => Array.from(one));
         clip.close();
-        return { embeddings, photos, probabilities, again, inTemplate, written };
+        return { embeddings, photos, probabilities, again, inTemplate, written, ofEmbeddings, together };
       },
       { model, texts },
     );
@@ -39,6 +48,8 @@ for (const model of models) {
     }
     expect(maxDifference([...found.again].reverse(), found.probabilities[0]!)).toBeLessThanOrEqual(1e-6);
     expect(found.inTemplate).toEqual(found.written);
+    for (const one of found.ofEmbeddings) expect(maxDifference(one, found.probabilities[0]!)).toBeLessThanOrEqual(1e-6);
+    for (const [index, one] of found.together.entries()) expect(maxDifference(one, found.embeddings[index]!)).toBeLessThanOrEqual(1e-5);
     expect(found.inTemplate[0]! + found.inTemplate[1]!).toBeCloseTo(1, 5);
   });
 }

@@ -17,7 +17,7 @@ describe("calls", () => {
     });
     const seen: unknown[] = [];
     expect(await client.start(undefined, (progress) => seen.push(progress))).toEqual(LOADED);
-    expect(seen).toEqual([{ stage: "weights", file: "w", loaded: 1 }]);
+    expect(seen).toEqual([{ stage: "weights", file: "w", loaded: 1, overall: 0 }]);
     const answers = await Promise.all(["1", "2", "3"].map((content) => embed(content)));
     expect(answers.map(({ embedding }) => embedding[0])).toEqual([1, 2, 3]);
     expect(workers).toHaveLength(1);
@@ -124,9 +124,9 @@ describe("close", () => {
 describe("the application's fetch", () => {
   it("is called on the page; its answer goes to the worker", async () => {
     const worker = new FakeWorker((message, self) => {
-      if (message.type === "load") self.send({ type: "fetch", id: 4, argument: { url: "https://m.test/config.json" } });
+      if (message.type === "load") self.send({ type: "fetch", id: 4, argument: { url: "https://m.test/config.json", purpose: "model" } });
       if (message.type === "done") self.send({ type: "done", id: 1, result: LOADED });
-      if (message.type === "embed") self.send({ type: "fetch", id: 5, argument: { url: "https://m.test/down" } });
+      if (message.type === "embed") self.send({ type: "fetch", id: 5, argument: { url: "https://m.test/down", purpose: "model" } });
       if (message.type === "failed") self.send({ type: "failed", id: 2, error: message.error });
     });
     const client = new Client({

@@ -1,11 +1,11 @@
 /** A collection's worker that fails: nothing waits forever, and no row is given up that may still be there. */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { Embeddings } from "../../dist/search/embeddings.js";
-import { inPlace } from "../../dist/search/in_place.js";
-import type { SearchCalls } from "../../dist/search/protocol.js";
-import { searchServer } from "../../dist/search/server.js";
-import type { RpcRequest } from "../../dist/shared/rpc.js";
+import { Embeddings } from "../../target/web/search/embeddings.js";
+import { inPlace } from "../../target/web/search/in_place.js";
+import type { SearchCalls } from "../../target/web/search/protocol.js";
+import { searchServer } from "../../target/web/search/server.js";
+import type { RpcRequest } from "../../target/web/shared/rpc.js";
 
 /** A worker in place, whose answers can be spoilt. */
 class FakeWorker {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
+import type { LoadProgress, Response as Message, WireLoad, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load, sha256, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
 
@@ -37,7 +37,7 @@ describe("load", () => {
       maxPixels: 5,
     });
     expect(engine.pushed).toEqual([text("weights")]);
-    expect(progressOf(posted).at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7 });
+    expect(progressOf(posted).at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7, overall: 1 });
   });
 
   it("reads Blobs as well as addresses", async () => {
@@ -110,6 +110,24 @@ describe("load", () => {
     const answer = await call({ type: "load", id: 1, argument: load() });
     expect(answer).toMatchObject({ type: "failed", id: 1, error: { code } });
     expect((answer as Extract<Message, { type: "failed" }>).error.message).toMatch(message);
+  });
+
+  it("says how a folder or a server is written, if the Hub does not know what was taken for an id", async () => {
+    const message = async (status: number, more: Partial<WireLoad>, origin = "https://app.test") => {
+      const { loading } = dispatcherWith().host;
+      const { call } = dispatcherWith({ ...MODEL, ...at("config.json", { status }) }, { loading: { ...loading, origin } });
+      const answer = await call({ type: "load", id: 1, argument: load({ name: "models/shapes", ...more }) });
+      return (answer as Extract<Message, { type: "failed" }>).error.message;
+    };
+    for (const status of [401, 403, 404]) {
+      const onPage = await message(status, { revision: "main" });
+      expect(onPage).toMatch(new RegExp(`answered ${status}.*"models/shapes" was taken for the id of a model on the Hub`));
+      expect(onPage).toContain('"./models/shapes" or "/models/shapes"');
+      expect(onPage).toContain('"https://…/models/shapes"');
+    }
+    expect(await message(401, { revision: "main" }, "")).toMatch(/of which there is none by this name, is written "\.\/models\/shapes"/);
+    expect(await message(500, { revision: "main" })).not.toContain("taken for");
+    expect(await message(401, {})).not.toContain("taken for"); // an address is what it says
   });
 
   it("says where a connection broke, if it never gets any further", async () => {

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { apiPage } from "../../scripts/api.mjs";
 
 const root = new URL("../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
@@ -22,6 +23,14 @@ describe("the documentation", () => {
     expect(entries).toEqual(codes);
   });
 
+  it("has the API as the package's types have it (`npm run docs` writes it)", () => {
+    expect(read("docs/api.md")).toBe(apiPage());
+  });
+
+  it("begins with a page that can be read in some minutes", () => {
+    expect(read("README.md").trim().split("\n").length).toBeLessThanOrEqual(125);
+  });
+
   it.each(pages)("%s: its links lead to files and headings that are there", (page) => {
     for (const [, target] of read(page).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
       const [file, anchor] = target!.split("#") as [string, string?];
@@ -38,7 +47,7 @@ describe("the documentation", () => {
       ["esbuild", "esbuild/build.mjs"],
     ] as const) {
       const block = new RegExp(`^## ${heading}\n[^]*?^\`\`\`js\n([^]*?)^\`\`\``, "m").exec(bundlers)?.[1];
-      const fixture = read(`tests/consumers/${file}`).replaceAll("../app/", "src/").replaceAll('"../node_modules', '"node_modules');
+      const fixture = read(`tests/consumers/${file}`).replaceAll("../app/", "src/").replaceAll("../node_modules", "node_modules");
       expect(block).toBeTruthy();
       expect(fixture).toContain(block);
     }

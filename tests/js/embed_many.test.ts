@@ -2,17 +2,25 @@ import { describe, expect, it } from "vitest";
 import { LostCall } from "../../web/page/client.ts";
 import { embedMany as embedManyWith, type EmbedManyOptions, type Embedder, type ManyResult, type PhotoSources } from "../../web/page/embed_many.ts";
 import { ClipVisionError } from "../../web/shared/errors.ts";
+import type { EmbeddingDetails } from "../../web/shared/protocol.ts";
 import type { PhotoSource } from "../../web/page/photo.ts";
 
+const detailsOf = (value: number): EmbeddingDetails => ({
+  embedding: Float32Array.of(value),
+  timings: { decode: 1, preprocess: 1, forward: 1 },
+  decoder: "rust",
+  width: 1,
+  height: 1,
+});
 const soon = (milliseconds = 1) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** Embeds "7" as [7]; "bad" fails; later ones are done first. */
-async function embed(photo: PhotoSource, { signal }: { signal: AbortSignal }): Promise<Float32Array> {
+async function embed(photo: PhotoSource, { signal }: { signal: AbortSignal }): Promise<EmbeddingDetails> {
   await soon(Math.random() * 4);
   signal.throwIfAborted();
   if (photo === "bad") throw new ClipVisionError("decode", "bad");
   if (photo === "closed") throw new ClipVisionError("closed", "closed");
-  return Float32Array.of(Number(photo));
+  return detailsOf(Number(photo));
 }
 
 const embedMany = (photos: PhotoSources, options: EmbedManyOptions, embedder: Embedder) =>
@@ -53,6 +61,28 @@ describe("many photos", () => {
       const results = embedManyWith(numbers, {}, () => ({ embedders: [embedder], batch, close: () => undefined }));
       expect(await collect(results)).toEqual(numbers.map(Number));
       expect(most).toBe(expected);
+    }
+  });
+
+  it("come with their item, whose photo is found in it", async () => {
+    const items = [{ id: "a", file: "1" }, { id: "b", file: "bad" }, { id: "c", file: "" }, { id: "d", file: "4" }];
+    const photo = async ({ file }: { file: string }) => {
+      await soon();
+      if (!file) throw new Error("no file");
+      return file;
+    };
+    const workers = { embedders: [embed], batch: 1, close: () => undefined };
+    const seen: unknown[] = [];
+    for await (const result of embedManyWith(items, { photo, details: true }, () => workers)) {
+      seen.push([result.item.id, result.error ? `${result.error.code}: ${result.error.message}` : result.details?.width]);
+    }
+    expect(seen).toEqual([["a", 1], ["b", "decode: bad"], ["c", "invalid-argument: The option photo failed: no file"], ["d", 1]]);
+  });
+
+  it("are a list, and nothing else", async () => {
+    for (const given of [new Blob(["x"]), "cat.jpg", null, undefined, 7, new Uint8Array(2), {}]) {
+      const work = collect(embedMany(given as never, {}, embed));
+      await expect(work).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining("embedMany takes a list of photos") });
     }
   });
 
@@ -123,7 +153,7 @@ describe("a worker that crashes", () => {
       await soon();
       if (photo === "bomb") throw (bombs += 1, new ClipVisionError("out-of-memory", "no memory"));
       if (bombs === 0) throw lost();
-      return Float32Array.of(Number(photo));
+      return detailsOf(Number(photo));
     };
     expect(await collect(embedMany(["0", "1", "bomb", "3"], {}, embedder))).toEqual([0, 1, "out-of-memory", 3]);
     expect([...tries]).toEqual([["0", 2], ["1", 2], ["bomb", 1], ["3", 1]]);
@@ -152,7 +182,7 @@ describe("several workers", () => {
       async (photo) => {
         counts[which]! += 1;
         await soon();
-        return Float32Array.of(Number(photo));
+        return detailsOf(Number(photo));
       };
     const embedders = [embedder(0)];
     const startWorkers = (workers: number) => {

@@ -112,7 +112,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
     dispatcher.handle(request);
     return settled(request.id);
   };
-  return { dispatcher, engine, posted, transferred, fetched, call, settled };
+  return { dispatcher, host, engine, posted, transferred, fetched, call, settled };
 }
 
 const folder = "https://models.test/m";
@@ -169,7 +169,7 @@ export function machine(served: Record<string, Served> = {}) {
     });
     const answer = await all.call({ type: "load", id: 1, argument: load({ cache: "on", ...more }) });
     const answers = [answer];
-    if (asksText) answers.push(await all.call({ type: "embedText", id: 2, argument: "dog" }));
+    if (asksText) answers.push(await all.call({ type: "embedTexts", id: 2, argument: ["dog"] }));
     const warnings = all.posted.flatMap((one) => (one.type === "warning" ? [one.warning.code] : []));
     return { ...all, answers, warnings, outcomes: answers.map(({ type }) => type) };
   };

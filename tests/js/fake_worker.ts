@@ -66,7 +66,7 @@ export function clientWith(
       const worker = new FakeWorker((message: Request) => {
         if (message.type === "load") {
           worker.send({ type: "hello", version: VERSION });
-          worker.send({ type: "progress", id: message.id, progress: { stage: "weights", file: "w", loaded: 1 } });
+          worker.send({ type: "progress", id: message.id, progress: { stage: "weights", file: "w", loaded: 1, overall: 0 } });
           worker.send({ type: "done", id: message.id, result: LOADED });
         } else if (message.type === "cancel") {
           worker.send({ type: "canceled", id: message.id });

@@ -228,6 +228,7 @@ export class FakeModel extends Freed implements EngineModel {
 }
 
 export class FakeEngine implements Engine {
+  readonly bytes = 3;
   panic: string | undefined;
   options: EngineLoaderOptions | undefined;
   readonly pushed: Uint8Array[] = [];

@@ -1,15 +1,16 @@
 /** Saved collections from strangers: each attack ends with an error that says what is wrong, in a time that its bytes are worth. */
 
 import { readFileSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 import { Embeddings } from "clip-vision/search";
 import { describe, expect, it } from "vitest";
-import { Thread } from "../../dist/node/thread.js";
-import { Connection } from "../../dist/search/connection.js";
-import { int16, int32, int64, int8, writeFlatbuffer, type Node } from "../../dist/search/flatbuffer.js";
+import { Thread } from "../../target/web/node/thread.js";
+import { Connection } from "../../target/web/search/connection.js";
+import { int16, int32, int64, int8, writeFlatbuffer, type Node } from "../../target/web/search/flatbuffer.js";
 import { loadMutations, outcomeOf, sealed, type Loading } from "../browser/fixtures/mutations.js";
 
 const golden = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../golden/search/${name}`, import.meta.url)));
-const script = new URL("../../dist/node/search_worker.js", import.meta.url);
+const script = new URL("../../target/web/node/search_worker.js", import.meta.url);
 const connect = (): Loading => new Connection(() => new Thread(script)) as unknown as Loading;
 
 /** How long a load may take that must not take long, in milliseconds: a busy machine starts a thread slowly. */
@@ -330,7 +331,7 @@ describe("a collection's thread", () => {
   it("that never answers is left when the signal says so, and ends", async () => {
     const stuck = worker("parentPort.once('message', () => { for (;;); });");
     const begin = performance.now();
-    const load = Embeddings.load(golden("f4.npy"), { workerUrl: stuck, signal: AbortSignal.timeout(200) });
+    const load = Embeddings.load(golden("f4.npy"), { worker: () => new Worker(stuck) as never, signal: AbortSignal.timeout(200) });
     await expect(load).rejects.toMatchObject({ name: "TimeoutError" });
     expect(performance.now() - begin).toBeLessThan(1200);
   });
@@ -345,7 +346,7 @@ describe("a collection's thread", () => {
   }, 40_000);
 
   it("that ends fails its calls, pending and later ones", async () => {
-    const photos = new Embeddings({ workerUrl: dying });
+    const photos = new Embeddings({ worker: () => new Worker(dying) as never });
     await photos.add("a", Float32Array.of(1, 0));
     const message = expect.stringMatching(/^The collection's worker ended: the thread ended with exit code 3/);
     await expect(photos.search(Float32Array.of(1, 0))).rejects.toMatchObject({ code: "worker-crashed", message });

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { LatestOnly } from "../../web/page/latest.ts";
+import { WaitingPlace } from "../../web/page/latest.ts";
 
 /** Calls that wait until they are begun, and end when the test says so. */
 function calls() {
-  const latest = new LatestOnly();
+  const place = new WaitingPlace();
   const begin: (() => void)[] = [];
   const end: ((value: number) => void)[] = [];
-  const call = (kind = "embed", signal?: AbortSignal) =>
-    latest
-      .run(kind, signal, (both, started) => {
+  const call = (signal?: AbortSignal) =>
+    place
+      .run(signal, (both, started) => {
         begin.push(started);
         return new Promise<number>((resolve, reject) => {
           end.push(resolve);
@@ -16,16 +16,16 @@ function calls() {
           if (both.aborted) reject(both.reason as Error);
         });
       })
-      .catch((error: { code?: string } | string) => (typeof error === "string" ? error : error.code));
+      .catch((error: Error | string) => (typeof error === "string" ? error : error.name));
   return { call, begin, end };
 }
 
-describe("of the calls of one kind", () => {
+describe("of the calls on one handle", () => {
   it("only the latest waits", async () => {
     const { call, end } = calls();
     const all = [call(), call(), call()];
     end[2]!(3);
-    expect(await Promise.all(all)).toEqual(["superseded", "superseded", 3]);
+    expect(await Promise.all(all)).toEqual(["AbortError", "AbortError", 3]);
   });
 
   it("the one that is being computed is answered", async () => {
@@ -35,21 +35,22 @@ describe("of the calls of one kind", () => {
     const [second, third] = [call(), call()];
     end[0]!(1);
     end[2]!(3);
-    expect(await Promise.all([first, second, third])).toEqual([1, "superseded", 3]);
+    expect(await Promise.all([first, second, third])).toEqual([1, "AbortError", 3]);
   });
 
-  it("one that was canceled, or is done, stands in nobody's way; nor does another kind", async () => {
+  it("one that was canceled, or is done, stands in nobody's way; nor does another handle's", async () => {
     const { call, end } = calls();
+    const elsewhere = calls();
     const controller = new AbortController();
-    const taken = call("embed", controller.signal);
-    const other = call("tensor");
+    const taken = call(controller.signal);
+    const other = elsewhere.call();
     controller.abort("enough");
     expect(await taken).toBe("enough");
-    const next = call("embed", new AbortController().signal);
-    end[2]!(5);
+    const next = call(new AbortController().signal);
+    end[1]!(5);
     expect(await next).toBe(5);
-    end[1]!(4);
+    elsewhere.end[0]!(4);
     expect(await other).toBe(4);
-    expect(await call("embed", AbortSignal.abort("before"))).toBe("before");
+    expect(await call(AbortSignal.abort("before"))).toBe("before");
   });
 });

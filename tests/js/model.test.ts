@@ -27,9 +27,9 @@ describe("a model's files", () => {
     ["openai/clip-vit-base-patch32", { revision: "main" }, "https://huggingface.co/openai/clip-vit-base-patch32/resolve/main/"],
     ["owner/name", {}, "https://huggingface.co/owner/name/resolve/main/"],
     ["owner/name.v1_x", { revision: "refs/pr/4" }, "https://huggingface.co/owner/name.v1_x/resolve/refs%2Fpr%2F4/"],
-    ["a/b", { hub: "https://mirror.test/hf", revision: "v2" }, "https://mirror.test/hf/a/b/resolve/v2/"],
-    ["a/b", { hub: new URL("https://mirror.test/hf/") }, "https://mirror.test/hf/a/b/resolve/main/"],
-    ["a/b", { hub: "/hub" }, "https://app.test/hub/a/b/resolve/main/"],
+    ["a/b", { endpoint: "https://mirror.test/hf", revision: "v2" }, "https://mirror.test/hf/a/b/resolve/v2/"],
+    ["a/b", { endpoint: new URL("https://mirror.test/hf/") }, "https://mirror.test/hf/a/b/resolve/main/"],
+    ["a/b", { endpoint: "/hub" }, "https://app.test/hub/a/b/resolve/main/"],
     ["https://models.test/m", {}, "https://models.test/m/"],
     ["https://models.test/m/", {}, "https://models.test/m/"],
     ["https://models.test/m/?token=1#top", {}, "https://models.test/m/?token=1"],
@@ -89,7 +89,7 @@ describe("a model's files", () => {
     [{ config: 1, weights: "https://m.test/w" }, {}],
     [null, {}],
     [7, {}],
-    ["a/b", { hub: "http://" }],
+    ["a/b", { endpoint: "http://" }],
   ])("%j is an invalid argument", (source, options) => {
     expect(() => resolveModel(source as ModelSource, options)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
   });

@@ -1,14 +1,15 @@
 /** The built package in Node: the same embeddings as Python's, from paths as well as addresses. */
 
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Worker } from "node:worker_threads";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { ClipVision, ClipVisionError } from "clip-vision";
 import { Embeddings } from "clip-vision/search";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { cosine, expected, images, maxDifference, Safetensors } from "../browser/golden.ts";
 import { TestServer } from "../browser/server.ts";
 
@@ -27,11 +28,18 @@ async function inNode(script: string, ...args: string[]): Promise<string> {
 
 let server: TestServer;
 let address: string;
+let cache: string;
 beforeAll(async () => {
   server = await TestServer.start();
   address = `${server.url}golden`;
+  cache = await mkdtemp(path.join(tmpdir(), "clip-vision-cache-"));
+  vi.stubEnv("CLIP_VISION_CACHE", cache); // the user's own stays as it is
 });
-afterAll(() => server.close());
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await server.close();
+  await rm(cache, { recursive: true });
+});
 
 const check = (embedding: Float32Array, file = "rgb-photo.png") =>
   expect(maxDifference(embedding, python.embedding(file)!), file).toBeLessThanOrEqual(1e-4);
@@ -65,6 +73,27 @@ describe("a model", () => {
     expect(await code(golden("images"))).toMatch(/^fetch: /);
     expect(await code("http://127.0.0.1:9/model")).toMatch(/^fetch: /);
     expect(await code("http://")).toMatch(/^invalid-argument: /);
+  });
+});
+
+describe("two names and a slash", () => {
+  const here = process.cwd();
+  afterEach(() => process.chdir(here));
+
+  it("are a folder or a file if there is one, before they are a Hub id", async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "clip-vision-models-"));
+    await mkdir(path.join(folder, "models"));
+    await cp(MODEL, path.join(folder, "models", "clip.v1"), { recursive: true });
+    process.chdir(folder);
+    const clip = await ClipVision.load("models/clip.v1");
+    check(await clip.embed(PHOTO));
+    expect(clip.info.model).toBe("models/clip.v1");
+    clip.close();
+    const hub = `${server.url}status/401`;
+    const error = await ClipVision.load("models/none", { hub: { endpoint: hub } }).catch((one: ClipVisionError) => one);
+    expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/401.*taken for the id of a model on the Hub.*"\.\/models\/none"/) });
+    process.chdir(here);
+    await rm(folder, { recursive: true });
   });
 });
 
@@ -131,9 +160,9 @@ describe("with a model", () => {
     await writeFile(script, `
       import { parentPort } from "node:worker_threads";
       await import(${JSON.stringify(worker)});
-      parentPort.on("message", ({ type }) => { if (type === "embedText") for (;;); });
+      parentPort.on("message", ({ type }) => { if (type === "embedTexts") for (;;); });
     `);
-    const clip = await ClipVision.load(MODEL, { workerUrl: pathToFileURL(script), cancelTimeout: 300 });
+    const clip = await ClipVision.load(MODEL, { worker: () => new Worker(script) as never, limits: { cancelTimeout: 300 } });
     const controller = new AbortController();
     const stuck = clip.embedText("x", { signal: controller.signal });
     const lost = clip.embed(PHOTO);
@@ -146,11 +175,34 @@ describe("with a model", () => {
   });
 
   it("several workers embed", async () => {
+    const clip = await ClipVision.load(MODEL, { threads: 1 });
     const all: Float32Array[] = [];
     for await (const { embedding } of clip.embedMany(Array<string>(60).fill(PHOTO), { workers: 2 })) all.push(embedding!);
     expect(all).toHaveLength(60);
     all.forEach((embedding) => check(embedding));
+    clip.close();
   });
+});
+
+it("threads change no bit of an embedding, and end with the process, closed or not, computing or not", async () => {
+  const script = `
+    import { ClipVision } from "clip-vision";
+    const [, model, photo, threads, last] = process.argv;
+    const clip = await ClipVision.load(model, { threads: Number(threads) });
+    const embedding = await clip.embed(photo);
+    const text = await clip.embedText("a dog");
+    console.log(clip.info.threads, Buffer.from(embedding.buffer).toString("hex"), Buffer.from(text.buffer).toString("hex"));
+    if (last === "close") clip.close();
+    if (last === "exit") {
+      for (let i = 0; i < 20; i += 1) clip.embed(photo).catch(() => undefined);
+      setTimeout(() => process.exit(), 20);
+    }`;
+  const run = async (threads: number, last: string) => (await inNode(script, golden("models", "b32-tiny"), PHOTO, String(threads), last)).split(" ");
+  const [one, ...alone] = await run(1, "");
+  expect(one).toBe("1");
+  for (const [threads, last] of [[2, ""], [3, "close"], [4, "exit"]] as const) {
+    expect(await run(threads, last)).toEqual([String(threads), ...alone]);
+  }
 });
 
 it("texts have Python's embeddings", async () => {
@@ -199,6 +251,14 @@ it("a script that forgets close() ends all the same", async () => {
     const clip = await ClipVision.load(process.argv[1]);
     console.log((await clip.embed(process.argv[2])).length);`;
   expect(await inNode(script, MODEL, PHOTO)).toBe("37");
+});
+
+it("where there are neither workers nor threads, as at the edge and in service workers, a load says what to do", async () => {
+  const script = `
+    const { ClipVision } = await import(process.argv[1]); // what is not the condition "node"
+    await ClipVision.load("owner/name").catch(({ code, message }) => console.log(code, message));`;
+  const printed = await inNode(script, pathToFileURL(path.join(root, "dist", "index.js")).href);
+  expect(printed).toMatch(/^unsupported-browser There are no Web Workers here.*in a page or a dedicated worker.*Node/);
 });
 
 it("importing touches no global of a browser's", async () => {

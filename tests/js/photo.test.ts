@@ -48,6 +48,18 @@ describe("photos that are files", () => {
     expect(await pack(file)).toEqual({ photo: { kind: "blob", blob: file }, transfer: [] });
   });
 
+  it("are what a server answered with, if it is a file and nobody has read it", async () => {
+    const { photo } = await pack(new Response("x", { headers: { "content-type": "image/png" } }));
+    expect(photo).toMatchObject({ kind: "blob", blob: { type: "image/png" } });
+    expect(await (photo as { blob: Blob }).blob.text()).toBe("x");
+    const read = new Response("x");
+    await read.text();
+    await expect(pack(read)).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining("read before") });
+    await expect(pack(new Response("no", { status: 404 }))).rejects.toMatchObject({ code: "fetch", message: expect.stringContaining("404") });
+    const broken = new ReadableStream({ pull: (controller) => controller.error(new TypeError("terminated")) });
+    await expect(pack(new Response(broken))).rejects.toMatchObject({ code: "fetch", message: expect.stringContaining("broke off") });
+  });
+
   it("are bytes, copied at the call: of a view, what it shows", async () => {
     const bytes = text("--jpeg--");
     const packing = pack(new DataView(bytes.buffer, 2, 4));
@@ -205,7 +217,12 @@ describe("what the browser has decoded", () => {
     7,
     [],
     {},
-  ])("that show nothing are invalid: %#", (source) =>
-    expect(pack(source)).rejects.toMatchObject({ code: "invalid-argument" }),
+  ])("that show nothing are invalid: %#", async (source) => {
+    vi.stubGlobal("createImageBitmap", () => Promise.reject(new Error("not asked for")));
+    await expect(pack(source)).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  it.each(["ImageBitmap", "HTMLImageElement", "HTMLVideoElement", "HTMLCanvasElement", "OffscreenCanvas"])("can't be read outside browsers: %s", (tag) =>
+    expect(pack(tagged(tag, { width: 2, height: 2, src: "x" }))).rejects.toMatchObject({ code: "unsupported-browser", message: expect.stringContaining("in Node its path") }),
   );
 });

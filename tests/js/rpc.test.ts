@@ -152,7 +152,7 @@ describe("the page's service", () => {
       if (refusesStreams && transfer.length > 0) throw new DOMException("no streams", "DataCloneError");
       answers.push(message);
     });
-    service.handle({ type: "fetch", id: 1, argument: { url: "https://m.test/a" } });
+    service.handle({ type: "fetch", id: 1, argument: { url: "https://m.test/a", purpose: "model" } });
     await expect.poll(() => answers.length).toBe(1);
     const [answer] = answers as [Extract<Answer<PageCalls>, { type: "done" }>];
     expect(answer).toMatchObject({ type: "done", id: 1, result: { url: "https://m.test/a", status: 203 } });

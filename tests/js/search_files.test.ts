@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Embeddings, type CollectionFormat } from "clip-vision/search";
-import { int64, Table, writeFlatbuffer } from "../../dist/search/flatbuffer.js";
+import { int64, Table, writeFlatbuffer } from "../../target/web/search/flatbuffer.js";
 
 const golden = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../golden/search/${name}`, import.meta.url)));
 

@@ -272,8 +272,8 @@ describe("the page", () => {
     vi.stubGlobal("document", undefined);
     const errors = [
       () => resolveModel(signed("./m")),
-      () => resolveModel("a/b", { hub: signed("hub") }),
-      () => optionUrl(signed("x"), "workerUrl"),
+      () => resolveModel("a/b", { endpoint: signed("hub") }),
+      () => optionUrl(signed("x"), "wasmUrl"),
       () => packPhoto(signed("cat.jpg"), { read }),
       () => blobOf(signed("x.bin"), undefined),
     ];
@@ -305,6 +305,7 @@ describe("the page", () => {
     vi.stubGlobal("Image", class {
       decode = decode;
     });
+    vi.stubGlobal("createImageBitmap", () => undefined);
     const image = { src: signed("https://app.test/x.png"), complete: true, decode, [Symbol.toStringTag]: "HTMLImageElement" };
     for (const photo of [signed("logo.svg"), image as unknown as PhotoSource]) {
       const error = await failure(() => packPhoto(photo, { svg: true, read }));
@@ -317,7 +318,7 @@ describe("the page", () => {
   it("answers the worker without it", async () => {
     for (const fetch of [undefined, async (url: string) => Promise.reject(new TypeError(`no ${url}`))]) {
       const posted: unknown[] = [];
-      pageService({ fetch }, (message) => void posted.push(message)).handle({ type: "fetch", id: 1, argument: { url: signed("https://a.test/x") } });
+      pageService({ fetch }, (message) => void posted.push(message)).handle({ type: "fetch", id: 1, argument: { url: signed("https://a.test/x"), purpose: "model" } });
       await vi.waitFor(() => expect(posted).toHaveLength(1));
       expect(posted[0]).toMatchObject({ type: "failed" });
       expectNoSecret(posted);

@@ -75,7 +75,7 @@ describe("a worker that dies", () => {
     const client = new Client({ load: load(), createWorker: () => silent, startTimeout: 20 });
     expect(await rejection(client.start())).toMatchObject({
       code: "worker-crashed",
-      message: expect.stringMatching(/has not answered for 0\.02 s.*workerUrl.*startTimeout/),
+      message: expect.stringMatching(/has not answered for 0\.02 s.*option worker.*startTimeout/),
     });
     expect(silent.terminated).toBe(true);
     const { client: lively, embed } = clientWith(({ id }, worker) => {

@@ -19,27 +19,28 @@ async function loaded(served: Record<string, Served> = TOKENIZER) {
 
 const failure = (message: Message) => (message as Extract<Message, { type: "failed" }>).error;
 const result = (message: Message) => [...(message as { result: Float32Array }).result];
+const results = (message: Message) => (message as unknown as { result: Float32Array[] }).result.flatMap((one) => [...one]);
 
 describe("texts", () => {
   it("fetch tokenizer and weights when the first is asked for, and no sooner, and once", async () => {
     const { call, fetched, model, posted } = await loaded();
     await call({ type: "embed", id: 2, argument: photo });
     expect(fetched).toEqual([]);
-    const answer = await call({ type: "embedText", id: 3, argument: "dog" });
-    expect(result(answer)).toEqual([100, 3]);
+    const answer = await call({ type: "embedTexts", id: 3, argument: ["dog"] });
+    expect(results(answer)).toEqual([100, 3]);
     expect(fetched.map((url) => url.replace(/.*\//, ""))).toEqual(["tokenizer.json", "model.safetensors"]);
     expect(model.textLoaders.map(({ pushed }) => pushed)).toEqual([[], ["weights"]]);
-    expect(result(await call({ type: "embedText", id: 4, argument: "a long one" }))).toEqual([97, 4]);
+    expect(results(await call({ type: "embedTexts", id: 4, argument: ["a long one"] }))).toEqual([97, 4]);
     expect(fetched).toHaveLength(2);
     const progress = posted.flatMap((one) => (one.type === "progress" && one.id === 3 ? [one.progress] : []));
-    expect(progress).toContainEqual<LoadProgress>({ stage: "config", file: "tokenizer.json", loaded: 2, total: 2 });
-    expect(progress.at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7 });
+    expect(progress).toContainEqual<LoadProgress>({ stage: "config", file: "tokenizer.json", loaded: 2, total: 2, overall: 0 });
+    expect(progress.at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7, overall: 1 });
   });
 
   it("asked for at once share one download, and all hear of it", async () => {
     const { dispatcher, settled, fetched, posted } = await loaded();
-    for (const id of [2, 3, 4]) dispatcher.handle({ type: "embedText", id, argument: `${id}` });
-    expect(await Promise.all([2, 3, 4].map(async (id) => result(await settled(id))))).toEqual([[50, 1], [51, 1], [52, 1]]);
+    for (const id of [2, 3, 4]) dispatcher.handle({ type: "embedTexts", id, argument: [`${id}`] });
+    expect(await Promise.all([2, 3, 4].map(async (id) => results(await settled(id))))).toEqual([[50, 1], [51, 1], [52, 1]]);
     expect(fetched).toHaveLength(2);
     const told = posted.flatMap((one) => (one.type === "progress" && one.progress.stage === "weights" ? [one.id] : []));
     expect([...new Set(told)].sort()).toEqual([1, 2, 3, 4]);
@@ -50,16 +51,16 @@ describe("texts", () => {
     const { call, dispatcher, engine, posted } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { now: () => clock });
     const { model } = engine;
     await call({ type: "load", id: 1, argument: load() });
-    await call({ type: "embedText", id: 2, argument: "dog" });
+    await call({ type: "embedTexts", id: 2, argument: ["dog"] });
     model.layers = 10;
     model.steps = 0;
     model.onStep = () => {
       clock += 3; // milliseconds
       if (model.steps === 4) setTimeout(() => dispatcher.handle({ type: "cancel", id: 3 }));
     };
-    dispatcher.handle({ type: "embedText", id: 3, argument: "cat" });
+    dispatcher.handle({ type: "embedTexts", id: 3, argument: ["cat"] });
     await expect.poll(() => model.steps).toBe(6); // two layers, 6 ms, between two turns
-    expect(result(await call({ type: "embedText", id: 4, argument: "bird" }))).toEqual([98, 4]);
+    expect(results(await call({ type: "embedTexts", id: 4, argument: ["bird"] }))).toEqual([98, 4]);
     expect(posted.filter((message) => "id" in message && message.id === 3)).toEqual([
       { type: "started", id: 3 },
       { type: "canceled", id: 3 },
@@ -77,7 +78,7 @@ describe("texts", () => {
       );
     const { call, files, model } = await loaded();
     Object.assign(files, at("model.safetensors", { body: body() }));
-    await call({ type: "embedText", id: 2, argument: "dog" });
+    await call({ type: "embedTexts", id: 2, argument: ["dog"] });
     expect(model.textLoaders.at(-1)!.pushed).toEqual(["te", "xt."]);
     expect(pieces).toEqual(["vision"]);
   });
@@ -85,7 +86,7 @@ describe("texts", () => {
   it("are tokenized by the older files where there is no tokenizer.json", async () => {
     const old = { ...at("vocab.json", { body: "{}" }), ...at("merges.txt", { body: "a b" }) };
     const { call } = await loaded(old);
-    expect(await call({ type: "embedText", id: 2, argument: "dog" })).toMatchObject({ type: "done" });
+    expect(await call({ type: "embedTexts", id: 2, argument: ["dog"] })).toMatchObject({ type: "done" });
   });
 
   it.each<[string, Record<string, Served>, Record<string, unknown>, RegExp]>([
@@ -95,17 +96,17 @@ describe("texts", () => {
     ["a server that fails", at("tokenizer.json", { status: 500 }), { code: "fetch" }, /answered 500/],
   ])("fail with %s, and the next one tries again", async (_, served, error, message) => {
     const { call, files } = await loaded(served);
-    const answer = await call({ type: "embedText", id: 2, argument: "dog" });
+    const answer = await call({ type: "embedTexts", id: 2, argument: ["dog"] });
     expect(failure(answer)).toMatchObject(error);
     expect(failure(answer).message).toMatch(message);
     Object.assign(files, TOKENIZER);
-    expect(await call({ type: "embedText", id: 3, argument: "dog" })).toMatchObject({ type: "done" });
+    expect(await call({ type: "embedTexts", id: 3, argument: ["dog"] })).toMatchObject({ type: "done" });
   });
 
   it("of weights without a text tower fail, and photos go on", async () => {
     const { call, files, model } = await loaded();
     Object.assign(files, at("model.safetensors", { body: "bad" }));
-    expect(failure(await call({ type: "embedText", id: 2, argument: "dog" }))).toMatchObject({ code: "weights" });
+    expect(failure(await call({ type: "embedTexts", id: 2, argument: ["dog"] }))).toMatchObject({ code: "weights" });
     expect(model.textLoaders.map(({ freed }) => freed)).toEqual([1, 1]);
     expect(await call({ type: "embed", id: 3, argument: photo })).toMatchObject({ type: "done" });
   });
@@ -114,7 +115,7 @@ describe("texts", () => {
     const { call, files, engine, posted } = await loaded();
     engine.panic = "at src/model/text.rs";
     Object.assign(files, at("model.safetensors", { body: "panic" }));
-    const answer = await call({ type: "embedText", id: 2, argument: "dog" });
+    const answer = await call({ type: "embedTexts", id: 2, argument: ["dog"] });
     expect(answer).toMatchObject({ type: "crashed", id: 2, error: { code: "worker-crashed" } });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(posted.filter(({ type }) => type === "crashed")).toHaveLength(1);
@@ -125,8 +126,8 @@ describe("texts", () => {
     const body = () => new ReadableStream<Uint8Array>({ pull: () => new Promise(() => undefined), cancel: () => void (canceled += 1) });
     const { call, dispatcher, files } = await loaded();
     Object.assign(files, at("model.safetensors", { body: body() }));
-    dispatcher.handle({ type: "embedText", id: 2, argument: "dog" });
-    dispatcher.handle({ type: "embedText", id: 3, argument: "cat" });
+    dispatcher.handle({ type: "embedTexts", id: 2, argument: ["dog"] });
+    dispatcher.handle({ type: "embedTexts", id: 3, argument: ["cat"] });
     await new Promise((resolve) => setTimeout(resolve, 20));
     dispatcher.handle({ type: "cancel", id: 2 });
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -134,7 +135,7 @@ describe("texts", () => {
     dispatcher.handle({ type: "cancel", id: 3 });
     await expect.poll(() => canceled).toBe(1);
     Object.assign(files, at("model.safetensors", { body: "weights" }));
-    expect(await call({ type: "embedText", id: 4, argument: "dog" })).toMatchObject({ type: "done" });
+    expect(await call({ type: "embedTexts", id: 4, argument: ["dog"] })).toMatchObject({ type: "done" });
   });
 });
 

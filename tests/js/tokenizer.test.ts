@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { createTokenizer } from "../../dist/worker/tokenizer.js";
+import { createTokenizer } from "../../target/web/worker/tokenizer.js";
 import { text } from "./fakes.ts";
 
 const read = (file: string) => readFileSync(new URL(`../golden/${file}`, import.meta.url));

@@ -30,7 +30,7 @@ class FakeEngine implements Engine {
   embedText(): Promise<Float32Array> {
     return Promise.reject(new Error("no text is asked for here"));
   }
-  classify(): Promise<number[]> {
+  classify(): Promise<never> {
     return Promise.reject(new Error("no labels are asked for here"));
   }
   close(): void {
@@ -137,7 +137,7 @@ test("another model embeds every photo again, and the old one is closed", async 
 test("a load reports its progress, and a failed one leaves the model in use", async () => {
   await load();
   void session.choose(HUB);
-  const progress: LoadProgress = { stage: "weights", file: "model.safetensors", loaded: 5, total: 10 };
+  const progress: LoadProgress = { stage: "weights", file: "model.safetensors", loaded: 5, total: 10, overall: 0.5 };
   opened.at(-1)?.options.onProgress(progress);
   expect(session.loading).toMatchObject({ source: HUB, progress });
   opened.at(-1)?.reject(new ClipVisionError("fetch", "HTTP 404"));

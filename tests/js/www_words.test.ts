@@ -1,6 +1,6 @@
 // The demo's words, with an engine that knows colors: order of a search, labels, another model, words that can't be read.
 
-import { ClipVisionError, type ClipVisionInfo, type EmbeddingDetails } from "clip-vision";
+import { ClipVisionError, type ClipVisionInfo, type Classification, type EmbeddingDetails } from "clip-vision";
 import { beforeEach, expect, test, vi } from "vitest";
 import { BUNDLED } from "../../www/src/model_source.ts";
 import { type Engine, Session } from "../../www/src/session.ts";
@@ -24,10 +24,10 @@ class ColorEngine implements Engine {
     if (!value) throw new ClipVisionError("config", "no tokenizer");
     return Float32Array.from(value);
   }
-  async classify(photo: Blob, labels: readonly string[]): Promise<number[]> {
-    const { name } = photo as File;
+  async classify(embedding: Float32Array, labels: readonly string[]): Promise<Classification[]> {
+    const [name] = Object.entries(VALUES).find(([, values]) => `${Float32Array.from(values)}` === `${embedding}`)!;
     this.asked.push(`${name}: ${labels.join()}`);
-    return labels.map((label) => (label === name ? 0.9 : 0.1));
+    return labels.map((label) => ({ label, score: label === name ? 0.9 : 0.1 })).sort((a, b) => b.score - a.score);
   }
   close(): void {}
 }
@@ -49,7 +49,7 @@ beforeEach(async () => {
 });
 
 const names = (): string[] => words.found.map(({ photo }) => photo.name);
-const firstLabels = (): (string | undefined)[] => session.photos.map((photo) => words.probabilitiesOf(photo)?.[0]?.label);
+const firstLabels = (): (string | undefined)[] => session.photos.map((photo) => words.labelsOf(photo)?.[0]?.label);
 
 test("a search puts the nearest first, and photos that come later into their place", async () => {
   await words.search(" red ");

@@ -21,9 +21,9 @@ export class Thread implements WorkerLike {
   readonly #worker: Worker;
   readonly #calls = new Set<number>();
 
-  constructor(script: URL) {
+  constructor(script: URL | Worker) {
     // Node's own options are those of the program's entry: some forbid an entry that is a file.
-    this.#worker = new Worker(script, { execArgv: [] });
+    this.#worker = script instanceof URL ? new Worker(script, { execArgv: [] }) : script;
     this.#worker.on("message", (message: Message) => {
       if (message.type === "done" || message.type === "failed") this.#settled(message.id);
       this.onmessage?.({ data: message } as MessageEvent);
@@ -35,6 +35,7 @@ export class Thread implements WorkerLike {
 
   postMessage(message: Message, transfer: Transferable[]): void {
     this.#worker.postMessage(message, transfer as unknown as TransferListItem[]);
+    if (message.type === "help") this.#worker.unref(); // it computes for another thread, and has no calls
     if (message.type === "cancel") this.#settled(message.id);
     if (!("argument" in message)) return;
     this.#calls.add(message.id);

@@ -1,6 +1,7 @@
 /** The cache as the page sees it: what is in it, and how to make room. */
 
 import { ModelCache, type CacheRecord } from "../shared/cache.js";
+import { platform } from "../shared/platform.js";
 import { withoutSecrets } from "../shared/redact.js";
 import { openStore } from "../shared/store.js";
 
@@ -32,13 +33,13 @@ const cachedModel = ({ model, revision, precision, created, parts }: CacheRecord
 /** The cache, or `undefined` where the page has no storage. */
 async function open(): Promise<ModelCache | undefined> {
   try {
-    return new ModelCache(await openStore());
+    return new ModelCache(await (platform()?.openStore ?? openStore)());
   } catch {
     return undefined;
   }
 }
 
-/** The models in the cache of this origin; none where it has no storage. */
+/** The models in the cache of this origin, in Node of this user; none where there is no storage. */
 export async function listCached(): Promise<CachedModel[]> {
   const entries = (await (await open())?.entries()) ?? new Map<string, CacheRecord>();
   return [...entries.values()].map(cachedModel);

@@ -144,7 +144,7 @@ class Session extends RpcClient<Calls, CallListeners> {
         this.#heard = true;
         clearTimeout(this.#silence);
         if (message.version === VERSION) return;
-        return this.end(crash("The worker's script comes from another release than the page's: check workerUrl"));
+        return this.end(crash("The worker's script comes from another release than the page's: check the option worker"));
       case "done":
       case "failed":
         return this.receive(message);
@@ -193,18 +193,18 @@ class Session extends RpcClient<Calls, CallListeners> {
   }
 
   #silent(timeout: number): void {
-    const reasons = "its script did not load, or is another script than this package's: check workerUrl";
-    this.end(crash(`The worker has not answered for ${timeout / 1000} s (${reasons}; startTimeout allows more time)`));
+    const reasons = "its script did not load, or is another script than this package's: check the option worker";
+    this.end(crash(`The worker has not answered for ${timeout / 1000} s (${reasons}; limits.startTimeout allows more time)`));
   }
 
   #stuck(timeout: number): void {
     const what = `The worker was ended: a call was canceled, and for ${timeout / 1000} s it did not listen`;
-    this.end(crash(`${what} (cancelTimeout allows more time)`));
+    this.end(crash(`${what} (limits.cancelTimeout allows more time)`));
   }
 
   #scriptFailed(event: ErrorEvent): void {
     event.preventDefault?.();
-    const message = this.#heard ? `The worker failed: ${event.message}` : startFailure("The worker's script", event);
+    const message = this.#heard ? `The worker failed: ${event.message}` : startFailure("The worker's script", event, this.#worker);
     this.end(crash(message, event.error ?? event));
   }
 }

@@ -1,48 +1,27 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
-import { ClipVisionError, invalid } from "../shared/errors.js";
-import { sha256Hex } from "../shared/integrity.js";
-import { nameOfFile } from "../shared/model_files.js";
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { platform } from "../shared/platform.js";
-import type {
-  CacheMode,
-  Calls,
-  ClipVisionInfo,
-  EmbeddingDetails,
-  LoadedModel,
-  LoadWarning,
-  PixelTensor,
-  WireDecoding,
-  WireFile,
-  WireOpacity,
-  WirePhoto,
-} from "../shared/protocol.js";
+import type { ClipVisionInfo, EmbeddingDetails, Floats, PixelTensor } from "../shared/protocol.js";
 import { withoutSecrets } from "../shared/redact.js";
-import { readPhoto } from "../shared/remote_file.js";
-import { sleep } from "../shared/retry.js";
-import { given, optionUrl, tagOf } from "../shared/values.js";
-import { untilAborted } from "../shared/waiting.js";
-import type { WorkerLike } from "../shared/worker_like.js";
+import { given, optionUrl } from "../shared/values.js";
 import { startWorker } from "../start_worker.js";
-import { Client, type CallListeners } from "./client.js";
-import { decodersOf, decodingOf, svgOf, withDecoding } from "./decoding.js";
-import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
-import { LatestOnly } from "./latest.js";
-import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
+import { ModelCalls, type Classification, type PhotoOrEmbedding } from "./calls.js";
+import { Client } from "./client.js";
+import { decodersOf, decodingOf, svgOf } from "./decoding.js";
+import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
+import { WaitingPlace, type Latest } from "./latest.js";
+import { cacheOf, checkNames, checkPlace, checkStarted, checksums, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
+import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
-import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
-import { MAX_SVG_BYTES } from "./svg.js";
+import type { PhotoSource } from "./photo.js";
 
-/** A larger number of threads is taken for a mistake. */
-const MOST_THREADS = 64;
-
-/** How the page takes photos: addresses with the application's own function; its limits; and whether SVG is drawn. */
-interface Taking {
-  fetch: LoadOptions["fetch"] | undefined;
-  maxBytes: number | undefined;
-  maxPixels: number | undefined;
-  svg: boolean | undefined;
-}
+/**
+ * Where a `ClipVision` keeps its calls. No private field: those are out of reach where a framework puts a Proxy around the
+ * object (Vue, MobX), while what can neither be written nor configured is the same to every Proxy.
+ */
+const CALLS: unique symbol = Symbol("calls");
 
 /**
  * A CLIP vision model in a worker of its own.
@@ -54,24 +33,11 @@ interface Taking {
 export class ClipVision {
   /** The model, and how it runs here. */
   readonly info: ClipVisionInfo;
-  readonly #client: Client;
-  readonly #latest = new LatestOnly();
-  readonly #decoding: WireDecoding & WireOpacity;
-  readonly #taking: Taking;
-  readonly #batch: number;
+  private declare readonly [CALLS]: ModelCalls;
 
-  private constructor(
-    client: Client,
-    decoding: WireDecoding & WireOpacity,
-    taking: Taking,
-    model: string,
-    { batch, ...loaded }: LoadedModel,
-  ) {
-    this.#client = client;
-    this.#decoding = decoding;
-    this.#taking = taking;
-    this.#batch = batch;
-    this.info = Object.freeze({ model, ...loaded });
+  private constructor(calls: ModelCalls) {
+    Object.defineProperty(this, CALLS, { value: calls });
+    this.info = calls.info;
   }
 
   /**
@@ -83,75 +49,72 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
-    const { maxBytes, maxPixels, threads, signal, onProgress, fetch, wasmUrl, startTimeout, cancelTimeout } = options;
+    const { threads, signal, onProgress, onWarning: warn = logWarning, fetch, wasmUrl, worker } = options;
+    const place = platform();
     signal?.throwIfAborted();
-    if (!platform() && typeof Worker !== "function") {
-      throw new ClipVisionError("unsupported-browser", "There are no Web Workers here: ClipVision runs in a browser, or in Node");
-    }
-    for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
-      if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
-      throw invalid(`${name} must be a finite number from 1, not ${String(most)}`);
-    }
-    for (const [name, time] of Object.entries({ startTimeout, cancelTimeout })) {
-      if (time === undefined || time > 0) continue;
-      throw invalid(`${name} must be a number of milliseconds above 0, not ${String(time)}`);
-    }
-    if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) {
-      throw invalid(`threads must be a whole number from 1 to ${MOST_THREADS}, not ${String(threads)}`);
-    }
-    const files = resolveModel(model, options);
+    checkPlace();
+    checkNames("load", options, new Set(), warn);
+    checkThreads(threads);
+    const { photos, times } = limitsOf(options.limits);
+    const { cache, persist } = cacheOf(options.cache);
+    const hub = hubOf(options.hub);
+    const files = await sendable(resolveModel(model, hub));
     const name = modelName(model);
-    const revision = modelRevision(model, options);
-    const integrity = options.integrity === undefined ? undefined : checksums(options.integrity, files.weights);
-    const decoding = decodingOf(options);
-    const taking = { fetch, maxBytes, maxPixels, svg: svgOf(options) };
+    const revision = modelRevision(model, hub);
+    const token = tokenOf(options.token, files.weights);
     const decoders = decodersOf(options.decoders);
+    const decoding = decodingOf(options);
+    const svg = svgOf(options) ?? false;
     const client = new Client({
-      createWorker: workerFactory(options.workerUrl),
+      createWorker: place ? () => place.createWorker(worker) : (worker ?? startWorker),
       load: {
         model: files,
         name: name === "files" && "url" in files.weights ? withoutSecrets(files.weights.url) : name,
         ...(revision !== undefined && { revision }),
-        cache: platform() ? "off" : cacheMode(options.cache),
-        ...(integrity && { integrity }),
-        ...given(options, "precision", "normalize", "maxBytes", "maxPixels", "threads"),
+        cache,
+        ...(options.integrity !== undefined && { integrity: checksums(options.integrity, files.weights) }),
+        ...given(options, "precision", "normalize", "threads"),
+        ...photos,
         ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
+        ...(token && { token }),
         fetchOnPage: fetch !== undefined,
         decodeOnPage: Object.keys(decoders),
       },
-      functions: { fetch, decoders, maxPixels },
-      ...given(options, "startTimeout", "cancelTimeout"),
-      onWarning: options.onWarning ?? logSpoilingWarnings,
+      functions: { fetch, decoders, maxPixels: photos.maxPixels },
+      ...times,
+      onWarning: warn,
     });
-    if (options.persist) void navigator.storage?.persist?.().catch(() => false);
-    return new ClipVision(client, decoding, taking, name, await client.start(signal, onProgress));
+    if (persist) void globalThis.navigator?.storage?.persist?.().catch(() => false);
+    const { batch, ...loaded } = await client.start(signal, onProgress);
+    checkStarted(threads, loaded.threads, warn);
+    const info = Object.freeze({ model: name, ...loaded });
+    return new ClipVision(new ModelCalls({ client, info, batch, decoding, svg, fetch, limits: photos, warn }));
   }
 
   /**
    * The embedding of a photo: one value per dimension, of length 1 unless the model was loaded with `normalize: false`.
    *
    * @throws {@link ClipVisionError} `decode`, `unsupported-format` or `too-large` for the photo, `fetch` for its address,
-   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `superseded`, `closed`
+   * `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
    */
-  embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Float32Array>;
+  embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Floats>;
   /** The embedding of a photo with its timings, decoder and size. */
   embed(photo: PhotoSource, options: EmbedOptions & { details: true }): Promise<EmbeddingDetails>;
-  embed(photo: PhotoSource, options?: EmbedOptions): Promise<Float32Array | EmbeddingDetails>;
-  async embed(photo: PhotoSource, options: EmbedOptions = {}): Promise<Float32Array | EmbeddingDetails> {
-    const answer = await this.#callWithPhoto("embed", photo, options, (packed) => packed);
-    return options.details ? answer : answer.embedding;
+  embed(photo: PhotoSource, options?: EmbedOptions): Promise<Floats | EmbeddingDetails>;
+  embed(photo: PhotoSource, options?: EmbedOptions): Promise<Floats | EmbeddingDetails> {
+    return this[CALLS].embed(photo, options);
   }
 
   /**
-   * Embeds many photos, and yields a result for each in order: `{ index, embedding }`, or `{ index, error }` for one that
-   * failed. Photos are pulled from the source only as fast as results are consumed; leaving the loop cancels what is under
-   * way. If the worker crashes, the photo that caused it yields the error; the others are tried again in another worker.
+   * Embeds many photos, and yields a result for each in order: `{ index, item, embedding }`, or `{ index, item, error }` for
+   * one that failed. Items are pulled from the source only as fast as results are consumed; leaving the loop cancels what is
+   * under way. If the worker crashes, the photo that caused it yields the error; the others are tried again in another worker.
    *
-   * @param photos an array, a FileList, any iterable or asynchronous iterable
-   * @throws the signal's reason, or {@link ClipVisionError} `closed`
+   * @param items photos, or what the option `photo` finds a photo in: an array, a FileList, any iterable or asynchronous iterable
+   * @throws the signal's reason, or {@link ClipVisionError} `closed` or `invalid-argument`
    */
-  embedMany(photos: PhotoSources, options: EmbedManyOptions = {}): AsyncGenerator<ManyResult, void> {
-    return embedMany(photos, options, (count) => this.#startWorkers(count), this.#client.closed);
+  embedMany<Item = PhotoSource>(items: PhotoSources<Item>, options?: EmbedManyOptions<Item>): AsyncGenerator<ManyResult<Item>, void> {
+    return this[CALLS].embedMany(items, options);
   }
 
   /**
@@ -161,22 +124,27 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
    */
-  async embedText(text: string, options: TextOptions = {}): Promise<Float32Array> {
-    options.signal?.throwIfAborted();
-    if (typeof text !== "string") throw invalid(`A text must be a string, not ${tagOf(text)}`);
-    return this.#run("embedText", options, (listeners) => this.#client.call("embedText", text, [], listeners));
+  embedText(text: string, options?: TextOptions): Promise<Floats> {
+    return this[CALLS].embedText(text, options);
   }
 
   /**
-   * The probability of each label for a photo, in the labels' order; they add up to 1. The labels' embeddings are kept:
-   * the next photo with the same ones costs no more than its own embedding.
+   * The embeddings of texts, in their order, computed several at a time.
+   *
+   * @throws {@link ClipVisionError} as {@link ClipVision.embedText} does
+   */
+  embedTexts(texts: Iterable<string>, options?: TextOptions): Promise<Floats[]> {
+    return this[CALLS].embedTexts(texts, options);
+  }
+
+  /**
+   * How likely each label is for a photo, the likeliest first; the probabilities add up to 1. The labels' embeddings are kept:
+   * the next photo with the same ones costs no more than its own embedding, and nothing if that is given in its place.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} and {@link ClipVision.embedText} do
    */
-  async classify(photo: PhotoSource, labels: Iterable<string>, options: ClassifyOptions = {}): Promise<number[]> {
-    const prompts = promptsOf(labels, options.template);
-    const argument = (packed: WirePhoto) => ({ photo: packed, prompts });
-    return Array.from(await this.#callWithPhoto("classify", photo, options, argument));
+  classify(photo: PhotoOrEmbedding, labels: Iterable<string>, options?: ClassifyOptions): Promise<Classification[]> {
+    return this[CALLS].classify(photo, labels, options);
   }
 
   /**
@@ -184,111 +152,45 @@ export class ClipVision {
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does
    */
-  async tensor(photo: PhotoSource, options: CallOptions = {}): Promise<PixelTensor> {
-    return this.#callWithPhoto("tensor", photo, options, (packed) => packed);
+  tensor(photo: PhotoSource, options?: CallOptions): Promise<PixelTensor> {
+    return this[CALLS].tensor(photo, options);
+  }
+
+  /**
+   * A handle whose calls replace each other while they wait: for a slider, or a video, whose calls come faster than the model
+   * computes. Calls on different handles don't replace each other.
+   */
+  latest(): Latest {
+    const calls = this[CALLS];
+    const place = new WaitingPlace();
+    const begin = place.run.bind(place);
+    return {
+      embed: ((photo, options) => calls.embed(photo, options, begin)) as Latest["embed"],
+      embedText: (text, options) => calls.embedText(text, options, begin),
+      classify: (photo, labels, options) => calls.classify(photo, labels, options, begin),
+      tensor: (photo, options) => calls.tensor(photo, options, begin),
+    };
   }
 
   /**
    * Ends the worker, which frees the model's memory. Pending calls and all later ones reject with `closed`. Closing twice
-   * does nothing.
+   * does nothing. `using clip = await ClipVision.load(…)` closes it by itself.
    */
   close(): void {
-    this.#client.close();
-  }
-
-  /** This model's worker, and others, which join in once they have loaded it; one that can't is skipped. */
-  #startWorkers(count: number): Workers {
-    const embedder =
-      (client: Client): Embedder =>
-      async (photo, options) =>
-        (await this.#callWithPhoto("embedOneOfMany", photo, options, (packed) => packed, client)).embedding;
-    const embedders = [embedder(this.#client)];
-    const others = Array.from({ length: this.info.threads > 1 ? 0 : count - 1 }, () => this.#client.another());
-    for (const other of others) {
-      other.start().then(
-        () => embedders.push(embedder(other)),
-        () => undefined,
-      );
-    }
-    return { embedders, batch: this.#batch, close: () => others.forEach((other) => other.close()) };
-  }
-
-  async #callWithPhoto<Name extends "embed" | "embedOneOfMany" | "tensor" | "classify">(
-    name: Name,
-    source: PhotoSource,
-    options: CallOptions & TextOptions,
-    argument: (photo: WirePhoto) => Calls[Name]["argument"],
-    client = this.#client,
-  ): Promise<Calls[Name]["result"]> {
-    options.signal?.throwIfAborted();
-    client.closed.throwIfAborted();
-    const decoding = decodingOf(options);
-    const { maxPixels } = this.#taking;
-    const svg = svgOf(options) ?? this.#taking.svg ?? false;
-    const { transfer = false, signal } = options;
-    const packing = packPhoto(source, { transfer, svg, maxPixels, read: (url) => this.#readSvg(url, signal) });
-    try {
-      return await this.#run(name, options, async (listeners) => {
-        const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
-        const photo = withDecoding(packed.photo, this.#decoding, decoding);
-        return client.call(name, argument(photo), packed.transfer, listeners);
-      });
-    } catch (error) {
-      packing.then(discardPhoto, () => undefined);
-      throw error;
-    }
-  }
-
-  /** Reads an SVG on the page, with the application's function if it has one. */
-  #readSvg(url: string, signal = new AbortController().signal): Promise<Uint8Array<ArrayBuffer>> {
-    const { fetch = (address, init) => globalThis.fetch(address, init), maxBytes = Infinity } = this.#taking;
-    return readPhoto(url, { fetch, sleep, origin: location.origin }, signal, Math.min(maxBytes, MAX_SVG_BYTES));
-  }
-
-  /** Runs a call, as the only waiting one of its kind if that is asked for. */
-  #run<T>(
-    kind: string,
-    { signal, latestOnly = false, onProgress }: TextOptions,
-    work: (listeners: CallListeners) => Promise<T>,
-  ): Promise<T> {
-    if (!latestOnly) return work({ signal, onProgress });
-    return this.#latest.run(kind, signal, (both, onStarted) => work({ signal: both, onProgress, onStarted }));
+    this[CALLS].close();
   }
 }
 
-/** Labels as the texts that they stand for. */
-function promptsOf(labels: Iterable<string>, template = "a photo of a {}"): string[] {
-  if (typeof template !== "string" || !template.includes("{}")) {
-    throw invalid(`The template has no {} for the label: ${String(template)}`);
-  }
-  if (typeof labels === "string") throw invalid("The labels must be a list of strings, not one string");
-  return Array.from(labels, (label) => {
-    if (typeof label !== "string") throw invalid(`A label must be a string, not ${tagOf(label)}`);
-    return template.split("{}").join(label);
-  });
+/** Not of the class itself, since older browsers have no such symbols. */
+export interface ClipVision {
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Logs the warnings that an application should not miss even if it does not listen for any. */
-function logSpoilingWarnings({ code, message }: LoadWarning): void {
-  if (code === "canvas-noise" || code === "default-preprocessing") console.warn(`clip-vision: ${message}`);
-}
-
-function cacheMode(cache: boolean | "revalidate" = true): CacheMode {
-  if (cache === "revalidate") return cache;
-  if (typeof cache !== "boolean") throw invalid(`cache must be true, false or "revalidate", not ${tagOf(cache)}`);
-  return cache ? "on" : "off";
-}
-
-/** The sha256 of files by their names. */
-function checksums(integrity: string | Readonly<Record<string, string>>, weights: WireFile): Record<string, string> {
-  const given = typeof integrity === "string" ? { [nameOfFile(weights)]: integrity } : integrity;
-  return Object.fromEntries(Object.entries(given).map(([file, sha256]) => [file, sha256Hex(sha256)]));
-}
-
-function workerFactory(workerUrl: string | URL | undefined): () => WorkerLike {
-  const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");
-  const place = platform();
-  if (place) return () => place.createWorker(script);
-  if (script) return () => new Worker(script, { type: "module" });
-  return startWorker;
-}
+const methods: readonly (readonly [symbol | undefined, (this: ClipVision) => unknown])[] = [
+  [Symbol.dispose, ClipVision.prototype.close],
+  [Symbol.asyncDispose, async function () { this.close(); }], // prettier-ignore
+];
+for (const [name, value] of methods) if (name) Object.defineProperty(ClipVision.prototype, name, { value });
+// Vue leaves objects alone that are no plain ones.
+Object.defineProperty(ClipVision.prototype, Symbol.toStringTag, { value: "ClipVision" });

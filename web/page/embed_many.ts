@@ -4,14 +4,16 @@
  * the next crash shows whose fault it was.
  */
 
-import { ClipVisionError, invalid } from "../shared/errors.js";
+import { ClipVisionError, invalid, messageOf } from "../shared/errors.js";
+import type { EmbeddingDetails, Floats } from "../shared/protocol.js";
+import { isBlob, isBuffer, tagOf } from "../shared/values.js";
 import { linkedTo } from "../shared/waiting.js";
 import { LostCall } from "./client.js";
 import type { DecodingOptions } from "./decoding.js";
 import type { PhotoSource } from "./photo.js";
 
-/** Photos: an array, a FileList, any iterable or asynchronous iterable. */
-export type PhotoSources = Iterable<PhotoSource> | AsyncIterable<PhotoSource> | ArrayLike<PhotoSource>;
+/** Photos, or what has a photo: an array, a FileList, any iterable or asynchronous iterable. */
+export type PhotoSources<Item = PhotoSource> = Iterable<Item> | AsyncIterable<Item> | ArrayLike<Item>;
 
 /** How far `embedMany` has come. */
 export interface ManyProgress {
@@ -24,26 +26,34 @@ export interface ManyProgress {
 }
 
 /** What `embedMany` yields for one photo: its embedding, or why there is none. */
-export type ManyResult =
+export type ManyResult<Item = PhotoSource> = {
+  /** The item's place in its source, from 0. */
+  index: number;
+  /** The item itself. */
+  item: Item;
+} & (
   | {
-      /** The photo's place in its source, from 0. */
-      index: number;
-      /** Its embedding. */
-      embedding: Float32Array;
+      /** The photo's embedding. */
+      embedding: Floats;
+      /** How it was made, with the option `details`. */
+      details?: EmbeddingDetails;
       /** Absent: this tells the two apart. */
       error?: undefined;
     }
   | {
-      /** The photo's place in its source, from 0. */
-      index: number;
       /** Absent. */
       embedding?: undefined;
       /** Why there is none. */
       error: ClipVisionError;
-    };
+    }
+);
 
 /** Options of `embedMany`. */
-export interface EmbedManyOptions extends DecodingOptions {
+export interface EmbedManyOptions<Item = PhotoSource> extends DecodingOptions {
+  /** The photo of an item, which may take its time to find. What it throws is that item's error. Default: the item itself. */
+  photo?: (item: Item) => PhotoSource | Promise<PhotoSource>;
+  /** Whether results have timings, decoder and size. Default `false`. */
+  details?: boolean;
   /** Ends the iteration with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each photo. */
@@ -56,7 +66,8 @@ export interface EmbedManyOptions extends DecodingOptions {
   /**
    * Workers that embed at the same time, each with a model of its own in memory; those beyond the first are started for
    * this call, join in as soon as they have loaded the model, and end with it. For pages without threads: where
-   * `info.threads` is more than 1, one worker keeps every core busy, and no other is started. Default 1.
+   * `info.threads` is more than 1, one worker keeps every core busy, and no other is started. Default: one for each core but one,
+   * at most 4, and no more than have their models in 512 MB together.
    */
   workers?: number;
 }
@@ -68,7 +79,7 @@ export interface EmbedderOptions extends DecodingOptions {
 }
 
 /** A worker with the model: embeds a photo. */
-export type Embedder = (photo: PhotoSource, options: EmbedderOptions) => Promise<Float32Array>;
+export type Embedder = (photo: PhotoSource, options: EmbedderOptions) => Promise<EmbeddingDetails>;
 
 /** The workers of one call; more may join. */
 export interface Workers {
@@ -83,13 +94,16 @@ export interface Workers {
 const inFlightOf = (batch: number): number => (batch === 1 ? 3 : 2 * batch);
 const MOST_WORKERS = 64;
 
-function iterate(sources: PhotoSources): AsyncIterator<PhotoSource> | Iterator<PhotoSource> {
-  if (Symbol.asyncIterator in sources) return sources[Symbol.asyncIterator]();
-  return Symbol.iterator in sources ? sources[Symbol.iterator]() : Array.from(sources)[Symbol.iterator]();
+function iterate<Item>(sources: PhotoSources<Item>): AsyncIterator<Item> | Iterator<Item> {
+  const isList = typeof sources === "object" && sources !== null && !isBlob(sources) && !isBuffer(sources);
+  if (isList && Symbol.asyncIterator in sources) return sources[Symbol.asyncIterator]();
+  if (isList && Symbol.iterator in sources) return sources[Symbol.iterator]();
+  if (isList && typeof sources.length === "number") return Array.from(sources)[Symbol.iterator]();
+  throw invalid(`embedMany takes a list of photos, or anything else that can be iterated, not ${tagOf(sources)}`);
 }
 
-function countOf(sources: PhotoSources): number | undefined {
-  const { length, size } = sources as { length?: unknown; size?: unknown };
+function countOf(sources: PhotoSources<unknown>): number | undefined {
+  const { length, size } = (sources ?? {}) as { length?: unknown; size?: unknown };
   const count = length ?? size;
   return typeof count === "number" ? count : undefined;
 }
@@ -101,12 +115,12 @@ function countOf(sources: PhotoSources): number | undefined {
  * @param startWorkers starts so many workers
  * @param closed what ends everything
  */
-export async function* embedMany(
-  sources: PhotoSources,
-  { signal, onProgress, transfer = false, workers = 1, ...decoding }: EmbedManyOptions,
+export async function* embedMany<Item>(
+  sources: PhotoSources<Item>,
+  { signal, onProgress, transfer = false, workers = 1, details = false, photo: photoOf, ...decoding }: EmbedManyOptions<Item>,
   startWorkers: (count: number) => Workers,
   closed?: AbortSignal,
-): AsyncGenerator<ManyResult, void> {
+): AsyncGenerator<ManyResult<Item>, void> {
   signal?.throwIfAborted();
   if (!Number.isInteger(workers) || workers < 1 || workers > MOST_WORKERS) {
     throw invalid(`workers must be a whole number from 1 to ${MOST_WORKERS}, not ${String(workers)}`);
@@ -129,7 +143,7 @@ export async function* embedMany(
   const most = inFlightOf(started.batch);
   const total = countOf(sources);
   const iterator = iterate(sources);
-  const inFlight: Promise<ManyResult>[] = [];
+  const inFlight: Promise<ManyResult<Item>>[] = [];
   const progress: ManyProgress = { done: 0, failed: 0, ...(total !== undefined && { total }) };
   let index = 0;
   let exhausted = false;
@@ -140,7 +154,12 @@ export async function* embedMany(
         if (next.done) {
           exhausted = true;
         } else {
-          const result = settled(index++, next.value, embed, { ...decoding, signal: stop.signal, transfer }, most);
+          const item = next.value;
+          const find = async () => (photoOf ? photoOf(item) : (item as PhotoSource));
+          const one = { index: index++, item };
+          const result = settled(find, embed, { ...decoding, signal: stop.signal, transfer }, most).then(
+            (outcome): ManyResult<Item> => ("error" in outcome ? { ...one, ...outcome } : { ...one, ...answerOf(outcome, details) }),
+          );
           result.catch(() => undefined); // nobody looks at it before its turn, or at all after the end
           inFlight.push(result);
         }
@@ -169,17 +188,36 @@ export async function* embedMany(
  * An error of one photo is a result; the end of everything (an abort, `close()`) is an error. What was lost with its worker
  * is tried again, `most` times in all: so many photos that bring a worker down can be in flight with it.
  */
-async function settled(index: number, photo: PhotoSource, embed: Embedder, options: EmbedderOptions, most: number): Promise<ManyResult> {
+async function settled(
+  find: () => Promise<PhotoSource>,
+  embed: Embedder,
+  options: EmbedderOptions,
+  most: number,
+): Promise<EmbeddingDetails | { error: ClipVisionError }> {
   let lost: LostCall | undefined;
+  let photo: PhotoSource | undefined;
   for (let tries = 1; ; tries += 1) {
     try {
-      return { index, embedding: await embed(photo, options) };
+      photo ??= await found(find);
+      return await embed(photo, options);
     } catch (error) {
       if (!(error instanceof ClipVisionError) || error.code === "closed" || options.signal.aborted) throw error;
       // What moved into the worker that is gone can't be given once more.
-      if (lost && error.code === "invalid-argument") return { index, error: lost };
-      if (!(error instanceof LostCall) || tries === most) return { index, error };
+      if (lost && error.code === "invalid-argument") return { error: lost };
+      if (!(error instanceof LostCall) || tries === most) return { error };
       lost = error;
     }
   }
 }
+
+/** An item's photo; what the application's own function throws is one photo's error. */
+const found = (find: () => Promise<PhotoSource>): Promise<PhotoSource> =>
+  find().catch((cause: unknown) => {
+    if (cause instanceof ClipVisionError) throw cause;
+    throw invalid(`The option photo failed: ${messageOf(cause)}`, cause);
+  });
+
+const answerOf = (details: EmbeddingDetails, wanted: boolean): { embedding: Floats; details?: EmbeddingDetails } => ({
+  embedding: details.embedding,
+  ...(wanted && { details }),
+});

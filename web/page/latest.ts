@@ -1,33 +1,49 @@
 /**
- * `latestOnly`: of the calls of one kind only the latest waits for its turn. For sliders and video, where an answer to
- * what was asked before is of no use.
+ * Only the latest: of the calls on a {@link Latest} one is computed and one waits at most. For sliders and video, where an
+ * answer to what was asked before is of no use.
  *
  * A call that is being computed is let finish. If it were ended as well, calls that come faster than the model computes
  * would end each other, and none would ever be answered.
  */
 
-import { ClipVisionError } from "../shared/errors.js";
+import type { EmbeddingDetails, Floats, PixelTensor } from "../shared/protocol.js";
 import { linkedTo } from "../shared/waiting.js";
+import type { Classification, PhotoOrEmbedding } from "./calls.js";
+import type { CallOptions, ClassifyOptions, EmbedOptions, TextOptions } from "./options.js";
+import type { PhotoSource } from "./photo.js";
 
-/** One application's latest calls, by kind. */
-export class LatestOnly {
-  readonly #waiting = new Map<string, AbortController>();
+/**
+ * A handle of {@link ClipVision.latest}: the calls of `ClipVision`, of which each takes the place of the one that is still
+ * waiting. That one rejects with an `AbortError`, as if its own signal had said so.
+ */
+export interface Latest {
+  /** As {@link ClipVision.embed}. */
+  embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Floats>;
+  /** As {@link ClipVision.embed}. */
+  embed(photo: PhotoSource, options: EmbedOptions & { details: true }): Promise<EmbeddingDetails>;
+  /** As {@link ClipVision.embedText}. */
+  embedText(text: string, options?: TextOptions): Promise<Floats>;
+  /** As {@link ClipVision.classify}. */
+  classify(photo: PhotoOrEmbedding, labels: Iterable<string>, options?: ClassifyOptions): Promise<Classification[]>;
+  /** As {@link ClipVision.tensor}. */
+  tensor(photo: PhotoSource, options?: CallOptions): Promise<PixelTensor>;
+}
+
+/** The one place where a call may wait. */
+export class WaitingPlace {
+  #waiting: AbortController | undefined;
 
   /**
-   * Begins a call, in the place of the one of its kind that waits.
+   * Begins a call, in the place of the one that waits.
    *
    * @param work gets a signal, and tells by calling `started` that it waits no longer
    */
-  async run<T>(
-    kind: string,
-    signal: AbortSignal | undefined,
-    work: (signal: AbortSignal, started: () => void) => Promise<T>,
-  ): Promise<T> {
+  async run<T>(signal: AbortSignal | undefined, work: (signal: AbortSignal, started: () => void) => Promise<T>): Promise<T> {
     const { controller, unlink } = linkedTo(signal);
-    this.#waiting.get(kind)?.abort(new ClipVisionError("superseded", "A later call with latestOnly took the place of this one"));
-    this.#waiting.set(kind, controller);
+    this.#waiting?.abort(new DOMException("A later call took the place of this one", "AbortError"));
+    this.#waiting = controller;
     const started = () => {
-      if (this.#waiting.get(kind) === controller) this.#waiting.delete(kind);
+      if (this.#waiting === controller) this.#waiting = undefined;
     };
     try {
       return await work(controller.signal, started);

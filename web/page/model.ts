@@ -6,6 +6,7 @@
 import { invalid } from "../shared/errors.js";
 import { shortUrl } from "../shared/files.js";
 import { FILE_NAMES, type Role } from "../shared/model_files.js";
+import { platform } from "../shared/platform.js";
 import type { WireFile, WireModel } from "../shared/protocol.js";
 import { withoutSecrets } from "../shared/redact.js";
 import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
@@ -36,7 +37,7 @@ export interface ModelFiles {
  * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json` or `processor_config.json`,
  * `model.safetensors`, or several files with `model.safetensors.index.json`; for texts `tokenizer.json`, or `vocab.json` and `merges.txt`):
  *
- * - `"owner/name"`: a model of the Hugging Face Hub;
+ * - `"owner/name"`: a model of the Hugging Face Hub; in Node a folder or file of that path, if there is one;
  * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);
  * - the URL of one file that `clip-vision convert` wrote: it ends in `.safetensors`;
  * - its files, as addresses, Blobs (a folder that the user picked) or bytes.
@@ -46,15 +47,19 @@ export type ModelSource = string | URL | ModelFiles;
 /** Where a Hub id leads. */
 export interface HubOptions {
   /** The base URL of the Hub, or of a mirror with the same layout. Default `https://huggingface.co`. */
-  hub?: string | URL;
+  endpoint?: string | URL;
   /** The branch, tag or commit of a Hub model. Default: that of the list `models`, and `main` of models that are not in it. Only a commit fixes the files. */
   revision?: string;
 }
 
 const HUB = "https://huggingface.co";
 const OPTIONAL = ["config", "preprocessor", "processor", "tokenizer", "vocab", "merges"] as const;
-/** Two plain names and one slash: never a path, since names on the Hub don't begin with a dot. */
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
+
+/**
+ * Two plain names and one slash. A path that begins with a dot or a slash never is one; in Node none is that is there.
+ */
+const isHubId = (source: string): boolean => HUB_ID.test(source) && !platform()?.exists(source);
 
 const absolute = (address: string | URL): URL =>
   absoluteUrl(address, (text) => `"${shortUrl(text)}" is neither a URL nor a Hub id like "owner/name"`);
@@ -93,16 +98,16 @@ export const modelName = (source: ModelSource): string =>
 
 /** The revision of a Hub model; `undefined` for everything else. */
 export function modelRevision(source: ModelSource, { revision }: HubOptions): string | undefined {
-  return typeof source === "string" && HUB_ID.test(source) ? (revision ?? revisionOf(source)) : undefined;
+  return typeof source === "string" && isHubId(source) ? (revision ?? revisionOf(source)) : undefined;
 }
 
 /** The files that the worker reads. Throws `invalid-argument` for what cannot be a model. */
-export function resolveModel(source: ModelSource, { hub = HUB, revision }: HubOptions = {}): WireModel {
+export function resolveModel(source: ModelSource, { endpoint = HUB, revision }: HubOptions = {}): WireModel {
   if (typeof source === "string") {
     if (source === "") throw invalid("The model's name is empty");
-    if (!HUB_ID.test(source)) return at(absolute(source));
+    if (!isHubId(source)) return at(absolute(source));
     const folder = `${source}/resolve/${encodeURIComponent(revision ?? revisionOf(source))}`;
-    return inFolder(absolute(within(absolute(hub), folder)));
+    return inFolder(absolute(within(absolute(endpoint), folder)));
   }
   if (isUrl(source)) return at(source);
   if (typeof source !== "object" || source === null) throw invalid(`A model must be a Hub id, a URL or its files, not ${tagOf(source)}`);
@@ -111,4 +116,13 @@ export function resolveModel(source: ModelSource, { hub = HUB, revision }: HubOp
     weights: wireFile(source.weights, "weights"),
     ...Object.fromEntries(given.map((role) => [role, wireFile(source[role], role)])),
   };
+}
+
+/** The same files, ready to be sent to the worker. */
+export async function sendable(model: WireModel): Promise<WireModel> {
+  const place = platform();
+  if (!place) return model;
+  const files = Object.entries(model) as [Role, WireFile][];
+  const own = files.map(async ([role, file]) => [role, "blob" in file ? { ...file, blob: await place.ownBlob(file.blob) } : file] as const);
+  return Object.fromEntries(await Promise.all(own)) as unknown as WireModel;
 }

@@ -1,54 +1,19 @@
 /** What an application may ask of a model and of each call. */
 
-import type { LoadProgress, LoadWarning, ModelOptions } from "../shared/protocol.js";
+import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits } from "../shared/protocol.js";
 import type { DecodingOptions, PhotoDecoder } from "./decoding.js";
 import type { HubOptions } from "./model.js";
 
-/** Options of `ClipVision.load`. */
-export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
-  /** Cancels the load and ends the worker; the promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-  /** Called as files arrive, at most about twenty times a second. */
-  onProgress?: (progress: LoadProgress) => void;
-  /**
-   * Fetches the model's files and photos in place of the browser's `fetch`, to add headers or credentials. Called on the
-   * page; bodies are streamed to the worker. `headers` ask for a part of a file (`Range`) and must be sent along. Default:
-   * the worker's own `fetch`.
-   */
-  fetch?: (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }) => Promise<Response>;
-  /**
-   * Functions that decode photos, by media types: `{ "image/heic": decode }`. A file of such a type, told by its content, is
-   * given to its function and to no other decoder, whatever `decoder` says; `details.decoder` is `"application"`. docs/recipes.md
-   * has one for HEIC.
-   */
-  decoders?: Readonly<Record<string, PhotoDecoder>>;
-  /**
-   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none), so
-   * that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
-   * the server whether its files are still the same, and uses the cached model if there is no answer; `false` neither reads
-   * nor writes the cache. Files that are Blobs or bytes are never cached. An address with another query is another model; the
-   * query itself is not kept.
-   */
-  cache?: boolean | "revalidate";
-  /**
-   * The sha256 that each file must have, by its name (`{ "config.json": …, "model.safetensors": … }`), in hexadecimal digits
-   * or as `"sha256-…"` in base64; of a model that is one file, that of this file. Every file that is used needs one, and every
-   * name must be that of a file that is used: otherwise the load rejects with `integrity`, or the first text if it is about
-   * the text tower or the tokenizer. (`vocab.json` and `merges.txt` may be named beside a `tokenizer.json`, which is used then.)
-   * Weights in several files are those of the index if it has a checksum and `model.safetensors` has none. The files are
-   * downloaded whole, even where a part would do. What was cached without these checksums is downloaded again.
-   */
-  integrity?: string | Readonly<Record<string, string>>;
+/** Whether and how a model is kept on this machine. */
+export interface CacheOptions {
+  /** As the option `cache` itself. Default `true`. */
+  mode?: boolean | "revalidate";
   /** Asks the browser to keep the cache even when disk space runs short (`navigator.storage.persist()`); it may ask the user. */
   persist?: boolean;
-  /**
-   * Called with problems that do not stop the load, such as a cache that can't be used, and later with pixels that the
-   * browser falsifies. Default: what spoils embeddings is reported on the console, the latter and
-   * `default-preprocessing`.
-   */
-  onWarning?: (warning: LoadWarning) => void;
-  /** Where `worker.js` is, if not beside this module. It must be of the page's origin. */
-  workerUrl?: string | URL;
+}
+
+/** What is refused, and how long is waited. */
+export interface Limits extends PhotoLimits {
   /**
    * Milliseconds within which the worker's script must run; after that the load rejects with `worker-crashed`. The model's
    * download has no limit. Default 60,000; `Infinity` waits forever.
@@ -62,13 +27,70 @@ export interface LoadOptions extends ModelOptions, HubOptions, DecodingOptions {
    * default 10,000. Less will do where the model and its photos are small; `Infinity` waits forever.
    */
   cancelTimeout?: number;
+}
+
+/** Options of `ClipVision.load`. */
+export interface LoadOptions extends ModelOptions, DecodingOptions {
   /**
-   * Threads that compute, the worker's own included; 1 to 64. They need a page that is cross-origin isolated (the headers
+   * Threads that compute, the worker's own included; 1 to 64. In a browser they need a page that is cross-origin isolated (the headers
    * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
-   * whatever is asked for. Default: the processor's cores less one, at most 8. {@link ClipVisionInfo.threads} has the
-   * outcome. The embeddings are the same to the bit for any number.
+   * whatever is asked for, and the warning `no-threads` says so. Default: the processor's cores less one, at most 8.
+   * {@link ClipVisionInfo.threads} has the outcome. The embeddings are the same to the bit for any number.
    */
   threads?: number;
+  /**
+   * An access token, for a model that is private or gated: sent as `Authorization: Bearer …` with requests for the model's
+   * files to the server of its address (the Hub, of a Hub id), and to no other: neither where that redirects to, nor a
+   * photo's. A model that is in the cache needs none.
+   */
+  token?: string;
+  /** Cancels the load and ends the worker; the promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called as files arrive, at most about twenty times a second. */
+  onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Called with problems that do not stop the load, such as a cache that can't be used, and later with pixels that the
+   * browser falsifies. Default: all but those of the cache are reported on the console.
+   */
+  onWarning?: (warning: LoadWarning) => void;
+  /**
+   * Functions that decode photos, by media types: `{ "image/heic": decode }`. A file of such a type, told by its content, is
+   * given to its function and to no other decoder, whatever `decoder` says; `details.decoder` is `"application"`. docs/recipes.md
+   * has one for HEIC.
+   */
+  decoders?: Readonly<Record<string, PhotoDecoder>>;
+  /**
+   * Fetches the model's files (`purpose` is `"model"`) and photos (`"photo"`) in place of the browser's `fetch`, to add
+   * headers or credentials. Called on the page; bodies are streamed to the worker. `init` has to be passed on: its `headers`
+   * ask for a part of a file (`Range`). Default: the worker's own `fetch`.
+   */
+  fetch?: (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }, purpose: FetchPurpose) => Promise<Response>;
+  /**
+   * The sha256 that each file must have, by its name (`{ "config.json": …, "model.safetensors": … }`), in hexadecimal digits
+   * or as `"sha256-…"` in base64; of a model that is one file, that of this file. Every file that is used needs one, and every
+   * name must be that of a file that is used: otherwise the load rejects with `integrity`, or the first text if it is about
+   * the text tower or the tokenizer. (`vocab.json` and `merges.txt` may be named beside a `tokenizer.json`, which is used then.)
+   * Weights in several files are those of the index if it has a checksum and `model.safetensors` has none. The files are
+   * downloaded whole, even where a part would do. What was cached without these checksums is downloaded again.
+   */
+  integrity?: string | Readonly<Record<string, string>>;
+  /**
+   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none; in
+   * Node in the folder that docs/recipes.md names), so that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
+   * the server whether its files are still the same, and uses the cached model if there is no answer; `false` neither reads
+   * nor writes the cache. Files that are Blobs or bytes are never cached. An address with another query is another model; the
+   * query itself is not kept.
+   */
+  cache?: boolean | "revalidate" | CacheOptions;
+  /** Where Hub ids lead. */
+  hub?: HubOptions;
+  /** What is refused, and how long is waited. */
+  limits?: Limits;
+  /**
+   * Starts a worker whose script is this package's `worker.js`, for an application that serves it from a place of its own; called
+   * once for each worker and each thread. Default: the file beside this module, which bundlers find.
+   */
+  worker?: () => Worker;
   /**
    * Where the wasm files are, if not in `wasm/` beside the worker: a folder like that one, with a slash at its end, or
    * one `clip_vision_bg.wasm`, whose folder then decides on SIMD and threads by its name (any other name counts as `simd`).
@@ -81,15 +103,9 @@ export interface CancelOptions {
   /**
    * Cancels the call: its promise rejects with the signal's reason at once. What waits is never computed; what is being
    * computed, photo or text, stops after the current layer of the model. A worker that does not come back to take notice is
-   * ended ({@link LoadOptions.cancelTimeout}).
+   * ended ({@link Limits.cancelTimeout}).
    */
   signal?: AbortSignal;
-  /**
-   * Replaces the call of the same kind (`embed`, `tensor`, `embedText`, `classify`) with `latestOnly` that is still waiting,
-   * which rejects with `superseded`; one that is already being computed finishes. For sliders and video, whose calls come
-   * faster than the model computes. Default `false`.
-   */
-  latestOnly?: boolean;
 }
 
 /** Options of a call with a photo; decoding options that are not given are those of {@link LoadOptions}. */
@@ -107,7 +123,7 @@ export interface EmbedOptions extends CallOptions {
   details?: boolean;
 }
 
-/** Options of `ClipVision.embedText`. */
+/** Options of `ClipVision.embedText` and `ClipVision.embedTexts`. */
 export interface TextOptions extends CancelOptions {
   /**
    * Called as the tokenizer and the text tower's weights arrive. They are fetched when a text is first asked for, and

@@ -4,16 +4,19 @@
 
 import { ClipVisionError, messageOf } from "../shared/errors.js";
 import { shortUrl, type Fetch } from "../shared/files.js";
-import type { PageCalls } from "../shared/protocol.js";
+import type { FetchPurpose, PageCalls } from "../shared/protocol.js";
 import type { Answer, Call, Post } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
 import { copied } from "../shared/values.js";
 import type { PhotoDecoder } from "./decoding.js";
 import { checkedPixels } from "./photo.js";
 
+/** An application's `fetch`, which is told what an address is read for. */
+export type PageFetch = (...asked: [...Parameters<Fetch>, purpose: FetchPurpose]) => Promise<Response>;
+
 /** The functions that an application brings along. */
 export interface PageFunctions {
-  fetch?: Fetch | undefined;
+  fetch?: PageFetch | undefined;
   /** By media type, in lower case. */
   decoders?: Readonly<Record<string, PhotoDecoder>> | undefined;
   /** The most pixels that a decoder may give. */
@@ -44,12 +47,12 @@ export function pageService(functions: PageFunctions, post: Post<Answer<PageCall
 }
 
 async function fetched(
-  fetch: Fetch | undefined,
-  { url, headers: wanted }: PageCalls["fetch"]["argument"],
+  fetch: PageFetch | undefined,
+  { url, headers: wanted, purpose }: PageCalls["fetch"]["argument"],
   signal: AbortSignal,
 ): Promise<Answered> {
   if (!fetch) throw new ClipVisionError("fetch", `There is no function that reads ${shortUrl(url)}`);
-  const response = await fetch(url, { signal, ...(wanted && { headers: wanted }) });
+  const response = await fetch(url, { signal, ...(wanted && { headers: wanted }) }, purpose);
   const { status, headers, body } = response;
   if (signal.aborted) void body?.cancel().catch(() => undefined);
   return [{ url: response.url || url, status, headers: [...headers], body }, body ? [body] : []];

@@ -6,7 +6,8 @@
 
 import { AS_STORED } from "../shared/bitmaps.js";
 import { ClipVisionError, invalid } from "../shared/errors.js";
-import { shortUrl } from "../shared/files.js";
+import { checkStatus, shortUrl } from "../shared/files.js";
+import { platform } from "../shared/platform.js";
 import type { RawPixels, WirePhoto } from "../shared/protocol.js";
 import { checkSize, sizeOf } from "../shared/sizes.js";
 import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
@@ -16,7 +17,7 @@ import { checkSvgWanted, drawnSvg, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
  * A photo:
  *
  * - an encoded file (JPEG, PNG, WebP, GIF, BMP, TIFF, ICO, and what the browser decodes besides, such as AVIF; SVG with the
- *   option `svg`): a URL (a string is relative to the page), a Blob or File, an ArrayBuffer or a view of one;
+ *   option `svg`): a URL (a string is relative to the page), a Blob or File, a Response, an ArrayBuffer or a view of one;
  * - what the browser has decoded or drawn: `<img>` (waited for if it is still loading), `<canvas>`, OffscreenCanvas,
  *   `<video>` (the current frame), VideoFrame, ImageBitmap, ImageData;
  * - raw pixels.
@@ -27,6 +28,7 @@ export type PhotoSource =
   | string
   | URL
   | Blob
+  | Response
   | ArrayBuffer
   | ArrayBufferView
   | ImageData
@@ -37,6 +39,9 @@ export type PhotoSource =
   | HTMLVideoElement
   | VideoFrame
   | RawPixels;
+
+/** What the browser has to read the pixels of. */
+const DRAWN: ReadonlySet<string> = new Set(["ImageBitmap", "HTMLImageElement", "HTMLVideoElement", "HTMLCanvasElement", "OffscreenCanvas"]);
 
 /** A photo ready to be posted, and the objects that move with it. */
 export interface PackedPhoto {
@@ -69,10 +74,12 @@ export async function packPhoto(source: PhotoSource, { transfer = false, svg = f
     checkSvgWanted(svg);
     return packBitmap(read(url).then((bytes) => drawnSvg(new Blob([bytes]), `at ${shortUrl(url)}`, maxPixels)));
   }
+  if (tagOf(source) === "Response") return packPhoto(await bodyOf(source as Response), { transfer, svg, maxPixels, read });
   if (isBlob(source)) {
-    if (!(await isSvgBlob(source))) return { photo: { kind: "blob", blob: source }, transfer: [] };
+    const blob = await (platform()?.ownBlob(source) ?? source);
+    if (!(await isSvgBlob(blob))) return { photo: { kind: "blob", blob }, transfer: [] };
     checkSvgWanted(svg);
-    return packBitmap(drawnSvg(source, "", maxPixels));
+    return packBitmap(drawnSvg(blob, "", maxPixels));
   }
   if (isBuffer(source)) {
     const given = attached(source);
@@ -83,7 +90,12 @@ export async function packPhoto(source: PhotoSource, { transfer = false, svg = f
     const bytes = owned(given, transfer);
     return { photo: { kind: "encoded", bytes }, transfer: [bytes.buffer] };
   }
-  switch (tagOf(source)) {
+  const tag = tagOf(source);
+  if (DRAWN.has(tag) && typeof createImageBitmap !== "function") {
+    const advice = "give the photo's file: a Blob, bytes, its address, in Node its path";
+    throw new ClipVisionError("unsupported-browser", `Nothing here reads the pixels of ${tag}: there are no bitmaps outside browsers; ${advice}`);
+  }
+  switch (tag) {
     case "ImageData":
       return packPixels({ ...sizeOf(source as ImageData), data: (source as ImageData).data, channels: 4 }, transfer, maxPixels);
     case "ImageBitmap": {
@@ -108,7 +120,7 @@ export async function packPhoto(source: PhotoSource, { transfer = false, svg = f
       return packBitmap(captureCanvas(source as HTMLCanvasElement | OffscreenCanvas, maxPixels));
   }
   if (typeof source === "object" && source !== null && "data" in source) return packPixels(source as RawPixels, transfer, maxPixels);
-  throw invalid(`A photo must be a URL, a Blob, bytes, pixels, an image, canvas or video element, an ImageBitmap or a VideoFrame, not ${tagOf(source)}`);
+  throw invalid(`A photo must be a URL, a Blob, a Response, bytes, pixels, an image, canvas or video element, an ImageBitmap or a VideoFrame, not ${tagOf(source)}`);
 }
 
 /** Gives back what a photo holds that was never posted: bitmaps and frames are the browser's memory, not JavaScript's. */
@@ -170,6 +182,17 @@ export function checkedPixels(pixels: RawPixels, maxPixels: number | undefined):
   }
   checkSize(pixels, maxPixels, channels);
   return pixels;
+}
+
+/** What a server answered with. */
+async function bodyOf(response: Response): Promise<Blob> {
+  if (response.bodyUsed) throw invalid("The Response has been read before");
+  checkStatus(response, response.url);
+  try {
+    return await response.blob();
+  } catch (cause) {
+    throw new ClipVisionError("fetch", `${shortUrl(response.url)} broke off`, { cause });
+  }
 }
 
 async function packBitmap(capture: Promise<ImageBitmap>): Promise<PackedPhoto> {

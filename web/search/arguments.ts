@@ -13,8 +13,9 @@ import type { EmbeddingsSource } from "./options.js";
  * A saved collection, wherever it is: as a Blob, which a browser may keep on disk, and which goes to the worker by reference.
  */
 export async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined): Promise<Blob> {
-  if (isBlob(source)) return source.slice(); // a plain one: Node 20 sends no File to a thread
-  if (isBuffer(source)) return new Blob([copied(source)]);
+  const own = (blob: Blob) => platform()?.ownBlob(blob) ?? blob;
+  if (isBlob(source)) return own(source.slice()); // a plain one: Node 20 sends no File to a thread
+  if (isBuffer(source)) return own(new Blob([copied(source)]));
   if (tagOf(source) === "FileSystemFileHandle") return (source as FileSystemFileHandle).getFile();
   if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection is loaded from a URL, a Blob, bytes or a file handle, not from ${tagOf(source)}`);
   const url = absoluteUrl(source, (text) => `"${shortUrl(text)}" is not a URL`).href;

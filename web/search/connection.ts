@@ -39,7 +39,7 @@ export class Connection extends RpcClient<SearchCalls, (done: number) => void> {
       event.preventDefault?.();
       // A bug, but no harm: it is for whoever can report it.
       if (this.#heard && !worker.diesOfErrors) return console.error("clip-vision: an error in a collection's worker, which goes on:", event.message);
-      const what = this.#heard ? `The collection's worker ended: ${event.message}` : startFailure("The collection's worker", event);
+      const what = this.#heard ? `The collection's worker ended: ${event.message}` : startFailure("The collection's worker", event, worker);
       this.end(crash(what, event.error ?? event));
     };
   }

@@ -8,7 +8,7 @@
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
 import { platform } from "../shared/platform.js";
-import { given, optionUrl } from "../shared/values.js";
+import { given } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
 import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, rowsById, rowsOf } from "./arguments.js";
 import { Connection } from "./connection.js";
@@ -369,14 +369,13 @@ function refuseAnother(what: string, model: string | undefined, expected: string
 /** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */
 const loading = new WeakMap<object, { connection: Connection; rows: Map<EmbeddingId, number> }>();
 
-function connect({ worker, workerUrl }: EmbeddingsOptions): Connection {
-  if (worker !== undefined) return new Connection(worker);
-  const script = workerUrl === undefined ? undefined : optionUrl(workerUrl, "workerUrl");
+function connect({ worker }: EmbeddingsOptions): Connection {
   const place = platform();
-  if (place) return new Connection(() => place.createSearchWorker(script));
+  if (place) return new Connection(() => place.createSearchWorker(worker));
+  if (worker) return new Connection(worker);
   if (typeof Worker !== "function") {
     const what = "There are no workers here, as in a service worker: give the collection { worker: inPlace }, from clip-vision/search/in-place";
     throw new ClipVisionError("unsupported-browser", what);
   }
-  return new Connection(script ? () => new Worker(script, { type: "module" }) : startSearchWorker);
+  return new Connection(startSearchWorker);
 }

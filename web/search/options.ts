@@ -25,10 +25,9 @@ export interface EmbeddingsOptions {
    * then differ where scores are within a percent or so. Default `"f32"`; of a file that is loaded, its own.
    */
   precision?: RowPrecision;
-  /** Where `search_worker.js` is, if not beside this module. It must be of the page's origin. */
-  workerUrl?: string | URL;
   /**
-   * Starts the collection's worker in the package's place; it has to run `clip-vision/search-worker`. Where there are no workers,
+   * Starts a worker whose script is this package's `search_worker.js`, for an application that serves it from a place of its own.
+   * Default: the file beside this module, which bundlers find. Where there are no workers,
    * as in a service worker: `inPlace` of `clip-vision/search/in-place`, with which all is computed in place.
    */
   worker?: () => WorkerLike;

@@ -6,7 +6,7 @@
  * secrets of addresses (`redact.ts`), which no error repeats.
  */
 
-import { redacted, redactedStack } from "./redact.js";
+import { redacted, redactedStack, withoutSecrets } from "./redact.js";
 
 /** What went wrong, to branch on. The codes are stable; messages are for people and may change. */
 export type ClipVisionErrorCode =
@@ -28,8 +28,6 @@ export type ClipVisionErrorCode =
   | "out-of-memory"
   /** The worker could not be started, or ended while it had work. The next call starts another one. */
   | "worker-crashed"
-  /** A later call with `latestOnly` took the place of this one. To be ignored, like an abort. */
-  | "superseded"
   /** `close()` was called. */
   | "closed"
   /** The browser has no module workers, no WebAssembly or no WebAssembly SIMD, or the page's policy forbids them. */
@@ -49,26 +47,41 @@ const CODES: ReadonlySet<string> = new Set<ClipVisionErrorCode>([
   "weights",
   "out-of-memory",
   "worker-crashed",
-  "superseded",
   "closed",
   "unsupported-browser",
   "invalid-argument",
   "compute",
 ]);
 
+/** What is known of an error besides its code and its message. */
+export interface ErrorDetails {
+  /** The error that led to this one. */
+  cause?: unknown;
+  /** What the server answered. */
+  status?: number | undefined;
+  /** The address that was asked. */
+  url?: string | undefined;
+}
+
 /** Every error of this package, except an abort, which rejects with the signal's own reason. */
 export class ClipVisionError extends Error {
   /** What went wrong, to branch on. */
   readonly code: ClipVisionErrorCode;
+  /** The HTTP status that a server answered with, if that is what went wrong. */
+  declare readonly status?: number;
+  /** The address that could not be read, without its query and password. */
+  declare readonly url?: string;
 
   /**
    * @param code what went wrong
    * @param message what was wrong and where, for a person
-   * @param options `cause`: the error that led to this one
    */
-  constructor(code: ClipVisionErrorCode, message: string, options?: { cause?: unknown }) {
-    super(redacted(message), options && "cause" in options ? { cause: withoutItsSecrets(options.cause) } : options);
+  constructor(code: ClipVisionErrorCode, message: string, details: ErrorDetails = {}) {
+    super(redacted(message), "cause" in details ? { cause: withoutItsSecrets(details.cause) } : undefined);
     this.code = code;
+    const { status, url } = details;
+    if (status !== undefined) this.status = status;
+    if (url !== undefined) this.url = withoutSecrets(url);
   }
 
   static {
@@ -88,6 +101,8 @@ export interface WireError {
   name: string;
   message: string;
   code?: ClipVisionErrorCode;
+  status?: number;
+  url?: string;
   stack?: string;
   cause?: WireError;
 }
@@ -122,6 +137,9 @@ export function toWireError(thrown: unknown, depth = 0): WireError {
   };
   const code = codeOf(thrown);
   if (code !== undefined) wire.code = code;
+  const { status, url } = thrown as { status?: unknown; url?: unknown };
+  if (code !== undefined && typeof status === "number") wire.status = status;
+  if (code !== undefined && typeof url === "string") wire.url = withoutSecrets(url);
   if (typeof stack === "string") wire.stack = redactedStack(stack, typeof message === "string" ? message : "");
   if (cause !== undefined && depth < MOST_CAUSES) wire.cause = toWireError(cause, depth + 1);
   return wire;
@@ -140,9 +158,10 @@ function hasSecrets({ message, stack = "", cause }: Error, depth = 0): boolean {
 
 /** The error that {@link toWireError} was given: a {@link ClipVisionError} if it had a code. */
 export function fromWireError(wire: WireError): Error {
-  const options = wire.cause === undefined ? undefined : { cause: fromWireError(wire.cause) };
+  const { status, url } = wire;
+  const options = wire.cause === undefined ? {} : { cause: fromWireError(wire.cause) };
   const error =
-    wire.code === undefined ? new Error(wire.message, options) : new ClipVisionError(wire.code, wire.message, options);
+    wire.code === undefined ? new Error(wire.message, options) : new ClipVisionError(wire.code, wire.message, { ...options, status, url });
   if (wire.code === undefined && wire.name !== error.name) {
     Object.defineProperty(error, "name", { value: wire.name, configurable: true, writable: true });
   }

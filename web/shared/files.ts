@@ -50,7 +50,7 @@ export class NoAnswer extends ClipVisionError {}
 export function describeFailure(what: string, url: string, cause: unknown): NoAnswer {
   const text = messageOf(cause).replaceAll(url, () => shortUrl(url));
   const reasons = "no connection, a server that does not allow this page (CORS), or a Content Security Policy";
-  return new NoAnswer("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause });
+  return new NoAnswer("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause, url });
 }
 
 /** A request's answer; without one, the error that says so, or the signal's reason. */
@@ -69,20 +69,23 @@ export async function answerOf(
 
 /** The server answered that there is no such file, or not for us. */
 export class HttpError extends ClipVisionError {
-  readonly status: number;
+  declare readonly status: number;
+  declare readonly url: string;
 
-  constructor(message: string, status: number) {
-    super("fetch", message);
-    this.status = status;
+  constructor(message: string, status: number, url: string) {
+    super("fetch", message, { status, url });
   }
 }
 
 /** The error for an answer with another status than that of a file. */
 export function statusError({ status, statusText }: Response, url: string): HttpError {
   const advice =
-    status === 401 || status === 403 ? " (it is private or gated, or not there: the option `fetch` can send a token along)" : "";
-  return new HttpError(`${shortUrl(url)} answered ${status}${statusText ? ` ${statusText}` : ""}${advice}`, status);
+    status === 401 || status === 403 ? " (it is private or gated, or not there: the option `token` sends an access token along)" : "";
+  return new HttpError(`${shortUrl(url)} answered ${status}${statusText ? ` ${statusText}` : ""}${advice}`, status, url);
 }
+
+/** The same error, and what may have led to it. */
+export const explained = ({ message, status, url }: HttpError, why: string): HttpError => new HttpError(`${message}. ${why}`, status, url);
 
 /** Throws unless the server answered with the file. */
 export function checkStatus(response: Response, url: string): void {
@@ -96,4 +99,4 @@ export function looksLikeHtml(start: Uint8Array): boolean {
 }
 
 /** The error for a page where a file should be. */
-export const htmlError = (url: string): HttpError => new HttpError(`${shortUrl(url)} answered with an HTML page instead of the file`, 200);
+export const htmlError = (url: string): HttpError => new HttpError(`${shortUrl(url)} answered with an HTML page instead of the file`, 200, url);

@@ -11,10 +11,13 @@ import type { WireError } from "./errors.js";
 import type { Answer, Call, RpcRequest } from "./rpc.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export const VERSION = 7;
+export const VERSION = 8;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
+
+/** An embedding, or the values of a tensor, with a buffer of its own: what `Blob`, `Response` and `postMessage` take. */
+export type Floats = Float32Array<ArrayBuffer>;
 
 /** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
 export type CacheMode = "off" | "on" | "revalidate";
@@ -29,9 +32,19 @@ export interface LoadWarning {
    * - `default-preprocessing`: no file of the model says how its photos are prepared, and CLIP's own way is used: the
    *   embeddings of another model would not be those that Python computes;
    * - `canvas-noise`: the browser falsifies the pixels of photos that come through a canvas, to resist fingerprinting
-   *   (reported once).
+   *   (reported once);
+   * - `unknown-option`: an option that there is not, which changed nothing;
+   * - `no-threads`: more threads were asked for than there can be, since the page is not cross-origin isolated, say.
    */
-  code: "cache-unavailable" | "cache-full" | "cache-corrupt" | "cache-unchecked" | "default-preprocessing" | "canvas-noise";
+  code:
+    | "cache-unavailable"
+    | "cache-full"
+    | "cache-corrupt"
+    | "cache-unchecked"
+    | "default-preprocessing"
+    | "canvas-noise"
+    | "unknown-option"
+    | "no-threads";
   /** What happened, for a person. */
   message: string;
 }
@@ -64,17 +77,21 @@ export interface ModelOptions {
   precision?: Precision;
   /** Whether embeddings are scaled to length 1. Default `true`. */
   normalize?: boolean;
-  /** The largest photo's file that is accepted, in bytes. Default 256 MiB. */
+}
+
+/** The largest photo that is accepted. */
+export interface PhotoLimits {
+  /** Bytes of its file. Default 256 MiB. */
   maxBytes?: number;
   /**
-   * The largest photo that is accepted, in pixels (width × height), whatever size the model wants, and whatever it comes as.
-   * Default 100 million. Pixels of a browser's object, or raw ones, are accepted up to 512 MiB besides.
+   * Pixels (width × height), whatever size the model wants, and whatever it comes as. Default 100 million. Pixels of a
+   * browser's object, or raw ones, are accepted up to 512 MiB besides.
    */
   maxPixels?: number;
 }
 
 /** What a model is loaded with. */
-export interface WireLoad extends ModelOptions {
+export interface WireLoad extends ModelOptions, PhotoLimits {
   model: WireModel;
   /** The model's name, for people. */
   name: string;
@@ -84,6 +101,8 @@ export interface WireLoad extends ModelOptions {
   integrity?: Record<string, string>;
   threads?: number;
   wasmUrl?: string;
+  /** What a server is sent along that has the model's files, and no other one. */
+  token?: { value: string; origin: string };
   /** Addresses are fetched by the page, with the application's own function. */
   fetchOnPage: boolean;
   /** The media types of files that the page decodes, with the application's own functions. */
@@ -146,7 +165,7 @@ export type Decoder = "rust" | "browser" | "application" | "raw";
 /** The answer to `embed`. */
 export interface EmbeddingDetails {
   /** One value per dimension; of length 1 unless `normalize: false`. */
-  embedding: Float32Array;
+  embedding: Floats;
   /** Milliseconds per stage. */
   timings: Timings;
   /** What decoded the photo. */
@@ -165,7 +184,7 @@ export interface EmbeddingDetails {
 /** The answer to `tensor`: what the model sees of a photo. */
 export interface PixelTensor {
   /** Channel by channel (red, green, blue), row by row. */
-  data: Float32Array;
+  data: Floats;
   /** Channels, height, width. */
   shape: [3, number, number];
 }
@@ -194,8 +213,8 @@ export interface LoadedModel extends Omit<ClipVisionInfo, "model"> {
   readonly batch: number;
 }
 
-/** How far a load has come: that of the model, or of its text tower when a text is first asked for. */
-export interface LoadProgress {
+/** How far the files of a load have come. */
+export interface FileProgress {
   /** What is being read: the engine itself, the model's small JSON files, or its weights. */
   stage: "engine" | "config" | "weights";
   /** The file's name. */
@@ -208,11 +227,14 @@ export interface LoadProgress {
   cached?: true;
 }
 
-/** What `classify` asks: the photo, and the labels as whole texts. */
-export interface WireQuestion {
-  photo: WirePhoto;
-  prompts: readonly string[];
+/** How far a load has come: that of the model, or of its text tower when a text is first asked for. */
+export interface LoadProgress extends FileProgress {
+  /** How much of all files together, 0 to 1: the engine, the small files and the weights. It never goes back. */
+  overall: number;
 }
+
+/** What `classify` asks: the photo or its embedding, and the labels as whole texts. */
+export type WireQuestion = { prompts: readonly string[] } & ({ photo: WirePhoto } | { embedding: Floats });
 
 /** What each kind of call carries, and what it is answered with. */
 export interface Calls {
@@ -221,8 +243,8 @@ export interface Calls {
   /** The same for one of many: it may be computed together with others. */
   embedOneOfMany: { argument: WirePhoto; result: EmbeddingDetails };
   tensor: { argument: WirePhoto; result: PixelTensor };
-  embedText: { argument: string; result: Float32Array };
-  classify: { argument: WireQuestion; result: Float32Array };
+  embedTexts: { argument: readonly string[]; result: Floats[] };
+  classify: { argument: WireQuestion; result: Floats };
 }
 
 /** The name of a call. */
@@ -231,10 +253,13 @@ export type CallName = keyof Calls;
 /** A call, for each name of {@link Calls}. */
 export type CallRequest = Call<Calls>;
 
+/** What an address is read for: a file of the model, or a photo. */
+export type FetchPurpose = "model" | "photo";
+
 /** What the worker asks of the page, where the application has functions of its own: what is at an address, and what is in a file. */
 export interface PageCalls {
   fetch: {
-    argument: { url: string; headers?: Record<string, string> };
+    argument: { url: string; headers?: Record<string, string>; purpose: FetchPurpose };
     result: {
       /** Where it was found in the end. */
       url: string;

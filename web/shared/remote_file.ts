@@ -102,7 +102,7 @@ export class RemoteFile implements Source {
   }
 
   #cutShort(start: number): ClipVisionError {
-    return new ClipVisionError("fetch", `${shortUrl(this.#url)} is cut short: there is nothing from byte ${start} on`);
+    return new ClipVisionError("fetch", `${shortUrl(this.#url)} is cut short: there is nothing from byte ${start} on`, { url: this.#url });
   }
 
   /** One request; what it fails with, if another one may not. Throws what is final. */
@@ -148,13 +148,13 @@ export class RemoteFile implements Source {
       return this.#ended(start, sink);
     }
     checkStatus(response, this.#url);
-    if (status !== 200 && status !== 206) throw new ClipVisionError("fetch", `${url} answered ${status}`);
+    if (status !== 200 && status !== 206) throw new ClipVisionError("fetch", `${url} answered ${status}`, { status, url: this.#url });
     if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) throw htmlError(this.#url);
     const encoded = Boolean(response.headers.get("content-encoding"));
     const part = status === 206 ? contentRange(response) : undefined;
     // Ranges of what is encoded, or others than were asked for, are of no use.
     if (status === 206 && (encoded || this.#mode === "plain" || (part?.start ?? start) !== start)) {
-      if (this.#mode === "plain") throw new ClipVisionError("fetch", `${url} answered with a part of the file`);
+      if (this.#mode === "plain") throw new ClipVisionError("fetch", `${url} answered with a part of the file`, { status, url: this.#url });
       return this.#without();
     }
     this.#answered = true;
@@ -180,7 +180,7 @@ export class RemoteFile implements Source {
     const now: Validators = { ...(etag && { etag }), ...(modified && { modified }), ...(size !== undefined && { size }) };
     const before = this.validators;
     if (changed(before, now)) {
-      throw new FileChanged("fetch", `${shortUrl(this.#url)} changed on the server while it was being read`);
+      throw new FileChanged("fetch", `${shortUrl(this.#url)} changed on the server while it was being read`, { url: this.#url });
     }
     this.validators = { ...before, ...now };
     if (size !== undefined && !this.#told) sink.size(size);
@@ -230,7 +230,7 @@ export class RemoteFile implements Source {
     this.#broke = true;
     const { size } = this.validators;
     const of = size === undefined ? "" : ` of ${size}`;
-    return new ClipVisionError("fetch", `The connection to ${shortUrl(this.#url)} broke after ${at}${of} bytes`, { cause });
+    return new ClipVisionError("fetch", `The connection to ${shortUrl(this.#url)} broke after ${at}${of} bytes`, { cause, url: this.#url });
   }
 
   /** Looks at a file's first bytes. */

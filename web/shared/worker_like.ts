@@ -11,6 +11,8 @@ export interface WorkerLike {
   onerror: ((event: ErrorEvent) => void) | null;
   /** Whether an error that nobody caught ends it: a thread of Node's, but not a browser's worker. */
   readonly diesOfErrors?: boolean;
+  /** What a person is told of where its script is. */
+  readonly where?: string;
 }
 
 /**
@@ -29,7 +31,7 @@ export function started(createWorker: () => WorkerLike): WorkerLike {
 }
 
 /** What the first error of a worker means that has said nothing yet. */
-export function startFailure(who: string, { message }: ErrorEvent): string {
+export function startFailure(who: string, { message }: ErrorEvent, { where }: WorkerLike): string {
   const reasons = "its file is missing or not a JavaScript module, or a Content Security Policy (worker-src) blocks it";
-  return `${who} could not be started (${reasons})${message ? `: ${message}` : ""}`;
+  return `${who} could not be started (${where ? `${where}; ` : ""}${reasons})${message ? `: ${message}` : ""}`;
 }

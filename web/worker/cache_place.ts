@@ -55,15 +55,15 @@ export class CachePlace {
   static async open(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>): Promise<CachePlace | undefined> {
     const { cache, model, name, revision, precision = "stored" } = load;
     const files = Object.entries(model) as [string, WireFile][];
-    // Files that the user picked are on this machine already.
-    if (cache === "off" || !files.every(([, file]) => "url" in file)) return undefined;
+    // Files that the user picked, and those of a disk, are on this machine already.
+    if (cache === "off" || !files.every(([, file]) => "url" in file && !/^file:/i.test(file.url))) return undefined;
     const urls = files.map(([role, file]) => [role, "url" in file ? file.url : ""] as const);
     const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
     try {
       const [store, id] = await Promise.all([host.openStore(), cacheId(key)]);
       return new CachePlace(host, load, engine, new ModelCache(store), key, id);
     } catch (error) {
-      warn(host, "cache-unavailable", "The model is not cached: this page has no storage", error);
+      warn(host, "cache-unavailable", "The model is not cached: there is no storage for it", error);
       return undefined;
     }
   }

@@ -14,6 +14,8 @@ import type {
   CallRequest,
   Calls,
   EmbeddingDetails,
+  Floats,
+  FetchPurpose,
   PageCalls,
   LoadedModel,
   Response,
@@ -29,6 +31,7 @@ import { EngineCrash, guarded, release, type Engine, type EngineModel, type Engi
 import type { Report } from "./feed.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
 import { pageDecoders, pageFetch } from "./page.js";
+import { overallProgress } from "./progress.js";
 import { Photos, type ForeignPhoto, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
@@ -64,8 +67,6 @@ const DEFAULT_PREPROCESSING =
   "own preprocessing is used (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation)";
 /** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
 const LISTEN_EVERY = 4;
-/** Milliseconds between two reports of progress. */
-const REPORT_EVERY = 50;
 
 /** A model, and who computes with it. */
 interface Loaded {
@@ -119,8 +120,8 @@ export class Dispatcher {
     switch (request.type) {
       case "load":
         return [await this.#load(request.id, request.argument, signal), []];
-      case "embedText":
-        return this.#embedText(request.id, request.argument, signal);
+      case "embedTexts":
+        return this.#embedTexts(request.id, request.argument, signal);
       case "embed":
         return this.#withPhoto(request.argument, signal, (photo) => this.#embed(request.id, photo, signal));
       case "embedOneOfMany":
@@ -128,9 +129,10 @@ export class Dispatcher {
       case "tensor":
         return this.#withPhoto(request.argument, signal, (photo) => this.#tensor(request.id, photo, signal));
       case "classify": {
-        const { photo, prompts } = request.argument;
-        const labels = () => this.#ready().texts.labels(prompts, signal, this.#reporter(request.id));
-        return this.#withPhoto(photo, signal, (read, given) => this.#classify(request.id, read, given, signal), labels);
+        const { argument, id } = request;
+        const labels = () => this.#ready().texts.labels(argument.prompts, signal, this.#reporter(id));
+        if ("embedding" in argument) return this.#compare(id, argument.embedding, await labels(), signal);
+        return this.#withPhoto(argument.photo, signal, (photo, given) => this.#classify(id, photo, given, signal), labels);
       }
     }
   }
@@ -186,9 +188,10 @@ export class Dispatcher {
   // ---------------------------------------------------------------------------------------------------- the model
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
+    const fetchFor = (purpose: FetchPurpose) => (load.fetchOnPage ? pageFetch(this.#page, purpose) : this.#host.fetch);
     const loadHost: LoadHost = {
       ...this.#host.loading,
-      fetch: load.fetchOnPage ? pageFetch(this.#page) : this.#host.fetch,
+      fetch: withToken(fetchFor("model"), load.token),
       startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
@@ -213,7 +216,8 @@ export class Dispatcher {
     });
     const { maxBytes, maxPixels, decodeOnPage } = load;
     const application = pageDecoders(this.#page, decodeOnPage);
-    const photos = new Photos({ host: this.#host, network: loadHost, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
+    const network = { ...this.#host.loading, fetch: fetchFor("photo") };
+    const photos = new Photos({ host: this.#host, network, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
     this.#loaded = { engine, model, photos, batch, texts };
     return {
       dimension: info.dimension,
@@ -227,14 +231,7 @@ export class Dispatcher {
   }
 
   #reporter(id: number): Report {
-    let last = { at: -Infinity, file: "" };
-    return (progress, always = false) => {
-      const at = this.#host.now();
-      const complete = progress.loaded === progress.total;
-      if (!always && !complete && progress.file === last.file && at - last.at < REPORT_EVERY) return;
-      last = { at, file: progress.file };
-      this.#host.post({ type: "progress", id, progress });
-    };
+    return overallProgress(this.#host.now, (progress) => this.#host.post({ type: "progress", id, progress }));
   }
 
   // --------------------------------------------------------------------------------------------------- the photos
@@ -257,7 +254,7 @@ export class Dispatcher {
       const { prepared } = await this.#ready().photos.prepare(photo);
       try {
         const { data, shape } = guarded(this.#ready().engine, () => prepared.tensor());
-        return [{ data, shape }, [data.buffer]];
+        return [{ data: floats(data), shape }, [data.buffer]];
       } finally {
         release(prepared);
       }
@@ -267,18 +264,25 @@ export class Dispatcher {
   #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
       const { prepared } = await this.#ready().photos.prepare(photo);
-      const { engine, model } = this.#ready();
-      const { output } = await this.#forward(() => model.start([prepared]), signal);
-      const probabilities = guarded(engine, () => model.probabilities(output, labels));
-      return [probabilities, [probabilities.buffer]];
+      const { output } = await this.#forward(() => this.#ready().model.start([prepared]), signal);
+      return this.#probabilities(output, labels);
     });
   }
 
-  async #embedText(id: number, text: string, signal: AbortSignal): Promise<Answer> {
+  #compare(id: number, embedding: Floats, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
+    return this.#started(id, signal, async () => this.#probabilities(embedding, labels));
+  }
+
+  #probabilities(embedding: Float32Array, labels: Float32Array): Answer {
+    const { engine, model } = this.#ready();
+    const probabilities = floats(guarded(engine, () => model.probabilities(embedding, labels)));
+    return [probabilities, [probabilities.buffer]];
+  }
+
+  async #embedTexts(id: number, texts: readonly string[], signal: AbortSignal): Promise<Answer> {
     const started = () => this.#host.post({ type: "started", id });
-    const [embedding] = await this.#ready().texts.embed([text], signal, this.#reporter(id), started);
-    if (!embedding) throw new ClipVisionError("compute", "The model gave no embedding");
-    return [embedding, [embedding.buffer]];
+    const embeddings = await this.#ready().texts.embed(texts, signal, this.#reporter(id), started);
+    return [embeddings.map(floats), embeddings.map(({ buffer }) => buffer)];
   }
 
   /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */
@@ -311,10 +315,22 @@ export class Dispatcher {
   }
 }
 
+/** Sends the token to the one server that it is for: neither to where that redirects, which browsers see to, nor elsewhere. */
+function withToken(fetch: Fetch, token: WireLoad["token"]): Fetch {
+  if (!token) return fetch;
+  return (url, { headers, ...init }) => {
+    const isFor = new URL(url).origin === token.origin;
+    return fetch(url, { ...init, headers: { ...headers, ...(isFor && { Authorization: `Bearer ${token.value}` }) } });
+  };
+}
+
+/** The engine's glue copies what Rust answers with: each answer has a buffer of its own. */
+const floats = (values: Float32Array): Floats => values as Floats;
+
 /** The answer for a photo that was prepared and computed. */
 function embeddingAnswer(prepared: Prepared, { embedding, forward }: Computed): Answer {
   const { decode, preprocess, decoder, width, height, noisy } = prepared;
   const timings = { decode, preprocess, forward };
-  const answer: EmbeddingDetails = { embedding, timings, decoder, width, height, ...(noisy && { noisy }) };
+  const answer: EmbeddingDetails = { embedding: floats(embedding), timings, decoder, width, height, ...(noisy && { noisy }) };
   return [answer, [embedding.buffer]];
 }

@@ -34,6 +34,8 @@ export type EnginePass = ReturnType<EngineModel["start"]>;
 export interface Engine {
   readonly ModelLoader: Glue["ModelLoader"];
   readonly Sha256: Glue["Sha256"];
+  /** How long its file is, as it was sent; 0 where the server did not say. */
+  readonly bytes: number;
   /** What Rust said when it panicked, if it did. */
   panicMessage(): string | undefined;
   /** Its memory, in bytes: what it has, and what it asked for in vain when it last did; 0 if it never did. */
@@ -76,6 +78,7 @@ export async function startEngine(
   return {
     ModelLoader,
     Sha256,
+    bytes: Number(response.headers.get("content-length") ?? 0),
     panicMessage: () => panic,
     memory: () => ({ held: memory.buffer.byteLength, refused: refusedBytes() }),
   };

@@ -2,7 +2,7 @@
 
 import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { shortUrl } from "../shared/files.js";
-import type { LoadProgress } from "../shared/protocol.js";
+import type { FileProgress } from "../shared/protocol.js";
 import type { Sink, Source } from "../shared/sources.js";
 import type { Hash } from "./checksums.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
@@ -11,7 +11,7 @@ import { guarded, type Engine, type EngineLoader } from "./engine.js";
 const READ_ON = 2 ** 30;
 
 /** Tells a caller how far files have come. */
-export type Report = (progress: LoadProgress, always?: boolean) => void;
+export type Report = (progress: FileProgress, always?: boolean) => void;
 
 /** One file on its way into a loader. */
 export interface Feed {

@@ -37,14 +37,15 @@ const INITIAL_PAGES = 80;
 const MAXIMA = [4, 2, 1];
 
 /**
- * The best build for this browser. One with threads needs a page that is cross-origin isolated, and memory set aside for
- * all that it may ever take; where that is not to be had, one without does.
+ * The best build for this browser. One with threads needs memory that they may share, for which a page has to be cross-origin
+ * isolated, and which is set aside for all that it may ever take; where that is not to be had, one without does.
  *
  * @param threads how many are wanted
  * @param only the name of a build that has to be taken, for a wasm file that is given
+ * @param mayShare whether threads may share memory
  * @throws {@link ClipVisionError} `unsupported-browser` where there is none
  */
-export function chooseFlavor(threads: number, only?: string): Flavor {
+export function chooseFlavor(threads: number, only?: string, mayShare = globalThis.crossOriginIsolated === true): Flavor {
   requireWebAssembly();
   if (!WebAssembly.validate(SIMD_MODULE)) {
     throw new ClipVisionError(
@@ -53,7 +54,7 @@ export function chooseFlavor(threads: number, only?: string): Flavor {
     );
   }
   const relaxed = WebAssembly.validate(RELAXED_MODULE);
-  const shared = threads > 1 && globalThis.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
+  const shared = threads > 1 && mayShare && typeof SharedArrayBuffer === "function";
   const may = (name: Name) => (only === undefined || only === name) && (relaxed || !name.startsWith("relaxed"));
   if (shared) {
     const name = (["relaxed-threads", "simd-threads"] as const).find((one) => may(one) && builds[one]);

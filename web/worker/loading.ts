@@ -8,7 +8,7 @@
 
 import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
-import { HttpError, NoAnswer, type Validators } from "../shared/files.js";
+import { explained, HttpError, NoAnswer, type Validators } from "../shared/files.js";
 import { addressOf, FILE_NAMES, nameOfFile, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
@@ -56,7 +56,8 @@ export class ModelLoading {
     try {
       report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: 0 });
       this.#starting = this.#host.startEngine(this.#load.wasmUrl, stop.signal);
-      this.#starting.catch(() => undefined); // whoever needs it waits for it
+      // Whoever needs it waits for it, and hears of its failure.
+      this.#starting.then(({ bytes }) => report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: bytes, total: bytes }), () => undefined);
       this.#place = await CachePlace.open(this.#host, this.#load, () => this.#engine());
       const model = await this.#part("vision", stop.signal, {
         fromCache: async (blob, record) => this.#cachedVision(await this.#engine(), blob, record, report, stop.signal),
@@ -88,13 +89,21 @@ export class ModelLoading {
     const { model } = this.#load;
     const checksums = new Checksums(this.#load);
     const roles = ["config", "preprocessor", "processor"] as const;
-    const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+    const files = Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+    const [config, preprocessor, processor] = await files.catch((error: unknown) => {
+      throw this.#wasNoId(error) ? explained(error, whatIsAnId(this.#load.name, this.#host.origin !== "")) : error;
+    });
     if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
-    const files = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
-    const make = () => new engine.ModelLoader(this.#options(files));
+    const read = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
+    const make = () => new engine.ModelLoader(this.#options(read));
     const loader = await this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
     return guarded(engine, () => loader.finish());
+  }
+
+  /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
+  #wasNoId(error: unknown): error is HttpError {
+    return this.#load.revision !== undefined && error instanceof HttpError && [401, 403, 404].includes(error.status);
   }
 
   // ------------------------------------------------------------------------------------------------ the text tower
@@ -293,6 +302,12 @@ export class ModelLoading {
       throw error;
     }
   }
+}
+
+/** What to write in place of something that was taken for the id of a Hub's model. */
+function whatIsAnId(name: string, onPage: boolean): string {
+  const folder = onPage ? `a folder of this site is written "./${name}" or "/${name}"` : `a folder, of which there is none by this name, is written "./${name}"`;
+  return `"${name}" was taken for the id of a model on the Hub; ${folder}, one of another server as its URL ("https://…/${name}")`;
 }
 
 const withoutTokenizer = (): ClipVisionError => {

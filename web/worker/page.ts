@@ -4,7 +4,7 @@
  */
 
 import type { Fetch } from "../shared/files.js";
-import type { PageCalls, WirePixels } from "../shared/protocol.js";
+import type { FetchPurpose, PageCalls, WirePixels } from "../shared/protocol.js";
 import type { RpcClient } from "../shared/rpc_client.js";
 import { Semaphore } from "./semaphore.js";
 
@@ -13,9 +13,9 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /** Like the global `fetch`; what has been answered ends with its body's stream, not with the signal. */
 export const pageFetch =
-  (page: RpcClient<PageCalls>): Fetch =>
+  (page: RpcClient<PageCalls>, purpose: FetchPurpose): Fetch =>
   async (asked, { signal, headers: wanted }) => {
-    const argument = { url: asked, ...(wanted && { headers: wanted }) };
+    const argument = { url: asked, purpose, ...(wanted && { headers: wanted }) };
     const { status, headers, body, url } = await page.call("fetch", argument, { signal });
     const init = { status, headers: headers.map(([name, value]): [string, string] => [name, value]) };
     const response = new Response(WITHOUT_BODY.has(status) ? null : body, init);

@@ -35,9 +35,9 @@ interface Start {
 /** What a thread reports: that it listens; that it waits for work; that it can't. */
 type State = "here" | "ready" | "failed";
 
-/** Threads to compute with unless it is said: one core is left for the page. */
-export function defaultThreads(): number {
-  return Math.min(Math.max((globalThis.navigator?.hardwareConcurrency ?? 1) - 1, 1), MOST_THREADS);
+/** Threads to compute with unless it is said: of so many cores one is left for the page. */
+export function defaultThreads(cores = globalThis.navigator?.hardwareConcurrency ?? 1): number {
+  return Math.min(Math.max(cores - 1, 1), MOST_THREADS);
 }
 
 /** The worker's end: has threads started. */

@@ -13,7 +13,7 @@ export const openEngine: OpenEngine = async (source, options) => {
     info: clip.info,
     embed: (photo, signal) => clip.embed(photo, { details: true, signal }),
     embedText: (text, signal) => clip.embedText(text, { signal }),
-    classify: (photo, labels, signal) => clip.classify(photo, labels, { signal }),
+    classify: (embedding, labels, signal) => clip.classify(embedding, labels, { signal }),
     close: () => clip.close(),
   };
 };
@@ -28,7 +28,7 @@ function load(source: ModelSource, options: LoadOptions): Promise<ClipVision> {
       return ClipVision.load(source.url, options);
     case "hub": {
       const { id, revision, hub } = source;
-      return ClipVision.load(id, { ...options, ...(revision && { revision }), ...(hub && { hub }) });
+      return ClipVision.load(id, { ...options, hub: { ...(revision && { revision }), ...(hub && { endpoint: hub }) } });
     }
     case "folder": {
       const { config, weights, optional } = source;

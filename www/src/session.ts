@@ -3,7 +3,7 @@
  * listen for changes, and tests give it an engine of their own.
  */
 
-import type { EmbeddingDetails, LoadProgress, ClipVisionInfo } from "clip-vision";
+import type { Classification, EmbeddingDetails, LoadProgress, ClipVisionInfo } from "clip-vision";
 import { type Complaint, modelComplaint, photoComplaint } from "./messages.ts";
 import { ChoiceError, type ModelSource } from "./model_source.ts";
 
@@ -12,7 +12,7 @@ export interface Engine {
   readonly info: ClipVisionInfo;
   embed(photo: Blob, signal: AbortSignal): Promise<EmbeddingDetails>;
   embedText(text: string, signal: AbortSignal): Promise<Float32Array>;
-  classify(photo: Blob, labels: readonly string[], signal: AbortSignal): Promise<number[]>;
+  classify(embedding: Float32Array, labels: readonly string[], signal: AbortSignal): Promise<Classification[]>;
   close(): void;
 }
 

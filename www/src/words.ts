@@ -3,6 +3,7 @@
  * tests give the session an engine of their own.
  */
 
+import type { Classification } from "clip-vision";
 import { cosineSimilarity } from "clip-vision/search";
 import { type Complaint, wordsComplaint } from "./messages.ts";
 import type { Engine, Photo, Session } from "./session.ts";
@@ -19,12 +20,6 @@ export interface Found {
   readonly similarity: number;
 }
 
-/** A label with its probability. */
-export interface LabelProbability {
-  readonly label: string;
-  readonly probability: number;
-}
-
 /** The labels in a line of text, between commas; none twice. */
 export const labelsIn = (text: string): string[] =>
   [...new Set(text.split(",").map((label) => label.trim()))].filter((label) => label !== "");
@@ -32,7 +27,7 @@ export const labelsIn = (text: string): string[] =>
 export class Words {
   readonly #session: Session;
   readonly #listeners = new Set<() => void>();
-  #probabilities = new WeakMap<Photo, number[]>();
+  #found = new WeakMap<Photo, readonly Classification[]>();
   #query: Query | null = null;
   #labels: readonly string[] = [];
   #complaint: Complaint | null = null;
@@ -72,12 +67,8 @@ export class Words {
   }
 
   /** The labels of a photo, the likeliest first; null while they are not known. */
-  probabilitiesOf(photo: Photo): LabelProbability[] | null {
-    const probabilities = this.#probabilities.get(photo);
-    if (!probabilities) return null;
-    return this.#labels
-      .map((label, i) => ({ label, probability: probabilities[i] ?? 0 }))
-      .sort((a, b) => b.probability - a.probability);
+  labelsOf(photo: Photo): readonly Classification[] | null {
+    return this.#found.get(photo) ?? null;
   }
 
   onChange(listener: () => void): void {
@@ -108,7 +99,7 @@ export class Words {
   async label(labels: readonly string[]): Promise<void> {
     this.#labeling.abort();
     this.#labeling = new AbortController();
-    this.#probabilities = new WeakMap();
+    this.#found = new WeakMap();
     this.#labels = labels;
     this.#complaint = null;
     this.#tell();
@@ -121,12 +112,12 @@ export class Words {
     this.#working = true;
     for (;;) {
       const { engine, photos } = this.#session;
-      const photo = photos.find((one) => one.state.kind === "done" && !this.#probabilities.has(one));
-      if (!engine || !photo || this.#labels.length === 0) break;
+      const photo = photos.find((one) => one.state.kind === "done" && !this.#found.has(one));
+      if (!engine || photo?.state.kind !== "done" || this.#labels.length === 0) break;
       const { signal } = this.#labeling;
       try {
-        const probabilities = await engine.classify(photo.file, this.#labels, signal);
-        if (!signal.aborted) this.#probabilities.set(photo, probabilities);
+        const found = await engine.classify(photo.state.details.embedding, this.#labels, signal);
+        if (!signal.aborted) this.#found.set(photo, found);
       } catch (error) {
         if (!signal.aborted) {
           this.#labels = [];

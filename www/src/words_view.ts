@@ -1,10 +1,11 @@
 /** The photos as words see them: in the order of a search, with the labels that fit them. */
 
+import type { Classification } from "clip-vision";
 import { make, must, setText } from "./dom.ts";
 import { percent, shortName, similarity } from "./format.ts";
 import type { Photo, Session } from "./session.ts";
 import type { Thumbnails } from "./thumbnails.ts";
-import { type LabelProbability, Words, labelsIn } from "./words.ts";
+import { Words, labelsIn } from "./words.ts";
 
 /** A longer list is not read. */
 const MOST = 100;
@@ -57,7 +58,7 @@ function show(words: Words, session: Session, thumbnails: Thumbnails): void {
     const near = query ? found[i]?.similarity : undefined;
     const depth = near === undefined ? 0 : (near - lowest) / Math.max(highest - lowest, 1e-6);
     const bar = near === undefined ? [] : [nearness(near, depth)];
-    const known = labels.length > 0 ? [chips(words.probabilitiesOf(photo))] : [];
+    const known = labels.length > 0 ? [chips(words.labelsOf(photo))] : [];
     return make("li", {}, thumbnail(photo, thumbnails), make("span", { class: "found-name" }, shortName(photo.name)), ...bar, ...known);
   });
   must("#found", HTMLElement).replaceChildren(...rows);
@@ -84,11 +85,11 @@ function nearness(value: number, depth: number): HTMLElement {
   return make("span", { class: "found-nearness" }, bar, make("span", { class: "found-value" }, similarity(value)));
 }
 
-function chips(labels: LabelProbability[] | null): HTMLElement {
+function chips(labels: readonly Classification[] | null): HTMLElement {
   if (!labels) return make("span", { class: "found-labels hint" }, "\u2026");
-  const likeliest = labels.slice(0, LABELS).map(({ label, probability }) => {
-    const chip = make("span", { class: "found-label" }, `${label} ${percent(probability)}`);
-    chip.style.setProperty("--shade", `${(100 * probability).toFixed(1)}%`);
+  const likeliest = labels.slice(0, LABELS).map(({ label, score }) => {
+    const chip = make("span", { class: "found-label" }, `${label} ${percent(score)}`);
+    chip.style.setProperty("--shade", `${(100 * score).toFixed(1)}%`);
     return chip;
   });
   return make("span", { class: "found-labels" }, ...likeliest);

@@ -5,7 +5,7 @@ import { photo, pixels } from "./pictures.js";
 
 export async function start({ model, precision, threads }) {
   const began = performance.now();
-  const clip = await ClipVision.load(`/models/${model}/`, { precision, threads, cache: false, workerUrl: "/clip_vision_worker.js" });
+  const clip = await ClipVision.load(`/models/${model}/`, { precision, threads, cache: false, worker: () => new Worker("/clip_vision_worker.js", { type: "module" }) });
   const embedAll = (indices) => Promise.all(indices.map((index) => clip.embed(pixels(index), { details: true })));
   const photos = new Map();
   return {

@@ -4,7 +4,7 @@ import { ClipVision } from "/dist/index.js";
 import { cosineSimilarity } from "/dist/search/index.js";
 
 export async function start({ model, options }) {
-  const clip = await ClipVision.load(`/models/${model}/`, { threads: 1, workerUrl: "/clip_vision_worker.js" });
+  const clip = await ClipVision.load(`/models/${model}/`, { threads: 1, worker: () => new Worker("/clip_vision_worker.js", { type: "module" }) });
   const files = new Map();
   return {
     facts: clip.info,

@@ -9,7 +9,7 @@ export async function start({ model, precision }) {
   async function load(cache) {
     const warnings = [];
     const begin = performance.now();
-    const options = { precision, cache, workerUrl: "/clip_vision_worker.js", onWarning: ({ message }) => warnings.push(message) };
+    const options = { precision, cache, worker: () => new Worker("/clip_vision_worker.js", { type: "module" }), onWarning: ({ message }) => warnings.push(message) };
     const clip = await ClipVision.load(`/models/${model}/`, options);
     const loaded = performance.now() - begin;
     await clip.embed(picture);

@@ -86,7 +86,7 @@ export function testWorker(test: Test): void {
       const asked = server.requests.length;
       const answer = await tab.evaluate(
         async ({ model, bytes }) => {
-          const crashing = await clipVision.ClipVision.load(`/golden/models/${model}`, { workerUrl: "/fixtures/crashing_worker.js" });
+          const crashing = await clipVision.ClipVision.load(`/golden/models/${model}`, { worker: () => new Worker("/fixtures/crashing_worker.js", { type: "module" }) });
           const photo = "/golden/images/rgb-photo.png";
           const settle = (work: Promise<unknown>) =>
             work.then(() => "done", ({ name, code, message }) => ({ name, code, message }) as { name: string; code: string; message: string });

@@ -7,5 +7,5 @@ import { importMetaAssets } from "@web/rollup-plugin-import-meta-assets";
 export default {
   input: { main: "../app/main.js", worker: "clip-vision/worker", search_worker: "clip-vision/search-worker" },
   output: { dir: "out", format: "esm" },
-  plugins: [nodeResolve(), importMetaAssets({ include: "**/clip-vision/dist/wasm/index.js" })],
+  plugins: [nodeResolve(), importMetaAssets({ include: "**/clip-vision/dist/worker.js" })],
 };

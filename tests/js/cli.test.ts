@@ -1,0 +1,205 @@
+/** The command line of the npm package, run as a person runs it. */
+
+import { execFile, spawn } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { ClipVision } from "clip-vision";
+import { Embeddings } from "clip-vision/search";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expected, maxDifference } from "../browser/golden.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const cli = path.join(root, "dist", "node", "cli.js");
+const golden = (...parts: string[]): string => path.join(root, "tests", "golden", ...parts);
+const SHAPES = path.join(root, "models", "shapes");
+const PHOTO = golden("images", "rgb-photo.png");
+const folder = mkdtempSync(path.join(os.tmpdir(), "clip-vision-cli-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+function run(...args: string[]): Promise<Outcome> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [cli, ...args], { cwd: root, timeout: 50_000 }, (error, stdout, stderr) => {
+      resolve({ status: error ? Number(error.code) : 0, stdout, stderr });
+    });
+  });
+}
+
+const lines = ({ stdout }: Outcome): Record<string, unknown>[] =>
+  stdout.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>);
+
+let clip: ClipVision;
+beforeAll(async () => {
+  clip = await ClipVision.load(SHAPES);
+});
+afterAll(() => clip.close());
+
+describe("embed", () => {
+  it("prints a line of JSON an image in their order, with every bit of each value", async () => {
+    const photos = ["rgb-500x375.png", "gray.png", "photo-420.jpg"].map((name) => golden("images", name));
+    const outcome = await run("embed", "--model", SHAPES, "--json", "--precision=f32", ...photos);
+    expect(outcome).toMatchObject({ status: 0, stderr: "" });
+    const printed = lines(outcome);
+    expect(printed.map((line) => line["path"])).toEqual(photos);
+    for (const { path: photo, embedding } of printed) {
+      expect(Float32Array.from(embedding as number[])).toEqual(await clip.embed(photo as string));
+      for (const value of embedding as number[]) expect(Number(value.toPrecision(9))).toBe(value); // no digit that says nothing
+    }
+  });
+
+  it("equals Python, and takes opacity and length as it is told to", async () => {
+    const model = golden("models", "b32-tiny");
+    const [line] = lines(await run("embed", "--model", model, "--json", PHOTO));
+    const python = expected("b32-tiny").values("embedding/rgb-photo.png")!;
+    expect(maxDifference(Float32Array.from(line!["embedding"] as number[]), python)).toBeLessThanOrEqual(1e-4);
+    const long = lines(await run("embed", "--model", model, "--json", "--no-normalize", PHOTO))[0]!["embedding"] as number[];
+    expect(Math.hypot(...long)).not.toBeCloseTo(1, 3);
+    const rgba = golden("images", "rgba.png");
+    for (const [argument, background] of [["#0A141e", [10, 20, 30]], ["drop", "drop"], ["ffffff", [255, 255, 255]]] as const) {
+      const [over] = lines(await run("embed", "--model", SHAPES, "--json", "--background", argument, rgba));
+      expect(Float32Array.from(over!["embedding"] as number[])).toEqual(await clip.embed(rgba, { background }));
+    }
+  });
+
+  it("has a failed image's error on its line, and says so by its status", async () => {
+    const [good, bad] = [golden("images", "gray.png"), golden("broken", "not-an-image.jpg")];
+    const outcome = await run("embed", "--model", SHAPES, "--json", bad, good, "not/there.png");
+    expect(outcome.status).toBe(1);
+    const printed = lines(outcome);
+    expect(printed.map((line) => [line["path"], Object.keys(line).sort()])).toEqual([
+      [bad, ["error", "path"]],
+      [good, ["embedding", "path"]],
+      ["not/there.png", ["error", "path"]],
+    ]);
+    expect(printed[2]!["error"]).toContain("not/there.png");
+    const plain = await run("embed", "--model", SHAPES, bad, good);
+    expect(plain).toMatchObject({ status: 1, stderr: expect.stringContaining(`clip-vision: ${bad}: `) });
+    expect(plain.stdout).toMatch(/^\S+gray\.png\t\S+( \S+)+\n$/);
+  });
+
+  it("says on stderr what is wrong with a model or a device", async () => {
+    expect(await run("embed", "--model", "no/such/model", "--json", "cat.jpg")).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining("no/such/model") });
+    expect(await run("embed", "--model", SHAPES, "--device", "cuda", PHOTO)).toMatchObject({ status: 1, stderr: expect.stringContaining("--features cuda") });
+    const model = path.join(folder, "without");
+    mkdirSync(model);
+    for (const file of ["config.json", "model.safetensors"]) cpSync(path.join(SHAPES, file), path.join(model, file));
+    expect(await run("embed", "--model", model, PHOTO)).toMatchObject({ status: 0, stderr: expect.stringMatching(/^clip-vision: .*preprocessor_config\.json/) });
+  });
+
+  it("ends without an error if nobody reads on", async () => {
+    const child = spawn(process.execPath, [cli, "embed", "--model", SHAPES, ...Array<string>(400).fill(PHOTO)], { cwd: root });
+    child.stdout.once("data", () => child.stdout.destroy());
+    let stderr = "";
+    child.stderr.on("data", (text) => void (stderr += text));
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+    expect(stderr).toBe("");
+  });
+});
+
+it("embed-text prints a line a text, of any letters", async () => {
+  const texts = ["a photo of a circle", "", "犬", "--json"];
+  const outcome = await run("embed-text", "--model", SHAPES, "--json", "--", ...texts);
+  expect(outcome.status).toBe(0);
+  const printed = lines(outcome);
+  expect(printed.map((line) => line["text"])).toEqual(texts);
+  for (const { text, embedding } of printed) expect(Float32Array.from(embedding as number[])).toEqual(await clip.embedText(text as string));
+  expect((await run("embed-text", "--model", SHAPES, "a circle")).stdout).toMatch(/^a circle\t/);
+  expect(await run("embed-text", "--model", golden("models", "odd-widths"), "--json", "a dog")).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining("vision tower alone") });
+});
+
+it("classify prints the labels' probabilities in their order, and the likeliest", async () => {
+  const labels = ["a circle", "a square", "noise"];
+  const outcome = await run("classify", "--model", SHAPES, "--json", "--labels", labels.join(","), "--template", "{}", PHOTO, "none.png");
+  expect(outcome.status).toBe(1);
+  const [line, failed] = lines(outcome) as [{ path: string; label: string; probabilities: number[] }, { error: string }];
+  expect(Object.keys(line).sort()).toEqual(["label", "path", "probabilities"]);
+  expect(line.probabilities).toHaveLength(3);
+  expect(line.probabilities.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+  expect(line.label).toBe(labels[line.probabilities.indexOf(Math.max(...line.probabilities))]);
+  expect(failed.error).toContain("none.png");
+  const plain = await run("classify", "--model", SHAPES, "--labels", labels.join(","), "--template", "{}", PHOTO);
+  expect(plain.stdout).toMatch(new RegExp(`^${PHOTO}\t${line.label} [\\d.]{6}\t.* [\\d.]{6}\n$`));
+});
+
+describe("index and search", () => {
+  it("write a collection of folders and photos, and find texts and photos in it", async () => {
+    const photos = path.join(folder, "photos");
+    mkdirSync(path.join(photos, "more"), { recursive: true });
+    for (const name of ["gray.png", "rgba.png", "photo-420.jpg"]) cpSync(golden("images", name), path.join(photos, "more", name));
+    cpSync(PHOTO, path.join(photos, "first.png"));
+    cpSync(golden("broken", "truncated.png"), path.join(photos, "broken.png"));
+    cpSync(golden("images.json"), path.join(photos, "notes.json"));
+    const out = path.join(folder, "photos.clip-vision");
+    const written = await run("index", "--model", SHAPES, "--rows", "int8", "--out", out, "--json", photos, PHOTO);
+    expect(written.status).toBe(1); // one of them is broken
+    const names = ["broken.png", "first.png", "more/gray.png", "more/photo-420.jpg", "more/rgba.png"].map((name) => `${photos}/${name}`);
+    expect(lines(written).map((line) => [line["path"], "error" in line])).toEqual([...names, PHOTO].map((name) => [name, name.endsWith("broken.png")]));
+    expect(written.stderr).toContain(`5 photos in ${out}`);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    const collection = await Embeddings.load(out);
+    expect([collection.precision, collection.ids()]).toEqual(["int8", [...names.slice(1), PHOTO]]);
+
+    const found = await run("search", "--model", SHAPES, "--in", out, "--top", "3", "--json", "a red circle", PHOTO);
+    expect(found.status).toBe(0);
+    const [text, photo] = lines(found) as { query: string; found: { id: string; score: number }[] }[];
+    const expectedOnes = await collection.search(await clip.embedText("a red circle"), 3);
+    expect(text!.query).toBe("a red circle");
+    expect(text!.found.map(({ id, score }) => ({ id, score: Math.fround(score) }))).toEqual(expectedOnes);
+    expect(photo!.query).toBe(PHOTO);
+    expect(photo!.found.slice(0, 2).map(({ id }) => id).sort()).toEqual([PHOTO, names[1]].sort());
+    expect(photo!.found[0]!.score).toBeGreaterThan(0.999);
+    const plain = await run("search", "--model", SHAPES, "--in", out, "--top", "2", "a red circle");
+    expect(plain.stdout).toMatch(/^a red circle\t-?0\.\d{4}\t\S+\na red circle\t-?0\.\d{4}\t\S+\n$/);
+    collection.close();
+  });
+
+  it("leave what was there if there is nothing to write, and say what is wrong", async () => {
+    const out = path.join(folder, "nothing.clip-vision");
+    expect(await run("index", "--model", SHAPES, "--out", out, "none.png")).toMatchObject({ status: 1, stderr: expect.stringContaining("is not written") });
+    mkdirSync(path.join(folder, "empty"));
+    expect(await run("index", "--model", SHAPES, "--out", out, path.join(folder, "empty"))).toMatchObject({ status: 1, stderr: expect.stringContaining("no photos") });
+    expect(readdirSync(folder)).not.toContain("nothing.clip-vision");
+    expect(await run("search", "--model", SHAPES, "--in", out, "x")).toMatchObject({ status: 1, stderr: expect.stringContaining("nothing.clip-vision") });
+    const other = path.join(folder, "other.clip-vision");
+    await run("index", "--model", golden("models", "odd-widths"), "--out", other, PHOTO);
+    const wrong = await run("search", "--model", SHAPES, "--in", other, "--json", "x");
+    expect(wrong.status).toBe(1);
+    expect(lines(wrong)[0]!["error"]).toMatch(/96 values .* 37/);
+  });
+});
+
+describe("arguments", () => {
+  it.each([
+    [],
+    ["embed"],
+    ["embed", PHOTO],
+    ["embed", "--model", SHAPES],
+    ["embed", "--model", SHAPES, "--unknown", PHOTO],
+    ["embed", "--model", SHAPES, "--precision", "f8", PHOTO],
+    ["embed", "--model", SHAPES, "--decode", "quick", PHOTO],
+    ["embed-text", "--model", SHAPES],
+    ["classify", "--model", SHAPES, PHOTO],
+    ["classify", "--model", SHAPES, "--labels", "a", "--template", "none", PHOTO],
+    ["search", "--model", SHAPES, "--in", "x", "--top", "0", "x"],
+    ["unknown"],
+    ...["white", "fff", "+12345", "1234567", "é1234", ""].map((color) => ["embed", "--model", SHAPES, `--background=${color}`, PHOTO]),
+  ].map((args) => [args]))("%j make no sense: status 2", async (args) => {
+    expect(await run(...args)).toMatchObject({ status: 2, stdout: "", stderr: expect.stringMatching(/^error: |Usage/) });
+  });
+
+  it("that ask for help or the version are answered; convert names the command that converts", async () => {
+    const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8")) as { version: string };
+    expect(await run("--version")).toEqual({ status: 0, stdout: `clip-vision ${version}\n`, stderr: "" });
+    for (const args of [["--help"], ["-h"], ["help", "index"], ["index", "--help"]]) {
+      expect(await run(...args)).toMatchObject({ status: 0, stdout: expect.stringContaining("Usage: clip-vision "), stderr: "" });
+    }
+    expect(await run("convert", "--model", SHAPES, "--out", "x")).toMatchObject({ status: 1, stderr: expect.stringContaining("cargo run --release -p clip-vision-cli -- convert") });
+  });
+});

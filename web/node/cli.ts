@@ -1,0 +1,231 @@
+#!/usr/bin/env node
+/**
+ * The command line, `npx clip-vision`: the commands, arguments, output and exit status of the one in Rust (`crates/cli`), from
+ * the same WebAssembly as a page's; and collections, which `index` writes and `search` searches.
+ */
+
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { argumentsOf, Usage, type Arguments } from "./cli_arguments.js";
+// The package's own scripts: what they load is loaded once.
+import { ClipVision, ClipVisionError, type Rgb } from "./index.js";
+import { Embeddings } from "./search.js";
+
+/** What is read of a folder: the formats that Rust decodes. */
+const PHOTO = /\.(jpe?g|png|webp|gif|bmp|tiff?|ico)$/i;
+const CONVERT =
+  "the npm package does not convert models. The command line in Rust does, from a clone of this package's repository:\n" +
+  "cargo run --release -p clip-vision-cli -- convert --model DIR --precision int8 --out FILE";
+const DEVICE = "the npm package computes on the processor alone (--device cpu). The command line in Rust uses CUDA: cargo run --release -p clip-vision-cli --features cuda -- …";
+
+/** Prints lines; a failure is on its line of JSON, or on stderr. */
+class Lines {
+  readonly #key: string;
+  readonly #json: boolean;
+  allGood = true;
+
+  constructor(key: string, json: boolean) {
+    this.#key = key;
+    this.#json = json;
+  }
+
+  /** One line; `text` is that for people, `undefined` if they need none. */
+  async print(name: string, answer: Record<string, unknown>, text: string | undefined): Promise<void> {
+    const line = this.#json ? JSON.stringify({ [this.#key]: name, ...answer }) : text;
+    if (line !== undefined && !process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
+  }
+
+  async fail(name: string, error: unknown): Promise<void> {
+    this.allGood = false;
+    if (this.#json) return this.print(name, { error: error instanceof Error ? error.message : String(error) }, undefined);
+    complain(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const complain = (message: string): void => console.error(`clip-vision: ${message}`);
+
+/** The shortest decimal number that is the same in 32 bits. */
+function shortest(value: number): number {
+  for (let digits = 6; digits < 9; digits += 1) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return short;
+  }
+  return Number(value.toPrecision(9));
+}
+
+const rounded = (values: ArrayLike<number>): number[] => Array.from(values, shortest);
+
+function load({ flags, values }: Arguments): Promise<ClipVision> {
+  const { model = "", precision, device } = values;
+  if (device !== "cpu") throw new Error(DEVICE);
+  return ClipVision.load(model, {
+    ...(precision !== "stored" && { precision: precision as "f32" | "int8" }),
+    normalize: !flags.has("no-normalize"),
+    onWarning: ({ message }) => complain(message),
+  });
+}
+
+/** How photos are decoded. */
+function decodingOf({ decode, background = "" }: Arguments["values"]): { decode: "exact" | "fast"; background: Rgb | "drop" } {
+  const [red = 255, green = 255, blue = 255] = (background.match(/[\da-f]{2}/gi) ?? []).map((digits) => parseInt(digits, 16));
+  return { decode: decode as "exact" | "fast", background: background === "drop" ? "drop" : [red, green, blue] };
+}
+
+/** Does something with a model, and lets go of it. */
+async function withModel(asked: Arguments, lines: Lines, work: (clip: ClipVision) => Promise<void>): Promise<boolean> {
+  const clip = await load(asked);
+  try {
+    await work(clip);
+  } finally {
+    clip.close();
+  }
+  return lines.allGood;
+}
+
+/** Does something with each photo's embedding; one that fails is said. */
+async function eachPhoto(clip: ClipVision, asked: Arguments, photos: readonly string[], lines: Lines, use: (photo: string, embedding: Float32Array) => Promise<void>): Promise<void> {
+  let next = 0;
+  for await (const { embedding, error } of clip.embedMany(photos.map((photo) => path.resolve(photo)), decodingOf(asked.values))) {
+    const photo = photos[next] as string;
+    next += 1;
+    if (error) await lines.fail(photo, error);
+    else await use(photo, embedding);
+  }
+}
+
+/** Does something for each name, one after the other; one that fails is said. */
+async function each(names: readonly string[], lines: Lines, work: (name: string) => Promise<void>): Promise<void> {
+  for (const name of names) {
+    try {
+      await work(name);
+    } catch (error) {
+      if (error instanceof ClipVisionError) await lines.fail(name, error);
+      else throw error;
+    }
+  }
+}
+
+const embeddingLine = (lines: Lines) => (name: string, embedding: Float32Array) => {
+  const values = rounded(embedding);
+  return lines.print(name, { embedding: values }, `${name}\t${values.join(" ")}`);
+};
+
+function embed(asked: Arguments): Promise<boolean> {
+  const lines = new Lines("path", asked.flags.has("json"));
+  return withModel(asked, lines, (clip) => eachPhoto(clip, asked, asked.rest, lines, embeddingLine(lines)));
+}
+
+function embedText(asked: Arguments): Promise<boolean> {
+  const lines = new Lines("text", asked.flags.has("json"));
+  const print = embeddingLine(lines);
+  return withModel(asked, lines, async (clip) => {
+    await clip.embedText(""); // a model without a text tower is no failure of a text
+    await each(asked.rest, lines, async (text) => print(text, await clip.embedText(text)));
+  });
+}
+
+function classify(asked: Arguments): Promise<boolean> {
+  const lines = new Lines("path", asked.flags.has("json"));
+  const { labels = "", template = "" } = asked.values;
+  const names = labels.split(",");
+  const decoding = decodingOf(asked.values);
+  return withModel(asked, lines, async (clip) => {
+    await clip.embedText("");
+    await each(asked.rest, lines, async (photo) => {
+      const ranked = await clip.classify(path.resolve(photo), names, { template, ...decoding });
+      const probabilities = rounded(names.map((label) => ranked.find((one) => one.label === label)?.score ?? 0));
+      const text = ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join("\t");
+      await lines.print(photo, { label: ranked[0]?.label, probabilities }, `${photo}\t${text}`);
+    });
+  });
+}
+
+/** Photos that were named, and all those in folders, by their paths. */
+async function photosIn(paths: readonly string[]): Promise<string[]> {
+  const photos: string[] = [];
+  for (const one of paths) {
+    if (!(await stat(one).catch(() => undefined))?.isDirectory()) {
+      photos.push(one); // one that is not there fails in its turn
+      continue;
+    }
+    const files = await readdir(one, { recursive: true });
+    photos.push(...files.filter((file) => PHOTO.test(file)).sort().map((file) => path.join(one, file)));
+  }
+  return [...new Set(photos.map((photo) => photo.split(path.sep).join("/")))];
+}
+
+async function index(asked: Arguments): Promise<boolean> {
+  const lines = new Lines("path", asked.flags.has("json"));
+  const { out = "", rows } = asked.values;
+  const photos = await photosIn(asked.rest);
+  if (photos.length === 0) throw new Error(`there are no photos in ${asked.rest.join(", ")}`);
+  const collection = new Embeddings<string>({ precision: rows as "f32" | "int8" });
+  return withModel(asked, lines, async (clip) => {
+    await eachPhoto(clip, asked, photos, lines, async (photo, embedding) => {
+      await collection.add(photo, embedding);
+      await lines.print(photo, {}, undefined);
+    });
+    if (collection.size === 0) throw new Error(`none of ${photos.length} photos could be embedded: ${out} is not written`);
+    // Beside it first: whoever reads the file has the old one or the new.
+    const temporary = `${out}.${process.pid}.tmp`;
+    try {
+      await writeFile(temporary, new Uint8Array(await (await collection.toBlob()).arrayBuffer()));
+      await rename(temporary, out);
+    } finally {
+      await rm(temporary, { force: true });
+      collection.close();
+    }
+    console.error(`clip-vision: ${collection.size} photos in ${out}`);
+  });
+}
+
+async function search(asked: Arguments): Promise<boolean> {
+  const lines = new Lines("query", asked.flags.has("json"));
+  const { in: file = "", top } = asked.values;
+  const collection = await Embeddings.load(path.resolve(file));
+  const decoding = decodingOf(asked.values);
+  const isFile = async (name: string) => (await stat(name).catch(() => undefined))?.isFile() === true;
+  return withModel(asked, lines, async (clip) => {
+    await each(asked.rest, lines, async (query) => {
+      const embedding = (await isFile(query)) ? await clip.embed(path.resolve(query), decoding) : await clip.embedText(query);
+      const found = (await collection.search(embedding, Number(top))).map(({ id, score }) => ({ id, score: shortest(score) }));
+      await lines.print(query, { found }, found.map(({ id, score }) => `${query}\t${score.toFixed(4)}\t${id}`).join("\n"));
+    });
+    collection.close();
+  });
+}
+
+function run(asked: Arguments): Promise<boolean> {
+  switch (asked.command) {
+    case "embed":
+      return embed(asked);
+    case "embed-text":
+      return embedText(asked);
+    case "classify":
+      return classify(asked);
+    case "index":
+      return index(asked);
+    case "search":
+      return search(asked);
+    default:
+      throw new Error(CONVERT);
+  }
+}
+
+async function main(): Promise<void> {
+  // Whoever reads our output has enough of it.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  try {
+    process.exitCode = (await run(argumentsOf(process.argv.slice(2), version))) ? 0 : 1;
+  } catch (error) {
+    process.exitCode = error instanceof Usage ? error.status : 1;
+    if (!(error instanceof Usage)) complain(error instanceof Error ? error.message : String(error));
+    else if (error.status === 0) console.log(error.message);
+    else console.error(error.message);
+  }
+}
+
+await main();

@@ -1,0 +1,174 @@
+/** What may follow `clip-vision` on the command line: the commands with their options, as tables of which help is printed. */
+
+import { parseArgs } from "node:util";
+
+/** An option: a flag, or one with a value. */
+interface Option {
+  readonly help: string;
+  /** What the value is called; none: a flag. */
+  readonly value?: string;
+  readonly default?: string;
+  readonly required?: true;
+  /** What is wrong with a value, if anything is. */
+  readonly check?: (text: string) => string | undefined;
+}
+
+interface Command {
+  readonly help: string;
+  readonly options: Readonly<Record<string, Option>>;
+  /** What the rest are called; at least one is needed. None: nothing is read of them. */
+  readonly rest?: string;
+}
+
+const oneOf = (...values: string[]) => (text: string) => (values.includes(text) ? undefined : `it is none of ${values.join(", ")}`);
+
+const COMMON: Record<string, Option> = {
+  model: {
+    value: "DIR",
+    required: true,
+    help: "A Hugging Face CLIP directory, a file that `convert` wrote, a Hub id (owner/name) or a URL",
+  },
+  precision: { value: "PRECISION", default: "stored", check: oneOf("stored", "f32", "int8"), help: "The arithmetic of the model: f32, int8, or as the weights are stored" },
+  device: { value: "DEVICE", default: "cpu", help: "Where the model runs: cpu" },
+  json: { help: "Print a line of JSON each" },
+};
+const LENGTH: Record<string, Option> = {
+  "no-normalize": { help: "Leave the embeddings at their own length, instead of length 1" },
+};
+const IMAGES: Record<string, Option> = {
+  decode: { value: "DECODE", default: "exact", check: oneOf("exact", "fast"), help: "How JPEGs are decoded: exact, every value as Pillow's; or fast, at a fraction of their size" },
+  background: {
+    value: "COLOR",
+    default: "ffffff",
+    check: (text) => (text === "drop" || /^#?[\da-f]{6}$/i.test(text) ? undefined : "it is neither a color like ffffff nor drop"),
+    help: "What shows through what is transparent: a color as RRGGBB; or drop, which drops opacity",
+  },
+};
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  embed: {
+    help: "Print the embedding of each image. Exits with 1 if any image failed",
+    options: { ...COMMON, ...LENGTH, ...IMAGES },
+    rest: "IMAGE",
+  },
+  "embed-text": {
+    help: "Print the embedding of each text, in the same space as the images'. Exits with 1 if any text failed",
+    options: { ...COMMON, ...LENGTH },
+    rest: "TEXT",
+  },
+  classify: {
+    help: "Print how likely each label is for each image, without training for them. Exits with 1 if any image failed",
+    options: {
+      ...COMMON,
+      labels: { value: "A,B,…", required: true, help: "What an image may show, in words; commas between them" },
+      template: {
+        value: "TEMPLATE",
+        default: "a photo of a {}",
+        check: (text) => (text.includes("{}") ? undefined : "it has no {} for the label"),
+        help: "The caption that a label stands for; {} is the label",
+      },
+      ...IMAGES,
+    },
+    rest: "IMAGE",
+  },
+  index: {
+    help: "Write a collection of the embeddings of images, and of all images in folders. Exits with 1 if any image failed",
+    options: {
+      ...COMMON,
+      out: { value: "FILE", required: true, help: "The collection to write, by the images' paths; `search` and Embeddings.load read it" },
+      rows: { value: "ROWS", default: "f32", check: oneOf("f32", "int8"), help: "How embeddings are kept: f32, or int8 in a quarter of the size" },
+      ...IMAGES,
+    },
+    rest: "PATH",
+  },
+  search: {
+    help: "Find what is nearest to each query in a collection: to an image, if there is a file of that name, else to a text. Exits with 1 if any query failed",
+    options: {
+      ...COMMON,
+      in: { value: "FILE", required: true, help: "The collection, as `index` wrote it with the same model" },
+      top: { value: "N", default: "10", check: (text) => (/^[1-9]\d{0,8}$/.test(text) ? undefined : "it is no whole number from 1"), help: "How many are found" },
+      ...IMAGES,
+    },
+    rest: "QUERY",
+  },
+  convert: { help: "Write a model as one small file: by the command line in Rust", options: {} },
+};
+
+/** What was asked for. */
+export interface Arguments {
+  readonly command: string;
+  readonly flags: ReadonlySet<string>;
+  readonly values: Readonly<Record<string, string>>;
+  readonly rest: readonly string[];
+}
+
+/** The command line makes no sense, or asks for help: what is to be printed, and the status to end with. */
+export class Usage extends Error {
+  readonly status: 0 | 2;
+
+  constructor(message: string, status: 0 | 2) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const wrong = (message: string): Usage => new Usage(`error: ${message}\n\nFor more information, try '--help'.`, 2);
+
+/**
+ * Reads what follows the program's name.
+ *
+ * @throws {@link Usage}
+ */
+export function argumentsOf(given: readonly string[], version: string): Arguments {
+  const [command = "", ...rest] = given;
+  if (command === "--version" || command === "-V") throw new Usage(`clip-vision ${version}`, 0);
+  if (command === "--help" || command === "-h" || command === "help") throw new Usage(help(rest[0]), 0);
+  if (command === "") throw new Usage(help(undefined), 2);
+  const table = COMMANDS[command];
+  if (!table) throw wrong(`unrecognized subcommand '${command}'`);
+  const asksHelp = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).some((one) => one === "--help" || one === "-h");
+  if (asksHelp) throw new Usage(help(command), 0);
+  if (!table.rest) return { command, flags: new Set(), values: {}, rest };
+  return { command, ...parsed(command, table, rest) };
+}
+
+function parsed(command: string, { options, rest: operand }: Command, args: string[]): Omit<Arguments, "command"> {
+  const types = Object.entries(options).map(([name, { value }]) => [name, { type: value ? ("string" as const) : ("boolean" as const) }] as const);
+  let read: { values: Record<string, string | boolean | undefined>; positionals: string[] };
+  try {
+    read = parseArgs({ args, options: Object.fromEntries(types), allowPositionals: true, strict: true });
+  } catch (error) {
+    throw wrong((error as Error).message);
+  }
+  const values: Record<string, string> = {};
+  const flags = new Set<string>();
+  for (const [name, option] of Object.entries(options)) {
+    const value = read.values[name] ?? option.default;
+    if (value === true) flags.add(name);
+    if (typeof value !== "string") {
+      if (option.required) throw wrong(`the following required arguments were not provided: --${name} <${option.value}>`);
+      continue;
+    }
+    const problem = option.check?.(value);
+    if (problem) throw wrong(`invalid value '${value}' for '--${name} <${option.value}>': ${problem}`);
+    values[name] = value;
+  }
+  if (read.positionals.length === 0) throw wrong(`the following required arguments were not provided: <${operand}>...\n\nUsage: clip-vision ${command} [OPTIONS] <${operand}>...`);
+  return { flags, values, rest: read.positionals };
+}
+
+function help(command: string | undefined): string {
+  const table = command === undefined ? undefined : COMMANDS[command];
+  if (!table || command === undefined) {
+    const width = Math.max(...Object.keys(COMMANDS).map(({ length }) => length));
+    const lines = Object.entries(COMMANDS).map(([name, { help: what }]) => `  ${name.padEnd(width)}  ${what}`);
+    const about = "CLIP embeddings of images and texts, equal to Python's, labels for images, and search";
+    return [about, "", "Usage: clip-vision <COMMAND>", "", "Commands:", ...lines, "", "Options of a command: clip-vision <COMMAND> --help"].join("\n");
+  }
+  const lines = Object.entries(table.options).flatMap(([name, { value, help: what, default: usual }]) => [
+    `      --${name}${value ? ` <${value}>` : ""}`,
+    `          ${what}${usual === undefined ? "" : ` [default: ${usual}]`}`,
+  ]);
+  const usage = `Usage: clip-vision ${command}${table.rest ? ` [OPTIONS] <${table.rest}>...` : ""}`;
+  return [table.help, "", usage, ...(lines.length ? ["", "Options:", ...lines] : [])].join("\n");
+}

@@ -1,0 +1,221 @@
+/** The calls of one loaded model: what `ClipVision` and its handles (`latest.ts`) give on. */
+
+import { invalid } from "../shared/errors.js";
+import type { Fetch } from "../shared/files.js";
+import type {
+  Calls,
+  ClipVisionInfo,
+  EmbeddingDetails,
+  Floats,
+  LoadWarning,
+  PixelTensor,
+  WireDecoding,
+  WireOpacity,
+  WirePhoto,
+} from "../shared/protocol.js";
+import { readPhoto } from "../shared/remote_file.js";
+import { sleep } from "../shared/retry.js";
+import { tagOf } from "../shared/values.js";
+import { untilAborted } from "../shared/waiting.js";
+import type { CallListeners, Client } from "./client.js";
+import { decodingOf, svgOf, withDecoding } from "./decoding.js";
+import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
+import { checkNames } from "./load_options.js";
+import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
+import type { PageFetch } from "./page_service.js";
+import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
+import { MAX_SVG_BYTES } from "./svg.js";
+
+/** A label, and how likely it is. */
+export interface Classification {
+  /** The label, as it was given. */
+  label: string;
+  /** Its probability, 0 to 1; those of all labels add up to 1. */
+  score: number;
+}
+
+/** A photo, or the embedding that there is of it already. */
+export type PhotoOrEmbedding = PhotoSource | Float32Array | EmbeddingDetails;
+
+/** What a model's calls are made with. */
+export interface CallsContext {
+  client: Client;
+  info: ClipVisionInfo;
+  /** Photos that are worth computing together. */
+  batch: number;
+  /** How photos become pixels, where a call does not say it. */
+  decoding: WireDecoding & WireOpacity;
+  svg: boolean;
+  /** The application's own, for SVG, which is read on the page. */
+  fetch: PageFetch | undefined;
+  limits: NonNullable<LoadOptions["limits"]>;
+  warn(warning: LoadWarning): void;
+}
+
+/** Begins a call: at once, or in the place of another one. */
+export type Begin = <T>(
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal | undefined, started?: () => void) => Promise<T>,
+) => Promise<T>;
+
+const atOnce: Begin = (signal, work) => work(signal);
+
+/** Workers that `embedMany` starts by itself, and how much memory their models may take together, in bytes. */
+const MOST_WORKERS = 4;
+const WORKERS_MEMORY = 512 << 20;
+
+/** One model's calls. */
+export class ModelCalls {
+  readonly #context: CallsContext;
+  readonly #unknown = new Set<string>();
+
+  constructor(context: CallsContext) {
+    this.#context = context;
+  }
+
+  get info(): ClipVisionInfo {
+    return this.#context.info;
+  }
+
+  async embed(photo: PhotoSource, options: EmbedOptions = {}, begin = atOnce): Promise<Floats | EmbeddingDetails> {
+    const answer = await this.#withPhoto("embed", photo, options, (packed) => packed, begin);
+    return options.details ? answer : answer.embedding;
+  }
+
+  embedMany<Item>(items: PhotoSources<Item>, options: EmbedManyOptions<Item> = {}): AsyncGenerator<ManyResult<Item>, void> {
+    checkNames("many", options, this.#unknown, this.#context.warn);
+    const { workers = this.#workers() } = options;
+    return embedMany(items, { ...options, workers }, (count) => this.#startWorkers(count), this.#context.client.closed);
+  }
+
+  async embedTexts(texts: Iterable<string>, options: TextOptions = {}, begin = atOnce): Promise<Floats[]> {
+    options.signal?.throwIfAborted();
+    const all = stringsOf(texts, "text");
+    if (all.length === 0) return [];
+    return this.#run(options, begin, (listeners) => this.#context.client.call("embedTexts", all, [], listeners));
+  }
+
+  async embedText(text: string, options: TextOptions = {}, begin = atOnce): Promise<Floats> {
+    options.signal?.throwIfAborted();
+    if (typeof text !== "string") throw invalid(`A text must be a string, not ${tagOf(text)}`);
+    const [embedding = new Float32Array()] = await this.embedTexts([text], options, begin);
+    return embedding;
+  }
+
+  async classify(photo: PhotoOrEmbedding, labels: Iterable<string>, options: ClassifyOptions = {}, begin = atOnce): Promise<Classification[]> {
+    const names = stringsOf(labels, "label");
+    const prompts = promptsOf(names, options.template);
+    const embedding = this.#embeddingOf(photo);
+    const scores = embedding
+      ? await this.#run(options, begin, (listeners) => this.#context.client.call("classify", { embedding, prompts }, [], listeners))
+      : await this.#withPhoto("classify", photo as PhotoSource, options, (packed) => ({ photo: packed, prompts }), begin);
+    return names.map((label, index) => ({ label, score: scores[index] ?? 0 })).sort((a, b) => b.score - a.score);
+  }
+
+  tensor(photo: PhotoSource, options: CallOptions = {}, begin = atOnce): Promise<PixelTensor> {
+    return this.#withPhoto("tensor", photo, options, (packed) => packed, begin);
+  }
+
+  close(): void {
+    this.#context.client.close();
+  }
+
+  /** An embedding that was given in a photo's place. */
+  #embeddingOf(given: PhotoOrEmbedding): Floats | undefined {
+    const isDetails = typeof given === "object" && given !== null && "embedding" in given;
+    const embedding = isDetails ? given.embedding : given;
+    if (tagOf(embedding) !== "Float32Array") {
+      if (isDetails) throw invalid(`An embedding must be a Float32Array, not ${tagOf(embedding)}`);
+      return undefined;
+    }
+    const values = new Float32Array(embedding as Float32Array);
+    const { dimension } = this.info;
+    if (values.length !== dimension) throw invalid(`The embedding has ${values.length} values, and this model's have ${dimension}`);
+    if (!values.every(Number.isFinite)) throw invalid("The embedding has values that are not finite");
+    return values;
+  }
+
+  /** How many workers are worth their memory, where threads can't keep the processor busy. */
+  #workers(): number {
+    const { threads, bytes } = this.info;
+    if (threads > 1) return 1;
+    const cores = (globalThis.navigator as Partial<Navigator> | undefined)?.hardwareConcurrency ?? 1;
+    return Math.max(1, Math.min(MOST_WORKERS, cores - 1, Math.floor(WORKERS_MEMORY / Math.max(1, bytes))));
+  }
+
+  /** This model's worker, and others, which join in once they have loaded it; one that can't is skipped. */
+  #startWorkers(count: number): Workers {
+    const { client, batch, info } = this.#context;
+    const embedder =
+      (one: Client): Embedder =>
+      (photo, options) =>
+        this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one);
+    const embedders = [embedder(client)];
+    const others = Array.from({ length: info.threads > 1 ? 0 : count - 1 }, () => client.another());
+    for (const other of others) {
+      other.start().then(
+        () => embedders.push(embedder(other)),
+        () => undefined,
+      );
+    }
+    return { embedders, batch, close: () => others.forEach((other) => other.close()) };
+  }
+
+  async #withPhoto<Name extends "embed" | "embedOneOfMany" | "tensor" | "classify">(
+    name: Name,
+    source: PhotoSource,
+    options: CallOptions & TextOptions,
+    argument: (photo: WirePhoto) => Calls[Name]["argument"],
+    begin: Begin,
+    client = this.#context.client,
+  ): Promise<Calls[Name]["result"]> {
+    const { decoding, limits, svg: drawsSvg, warn } = this.#context;
+    options.signal?.throwIfAborted();
+    client.closed.throwIfAborted();
+    if (name !== "embedOneOfMany") checkNames("call", options, this.#unknown, warn);
+    const own = decodingOf(options);
+    const { transfer = false, signal } = options;
+    const svg = svgOf(options) ?? drawsSvg;
+    const packing = packPhoto(source, { transfer, svg, maxPixels: limits.maxPixels, read: (url) => this.#readSvg(url, signal) });
+    try {
+      return await this.#run(options, begin, async (listeners) => {
+        const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
+        const photo = withDecoding(packed.photo, decoding, own);
+        return client.call(name, argument(photo), packed.transfer, listeners);
+      });
+    } catch (error) {
+      packing.then(discardPhoto, () => undefined);
+      throw error;
+    }
+  }
+
+  /** Reads an SVG on the page, with the application's function if it has one. */
+  #readSvg(url: string, signal = new AbortController().signal): Promise<Uint8Array<ArrayBuffer>> {
+    const { fetch: own, limits } = this.#context;
+    const fetch: Fetch = (address, init) => (own ? own(address, init, "photo") : globalThis.fetch(address, init));
+    return readPhoto(url, { fetch, sleep, origin: location.origin }, signal, Math.min(limits.maxBytes ?? Infinity, MAX_SVG_BYTES));
+  }
+
+  #run<T>({ signal, onProgress }: TextOptions, begin: Begin, work: (listeners: CallListeners) => Promise<T>): Promise<T> {
+    return begin(signal, (own, onStarted) => work({ signal: own, onProgress, onStarted }));
+  }
+}
+
+/** A list of strings, which one string is not. */
+function stringsOf(given: Iterable<string>, what: "text" | "label"): string[] {
+  if (typeof given === "string" || typeof given?.[Symbol.iterator] !== "function") {
+    throw invalid(`The ${what}s must be a list of strings, not ${typeof given === "string" ? "one string" : tagOf(given)}`);
+  }
+  return Array.from(given, (one) => {
+    if (typeof one !== "string") throw invalid(`A ${what} must be a string, not ${tagOf(one)}`);
+    return one;
+  });
+}
+
+/** Labels as the texts that they stand for. */
+function promptsOf(labels: readonly string[], template = "a photo of a {}"): string[] {
+  if (typeof template !== "string" || !template.includes("{}")) {
+    throw invalid(`The template has no {} for the label: ${String(template)}`);
+  }
+  return labels.map((label) => template.split("{}").join(label));
+}
