@@ -8,6 +8,7 @@
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
 import { platform } from "../shared/platform.js";
+import { bindToSelf, publish } from "../shared/public_class.js";
 import { given } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
 import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, rowsById, rowsOf } from "./arguments.js";
@@ -76,6 +77,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     if (!loaded) this.#connection.call("open", precision).catch(() => undefined); // the next call tells
     this.#rows = (loaded?.rows ?? new Map()) as Map<Id, number>;
     this.#ids = this.ids();
+    bindToSelf(this);
   }
 
   /**
@@ -365,6 +367,14 @@ function refuseAnother(what: string, model: string | undefined, expected: string
   if (model === expected) return;
   throw invalid(`${what} is of the model "${model}", and this collection of "${expected}": their embeddings can't be compared`);
 }
+
+/** Not of the class itself, since older browsers have no such symbols. */
+export interface Embeddings<Id extends EmbeddingId = EmbeddingId> {
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+publish(Embeddings, "Embeddings");
 
 /** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */
 const loading = new WeakMap<object, { connection: Connection; rows: Map<EmbeddingId, number> }>();
