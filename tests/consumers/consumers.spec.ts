@@ -4,29 +4,18 @@
  * what Python computed, and of each wasm file there is one, downloaded once.
  */
 
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { chromium, expect, test, type Page } from "@playwright/test";
 import { ISOLATION, serve } from "../../scripts/serve.mjs";
 import { CHROME } from "../browser/chrome.ts";
 import { cosine, expected, maxDifference } from "../browser/golden.ts";
+import { STRICT, addressOf, bin, build, checkWasm, consumers, copy, installed, root } from "./projects.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const consumers = path.join(root, "target", "consumers");
-const installed = path.join(consumers, "node_modules", "clip-vision");
 const golden = path.join(root, "tests", "golden");
-const bin = (...parts: string[]): string => path.join(consumers, "node_modules", ...parts);
-
-/** As strict as the package promises to work with. */
-const STRICT = {
-  ...ISOLATION,
-  "Content-Security-Policy":
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data:",
-};
+const project = (name: string): string => copy(path.join(root, "tests", "consumers", name));
 
 interface Result {
   error?: string;
@@ -43,25 +32,6 @@ function checkResult(result: Result): void {
   expect(cosine(result.embedding, python)).toBeGreaterThanOrEqual(0.9999);
   expect(maxDifference(result.embedding, python)).toBeLessThanOrEqual(1e-4);
   expect(result).toMatchObject({ text: 64, found: [{ id: "photo" }], near: 1 });
-}
-
-const filesIn = (folder: string): string[] =>
-  readdirSync(folder, { encoding: "utf8", recursive: true }).map((file) => path.join(folder, file));
-const hashOf = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
-const wasmFiles = (folder: string): string[] => filesIn(folder).filter((file) => file.endsWith(".wasm"));
-
-/** A project's folder, as in this one, with nothing built in it. */
-function project(name: string): string {
-  const folder = path.join(consumers, name);
-  rmSync(folder, { recursive: true, force: true });
-  cpSync(path.join(root, "tests", "consumers", name), folder, { recursive: true });
-  return folder;
-}
-
-function build(folder: string, script: string, ...args: string[]): void {
-  const env = { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", FORCE_COLOR: "0" };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { cwd: folder, env, encoding: "utf8" });
-  expect(status, `${stdout}\n${stderr}`).toBe(0);
 }
 
 /** Opens a page, waits for its result, checks it, and says which wasm files it asked for. */
@@ -93,18 +63,13 @@ async function visitBuilt(page: Page, out: string, headers: Record<string, strin
   }
 }
 
-/** Each of the package's wasm files is in the output, and is there once. */
-function checkWasm(out: string): void {
-  const hashes = (folder: string): string[] => wasmFiles(folder).map(hashOf).sort();
-  expect(hashes(out)).toEqual(hashes(path.join(installed, "dist")));
-}
-
 /** The page and the package's files as they are: what a page without a bundler is made of. */
 function copyUnbundled(folder: string): void {
   cpSync(path.join(installed, "dist"), path.join(folder, "clip-vision"), { recursive: true });
   for (const file of readdirSync(path.join(consumers, "app"))) {
     const text = readFileSync(path.join(consumers, "app", file), "utf8");
-    writeFileSync(path.join(folder, file), text.replace('"clip-vision"', '"./clip-vision/index.js"'));
+    const entries = text.replace('"clip-vision"', '"./clip-vision/index.js"').replace('"clip-vision/search"', '"./clip-vision/search.js"');
+    writeFileSync(path.join(folder, file), entries);
   }
 }
 
@@ -155,20 +120,6 @@ test("Vite's development server", async ({ page }) => {
     child.kill();
   }
 });
-
-function addressOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let output = "";
-    const listen = (piece: Buffer): void => {
-      output += piece.toString();
-      const address = /http:\/\/localhost:\d+\//.exec(output)?.[0];
-      if (address) resolve(address);
-    };
-    child.stdout?.on("data", listen);
-    child.stderr?.on("data", listen);
-    child.on("exit", () => reject(new Error(output)));
-  });
-}
 
 for (const [title, name, ...command] of [
   ["webpack 5", "webpack", "build.cjs"],
