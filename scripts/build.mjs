@@ -113,7 +113,7 @@ function isCurrent(flavor) {
 
 /**
  * wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
- * written so that bundlers see the file and copy it.
+ * written so that bundlers see the file and copy it; in a function with a body, so that what collects a server's files sees it too.
  */
 function writeIndex(built) {
   const glueOfFlavor = ({ outDir }) => readFileSync(path.join(outDir, `${NAME}.js`), "utf8");
@@ -126,7 +126,7 @@ function writeIndex(built) {
     "export const builds = {",
     ...built.map((flavor) => {
       const url = `new URL("./wasm/${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
-      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl: () => ${url} },`;
+      return `  "${flavor.name}": { glue: ${variable(flavor)}, wasmUrl() { return ${url}; } },`;
     }),
     "};",
   ];
@@ -241,7 +241,9 @@ async function bundle() {
     await built.close();
     for (const { fileName, code } of output) {
       if (code === undefined || fileName.endsWith(".map")) continue;
-      const quoted = code.replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"'); // as bundlers look for it
+      const quoted = code
+        .replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"') // as bundlers look for it
+        .replaceAll('new URL("./wasm/', `new URL("./${path.posix.relative(folder, "wasm")}/`);
       writeFileSync(path.join(dist, fileName), quoted);
       sizes.push(`${fileName} ${sized(Buffer.from(quoted))}`);
     }
@@ -251,10 +253,20 @@ async function bundle() {
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));
     mkdirSync(path.dirname(to), { recursive: true });
-    copyFileSync(file, to);
+    if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place)\.d\.ts$/.test(file)));
+    else copyFileSync(file, to);
   }
   copyFileSync(path.join(modules, "vendor", "tokenizers.LICENSE"), path.join(dist, "tokenizers.LICENSE"));
   return sizes.join("; ");
+}
+
+/**
+ * Types as TypeScript reads them from 5.4 on, whatever `lib` a project has: before 5.7 typed arrays had no parameter, and projects
+ * for Node may have no types of browsers.
+ */
+function portable(types, isEntry) {
+  const lines = isEntry ? '/// <reference lib="dom" />\n/// <reference lib="esnext.disposable" />\n' : "";
+  return lines + types.replace(/\b(\w+Array)<ArrayBuffer>/g, 'ReturnType<$1Constructor["of"]>').replace(/\b(\w+Array)<ArrayBufferLike>/g, "$1");
 }
 
 /** What is not of web/ itself, but made by this script. */

@@ -1,8 +1,9 @@
-// npm run docs: the reference of both APIs in target/docs: javascript/ from the package's types (typedoc), rust/ from the
+// npm run docs: docs/api.md, and the reference of both APIs in target/docs: javascript/ from the package's types (typedoc), rust/ from the
 // crates' docs (rustdoc). Every public item has to be documented: what isn't is an error.
 
 import { cpSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { apiPage } from "./api.mjs";
 import { buildPackage } from "./build.mjs";
 import { inRoot, main, note, run, seconds, step } from "./lib.mjs";
 import { ensurePackages, setUpBuild } from "./setup.mjs";
@@ -25,10 +26,12 @@ await main(async () => {
   await buildPackage(); // the sources import what the builds of the wasm write
   await ensurePackages("docs-npm", tools);
 
+  writeFileSync(inRoot("docs", "api.md"), apiPage());
+
   step("Writing the reference of the npm package", "from the types and comments of web/");
   await run(process.execPath, [
     path.join(tools.folder, "node_modules", "typedoc", "bin", "typedoc"),
-    ...["--entryPoints", "web/index.ts", "--tsconfig", "tsconfig.json", "--out", path.join(out, "javascript")],
+    ...["--entryPoints", "web/index.ts", "--entryPoints", "web/search/index.ts", "--tsconfig", "tsconfig.json", "--out", path.join(out, "javascript")],
     ...["--name", "clip-vision", "--readme", "none", "--excludePrivate", "--excludeExternals", "--disableSources"],
     ...["--validation.notDocumented", "true", "--treatWarningsAsErrors", "--logLevel", "Warn"],
   ]);

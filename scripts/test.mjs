@@ -43,7 +43,7 @@ function writeReadmeExamples() {
   const folder = inRoot("target", "readme");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  for (const page of [inRoot("README.md"), ...filesUnder(["docs"], (file) => file.endsWith(".md"))]) {
+  for (const page of [inRoot("README.md"), ...filesUnder(["docs"], (file) => file.endsWith(".md") && !file.endsWith("api.md"))]) {
     const name = path.relative(inRoot(), page).replace(/\.md$/, "").replace(/[\\/]/g, "-").toLowerCase();
     const blocks = [...readFileSync(page, "utf8").matchAll(/^```ts\n([^]*?)^```$/gm)];
     blocks.forEach(([, code], index) => writeFileSync(path.join(folder, `${name}-${index + 1}.ts`), `${code}export {};\n`));
@@ -194,7 +194,7 @@ const stages = [
   },
   {
     name: "consumers",
-    what: "the packed package built by every bundler, in an extension, and looked at by publint and attw",
+    what: "the packed package built by every bundler, in an extension, in Deno and Bun, on servers, and looked at by publint and attw",
     needs: "browser",
     run: async () => {
       await buildPackage();

@@ -77,7 +77,7 @@ pub mod search {
     pub use ::search::{Error, Match, Result, Rows, cosine_similarity, quantize_rows, top_k};
 }
 
-/// README's examples, compiled as tests of the documentation.
+/// The examples of docs/rust.md, compiled as tests of the documentation.
 #[cfg(all(doctest, feature = "tokio"))]
-#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/rust.md")]
 mod readme {}

@@ -68,6 +68,8 @@ export class TestServer {
   readonly requests: string[] = [];
   /** What of each file was sent: its path, and the range. */
   readonly ranges: [path: string, range: string][] = [];
+  /** Requests that came with a token: their paths, and the header. */
+  readonly authorized: [path: string, header: string][] = [];
   /** Paths whose connection the browser closed before the answer was complete. */
   readonly abandoned: string[] = [];
 
@@ -116,7 +118,13 @@ export class TestServer {
     } catch {
       return void response.writeHead(400).end();
     }
+    // What another origin asks before it sends a token.
+    if (request.method === "OPTIONS") {
+      const allowed = { "Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "Authorization, Range" };
+      return void response.writeHead(this.#options.shared ? 204 : 403, this.#options.shared ? allowed : {}).end();
+    }
     this.requests.push(pathname);
+    if (request.headers.authorization) this.authorized.push([pathname, request.headers.authorization]);
     response.on("close", () => void (response.writableFinished || this.abandoned.push(pathname)));
     const [, part = "", value = ""] = pathname.split("/");
     const rest = (parts: number): string => `/${pathname.split("/").slice(parts).join("/")}`;

@@ -68,8 +68,7 @@ function copyUnbundled(folder: string): void {
   cpSync(path.join(installed, "dist"), path.join(folder, "clip-vision"), { recursive: true });
   for (const file of readdirSync(path.join(consumers, "app"))) {
     const text = readFileSync(path.join(consumers, "app", file), "utf8");
-    const entries = text.replace('"clip-vision"', '"./clip-vision/index.js"').replace('"clip-vision/search"', '"./clip-vision/search.js"');
-    writeFileSync(path.join(folder, file), entries);
+    writeFileSync(path.join(folder, file), text.replace('"clip-vision"', '"./clip-vision/index.js"').replace('"clip-vision/search"', '"./clip-vision/search.js"'));
   }
 }
 

@@ -1,11 +1,13 @@
 /** The worker in Firefox: which build it gets, errors, taking back, crashes, close; and what is Firefox's alone. */
 
 import { testChoice } from "../browser/both/flavors.ts";
+import { testOrigins } from "../browser/both/origins.ts";
 import { testWorker } from "../browser/both/worker.ts";
 import { expect, newTab, start, test } from "./test.ts";
 
 testChoice(test);
 testWorker(test);
+testOrigins(test);
 
 test("a text and its photos, in a collection that is saved", async ({ tab }) => {
   const answer = await tab.evaluate(async () => {

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { apiPage } from "../../scripts/api.mjs";
 
 const root = new URL("../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
@@ -20,6 +21,14 @@ describe("the documentation", () => {
     expect(codes.length).toBeGreaterThan(10);
     const entries = [...read("docs/troubleshooting.md").matchAll(/^### `([a-z-]+)`$/gm)].map(([, code]) => code);
     expect(entries).toEqual(codes);
+  });
+
+  it("has the API as the package's types have it (`npm run docs` writes it)", () => {
+    expect(read("docs/api.md")).toBe(apiPage());
+  });
+
+  it("begins with a page that can be read in some minutes", () => {
+    expect(read("README.md").trim().split("\n").length).toBeLessThanOrEqual(125);
   });
 
   it.each(pages)("%s: its links lead to files and headings that are there", (page) => {

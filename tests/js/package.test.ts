@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
   ClipVision,
@@ -49,6 +50,13 @@ describe("the package", () => {
       // Node's modules stop bundlers: only its own entry names them.
       if (!file.startsWith("node/")) expect(read(file)).not.toMatch(/["'`]node:/);
     }
+  });
+
+  it("is small: what a page loads that only embeds, gzipped", () => {
+    const size = (...files: string[]) => files.reduce((sum, file) => sum + gzipSync(readFileSync(new URL(`../../dist/${file}`, import.meta.url)), { level: 9 }).length, 0);
+    expect(size("index.js", "common.js")).toBeLessThan(20_000); // on the page
+    expect(size("worker.js")).toBeLessThan(42_000); // in its worker, the tokenizers among it
+    expect(size("search.js", "common.js")).toBeLessThan(15_000);
   });
 
   it("has the license of every crate of others in its wasm files", () => {

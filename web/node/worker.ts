@@ -17,9 +17,6 @@ import { createTokenizer } from "../worker/tokenizer.js";
 import { fetchWithFiles } from "./files.js";
 import { DiskStore, withFileLock } from "./store.js";
 
-/** Beside this script's folder, which is a level below that of the browser's. */
-const WASM = new URL("../wasm/", import.meta.url).href;
-
 if (!parentPort) throw new Error("clip-vision's worker is started by the package, not by itself");
 const port = parentPort;
 const post = (message: Response, transfer: Transferable[] = []): void => port.postMessage(message, transfer as never);
@@ -31,7 +28,7 @@ const createDispatcher = (): Dispatcher => new Dispatcher({
   post,
   startEngine: async (wasmUrl, threads = defaultThreads(availableParallelism()), fetch, signal) => {
     const flavor = chooseFlavor(threads, wasmUrl && flavorOfUrl(wasmUrl), true);
-    return startEngine(flavor, wasmUrlOf(flavor, wasmUrl ?? WASM), fetch, signal, (threaded, module) =>
+    return startEngine(flavor, wasmUrlOf(flavor, wasmUrl), fetch, signal, (threaded, module) =>
       helpers.start(threaded, module, threads - 1),
     );
   },

@@ -25,7 +25,8 @@ export function foreignWorker(module: string, name: string): Worker | undefined 
     blob = URL.createObjectURL(new Blob([`import ${JSON.stringify(script)};`], { type: "text/javascript" }));
     blobs.set(script, blob);
   }
-  const policy = "from another origin it takes a policy that allows worker-src blob:, and a server that allows the page (CORS)";
+  const { origin } = new URL(script);
+  const policy = `from another origin it takes a policy that allows worker-src blob: ${origin}, and a server that allows the page (CORS)`;
   return Object.assign(new Worker(blob, { type: "module" }), { where: `${script}; ${policy}` });
 }
 

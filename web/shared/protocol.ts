@@ -16,11 +16,8 @@ export const VERSION = 8;
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
 
-/**
- * An embedding, or the values of a tensor: a `Float32Array` with a buffer of its own, which `Blob`, `Response` and `postMessage`
- * take. (Written so that TypeScript before 5.7, whose `Float32Array` has no parameter, reads it as well.)
- */
-export type Floats = ReturnType<Float32ArrayConstructor["of"]>;
+/** An embedding, or the values of a tensor, with a buffer of its own: what `Blob`, `Response` and `postMessage` take. */
+export type Floats = Float32Array<ArrayBuffer>;
 
 /** Whether a load uses the cache: not at all; wherever it can; or only while the server has the same files. */
 export type CacheMode = "off" | "on" | "revalidate";

@@ -1,0 +1,2 @@
+/** The page docs/api.md. */
+export function apiPage(): string;
