@@ -104,20 +104,43 @@ test("Vite, built", async ({ page }) => {
   await visitBuilt(page, path.join(folder, "out"));
 });
 
-test("Vite's development server", async ({ page }) => {
-  const folder = project("vite");
+/** Starts a development server of Vite's in a project, and gives its address to `look`. */
+async function develop(folder: string, vite: string, look: (url: string) => Promise<void>): Promise<void> {
   copyPage(folder);
   copyGolden(path.join(folder, "public"));
-  const child = spawn(process.execPath, [bin("vite", "bin", "vite.js"), "--port", "0"], {
-    cwd: folder,
-    env: { ...process.env, NO_COLOR: "1" },
-  });
+  const child = spawn(process.execPath, [vite, "--port", "0"], { cwd: folder, env: { ...process.env, NO_COLOR: "1" } });
   try {
-    // Of each file that the page asks for there may be one for the page and one for the worker.
-    expect(new Set(await visit(page, await addressOf(child))).size).toBe(1);
+    await look(await addressOf(child));
   } finally {
     child.kill();
   }
+}
+
+test("Vite's development server", async ({ page }) => {
+  await develop(project("vite"), bin("vite", "bin", "vite.js"), async (url) => {
+    // Of each file that the page asks for there may be one for the page and one for the worker.
+    expect(new Set(await visit(page, url)).size).toBe(1);
+  });
+});
+
+test("Vite 5: built; its development server says which line it wants, and works with it", async ({ page }) => {
+  const vite = bin("vite5", "bin", "vite.js");
+  const folder = project("vite");
+  copyPage(folder);
+  build(folder, vite, "build", "--outDir", "out", "--logLevel", "warn");
+  await visitBuilt(page, path.join(folder, "out"));
+
+  const line = 'optimizeDeps: { exclude: ["clip-vision"] }';
+  await develop(folder, vite, async (url) => {
+    await page.goto(url);
+    const html = page.locator("html");
+    await expect(html).toHaveAttribute("data-result", /worker-crashed/, { timeout: 30_000 });
+    const { error } = JSON.parse((await html.getAttribute("data-result"))!) as Result;
+    expect(error).toContain("worker.js");
+    expect(error).toContain(line);
+  });
+  writeFileSync(path.join(folder, "vite.config.js"), `export default { ${line} };\n`);
+  await develop(folder, vite, async (url) => void (await visit(page, url)));
 });
 
 for (const [title, name, ...command] of [
