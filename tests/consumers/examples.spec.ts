@@ -118,6 +118,41 @@ test("cdn", async ({ page }) => {
   await visit(page, path.join(examples, "cdn"), {});
 });
 
+test("pwa: works without a network after the first visit", async ({ page }) => {
+  const folder = example("pwa");
+  build(folder, vite, "build", "--logLevel", "warn");
+  const complaints = complaintsOf(page);
+  const server = await serve({ "/": path.join(folder, "dist"), "/models": models }, { headers: { "Content-Security-Policy": `${STRICT["Content-Security-Policy"]}; manifest-src 'self'` } });
+  try {
+    await page.goto(server.url);
+    await expect(page.getByRole("status")).toHaveText(/^Ready/, { timeout: 30_000 });
+    expect(complaints).toEqual([]);
+  } finally {
+    await server.close();
+  }
+  await page.reload();
+  await expect(page.getByRole("status")).toHaveText(/^Ready/, { timeout: 30_000 });
+  await use(page);
+});
+
+test("github-pages: threads where the server sends no headers", async ({ page }) => {
+  const folder = example("github-pages");
+  build(folder, vite, "build", "--logLevel", "warn");
+  checkWasm(path.join(folder, "dist"));
+  await page.addInitScript("Object.defineProperty(navigator, 'hardwareConcurrency', { value: 3 })");
+  const complaints = complaintsOf(page);
+  // A project's site is a folder of its owner's.
+  const server = await serve({ "/project": path.join(folder, "dist"), "/project/models": models }, { headers: {} });
+  try {
+    await page.goto(`${server.url}project/`);
+    await expect(page.getByRole("status")).toHaveText("Threads: 2", { timeout: 30_000 });
+    await use(page);
+    expect(complaints).toEqual([]);
+  } finally {
+    await server.close();
+  }
+});
+
 test("their packages are those that are tested", () => {
   const dependenciesOf = (folder: string): Record<string, string> => {
     const { dependencies, devDependencies } = JSON.parse(readFileSync(path.join(folder, "package.json"), "utf8")) as Record<string, Record<string, string>>;
