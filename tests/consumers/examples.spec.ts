@@ -139,7 +139,6 @@ test("github-pages: threads where the server sends no headers", async ({ page })
   const folder = example("github-pages");
   build(folder, vite, "build", "--logLevel", "warn");
   checkWasm(path.join(folder, "dist"));
-  await page.addInitScript("Object.defineProperty(navigator, 'hardwareConcurrency', { value: 3 })");
   const complaints = complaintsOf(page);
   // A project's site is a folder of its owner's.
   const server = await serve({ "/project": path.join(folder, "dist"), "/project/models": models }, { headers: {} });

@@ -10,7 +10,10 @@ const loading = load();
 loading.catch((error) => (alert.textContent = error.message));
 
 async function load() {
-  const clip = await ClipVision.load(MODEL, { onProgress: ({ overall }) => (progress.value = overall) });
+  const clip = await ClipVision.load(MODEL, {
+    threads: 2, // without this: the processor's cores less one
+    onProgress: ({ overall }) => (progress.value = overall),
+  });
   progress.remove();
   status.textContent = `Threads: ${clip.info.threads}`;
   return clip;
