@@ -3,8 +3,8 @@
  * Chromium with the bundled model beside it. A drawing of a red circle is chosen, then a file that is no photo.
  */
 
-import { spawn } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { ISOLATION, serve } from "../../scripts/serve.mjs";
@@ -150,6 +150,26 @@ test("github-pages: threads where the server sends no headers", async ({ page })
   } finally {
     await server.close();
   }
+});
+
+test("astro", async ({ page }) => {
+  const folder = example("astro");
+  build(folder, bin("astro", "astro.js"), "build", "--silent");
+  checkWasm(path.join(folder, "dist"));
+  await visit(page, path.join(folder, "dist"), ISOLATION);
+});
+
+test("node", () => {
+  const folder = example("node");
+  writeFileSync(path.join(folder, circle.name), circle.buffer);
+  writeFileSync(path.join(folder, notes.name), notes.buffer);
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["index.js", path.join(models, "shapes"), circle.name, notes.name], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  expect(stdout).toMatch(/^circle\.bmp: red circle \(\d+\.\d %\)\nnearest to "red circle": circle\.bmp\n$/);
+  expect(stderr).toContain("notes.txt: ");
+  expect(status).toBe(1);
 });
 
 test("their packages are those that are tested", () => {
