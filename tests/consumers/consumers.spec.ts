@@ -4,29 +4,18 @@
  * what Python computed, and of each wasm file there is one, downloaded once.
  */
 
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { createHash } from "node:crypto";
+import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { chromium, expect, test, type Page } from "@playwright/test";
 import { ISOLATION, serve } from "../../scripts/serve.mjs";
 import { CHROME } from "../browser/chrome.ts";
 import { cosine, expected, maxDifference } from "../browser/golden.ts";
+import { STRICT, addressOf, bin, build, checkWasm, consumers, copy, installed, root } from "./projects.ts";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const consumers = path.join(root, "target", "consumers");
-const installed = path.join(consumers, "node_modules", "clip-vision");
 const golden = path.join(root, "tests", "golden");
-const bin = (...parts: string[]): string => path.join(consumers, "node_modules", ...parts);
-
-/** As strict as the package promises to work with. */
-const STRICT = {
-  ...ISOLATION,
-  "Content-Security-Policy":
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data:",
-};
+const project = (name: string): string => copy(path.join(root, "tests", "consumers", name));
 
 interface Result {
   error?: string;
@@ -43,25 +32,6 @@ function checkResult(result: Result): void {
   expect(cosine(result.embedding, python)).toBeGreaterThanOrEqual(0.9999);
   expect(maxDifference(result.embedding, python)).toBeLessThanOrEqual(1e-4);
   expect(result).toMatchObject({ text: 64, found: [{ id: "photo" }], near: 1 });
-}
-
-const filesIn = (folder: string): string[] =>
-  readdirSync(folder, { encoding: "utf8", recursive: true }).map((file) => path.join(folder, file));
-const hashOf = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex");
-const wasmFiles = (folder: string): string[] => filesIn(folder).filter((file) => file.endsWith(".wasm"));
-
-/** A project's folder, as in this one, with nothing built in it. */
-function project(name: string): string {
-  const folder = path.join(consumers, name);
-  rmSync(folder, { recursive: true, force: true });
-  cpSync(path.join(root, "tests", "consumers", name), folder, { recursive: true });
-  return folder;
-}
-
-function build(folder: string, script: string, ...args: string[]): void {
-  const env = { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1", FORCE_COLOR: "0" };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { cwd: folder, env, encoding: "utf8" });
-  expect(status, `${stdout}\n${stderr}`).toBe(0);
 }
 
 /** Opens a page, waits for its result, checks it, and says which wasm files it asked for. */
@@ -91,12 +61,6 @@ async function visitBuilt(page: Page, out: string, headers: Record<string, strin
   } finally {
     await server.close();
   }
-}
-
-/** Each of the package's wasm files is in the output, and is there once. */
-function checkWasm(out: string): void {
-  const hashes = (folder: string): string[] => wasmFiles(folder).map(hashOf).sort();
-  expect(hashes(out)).toEqual(hashes(path.join(installed, "dist")));
 }
 
 /** The page and the package's files as they are: what a page without a bundler is made of. */
@@ -140,35 +104,44 @@ test("Vite, built", async ({ page }) => {
   await visitBuilt(page, path.join(folder, "out"));
 });
 
-test("Vite's development server", async ({ page }) => {
-  const folder = project("vite");
+/** Starts a development server of Vite's in a project, and gives its address to `look`. */
+async function develop(folder: string, vite: string, look: (url: string) => Promise<void>): Promise<void> {
   copyPage(folder);
   copyGolden(path.join(folder, "public"));
-  const child = spawn(process.execPath, [bin("vite", "bin", "vite.js"), "--port", "0"], {
-    cwd: folder,
-    env: { ...process.env, NO_COLOR: "1" },
-  });
+  const child = spawn(process.execPath, [vite, "--port", "0"], { cwd: folder, env: { ...process.env, NO_COLOR: "1" } });
   try {
-    // Of each file that the page asks for there may be one for the page and one for the worker.
-    expect(new Set(await visit(page, await addressOf(child))).size).toBe(1);
+    await look(await addressOf(child));
   } finally {
     child.kill();
   }
+}
+
+test("Vite's development server", async ({ page }) => {
+  await develop(project("vite"), bin("vite", "bin", "vite.js"), async (url) => {
+    // Of each file that the page asks for there may be one for the page and one for the worker.
+    expect(new Set(await visit(page, url)).size).toBe(1);
+  });
 });
 
-function addressOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let output = "";
-    const listen = (piece: Buffer): void => {
-      output += piece.toString();
-      const address = /http:\/\/localhost:\d+\//.exec(output)?.[0];
-      if (address) resolve(address);
-    };
-    child.stdout?.on("data", listen);
-    child.stderr?.on("data", listen);
-    child.on("exit", () => reject(new Error(output)));
+test("Vite 5: built; its development server says which line it wants, and works with it", async ({ page }) => {
+  const vite = bin("vite5", "bin", "vite.js");
+  const folder = project("vite");
+  copyPage(folder);
+  build(folder, vite, "build", "--outDir", "out", "--logLevel", "warn");
+  await visitBuilt(page, path.join(folder, "out"));
+
+  const line = 'optimizeDeps: { exclude: ["clip-vision"] }';
+  await develop(folder, vite, async (url) => {
+    await page.goto(url);
+    const html = page.locator("html");
+    await expect(html).toHaveAttribute("data-result", /worker-crashed/, { timeout: 30_000 });
+    const { error } = JSON.parse((await html.getAttribute("data-result"))!) as Result;
+    expect(error).toContain("worker.js");
+    expect(error).toContain(line);
   });
-}
+  writeFileSync(path.join(folder, "vite.config.js"), `export default { ${line} };\n`);
+  await develop(folder, vite, async (url) => void (await visit(page, url)));
+});
 
 for (const [title, name, ...command] of [
   ["webpack 5", "webpack", "build.cjs"],

@@ -37,5 +37,5 @@ export function besideModule(module: string, name: string): { where?: string } {
   // Vite's development server moves packages, but not what they start.
   const isMoved = /\/\.vite\/|\/node_modules\/\.cache\//.test(address);
   const line = 'a development server has moved the package: put optimizeDeps: { exclude: ["clip-vision"] } into vite.config';
-  return { where: isMoved ? `${address}; ${line}` : `${name} beside ${address}, or where a bundler put it` };
+  return { where: `${name} beside ${address}${isMoved ? `; ${line}` : ", or where a bundler put it"}` };
 }
