@@ -5,8 +5,8 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { existsSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 
 /** What the set-up found (WEBKIT_DRIVER), or Debian's. */
 export const WEBKIT_DRIVER = process.env["WEBKIT_DRIVER"] ?? "/usr/bin/WebKitWebDriver";
@@ -27,7 +27,9 @@ export class WebKit {
   readonly #processes: ChildProcess[];
   readonly #driver: string;
   #session = "";
-  /** The window that the session is at: of all commands only those to it go to a window. */
+  /** The window that the browser began with. It stays as it is. */
+  #home = "";
+  /** The window that the session is at, to which all commands go. */
   #at = "";
   /** Commands wait for each other, since each is to the window that the session is at. */
   #last: Promise<unknown> = Promise.resolve();
@@ -62,13 +64,14 @@ export class WebKit {
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     }
+    this.#at = this.#home = (await this.#command("GET", "/window")) as string;
     await this.#command("POST", "/timeouts", { script: PATIENCE, pageLoad: PATIENCE });
   }
 
   async #send(method: string, path: string, body?: object): Promise<unknown> {
     const response = await fetch(this.#driver + path, { method, ...(body && { body: JSON.stringify(body) }) });
-    const { value } = (await response.json()) as { value: { message: string } };
-    if (!response.ok) throw new Error(`WebKit: ${value.message}`);
+    const { value } = (await response.json()) as { value: { error: string; message: string } };
+    if (!response.ok) throw new Error(`WebKit: ${value.error}: ${value.message}`);
     return value;
   }
 
@@ -97,7 +100,14 @@ export class WebKit {
         if (error !== undefined) throw new Error(error);
         return value as never;
       },
-      close: () => this.#in(handle, async () => void (await this.#command("DELETE", "/window"))),
+      close: () =>
+        this.#in(handle, async () => {
+          await this.#command("DELETE", "/window");
+          // The first answer after it may be that there is no such window, whatever was asked.
+          const home = () => this.#command("POST", "/window", { handle: this.#home });
+          await home().catch(home);
+          this.#at = this.#home;
+        }),
     };
   }
 

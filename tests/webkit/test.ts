@@ -6,7 +6,7 @@ import { test as base } from "../browser/served.ts";
 import type { TestServer } from "../browser/server.ts";
 import { missing, WebKit, type Extras } from "./driver.ts";
 
-interface Shared {
+export interface Shared {
   webkit: WebKit;
   /** The one page, for most tests. */
   tab: Tab;

@@ -119,9 +119,9 @@ class CacheStore implements Store {
     this.#cache = cache;
   }
 
-  /** Answers need addresses, which nobody ever asks. */
+  /** Answers need addresses, which nobody ever asks; whole ones, since a worker from a Blob (CDNs) has no address of its own. */
   #url(name: string): string {
-    return `/__clip-vision/${name}`;
+    return `${globalThis.origin}/__clip-vision/${name}`;
   }
 
   async read(name: string): Promise<Blob | undefined> {
