@@ -4,6 +4,8 @@
  * know what to expect (`cache.ts`).
  */
 
+import { messageOf } from "./errors.js";
+
 /** A file that is being written. */
 export interface Writer {
   /** Puts bytes at a place; they don't overlap, and leave no gap in the end. Throws `QuotaExceededError`. */
@@ -35,7 +37,11 @@ export async function openStore(): Promise<Store> {
     const root = await navigator.storage.getDirectory();
     return new FileStore(await root.getDirectoryHandle(FOLDER, { create: true }));
   } catch {
-    return new CacheStore(await caches.open(FOLDER));
+    if (typeof caches === "undefined") throw new Error("only pages of https: and of localhost have one");
+    const cache = await caches.open(FOLDER).catch((cause: unknown) => {
+      throw new Error(`the browser refuses it, as in some private windows: ${messageOf(cause)}`, { cause });
+    });
+    return new CacheStore(cache);
   }
 }
 
