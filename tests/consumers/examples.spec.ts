@@ -4,7 +4,7 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test, type Page } from "@playwright/test";
 import { ISOLATION, serve } from "../../scripts/serve.mjs";
@@ -155,6 +155,14 @@ test("github-pages: threads where the server sends no headers", async ({ page })
 test("astro", async ({ page }) => {
   const folder = example("astro");
   build(folder, bin("astro", "astro.js"), "build", "--silent");
+  checkWasm(path.join(folder, "dist"));
+  await visit(page, path.join(folder, "dist"), ISOLATION);
+});
+
+test("angular", async ({ page }) => {
+  const folder = example("angular");
+  symlinkSync(path.join(consumers, "node_modules"), path.join(folder, "node_modules"), "dir"); // angular.json names it
+  build(folder, bin("@angular", "cli", "bin", "ng.js"), "build");
   checkWasm(path.join(folder, "dist"));
   await visit(page, path.join(folder, "dist"), ISOLATION);
 });
