@@ -263,6 +263,22 @@ export async function ensureFirefox() {
   return outcome;
 }
 
+/**
+ * WebKitGTK's driver, with the browser that it comes with, and a display for it that nobody sees: WEBKIT_DRIVER and XVFB in the
+ * environment, or `{ skipped: "why" }`.
+ */
+export async function ensureWebKit() {
+  const look = () => {
+    const [driver, display] = [findProgram("WEBKIT_DRIVER", ["WebKitWebDriver"]), findProgram("XVFB", ["Xvfb"])];
+    return driver && display && { WEBKIT_DRIVER: driver, XVFB: display };
+  };
+  const outcome = await attempt(look, "WebKitWebDriver (WEBKIT_DRIVER can name one) and Xvfb (XVFB)", () =>
+    aptInstall(["webkit2gtk-driver", "xvfb"], "the tests run in a third browser engine"),
+  );
+  if (!outcome.skipped) Object.assign(process.env, look());
+  return outcome;
+}
+
 /** What compiles for a 64-bit ARM and runs that here: `{ target, env }` for cargo, or `{ skipped: "why" }`. */
 export async function ensureAarch64() {
   const [linker, emulator] = ["aarch64-linux-gnu-gcc", "qemu-aarch64"];

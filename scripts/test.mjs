@@ -9,7 +9,7 @@ import path from "node:path";
 import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
 import { Stop, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
-import { INSTALL, ensureAarch64, ensureFirefox, ensureWasmBindgen, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { INSTALL, ensureAarch64, ensureFirefox, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
@@ -190,6 +190,17 @@ const stages = [
       if (skipped) return { skipped };
       await buildPackage();
       await playwright("tests/firefox");
+    },
+  },
+  {
+    name: "webkit",
+    what: "the same in WebKitGTK, as it comes and as Safari has it",
+    needs: "build",
+    run: async () => {
+      const { skipped } = await ensureWebKit();
+      if (skipped) return { skipped };
+      await buildPackage();
+      await playwright("tests/webkit");
     },
   },
   {

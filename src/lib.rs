@@ -74,7 +74,8 @@ pub mod model {
 /// # Ok::<(), clip_vision::search::Error>(())
 /// ```
 pub mod search {
-    pub use ::search::{Error, Match, Result, Rows, cosine_similarity, quantize_rows, top_k};
+    pub use ::search::{Error, Group, Match, Result, Rows, Values};
+    pub use ::search::{cosine_similarity, near_duplicates, quantize_rows, top_k};
 }
 
 /// The examples of docs/rust.md, compiled as tests of the documentation.

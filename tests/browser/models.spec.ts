@@ -331,7 +331,7 @@ test.describe("the cache", () => {
   });
 
   test("is the Cache API where there are no files", async ({ page, server }) => {
-    const options = { script: "/fixtures/no_files_worker.js", precision: "int8" };
+    const options = { script: "/fixtures/refusing_worker.js?files", precision: "int8" };
     const first = await load(page, `/${GOLDEN}`, options, true);
     expect(first.warnings).toEqual([]);
     const from = server.requests.length;

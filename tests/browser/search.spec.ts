@@ -73,7 +73,7 @@ test("it is loaded from an address, and what is not a collection is refused", as
       ids: photos.ids(),
       missing: await failure("/golden/search/missing.npy"),
       page: await failure("/made/page.clip-vision"),
-      worker: await failure("/golden/search/f4.npy", { workerUrl: "/fixtures/missing.js" }),
+      worker: await failure("/golden/search/f4.npy", { worker: () => new Worker("/fixtures/missing.js", { type: "module" }) }),
       never: await never,
     };
   });

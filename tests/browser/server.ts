@@ -55,6 +55,8 @@ export interface ServerOptions {
   policy?: string;
   /** Whether other origins may read. */
   shared?: boolean;
+  /** This machine's address by which it is asked. Default: the loopback's, which browsers trust as they trust HTTPS. */
+  host?: string;
   /** Whether its pages are cross-origin isolated: without that there are no threads. */
   isolated?: boolean;
 }
@@ -80,13 +82,17 @@ export class TestServer {
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {
     const server = new TestServer(options);
-    await new Promise<void>((resolve) => server.#server.listen(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => server.#server.listen(0, server.#host, resolve));
     return server;
+  }
+
+  get #host(): string {
+    return this.#options.host ?? "127.0.0.1";
   }
 
   /** The origin, with a slash at the end. */
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+    return `http://${this.#host}:${(this.#server.address() as AddressInfo).port}/`;
   }
 
   async close(): Promise<void> {

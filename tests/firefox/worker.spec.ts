@@ -2,12 +2,14 @@
 
 import { testChoice } from "../browser/both/flavors.ts";
 import { testOrigins } from "../browser/both/origins.ts";
+import { testRefusals } from "../browser/both/refusals.ts";
 import { testWorker } from "../browser/both/worker.ts";
 import { expect, newTab, start, test } from "./test.ts";
 
 testChoice(test);
 testWorker(test);
 testOrigins(test);
+testRefusals(test);
 
 test("a text and its photos, in a collection that is saved", async ({ tab }) => {
   const answer = await tab.evaluate(async () => {

@@ -116,7 +116,12 @@ describe("a model", () => {
     const photos = new Embeddings<string>();
     await photos.add("one", embedding);
     expect((await photos.search(embedding))[0]).toMatchObject({ id: "one" });
-    photos.close();
+    const proxied = new Proxy(photos, {});
+    expect((await proxied.search(embedding))[0]).toMatchObject({ id: "one" });
+    expect(proxied.size).toBe(1);
+    expect(Object.prototype.toString.call(photos)).toBe("[object Embeddings]");
+    photos[Symbol.dispose]?.();
+    await expect(photos.search(embedding)).rejects.toMatchObject({ code: "closed" });
   });
 
   it("is closed by what disposes of it", async () => {

@@ -78,7 +78,7 @@ describe.each([
   it.runIf(collection)("loads for a collection nothing that its worker loads", () => {
     const loaded = loadedBy(collection!);
     expect(loaded).toContain("search/connection.ts");
-    const theWorkers = ["server", "collection", "engine", "arrow_file", "arrow_schema", "flatbuffer", "npy_file", "own_file", "file"];
+    const theWorkers = ["server", "collection", "engine", "arrow_file", "arrow_schema", "flatbuffer", "npy_file", "own_file", "file", "relevance"];
     expect(within(loaded, "wasm/", ...theWorkers.map((name) => `search/${name}.ts`))).toEqual([]);
   });
 });

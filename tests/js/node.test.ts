@@ -203,7 +203,7 @@ it("threads change no bit of an embedding, and end with the process, closed or n
   for (const [threads, last] of [[2, ""], [3, "close"], [4, "exit"]] as const) {
     expect(await run(threads, last)).toEqual([String(threads), ...alone]);
   }
-});
+}, 60_000);
 
 it("texts have Python's embeddings", async () => {
   const { rows } = JSON.parse((await readFile(golden("texts.json"))).toString()) as { rows: [string][] };

@@ -42,6 +42,8 @@ describe("cosineSimilarity", () => {
       expect(thrown(() => cosineSimilarity(wrong, [1, 1]))).toEqual(invalid(/no direction/));
     }
     expect(thrown(() => cosineSimilarity([], []))).toEqual(invalid(/empty/));
+    expect(thrown(() => cosineSimilarity([1], Promise.resolve([1]) as never))).toEqual(invalid(/the second embedding is a promise: await it/));
+    expect(thrown(() => cosineSimilarity(undefined as never, [1]))).toEqual(invalid(/the first embedding must be/));
   });
 });
 
@@ -102,10 +104,13 @@ describe("topK", () => {
     const cases: [unknown, unknown, unknown, RegExp][] = [
       [new Float32Array(), query, 1, /the query is empty/],
       [Float32Array.of(1, NaN), query, 1, /Value 1 of the query is NaN/],
-      [[1, 2], query, 1, /must be a Float32Array, not Array/],
+      [[1, "2"], query, 1, /Value 1 of the query must be a number, not String/],
+      [Promise.resolve(query), query, 1, /the query is a promise: await it/],
+      ["12", query, 1, /the query must be a Float32Array or an array of numbers, not String/],
       [query, Float32Array.of(1, 2, 3), 1, /3 values cannot be divided into rows of 2/],
       [query, { values: new Int8Array(4), steps: new Float32Array(3) }, 1, /3 steps for 2 rows/],
-      [query, [1, 2], 1, /not Array/],
+      [query, [1, null], 1, /Value 1 of the matrix must be a number, not Null/],
+      [query, Promise.resolve(query), 1, /the matrix is a promise/],
       [query, undefined, 1, /not Undefined/],
       [query, query, -1, /k must be a whole number from 0, not -1/],
       [query, query, 1.5, /k must be a whole number from 0, not 1.5/],
@@ -115,6 +120,7 @@ describe("topK", () => {
     }
     expect(thrown(() => quantize(Float32Array.of(1, Infinity), 2))).toEqual(invalid(/Value 1 of row 0 is Infinity/));
     expect(thrown(() => quantize(Float32Array.of(1, 2, 3), 2))).toEqual(invalid(/divided into rows of 2/));
+    expect(thrown(() => quantize([1, NaN], 2))).toEqual(invalid(/Value 1 of row 0 is NaN/));
     expect(thrown(() => quantize(Float32Array.of(1), 0))).toEqual(invalid(/dimension must be a whole number from 1, not 0/));
   });
 });
@@ -196,21 +202,61 @@ for (const precision of ["f32", "int8"] as const) {
 
     it("finds near duplicates, in every block and across them", async () => {
       const matrix = values(10, 600 * DIMENSION);
-      const pairs = [[3, 4], [5, 300], [255, 256], [511, 599]] as const;
-      for (const [a, b] of pairs) row(matrix, DIMENSION, b).set(row(matrix, DIMENSION, a).map((x) => 3 * x));
+      const copies = [[3, 4], [5, 300], [255, 256], [511, 599], [300, 590]] as const;
+      for (const [a, b] of copies) row(matrix, DIMENSION, b).set(row(matrix, DIMENSION, a).map((x) => 3 * x));
       const photos = new Embeddings<string>({ precision });
       await photos.addMany(names(600), matrix);
       await photos.remove("photo-599");
       const found = await photos.nearDuplicates({ threshold: 0.98 });
-      expect(found.map(({ ids }) => ids).sort()).toEqual(
-        [["photo-255", "photo-256"], ["photo-3", "photo-4"], ["photo-5", "photo-300"]].sort(),
-      );
-      found.forEach(({ score }) => expect(Math.abs(score - 1)).toBeLessThan(tolerance));
+      expect(found.map(({ ids }) => ids)).toEqual([
+        ["photo-5", "photo-300", "photo-590"],
+        ["photo-3", "photo-4"],
+        ["photo-255", "photo-256"],
+      ]);
+      found.forEach(({ similarity }) => expect(similarity).toBeCloseTo(1, 5));
       const controller = new AbortController();
       const stopped = photos.nearDuplicates({ threshold: -1, signal: controller.signal });
       controller.abort("enough");
       await expect(stopped).rejects.toBe("enough");
       expect(await photos.search(row(matrix, DIMENSION, 1), 1)).toMatchObject([{ id: "photo-1" }]);
+      const [all, ...others] = await photos.nearDuplicates({ threshold: -1 });
+      expect(all!.ids).toEqual(photos.ids());
+      expect(others).toEqual([]);
+      await photos.add("last", row(matrix, DIMENSION, 7)); // what was found lay behind the rows
+      expect((await photos.search(row(matrix, DIMENSION, 7), 2)).map(({ id }) => id)).toEqual(["photo-7", "last"]);
+    });
+
+    it("groups what all pairs, one by one, say is connected", async () => {
+      for (const [count, dimension, nominal] of [[1, 4, 0.9], [40, 3, 0.97], [300, 5, 0.95], [200, 2, 0.9999], [90, 70, 0.4]] as const) {
+        const [matrix, noise] = [values(20 + count, count * dimension), values(21 + count, count * dimension)];
+        for (let i = 1; i < count; i += 2) row(matrix, dimension, i).set(row(matrix, dimension, (i * 7) % i).map((x, j) => x + 0.2 * noise[i * dimension + j]!));
+        const photos = new Embeddings<number>({ precision });
+        await photos.addMany(Array.from({ length: count }, (_, i) => i), matrix);
+        const kept = (await Promise.all(photos.ids().map((id) => photos.get(id)))) as Float32Array[];
+        const pairs = kept.flatMap((a, i) => kept.slice(0, i).map((b, j) => ({ i, j, cosine: cosineSimilarity(a, b) })));
+        const above = pairs.map(({ cosine }) => cosine).filter((cosine) => cosine >= nominal).sort((a, b) => a - b);
+        // Between two cosines that rounding does not confuse.
+        const gap = above.findIndex((cosine, i) => above[i + 1]! - cosine > 1e-5);
+        const threshold = gap < 0 ? nominal : (above[gap]! + above[gap + 1]!) / 2;
+        const label = kept.map((_, i) => i);
+        for (const { i, j, cosine } of pairs) {
+          const [from, to] = [label[i]!, label[j]!];
+          if (cosine >= threshold) label.forEach((one, k) => one === from && (label[k] = to));
+        }
+        const groups = [...new Set(label)].map((one) => photos.ids().filter((id) => label[id] === one));
+        const expected = groups.filter(({ length }) => length > 1).sort((a, b) => b.length - a.length || a[0]! - b[0]!);
+        expect((await photos.nearDuplicates({ threshold })).map(({ ids }) => ids)).toEqual(expected);
+        photos.close();
+      }
+    });
+
+    it("searches behind rows that end anywhere", async () => {
+      const matrix = values(11, 257 * DIMENSION);
+      const photos = new Embeddings<string>({ precision });
+      await photos.addMany(names(257), matrix);
+      const again = await Embeddings.load<string>(await photos.toBlob());
+      expect(await again.search(row(matrix, DIMENSION, 3), 1)).toMatchObject([{ id: "photo-3" }]);
+      expect(await again.nearDuplicates()).toEqual([]);
     });
   });
 }
@@ -224,11 +270,22 @@ describe("Embeddings", () => {
     await photos.add("a", Float32Array.of(1, 0, 0));
     const good = Float32Array.of(1, 2, 3);
     const cases: [() => Promise<unknown>, RegExp][] = [
-      [() => photos.add("b", Float32Array.of(1, 2)), /2 values cannot be divided into 1 embeddings of 3/],
+      [() => photos.add("b", Float32Array.of(1, 2)), /The embedding has 2 values, and those of this collection have 3/],
+      [() => photos.add("b", []), /The embedding is empty/],
+      [() => photos.add("b", Promise.resolve(good) as never), /the embedding is a promise: await it/],
+      [() => photos.add("b", [1, 2, "3"] as never), /Value 2 of the embedding must be a number, not String/],
+      [() => photos.add("b", [1, NaN, 3]), /Embedding 0 of those given holds NaN at 1/],
+      [() => photos.add("b", undefined as never), /the embedding must be a Float32Array or an array of numbers, not Undefined/],
+      [() => photos.add("b", { embedding: good, model: 7 } as never), /The model of the embedding must be a text/],
+      [() => photos.addMany(["b"], Promise.resolve([good]) as never), /The embeddings are a promise: await it/],
+      [() => photos.addMany(["b", "c"], [good, Promise.resolve(good)] as never), /embedding 1 is a promise: await it/],
+      [() => photos.addMany(["b"], 7 as never), /Embeddings must be a Float32Array or a list, not Number/],
+      [() => photos.addMany(["b", "c"], [1, 2, 3]), /3 values cannot be divided into 2 embeddings of 3 values/],
+      [() => photos.search(Promise.resolve(good) as never), /the query is a promise: await it/],
+      [() => photos.search([1, NaN, 3]), /Value 1 of the query is NaN/],
       [() => photos.add("b", Float32Array.of(1, NaN, 2)), /Embedding 0 of those given holds NaN at 1/],
       [() => photos.add("b", Float32Array.of(1e30, 1, 2)), /has no length, or one that is out of range/],
       [() => photos.addMany(["b", "c"], [good, Float32Array.of(1)]), /Embedding 1 has 1 values, and embedding 0 has 3/],
-      [() => photos.addMany(["b", "c"], [good, [1, 2, 3] as never]), /Embedding 1 must be a Float32Array, not Array/],
       [() => photos.add(NaN, good), /Id 0 must be .*, not NaN/],
       [() => photos.add({} as never, good), /Id 0 must be .*, not Object/],
       [() => photos.search(Float32Array.of(1)), /A query of 1 values for embeddings of 3/],
@@ -248,6 +305,39 @@ describe("Embeddings", () => {
     expect(await rejected(photos.saveToOpfs("x"))).toMatchObject({ code: "unsupported-browser" });
     expect(thrown(() => new Embeddings({ precision: "f64" as never }))).toEqual(invalid(/precision must be f32 or int8, not f64/));
     expect(thrown(() => new Embeddings({ dimension: 1.5 }))).toEqual(invalid(/dimension/));
+    expect(thrown(() => new Embeddings({ model: "" }))).toEqual(invalid(/The model must be a text of 1 to 1000 letters, not one of 0/));
+  });
+
+  it("tells how far a search for near duplicates is, and ends it between two blocks", async () => {
+    const photos = new Embeddings<number>();
+    expect(await photos.nearDuplicates()).toEqual([]);
+    await photos.add(0, Float32Array.of(1, 0));
+    expect(await photos.nearDuplicates()).toEqual([]);
+    photos.close();
+
+    const many = new Embeddings<number>();
+    await many.addMany(Array.from({ length: 16_000 }, (_, i) => i), values(30, 16_000 * 64));
+    await many.remove(5);
+    const told: { done: number; total: number }[] = [];
+    await many.nearDuplicates({ onProgress: (progress) => void told.push(progress) });
+    expect(told.length).toBeGreaterThan(3);
+    expect(told.at(-1)).toEqual({ done: (15_999 * 15_998) / 2, total: (15_999 * 15_998) / 2 });
+    told.forEach(({ done }, i) => expect(done).toBeGreaterThanOrEqual(told[i - 1]?.done ?? 1));
+
+    const controller = new AbortController();
+    let after = 0;
+    const stopped = many.nearDuplicates({
+      signal: controller.signal,
+      onProgress() {
+        if (controller.signal.aborted) after += 1;
+        controller.abort("enough");
+      },
+    });
+    await expect(stopped).rejects.toBe("enough");
+    expect(await many.search(Float32Array.from({ length: 64 }, () => 1), 1)).toHaveLength(1); // answers soon
+    expect(after).toBe(0);
+    for (const threshold of [NaN, 2, "0.9" as never]) await expect(many.nearDuplicates({ threshold })).rejects.toEqual(invalid(/a cosine, from -1 to 1/));
+    many.close();
   });
 
   it("rejects everything once it is closed, and cancels a search", async () => {
@@ -262,6 +352,57 @@ describe("Embeddings", () => {
     await expect(pending).rejects.toMatchObject({ code: "closed" });
     await expect(photos.add(2, Float32Array.of(1, 2))).rejects.toBeInstanceOf(ClipVisionError);
     await expect(photos.toBlob()).rejects.toMatchObject({ code: "closed" });
+  });
+
+  it("takes plain arrays, and embeddings with what is known of them, wherever it takes an embedding", async () => {
+    const photos = new Embeddings<string>();
+    await photos.add("a", [1, 0]);
+    await photos.add("b", { embedding: [0, 2] });
+    await photos.addMany(["c", "d"], [1, 1, -1, 1]);
+    await photos.addMany(["e", "f"], [[3, 4], { embedding: Float32Array.of(-3, 4) }]);
+    await photos.addMany(["g"], new Set([Float32Array.of(-1, 0)]));
+    expect(await Promise.all(photos.ids().map(async (id) => Array.from((await photos.get(id))!)))).toEqual([[1, 0], [0, 2], [1, 1], [-1, 1], [3, 4], [-3, 4], [-1, 0]]);
+    expect((await photos.search([0, 1], 1)).map(({ id }) => id)).toEqual(["b"]);
+    expect((await photos.search({ embedding: [1, 0] }, 1)).map(({ id }) => id)).toEqual(["a"]);
+    expect(topK([1, 0], [0, 1, 1, 0], 1)).toEqual([{ index: 1, score: 1 }]);
+    expect(quantize([127, 1], 2)).toEqual({ values: Int8Array.of(127, 1), steps: Float32Array.of(1) });
+    photos.close();
+  });
+
+  it("knows its model, and refuses embeddings of another", async () => {
+    const photos = new Embeddings<string>({ model: "ours/large" });
+    expect(photos.model).toBe("ours/large");
+    const another = invalid(/is of the model "theirs\/small", and this collection of "ours\/large"/);
+    const theirs = { embedding: [1, 0], model: "theirs/small" };
+    await expect(photos.add("a", theirs)).rejects.toEqual(another);
+    expect([photos.size, photos.dimension]).toEqual([0, 0]);
+    await photos.add("a", { embedding: [1, 0], model: "ours/large" });
+    await photos.add("b", [0, 1]); // not said to be of any
+    await expect(photos.addMany(["c", "d"], [[1, 2], theirs])).rejects.toEqual(another);
+    await expect(photos.search(theirs)).rejects.toEqual(another);
+    expect(await photos.search({ ...theirs, model: "ours/large" }, 1)).toMatchObject([{ id: "a" }]);
+
+    for (const format of ["clip-vision", "arrow"] as const) {
+      const blob = await photos.toBlob(format);
+      const again = await Embeddings.load<string>(blob);
+      expect([again.model, again.ids()]).toEqual(["ours/large", ["a", "b"]]);
+      expect((await Embeddings.load(blob, { model: "ours/large" })).size).toBe(2);
+      await expect(Embeddings.load(blob, { model: "theirs/small" })).rejects.toEqual(
+        invalid(/The file is of the model "ours\/large", and this collection of "theirs\/small"/),
+      );
+      await again.remove("a", "b");
+      const none = await Embeddings.load(await again.toBlob(format));
+      expect([none.model, none.size]).toEqual(["ours/large", 0]);
+    }
+    // A file that does not say so is believed to be of the model that was expected.
+    expect((await Embeddings.load(await photos.toBlob("npy"), { model: "ours/large" })).model).toBe("ours/large");
+
+    const unsaid = new Embeddings<string>();
+    await expect(unsaid.add("a", { embedding: [0, 0], model: "ours/large" })).rejects.toEqual(invalid(/no length/));
+    expect(unsaid.model).toBeUndefined();
+    await unsaid.add("a", theirs);
+    expect(unsaid.model).toBe("theirs/small");
+    await expect(unsaid.addMany(["b"], [{ embedding: [1, 0], model: "ours/large" }])).rejects.toEqual(invalid(/"ours\/large", and this collection of "theirs/));
   });
 
   it("leaves the caller's arrays alone", async () => {

@@ -105,6 +105,44 @@ describe("what is written", () => {
   });
 });
 
+describe("the name of a model in a file", () => {
+  const named = async (model: string, format: CollectionFormat): Promise<Uint8Array> => {
+    const embeddings = new Embeddings({ model });
+    await embeddings.addMany(IDS, VALUES);
+    return bytesOf(await embeddings.toBlob(format));
+  };
+  const failure = (bytes: Uint8Array) => Embeddings.load(bytes).then(({ model }) => model, ({ code, message }) => `${code}: ${message}`);
+
+  it("may be any text, beside which all else is as without it", async () => {
+    for (const model of ["a", "ü/模型", "x".repeat(1000)]) {
+      for (const format of ["clip-vision", "arrow"] as const) {
+        const again = await Embeddings.load(await named(model, format));
+        expect(again.model).toBe(model);
+        expect(await contents(again)).toEqual(Array.from(VALUES));
+      }
+    }
+  });
+
+  it("is checksummed in ours, and limited in both", async () => {
+    const bytes = await named("owner/name", "clip-vision");
+    const at = new TextDecoder("latin1").decode(bytes).indexOf("owner/name");
+    const changed = (...changes: [number, number][]) => bytes.map((byte, i) => changes.find(([at]) => at === i)?.[1] ?? byte);
+    expect(await failure(changed([at, 0x4f]))).toMatch(/^integrity: .*its name of the model have/);
+    expect(await failure(changed([48, 200]))).toMatch(/^decode: .*by its header should have/);
+    expect(await failure(changed([48, 0]))).toMatch(/^(integrity|decode): /);
+
+    const arrow = await named("x".repeat(1000), "arrow");
+    const view = new DataView(arrow.buffer);
+    const text = new TextDecoder("latin1").decode(arrow);
+    const places = [...text.matchAll(/x{1000}/g)].map(({ index }) => index - 4);
+    expect(places.length).toBe(2); // the schema, and the footer's copy of it
+    for (const [length, message] of [[0, /unsupported-format: .*name of its model has 0 letters/], [1001, /unsupported-format: .*has 1001 letters, and 1 to 1000 are read/], [10_001, /decode: .*a text of 10001 bytes/], [2 ** 32 - 1, /decode: .*a text of/]] as const) {
+      places.forEach((place) => view.setUint32(place, length, true));
+      expect(await failure(arrow)).toMatch(message);
+    }
+  });
+});
+
 describe("a file that is wrong", () => {
   const failure = (source: Uint8Array, options = {}) =>
     Embeddings.load(source, options).then(

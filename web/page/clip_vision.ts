@@ -1,9 +1,8 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
-/// <reference lib="esnext.disposable" preserve="true" />
-
 import { platform } from "../shared/platform.js";
 import type { ClipVisionInfo, EmbeddingDetails, Floats, PixelTensor } from "../shared/protocol.js";
+import { bindToSelf, publish } from "../shared/public_class.js";
 import { withoutSecrets } from "../shared/redact.js";
 import { given, optionUrl } from "../shared/values.js";
 import { startWorker } from "../start_worker.js";
@@ -18,12 +17,6 @@ import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptio
 import type { PhotoSource } from "./photo.js";
 
 /**
- * Where a `ClipVision` keeps its calls. No private field: those are out of reach where a framework puts a Proxy around the
- * object (Vue, MobX), while what can neither be written nor configured is the same to every Proxy.
- */
-const CALLS: unique symbol = Symbol("calls");
-
-/**
  * A CLIP vision model in a worker of its own.
  *
  * Calls may overlap; they are computed one after the other, and each settles its own promise. They reject with a
@@ -33,11 +26,12 @@ const CALLS: unique symbol = Symbol("calls");
 export class ClipVision {
   /** The model, and how it runs here. */
   readonly info: ClipVisionInfo;
-  private declare readonly [CALLS]: ModelCalls;
+  readonly #calls: ModelCalls;
 
   private constructor(calls: ModelCalls) {
-    Object.defineProperty(this, CALLS, { value: calls });
+    this.#calls = calls;
     this.info = calls.info;
+    bindToSelf(this);
   }
 
   /**
@@ -102,7 +96,7 @@ export class ClipVision {
   embed(photo: PhotoSource, options: EmbedOptions & { details: true }): Promise<EmbeddingDetails>;
   embed(photo: PhotoSource, options?: EmbedOptions): Promise<Floats | EmbeddingDetails>;
   embed(photo: PhotoSource, options?: EmbedOptions): Promise<Floats | EmbeddingDetails> {
-    return this[CALLS].embed(photo, options);
+    return this.#calls.embed(photo, options);
   }
 
   /**
@@ -114,7 +108,7 @@ export class ClipVision {
    * @throws the signal's reason, or {@link ClipVisionError} `closed` or `invalid-argument`
    */
   embedMany<Item = PhotoSource>(items: PhotoSources<Item>, options?: EmbedManyOptions<Item>): AsyncGenerator<ManyResult<Item>, void> {
-    return this[CALLS].embedMany(items, options);
+    return this.#calls.embedMany(items, options);
   }
 
   /**
@@ -125,7 +119,7 @@ export class ClipVision {
    * `invalid-argument` if it is a vision tower alone
    */
   embedText(text: string, options?: TextOptions): Promise<Floats> {
-    return this[CALLS].embedText(text, options);
+    return this.#calls.embedText(text, options);
   }
 
   /**
@@ -134,7 +128,7 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embedText} does
    */
   embedTexts(texts: Iterable<string>, options?: TextOptions): Promise<Floats[]> {
-    return this[CALLS].embedTexts(texts, options);
+    return this.#calls.embedTexts(texts, options);
   }
 
   /**
@@ -144,7 +138,7 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} and {@link ClipVision.embedText} do
    */
   classify(photo: PhotoOrEmbedding, labels: Iterable<string>, options?: ClassifyOptions): Promise<Classification[]> {
-    return this[CALLS].classify(photo, labels, options);
+    return this.#calls.classify(photo, labels, options);
   }
 
   /**
@@ -153,7 +147,7 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does
    */
   tensor(photo: PhotoSource, options?: CallOptions): Promise<PixelTensor> {
-    return this[CALLS].tensor(photo, options);
+    return this.#calls.tensor(photo, options);
   }
 
   /**
@@ -161,7 +155,7 @@ export class ClipVision {
    * computes. Calls on different handles don't replace each other.
    */
   latest(): Latest {
-    const calls = this[CALLS];
+    const calls = this.#calls;
     const place = new WaitingPlace();
     const begin = place.run.bind(place);
     return {
@@ -177,7 +171,7 @@ export class ClipVision {
    * does nothing. `using clip = await ClipVision.load(…)` closes it by itself.
    */
   close(): void {
-    this[CALLS].close();
+    this.#calls.close();
   }
 }
 
@@ -187,10 +181,4 @@ export interface ClipVision {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const methods: readonly (readonly [symbol | undefined, (this: ClipVision) => unknown])[] = [
-  [Symbol.dispose, ClipVision.prototype.close],
-  [Symbol.asyncDispose, async function () { this.close(); }], // prettier-ignore
-];
-for (const [name, value] of methods) if (name) Object.defineProperty(ClipVision.prototype, name, { value });
-// Vue leaves objects alone that are no plain ones.
-Object.defineProperty(ClipVision.prototype, Symbol.toStringTag, { value: "ClipVision" });
+publish(ClipVision, "ClipVision");

@@ -71,7 +71,11 @@ export function checkPlace(): void {
 export function checkStarted(asked: number | undefined, threads: number, warn: (warning: LoadWarning) => void): void {
   if (asked === undefined || asked <= threads) return;
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
-  const why = isolated ? "no more could be started" : "threads need a page that is cross-origin isolated (docs/headers.md)";
+  const why = !isolated
+    ? "threads need a page that is cross-origin isolated (docs/headers.md)"
+    : typeof SharedArrayBuffer === "function"
+      ? "no more could be started"
+      : "this browser has no SharedArrayBuffer (docs/browsers.md)";
   warn({ code: "no-threads", message: `${asked} threads were asked for, and ${threads} compute${threads === 1 ? "s" : ""}: ${why}` });
 }
 

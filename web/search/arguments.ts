@@ -6,6 +6,7 @@ import { platform } from "../shared/platform.js";
 import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
 import { nextTurn } from "../shared/waiting.js";
 import type { EmbeddingId } from "./file.js";
+import { LONGEST_MODEL } from "./limits.js";
 import type { EmbeddingsSource } from "./options.js";
 
 /**
@@ -27,23 +28,55 @@ export async function blobOf(source: EmbeddingsSource, signal: AbortSignal | und
   }
 }
 
-/** Embeddings in one array, which is ours. */
-export function packed(embeddings: Float32Array | Iterable<Float32Array>): Float32Array<ArrayBuffer> {
-  if (tagOf(embeddings) === "Float32Array") return new Float32Array(embeddings as Float32Array);
-  const all = Array.from(embeddings as Iterable<Float32Array>);
+/** Values of an embedding, or of a matrix; `what` they are is for the error. */
+export function valuesOf(value: unknown, what: string): Float32Array {
+  const tag = tagOf(value);
+  if (tag === "Float32Array") return value as Float32Array;
+  if (tag === "Promise") throw invalid(`${what} is a promise: await it`);
+  if (!Array.isArray(value)) throw invalid(`${what} must be a Float32Array or an array of numbers, not ${tag}`);
+  const wrong = (value as unknown[]).findIndex((x) => typeof x !== "number");
+  if (wrong >= 0) throw invalid(`Value ${wrong} of ${what} must be a number, not ${tagOf(value[wrong])}`);
+  return Float32Array.from(value as number[]);
+}
+
+/** An embedding's values, and the model that it is said to be of. */
+export function partsOf(value: unknown, what: string): { values: Float32Array; model: string | undefined } {
+  if (typeof value !== "object" || value === null || !("embedding" in value)) return { values: valuesOf(value, what), model: undefined };
+  const { embedding, model } = value as { embedding: unknown; model?: unknown };
+  return { values: valuesOf(embedding, what), model: checkModel(model, `The model of ${what}`) };
+}
+
+/** Throws unless there is no model, or it has a name that a file has room for. */
+export function checkModel(model: unknown, what: string): string | undefined {
+  if (model === undefined || (typeof model === "string" && model !== "" && model.length <= LONGEST_MODEL)) return model;
+  throw invalid(`${what} must be a text of 1 to ${LONGEST_MODEL} letters, not ${typeof model === "string" ? `one of ${model.length}` : tagOf(model)}`);
+}
+
+/** Embeddings in one array, which is ours, and the models that they are said to be of. */
+export function packed(embeddings: unknown): { values: Float32Array<ArrayBuffer>; models: Set<string> } {
+  const models = new Set<string>();
+  if (tagOf(embeddings) === "Promise") throw invalid("The embeddings are a promise: await it");
+  if (tagOf(embeddings) === "Float32Array") return { values: new Float32Array(embeddings as Float32Array), models };
+  if (typeof (embeddings as Partial<Iterable<unknown>> | undefined)?.[Symbol.iterator] !== "function" || typeof embeddings === "string") {
+    throw invalid(`Embeddings must be a Float32Array or a list, not ${tagOf(embeddings)}`);
+  }
+  const given = Array.from(embeddings as Iterable<unknown>);
+  if (typeof given[0] === "number") return { values: new Float32Array(valuesOf(given, "the embeddings")), models };
+  const all = given.map((one, i) => {
+    const { values, model } = partsOf(one, `embedding ${i}`);
+    if (model !== undefined) models.add(model);
+    return values;
+  });
   all.forEach((one, i) => {
-    if (tagOf(one) !== "Float32Array") throw invalid(`Embedding ${i} must be a Float32Array, not ${tagOf(one)}`);
     if (one.length !== all[0]?.length) throw invalid(`Embedding ${i} has ${one.length} values, and embedding 0 has ${all[0]?.length}`);
   });
   const values = new Float32Array(all.length * (all[0]?.length ?? 0));
   all.forEach((one, i) => values.set(one, i * one.length));
-  return values;
+  return { values, models };
 }
 
-/** Throws unless `value` is an embedding with values, all of them finite. */
-export function checkEmbedding(value: unknown, what: string): asserts value is Float32Array {
-  if (tagOf(value) !== "Float32Array") throw invalid(`${what} must be a Float32Array, not ${tagOf(value)}`);
-  const embedding = value as Float32Array;
+/** Throws unless an embedding has values, all of them finite. */
+export function checkEmbedding(embedding: Float32Array, what: string): void {
   if (embedding.length === 0) throw invalid(`${what} is empty`);
   const wrong = embedding.findIndex((x) => !Number.isFinite(x));
   if (wrong >= 0) throw invalid(`Value ${wrong} of ${what} is ${String(embedding[wrong])}`);

@@ -13,13 +13,16 @@
  */
 
 import { aligned, joined } from "../shared/values.js";
-import { columnsOf, planOf, TYPE, type Column, type Place, type Plan } from "./arrow_schema.js";
+import { columnsOf, metadataOf, planOf, TYPE, type Column, type Place, type Plan } from "./arrow_schema.js";
 import type { Collection } from "./collection.js";
-import { broken, floatsOf, rowsPerPiece, unsupported, type EmbeddingId, type FileReading, type RowsRead } from "./file.js";
+import { broken, checkedModel, floatsOf, rowsPerPiece, unsupported, type EmbeddingId, type FileReading, type RowsRead } from "./file.js";
 import { int16, int32, int64, int8, Table, writeFlatbuffer, type Node } from "./flatbuffer.js";
+import type { SavedWith } from "./protocol.js";
 
 /** How a file begins; a stream begins with {@link CONTINUATION}. */
 export const ARROW_MAGIC = Uint8Array.from("ARROW1", (letter) => letter.charCodeAt(0));
+/** The schema's metadata by this key is the model that made the embeddings. */
+const MODEL_KEY = "clip-vision.model";
 /** Before each message. */
 export const CONTINUATION = Uint8Array.of(255, 255, 255, 255);
 
@@ -37,10 +40,10 @@ const LONGEST_MESSAGE = 1 << 24;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** The parts of a file with a collection, which has been compacted, and its rows' ids. */
-export function* writeArrow(collection: Collection, ids: readonly EmbeddingId[]): Generator<Bytes> {
+export function* writeArrow(collection: Collection, { ids, model }: SavedWith): Generator<Bytes> {
   const { count, dimension } = collection;
   const integers = ids.every((id) => Number.isSafeInteger(id));
-  const schema = schemaOf(dimension, integers);
+  const schema = schemaOf(dimension, integers, model);
   const blocks: { at: number; message: number; body: number }[] = [];
   let at = 8;
   yield padded([ARROW_MAGIC], 8);
@@ -69,7 +72,7 @@ export function* writeArrow(collection: Collection, ids: readonly EmbeddingId[])
   yield join([littleEndian(footer.length), ARROW_MAGIC]);
 }
 
-function schemaOf(dimension: number, integers: boolean): Node {
+function schemaOf(dimension: number, integers: boolean, model: string | undefined): Node {
   const field = (name: string, type: number, parameters: Node, children: Node[] = []): Node => ({
     table: [{ text: name }, int8(0), int8(type), parameters, undefined, { nodes: children }],
   });
@@ -78,7 +81,8 @@ function schemaOf(dimension: number, integers: boolean): Node {
     : field("id", TYPE.utf8, { table: [] });
   const item = field("item", TYPE.float, { table: [int16(SINGLE)] });
   const embedding = field("embedding", TYPE.fixedList, { table: [int32(dimension)] }, [item]);
-  return { table: [int16(0), { nodes: [id, embedding] }] };
+  const metadata: Node[] = model === undefined ? [] : [{ table: [{ text: MODEL_KEY }, { text: model }] }];
+  return { table: [int16(0), { nodes: [id, embedding] }, ...(metadata.length > 0 ? [{ nodes: metadata }] : [])] };
 }
 
 function batchOf(ids: readonly EmbeddingId[], integers: boolean, values: Float32Array<ArrayBuffer>): { header: Bytes; body: Bytes } {
@@ -157,6 +161,8 @@ export async function* readArrow(file: FileReading): AsyncGenerator<RowsRead> {
     if (type === MESSAGE.schema) {
       if (plan) throw broken(`message ${index} is a second schema`);
       plan = parsed(index, begin, () => planOf(columnsOf(content)));
+      const model = parsed(index, begin, () => metadataOf(content, MODEL_KEY));
+      if (model !== undefined) yield { dimension: 0, values: new Float32Array(), ids: undefined, model: checkedModel(model) };
     } else if (type === MESSAGE.dictionary) {
       throw unsupported("it has dictionaries (write its columns without)");
     } else if (type === MESSAGE.batch) {

@@ -75,6 +75,17 @@ export function columnsOf(schema: Table): Column[] {
   return Array.from(schema.tables(1), (field) => columnOf(field, 1));
 }
 
+/** What the schema's metadata has by a key. What is no schema at all throws a RangeError. */
+export function metadataOf(schema: Table, key: string): string | undefined {
+  let entries = 0;
+  for (const entry of schema.tables(2)) {
+    entries += 1;
+    if (entries > MOST_FIELDS) throw unsupported(`its schema has more than ${MOST_FIELDS} entries of metadata`);
+    if (entry.text(0, LONGEST_NAME) === key) return entry.text(1, LONGEST_NAME);
+  }
+  return undefined;
+}
+
 const isList = ({ type, children }: Column): boolean =>
   [TYPE.list, TYPE.largeList, TYPE.fixedList].includes(type) && children[0]?.type === TYPE.float && children[0].size > 0;
 const isId = ({ type, size }: Column): boolean =>

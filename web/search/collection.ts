@@ -8,18 +8,12 @@
  */
 
 import { invalid } from "../shared/errors.js";
-import { BLOCK, SearchEngine, type RowPrecision } from "./engine.js";
+import { aligned } from "../shared/values.js";
+import { BLOCK, SearchEngine, type NearGroups, type RowPrecision } from "./engine.js";
 
 /** Rows and their scores. */
 export interface Matches {
   rows: Uint32Array<ArrayBuffer>;
-  scores: Float32Array<ArrayBuffer>;
-}
-
-/** Pairs of rows, and how alike each is. */
-export interface Pairs {
-  first: Uint32Array<ArrayBuffer>;
-  second: Uint32Array<ArrayBuffer>;
   scores: Float32Array<ArrayBuffer>;
 }
 
@@ -161,7 +155,7 @@ export class Collection {
     const most = Math.min(k, this.#count);
     if (most === 0) return { rows: new Uint32Array(), scores: new Float32Array() };
     const factor = this.#setQuery(query);
-    const heap = this.#address(this.#capacity);
+    const heap = this.#free;
     this.#engine.reserve(heap + SearchEngine.heapBytes(most));
     let found = 0;
     for (let first = 0; first < this.#count; first += BLOCK) {
@@ -173,31 +167,13 @@ export class Collection {
   }
 
   /**
-   * The pairs of rows whose cosine reaches the threshold, the most alike first. Every row meets every other: the time grows
-   * with the square of the number. Yields now and then, so that it can be given up.
+   * Groups of rows that are linked by cosines from the threshold on. Yields now and then how many pairs are done, so that it can
+   * be given up.
    */
-  *pairs(threshold: number): Generator<undefined, Pairs> {
-    const found: [first: number, second: number, score: number][] = [];
-    const count = this.#count;
-    for (let block = 0; block < count; block += BLOCK) {
-      // One block of rows, which stays in the cache, and every row up to its end as a query.
-      for (let row = 0; row < Math.min(block + BLOCK, count); row += 1) {
-        if (row % BLOCK === 0) yield undefined;
-        if (Number.isNaN(this.#scales[row])) continue;
-        const factor = this.#setQuery(this.read(row));
-        const scores = this.#engine.scores({ ...this.#block(block), factor }, this.precision);
-        for (let i = Math.max(row + 1 - block, 0); i < scores.length; i += 1) {
-          const score = scores[i] as number;
-          if (score >= threshold) found.push([row, block + i, score]);
-        }
-      }
-    }
-    found.sort(([a, b, x], [c, d, y]) => y - x || a - c || b - d);
-    return {
-      first: Uint32Array.from(found, ([row]) => row),
-      second: Uint32Array.from(found, ([, row]) => row),
-      scores: Float32Array.from(found, ([, , score]) => score),
-    };
+  nearGroups(threshold: number): Generator<number, NearGroups> {
+    const { precision, scales } = this;
+    const given = { rows: this.#address(0), precision, count: this.#count, scales, threshold };
+    return this.#engine.nearGroups(given, this.#free);
   }
 
   /** A row as f32, whatever it is kept as. */
@@ -219,6 +195,11 @@ export class Collection {
 
   #address(row: number): number {
     return this.#engine.end + row * this.rowBytes;
+  }
+
+  /** The first address behind all rows; whatever is put there is lost once there are more. */
+  get #free(): number {
+    return aligned(this.#address(this.#capacity), 8);
   }
 
   #setDimension(dimension: number): void {

@@ -8,15 +8,14 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
-import type { Answer } from "../shared/rpc.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
-import type { SearchCalls } from "./protocol.js";
+import type { SearchCalls, SearchResponse } from "./protocol.js";
 
 const crash = (message: string, cause?: unknown): ClipVisionError => new ClipVisionError("worker-crashed", message, { cause });
 
-/** See the module. */
-export class Connection extends RpcClient<SearchCalls> {
+/** See the module. Of a call that reports its progress, `listeners` hears it. */
+export class Connection extends RpcClient<SearchCalls, (done: number) => void> {
   readonly #worker: WorkerLike;
   #heard = false;
 
@@ -30,7 +29,9 @@ export class Connection extends RpcClient<SearchCalls> {
     this.#worker = worker;
     worker.onmessage = (event) => {
       this.#heard = true;
-      this.receive(event.data as Answer<SearchCalls>);
+      const message = event.data as SearchResponse;
+      if (message.type === "progress") this.listenersOf(message.id)?.(message.done);
+      else this.receive(message);
     };
     // Whose answer it was can't be told.
     worker.onmessageerror = () => this.rejectAll(crash("An answer of the collection's worker could not be read"));

@@ -8,19 +8,24 @@
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
 import { platform } from "../shared/platform.js";
+import { bindToSelf, publish } from "../shared/public_class.js";
+import { given } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
-import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkName, checkPrecision, packed, rowsById, rowsOf } from "./arguments.js";
+import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, rowsById, rowsOf } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 import type {
+  DuplicateGroup,
+  EmbeddingLike,
+  EmbeddingValues,
   EmbeddingsOptions,
   EmbeddingsSource,
   LoadEmbeddingsOptions,
   NearDuplicatesOptions,
+  RelevanceOptions,
   SearchMatch,
   SearchOptions,
-  SimilarPair,
 } from "./options.js";
 import type { LoadedCollection } from "./protocol.js";
 
@@ -52,6 +57,9 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   readonly #connection: Connection;
   readonly #precision: RowPrecision;
   #dimension: number;
+  #model: string | undefined;
+  /** The list that the worker has. */
+  #background: unknown;
   /** The id of each row; of rows that were removed, the former one. */
   #ids: Id[];
   readonly #rows: Map<Id, number>;
@@ -59,6 +67,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   /** @throws {@link ClipVisionError} `invalid-argument`; `worker-crashed` if the worker can't be started; `unsupported-browser` */
   constructor(options: EmbeddingsOptions = {}) {
     const { dimension, precision = "f32" } = options;
+    this.#model = checkModel(options.model, "The model");
     if (dimension !== undefined) rowsOf(0, dimension);
     checkPrecision(precision);
     this.#dimension = dimension ?? 0;
@@ -68,6 +77,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     if (!loaded) this.#connection.call("open", precision).catch(() => undefined); // the next call tells
     this.#rows = (loaded?.rows ?? new Map()) as Map<Id, number>;
     this.#ids = this.ids();
+    bindToSelf(this);
   }
 
   /**
@@ -106,10 +116,13 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     load: (connection: Connection, wanted: { precision?: RowPrecision }) => Promise<LoadedCollection>,
   ): Promise<Embeddings<Id>> {
     const { precision, ids, signal } = options;
+    const expected = checkModel(options.model, "The model");
     if (precision !== undefined) checkPrecision(precision);
     const connection = connect(options);
     try {
       const file = await load(connection, precision === undefined ? {} : { precision });
+      const model = file.model ?? expected;
+      if (expected !== undefined) refuseAnother("The file", model, expected);
       const all = ids ? Array.from(ids) : file.ids;
       if (all && all.length !== file.count) throw invalid(`There are ${all.length} ids for ${file.count} embeddings`);
       const rows = await rowsById(all, file.count, signal).catch((cause: unknown) => {
@@ -117,7 +130,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
         const what = `The file's own ids do not tell its embeddings apart (${cause.message}): give others as \`ids\``;
         throw new ClipVisionError("decode", what, { cause });
       });
-      const made = { precision: file.precision, ...(file.dimension > 0 && { dimension: file.dimension }) };
+      const made = { precision: file.precision, ...given({ model }, "model"), ...(file.dimension > 0 && { dimension: file.dimension }) };
       loading.set(made, { connection, rows });
       return new Embeddings<Id>(made);
     } catch (error) {
@@ -141,6 +154,11 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     return this.#precision;
   }
 
+  /** The model that made the embeddings, where that is known. */
+  get model(): string | undefined {
+    return this.#model;
+  }
+
   /** Whether there is an embedding of this id. */
   has(id: Id): boolean {
     return this.#rows.has(id);
@@ -155,33 +173,41 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    * Adds an embedding, or puts it in place of the one that has this id.
    *
    * @throws {@link ClipVisionError} `invalid-argument` for an id that is neither a string nor a finite number, an embedding
-   * of another dimension, of length 0 or not finite; `out-of-memory`, `worker-crashed`, `closed`
+   * of another dimension or model, of length 0 or not finite; `out-of-memory`, `worker-crashed`, `closed`
    */
-  add(id: Id, embedding: Float32Array): Promise<void> {
-    return this.addMany([id], embedding);
+  async add(id: Id, embedding: EmbeddingLike): Promise<void> {
+    const { values, model } = partsOf(embedding, "the embedding");
+    if (values.length === 0) throw invalid("The embedding is empty");
+    if (this.#dimension !== 0 && values.length !== this.#dimension) {
+      throw invalid(`The embedding has ${values.length} values, and those of this collection have ${this.#dimension}`);
+    }
+    return this.addMany([id], [given({ embedding: values, model }, "embedding", "model") as EmbeddingLike]);
   }
 
   /**
    * Adds many embeddings at once: all of them, or, if one is impossible, none.
    *
    * @param ids of each embedding
-   * @param embeddings one after the other in one array, or an array of each
+   * @param embeddings one after the other in one array, or a list of them
    * @throws {@link ClipVisionError} as {@link Embeddings.add} does
    */
-  async addMany(ids: Iterable<Id>, embeddings: Float32Array | Iterable<Float32Array>): Promise<void> {
-    const given = Array.from(ids);
-    given.forEach(checkId);
-    if (given.length === 0) return;
-    const values = packed(embeddings);
-    const dimension = this.#dimension || values.length / given.length;
-    if (values.length !== given.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
+  async addMany(ids: Iterable<Id>, embeddings: EmbeddingValues | Iterable<EmbeddingLike>): Promise<void> {
+    const named = Array.from(ids);
+    named.forEach(checkId);
+    if (named.length === 0) return;
+    const { values, models } = packed(embeddings);
+    const dimension = this.#dimension || values.length / named.length;
+    if (values.length !== named.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
       const each = this.#dimension ? ` of ${dimension} values` : "";
-      throw invalid(`${values.length} values cannot be divided into ${given.length} embeddings${each}`);
+      throw invalid(`${values.length} values cannot be divided into ${named.length} embeddings${each}`);
     }
-    const before = this.#dimension;
+    let model = this.#model;
+    for (const one of models) refuseAnother("An embedding", one, (model ??= one));
+    const before = { dimension: this.#dimension, model: this.#model };
     this.#dimension = dimension;
+    this.#model = model;
     const added: Id[] = [];
-    const rows = Uint32Array.from(given, (id) => {
+    const rows = Uint32Array.from(named, (id) => {
       const row = this.#rows.get(id) ?? this.#ids.push(id) - 1;
       if (!this.#rows.has(id)) added.push(id);
       this.#rows.set(id, row);
@@ -194,7 +220,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
       const left = added.map((id) => this.#rows.get(id) as number);
       for (const id of added) this.#rows.delete(id);
       this.#connection.call("remove", Uint32Array.from(left)).catch(() => undefined); // it has no more to say than `error`
-      if (this.#rows.size === 0) this.#dimension = before;
+      if (this.#rows.size === 0) [this.#dimension, this.#model] = [before.dimension, before.model];
       throw error;
     }
   }
@@ -223,41 +249,69 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    *
    * @param query an embedding of any length: a photo's, a text's, or one of the collection
    * @param k default: 10
-   * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension, of length 0 or not finite, or a `k`
+   * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension or model, of length 0 or not finite, or a `k`
    * that is not a whole number from 0; `out-of-memory`, `worker-crashed`, `closed`
    */
-  async search(query: Float32Array, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
-    const { threshold = -Infinity, filter, signal } = options;
+  async search(query: EmbeddingLike, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
+    const { threshold = -Infinity, relevance, filter, signal } = options;
     signal?.throwIfAborted();
-    checkEmbedding(query, "the query");
+    const { values, model } = partsOf(query, "the query");
+    checkEmbedding(values, "the query");
+    if (this.#model !== undefined && model !== undefined) refuseAnother("The query", model, this.#model);
     checkCount(k, "k");
     if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
-    if (this.#dimension !== 0 && query.length !== this.#dimension) {
-      throw invalid(`A query of ${query.length} values for embeddings of ${this.#dimension}`);
+    if (this.#dimension !== 0 && values.length !== this.#dimension) {
+      throw invalid(`A query of ${values.length} values for embeddings of ${this.#dimension}`);
     }
-    if (query.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
+    if (values.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
     const ids = this.#ids;
     const mask = filter && this.#mask(filter);
-    const argument = { query: query.slice(), k, threshold, ...(mask && { mask }) };
-    const { rows, scores } = await this.#connection.call("search", argument, { signal });
-    return Array.from(rows, (row, i) => ({ id: ids[row] as Id, score: scores[i] as number }));
+    const least = relevance && this.#takeBackground(relevance);
+    const argument = { query: values.slice(), k, threshold, ...given({ mask, least }, "mask", "least") };
+    const { rows, scores, chance } = await this.#connection.call("search", argument, { signal });
+    return Array.from(rows, (row, i) => {
+      const [id, score] = [ids[row] as Id, scores[i] as number];
+      return chance ? { id, score, relevance: (score - chance.mean) / chance.spread } : { id, score };
+    });
+  }
+
+  /** Gives the worker a background that it does not have; the least relevance. */
+  #takeBackground({ background, least = 2.65 }: RelevanceOptions): number {
+    if (typeof least !== "number" || Number.isNaN(least)) throw invalid(`The least relevance must be a number, not ${String(least)}`);
+    if (background === this.#background || this.#dimension === 0) return least;
+    const { values, models } = packed(background);
+    if (values.length === 0) throw invalid("The background has no embeddings: give those of some dozens of queries");
+    const wrong = values.findIndex((x) => !Number.isFinite(x));
+    if (wrong >= 0) throw invalid(`The background holds ${String(values[wrong])}`);
+    for (const model of models) refuseAnother("The background", model, this.#model ?? model);
+    if (values.length % this.#dimension !== 0) {
+      throw invalid(`The background's ${values.length} values cannot be divided into embeddings of ${this.#dimension}`);
+    }
+    this.#background = background;
+    this.#connection.call("background", values, { transfer: [values.buffer] }).catch(() => undefined); // the search tells
+    return least;
   }
 
   /**
-   * The pairs of embeddings that are nearly the same, the most alike first. Each is compared with every other: 10,000 take
-   * seconds, 100,000 minutes; other calls wait meanwhile.
+   * Groups of embeddings that are nearly the same: those that are linked by a cosine from the threshold on, directly or through
+   * others (the connected components), the largest group first. Exact: each is compared with every other, so the time grows with
+   * the square of their number. Other calls wait meanwhile.
    *
    * @throws {@link ClipVisionError} `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
    */
-  async nearDuplicates({ threshold = 0.95, signal }: NearDuplicatesOptions = {}): Promise<SimilarPair<Id>[]> {
+  async nearDuplicates({ threshold = 0.95, signal, onProgress }: NearDuplicatesOptions = {}): Promise<DuplicateGroup<Id>[]> {
     signal?.throwIfAborted();
-    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
+    if (typeof threshold !== "number" || !(Math.abs(threshold) <= 1)) throw invalid(`The threshold must be a cosine, from -1 to 1, not ${String(threshold)}`);
     const ids = this.#ids;
-    const { first, second, scores } = await this.#connection.call("pairs", threshold, { signal });
-    return Array.from(scores, (score, i) => ({
-      ids: [ids[first[i] as number] as Id, ids[second[i] as number] as Id],
-      score,
-    }));
+    const total = (this.size * (this.size - 1)) / 2;
+    // Rows that were removed are compared as well, until they go.
+    const all = (ids.length * (ids.length - 1)) / 2;
+    const listeners = (done: number): void => onProgress?.({ done: Math.floor((total * done) / all), total });
+    const { labels, similarities } = await this.#connection.call("nearGroups", threshold, { signal, listeners });
+    const groups = Array.from(similarities, (similarity): DuplicateGroup<Id> => ({ ids: [], similarity }));
+    labels.forEach((label, row) => groups[label]?.ids.push(ids[row] as Id));
+    onProgress?.({ done: total, total });
+    return groups;
   }
 
   /**
@@ -266,7 +320,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    */
   async toBlob(format: CollectionFormat = "clip-vision"): Promise<Blob> {
     checkFormat(format);
-    return this.#connection.call("save", { format, ids: this.#compact() });
+    return this.#connection.call("save", { format, ...this.#saved() });
   }
 
   /**
@@ -278,12 +332,17 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   async saveToOpfs(name: string, format: CollectionFormat = "clip-vision"): Promise<void> {
     checkName(name);
     checkFormat(format);
-    return this.#connection.call("saveToOpfs", { name, format, ids: this.#compact() });
+    return this.#connection.call("saveToOpfs", { name, format, ...this.#saved() });
   }
 
   /** Ends the worker, which frees the memory. Pending calls reject with `closed`, and so does every later one. */
   close(): void {
     this.#connection.end(new ClipVisionError("closed", "This collection was closed"));
+  }
+
+  /** What is saved beside the rows. */
+  #saved(): { ids: Id[]; model?: string } {
+    return { ids: this.#compact(), ...given({ model: this.#model }, "model") };
   }
 
   #mask(filter: (id: Id) => boolean): Uint8Array {
@@ -303,6 +362,19 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     return ids;
   }
 }
+
+function refuseAnother(what: string, model: string | undefined, expected: string): void {
+  if (model === expected) return;
+  throw invalid(`${what} is of the model "${model}", and this collection of "${expected}": their embeddings can't be compared`);
+}
+
+/** Not of the class itself, since older browsers have no such symbols. */
+export interface Embeddings<Id extends EmbeddingId = EmbeddingId> {
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+publish(Embeddings, "Embeddings");
 
 /** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */
 const loading = new WeakMap<object, { connection: Connection; rows: Map<EmbeddingId, number> }>();

@@ -28,6 +28,10 @@ interface Exports {
   quantize_rows(rows: number, count: number, dimension: number, values: number, steps: number): void;
   quantize_query(query: number, dimension: number, levels: number): number;
   squares(rows: number, count: number, dimension: number, out: number): void;
+  near_prepare(near: number): void;
+  near_sketch(near: number, first: number, end: number): void;
+  near_link(near: number, first: number, firstEnd: number, second: number, secondEnd: number, links: number): number;
+  near_groups(near: number, links: number): number;
   crc32_tables(tables: number): void;
   crc32(tables: number, crc: number, bytes: number, length: number): number;
 }
@@ -58,6 +62,26 @@ export interface Block {
   factor: number;
 }
 
+/** Rows in the memory, and what is looked for in them. */
+export interface NearRows {
+  /** The address of the rows. */
+  rows: number;
+  precision: RowPrecision;
+  count: number;
+  /** A value a row; NaN for one that was removed. */
+  scales: Float32Array;
+  /** The least cosine of a link. */
+  threshold: number;
+}
+
+/** Rows that are nearly the same: see `crates/search/src/links.rs`. */
+export interface NearGroups {
+  /** Of each row the number of its group, or 2³² - 1 of one that has none. */
+  labels: Uint32Array<ArrayBuffer>;
+  /** Of each group the weakest link that holds it together. */
+  similarities: Float32Array<ArrayBuffer>;
+}
+
 /** Rows that are searched in one go: few enough that a block that was copied in is still in the cache. */
 export const BLOCK = 256;
 
@@ -66,6 +90,14 @@ const TABLES = 8192;
 const LANES = 16;
 const ALIGNMENT = 64;
 const MATCH = 8; // a u32 and an f32
+const LINK = 12; // two u32 and an f32
+
+// Of crates/search/src/sketch.rs.
+const SKETCH = 64;
+const PANEL = 16;
+const VECTORS = 63;
+/** Panels that are sketched, or compared with as many, in one go: a millisecond. */
+const PANELS = 16;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -212,6 +244,64 @@ export class SearchEngine {
   blockSquares(count: number): Float32Array {
     this.#exports.squares(this.#layout.rows, count, this.#dimension, this.#layout.scores);
     return this.floats(this.#layout.scores, count);
+  }
+
+  /**
+   * Groups of rows that are nearly the same, in memory from `free` on. Yields how many pairs of rows are done, every millisecond
+   * or so; all but nothing takes long that comes before the first.
+   *
+   * @throws {@link ClipVisionError} `out-of-memory`
+   */
+  *nearGroups({ rows, precision, count, scales, threshold }: NearRows, free: number): Generator<number, NearGroups> {
+    const dimension = this.#dimension;
+    const panels = Math.ceil(count / PANEL);
+    let end = free;
+    const room = (bytes: number): number => {
+      const at = aligned(end, ALIGNMENT);
+      end = at + bytes;
+      return at;
+    };
+    const near = room(14 * 4);
+    const vectors = 4 * VECTORS * dimension;
+    const places = {
+      scales: room(4 * count),
+      inverse: room(4 * count),
+      basis: room(vectors),
+      next: room(vectors),
+      row: room(4 * dimension),
+      panels: room(4 * SKETCH * PANEL * panels),
+      links: room(2 * LINK * count),
+      parents: room(4 * count),
+      labels: room(4 * count),
+    };
+    this.reserve(end);
+    this.#floats.set(scales, places.scales / 4);
+    const words = [rows, precision === "int8" ? 1 : 0, count, dimension, ...Object.values(places)];
+    new Uint32Array(this.#bytes.buffer, near, words.length).set(words);
+    this.#floats[near / 4 + words.length] = threshold;
+
+    this.#exports.near_prepare(near);
+    const blocks = Array.from({ length: Math.ceil(panels / PANELS) }, (_, i) => [i * PANELS, Math.min((i + 1) * PANELS, panels)] as const);
+    for (const [first, last] of blocks) {
+      this.#exports.near_sketch(near, first, last);
+      yield 0;
+    }
+    let [links, done] = [0, 0];
+    for (const [second, secondEnd] of blocks) {
+      const columns = Math.min(secondEnd * PANEL, count) - second * PANEL;
+      for (const [first, firstEnd] of blocks) {
+        if (first > second) break;
+        links = this.#exports.near_link(near, first, firstEnd, second, secondEnd, links);
+        done += first < second ? (firstEnd - first) * PANEL * columns : (columns * (columns - 1)) / 2;
+        yield done;
+      }
+    }
+    const groups = this.#exports.near_groups(near, links);
+    const found = this.floats(places.links, (groups * LINK) / 4);
+    return {
+      labels: new Uint32Array(this.#bytes.buffer, places.labels, count).slice() as Uint32Array<ArrayBuffer>,
+      similarities: Float32Array.from({ length: groups }, (_, i) => found[3 * i + 2] as number),
+    };
   }
 
   /** The CRC-32 of what had `crc` before and of the bytes at an address. */

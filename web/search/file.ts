@@ -4,6 +4,7 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
+import { LONGEST_MODEL } from "./limits.js";
 
 /** What tells one embedding of a collection from another. */
 export type EmbeddingId = string | number;
@@ -22,6 +23,8 @@ export interface RowsRead {
   dimension: number;
   values: Float32Array;
   ids: EmbeddingId[] | undefined;
+  /** The model that made them, where the file says so. */
+  model?: string | undefined;
 }
 
 /** The error for a file that is of a known format, but broken. */
@@ -31,6 +34,12 @@ export const broken = (what: string, cause?: unknown): ClipVisionError =>
 /** The error for a file that is in order, but holds what is not read. */
 export const unsupported = (what: string): ClipVisionError =>
   new ClipVisionError("unsupported-format", `This file of embeddings can't be read: ${what}`);
+
+/** The name of a model in a file. */
+export function checkedModel(model: string): string {
+  if (model !== "" && model.length <= LONGEST_MODEL) return model;
+  throw unsupported(`the name of its model has ${model.length} letters, and 1 to ${LONGEST_MODEL} are read`);
+}
 
 /** How many embeddings a file may hold: about as many ids as a `Map` of JavaScript's can. */
 export const MOST_ROWS = 16_000_000;

@@ -15,13 +15,17 @@ export { ClipVisionError } from "../shared/errors.js";
 export type { ClipVisionErrorCode } from "../shared/errors.js";
 export { Embeddings } from "./embeddings.js";
 export type {
+  DuplicateGroup,
+  DuplicateProgress,
+  EmbeddingLike,
+  EmbeddingValues,
   EmbeddingsOptions,
   EmbeddingsSource,
   LoadEmbeddingsOptions,
   NearDuplicatesOptions,
+  RelevanceOptions,
   SearchMatch,
   SearchOptions,
-  SimilarPair,
 } from "./options.js";
 export type { RowPrecision } from "./engine.js";
 export type { CollectionFormat, EmbeddingId } from "./file.js";

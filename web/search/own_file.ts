@@ -11,8 +11,11 @@
  *     36  4   … of the scales
  *     40  4   … of the rows
  *     44  4   … of the 44 bytes up to here
- *     48  16  zero
+ *     48  4   length of the model's name, in bytes; 0 if it is not known
+ *     52  4   CRC-32 of the name
+ *     56  8   zero
  *     64      the ids: a JSON array of strings and numbers, in UTF-8
+ *             the name of the model that made the embeddings, in UTF-8
  *             then, each from the next multiple of 64 on,
  *             the scales: an f32 an embedding (what a step of an int8 row is worth; of f32 rows the inverse of the length)
  *             the rows
@@ -22,7 +25,8 @@ import { ClipVisionError } from "../shared/errors.js";
 import { aligned } from "../shared/values.js";
 import type { Collection } from "./collection.js";
 import type { SearchEngine } from "./engine.js";
-import { broken, checkRows, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
+import { broken, checkRows, checkedModel, rowsPerPiece, unsupported, type EmbeddingId, type FileReading } from "./file.js";
+import type { SavedWith } from "./protocol.js";
 
 /** How every such file begins. */
 export const OWN_MAGIC = Uint8Array.of(0x89, 0x43, 0x56, 0x45, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -38,13 +42,15 @@ export interface OwnHeader {
   dimension: number;
   count: number;
   idBytes: number;
-  sums: { ids: number; scales: number; rows: number };
+  modelBytes: number;
+  sums: { ids: number; model: number; scales: number; rows: number };
 }
 
 /** The parts of a file with a collection, which has been compacted, and its rows' ids. */
-export function writeOwn(collection: Collection, ids: readonly EmbeddingId[]): Uint8Array<ArrayBuffer>[] {
+export function writeOwn(collection: Collection, { ids, model = "" }: SavedWith): Uint8Array<ArrayBuffer>[] {
   const { count, dimension, engine, rowBytes } = collection;
   const text = new TextEncoder().encode(JSON.stringify(ids));
+  const name = new TextEncoder().encode(model);
   const scales = new Uint8Array(collection.scales.slice().buffer);
   const rows: Uint8Array<ArrayBuffer>[] = [];
   let sum = 0;
@@ -66,7 +72,9 @@ export function writeOwn(collection: Collection, ids: readonly EmbeddingId[]): U
   view.setUint32(36, engine.crc32Of(scales), true);
   view.setUint32(40, sum, true);
   view.setUint32(44, engine.crc32Of(header.subarray(0, 44)), true);
-  return [header, text, padding(text.length), scales, padding(scales.length), ...rows];
+  view.setUint32(48, name.length, true);
+  view.setUint32(52, engine.crc32Of(name), true);
+  return [header, text, name, padding(text.length + name.length), scales, padding(scales.length), ...rows];
 }
 
 const padding = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(aligned(length, ALIGNMENT) - length);
@@ -87,15 +95,16 @@ export async function readOwnHeader(file: FileReading, engine: SearchEngine): Pr
     dimension,
     count,
     idBytes: Number(view.getBigUint64(24, true)),
-    sums: { ids: view.getUint32(32, true), scales: view.getUint32(36, true), rows: view.getUint32(40, true) },
+    modelBytes: view.getUint32(48, true),
+    sums: { ids: view.getUint32(32, true), model: view.getUint32(52, true), scales: view.getUint32(36, true), rows: view.getUint32(40, true) },
   };
 }
 
-/** Reads a file into an empty collection of the same precision; the ids. */
-export async function readOwn(file: FileReading, header: OwnHeader, collection: Collection): Promise<EmbeddingId[]> {
-  const { count, dimension, idBytes, sums } = header;
+/** Reads a file into an empty collection of the same precision; the ids, and the model. */
+export async function readOwn(file: FileReading, header: OwnHeader, collection: Collection): Promise<SavedWith> {
+  const { count, dimension, idBytes, modelBytes, sums } = header;
   const { engine } = collection;
-  const scalesAt = aligned(HEADER + idBytes, ALIGNMENT);
+  const scalesAt = aligned(HEADER + idBytes + modelBytes, ALIGNMENT);
   const rowsAt = aligned(scalesAt + 4 * count, ALIGNMENT);
   const rowBytes = dimension * (header.precision === "f32" ? 4 : 1);
   const end = rowsAt + count * rowBytes;
@@ -104,6 +113,8 @@ export async function readOwn(file: FileReading, header: OwnHeader, collection: 
   if (count > 0) collection.expect(count, dimension);
   const text = await file.read(HEADER, idBytes, "the ids");
   checkSum("ids", engine.crc32Of(text), sums.ids);
+  const name = await file.read(HEADER + idBytes, modelBytes, "the name of the model");
+  checkSum("name of the model", engine.crc32Of(name), sums.model);
   const scales = await file.read(scalesAt, 4 * count, "the scales");
   checkSum("scales", engine.crc32Of(scales), sums.scales);
   const all = new Float32Array(scales.buffer);
@@ -121,7 +132,15 @@ export async function readOwn(file: FileReading, header: OwnHeader, collection: 
   }
   checkSum("rows", sum, sums.rows);
   if (misscaled >= 0) throw broken(`the scale of row ${misscaled} is ${all[misscaled]}, which its values don't have`);
-  return idsOf(text, count);
+  return { ids: idsOf(text, count), ...(modelBytes > 0 && { model: modelOf(name) }) };
+}
+
+function modelOf(name: Uint8Array): string {
+  try {
+    return checkedModel(new TextDecoder("utf-8", { fatal: true }).decode(name));
+  } catch (cause) {
+    throw cause instanceof ClipVisionError ? cause : broken("the name of its model is not UTF-8", cause);
+  }
 }
 
 function checkSum(part: string, actual: number, expected: number): void {

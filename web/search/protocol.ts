@@ -4,18 +4,25 @@
  * The page numbers the rows: it alone knows whose they are. Calls are answered in their order; `cancel` overtakes them.
  */
 
-import type { Matches, Pairs } from "./collection.js";
-import type { RowPrecision } from "./engine.js";
+import type { Answer } from "../shared/rpc.js";
+import type { Matches } from "./collection.js";
+import type { NearGroups, RowPrecision } from "./engine.js";
+import type { Chance } from "./relevance.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 
-/** What a file held. */
-export interface LoadedCollection {
+/** What a file held; without ids where it has none. */
+export interface LoadedCollection extends Partial<SavedWith> {
   precision: RowPrecision;
   /** 0 if there were no rows. */
   dimension: number;
   count: number;
-  /** Absent where the file has none. */
-  ids?: EmbeddingId[];
+}
+
+/** What is saved beside the rows. */
+export interface SavedWith {
+  ids: readonly EmbeddingId[];
+  /** The model that made the embeddings, if that is known. */
+  model?: string;
 }
 
 /** Each call by its name: what it takes and what it gives. */
@@ -31,9 +38,25 @@ export interface SearchCalls {
   /** Moves the rows that are left together, in their order: they get new numbers. */
   compact: { argument: undefined; result: undefined };
   read: { argument: number; result: Float32Array };
-  search: { argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array }; result: Matches };
-  pairs: { argument: number; result: Pairs };
-  /** The rows, which have been compacted, with their ids, as a file. */
-  save: { argument: { format: CollectionFormat; ids: EmbeddingId[] }; result: Blob };
-  saveToOpfs: { argument: { name: string; format: CollectionFormat; ids: EmbeddingId[] }; result: undefined };
+  /** With `least` only rows of that relevance, by the background that was given before. */
+  search: {
+    argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array; least?: number };
+    result: Matches & { chance?: Chance };
+  };
+  /** Queries, one after the other, that tell what chance is. */
+  background: { argument: Float32Array; result: undefined };
+  nearGroups: { argument: number; result: NearGroups };
+  /** The rows, which have been compacted, with their ids and model, as a file. */
+  save: { argument: { format: CollectionFormat } & SavedWith; result: Blob };
+  saveToOpfs: { argument: { name: string; format: CollectionFormat } & SavedWith; result: undefined };
 }
+
+/** How far a long call is. */
+export interface SearchProgress {
+  type: "progress";
+  id: number;
+  done: number;
+}
+
+/** Worker -> page. */
+export type SearchResponse = Answer<SearchCalls> | SearchProgress;

@@ -4,17 +4,18 @@
  */
 
 import { ClipVisionError, messageOf } from "../shared/errors.js";
-import type { Answer, Call, Post, ResultOf } from "../shared/rpc.js";
+import type { Call, Post, ResultOf } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
-import { hexOf } from "../shared/values.js";
+import { given, hexOf } from "../shared/values.js";
 import { nextTurn } from "../shared/waiting.js";
 import { ARROW_MAGIC, CONTINUATION, readArrow, writeArrow } from "./arrow_file.js";
 import { Collection } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
 import { broken, checkRows, FileReading, unsupported, type CollectionFormat, type EmbeddingId, type RowsRead } from "./file.js";
 import { NPY_MAGIC, readNpy, writeNpy } from "./npy_file.js";
+import { Background } from "./relevance.js";
 import { OWN_MAGIC, readOwn, readOwnHeader, writeOwn } from "./own_file.js";
-import type { LoadedCollection, SearchCalls } from "./protocol.js";
+import type { LoadedCollection, SavedWith, SearchCalls, SearchResponse } from "./protocol.js";
 
 type Result = ResultOf<SearchCalls>;
 
@@ -22,16 +23,16 @@ type Result = ResultOf<SearchCalls>;
 const SLICE = 20;
 
 /** A server of one collection; `post` sends a message back. */
-export function searchServer(post: Post<Answer<SearchCalls>>): RpcServer<SearchCalls> {
+export function searchServer(post: Post<SearchResponse>): RpcServer<SearchCalls> {
   const rows = new Rows();
   return new RpcServer<SearchCalls>({
     inOrder: true,
     post,
     async run(call, signal) {
       // What is undone by forgetting the answer is not begun; what the page counts on is done.
-      if (call.type === "search" || call.type === "pairs") signal.throwIfAborted();
+      if (call.type === "search" || call.type === "nearGroups") signal.throwIfAborted();
       try {
-        const result = await rows.run(call, signal);
+        const result = await rows.run(call, signal, (done) => post({ type: "progress", id: call.id, done }, []));
         return [result, buffersOf(result)];
       } catch (error) {
         throw coded(error);
@@ -40,12 +41,19 @@ export function searchServer(post: Post<Answer<SearchCalls>>): RpcServer<SearchC
   });
 }
 
+/** Calls after which chance is another. */
+const CHANGES: ReadonlySet<keyof SearchCalls> = new Set<keyof SearchCalls>(["load", "loadFromOpfs", "put", "remove", "compact", "background"]);
+
 /** The rows, and what is done with them. */
 class Rows {
   #precision: RowPrecision = "f32";
   #collection: Collection | undefined;
+  #queries = new Float32Array();
+  /** Of the rows as they are and these queries; made when it is asked for. */
+  #background: Background | undefined;
 
-  async run(request: Call<SearchCalls>, signal: AbortSignal): Promise<Result> {
+  async run(request: Call<SearchCalls>, signal: AbortSignal, report: (done: number) => void): Promise<Result> {
+    if (CHANGES.has(request.type)) this.#background = undefined;
     switch (request.type) {
       case "open":
         this.#precision = request.argument;
@@ -67,42 +75,49 @@ class Rows {
       case "read":
         return this.#ready().read(request.argument);
       case "search": {
-        const { query, k, threshold, mask } = request.argument;
-        return this.#ready().search(query, k, threshold, mask);
+        const { query, k, threshold, mask, least } = request.argument;
+        const collection = this.#ready();
+        const chance = least === undefined ? undefined : (this.#background ??= new Background(collection, this.#queries)).of(query);
+        const floor = chance && least !== undefined ? Math.max(threshold, chance.mean + least * chance.spread) : threshold;
+        return { ...collection.search(query, k, floor, mask), ...(chance && { chance }) };
       }
-      case "pairs":
-        return this.#pairs(request.argument, signal);
+      case "background":
+        this.#queries = request.argument as Float32Array<ArrayBuffer>;
+        return undefined;
+      case "nearGroups":
+        return this.#nearGroups(request.argument, signal, report);
       case "save":
-        return this.#save(request.argument.format, request.argument.ids);
+        return this.#save(request.argument.format, request.argument);
       case "saveToOpfs": {
-        const { name, format, ids } = request.argument;
-        return (await writeOpfs(name, this.#save(format, ids))) as undefined;
+        const { name, format } = request.argument;
+        return (await writeOpfs(name, this.#save(format, request.argument))) as undefined;
       }
     }
   }
 
-  async #pairs(threshold: number, signal: AbortSignal): Promise<Result> {
-    const pairs = this.#ready().pairs(threshold);
-    let listened = performance.now();
+  async #nearGroups(threshold: number, signal: AbortSignal, report: (done: number) => void): Promise<Result> {
+    const groups = this.#ready().nearGroups(threshold);
+    let [listened, reported] = [performance.now(), 0];
     for (;;) {
-      const step = pairs.next();
+      const step = groups.next();
       if (step.done) return step.value;
       if (performance.now() - listened < SLICE) continue;
       await nextTurn();
       signal.throwIfAborted();
       listened = performance.now();
+      if (step.value > reported) report((reported = step.value));
     }
   }
 
-  #save(format: CollectionFormat, ids: readonly EmbeddingId[]): Blob {
+  #save(format: CollectionFormat, saved: SavedWith): Blob {
     const collection = this.#ready();
     switch (format) {
       case "npy":
         return new Blob([...writeNpy(collection)], { type: "application/octet-stream" });
       case "arrow":
-        return new Blob([...writeArrow(collection, ids)], { type: "application/vnd.apache.arrow.file" });
+        return new Blob([...writeArrow(collection, saved)], { type: "application/vnd.apache.arrow.file" });
       case "clip-vision":
-        return new Blob(writeOwn(collection, ids), { type: "application/octet-stream" });
+        return new Blob(writeOwn(collection, saved), { type: "application/octet-stream" });
     }
   }
 
@@ -123,7 +138,7 @@ class Rows {
     const { dimension, count } = header;
     const precision = wanted ?? header.precision;
     const read = header.precision === "f32" ? stored : new Collection(header.precision);
-    const ids = await readOwn(file, header, read);
+    const saved = await readOwn(file, header, read);
     this.#collection = read;
     if (precision !== read.precision) {
       this.#collection = new Collection(precision);
@@ -131,13 +146,14 @@ class Rows {
         append(this.#collection, read.readRows(first, Math.min(CONVERTED, count - first)), dimension);
       }
     }
-    return { precision, dimension, count, ids };
+    return { precision, dimension, count, ...saved };
   }
 
   async #loadRows(rows: AsyncIterable<RowsRead>, precision: RowPrecision = "f32"): Promise<LoadedCollection> {
     const collection = new Collection(precision);
     const ids: EmbeddingId[] = [];
     let named = false;
+    let model: string | undefined;
     for await (const part of rows) {
       const { count } = collection;
       const added = part.dimension > 0 ? part.values.length / part.dimension : 0;
@@ -151,11 +167,12 @@ class Rows {
         checkRows(count + added, part.dimension);
         append(collection, part.values, part.dimension);
       }
+      model ??= part.model;
       named ||= part.ids !== undefined;
       for (const id of part.ids ?? []) ids.push(id);
     }
     this.#collection = collection;
-    return { precision, dimension: collection.dimension, count: collection.count, ...(named && { ids }) };
+    return { precision, dimension: collection.dimension, count: collection.count, ...(named && { ids }), ...given({ model }, "model") };
   }
 
   #ready(): Collection {

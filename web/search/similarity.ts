@@ -2,8 +2,9 @@
 
 import { invalid } from "../shared/errors.js";
 import { tagOf } from "../shared/values.js";
-import { checkCount, checkEmbedding, rowsOf } from "./arguments.js";
+import { checkCount, checkEmbedding, rowsOf, valuesOf } from "./arguments.js";
 import { BLOCK, SearchEngine } from "./engine.js";
+import type { EmbeddingValues } from "./options.js";
 
 /** Embeddings in 8 bits, a quarter of the size: value `i` of row `r` stands for `values[r * dimension + i] * steps[r]`. */
 export interface QuantizedMatrix {
@@ -17,7 +18,7 @@ export interface QuantizedMatrix {
  * Embeddings of one dimension, one after the other without padding: 32-bit floats, 8-bit integers with steps (see
  * {@link quantize}), or bare 8-bit integers, of which 127 stands for 1.
  */
-export type Matrix = Float32Array | Int8Array | QuantizedMatrix;
+export type Matrix = EmbeddingValues | Int8Array | QuantizedMatrix;
 
 /** A row that was found. */
 export interface RowMatch {
@@ -35,6 +36,9 @@ export interface RowMatch {
  * finite
  */
 export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  for (const [value, what] of [[a, "the first embedding"], [b, "the second embedding"]] as const) {
+    if (typeof (value as { length?: unknown } | undefined)?.length !== "number") valuesOf(value, what); // which throws
+  }
   if (a.length !== b.length) throw invalid(`Embeddings of ${a.length} and of ${b.length} values cannot be compared`);
   let [dot, squareA, squareB] = [0, 0, 0];
   for (let i = 0; i < a.length; i += 1) {
@@ -61,7 +65,8 @@ let shared: SearchEngine | undefined;
  * @throws {@link ClipVisionError} `invalid-argument` for a query that is empty or not finite, a matrix that is not made of
  * rows of its length, steps that are not one a row, or a `k` that is not a whole number from 0; `unsupported-browser`, `out-of-memory`
  */
-export function topK(query: Float32Array, matrix: Matrix, k = 10): RowMatch[] {
+export function topK(query: EmbeddingValues, matrix: Matrix, k = 10): RowMatch[] {
+  query = valuesOf(query, "the query");
   checkEmbedding(query, "the query");
   checkCount(k, "k");
   const dimension = query.length;
@@ -94,8 +99,8 @@ export function topK(query: Float32Array, matrix: Matrix, k = 10): RowMatch[] {
  * @param matrix rows of `dimension` values, one after the other
  * @throws {@link ClipVisionError} `invalid-argument` for values that are not rows of `dimension`, or not finite
  */
-export function quantize(matrix: Float32Array, dimension: number): QuantizedMatrix {
-  if (tagOf(matrix) !== "Float32Array") throw invalid(`The matrix must be a Float32Array, not ${tagOf(matrix)}`);
+export function quantize(matrix: EmbeddingValues, dimension: number): QuantizedMatrix {
+  matrix = valuesOf(matrix, "the matrix");
   const count = rowsOf(matrix.length, dimension);
   const wrong = matrix.findIndex((x) => !Number.isFinite(x));
   if (wrong >= 0) {
@@ -116,7 +121,9 @@ export function quantize(matrix: Float32Array, dimension: number): QuantizedMatr
 
 function partsOf(matrix: Matrix): { values: Float32Array | Int8Array; steps: Float32Array | undefined; unit: number } {
   const tag = tagOf(matrix);
-  if (tag === "Float32Array") return { values: matrix as Float32Array, steps: undefined, unit: 1 };
+  if (tag === "Float32Array" || tag === "Array" || tag === "Promise") {
+    return { values: valuesOf(matrix, "the matrix"), steps: undefined, unit: 1 };
+  }
   if (tag === "Int8Array") return { values: matrix as Int8Array, steps: undefined, unit: 1 / 127 };
   const { values, steps } = (matrix ?? {}) as Partial<QuantizedMatrix>;
   if (tagOf(values) === "Int8Array" && tagOf(steps) === "Float32Array") {

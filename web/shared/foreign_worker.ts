@@ -3,7 +3,8 @@
  * of the page's own, a Blob's, that imports it. Only then, since a strict Content Security Policy forbids Blobs.
  */
 
-import { invalid } from "./errors.js";
+import { ClipVisionError, invalid, messageOf } from "./errors.js";
+import { startFailure } from "./worker_like.js";
 
 /** One address for each script, however many workers there are. */
 const blobs = new Map<string, string>();
@@ -22,13 +23,33 @@ export function foreignWorker(module: string, name: string): Worker | undefined 
   const script = module.replace(/[^/]*$/, name);
   let blob = blobs.get(script);
   if (blob === undefined) {
-    blob = URL.createObjectURL(new Blob([`import ${JSON.stringify(script)};`], { type: "text/javascript" }));
+    blob = URL.createObjectURL(new Blob([importer(script)], { type: "text/javascript" }));
     blobs.set(script, blob);
   }
   const { origin } = new URL(script);
   const policy = `from another origin it takes a policy that allows worker-src blob: ${origin}, and a server that allows the page (CORS)`;
-  return Object.assign(new Worker(blob, { type: "module" }), { where: `${script}; ${policy}` });
+  const where = `${script}; ${policy}`;
+  try {
+    return Object.assign(new Worker(blob, { type: "module" }), { where });
+  } catch (cause) {
+    // WebKit says at once what other browsers say later, by an event.
+    throw new ClipVisionError("worker-crashed", startFailure("The worker", { message: messageOf(cause) }, { where }), { cause });
+  }
 }
+
+/**
+ * The script of such a worker. `import` is called and not declared, since WebKit declares nothing from another origin in a Blob of
+ * an isolated page unless the server names a Cross-Origin-Resource-Policy, which it asks of no other import. What arrives
+ * meanwhile is kept.
+ */
+const importer = (script: string): string => `
+const early = [];
+const keep = (event) => void early.push(event);
+addEventListener("message", keep);
+import(${JSON.stringify(script)}).then(() => {
+  removeEventListener("message", keep);
+  for (const { data, ports } of early) dispatchEvent(new MessageEvent("message", { data, ports }));
+}, (error) => setTimeout(() => { throw error; }));`;
 
 /** What an error says of a worker's script that belongs beside `module`. */
 export function besideModule(module: string, name: string): { where?: string } {

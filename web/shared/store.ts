@@ -4,6 +4,8 @@
  * know what to expect (`cache.ts`).
  */
 
+import { messageOf } from "./errors.js";
+
 /** A file that is being written. */
 export interface Writer {
   /** Puts bytes at a place; they don't overlap, and leave no gap in the end. Throws `QuotaExceededError`. */
@@ -35,7 +37,11 @@ export async function openStore(): Promise<Store> {
     const root = await navigator.storage.getDirectory();
     return new FileStore(await root.getDirectoryHandle(FOLDER, { create: true }));
   } catch {
-    return new CacheStore(await caches.open(FOLDER));
+    if (typeof caches === "undefined") throw new Error("only pages of https: and of localhost have one");
+    const cache = await caches.open(FOLDER).catch((cause: unknown) => {
+      throw new Error(`the browser refuses it, as in some private windows: ${messageOf(cause)}`, { cause });
+    });
+    return new CacheStore(cache);
   }
 }
 
@@ -119,9 +125,9 @@ class CacheStore implements Store {
     this.#cache = cache;
   }
 
-  /** Answers need addresses, which nobody ever asks. */
+  /** Answers need addresses, which nobody ever asks; whole ones, since a worker from a Blob (CDNs) has no address of its own. */
   #url(name: string): string {
-    return `/__clip-vision/${name}`;
+    return `${globalThis.origin}/__clip-vision/${name}`;
   }
 
   async read(name: string): Promise<Blob | undefined> {

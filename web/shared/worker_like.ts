@@ -25,13 +25,12 @@ export function started(createWorker: () => WorkerLike): WorkerLike {
     return createWorker();
   } catch (cause) {
     if (cause instanceof ClipVisionError) throw cause;
-    const text = messageOf(cause);
-    throw new ClipVisionError("worker-crashed", `The worker could not be started: ${text}`, { cause });
+    throw new ClipVisionError("worker-crashed", startFailure("The worker", { message: messageOf(cause) }, {}), { cause });
   }
 }
 
 /** What the first error of a worker means that has said nothing yet. */
-export function startFailure(who: string, { message }: ErrorEvent, { where }: WorkerLike): string {
+export function startFailure(who: string, { message }: { message: string }, { where }: { where?: string }): string {
   const reasons = "its file is missing or not a JavaScript module, or a Content Security Policy (worker-src) blocks it";
   return `${who} could not be started (${where ? `${where}; ` : ""}${reasons})${message ? `: ${message}` : ""}`;
 }

@@ -143,6 +143,6 @@ pub struct Error(String);
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-fn invalid(what: String) -> Error {
+pub(crate) fn invalid(what: String) -> Error {
     Error(what)
 }

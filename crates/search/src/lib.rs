@@ -8,16 +8,24 @@
 //! 8 bits meet a query of up to 16, and what they add up to is an integer. So a browser ranks as the server does.
 //! Of equal scores the lower row comes first. A score that is not a number is no match.
 //!
-//! The npm package has this crate in a module of its own, some kilobytes small (`crates/search/wasm`): who searches
+//! Near duplicates are found by comparing every row with every other, in tiles of short sketches that bound the cosine from above
+//! (`sketch.rs`); links between rows are kept as a maximum spanning forest (`links.rs`).
+//!
+//! The npm package has this crate in a module of its own, some twenty kilobytes small (`crates/search/wasm`): who searches
 //! needs no model. It calls [`slices`], which is all there is without the feature `std`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
 mod best;
 #[cfg(feature = "std")]
+mod duplicates;
+#[cfg(feature = "std")]
 mod exact;
+mod links;
+mod near;
 mod products;
 mod quantize;
+mod sketch;
 
 #[cfg(all(test, feature = "std"))]
 mod tests;
@@ -42,10 +50,16 @@ mod tests;
 /// ```
 pub mod slices {
     pub use crate::best::Best;
+    pub use crate::links::{Link, Links};
+    pub use crate::near::{Sketched, link_panels};
     pub use crate::products::{scale, scores_f32, scores_int8, squares};
     pub use crate::quantize::{quantize_query, quantize_rows};
+    pub use crate::sketch::{PANEL, SKETCH, VECTORS, Values, inverse_lengths, make_basis, sketch_rows};
 }
 
 pub use best::Match;
 #[cfg(feature = "std")]
+pub use duplicates::{Group, near_duplicates};
+#[cfg(feature = "std")]
 pub use exact::{Error, Result, Rows, cosine_similarity, quantize_rows, top_k};
+pub use sketch::Values;

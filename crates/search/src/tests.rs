@@ -1,5 +1,7 @@
 //! The kernels against naive twins in f64 and in exact integers, over odd sizes, on every instruction set here.
 
+mod near;
+
 use crate::products::{ScoresF32, ScoresInt8};
 use crate::*;
 use simd::Isa;

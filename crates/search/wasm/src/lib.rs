@@ -1,4 +1,4 @@
-//! The npm package's search module, some kilobytes small: who searches needs no model. Built for WebAssembly alone; elsewhere it
+//! The npm package's search module, some twenty kilobytes small: who searches needs no model. Built for WebAssembly alone; elsewhere it
 //! is empty.
 
 #![cfg_attr(target_arch = "wasm32", no_std)]
