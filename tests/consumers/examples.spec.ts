@@ -10,7 +10,7 @@ import path from "node:path";
 import { chromium, expect, test, type Page } from "@playwright/test";
 import { ISOLATION, serve } from "../../scripts/serve.mjs";
 import { CHROME } from "../browser/chrome.ts";
-import { STRICT, addressOf, bin, build, checkWasm, copy, installed, root } from "./projects.ts";
+import { STRICT, addressOf, bin, build, checkWasm, consumers, copy, installed, root } from "./projects.ts";
 
 const examples = path.join(root, "examples", "web");
 const models = path.join(root, "models");
