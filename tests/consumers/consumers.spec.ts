@@ -5,10 +5,9 @@
  */
 
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { chromium, expect, test, type Page } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
 import { ISOLATION, serve } from "../../scripts/serve.mjs";
 import { CHROME } from "../browser/chrome.ts";
 import { cosine, expected, maxDifference } from "../browser/golden.ts";
@@ -165,34 +164,6 @@ test("Parcel", async ({ page }) => {
   checkWasm(path.join(folder, "out"));
   // Its pages have an inline script (an import map), which a strict policy forbids.
   await visitBuilt(page, path.join(folder, "out"), ISOLATION);
-});
-
-test("Next.js, app router, static export", async ({ page }) => {
-  const folder = project("next");
-  build(folder, bin("next", "dist", "bin", "next"), "build");
-  checkWasm(path.join(folder, "out"));
-  await visitBuilt(page, path.join(folder, "out"), ISOLATION);
-});
-
-test("an extension of Manifest V3: its page, and an offscreen document", async ({}) => {
-  const folder = project("extension");
-  copyUnbundled(folder);
-  copyGolden(folder);
-  const profile = mkdtempSync(path.join(os.tmpdir(), "clip-vision-extension-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROME,
-    ignoreDefaultArgs: ["--disable-extensions", "--headless=old"],
-    args: ["--headless=new", "--no-sandbox", "--disable-gpu", `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
-  });
-  try {
-    const background = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
-    await visit(await context.newPage(), new URL("/index.html", background.url()).href);
-    const offscreen = "globalThis.embedOffscreen()";
-    checkResult((await background.evaluate(offscreen)) as Result);
-  } finally {
-    await context.close();
-    rmSync(profile, { recursive: true, force: true });
-  }
 });
 
 test("publint and attw find nothing wrong with the package", () => {

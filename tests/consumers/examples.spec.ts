@@ -4,12 +4,13 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
-import { expect, test, type Page } from "@playwright/test";
+import { chromium, expect, test, type Page } from "@playwright/test";
 import { ISOLATION, serve } from "../../scripts/serve.mjs";
 import { CHROME } from "../browser/chrome.ts";
-import { STRICT, addressOf, bin, build, checkWasm, copy, installed, root } from "./projects.ts";
+import { STRICT, addressOf, bin, build, checkWasm, consumers, copy, installed, root } from "./projects.ts";
 
 const examples = path.join(root, "examples", "web");
 const models = path.join(root, "models");
@@ -40,12 +41,12 @@ async function use(page: Page): Promise<void> {
   await choose.setInputFiles(circle);
   await expect(page.locator("li").first()).toHaveText(/^red circle: (9\d|100)\.\d %$/, { timeout: 30_000 });
   await expect(page.locator("li")).toHaveCount(3);
-  await expect(page.locator("progress")).toHaveCount(0);
+  await expect(page.locator("progress")).toBeHidden();
   await choose.setInputFiles(notes);
-  await expect(page.getByRole("alert")).toHaveText(/no photo|not a photo|is not|format/i);
+  await expect(page.locator("p[role=alert]")).toHaveText(/no picture of a known format/);
   await choose.setInputFiles(circle);
   await expect(page.locator("li").first()).toHaveText(/^red circle/);
-  await expect(page.getByRole("alert").filter({ hasText: /./ })).toHaveCount(0);
+  await expect(page.locator("p[role=alert]").filter({ hasText: /./ })).toHaveCount(0);
 }
 
 /** Collects what a page complains of, in errors that nobody caught and on the console. */
@@ -152,9 +153,53 @@ test("github-pages: threads where the server sends no headers", async ({ page })
   }
 });
 
+test("next, built and in development", async ({ page }) => {
+  const folder = example("next");
+  const next = bin("next", "dist", "bin", "next");
+  build(folder, next, "build");
+  checkWasm(path.join(folder, "out"));
+  await visit(page, path.join(folder, "out"), ISOLATION);
+  await visitDevelopment(folder, next, ["dev", "--port", "0"], async (url) => {
+    await page.goto(url);
+    await use(page);
+  });
+});
+
+test("extension: its page, and the menu of pictures", async ({}) => {
+  const folder = example("extension");
+  cpSync(path.join(installed, "dist"), path.join(folder, "clip-vision"), { recursive: true });
+  cpSync(models, path.join(folder, "models"), { recursive: true });
+  const profile = mkdtempSync(path.join(os.tmpdir(), "clip-vision-extension-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: CHROME,
+    ignoreDefaultArgs: ["--disable-extensions", "--headless=old"],
+    args: ["--headless=new", "--no-sandbox", "--disable-gpu", `--disable-extensions-except=${folder}`, `--load-extension=${folder}`],
+  });
+  try {
+    const background = context.serviceWorkers()[0] ?? (await context.waitForEvent("serviceworker"));
+    const page = await context.newPage();
+    await page.goto(new URL("/page.html", background.url()).href);
+    await use(page);
+    const picture = `data:image/bmp;base64,${circle.buffer.toString("base64")}`;
+    await background.evaluate(`chrome.contextMenus.onClicked.dispatch({ srcUrl: ${JSON.stringify(picture)} })`);
+    await expect.poll(() => background.evaluate("chrome.action.getTitle({})"), { timeout: 30_000 }).toMatch(/^red circle: /);
+  } finally {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+});
+
 test("astro", async ({ page }) => {
   const folder = example("astro");
   build(folder, bin("astro", "astro.js"), "build", "--silent");
+  checkWasm(path.join(folder, "dist"));
+  await visit(page, path.join(folder, "dist"), ISOLATION);
+});
+
+test("angular", async ({ page }) => {
+  const folder = example("angular");
+  symlinkSync(path.join(consumers, "node_modules"), path.join(folder, "node_modules"), "dir"); // angular.json names it
+  build(folder, bin("@angular", "cli", "bin", "ng.js"), "build");
   checkWasm(path.join(folder, "dist"));
   await visit(page, path.join(folder, "dist"), ISOLATION);
 });

@@ -45,8 +45,8 @@ export function addressOf(child: ChildProcess): Promise<string> {
     let output = "";
     const listen = (piece: Buffer): void => {
       output += piece.toString();
-      const address = /http:\/\/localhost:\d+\//.exec(output)?.[0];
-      if (address) resolve(address);
+      const address = /http:\/\/localhost:\d+(?=[/\s])/.exec(output)?.[0];
+      if (address) resolve(`${address}/`);
     };
     child.stdout?.on("data", listen);
     child.stderr?.on("data", listen);

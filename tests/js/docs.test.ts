@@ -6,7 +6,7 @@ import { apiPage } from "../../scripts/api.mjs";
 
 const root = new URL("../../", import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
-const pages = ["README.md", "SECURITY.md", ...readdirSync(new URL("docs/", root)).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`)];
+const pages = ["README.md", "SECURITY.md", "examples/README.md", ...readdirSync(new URL("docs/", root)).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`)];
 
 /** A heading's address, as GitHub makes it. */
 const anchorOf = (heading: string): string =>
@@ -51,7 +51,9 @@ describe("the documentation", () => {
       expect(block).toBeTruthy();
       expect(fixture).toContain(block);
     }
-    const { content_security_policy: policy } = JSON.parse(read("tests/consumers/extension/manifest.json")) as Record<string, Record<string, string>>;
+    const { content_security_policy: policy } = JSON.parse(read("examples/web/extension/manifest.json")) as Record<string, Record<string, string>>;
     expect(bundlers).toContain(policy!["extension_pages"]);
+    const [assets] = /^\{ "glob": .*\}$/m.exec(bundlers)!;
+    expect(read("examples/web/angular/angular.json")).toContain(assets);
   });
 });

@@ -1,4 +1,4 @@
-export const metadata = { title: "clip-vision" };
+export const metadata = { title: "clip-vision and Next.js" };
 
 export default function Layout({ children }) {
   return (

@@ -1,0 +1,3 @@
+export default {
+  output: "export", // a static site, in out/; leave it out for a server
+};

@@ -1,8 +1,0 @@
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-
-export default {
-  output: "export",
-  // For this fixture only: the packages are a folder up, and there are lockfiles further up as well.
-  turbopack: { root: path.dirname(path.dirname(fileURLToPath(import.meta.url))) },
-};
