@@ -181,16 +181,17 @@ export class ClipVision {
   }
 }
 
-/** Not of the class itself, since older browsers have no such symbols. */
+/** Not of the class itself, since Safari has no such symbols yet. */
 export interface ClipVision {
   [Symbol.dispose](): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const methods: readonly (readonly [symbol | undefined, (this: ClipVision) => unknown])[] = [
-  [Symbol.dispose, ClipVision.prototype.close],
-  [Symbol.asyncDispose, async function () { this.close(); }], // prettier-ignore
+const methods: readonly (readonly [symbol | undefined, string, (this: ClipVision) => unknown])[] = [
+  [Symbol.dispose, "Symbol.dispose", ClipVision.prototype.close],
+  [Symbol.asyncDispose, "Symbol.asyncDispose", async function () { this.close(); }], // prettier-ignore
 ];
-for (const [name, value] of methods) if (name) Object.defineProperty(ClipVision.prototype, name, { value });
+// Where there are none, what compilers make of `using` asks for those of the registry.
+for (const [symbol, name, value] of methods) Object.defineProperty(ClipVision.prototype, symbol ?? Symbol.for(name), { value });
 // Vue leaves objects alone that are no plain ones.
 Object.defineProperty(ClipVision.prototype, Symbol.toStringTag, { value: "ClipVision" });
