@@ -182,7 +182,7 @@ export class ClipVision {
   }
 }
 
-/** Not of the class itself, since older browsers have no such symbols. */
+/** Not of the class itself, since Safari has no such symbols yet. */
 export interface ClipVision {
   [Symbol.dispose](): void;
   [Symbol.asyncDispose](): Promise<void>;
