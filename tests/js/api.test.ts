@@ -103,6 +103,8 @@ describe("a model", () => {
     expect([...found].sort((a, b) => b.score - a.score)).toEqual(found);
     const details = await clip.embed(PHOTO, { details: true });
     expect(await clip.classify(details, labels)).toEqual(await clip.classify(details.embedding, labels));
+    expect(await clip.classify(Array.from(details.embedding), labels)).toEqual(await clip.classify(details, labels));
+    await expect(clip.classify([1, "2"] as never, labels)).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining("array of numbers") });
     expect((await clip.classify(details, labels))[0]!.score).toBeCloseTo(found[0]!.score, 5);
     await expect(clip.classify(new Float32Array(3), labels)).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining("3 values") });
     await expect(clip.classify(new Float32Array(clip.info.dimension).fill(NaN), labels)).rejects.toMatchObject({ code: "invalid-argument" });

@@ -1,13 +1,15 @@
 /** The command line of the npm package, run as a person runs it. */
 
 import { execFile, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { ClipVision } from "clip-vision";
 import { Embeddings } from "clip-vision/search";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { expected, maxDifference } from "../browser/golden.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -169,9 +171,51 @@ describe("index and search", () => {
     expect(await run("search", "--model", SHAPES, "--in", out, "x")).toMatchObject({ status: 1, stderr: expect.stringContaining("nothing.clip-vision") });
     const other = path.join(folder, "other.clip-vision");
     await run("index", "--model", golden("models", "odd-widths"), "--out", other, PHOTO);
-    const wrong = await run("search", "--model", SHAPES, "--in", other, "--json", "x");
-    expect(wrong.status).toBe(1);
-    expect(lines(wrong)[0]!["error"]).toMatch(/96 values .* 37/);
+    const wrong = await run("search", "--model", SHAPES, "--in", other, "x");
+    expect(wrong).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining('is of the model "odd-widths", not of "shapes"') });
+    const forced = await run("search", "--model", SHAPES, "--in", other, "--json", "--name", "odd-widths", "x");
+    expect(forced.status).toBe(1);
+    expect(lines(forced)[0]!["error"]).toMatch(/96 values .* 37/);
+  });
+
+  it("know the model's name, however its folder is written, and take addresses of photos", async () => {
+    const out = path.join(folder, "named.clip-vision");
+    const address = pathToFileURL(PHOTO).href;
+    const data = `data:image/png;base64,${readFileSync(PHOTO).toString("base64")}`;
+    expect(await run("index", "--model", `${SHAPES}/`, "--out", out, address, data)).toMatchObject({ status: 0 });
+    const collection = await Embeddings.load(out);
+    expect([collection.model, collection.ids()]).toEqual(["shapes", [address, data]]);
+    const found = lines(await run("search", "--model", "models/shapes", "--in", out, "--json", address)) as { found: { score: number }[] }[];
+    expect(found[0]!.found.map(({ score }) => score > 0.999)).toEqual([true, true]);
+    // One that a page saved, with the whole address.
+    const pages = new Embeddings<string>({ model: "https://example.org/models/shapes/" });
+    await pages.add("a", await clip.embed(PHOTO));
+    writeFileSync(out, new Uint8Array(await (await pages.toBlob()).arrayBuffer()));
+    expect(await run("search", "--model", SHAPES, "--in", out, "x")).toMatchObject({ status: 0, stderr: "" });
+    pages.close();
+    collection.close();
+  });
+
+  it("give a token to a model at an address alone, and never the Hub's to another", async () => {
+    const asked: (string | undefined)[] = [];
+    const server = createServer(({ headers }, response) => {
+      asked.push(headers.authorization);
+      response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+    const model = `http://127.0.0.1:${(server.address() as AddressInfo).port}/model/`;
+    vi.stubEnv("HF_TOKEN", "hf_environment");
+    try {
+      expect(await run("embed", "--model", model, PHOTO)).toMatchObject({ status: 1, stderr: expect.stringContaining("404") });
+      expect(new Set(asked)).toEqual(new Set([undefined]));
+      expect(await run("embed", "--model", model, "--token", "mine", PHOTO)).toMatchObject({ status: 1 });
+      expect(asked).toContain("Bearer mine");
+      expect(await run("embed", "--model", SHAPES, PHOTO)).toMatchObject({ status: 0 });
+      expect(await run("embed", "--model", SHAPES, "--revision", "main", PHOTO)).toMatchObject({ status: 1, stderr: expect.stringContaining("--revision is for a Hub model") });
+    } finally {
+      vi.unstubAllEnvs();
+      server.close();
+    }
   });
 });
 
@@ -189,6 +233,7 @@ describe("arguments", () => {
     ["classify", "--model", SHAPES, "--labels", "a", "--template", "none", PHOTO],
     ["search", "--model", SHAPES, "--in", "x", "--top", "0", "x"],
     ["unknown"],
+    ["toString"],
     ...["white", "fff", "+12345", "1234567", "é1234", ""].map((color) => ["embed", "--model", SHAPES, `--background=${color}`, PHOTO]),
   ].map((args) => [args]))("%j make no sense: status 2", async (args) => {
     expect(await run(...args)).toMatchObject({ status: 2, stdout: "", stderr: expect.stringMatching(/^error: |Usage/) });

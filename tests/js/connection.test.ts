@@ -64,6 +64,20 @@ describe("a collection's worker", () => {
     expect((await photos.search(Float32Array.of(1, 1), 1))[0]).toMatchObject({ id: "c" });
   });
 
+  it("that did not get a background is sent it again", async () => {
+    const { photos, worker } = await collection();
+    await photos.addMany(Array.from({ length: 20 }, (_, i) => `${i}`), Array.from({ length: 20 }, (_, i) => [1, i]));
+    const relevance = { background: [[1, 0], [0, 1]], least: -Infinity };
+    const send = worker.postMessage.bind(worker);
+    worker.postMessage = (message) => {
+      if (message.type === "background") throw new Error("refused by a test");
+      send(message);
+    };
+    await expect(photos.search([1, 1], 1, { relevance })).rejects.toMatchObject({ message: expect.stringContaining("refused by a test") });
+    worker.postMessage = send;
+    expect((await photos.search([1, 1], 1, { relevance }))[0]).toHaveProperty("relevance");
+  });
+
   it("that never starts fails every call", async () => {
     vi.stubGlobal("Worker", FakeWorker);
     const photos = new Embeddings<string>();

@@ -102,6 +102,7 @@ describe("what is relevant", () => {
     await photos.add("a", [1, 0]);
     for (const [relevance, message] of [
       [{ background: [] }, /The background has no embeddings/],
+      [{ background: [[1, 0], [0, 0]] }, /Embedding 1 of the background has no length/],
       [{ background: [[1, NaN]] }, /The background holds NaN/],
       [{ background: [[1, 2, 3]] }, /The background's 3 values cannot be divided into embeddings of 2/],
       [{ background: [{ embedding: [1, 2], model: "theirs" }] }, /The background is of the model "theirs", and this collection of "ours"/],

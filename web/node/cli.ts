@@ -5,7 +5,7 @@
  */
 
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { argumentsOf, Usage, type Arguments } from "./cli_arguments.js";
@@ -57,15 +57,35 @@ function shortest(value: number): number {
 
 const rounded = (values: ArrayLike<number>): number[] => Array.from(values, shortest);
 
+const isUrl = (text: string): boolean => /^(https?:\/\/|file:\/|data:[^\s,]*,)/i.test(text);
+
+/** A photo's URL, or the path of its file. */
+const addressOf = (photo: string): string => (isUrl(photo) ? photo : path.resolve(photo));
+
 function load({ flags, values }: Arguments): Promise<ClipVision> {
-  const { model = "", precision, device } = values;
+  const { model = "", precision, device, revision } = values;
   if (device !== "cpu") throw new Error(DEVICE);
+  // The environment's token is the Hub's: no other server gets it.
+  const ofHub = /^[^./\\:][^/\\:]*\/[^/\\:]+$/.test(model) && !existsSync(model);
+  if (revision !== undefined && !ofHub) throw new Error("--revision is for a Hub model (owner/name)");
+  const token = values["token"] ?? ((ofHub && process.env["HF_TOKEN"]) || undefined);
   return ClipVision.load(model, {
+    ...(revision !== undefined && { hub: { revision } }),
+    ...(token !== undefined && { token }),
     ...(precision !== "stored" && { precision: precision as "f32" | "int8" }),
     normalize: !flags.has("no-normalize"),
     onWarning: ({ message }) => complain(message),
   });
 }
+
+/** The last part of a model's address, without what may be secret: the same for a Hub id and a folder that is a copy of it. */
+function lastPart(model: string): string {
+  const [address = ""] = isUrl(model) ? model.split(/[?#]/) : [path.resolve(model)];
+  return address.split(/[\\/]/).filter(Boolean).at(-1) ?? model;
+}
+
+/** What a collection calls the model. */
+const nameOf = ({ model = "", name = lastPart(model) }: Arguments["values"]): string => name;
 
 /** How photos are decoded. */
 function decodingOf({ decode, background = "" }: Arguments["values"]): { decode: "exact" | "fast"; background: Rgb | "drop" } {
@@ -87,7 +107,7 @@ async function withModel(asked: Arguments, lines: Lines, work: (clip: ClipVision
 /** Does something with each photo's embedding; one that fails is said. */
 async function eachPhoto(clip: ClipVision, asked: Arguments, photos: readonly string[], lines: Lines, use: (photo: string, embedding: Float32Array) => Promise<void>): Promise<void> {
   let next = 0;
-  for await (const { embedding, error } of clip.embedMany(photos.map((photo) => path.resolve(photo)), decodingOf(asked.values))) {
+  for await (const { embedding, error } of clip.embedMany(photos.map(addressOf), decodingOf(asked.values))) {
     const photo = photos[next] as string;
     next += 1;
     if (error) await lines.fail(photo, error);
@@ -134,7 +154,7 @@ function classify(asked: Arguments): Promise<boolean> {
   return withModel(asked, lines, async (clip) => {
     await clip.embedText("");
     await each(asked.rest, lines, async (photo) => {
-      const ranked = await clip.classify(path.resolve(photo), names, { template, ...decoding });
+      const ranked = await clip.classify(addressOf(photo), names, { template, ...decoding });
       const probabilities = rounded(names.map((label) => ranked.find((one) => one.label === label)?.score ?? 0));
       const text = ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join("\t");
       await lines.print(photo, { label: ranked[0]?.label, probabilities }, `${photo}\t${text}`);
@@ -146,14 +166,14 @@ function classify(asked: Arguments): Promise<boolean> {
 async function photosIn(paths: readonly string[]): Promise<string[]> {
   const photos: string[] = [];
   for (const one of paths) {
-    if (!(await stat(one).catch(() => undefined))?.isDirectory()) {
+    if (isUrl(one) || !(await stat(one).catch(() => undefined))?.isDirectory()) {
       photos.push(one); // one that is not there fails in its turn
       continue;
     }
     const files = await readdir(one, { recursive: true });
     photos.push(...files.filter((file) => PHOTO.test(file)).sort().map((file) => path.join(one, file)));
   }
-  return [...new Set(photos.map((photo) => photo.split(path.sep).join("/")))];
+  return [...new Set(photos.map((photo) => (isUrl(photo) ? photo : photo.split(path.sep).join("/"))))];
 }
 
 async function index(asked: Arguments): Promise<boolean> {
@@ -161,7 +181,7 @@ async function index(asked: Arguments): Promise<boolean> {
   const { out = "", rows } = asked.values;
   const photos = await photosIn(asked.rest);
   if (photos.length === 0) throw new Error(`there are no photos in ${asked.rest.join(", ")}`);
-  const collection = new Embeddings<string>({ precision: rows as "f32" | "int8" });
+  const collection = new Embeddings<string>({ precision: rows as "f32" | "int8", model: nameOf(asked.values) });
   return withModel(asked, lines, async (clip) => {
     await eachPhoto(clip, asked, photos, lines, async (photo, embedding) => {
       await collection.add(photo, embedding);
@@ -185,11 +205,17 @@ async function search(asked: Arguments): Promise<boolean> {
   const lines = new Lines("query", asked.flags.has("json"));
   const { in: file = "", top } = asked.values;
   const collection = await Embeddings.load(path.resolve(file));
+  const { model } = collection;
+  // A page may have saved the whole address.
+  if (model !== undefined && model !== nameOf(asked.values) && lastPart(model) !== nameOf(asked.values)) {
+    collection.close();
+    throw new Error(`${file} is of the model "${model}", not of "${nameOf(asked.values)}": their embeddings can't be compared. If it is the same model, give --name "${model}"`);
+  }
   const decoding = decodingOf(asked.values);
   const isFile = async (name: string) => (await stat(name).catch(() => undefined))?.isFile() === true;
   return withModel(asked, lines, async (clip) => {
     await each(asked.rest, lines, async (query) => {
-      const embedding = (await isFile(query)) ? await clip.embed(path.resolve(query), decoding) : await clip.embedText(query);
+      const embedding = isUrl(query) || (await isFile(query)) ? await clip.embed(addressOf(query), decoding) : await clip.embedText(query);
       const found = (await collection.search(embedding, Number(top))).map(({ id, score }) => ({ id, score: shortest(score) }));
       await lines.print(query, { found }, found.map(({ id, score }) => `${query}\t${score.toFixed(4)}\t${id}`).join("\n"));
     });

@@ -28,12 +28,17 @@ const COMMON: Record<string, Option> = {
     required: true,
     help: "A Hugging Face CLIP directory, a file that `convert` wrote, a Hub id (owner/name) or a URL",
   },
+  revision: { value: "REVISION", help: "The branch, tag or commit of a Hub model" },
+  token: { value: "TOKEN", help: "An access token for a private or gated model. For a Hub model HF_TOKEN in the environment does too, which other users of the machine can't see" },
   precision: { value: "PRECISION", default: "stored", check: oneOf("stored", "f32", "int8"), help: "The arithmetic of the model: f32, int8, or as the weights are stored" },
   device: { value: "DEVICE", default: "cpu", help: "Where the model runs: cpu" },
   json: { help: "Print a line of JSON each" },
 };
 const LENGTH: Record<string, Option> = {
   "no-normalize": { help: "Leave the embeddings at their own length, instead of length 1" },
+};
+const NAME: Record<string, Option> = {
+  name: { value: "NAME", help: "What the collection calls the model [default: the last part of --model, its folder's or file's name]" },
 };
 const IMAGES: Record<string, Option> = {
   decode: { value: "DECODE", default: "exact", check: oneOf("exact", "fast"), help: "How JPEGs are decoded: exact, every value as Pillow's; or fast, at a fraction of their size" },
@@ -47,7 +52,7 @@ const IMAGES: Record<string, Option> = {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   embed: {
-    help: "Print the embedding of each image. Exits with 1 if any image failed",
+    help: "Print the embedding of each image, a file or a URL. Exits with 1 if any image failed",
     options: { ...COMMON, ...LENGTH, ...IMAGES },
     rest: "IMAGE",
   },
@@ -76,16 +81,18 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     options: {
       ...COMMON,
       out: { value: "FILE", required: true, help: "The collection to write, by the images' paths; `search` and Embeddings.load read it" },
+      ...NAME,
       rows: { value: "ROWS", default: "f32", check: oneOf("f32", "int8"), help: "How embeddings are kept: f32, or int8 in a quarter of the size" },
       ...IMAGES,
     },
     rest: "PATH",
   },
   search: {
-    help: "Find what is nearest to each query in a collection: to an image, if there is a file of that name, else to a text. Exits with 1 if any query failed",
+    help: "Find what is nearest to each query in a collection: to an image, if it is a URL or there is a file of that name, else to a text. Exits with 1 if any query failed",
     options: {
       ...COMMON,
-      in: { value: "FILE", required: true, help: "The collection, as `index` wrote it with the same model" },
+      in: { value: "FILE", required: true, help: "The collection, as `index` wrote it; one of a model with another name is refused" },
+      ...NAME,
       top: { value: "N", default: "10", check: (text) => (/^[1-9]\d{0,8}$/.test(text) ? undefined : "it is no whole number from 1"), help: "How many are found" },
       ...IMAGES,
     },
@@ -124,7 +131,7 @@ export function argumentsOf(given: readonly string[], version: string): Argument
   if (command === "--version" || command === "-V") throw new Usage(`clip-vision ${version}`, 0);
   if (command === "--help" || command === "-h" || command === "help") throw new Usage(help(rest[0]), 0);
   if (command === "") throw new Usage(help(undefined), 2);
-  const table = COMMANDS[command];
+  const table = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (!table) throw wrong(`unrecognized subcommand '${command}'`);
   const asksHelp = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).some((one) => one === "--help" || one === "-h");
   if (asksHelp) throw new Usage(help(command), 0);
@@ -158,7 +165,7 @@ function parsed(command: string, { options, rest: operand }: Command, args: stri
 }
 
 function help(command: string | undefined): string {
-  const table = command === undefined ? undefined : COMMANDS[command];
+  const table = command !== undefined && Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
   if (!table || command === undefined) {
     const width = Math.max(...Object.keys(COMMANDS).map(({ length }) => length));
     const lines = Object.entries(COMMANDS).map(([name, { help: what }]) => `  ${name.padEnd(width)}  ${what}`);

@@ -35,7 +35,7 @@ export interface Classification {
 }
 
 /** A photo, or the embedding that there is of it already. */
-export type PhotoOrEmbedding = PhotoSource | Float32Array | EmbeddingDetails;
+export type PhotoOrEmbedding = PhotoSource | Float32Array | readonly number[] | EmbeddingDetails;
 
 /** What a model's calls are made with. */
 export interface CallsContext {
@@ -136,11 +136,12 @@ export class ModelCalls {
   #embeddingOf(given: PhotoOrEmbedding): Floats | undefined {
     const isDetails = typeof given === "object" && given !== null && "embedding" in given;
     const embedding = isDetails ? given.embedding : given;
-    if (tagOf(embedding) !== "Float32Array") {
-      if (isDetails) throw invalid(`An embedding must be a Float32Array, not ${tagOf(embedding)}`);
+    const isList = Array.isArray(embedding) && embedding.every((x) => typeof x === "number");
+    if (!isList && tagOf(embedding) !== "Float32Array") {
+      if (isDetails || Array.isArray(embedding)) throw invalid(`An embedding must be a Float32Array or an array of numbers, not ${tagOf(embedding)}`);
       return undefined;
     }
-    const values = new Float32Array(embedding as Float32Array);
+    const values = new Float32Array(embedding as Float32Array | readonly number[]);
     const { dimension } = this.info;
     if (values.length !== dimension) throw invalid(`The embedding has ${values.length} values, and this model's have ${dimension}`);
     if (!values.every(Number.isFinite)) throw invalid("The embedding has values that are not finite");

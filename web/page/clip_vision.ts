@@ -17,10 +17,10 @@ import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptio
 import type { PhotoSource } from "./photo.js";
 
 /**
- * A CLIP vision model in a worker of its own.
+ * A CLIP model in its own worker.
  *
- * Calls may overlap; they are computed one after the other, and each settles its own promise. They reject with a
- * {@link ClipVisionError}, or with the reason of the signal that they were given. If the worker crashes, its pending calls
+ * Calls may overlap: they are computed one after the other, and each settles its own promise. They reject with a
+ * {@link ClipVisionError}, or with the reason of the signal they were given. If the worker crashes, its pending calls
  * reject with `worker-crashed`, and the next call starts another worker with the same model.
  */
 export class ClipVision {
@@ -38,7 +38,7 @@ export class ClipVision {
    * Starts a worker and loads a model into it.
    *
    * @param model a Hub id, the URL of a folder, or files
-   * @throws {@link ClipVisionError} `fetch` if a file could not be read, `config` or `weights` if one is not what it
+   * @throws {@link ClipVisionError} `fetch` if a file can't be read, `config` or `weights` if one is not as it
    * should be, `out-of-memory`, `unsupported-browser`, `worker-crashed` if the worker can't be started,
    * `invalid-argument`
    */
@@ -86,7 +86,7 @@ export class ClipVision {
   }
 
   /**
-   * The embedding of a photo: one value per dimension, of length 1 unless the model was loaded with `normalize: false`.
+   * The embedding of a photo: one value per dimension, scaled to length 1 unless the model was loaded with `normalize: false`.
    *
    * @throws {@link ClipVisionError} `decode`, `unsupported-format` or `too-large` for the photo, `fetch` for its address,
    * `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
@@ -100,11 +100,11 @@ export class ClipVision {
   }
 
   /**
-   * Embeds many photos, and yields a result for each in order: `{ index, item, embedding }`, or `{ index, item, error }` for
-   * one that failed. Items are pulled from the source only as fast as results are consumed; leaving the loop cancels what is
-   * under way. If the worker crashes, the photo that caused it yields the error; the others are tried again in another worker.
+   * Embeds many photos and yields a result for each, in order: `{ index, item, embedding }`, or `{ index, item, error }` for
+   * one that failed. Items are taken from the source only as fast as you consume results; leaving the loop cancels what is
+   * under way. If the worker crashes, the photo that caused it yields the error, and the others are tried again in a new worker.
    *
-   * @param items photos, or what the option `photo` finds a photo in: an array, a FileList, any iterable or asynchronous iterable
+   * @param items photos, or items that the option `photo` gets a photo from: an array, a FileList, or any iterable or async iterable
    * @throws the signal's reason, or {@link ClipVisionError} `closed` or `invalid-argument`
    */
   embedMany<Item extends PhotoSource>(items: PhotoSources<Item>, options?: EmbedManyOptions<Item>): AsyncGenerator<ManyResult<Item>, void>;
@@ -118,8 +118,8 @@ export class ClipVision {
   }
 
   /**
-   * The embedding of a text, in the same space as those of photos: their dot product is the cosine. A text that is longer
-   * than the model takes is truncated; what comes after 65,536 letters, white space included, is not looked at.
+   * The embedding of a text, in the same space as those of photos: their dot product is the cosine. A text that is too long
+   * for the model is truncated; anything after 65,536 characters, white space included, is ignored.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
@@ -129,7 +129,7 @@ export class ClipVision {
   }
 
   /**
-   * The embeddings of texts, in their order, computed several at a time.
+   * The embeddings of several texts, in order, computed several at a time.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embedText} does
    */
@@ -138,8 +138,9 @@ export class ClipVision {
   }
 
   /**
-   * How likely each label is for a photo, the likeliest first; the probabilities add up to 1. The labels' embeddings are kept:
-   * the next photo with the same ones costs no more than its own embedding, and nothing if that is given in its place.
+   * How likely each label is for a photo, the likeliest first; the probabilities add up to 1. The labels' embeddings are kept,
+   * so the next photo with the same labels costs no more than embedding it. If you give an embedding in place of the photo,
+   * nothing is left to compute but the scores.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} and {@link ClipVision.embedText} do
    */
@@ -157,7 +158,7 @@ export class ClipVision {
   }
 
   /**
-   * A handle whose calls replace each other while they wait: for a slider, or a video, whose calls come faster than the model
+   * A handle whose calls replace each other while they wait. It is for sliders and videos, which ask faster than the model
    * computes. Calls on different handles don't replace each other.
    */
   latest(): Latest {
@@ -174,8 +175,8 @@ export class ClipVision {
   }
 
   /**
-   * Ends the worker, which frees the model's memory. Pending calls and all later ones reject with `closed`. Closing twice
-   * does nothing. `using clip = await ClipVision.load(…)` closes it by itself.
+   * Ends the worker, which frees the model's memory. Pending calls and all later ones reject with `closed`. Closing again
+   * does nothing. `using clip = await ClipVision.load(…)` closes it automatically.
    */
   close(): void {
     this.#calls.close();

@@ -12,16 +12,16 @@ import { LostCall } from "./client.js";
 import type { DecodingOptions } from "./decoding.js";
 import type { PhotoSource } from "./photo.js";
 
-/** Photos, or what has a photo: an array, a FileList, any iterable or asynchronous iterable. */
+/** Photos, or items that have a photo: an array, a FileList, or any iterable or async iterable. */
 export type PhotoSources<Item = PhotoSource> = Iterable<Item> | AsyncIterable<Item> | ArrayLike<Item>;
 
-/** How far `embedMany` has come. */
+/** The progress of `embedMany`. */
 export interface ManyProgress {
   /** Photos done, failed ones included. */
   done: number;
   /** Photos that failed. */
   failed: number;
-  /** Photos in all, where the source has a length. */
+  /** How many photos there are, if the source has a length. */
   total?: number;
 }
 
@@ -37,7 +37,7 @@ export type ManyResult<Item = PhotoSource> = {
       embedding: Floats;
       /** How it was made, with the option `details`. */
       details?: EmbeddingDetails;
-      /** Absent: this tells the two apart. */
+      /** Absent, which tells success from failure. */
       error?: undefined;
     }
   | {
@@ -50,24 +50,24 @@ export type ManyResult<Item = PhotoSource> = {
 
 /** Options of `embedMany`. */
 export interface EmbedManyOptions<Item = PhotoSource> extends DecodingOptions {
-  /** The photo of an item, which may take its time to find. What it throws is that item's error. Default: the item itself. */
+  /** Returns the photo of an item, or a promise of it. If it throws, that is the item's error. Default: the item itself. */
   photo?: (item: Item) => PhotoSource | Promise<PhotoSource>;
-  /** Whether results have timings, decoder and size. Default `false`. */
+  /** Adds timings, decoder and size to each result. Default `false`. */
   details?: boolean;
   /** Ends the iteration with the signal's reason. */
   signal?: AbortSignal;
   /** Called after each photo. */
   onProgress?: (progress: ManyProgress) => void;
   /**
-   * Lets buffers, ImageBitmaps and VideoFrames move to the worker instead of copying them. One that was lost in the crash
-   * of a worker can't be tried again then. Default `false`.
+   * Moves buffers, ImageBitmaps and VideoFrames to the worker instead of copying them. If the worker crashes, a photo that
+   * was moved can't be tried again. Default `false`.
    */
   transfer?: boolean;
   /**
-   * Workers that embed at the same time, each with a model of its own in memory; those beyond the first are started for
-   * this call, join in as soon as they have loaded the model, and end with it. For pages without threads: where
-   * `info.threads` is more than 1, one worker keeps every core busy, and no other is started. Default: one for each core but one,
-   * at most 4, and no more than have their models in 512 MB together.
+   * How many workers embed at the same time, each with its own copy of the model in memory. Those beyond the first are
+   * started for this call, join in once they have loaded the model, and end with the call. This is for pages without
+   * threads: if `info.threads` is more than 1, one worker keeps every core busy, and no other is started. Default: one less
+   * than the number of cores, at most 4, and only as many as fit their models into 512 MB together.
    */
   workers?: number;
 }

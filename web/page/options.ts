@@ -12,7 +12,7 @@ export interface CacheOptions {
   persist?: boolean;
 }
 
-/** What is refused, and how long is waited. */
+/** What is refused, and how long to wait. */
 export interface Limits extends PhotoLimits {
   /**
    * Milliseconds within which the worker's script must run; after that the load rejects with `worker-crashed`. The model's
@@ -20,11 +20,11 @@ export interface Limits extends PhotoLimits {
    */
   startTimeout?: number;
   /**
-   * Milliseconds within which the worker has to take notice of a call that is canceled. The promise rejects at once in any
-   * case; a worker that says nothing for so long is stuck (over a hostile file, say): it is ended, pending calls
-   * reject with `worker-crashed`, and the next call starts another. The worker takes notice between two layers of the model
-   * and after a photo's decoding, which of 100 megapixels takes 1.5 s on a laptop, and on a slow phone several times that:
-   * default 10,000. Less will do where the model and its photos are small; `Infinity` waits forever.
+   * Milliseconds that the worker has to react when a call is canceled. The promise itself rejects at once. A worker that
+   * stays silent longer counts as stuck (on a hostile file, say): it is terminated, pending calls reject with
+   * `worker-crashed`, and the next call starts another. The worker reacts between two layers of the model and after
+   * decoding a photo; decoding 100 megapixels takes 1.5 s on a laptop, and several times that on a slow phone. Default
+   * 10,000. Less is enough for a small model and small photos; `Infinity` waits forever.
    */
   cancelTimeout?: number;
 }
@@ -32,16 +32,17 @@ export interface Limits extends PhotoLimits {
 /** Options of `ClipVision.load`. */
 export interface LoadOptions extends ModelOptions, DecodingOptions {
   /**
-   * Threads that compute, the worker's own included; 1 to 64. In a browser they need a page that is cross-origin isolated (the headers
-   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`): without, it is one,
-   * whatever is asked for, and the warning `no-threads` says so. Default: the processor's cores less one, at most 8.
-   * {@link ClipVisionInfo.threads} has the outcome. The embeddings are the same to the bit for any number.
+   * How many threads to compute with, including the worker's own; 1 to 64. In a browser, more than one needs a page that is
+   * cross-origin isolated (the headers `Cross-Origin-Opener-Policy: same-origin` and
+   * `Cross-Origin-Embedder-Policy: require-corp`). Without that there is one thread, whatever you ask for, and the warning
+   * `no-threads` says so. Default: one less than the number of cores, at most 8. {@link ClipVisionInfo.threads} is the
+   * number in use. It makes no difference to the embeddings, not by a bit.
    */
   threads?: number;
   /**
-   * An access token, for a model that is private or gated: sent as `Authorization: Bearer …` with requests for the model's
-   * files to the server of its address (the Hub, of a Hub id), and to no other: neither where that redirects to, nor a
-   * photo's. A model that is in the cache needs none.
+   * An access token for a private or gated model. It is sent as `Authorization: Bearer …` with requests for the model's
+   * files, and only to the server in the model's address (the Hub, for a Hub id): not to servers that it redirects to, and
+   * not to those that photos come from. A cached model needs no token.
    */
   token?: string;
   /** Cancels the load and ends the worker; the promise rejects with the signal's reason. */
@@ -49,51 +50,53 @@ export interface LoadOptions extends ModelOptions, DecodingOptions {
   /** Called as files arrive, at most about twenty times a second. */
   onProgress?: (progress: LoadProgress) => void;
   /**
-   * Called with problems that do not stop the load, such as a cache that can't be used, and later with pixels that the
-   * browser falsifies. Default: all but those of the cache are reported on the console.
+   * Called for problems that do not stop the load, such as a cache that can't be used, and later if the browser falsifies
+   * pixels. Default: warnings go to the console, except those about the cache.
    */
   onWarning?: (warning: LoadWarning) => void;
   /**
-   * Functions that decode photos, by media types: `{ "image/heic": decode }`. A file of such a type, told by its content, is
-   * given to its function and to no other decoder, whatever `decoder` says; `details.decoder` is `"application"`. docs/recipes.md
-   * has one for HEIC.
+   * Functions that decode photos, by media type: `{ "image/heic": decode }`. A file of such a type, recognized by its
+   * content, goes to this function and to no other decoder, whatever `decoder` says; `details.decoder` is then
+   * `"application"`. docs/recipes.md has one for HEIC.
    */
   decoders?: Readonly<Record<string, PhotoDecoder>>;
   /**
    * Fetches the model's files (`purpose` is `"model"`) and photos (`"photo"`) in place of the browser's `fetch`, to add
-   * headers or credentials. Called on the page; bodies are streamed to the worker. `init` has to be passed on: its `headers`
-   * ask for a part of a file (`Range`). Default: the worker's own `fetch`.
+   * headers or credentials. It is called on the page; bodies are streamed to the worker. Pass `init` on: its `headers`
+   * may ask for part of a file (`Range`). Default: the worker's own `fetch`.
    */
   fetch?: (url: string, init: { signal: AbortSignal; headers?: Record<string, string> }, purpose: FetchPurpose) => Promise<Response>;
   /**
-   * The sha256 that each file must have, by its name (`{ "config.json": …, "model.safetensors": … }`), in hexadecimal digits
-   * or as `"sha256-…"` in base64; of a model that is one file, that of this file. Every file that is used needs one, and every
-   * name must be that of a file that is used: otherwise the load rejects with `integrity`, or the first text if it is about
-   * the text tower or the tokenizer. (`vocab.json` and `merges.txt` may be named beside a `tokenizer.json`, which is used then.)
-   * Weights in several files are those of the index if it has a checksum and `model.safetensors` has none. The files are
-   * downloaded whole, even where a part would do. What was cached without these checksums is downloaded again.
+   * The sha256 that each file must have, by file name (`{ "config.json": …, "model.safetensors": … }`), in hexadecimal
+   * or as `"sha256-…"` in base64. For a model in a single file, the checksum alone will do. Every file that is used needs a
+   * checksum, and every name must belong to a file that is used. Otherwise the load rejects with `integrity`; if it
+   * concerns the text tower or the tokenizer, the first call with a text does. (You may name `vocab.json` and `merges.txt`
+   * beside a `tokenizer.json`, which is then the one used.) If the index has a checksum and `model.safetensors` has none,
+   * the weights are read from the files in the index. Files are downloaded whole, even where a part would be enough, and
+   * what was cached without these checksums is downloaded again.
    */
   integrity?: string | Readonly<Record<string, string>>;
   /**
-   * Whether the model is kept on this machine (in the Origin Private File System, or the Cache API where there is none; in
-   * Node in the folder that docs/recipes.md names), so that the next load needs no network. `true`, the default, uses the cached model without asking; `"revalidate"` first asks
-   * the server whether its files are still the same, and uses the cached model if there is no answer; `false` neither reads
-   * nor writes the cache. Files that are Blobs or bytes are never cached. An address with another query is another model; the
-   * query itself is not kept.
+   * Whether the model is kept on this machine, so that the next load needs no network: in the Origin Private File System,
+   * or in the Cache API where there is none; in Node, in the folder that docs/recipes.md names. `true`, the default, uses
+   * the cached model without asking the server. `"revalidate"` first asks whether the files are still the same, and uses
+   * the cached model if there is no answer. `false` neither reads nor writes the cache. Blobs and bytes are never cached.
+   * The same address with another query counts as another model; the query itself is not stored.
    */
   cache?: boolean | "revalidate" | CacheOptions;
-  /** Where Hub ids lead. */
+  /** Where Hub models are fetched from. */
   hub?: HubOptions;
-  /** What is refused, and how long is waited. */
+  /** What is refused, and how long to wait. */
   limits?: Limits;
   /**
-   * Starts a worker whose script is this package's `worker.js`, for an application that serves it from a place of its own; called
+   * Starts a worker that runs this package's `worker.js`, for applications that serve it from a place of their own. Called
    * once for each worker and each thread. Default: the file beside this module, which bundlers find.
    */
   worker?: () => Worker;
   /**
-   * Where the wasm files are, if not in `wasm/` beside the worker: a folder like that one, with a slash at its end, or
-   * one `clip_vision_bg.wasm`, whose folder then decides on SIMD and threads by its name (any other name counts as `simd`).
+   * Where the wasm files are, if not in `wasm/` beside the worker: either a folder like that one, ending in a slash, or a
+   * single `clip_vision_bg.wasm`. In that case the name of its folder decides on SIMD and threads (an unknown name counts
+   * as `simd`).
    */
   wasmUrl?: string | URL;
 }
@@ -101,33 +104,33 @@ export interface LoadOptions extends ModelOptions, DecodingOptions {
 /** Options of any call. */
 export interface CancelOptions {
   /**
-   * Cancels the call: its promise rejects with the signal's reason at once. What waits is never computed; what is being
-   * computed, photo or text, stops after the current layer of the model. A worker that does not come back to take notice is
-   * ended ({@link Limits.cancelTimeout}).
+   * Cancels the call: its promise rejects with the signal's reason at once. A call that is still waiting is never computed;
+   * one under way, photo or text, stops after the current layer of the model. A worker that does not react is
+   * terminated ({@link Limits.cancelTimeout}).
    */
   signal?: AbortSignal;
 }
 
-/** Options of a call with a photo; decoding options that are not given are those of {@link LoadOptions}. */
+/** Options of a call with a photo. Decoding options default to those given in {@link LoadOptions}. */
 export interface CallOptions extends CancelOptions, DecodingOptions {
   /**
-   * Lets the photo's buffer, ImageBitmap or VideoFrame move to the worker instead of being copied: it can't be used
-   * afterward. The whole buffer of a view moves. Default `false`.
+   * Moves the photo's buffer, ImageBitmap or VideoFrame to the worker instead of copying it; you can't use it afterward. If
+   * the photo is a view, its whole buffer moves. Default `false`.
    */
   transfer?: boolean;
 }
 
 /** Options of `ClipVision.embed`. */
 export interface EmbedOptions extends CallOptions {
-  /** Whether the answer has more than the embedding: timings, decoder, size. Default `false`. */
+  /** Return more than the embedding: timings, decoder, size. Default `false`. */
   details?: boolean;
 }
 
 /** Options of `ClipVision.embedText` and `ClipVision.embedTexts`. */
 export interface TextOptions extends CancelOptions {
   /**
-   * Called as the tokenizer and the text tower's weights arrive. They are fetched when a text is first asked for, and
-   * never if none is.
+   * Called as the tokenizer and the text tower's weights arrive. They are fetched with the first call that has a text, and
+   * not before.
    */
   onProgress?: (progress: LoadProgress) => void;
 }
@@ -135,8 +138,8 @@ export interface TextOptions extends CancelOptions {
 /** Options of `ClipVision.classify`. */
 export interface ClassifyOptions extends CallOptions, TextOptions {
   /**
-   * The text that a label stands for; `{}` is the label. Models were trained on captions and understand them better than
-   * single words. Default `"a photo of a {}"`.
+   * The text for a label, with `{}` in place of the label. Models were trained on captions and understand those better
+   * than single words. Default `"a photo of a {}"`.
    */
   template?: string;
 }

@@ -135,12 +135,18 @@ export class Collection {
     for (const row of rows) this.#scales[row] = NaN;
   }
 
-  /** Moves the rows that are left together, in their order. */
-  compact(): void {
+  /** Whether something is in a row. */
+  has(row: number): boolean {
+    return row < this.#count && !Number.isNaN(this.#scales[row]);
+  }
+
+  /** Moves the rows that are left together, in their order; and with them the rows `kept`, even if nothing is in them. */
+  compact(kept: Iterable<number> = []): void {
+    const stays = new Set(kept);
     let to = 0;
     for (let from = 0; from < this.#count; from += 1) {
       const scale = this.#scales[from] as number;
-      if (Number.isNaN(scale)) continue;
+      if (Number.isNaN(scale) && !stays.has(from)) continue;
       if (to !== from) {
         this.#engine.bytes.copyWithin(this.#address(to), this.#address(from), this.#address(from + 1));
         this.#scales[to] = scale;
@@ -148,6 +154,17 @@ export class Collection {
       to += 1;
     }
     this.#count = to;
+  }
+
+  /** A copy of the rows in which something is. */
+  withoutEmpty(): Collection {
+    const copy = new Collection(this.precision);
+    if (this.#dimension === 0) return copy;
+    copy.expect(Array.from(this.scales).filter((scale) => !Number.isNaN(scale)).length, this.#dimension);
+    for (let row = 0; row < this.#count; row += 1) {
+      if (this.has(row)) copy.appendStored(this.bytes(row, 1), this.scales.subarray(row, row + 1), this.#dimension);
+    }
+    return copy;
   }
 
   /** The `k` rows with the largest cosines, of those that `mask`, if there is one, has no 0 for and that reach the threshold. */

@@ -56,8 +56,12 @@ const FEW = 1024;
 export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   readonly #connection: Connection;
   readonly #precision: RowPrecision;
-  #dimension: number;
-  #model: string | undefined;
+  /** What was given at the start, or came with embeddings that the worker has taken. */
+  readonly #certain: Promised;
+  /** Calls whose embeddings are on their way, in their order. */
+  readonly #puts = new Set<Promised>();
+  /** Ids of which no embedding has been taken yet, and how many calls with one are on their way. */
+  readonly #claims = new Map<Id, Claim>();
   /** The list that the worker has. */
   #background: unknown;
   /** The id of each row; of rows that were removed, the former one. */
@@ -67,10 +71,10 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   /** @throws {@link ClipVisionError} `invalid-argument`; `worker-crashed` if the worker can't be started; `unsupported-browser` */
   constructor(options: EmbeddingsOptions = {}) {
     const { dimension, precision = "f32" } = options;
-    this.#model = checkModel(options.model, "The model");
+    const model = checkModel(options.model, "The model");
     if (dimension !== undefined) rowsOf(0, dimension);
     checkPrecision(precision);
-    this.#dimension = dimension ?? 0;
+    this.#certain = { dimension: dimension ?? 0, model };
     this.#precision = precision;
     const loaded = loading.get(options);
     this.#connection = loaded?.connection ?? connect(options);
@@ -146,7 +150,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 
   /** Values of each embedding; 0 as long as there was none. */
   get dimension(): number {
-    return this.#dimension;
+    return this.#certain.dimension || (first(this.#puts)?.dimension ?? 0);
   }
 
   /** How embeddings are kept. */
@@ -156,7 +160,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 
   /** The model that made the embeddings, where that is known. */
   get model(): string | undefined {
-    return this.#model;
+    return this.#certain.model ?? first(this.#puts, ({ model }) => model !== undefined)?.model;
   }
 
   /** Whether there is an embedding of this id. */
@@ -178,8 +182,8 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   async add(id: Id, embedding: EmbeddingLike): Promise<void> {
     const { values, model } = partsOf(embedding, "the embedding");
     if (values.length === 0) throw invalid("The embedding is empty");
-    if (this.#dimension !== 0 && values.length !== this.#dimension) {
-      throw invalid(`The embedding has ${values.length} values, and those of this collection have ${this.#dimension}`);
+    if (this.dimension !== 0 && values.length !== this.dimension) {
+      throw invalid(`The embedding has ${values.length} values, and those of this collection have ${this.dimension}`);
     }
     return this.addMany([id], [given({ embedding: values, model }, "embedding", "model") as EmbeddingLike]);
   }
@@ -196,39 +200,48 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     named.forEach(checkId);
     if (named.length === 0) return;
     const { values, models } = packed(embeddings);
-    const dimension = this.#dimension || values.length / named.length;
+    const dimension = this.dimension || values.length / named.length;
     if (values.length !== named.length * dimension || !Number.isSafeInteger(dimension) || dimension < 1) {
-      const each = this.#dimension ? ` of ${dimension} values` : "";
+      const each = this.dimension ? ` of ${dimension} values` : "";
       throw invalid(`${values.length} values cannot be divided into ${named.length} embeddings${each}`);
     }
-    let model = this.#model;
+    let model = this.model;
     for (const one of models) refuseAnother("An embedding", one, (model ??= one));
-    const before = { dimension: this.#dimension, model: this.#model };
-    this.#dimension = dimension;
-    this.#model = model;
-    const added: Id[] = [];
+    const put: Promised = { dimension, model: first(models) };
+    const claims = new Map<Id, Claim>();
     const rows = Uint32Array.from(named, (id) => {
       const row = this.#rows.get(id) ?? this.#ids.push(id) - 1;
-      if (!this.#rows.has(id)) added.push(id);
+      if (!this.#rows.has(id)) this.#claims.set(id, { calls: 0 });
       this.#rows.set(id, row);
+      const one = this.#claims.get(id);
+      if (one) claims.set(id, one);
       return row;
     });
+    for (const one of claims.values()) one.calls += 1;
+    this.#puts.add(put);
     try {
       await this.#connection.call("put", { rows, values, dimension }, { transfer: [values.buffer] });
+      for (const [id, one] of claims) if (this.#claims.get(id) === one) this.#claims.delete(id);
+      this.#certain.dimension = dimension;
+      this.#certain.model ??= put.model;
     } catch (error) {
+      for (const one of claims.values()) one.calls -= 1;
+      // Not those that were removed meanwhile, and perhaps added again, nor those that a later call adds.
+      const failed = Array.from(claims).flatMap(([id, one]) => (one.calls === 0 && this.#claims.get(id) === one ? [id] : []));
       // Their rows stay behind without an owner; and, should the worker have put them, without an embedding.
-      const left = added.map((id) => this.#rows.get(id) as number);
-      for (const id of added) this.#rows.delete(id);
+      const left = failed.map((id) => this.#rows.get(id) as number);
+      for (const id of failed) this.#forget(id);
       this.#connection.call("remove", Uint32Array.from(left)).catch(() => undefined); // it has no more to say than `error`
-      if (this.#rows.size === 0) [this.#dimension, this.#model] = [before.dimension, before.model];
       throw error;
+    } finally {
+      this.#puts.delete(put);
     }
   }
 
   /** Removes embeddings; how many of the ids had one. */
   async remove(...ids: Id[]): Promise<number> {
     const rows = ids.map((id) => this.#rows.get(id)).filter((row) => row !== undefined);
-    for (const id of ids) this.#rows.delete(id);
+    for (const id of ids) this.#forget(id);
     if (rows.length === 0) return 0;
     const removed = new Set(rows);
     const done = this.#connection.call("remove", Uint32Array.from(removed));
@@ -257,18 +270,18 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     signal?.throwIfAborted();
     const { values, model } = partsOf(query, "the query");
     checkEmbedding(values, "the query");
-    if (this.#model !== undefined && model !== undefined) refuseAnother("The query", model, this.#model);
+    if (this.model !== undefined && model !== undefined) refuseAnother("The query", model, this.model);
     checkCount(k, "k");
     if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
-    if (this.#dimension !== 0 && values.length !== this.#dimension) {
-      throw invalid(`A query of ${values.length} values for embeddings of ${this.#dimension}`);
+    if (this.dimension !== 0 && values.length !== this.dimension) {
+      throw invalid(`A query of ${values.length} values for embeddings of ${this.dimension}`);
     }
     if (values.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
     const ids = this.#ids;
     const mask = filter && this.#mask(filter);
     const least = relevance && this.#takeBackground(relevance);
-    const argument = { query: values.slice(), k, threshold, ...given({ mask, least }, "mask", "least") };
-    const { rows, scores, chance } = await this.#connection.call("search", argument, { signal });
+    const argument = { query: values.slice(), k, threshold, ...given({ mask, least: least?.least }, "mask", "least") };
+    const [{ rows, scores, chance }] = await Promise.all([this.#connection.call("search", argument, { signal }), least?.sent]);
     return Array.from(rows, (row, i) => {
       const [id, score] = [ids[row] as Id, scores[i] as number];
       return chance ? { id, score, relevance: (score - chance.mean) / chance.spread } : { id, score };
@@ -276,20 +289,27 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   }
 
   /** Gives the worker a background that it does not have; the least relevance. */
-  #takeBackground({ background, least = 2.65 }: RelevanceOptions): number {
+  #takeBackground({ background, least = 2.65 }: RelevanceOptions): { least: number; sent?: Promise<undefined> } {
     if (typeof least !== "number" || Number.isNaN(least)) throw invalid(`The least relevance must be a number, not ${String(least)}`);
-    if (background === this.#background || this.#dimension === 0) return least;
+    const { dimension } = this;
+    if (background === this.#background || dimension === 0) return { least };
     const { values, models } = packed(background);
     if (values.length === 0) throw invalid("The background has no embeddings: give those of some dozens of queries");
     const wrong = values.findIndex((x) => !Number.isFinite(x));
     if (wrong >= 0) throw invalid(`The background holds ${String(values[wrong])}`);
-    for (const model of models) refuseAnother("The background", model, this.#model ?? model);
-    if (values.length % this.#dimension !== 0) {
-      throw invalid(`The background's ${values.length} values cannot be divided into embeddings of ${this.#dimension}`);
+    for (const model of models) refuseAnother("The background", model, this.model ?? model);
+    if (values.length % dimension !== 0) {
+      throw invalid(`The background's ${values.length} values cannot be divided into embeddings of ${dimension}`);
+    }
+    for (let at = 0; at < values.length; at += dimension) {
+      if (values.subarray(at, at + dimension).every((x) => x === 0)) throw invalid(`Embedding ${at / dimension} of the background has no length`);
     }
     this.#background = background;
-    this.#connection.call("background", values, { transfer: [values.buffer] }).catch(() => undefined); // the search tells
-    return least;
+    const sent = this.#connection.call("background", values, { transfer: [values.buffer] }).catch((error: unknown) => {
+      if (this.#background === background) this.#background = undefined; // the next search sends it again
+      throw error;
+    });
+    return { least, sent };
   }
 
   /**
@@ -342,7 +362,12 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
 
   /** What is saved beside the rows. */
   #saved(): { ids: Id[]; model?: string } {
-    return { ids: this.#compact(), ...given({ model: this.#model }, "model") };
+    return { ids: this.#compact(), ...given({ model: this.model }, "model") };
+  }
+
+  #forget(id: Id): void {
+    this.#rows.delete(id);
+    this.#claims.delete(id);
   }
 
   #mask(filter: (id: Id) => boolean): Uint8Array {
@@ -355,12 +380,29 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   #compact(): Id[] {
     const ids = this.ids();
     if (ids.length < this.#ids.length) {
-      this.#connection.call("compact", undefined).catch(() => undefined); // the next call tells
+      const claims = Uint32Array.from(this.#claims.keys(), (id) => this.#rows.get(id) as number);
+      this.#connection.call("compact", claims).catch(() => undefined); // the next call tells
       this.#ids = ids.slice();
       ids.forEach((id, row) => this.#rows.set(id, row));
     }
     return ids;
   }
+}
+
+/** What a call says of the embeddings that it adds, and what is known of all. */
+interface Promised {
+  dimension: number;
+  model: string | undefined;
+}
+
+/** An id's first embedding is on its way: in so many calls. */
+interface Claim {
+  calls: number;
+}
+
+function first<T>(all: Iterable<T>, fits: (one: T) => boolean = () => true): T | undefined {
+  for (const one of all) if (fits(one)) return one;
+  return undefined;
 }
 
 function refuseAnother(what: string, model: string | undefined, expected: string): void {

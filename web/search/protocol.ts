@@ -35,9 +35,13 @@ export interface SearchCalls {
   loadFromOpfs: { argument: { name: string; precision?: RowPrecision }; result: LoadedCollection };
   put: { argument: { rows: Uint32Array; values: Float32Array; dimension: number }; result: undefined };
   remove: { argument: Uint32Array; result: undefined };
-  /** Moves the rows that are left together, in their order: they get new numbers. */
-  compact: { argument: undefined; result: undefined };
-  read: { argument: number; result: Float32Array };
+  /**
+   * Moves the rows that are left together, in their order: they get new numbers. Those given are left even if nothing is in
+   * them: the page does not know yet that they could not be put.
+   */
+  compact: { argument: Uint32Array; result: undefined };
+  /** Nothing if nothing is in the row. */
+  read: { argument: number; result: Float32Array | undefined };
   /** With `least` only rows of that relevance, by the background that was given before. */
   search: {
     argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array; least?: number };
@@ -46,7 +50,7 @@ export interface SearchCalls {
   /** Queries, one after the other, that tell what chance is. */
   background: { argument: Float32Array; result: undefined };
   nearGroups: { argument: number; result: NearGroups };
-  /** The rows, which have been compacted, with their ids and model, as a file. */
+  /** The rows, which have been compacted, with their ids and model, as a file; without those in which nothing is. */
   save: { argument: { format: CollectionFormat } & SavedWith; result: Blob };
   saveToOpfs: { argument: { name: string; format: CollectionFormat } & SavedWith; result: undefined };
 }

@@ -71,9 +71,9 @@ class Rows {
       case "remove":
         return this.#ready().remove(request.argument) as undefined;
       case "compact":
-        return this.#ready().compact() as undefined;
+        return this.#ready().compact(request.argument) as undefined;
       case "read":
-        return this.#ready().read(request.argument);
+        return this.#ready().has(request.argument) ? this.#ready().read(request.argument) : undefined;
       case "search": {
         const { query, k, threshold, mask, least } = request.argument;
         const collection = this.#ready();
@@ -109,8 +109,10 @@ class Rows {
     }
   }
 
-  #save(format: CollectionFormat, saved: SavedWith): Blob {
-    const collection = this.#ready();
+  #save(format: CollectionFormat, { ids, ...rest }: SavedWith): Blob {
+    const rows = this.#ready();
+    const saved = { ...rest, ids: ids.filter((_, row) => rows.has(row)) };
+    const collection = saved.ids.length === rows.count ? rows : rows.withoutEmpty();
     switch (format) {
       case "npy":
         return new Blob([...writeNpy(collection)], { type: "application/octet-stream" });
