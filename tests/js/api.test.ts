@@ -24,9 +24,9 @@ describe("options", () => {
   it("that there are not are warned of, with what they are called here", async () => {
     const warnings = await warningsOf({ dtype: "q8", workerUrl: "/w.js", frobnicate: 1 });
     expect(warnings.map(({ code }) => code)).toEqual(["unknown-option", "unknown-option", "unknown-option"]);
-    expect(warnings[0]!.message).toMatch(/no option dtype.*precision/);
-    expect(warnings[1]!.message).toMatch(/no option workerUrl.*worker: \(\) => new Worker/);
-    expect(warnings[2]!.message).toBe("There is no option frobnicate, and it changes nothing");
+    expect(warnings[0]!.message).toMatch(/no option "dtype".*precision/);
+    expect(warnings[1]!.message).toMatch(/no option "workerUrl".*worker: \(\) => new Worker/);
+    expect(warnings[2]!.message).toBe('There is no option "frobnicate": it is ignored');
     expect(await warningsOf({ precision: "int8", cache: { mode: false }, limits: { maxPixels: 9 } })).toEqual([]);
   });
 
@@ -35,7 +35,7 @@ describe("options", () => {
     const clip = await ClipVision.load(MODEL, { threads: 1 });
     for (let times = 0; times < 2; times += 1) await clip.embed(PHOTO, { latestOnly: true } as never);
     clip.close();
-    expect(warn.mock.calls).toEqual([["clip-vision: There is no option latestOnly, and it changes nothing; here it is clip.latest()"]]);
+    expect(warn.mock.calls).toEqual([['clip-vision: There is no option "latestOnly": it is ignored; use clip.latest()']]);
     warn.mockRestore();
   });
 
@@ -46,6 +46,18 @@ describe("options", () => {
     expect(await failure({ hub: "https://hub.test" })).toMatchObject({ code: "invalid-argument", message: expect.stringContaining("hub must be { endpoint, revision }") });
     expect(await failure({ cache: "yes" })).toMatchObject({ code: "invalid-argument", message: expect.stringContaining("cache must be") });
     expect(await failure({ cache: { mode: 7 } })).toMatchObject({ code: "invalid-argument", message: expect.stringContaining("cache must be") });
+  });
+
+  it("that are no object, or no functions, are an error: what `pipeline(task, model)` leads to", async () => {
+    for (const wrong of ["Xenova/clip-vit-base-patch32", null, 7]) {
+      expect(await failure(wrong as never)).toMatchObject({ code: "invalid-argument", message: expect.stringContaining("Options must be an object") });
+    }
+    expect(await failure({ onProgress: 1 })).toMatchObject({ code: "invalid-argument", message: "onProgress must be a function, not Number" });
+    const clip = await ClipVision.load(MODEL, { threads: 1 });
+    await expect(clip.embed(PHOTO, null as never)).rejects.toMatchObject({ code: "invalid-argument" });
+    await expect(clip.embedText("a", "b" as never)).rejects.toMatchObject({ code: "invalid-argument" });
+    await expect(clip.classify(PHOTO, ["a"], null as never)).rejects.toMatchObject({ code: "invalid-argument" });
+    clip.close();
   });
 
   it("a token goes with an address, and no error repeats it", async () => {

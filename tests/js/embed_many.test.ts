@@ -79,6 +79,40 @@ describe("many photos", () => {
     expect(seen).toEqual([["a", 1], ["b", "decode: bad"], ["c", "invalid-argument: The option photo failed: no file"], ["d", 1]]);
   });
 
+  it("that can't be iterated start no worker", async () => {
+    let started = 0;
+    const startWorkers = () => ((started += 1), { embedders: [embed], batch: 1, close: () => undefined });
+    await expect(collect(embedManyWith("abc" as never, { workers: 3 }, startWorkers))).rejects.toMatchObject({ code: "invalid-argument" });
+    expect(started).toBe(0);
+  });
+
+  it("are answered while their source takes its time, even for the answer", async () => {
+    let release!: () => void;
+    const answered = new Promise<void>((resolve) => (release = resolve));
+    async function* source() {
+      yield "1";
+      await answered; // by whoever reads the results
+      yield "2";
+    }
+    const seen: number[] = [];
+    for await (const { embedding } of embedMany(source(), {}, embed)) {
+      seen.push(embedding![0]!);
+      release();
+    }
+    expect(seen).toEqual([1, 2]);
+  });
+
+  it("whose source never goes on end with the loop", async () => {
+    async function* source() {
+      yield "1";
+      await new Promise(() => undefined);
+    }
+    for await (const { embedding } of embedMany(source(), {}, embed)) {
+      expect(embedding![0]).toBe(1);
+      break;
+    }
+  });
+
   it("are a list, and nothing else", async () => {
     for (const given of [new Blob(["x"]), "cat.jpg", null, undefined, 7, new Uint8Array(2), {}]) {
       const work = collect(embedMany(given as never, {}, embed));

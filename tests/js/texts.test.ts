@@ -132,7 +132,13 @@ describe("texts", () => {
     dispatcher.handle({ type: "cancel", id: 2 });
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(canceled).toBe(0);
+    // One that takes the place of another comes a moment after that has given up: the download goes on for it.
     dispatcher.handle({ type: "cancel", id: 3 });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    dispatcher.handle({ type: "embedTexts", id: 5, argument: ["bird"] });
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(canceled).toBe(0);
+    dispatcher.handle({ type: "cancel", id: 5 });
     await expect.poll(() => canceled).toBe(1);
     Object.assign(files, at("model.safetensors", { body: "weights" }));
     expect(await call({ type: "embedTexts", id: 4, argument: ["dog"] })).toMatchObject({ type: "done" });

@@ -1,6 +1,6 @@
 /** The calls of one loaded model: what `ClipVision` and its handles (`latest.ts`) give on. */
 
-import { invalid } from "../shared/errors.js";
+import { ClipVisionError, invalid } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
 import type {
   Calls,
@@ -20,7 +20,7 @@ import { untilAborted } from "../shared/waiting.js";
 import type { CallListeners, Client } from "./client.js";
 import { decodingOf, svgOf, withDecoding } from "./decoding.js";
 import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
-import { checkNames } from "./load_options.js";
+import { checkOptions, type OptionsOf } from "./load_options.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PageFetch } from "./page_service.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
@@ -43,6 +43,8 @@ export interface CallsContext {
   info: ClipVisionInfo;
   /** Photos that are worth computing together. */
   batch: number;
+  /** Whether another worker gets the model without another download. */
+  isAtHand: boolean;
   /** How photos become pixels, where a call does not say it. */
   decoding: WireDecoding & WireOpacity;
   svg: boolean;
@@ -60,6 +62,8 @@ export type Begin = <T>(
 
 const atOnce: Begin = (signal, work) => work(signal);
 
+/** Photos for which another worker is not worth its start. */
+const FEW = 12;
 /** Workers that `embedMany` starts by itself, and how much memory their models may take together, in bytes. */
 const MOST_WORKERS = 4;
 const WORKERS_MEMORY = 512 << 20;
@@ -78,17 +82,19 @@ export class ModelCalls {
   }
 
   async embed(photo: PhotoSource, options: EmbedOptions = {}, begin = atOnce): Promise<Floats | EmbeddingDetails> {
+    this.#check("embed", options);
     const answer = await this.#withPhoto("embed", photo, options, (packed) => packed, begin);
     return options.details ? answer : answer.embedding;
   }
 
   embedMany<Item>(items: PhotoSources<Item>, options: EmbedManyOptions<Item> = {}): AsyncGenerator<ManyResult<Item>, void> {
-    checkNames("many", options, this.#unknown, this.#context.warn);
-    const { workers = this.#workers() } = options;
-    return embedMany(items, { ...options, workers }, (count) => this.#startWorkers(count), this.#context.client.closed);
+    this.#check("many", options);
+    const start = (count: number) => (options.workers === undefined ? this.#startWorkers(this.#workers(), FEW) : this.#startWorkers(count, 0));
+    return embedMany(items, options, start, this.#context.client.closed);
   }
 
   async embedTexts(texts: Iterable<string>, options: TextOptions = {}, begin = atOnce): Promise<Floats[]> {
+    this.#check("text", options);
     options.signal?.throwIfAborted();
     const all = stringsOf(texts, "text");
     if (all.length === 0) return [];
@@ -96,13 +102,14 @@ export class ModelCalls {
   }
 
   async embedText(text: string, options: TextOptions = {}, begin = atOnce): Promise<Floats> {
-    options.signal?.throwIfAborted();
     if (typeof text !== "string") throw invalid(`A text must be a string, not ${tagOf(text)}`);
-    const [embedding = new Float32Array()] = await this.embedTexts([text], options, begin);
+    const [embedding] = await this.embedTexts([text], options, begin);
+    if (!embedding) throw new ClipVisionError("compute", "The model gave no embedding");
     return embedding;
   }
 
   async classify(photo: PhotoOrEmbedding, labels: Iterable<string>, options: ClassifyOptions = {}, begin = atOnce): Promise<Classification[]> {
+    this.#check("classify", options);
     const names = stringsOf(labels, "label");
     const prompts = promptsOf(names, options.template);
     const embedding = this.#embeddingOf(photo);
@@ -112,12 +119,17 @@ export class ModelCalls {
     return names.map((label, index) => ({ label, score: scores[index] ?? 0 })).sort((a, b) => b.score - a.score);
   }
 
-  tensor(photo: PhotoSource, options: CallOptions = {}, begin = atOnce): Promise<PixelTensor> {
+  async tensor(photo: PhotoSource, options: CallOptions = {}, begin = atOnce): Promise<PixelTensor> {
+    this.#check("tensor", options);
     return this.#withPhoto("tensor", photo, options, (packed) => packed, begin);
   }
 
   close(): void {
     this.#context.client.close();
+  }
+
+  #check(kind: OptionsOf, options: object): void {
+    checkOptions(kind, options, this.#unknown, this.#context.warn);
   }
 
   /** An embedding that was given in a photo's place. */
@@ -138,26 +150,37 @@ export class ModelCalls {
   /** How many workers are worth their memory, where threads can't keep the processor busy. */
   #workers(): number {
     const { threads, bytes } = this.info;
-    if (threads > 1) return 1;
+    if (threads > 1 || !this.#context.isAtHand) return 1;
     const cores = (globalThis.navigator as Partial<Navigator> | undefined)?.hardwareConcurrency ?? 1;
     return Math.max(1, Math.min(MOST_WORKERS, cores - 1, Math.floor(WORKERS_MEMORY / Math.max(1, bytes))));
   }
 
-  /** This model's worker, and others, which join in once they have loaded it; one that can't is skipped. */
-  #startWorkers(count: number): Workers {
+  /**
+   * This model's worker, and others, which are started after so many photos and join in once they have loaded the model; one that
+   * can't is skipped.
+   */
+  #startWorkers(count: number, after: number): Workers {
     const { client, batch, info } = this.#context;
+    const others: Client[] = [];
+    let given = 0;
     const embedder =
       (one: Client): Embedder =>
-      (photo, options) =>
-        this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one);
+      (photo, options) => {
+        if ((given += 1) === after) startOthers();
+        return this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one);
+      };
     const embedders = [embedder(client)];
-    const others = Array.from({ length: info.threads > 1 ? 0 : count - 1 }, () => client.another());
-    for (const other of others) {
-      other.start().then(
-        () => embedders.push(embedder(other)),
-        () => undefined,
-      );
-    }
+    const startOthers = (): void => {
+      for (let more = info.threads > 1 ? 1 : count; more > 1; more -= 1) {
+        const other = client.another();
+        others.push(other);
+        other.start().then(
+          () => embedders.push(embedder(other)),
+          () => undefined,
+        );
+      }
+    };
+    if (after === 0) startOthers();
     return { embedders, batch, close: () => others.forEach((other) => other.close()) };
   }
 
@@ -169,10 +192,9 @@ export class ModelCalls {
     begin: Begin,
     client = this.#context.client,
   ): Promise<Calls[Name]["result"]> {
-    const { decoding, limits, svg: drawsSvg, warn } = this.#context;
+    const { decoding, limits, svg: drawsSvg } = this.#context;
     options.signal?.throwIfAborted();
     client.closed.throwIfAborted();
-    if (name !== "embedOneOfMany") checkNames("call", options, this.#unknown, warn);
     const own = decodingOf(options);
     const { transfer = false, signal } = options;
     const svg = svgOf(options) ?? drawsSvg;

@@ -232,7 +232,8 @@ export class Client {
 
   /** Another client, with a worker of its own and the same model. */
   another(): Client {
-    return new Client(this.#options);
+    const { onWarning: _said, ...options } = this.#options; // what there is to say was said of the first
+    return new Client(options);
   }
 
   /** Aborted by {@link close}, with the error that every call rejects with from then on. */

@@ -11,7 +11,7 @@ import { Client } from "./client.js";
 import { decodersOf, decodingOf, svgOf } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { WaitingPlace, type Latest } from "./latest.js";
-import { cacheOf, checkNames, checkPlace, checkStarted, checksums, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
+import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
 import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
 import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PhotoSource } from "./photo.js";
@@ -43,11 +43,11 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
+    checkOptions("load", options, new Set(), options?.onWarning ?? logWarning);
     const { threads, signal, onProgress, onWarning: warn = logWarning, fetch, wasmUrl, worker } = options;
     const place = platform();
     signal?.throwIfAborted();
     checkPlace();
-    checkNames("load", options, new Set(), warn);
     checkThreads(threads);
     const { photos, times } = limitsOf(options.limits);
     const { cache, persist } = cacheOf(options.cache);
@@ -78,11 +78,11 @@ export class ClipVision {
       ...times,
       onWarning: warn,
     });
-    if (persist) void globalThis.navigator?.storage?.persist?.().catch(() => false);
     const { batch, ...loaded } = await client.start(signal, onProgress);
+    if (persist && cache !== "off") void globalThis.navigator?.storage?.persist?.().catch(() => false);
     checkStarted(threads, loaded.threads, warn);
     const info = Object.freeze({ model: name, ...loaded });
-    return new ClipVision(new ModelCalls({ client, info, batch, decoding, svg, fetch, limits: photos, warn }));
+    return new ClipVision(new ModelCalls({ client, info, batch, isAtHand: cache !== "off" || "blob" in files.weights, decoding, svg, fetch, limits: photos, warn }));
   }
 
   /**
@@ -107,7 +107,13 @@ export class ClipVision {
    * @param items photos, or what the option `photo` finds a photo in: an array, a FileList, any iterable or asynchronous iterable
    * @throws the signal's reason, or {@link ClipVisionError} `closed` or `invalid-argument`
    */
-  embedMany<Item = PhotoSource>(items: PhotoSources<Item>, options?: EmbedManyOptions<Item>): AsyncGenerator<ManyResult<Item>, void> {
+  embedMany<Item extends PhotoSource>(items: PhotoSources<Item>, options?: EmbedManyOptions<Item>): AsyncGenerator<ManyResult<Item>, void>;
+  /** The same of items in which the option `photo` finds the photos. */
+  embedMany<Item>(
+    items: PhotoSources<Item>,
+    options: EmbedManyOptions<Item> & Required<Pick<EmbedManyOptions<Item>, "photo">>,
+  ): AsyncGenerator<ManyResult<Item>, void>;
+  embedMany<Item>(items: PhotoSources<Item>, options?: EmbedManyOptions<Item>): AsyncGenerator<ManyResult<Item>, void> {
     return this.#calls.embedMany(items, options);
   }
 
@@ -161,6 +167,7 @@ export class ClipVision {
     return {
       embed: ((photo, options) => calls.embed(photo, options, begin)) as Latest["embed"],
       embedText: (text, options) => calls.embedText(text, options, begin),
+      embedTexts: (texts, options) => calls.embedTexts(texts, options, begin),
       classify: (photo, labels, options) => calls.classify(photo, labels, options, begin),
       tensor: (photo, options) => calls.tensor(photo, options, begin),
     };
@@ -175,7 +182,7 @@ export class ClipVision {
   }
 }
 
-/** Not of the class itself, since older browsers have no such symbols. */
+/** Not of the class itself, since Safari has no such symbols yet. */
 export interface ClipVision {
   [Symbol.dispose](): void;
   [Symbol.asyncDispose](): Promise<void>;

@@ -125,6 +125,8 @@ export async function* embedMany<Item>(
   if (!Number.isInteger(workers) || workers < 1 || workers > MOST_WORKERS) {
     throw invalid(`workers must be a whole number from 1 to ${MOST_WORKERS}, not ${String(workers)}`);
   }
+  const iterator = iterate(sources);
+  const total = countOf(sources);
   const { controller: stop, unlink } = linkedTo(signal, closed);
   const aborted = new Promise<never>((_, reject) => {
     stop.signal.addEventListener("abort", () => reject(stop.signal.reason as Error), { once: true });
@@ -141,32 +143,36 @@ export async function* embedMany<Item>(
   };
 
   const most = inFlightOf(started.batch);
-  const total = countOf(sources);
-  const iterator = iterate(sources);
   const inFlight: Promise<ManyResult<Item>>[] = [];
   const progress: ManyProgress = { done: 0, failed: 0, ...(total !== undefined && { total }) };
+  const begin = (item: Item, index: number): Promise<ManyResult<Item>> => {
+    const find = async () => (photoOf ? photoOf(item) : (item as PhotoSource));
+    const result = settled(find, embed, { ...decoding, signal: stop.signal, transfer }, most).then(
+      (outcome): ManyResult<Item> => ({ index, item, ...("error" in outcome ? outcome : answerOf(outcome, details)) }),
+    );
+    result.catch(() => undefined); // nobody looks at it before its turn, or at all after the end
+    return result;
+  };
   let index = 0;
   let exhausted = false;
+  /** The next item, which a source may take its time for: results don't wait for it. */
+  let pulled: Promise<IteratorResult<Item>> | undefined;
   try {
     for (;;) {
-      while (!exhausted && inFlight.length < most * started.embedders.length) {
-        const next = await Promise.race([iterator.next(), aborted]);
-        if (next.done) {
-          exhausted = true;
-        } else {
-          const item = next.value;
-          const find = async () => (photoOf ? photoOf(item) : (item as PhotoSource));
-          const one = { index: index++, item };
-          const result = settled(find, embed, { ...decoding, signal: stop.signal, transfer }, most).then(
-            (outcome): ManyResult<Item> => ("error" in outcome ? { ...one, ...outcome } : { ...one, ...answerOf(outcome, details) }),
-          );
-          result.catch(() => undefined); // nobody looks at it before its turn, or at all after the end
-          inFlight.push(result);
-        }
+      if (!exhausted && inFlight.length < most * started.embedders.length) pulled ??= Promise.resolve(iterator.next());
+      const first = inFlight[0];
+      if (!pulled && !first) return;
+      const item = pulled?.then((next) => ({ next }));
+      const done = first?.then((result) => ({ result }));
+      const event = await Promise.race([aborted, ...(item ? [item] : []), ...(done ? [done] : [])]);
+      if ("next" in event) {
+        pulled = undefined;
+        if (event.next.done) exhausted = true;
+        else inFlight.push(begin(event.next.value, index++));
+        continue;
       }
-      const first = inFlight.shift();
-      if (!first) return;
-      const result = await first;
+      const { result } = event;
+      inFlight.shift();
       progress.done += 1;
       if (result.error) progress.failed += 1;
       onProgress?.({ ...progress });
@@ -179,7 +185,8 @@ export async function* embedMany<Item>(
     started.close();
     // A source that is being waited for can't end now, and an abort does not wait.
     const ended = exhausted ? undefined : Promise.resolve(iterator.return?.());
-    if (!signal?.aborted) await ended;
+    pulled?.catch(() => undefined);
+    if (!signal?.aborted && !pulled) await ended;
     else ended?.catch(() => undefined);
   }
 }

@@ -21,8 +21,12 @@ export interface Latest {
   embed(photo: PhotoSource, options?: EmbedOptions & { details?: false }): Promise<Floats>;
   /** As {@link ClipVision.embed}. */
   embed(photo: PhotoSource, options: EmbedOptions & { details: true }): Promise<EmbeddingDetails>;
+  /** As {@link ClipVision.embed}. */
+  embed(photo: PhotoSource, options?: EmbedOptions): Promise<Floats | EmbeddingDetails>;
   /** As {@link ClipVision.embedText}. */
   embedText(text: string, options?: TextOptions): Promise<Floats>;
+  /** As {@link ClipVision.embedTexts}. */
+  embedTexts(texts: Iterable<string>, options?: TextOptions): Promise<Floats[]>;
   /** As {@link ClipVision.classify}. */
   classify(photo: PhotoOrEmbedding, labels: Iterable<string>, options?: ClassifyOptions): Promise<Classification[]>;
   /** As {@link ClipVision.tensor}. */

@@ -6,7 +6,8 @@ import { nameOfFile } from "../shared/model_files.js";
 import { platform } from "../shared/platform.js";
 import type { CacheMode, LoadWarning, PhotoLimits, WireFile, WireLoad } from "../shared/protocol.js";
 import { tagOf } from "../shared/values.js";
-import type { CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, Limits, LoadOptions } from "./options.js";
+import type { EmbedManyOptions } from "./embed_many.js";
+import type { CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, Limits, LoadOptions, TextOptions } from "./options.js";
 
 /** A larger number of threads is taken for a mistake. */
 const MOST_THREADS = 64;
@@ -71,12 +72,12 @@ export function checkPlace(): void {
 export function checkStarted(asked: number | undefined, threads: number, warn: (warning: LoadWarning) => void): void {
   if (asked === undefined || asked <= threads) return;
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
-  const why = !isolated
+  const why = isolated === false
     ? "threads need a page that is cross-origin isolated (docs/headers.md)"
     : typeof SharedArrayBuffer === "function"
       ? "no more could be started"
       : "this browser has no SharedArrayBuffer (docs/browsers.md)";
-  warn({ code: "no-threads", message: `${asked} threads were asked for, and ${threads} compute${threads === 1 ? "s" : ""}: ${why}` });
+  warn({ code: "no-threads", message: `Asked for ${asked} threads, but only ${threads} ${threads === 1 ? "is" : "are"} running: ${why}` });
 }
 
 /** Logs the warnings that an application should not miss even if it does not listen for any. */
@@ -108,14 +109,21 @@ const LOAD: Known<LoadOptions> = {
   worker: true,
   wasmUrl: true,
 };
-const CALL: Known<EmbedOptions & ClassifyOptions> = { ...PHOTO, details: true, onProgress: true, template: true };
-const MANY = { ...PHOTO, details: true, onProgress: true, photo: true, workers: true };
+const TEXT: Known<TextOptions> = { signal: true, onProgress: true };
+const EMBED: Known<EmbedOptions> = { ...PHOTO, details: true };
+const CLASSIFY: Known<ClassifyOptions> = { ...PHOTO, ...TEXT, template: true };
+const MANY: Known<EmbedManyOptions> = { ...PHOTO, details: true, onProgress: true, photo: true, workers: true };
+const KNOWN = { load: LOAD, embed: EMBED, tensor: PHOTO, classify: CLASSIFY, text: TEXT, many: MANY };
+
+/** Whose options they are. */
+export type OptionsOf = keyof typeof KNOWN;
+/** Options that are functions. */
+const FUNCTIONS = ["onProgress", "onWarning", "fetch", "worker", "photo"];
 
 /** What people look for that come from elsewhere, or from earlier releases. */
 const HINTS: Readonly<Record<string, string>> = {
   dtype: 'precision: "f32" or "int8"',
   quantized: 'precision: "int8"',
-  device: "nothing: it computes on the processor",
   progress_callback: "onProgress",
   session_options: "threads",
   revision: "hub: { revision }",
@@ -129,14 +137,18 @@ const HINTS: Readonly<Record<string, string>> = {
   latestOnly: "clip.latest()",
 };
 
-/** Warns of options that there are not. `seen` are those of which that has been said. */
-export function checkNames(kind: "load" | "call" | "many", options: object, seen: Set<string>, warn: (warning: LoadWarning) => void): void {
-  const known: object = { load: LOAD, call: CALL, many: MANY }[kind];
+/** Checks that options are an object, with functions where there have to be some, and warns once of each that is unknown. */
+export function checkOptions(kind: OptionsOf, options: object, seen: Set<string>, warn: (warning: LoadWarning) => void): void {
+  if (typeof options !== "object" || options === null) throw invalid(`Options must be an object, not ${tagOf(options)}`);
+  for (const name of FUNCTIONS) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value !== undefined && typeof value !== "function") throw invalid(`${name} must be a function, not ${tagOf(value)}`);
+  }
   for (const name of Object.keys(options)) {
-    if (name in known || seen.has(name)) continue;
+    if (Object.hasOwn(KNOWN[kind], name) || seen.has(name)) continue;
     seen.add(name);
-    const hint = Object.hasOwn(HINTS, name) ? `; here it is ${HINTS[name]}` : "";
-    warn({ code: "unknown-option", message: `There is no option ${name}, and it changes nothing${hint}` });
+    const hint = Object.hasOwn(HINTS, name) ? `; use ${HINTS[name]}` : "";
+    warn({ code: "unknown-option", message: `There is no option "${name}": it is ignored${hint}` });
   }
 }
 

@@ -32,7 +32,7 @@ export type ClipVisionErrorCode =
   | "closed"
   /** The browser has no module workers, no WebAssembly or no WebAssembly SIMD, or the page's policy forbids them. */
   | "unsupported-browser"
-  /** An argument makes no sense: an unknown option, pixels that do not fill their size. */
+  /** An argument makes no sense: an option of an unknown value, pixels that do not fill their size. */
   | "invalid-argument"
   /** The computation itself failed; a bug of this package. */
   | "compute";

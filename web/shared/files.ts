@@ -49,7 +49,7 @@ export class NoAnswer extends ClipVisionError {}
 /** The error for a request that never got an answer. */
 export function describeFailure(what: string, url: string, cause: unknown): NoAnswer {
   const text = messageOf(cause).replaceAll(url, () => shortUrl(url));
-  const reasons = "no connection, a server that does not allow this page (CORS), or a Content Security Policy";
+  const reasons = "location" in globalThis ? "no connection, a server that does not allow this page (CORS), or a Content Security Policy" : "no connection?";
   return new NoAnswer("fetch", `Could not fetch ${what} from ${shortUrl(url)}: ${text} (${reasons})`, { cause, url });
 }
 
@@ -85,7 +85,8 @@ export function statusError({ status, statusText }: Response, url: string): Http
 }
 
 /** The same error, and what may have led to it. */
-export const explained = ({ message, status, url }: HttpError, why: string): HttpError => new HttpError(`${message}. ${why}`, status, url);
+export const explained = (error: ClipVisionError, why: string): ClipVisionError =>
+  new ClipVisionError(error.code, `${error.message}. ${why}`, { cause: error, status: error.status, url: error.url });
 
 /** Throws unless the server answered with the file. */
 export function checkStatus(response: Response, url: string): void {

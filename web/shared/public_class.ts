@@ -16,13 +16,16 @@ export function bindToSelf(self: object): void {
 }
 
 /**
- * Gives a class a tag of its own, by which Vue leaves its objects alone, and what `using` and `await using` call, where the
- * browser has symbols for that.
+ * Gives a class a tag of its own, by which Vue leaves its objects alone, and what `using` and `await using` call: where the browser
+ * has no symbols for that, those of the registry, which compilers ask for then.
  */
-export function publish(definition: { readonly name: string; readonly prototype: { close(): void } }, tag: string): void {
-  const { prototype } = definition;
-  const hidden = (name: symbol, value: unknown) => Object.defineProperty(prototype, name, { value, configurable: true });
+export function publish(definition: { readonly prototype: { close(): void } }, tag: string): void {
+  const hidden = (name: symbol, value: unknown) => Object.defineProperty(definition.prototype, name, { value, configurable: true });
   hidden(Symbol.toStringTag, tag);
-  if (Symbol.dispose) hidden(Symbol.dispose, function (this: { close(): void }) { this.close(); }); // prettier-ignore
-  if (Symbol.asyncDispose) hidden(Symbol.asyncDispose, async function (this: { close(): void }) { this.close(); }); // prettier-ignore
+  hidden(Symbol.dispose ?? Symbol.for("Symbol.dispose"), function (this: { close(): void }) {
+    this.close();
+  });
+  hidden(Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose"), async function (this: { close(): void }) {
+    this.close();
+  });
 }

@@ -59,11 +59,17 @@ interface Running<T> {
  */
 export class Shared<T> {
   readonly #begin: (signal: AbortSignal) => Promise<T>;
+  readonly #patience: number;
   #running: Running<T> | undefined;
   #done = false;
 
-  constructor(begin: (signal: AbortSignal) => Promise<T>) {
+  /**
+   * @param patience milliseconds for which it goes on though nobody waits: where calls replace each other, one gives up
+   * just before the next one comes
+   */
+  constructor(begin: (signal: AbortSignal) => Promise<T>, patience = 0) {
     this.#begin = begin;
+    this.#patience = patience;
   }
 
   /** The work's result; rejects with the signal's reason if that comes first. */
@@ -74,8 +80,14 @@ export class Shared<T> {
       return await untilAborted(running.result, signal);
     } finally {
       running.waiting -= 1;
-      if (running.waiting === 0 && !this.#done) this.#forget(running);
+      if (running.waiting === 0) this.#left(running);
     }
+  }
+
+  #left(running: Running<T>): void {
+    const end = () => running.waiting === 0 && !this.#done && this.#forget(running);
+    if (this.#patience === 0) end();
+    else setTimeout(end, this.#patience);
   }
 
   #start(): Running<T> {

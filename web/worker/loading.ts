@@ -102,8 +102,9 @@ export class ModelLoading {
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
-  #wasNoId(error: unknown): error is HttpError {
-    return this.#load.revision !== undefined && error instanceof HttpError && [401, 403, 404].includes(error.status);
+  #wasNoId(error: unknown): error is ClipVisionError {
+    if (this.#load.revision === undefined) return false;
+    return error instanceof NoAnswer || (error instanceof HttpError && [401, 403, 404].includes(error.status));
   }
 
   // ------------------------------------------------------------------------------------------------ the text tower

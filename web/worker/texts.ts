@@ -29,6 +29,8 @@ export interface TextContext {
   crashed(crash: EngineCrash): void;
 }
 
+/** Milliseconds for which the tower is loaded on though the call that asked for it was canceled: a slider asks again at once. */
+const PATIENCE = 500;
 /** Texts of one forward pass. */
 const BATCH = 16;
 /** Labels whose embeddings are kept; the ones that were not asked for longest go first. */
@@ -48,7 +50,7 @@ export class Texts {
 
   constructor(context: TextContext) {
     this.#context = context;
-    this.#ready = new Shared((signal) => this.#load(signal));
+    this.#ready = new Shared((signal) => this.#load(signal), PATIENCE);
   }
 
   /** The embeddings of texts, in their order; `started` is called once the first are computed. */

@@ -107,6 +107,33 @@ export function testWorker(test: Test): void {
     });
   }
 
+  test("an application's fetch reads the model and the photos", async ({ tab }) => {
+    const answer = await tab.evaluate(async (model) => {
+      const purposes: (string | undefined)[] = [];
+      const read: NonNullable<import("clip-vision").LoadOptions["fetch"]> = (url, init, purpose) => {
+        purposes.push(purpose);
+        return fetch(url, init);
+      };
+      const fetching = await clipVision.ClipVision.load(`/golden/models/${model}`, { fetch: read, cache: false });
+      const embedding = await fetching.embed("/golden/images/rgb-photo.png");
+      fetching.close();
+      return { embedding: Array.from(embedding), purposes: [...new Set(purposes)].sort() };
+    }, MODEL);
+    expect(maxDifference(answer.embedding, golden())).toBeLessThanOrEqual(1e-4);
+    expect(answer.purposes).toEqual(["model", "photo"]);
+  });
+
+  test("`using` closes, where browsers know it and as compilers write it for others", async ({ tab }) => {
+    const code = await tab.evaluate(async (model) => {
+      const used = await clipVision.ClipVision.load(`/golden/models/${model}`);
+      // As esbuild and Babel do it.
+      const dispose: unknown = Symbol.dispose ?? Symbol.for("Symbol.dispose");
+      used[dispose as typeof Symbol.dispose]();
+      return used.embed("/golden/images/rgb-photo.png").catch(({ code }) => code as string);
+    }, MODEL);
+    expect(code).toBe("closed");
+  });
+
   test("close ends whatever waits", async ({ tab }) => {
     const codes = await tab.evaluate(async (model) => {
       const closing = await clipVision.ClipVision.load(`/golden/models/${model}`);
