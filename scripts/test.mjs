@@ -205,7 +205,7 @@ const stages = [
   },
   {
     name: "consumers",
-    what: "the packed package built by every bundler, in an extension, in Deno and Bun, on servers, and looked at by publint and attw",
+    what: "the packed package: the examples built and used, by every bundler, in Deno and Bun, on servers, and looked at by publint and attw",
     needs: "browser",
     run: async () => {
       await buildPackage();

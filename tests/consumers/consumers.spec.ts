@@ -133,7 +133,7 @@ test("Vite 5: built; its development server says which line it wants, and works 
   await develop(folder, vite, async (url) => {
     await page.goto(url);
     const html = page.locator("html");
-    await expect(html).toHaveAttribute("data-result", /worker-crashed/, { timeout: 30_000 });
+    await expect(html).toHaveAttribute("data-result", /worker-crashed/);
     const { error } = JSON.parse((await html.getAttribute("data-result"))!) as Result;
     expect(error).toContain("worker.js");
     expect(error).toContain(line);

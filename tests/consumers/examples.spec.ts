@@ -39,7 +39,7 @@ const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("
 async function use(page: Page): Promise<void> {
   const choose = page.locator("input[type=file]");
   await choose.setInputFiles(circle);
-  await expect(page.locator("li").first()).toHaveText(/^red circle: (9\d|100)\.\d %$/, { timeout: 30_000 });
+  await expect(page.locator("li").first()).toHaveText(/^red circle: (9\d|100)\.\d %$/);
   await expect(page.locator("li")).toHaveCount(3);
   await expect(page.locator("progress")).toBeHidden();
   await choose.setInputFiles(notes);
@@ -126,13 +126,13 @@ test("pwa: works without a network after the first visit", async ({ page }) => {
   const server = await serve({ "/": path.join(folder, "dist"), "/models": models }, { headers: { "Content-Security-Policy": `${STRICT["Content-Security-Policy"]}; manifest-src 'self'` } });
   try {
     await page.goto(server.url);
-    await expect(page.getByRole("status")).toHaveText(/^Ready/, { timeout: 30_000 });
+    await expect(page.getByRole("status")).toHaveText(/^Ready/);
     expect(complaints).toEqual([]);
   } finally {
     await server.close();
   }
   await page.reload();
-  await expect(page.getByRole("status")).toHaveText(/^Ready/, { timeout: 30_000 });
+  await expect(page.getByRole("status")).toHaveText(/^Ready/);
   await use(page);
 });
 
@@ -145,7 +145,7 @@ test("github-pages: threads where the server sends no headers", async ({ page })
   const server = await serve({ "/project": path.join(folder, "dist"), "/project/models": models }, { headers: {} });
   try {
     await page.goto(`${server.url}project/`);
-    await expect(page.getByRole("status")).toHaveText("Threads: 2", { timeout: 30_000 });
+    await expect(page.getByRole("status")).toHaveText("Threads: 2");
     await use(page);
     expect(complaints).toEqual([]);
   } finally {
@@ -182,7 +182,7 @@ test("extension: its page, and the menu of pictures", async ({}) => {
     await use(page);
     const picture = `data:image/bmp;base64,${circle.buffer.toString("base64")}`;
     await background.evaluate(`chrome.contextMenus.onClicked.dispatch({ srcUrl: ${JSON.stringify(picture)} })`);
-    await expect.poll(() => background.evaluate("chrome.action.getTitle({})"), { timeout: 30_000 }).toMatch(/^red circle: /);
+    await expect.poll(() => background.evaluate("chrome.action.getTitle({})")).toMatch(/^red circle: /);
   } finally {
     await context.close();
     rmSync(profile, { recursive: true, force: true });

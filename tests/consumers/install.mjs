@@ -14,8 +14,8 @@ export async function ensureConsumers() {
   const bundlers = {
     folder,
     from: inRoot("tests", "consumers"),
-    what: "bundlers",
-    why: "Vite, webpack, Rollup, esbuild, Parcel and Next.js build small projects with the package",
+    what: "bundlers and frameworks",
+    why: "they build examples/web and small projects with the package (1.2 GB, a minute or two, once)",
   };
   if (await ensurePackages("consumers-npm", bundlers)) forget("consumers-package");
   const packed = {
