@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { FileChanged, readPhoto, RemoteFile } from "../../web/shared/remote_file.ts";
 import { TRIES } from "../../web/shared/retry.ts";
 import { BlobSource, readAll, type ByteRange, type Sink } from "../../web/shared/sources.ts";
@@ -266,9 +266,11 @@ describe("a photo at an address", () => {
   });
 
   it("fails at once where nothing answers: a server that refuses the page looks the same", async () => {
+    vi.stubGlobal("location", { href: "https://app.test/" }); // as in a page; in Node there is no CORS
     const { network, asked } = server({ first: [() => Promise.reject(new TypeError("Failed to fetch"))] });
     await expect(readPhoto(URL, network, signal)).rejects.toMatchObject({ code: "fetch", message: expect.stringMatching(/CORS/) });
     expect(asked).toHaveLength(1);
+    vi.unstubAllGlobals();
   });
 
   it("whose body fails in a way of its own, as an application's may, is a fetch error", async () => {
