@@ -169,7 +169,7 @@ const stages = [
     needs: "build",
     run: async () => {
       await buildPackage();
-      await node("vitest/vitest.mjs", "run", "--dir", "tests/js");
+      await node("vitest/vitest.mjs", "run", "--dir", "tests/js", "--testTimeout", "30000");
     },
   },
   {
