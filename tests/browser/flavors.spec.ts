@@ -48,6 +48,7 @@ for (const { name, simd, threads, built } of FLAVORS) {
 }
 
 test("threads end with their worker", async ({ page, serve }) => {
+  // As above: `npm test` builds all; CLIP_VISION_QUICK, for trying, builds none with threads.
   test.skip(!FLAVORS.some(({ threads, built }) => threads && built), "no build has threads");
   const server = await serve({ isolated: true });
   server.files.set("/made/heavy/config.json", heavyConfig);
