@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 mod convert;
 mod files;
 mod loader;
+mod onnx_files;
 mod options;
 mod pass;
 mod plan;

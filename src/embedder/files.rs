@@ -66,9 +66,12 @@ impl Place {
             Self::Directory(dir) => dir,
         };
         let index = dir.join("model.safetensors.index.json");
-        if !dir.join("model.safetensors").exists() && index.exists() {
+        let is_single = dir.join("model.safetensors").exists();
+        if !is_single && index.exists() {
             let json = read(&index)?;
             loader.set_index(&json).map_err(|error| error.within(dir.display()))?;
+        } else if let Some(files) = onnx_files(dir, loader).filter(|_| !is_single) {
+            loader.set_onnx_files(files);
         }
         loop {
             read_file(&dir.join(loader.file()), loader, &mut after)?;
@@ -77,6 +80,12 @@ impl Place {
             }
         }
     }
+}
+
+/// The ONNX files of a directory that suit best, where it has any.
+fn onnx_files(dir: &Path, loader: &Loader) -> Option<Vec<String>> {
+    let is_there = |files: &Vec<String>| files.iter().all(|file| dir.join(file).exists());
+    loader.onnx_choices().into_iter().find(is_there)
 }
 
 /// Reads of one file what is wanted.
