@@ -3,10 +3,10 @@
 use super::plan::TokenizerFiles;
 use super::{Pass, normalize};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::config::TextConfig;
-use crate::towers::text::TextTower;
+use crate::model::config::TextConfig;
+use crate::model::text::TextTower;
 #[cfg(feature = "text")]
-use crate::towers::tokenizer::Tokenizer;
+use crate::model::tokenizer::Tokenizer;
 use std::sync::Arc;
 
 /// Texts of one forward pass.

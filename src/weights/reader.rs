@@ -76,7 +76,7 @@ impl<S: Selection> Reader<S> {
     pub(crate) fn set_index(&mut self, json: &[u8]) -> Result<()> {
         check_length("the index of the weights", json.len() as u64)
             .map_err(|error| Error::new(ErrorKind::Weights, error.context()))?;
-        let Index { mut weight_map } = Index::from_json(json)?;
+        let mut weight_map = Index::from_json(json)?.by_tensor();
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
         let specs = self.select(&Header { names, stored: None })?;
         let mut files: BTreeMap<String, Vec<TensorSpec>> = BTreeMap::new();
@@ -253,7 +253,7 @@ impl<S: Selection> Reader<S> {
         };
         let specs = match self.specs.take() {
             Some(specs) => specs,
-            None => self.select(&parsed.contents()?)?,
+            None => self.select(&parsed.contents())?,
         };
         let data = Box::new(Data::new(&parsed, specs)?);
         self.check_size(data.file_len)?;

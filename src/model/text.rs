@@ -4,9 +4,9 @@
 
 use crate::backend::{self, Backend, Mask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::config::{EndToken, TextConfig};
-use crate::towers::encoder::{Encoder, PassTokens, Wanted};
-use crate::towers::source::{Declared, Loaded, Source};
+use crate::model::config::{EndToken, TextConfig};
+use crate::model::encoder::{Encoder, PassTokens, Wanted};
+use crate::model::source::{Declared, Loaded, Source};
 use crate::weights::{Header, TensorSpec, Use};
 
 /// Where the tower's tensors are in the file of a whole CLIP.
