@@ -260,7 +260,11 @@ impl OnnxFile {
             Place::End => true,
             _ => to == self.at,
         };
-        if is_fine { Ok(()) } else { Err(Error::new(ErrorKind::InvalidArgument, "bytes of the ONNX file were left out")) }
+        if is_fine {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::InvalidArgument, "bytes of the ONNX file were left out"))
+        }
     }
 }
 
@@ -409,7 +413,9 @@ impl OnnxFile {
         let Some((tensor, end)) = &mut self.tensor else { return Ok(()) };
         let is_known = !tensor.name.is_empty();
         if number == RAW_DATA && !is_known {
-            return Err(invalid("the ONNX file has an initializer whose bytes come before its name, which this does not read"));
+            return Err(invalid(
+                "the ONNX file has an initializer whose bytes come before its name, which this does not read",
+            ));
         }
         if is_known && !self.intake.is_wanted(&tensor.name) {
             self.place = Place::Skip(*end);

@@ -3,7 +3,7 @@
     venv/bin/pip install torch transformers pillow numpy safetensors onnx onnxruntime onnxconverter-common onnxscript
     venv/bin/python tests/golden/generate_onnx.py
 
-It needs the folder images. README.md says what each file holds; versions.json of the folder what it was made with.
+It needs the folders images and models. README.md says what each file holds; versions.json of the folder what it was made with.
 """
 
 import os

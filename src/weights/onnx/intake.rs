@@ -65,7 +65,8 @@ impl Intake {
                 continue;
             };
             let Origin { data, scale, zero_point, .. } = &origin;
-            let parts = [(Some(data), Role::Data), (scale.as_ref(), Role::Scale), (zero_point.as_ref(), Role::ZeroPoint)];
+            let parts =
+                [(Some(data), Role::Data), (scale.as_ref(), Role::Scale), (zero_point.as_ref(), Role::ZeroPoint)];
             for (name, role) in parts {
                 if let Some(name) = name {
                     self.uses.entry(name.clone()).or_default().push((at, role));
@@ -98,7 +99,8 @@ impl Intake {
         let kind = tensor.kind()?;
         let bytes = tensor.len().saturating_mul(kind.size());
         if bytes as u64 != len {
-            let what = format!("the initializer {} has {len} bytes; its shape {:?} is {bytes}", tensor.name, tensor.dims);
+            let what =
+                format!("the initializer {} has {len} bytes; its shape {:?} is {bytes}", tensor.name, tensor.dims);
             return Err(invalid(what));
         }
         if let ([(at, Role::Data)], Kind::Floats(format)) = (uses, kind)
@@ -151,7 +153,8 @@ impl Intake {
             (scale.as_ref(), &pending.scale, "scale"),
             (zero_point.as_ref(), &pending.zero_point, "zero point"),
         ];
-        let lack = lacks.into_iter().find_map(|(name, part, what)| name.filter(|_| part.is_none()).map(|name| (name, what)));
+        let lack =
+            lacks.into_iter().find_map(|(name, part, what)| name.filter(|_| part.is_none()).map(|name| (name, what)));
         Some(match lack {
             Some((initializer, what)) => {
                 let what = format!("tensor {name}: its {what}, the initializer {initializer}, is not in the ONNX file");
@@ -194,7 +197,9 @@ impl Pending {
 
     fn is_complete(&self) -> bool {
         let Origin { scale, zero_point, .. } = &self.origin;
-        self.data.is_some() && scale.is_some() == self.scale.is_some() && zero_point.is_some() == self.zero_point.is_some()
+        self.data.is_some()
+            && scale.is_some() == self.scale.is_some()
+            && zero_point.is_some() == self.zero_point.is_some()
     }
 
     fn put(&mut self, role: Role, collected: Collected) {

@@ -88,7 +88,8 @@ pub(super) const TEXT: u8 = 2;
 
 /// Finds the parts of a graph.
 pub(super) fn parts(graph: &Graph) -> Vec<Part> {
-    let mut finder = Finder { graph, seen: HashMap::new(), parts: Vec::new(), linear: HashMap::new(), biases: HashSet::new() };
+    let mut finder =
+        Finder { graph, seen: HashMap::new(), parts: Vec::new(), linear: HashMap::new(), biases: HashSet::new() };
     graph.nodes().iter().for_each(|node| finder.visit(node));
     finder.name_attention();
     finder.parts
@@ -160,7 +161,8 @@ impl<'a> Finder<'a> {
         let (mut scale, mut zero_point, mut is_transposed) = (None, None, false);
         while let Some(node) = self.graph.producer(name) {
             match node.op.as_str() {
-                "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Flatten" | "Slice" | "Gather" => {}
+                "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Flatten" | "Slice"
+                | "Gather" => {}
                 "Transpose" => is_transposed = !is_transposed,
                 "DequantizeLinear" => (scale, zero_point) = (node.input(1), node.input(2)),
                 _ => return None,
@@ -240,7 +242,9 @@ impl<'a> Finder<'a> {
     fn norm(&mut self, node: &'a Node, seen: u8) {
         let deviation = node.input(1).map(|name| self.behind_casts(name));
         let is_deviation = deviation.and_then(|name| self.graph.producer(name)).is_some_and(|node| node.op == "Sqrt");
-        let Some(product) = self.graph.consumer(self.after_casts(node.output()), "Mul").filter(|_| is_deviation) else { return };
+        let Some(product) = self.graph.consumer(self.after_casts(node.output()), "Mul").filter(|_| is_deviation) else {
+            return;
+        };
         let Some(sum) = self.graph.consumer(product.output(), "Add") else { return };
         let other = |node: &'a Node, than: &str| node.inputs().find(|name| *name != than);
         let weight = self.weight(other(product, self.after_casts(node.output())));
@@ -333,7 +337,11 @@ impl<'a> Finder<'a> {
             }
             weights = weights.iter().flat_map(|name| self.graph.consumers(name)).map(Node::output).collect();
         }
-        [scores.and_then(|node| node.input(0)), scores.and_then(|node| node.input(1)), product.and_then(|node| node.input(1))]
+        [
+            scores.and_then(|node| node.input(0)),
+            scores.and_then(|node| node.input(1)),
+            product.and_then(|node| node.input(1)),
+        ]
     }
 
     fn seen_input(&self, node: &'a Node) -> Option<&'a str> {

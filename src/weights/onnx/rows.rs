@@ -45,7 +45,9 @@ impl Scaling {
         let zero_points = match (zero_point, form) {
             (None, Form::Blocks { bits, .. }) => vec![f32::from(1u8 << (bits - 1).min(7))],
             (None, _) => vec![0.0],
-            (Some(zero), Form::Blocks { bits, .. }) if zero.kind == Kind::U8 => unpacked(&zero.bytes, bits, rows, of_row),
+            (Some(zero), Form::Blocks { bits, .. }) if zero.kind == Kind::U8 => {
+                unpacked(&zero.bytes, bits, rows, of_row)
+            }
             (Some(zero), _) => floats(&zero)?,
         };
         if zero_points.len() != 1 && zero_points.len() != scales.len() {

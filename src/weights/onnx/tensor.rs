@@ -122,7 +122,9 @@ impl Tensor {
     pub(super) fn kind(&self) -> Result<Kind> {
         let what = || {
             let number = self.data_type;
-            invalid(format!("it is of ONNX's data type {number}; this reads 1, 2, 3, 10 and 16 (f32, u8, i8, f16, bf16)"))
+            invalid(format!(
+                "it is of ONNX's data type {number}; this reads 1, 2, 3, 10 and 16 (f32, u8, i8, f16, bf16)"
+            ))
         };
         Kind::of(self.data_type).ok_or_else(what)
     }
