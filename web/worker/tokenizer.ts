@@ -1,16 +1,21 @@
 /**
- * Text -> token ids, with Hugging Face's JavaScript tokenizers (`@huggingface/tokenizers`), of which the build puts a copy
- * beside this module: so a page without a bundler needs no import map, which a worker would not see.
+ * Text -> token ids, as the Rust tokenizers of transformers make them. BPE, WordPiece and CLIP's words are Hugging Face's
+ * JavaScript tokenizers' (`@huggingface/tokenizers`), of which the build puts a copy into `vendor/`: so a page without a
+ * bundler needs no import map, which a worker would not see. The rest, where that library differs, is in `tokenizer/`.
  *
- * It is imported statically, like everything in the package: a second script to be fetched at the first text would save
+ * The library is imported statically, like everything in the package: a second script to be fetched at the first text would save
  * 11 kB of download, and break in bundlers that make a worker one file, and under policies that name each script.
  */
 
 import { ClipVisionError } from "../shared/errors.js";
 import { FILE_NAMES } from "../shared/model_files.js";
-import { Tokenizer as Library } from "../vendor/tokenizers.js";
 import type { Tokenizer, TokenizerFiles } from "./texts.js";
-import { SPACES, WORD, knownTokenizer } from "./tokenizer_file.js";
+import { splitter } from "./tokenizer/added_tokens.js";
+import type { Component } from "./tokenizer/components.js";
+import { modelOf } from "./tokenizer/models.js";
+import { normalizerOf } from "./tokenizer/normalizers.js";
+import { preTokenizerOf } from "./tokenizer/pre_tokenizers.js";
+import { SPACES, WORD, knownTokenizer, type KnownTokenizer } from "./tokenizer_file.js";
 
 const START = "<|startoftext|>";
 const END = "<|endoftext|>";
@@ -71,16 +76,6 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
   };
 }
 
-/**
- * Where JavaScript's lower case is not that of the Rust tokenizers: it knows of a sigma at a word's end, and the library
- * takes a special token in capitals for the token itself.
- */
-function evened(text: string): string {
-  return text
-    .replaceAll("Σ", "σ")
-    .replace(/<\|(startoftext|endoftext)\|>/gi, (token, name: string) => (token === token.toLowerCase() ? token : `<| ${name} |>`));
-}
-
 /** The beginning of a text, as long as Rust's: a pair of surrogates is one letter. */
 function beginning(text: string): string {
   if (text.length <= LONGEST_TEXT) return text;
@@ -94,19 +89,53 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
       ? parse(files.json, FILE_NAMES.tokenizer)
       : completed(parse(files.vocab, FILE_NAMES.vocab), new TextDecoder().decode(files.merges));
   const known = knownTokenizer(config);
-  const lowers = JSON.stringify(known["normalizer"]).includes('"Lowercase"');
-  let library: Library;
-  try {
-    library = new Library(known, {});
-  } catch (cause) {
-    throw invalid("The tokenizer's files are not what they should be", cause);
-  }
+  const encode = encoder(known);
+  const { starts, ends } = frame(known.postProcessor);
   return {
     ids(text, longest) {
-      const read = beginning(text);
-      const { ids } = library.encode(lowers ? evened(read) : read);
-      const end = ids.at(-1);
-      return Uint32Array.from(ids.length > longest && end !== undefined ? [...ids.slice(0, longest - 1), end] : ids);
+      const ids = encode(beginning(text));
+      return Uint32Array.from([...starts, ...ids.slice(0, Math.max(0, longest - starts.length - ends.length)), ...ends].slice(0, longest));
     },
   };
 }
+
+/** Text -> ids, without special tokens around them. */
+function encoder({ addedTokens, normalizer, preTokenizer, model }: KnownTokenizer): (text: string) => number[] {
+  const normalize = charsmapChecked(() => normalizerOf(normalizer));
+  const [raw, later] = [false, true].map((kind) => addedTokens.filter((token) => token.normalized === kind));
+  const [splitRaw, splitNormalized] = [splitter(raw ?? [], undefined), splitter(later ?? [], normalize)];
+  const [preTokenize, tokens] = [preTokenizerOf(preTokenizer), modelOf(model)];
+  return (text) =>
+    splitRaw(text, true).flatMap((piece) => {
+      if ("id" in piece) return [piece.id];
+      const normalized = normalize(piece.text);
+      if (normalized === "") return [];
+      return splitNormalized(normalized, piece.first).flatMap((part) =>
+        "id" in part ? [part.id] : tokens(preTokenize(part).map((word) => word.text)),
+      );
+    });
+}
+
+function charsmapChecked<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (why) {
+    if (typeof why !== "string") throw why;
+    throw invalid(`${FILE_NAMES.tokenizer}: normalizer: a Precompiled whose precompiled_charsmap ${why}`);
+  }
+}
+
+/** The ids around a text. */
+function frame(postProcessor: Component | null): { starts: number[]; ends: number[] } {
+  if (postProcessor === null) return { starts: [], ends: [] };
+  if (postProcessor.type === "RobertaProcessing") {
+    const { cls, sep } = postProcessor as unknown as { cls: [string, number]; sep: [string, number] };
+    return { starts: [cls[1]], ends: [sep[1]] };
+  }
+  const { single, special_tokens } = postProcessor as unknown as { single: Keys[]; special_tokens: Record<string, { ids: number[] }> };
+  const at = single.findIndex((piece) => "Sequence" in piece);
+  const ids = single.map(({ SpecialToken }) => (SpecialToken ? (special_tokens[SpecialToken.id]?.ids ?? []) : []));
+  return { starts: ids.slice(0, at).flat(), ends: ids.slice(at + 1).flat() };
+}
+
+type Keys = { Sequence?: { id: string }; SpecialToken?: { id: string } };
