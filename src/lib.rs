@@ -36,6 +36,7 @@ mod backend;
 mod embedder;
 mod error;
 pub mod image;
+mod json;
 #[cfg(feature = "tokio")]
 mod native;
 mod precision;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Image, ResizeFilter};
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 
 /// How a model wants its images: what to resize to, to cut out, and to normalize by.
 ///
@@ -79,7 +80,7 @@ impl PreprocessConfig {
     /// `processor_config.json` that says it without that name. None where neither does: then CLIP's own preprocessing is
     /// a guess.
     pub fn file_of<'a>(processor: Option<&'a [u8]>, preprocessor: Option<&'a [u8]>) -> Option<&'a [u8]> {
-        let object = |bytes: &[u8]| serde_json::from_slice::<Map<String, Value>>(bytes).ok();
+        let object = |bytes: &[u8]| json::read::<Map<String, Value>>(bytes).ok();
         // What is no JSON is taken, and refused when it is read.
         let is = |file: &&[u8], test: fn(&Map<String, Value>) -> bool| object(file).is_none_or(|object| test(&object));
         let nested = processor.filter(|file| is(file, |object| object.get(NESTED).is_some_and(Value::is_object)));
@@ -94,7 +95,7 @@ impl PreprocessConfig {
     /// # Errors
     /// `Config`, naming the key, where a value makes no sense or asks for something that is not done here.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
-        let value: Value = serde_json::from_slice(bytes)
+        let value: Value = json::read(bytes)
             .map_err(|error| Error::new(ErrorKind::Config, format!("{FILE} is not valid JSON")).with_source(error))?;
         let Value::Object(object) = &value else {
             return Err(Error::new(ErrorKind::Config, format!("{FILE} is not a JSON object")));

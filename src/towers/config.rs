@@ -7,6 +7,7 @@
 //! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::json;
 use serde_json::{Map, Value};
 
 mod keys;
@@ -192,7 +193,7 @@ impl ClipConfig {
     /// [`ErrorKind::Config`]: not JSON, another model type, an unknown activation, a value out of range; the message
     /// names the key.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let root: Value = serde_json::from_slice(json).map_err(|error| {
+        let root: Value = json::read(json).map_err(|error| {
             let what = if json.is_empty() { "config.json is empty" } else { "config.json is not JSON" };
             invalid(what).with_source(error)
         })?;

@@ -18,6 +18,8 @@ const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
 /// Letters of a text that are read. The longest context of a CLIP ends long before.
 const LONGEST_TEXT: usize = 1 << 16;
+/// Tokens of a CLIP that no merge leads to: 256 bytes, each within a word and at its end, and the start and the end token.
+const UNMERGED: usize = 514;
 
 /// The tokenizer of a model.
 pub(crate) struct Tokenizer {
@@ -62,7 +64,7 @@ impl Tokenizer {
             }))
         };
         let added = [special(START)?, special(END)?];
-        let merges: Vec<&str> = merges.lines().filter(|line| !line.is_empty()).collect();
+        let merges = within(&vocab, merges.lines().filter(|line| !line.is_empty()).collect());
         let json = json!({
             "version": "1.0",
             "normalizer": { "type": "Sequence", "normalizers": [
@@ -119,6 +121,21 @@ impl Tokenizer {
         }
         Ok(ids)
     }
+}
+
+/// The lines of a `merges.txt` that make up a vocabulary. OpenAI's own file goes on beyond it; of a file that never makes it
+/// up nothing is left out, and the first token that the vocabulary has not is an error.
+fn within<'a>(vocab: &Map<String, Value>, mut merges: Vec<&'a str>) -> Vec<&'a str> {
+    if merges.first().is_some_and(|line| line.starts_with("#version")) {
+        merges.remove(0);
+    }
+    let fits =
+        |line: &&&str| line.split_once(' ').is_some_and(|(left, right)| vocab.contains_key(&[left, right].concat()));
+    let fitting = merges.iter().take_while(fits).count();
+    if fitting + UNMERGED >= vocab.len() {
+        merges.truncate(fitting);
+    }
+    merges
 }
 
 /// What the crate `tokenizers` makes of a stranger's file, or an error where it panics. No file is known that gets so far;

@@ -237,7 +237,7 @@ fn checked(spec: &TensorSpec, info: &TensorInfo) -> Result<Format> {
             Err(invalid(format!("tensor {name} is I8; only the weights of linear layers can be")))
         }
         (Some(format), usage) if *usage != Use::File => Ok(format),
-        _ => Err(invalid(format!("tensor {name} is {:?}; this reads F32, F16 and BF16", info.dtype))),
+        _ => Err(invalid(format!("tensor {name} is {:?}; this reads F64, F32, F16 and BF16", info.dtype))),
     }
 }
 

@@ -21,6 +21,8 @@ const START = "<|startoftext|>";
 const END = "<|endoftext|>";
 /** Letters of a text that are read. The longest context of a CLIP ends long before. */
 const LONGEST_TEXT = 1 << 16;
+/** Tokens of a CLIP that no merge leads to: 256 bytes, each within a word and at its end, and the start and the end token. */
+const UNMERGED = 514;
 
 const invalid = (message: string, cause?: unknown): ClipVisionError => new ClipVisionError("config", message, { cause });
 
@@ -42,7 +44,6 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
     const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
     return { id: vocab[content], content, ...flags };
   };
-  const lines = merges.split(/\r?\n/);
   return {
     version: "1.0",
     added_tokens: [special(START), special(END)],
@@ -71,9 +72,19 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
       end_of_word_suffix: "</w>",
       fuse_unk: false,
       vocab,
-      merges: lines.filter((line) => line !== ""),
+      merges: within(vocab, merges.split(/\r?\n/).filter((line) => line !== "")),
     },
   };
+}
+
+/**
+ * The lines of a `merges.txt` that make up a vocabulary. OpenAI's own file goes on beyond it; of a file that never makes it up
+ * nothing is left out, and the first token that the vocabulary has not is an error.
+ */
+function within(vocab: Record<string, unknown>, lines: readonly string[]): readonly string[] {
+  const merges = lines[0]?.startsWith("#version") ? lines.slice(1) : lines;
+  const beyond = merges.findIndex((line) => !/^[^ ]+ [^ ]+$/.test(line) || !Object.hasOwn(vocab, line.replace(" ", "")));
+  return beyond + UNMERGED >= Object.keys(vocab).length ? merges.slice(0, beyond) : merges;
 }
 
 /** The beginning of a text, as long as Rust's: a pair of surrogates is one letter. */
