@@ -57,7 +57,7 @@ pub use precision::Precision;
 /// Models: their configurations and towers, for whoever wants more than [`ClipVision`] gives; and how they are loaded piece
 /// by piece, and written as one file.
 pub mod model {
-    pub use crate::embedder::{ConvertOptions, Loader, Pass, TextModel, convert};
+    pub use crate::embedder::{ConvertOptions, Loader, Pass, Table, TextModel, convert};
     pub use crate::precision::StoredPrecision;
     pub use crate::towers::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
     pub use crate::towers::vision::{VisionStage, VisionTower};

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod encoder;
 pub(crate) mod source;
 pub(crate) mod text;
+pub(crate) mod token_rows;
 #[cfg(feature = "text")]
 pub(crate) mod tokenizer;
 pub(crate) mod vision;

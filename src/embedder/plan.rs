@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) source: String,
     /// The tokenizer's files that stand beside the weights: they count more than those that the weights carry along.
     files: TokenizerFiles,
+    /// Bytes of a table of tokens above which it is left in its file.
+    pub(super) left_over: Option<usize>,
     chosen: Option<Chosen>,
 }
 
@@ -64,7 +66,8 @@ impl Plan {
     pub(super) fn new(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
         // What can't be is refused now; the rest is decided by the weights' header.
         options.backend(options.precision)?;
-        Ok(Self { towers, settings, options, source: String::new(), files: TokenizerFiles::default(), chosen: None })
+        let (source, files) = (String::new(), TokenizerFiles::default());
+        Ok(Self { towers, settings, options, source, files, left_over: None, chosen: None })
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -145,7 +148,7 @@ impl Selection for Plan {
         let vision_bytes = specs.iter().fold(0usize, |bytes, spec| bytes.saturating_add(spec.bytes(target)));
         let text = self.text(header)?;
         if let Some(config) = &text {
-            specs.extend(TextTower::declare(config, header)?);
+            specs.extend(TextTower::declare(config, header, self.left_over.filter(|_| !recorded))?);
             let carried = FILES.into_iter().filter(|name| !recorded && header.contains(name));
             specs.extend(carried.map(|name| TensorSpec::new(name, [], Use::File)));
         }

@@ -7,6 +7,7 @@
 
 use crate::backend::{Backend, LayerNorm, Linear, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::towers::token_rows::{TokenRows, TokenTable};
 use crate::weights::{Header, TensorSpec, Use, Value, Weights};
 use std::collections::HashSet;
 
@@ -15,6 +16,7 @@ pub(crate) trait Source {
     type Linear;
     type LayerNorm;
     type Table;
+    type Tokens;
     type Scalar;
 
     /// A linear layer: `weight` has outputs on the first axis and inputs on all others, `bias` (outputs).
@@ -25,6 +27,9 @@ pub(crate) trait Source {
 
     /// Rows that are looked up, or one such row.
     fn table(&mut self, spec: TensorSpec) -> Result<Self::Table>;
+
+    /// The table of a text tower's tokens, which may be left in its file.
+    fn tokens(&mut self, spec: TensorSpec) -> Result<Self::Tokens>;
 
     /// One number.
     fn scalar(&mut self, spec: TensorSpec) -> Result<Self::Scalar>;
@@ -71,6 +76,7 @@ impl Source for Declared {
     type Linear = ();
     type LayerNorm = ();
     type Table = ();
+    type Tokens = ();
     type Scalar = ();
 
     fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<()> {
@@ -87,6 +93,10 @@ impl Source for Declared {
     fn table(&mut self, spec: TensorSpec) -> Result<()> {
         self.0.push(spec);
         Ok(())
+    }
+
+    fn tokens(&mut self, spec: TensorSpec) -> Result<()> {
+        self.table(spec)
     }
 
     fn scalar(&mut self, spec: TensorSpec) -> Result<()> {
@@ -115,6 +125,7 @@ impl Source for Loaded {
     type Linear = Linear;
     type LayerNorm = LayerNorm;
     type Table = Table;
+    type Tokens = TokenTable;
     type Scalar = f32;
 
     fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<Linear> {
@@ -133,6 +144,14 @@ impl Source for Loaded {
 
     fn table(&mut self, spec: TensorSpec) -> Result<Table> {
         Table::new(self.floats(&spec)?, &spec.shape, &self.backend)
+    }
+
+    fn tokens(&mut self, spec: TensorSpec) -> Result<TokenTable> {
+        match self.weights.take(&spec.name)? {
+            Value::Floats(values) => Table::new(values, &spec.shape, &self.backend).map(TokenTable::Whole),
+            Value::Left(place) => Ok(TokenTable::Rows(TokenRows::new(place))),
+            _ => Err(other_form(&spec)),
+        }
     }
 
     fn scalar(&mut self, spec: TensorSpec) -> Result<f32> {

@@ -2,11 +2,12 @@
 //! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
 //! <https://arxiv.org/abs/2103.00020>
 
-use crate::backend::{self, Backend, Mask};
+use crate::backend::{Backend, Mask};
 use crate::error::{Error, ErrorKind, Result};
 use crate::towers::config::{EndToken, TextConfig};
 use crate::towers::encoder::{Encoder, PassTokens, Wanted};
 use crate::towers::source::{Declared, Loaded, Source};
+use crate::towers::token_rows::TokenRows;
 use crate::weights::{Header, TensorSpec, Use};
 
 /// Where the tower's tensors are in the file of a whole CLIP.
@@ -32,7 +33,7 @@ pub(crate) struct TextTower {
 /// What a text tower is made of.
 struct Layers<S: Source = Loaded> {
     /// (vocabulary, hidden)
-    token_embedding: S::Table,
+    token_embedding: S::Tokens,
     /// (most tokens, hidden)
     position_embedding: S::Table,
     encoder: Encoder<S>,
@@ -50,7 +51,7 @@ impl<S: Source> Layers<S> {
         let positions = TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden], Use::Table);
         let projection = TensorSpec::new("text_projection.weight", [config.projection_dim, hidden], Use::Projection);
         Ok(Self {
-            token_embedding: source.table(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
+            token_embedding: source.tokens(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
             position_embedding: source.table(positions)?,
             encoder: Encoder::of(source, &name("encoder.layers"), &config.into())?,
             final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
@@ -71,8 +72,8 @@ impl TextTower {
             return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
         }
         let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
-        let tokens =
-            backend::embed_ids(&texts, &self.layers.token_embedding, &self.layers.position_embedding, &self.backend)?;
+        let Layers { token_embedding, position_embedding, .. } = &self.layers;
+        let tokens = token_embedding.embed(&texts, position_embedding, &self.backend)?;
         Ok(TextPass { done: 0, tokens: PassTokens::new(tokens) })
     }
 
@@ -98,6 +99,11 @@ impl TextTower {
     /// The tower's shape.
     pub(crate) fn config(&self) -> &TextConfig {
         &self.config
+    }
+
+    /// The rows of its table, where it was left in its file.
+    pub(crate) fn token_rows(&self) -> Option<&TokenRows> {
+        self.layers.token_embedding.rows()
     }
 
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`.
@@ -134,11 +140,12 @@ impl TextTower {
         header.contains(TOKENS)
     }
 
-    /// The tensors that a tower of this shape is made of.
+    /// The tensors that a tower of this shape is made of; the table of its tokens is left in its file if it takes more than
+    /// `left_over` bytes in single precision.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
-    pub(crate) fn declare(config: &TextConfig, header: &Header) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn declare(config: &TextConfig, header: &Header, left_over: Option<usize>) -> Result<Vec<TensorSpec>> {
         if !Self::is_in(header) {
             let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
             return Err(Error::new(ErrorKind::Weights, what));
@@ -146,7 +153,12 @@ impl TextTower {
         let mut declared = Declared::default();
         Layers::of(&mut declared, config)?;
         declared.refuse_others(header, PREFIX, &[""])?;
-        Ok(declared.0)
+        let mut specs = declared.0;
+        let bytes = config.vocab_size.saturating_mul(config.hidden_size).saturating_mul(size_of::<f32>());
+        if left_over.is_some_and(|most| bytes > most) {
+            specs.iter_mut().filter(|spec| spec.name == TOKENS).for_each(|spec| spec.usage = Use::Rows);
+        }
+        Ok(specs)
     }
 
     /// The tower, once they are loaded.

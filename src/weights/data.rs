@@ -4,7 +4,7 @@ use super::decode::Decoder;
 use super::format::{Format, Target, values_in};
 use super::header::FileHeader;
 use super::sinks::{Recording, Row, Value, bytes, chain, floats};
-use super::{LONGEST_FILE, TensorSpec, Use, Weights, invalid, missing, named, stored};
+use super::{LONGEST_FILE, TablePlace, TensorSpec, Use, Weights, invalid, missing, named, stored};
 use crate::error::{Error, ErrorKind, Result};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
@@ -127,6 +127,8 @@ pub(super) struct Data {
     pending: Vec<Pending>,
     current: Option<(Pending, Decoder)>,
     pub(super) file_len: u64,
+    /// The tables that are left in the file, with what they are.
+    left: Vec<(TensorSpec, Format, u64)>,
 }
 
 impl Data {
@@ -134,6 +136,7 @@ impl Data {
     /// [`ErrorKind::Weights`]: a tensor is missing, or of another shape.
     pub(super) fn new(header: &FileHeader, specs: Vec<TensorSpec>) -> Result<Self> {
         let mut pending = Vec::with_capacity(specs.len());
+        let mut left = Vec::new();
         for mut spec in specs {
             let info = header.info(&spec.name).ok_or_else(|| missing(&spec.name))?;
             if spec.usage == Use::File {
@@ -141,6 +144,10 @@ impl Data {
             }
             let format = checked(&spec, info)?;
             let range = header.range(info);
+            if spec.usage == Use::Rows {
+                left.push((spec, format, range.start));
+                continue;
+            }
             let part = if format == Format::Int8 { Part::Rows } else { Part::Whole };
             if part == Part::Rows {
                 pending.push(steps_of(&spec, header)?);
@@ -148,7 +155,21 @@ impl Data {
             pending.push(Pending { spec, part, format, range });
         }
         pending.sort_by_key(|tensor| Reverse(tensor.range.start));
-        Ok(Self { pending, current: None, file_len: header.file_len() })
+        Ok(Self { pending, current: None, file_len: header.file_len(), left })
+    }
+
+    /// Gives the places of the tables that are left in this file, of that name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: the rows of one don't stand by themselves.
+    pub(super) fn leave(&mut self, file: &str, output: &mut Output) -> Result<()> {
+        for (spec, format, start) in self.left.drain(..) {
+            let place = TablePlace::new(file, &spec, format, start).ok_or_else(|| {
+                invalid(format!("tensor {} is {format:?}, of which no single rows are read", spec.name))
+            })?;
+            output.weights.insert(spec.name, Value::Left(place));
+        }
+        Ok(())
     }
 
     /// The bytes to read next, from `position` on; `None` once everything is there. Small gaps are read along.

@@ -58,6 +58,8 @@ pub(crate) enum Use {
     Projection,
     /// Rows that are looked up: embeddings of tokens or of positions.
     Table,
+    /// The same, left where they stand, to be read one by one when they are looked up.
+    Rows,
     /// A bias, a part of a layer norm, a class token.
     Vector,
     /// One number.
@@ -103,7 +105,7 @@ impl Use {
     /// What becomes of the rows.
     pub(super) fn destination(self, target: Target) -> Destination {
         match (self, target) {
-            (_, Target::Recording) => Destination::Nowhere,
+            (Self::Rows, _) | (_, Target::Recording) => Destination::Nowhere,
             (Self::File, _) => Destination::Bytes,
             (Self::Patches | Self::Hidden | Self::Projection, Target::Cpu { int8 }) => {
                 Destination::Packed(self.rotation().filter(|_| int8).map_or(Packing::F32, Packing::Int8))

@@ -216,7 +216,8 @@ impl<S: Selection> Reader<S> {
             Some(specs) => specs,
             None => self.select(&parsed.contents()?)?,
         };
-        let data = Box::new(Data::new(&parsed, specs)?);
+        let mut data = Box::new(Data::new(&parsed, specs)?);
+        data.leave(&self.file, &mut self.output)?;
         self.check_size(data.file_len)?;
         self.push_data(data, rest)
     }
@@ -235,7 +236,8 @@ impl<S: Selection> Reader<S> {
         self.output.target = target;
         if let Some(RecordingRequest { into, files }) = self.recording.take() {
             let carried = files.iter().map(|(name, _)| TensorSpec::new(*name, [], Use::File));
-            let all: Vec<TensorSpec> = specs.iter().cloned().chain(carried).collect();
+            let read = specs.iter().filter(|spec| spec.usage != Use::Rows);
+            let all: Vec<TensorSpec> = read.cloned().chain(carried).collect();
             let mut recorder = Recorder::new(self.plan.describe(), &all);
             files.iter().for_each(|(name, content)| recorder.file(name, content));
             self.output.recording = Some(Recording { recorder: SharedRecorder::new(recorder), into });
