@@ -6,9 +6,9 @@
 use crate::backend::Photos;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
-use crate::towers::config::{TextConfig, VisionConfig};
-use crate::towers::encoder::Wanted;
-use crate::towers::vision::VisionTower;
+use crate::model::config::{TextConfig, VisionConfig};
+use crate::model::encoder::Wanted;
+use crate::model::vision::VisionTower;
 #[cfg(feature = "candle")]
 use candle_core::Tensor;
 use std::path::Path;

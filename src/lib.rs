@@ -37,10 +37,10 @@ mod embedder;
 mod error;
 pub mod image;
 mod json;
+pub mod model;
 #[cfg(feature = "tokio")]
 mod native;
 mod precision;
-mod towers;
 mod weights;
 
 #[cfg(feature = "candle")]
@@ -53,16 +53,6 @@ pub use image::{Image, ResizeFilter};
 #[cfg(feature = "tokio")]
 pub use native::{BoxFuture, ClipVisionEmbeddingModel, ImageEmbeddingCapable, LoadedClipVisionModel};
 pub use precision::Precision;
-
-/// Models: their configurations and towers, for whoever wants more than [`ClipVision`] gives; and how they are loaded piece
-/// by piece, and written as one file.
-pub mod model {
-    pub use crate::embedder::{ConvertOptions, Loader, Pass, Table, TextModel, convert};
-    pub use crate::precision::StoredPrecision;
-    pub use crate::towers::config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
-    pub use crate::towers::vision::{VisionStage, VisionTower};
-    pub use crate::weights::{FILES as TOKENIZER_FILES, Recorded};
-}
 
 /// Exact search among embeddings, the same to the bit on every machine: the crate `search`.
 ///

@@ -21,6 +21,7 @@ mod data;
 mod decode;
 mod format;
 mod header;
+mod layout;
 mod reader;
 mod recorder;
 mod rows;

@@ -8,8 +8,8 @@ use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
 #[cfg(feature = "tokio")]
-use crate::towers::config::ClipConfig;
-use crate::towers::config::TextConfig;
+use crate::model::config::ClipConfig;
+use crate::model::config::TextConfig;
 use crate::weights::{FILES, LONGEST_FILE, check_length};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

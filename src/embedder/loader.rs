@@ -5,7 +5,7 @@ use super::settings::Settings;
 use super::text::TextModel;
 use super::{ClipVision, ConvertOptions, Options};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::config::TextConfig;
+use crate::model::config::TextConfig;
 use crate::weights::{FILES, Reader, Recorded};
 use std::ops::Range;
 

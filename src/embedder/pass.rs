@@ -2,8 +2,8 @@
 
 use super::normalize;
 use crate::error::Result;
-use crate::towers::text::{TextPass, TextTower};
-use crate::towers::vision::{VisionPass, VisionTower};
+use crate::model::text::{TextPass, TextTower};
+use crate::model::vision::{VisionPass, VisionTower};
 use std::sync::Arc;
 
 /// A forward pass under way, over photos ([`ClipVision::start`](crate::ClipVision::start)) or over texts

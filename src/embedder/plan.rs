@@ -5,11 +5,11 @@ use super::text::{TextModel, no_text_tower};
 use super::{ClipVision, ConvertOptions, Options};
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::config::TextConfig;
+use crate::model::source::Loaded;
+use crate::model::text::TextTower;
+use crate::model::vision::{VisionPrefix, VisionTower};
 use crate::precision::Precision;
-use crate::towers::config::TextConfig;
-use crate::towers::source::Loaded;
-use crate::towers::text::TextTower;
-use crate::towers::vision::{VisionPrefix, VisionTower};
 use crate::weights::{FILES, Header, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights};
 
 /// Which towers are read.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
-use crate::towers::config::ClipConfig;
+use crate::model::config::ClipConfig;
 use crate::weights::{Stored, check_length};
 
 /// What the JSON files say, and their texts, for a recording.

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::backend::CANDLE_ON_CPU;
-use crate::towers::vision::VisionStage;
+use crate::model::vision::VisionStage;
 use candle_core::Device;
 
 /// The golden model of that name, with its text tower where it has one; by candle's operations, or by the kernels.

@@ -3,11 +3,11 @@
 use super::plan::TokenizerFiles;
 use super::{Pass, normalize};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::config::TextConfig;
-use crate::towers::text::TextTower;
-use crate::towers::token_rows::TokenRows;
+use crate::model::config::TextConfig;
+use crate::model::text::TextTower;
+use crate::model::token_rows::TokenRows;
 #[cfg(feature = "text")]
-use crate::towers::tokenizer::Tokenizer;
+use crate::model::tokenizer::Tokenizer;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

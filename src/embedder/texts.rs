@@ -6,7 +6,7 @@ use super::{ClipVision, Options, only};
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(feature = "text")]
 use crate::image::Image;
-use crate::towers::config::TextConfig;
+use crate::model::config::TextConfig;
 use std::sync::{Arc, PoisonError};
 
 /// Reads a text model.

@@ -3,11 +3,10 @@
 use super::decode::Decoder;
 use super::format::{Format, Target, values_in};
 use super::header::FileHeader;
-use super::sinks::{Recording, Row, Value, bytes, chain, floats};
+use super::layout::Entry;
+use super::sinks::{self, Recording, Row, Value, bytes, chain, floats};
 use super::{LONGEST_FILE, TablePlace, TensorSpec, Use, Weights, invalid, missing, named, stored};
 use crate::error::{Error, ErrorKind, Result};
-use safetensors::Dtype;
-use safetensors::tensor::TensorInfo;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -38,12 +37,16 @@ impl Output {
     }
 
     /// Begins a tensor, or a part of one.
-    fn begin(&mut self, Pending { spec, part, format, .. }: &Pending) -> Result<Decoder> {
+    fn begin(&mut self, Pending { spec, part, format, transposed, .. }: &Pending) -> Result<Decoder> {
         let (rows, columns) = spec.rows();
         let (size, sink) = match part {
             Part::Whole => {
                 let destination = spec.usage.destination(self.target);
-                ((rows, columns), chain(spec, *format, destination, self.recording.as_ref()))
+                let sink = chain(spec, *format, destination, self.recording.as_ref());
+                match transposed {
+                    true => ((columns, rows), sink.and_then(|sink| sinks::transposed(rows, columns, sink))),
+                    false => ((rows, columns), sink),
+                }
             }
             Part::Rows => ((rows, columns), bytes(rows * columns, std::mem::take(&mut self.spare))),
             Part::Steps => ((1, rows), floats(rows)),
@@ -108,6 +111,7 @@ struct Pending {
     part: Part,
     format: Format,
     range: Range<u64>,
+    transposed: bool,
 }
 
 impl Pending {
@@ -127,8 +131,8 @@ pub(super) struct Data {
     pending: Vec<Pending>,
     current: Option<(Pending, Decoder)>,
     pub(super) file_len: u64,
-    /// The tables that are left in the file, with what they are.
-    left: Vec<(TensorSpec, Format, u64)>,
+    /// The tables that are left in the file, by name.
+    left: Vec<(String, TablePlace)>,
 }
 
 impl Data {
@@ -138,38 +142,37 @@ impl Data {
         let mut pending = Vec::with_capacity(specs.len());
         let mut left = Vec::new();
         for mut spec in specs {
-            let info = header.info(&spec.name).ok_or_else(|| missing(&spec.name))?;
+            let entry = header.entry(&spec.name).ok_or_else(|| missing(&spec.name))?;
             if spec.usage == Use::File {
-                spec.shape.clone_from(&info.shape);
+                spec.shape.clone_from(&entry.shape);
             }
-            let format = checked(&spec, info)?;
-            let range = header.range(info);
+            let format = checked(&spec, entry)?;
+            let Entry { range, transposed, .. } = entry.clone();
             if spec.usage == Use::Rows {
-                left.push((spec, format, range.start));
-                continue;
+                match TablePlace::new(&spec, format, range.start).filter(|_| !transposed) {
+                    Some(place) => {
+                        left.push((spec.name, place));
+                        continue;
+                    }
+                    // Its rows don't stand by themselves.
+                    None => spec.usage = Use::Table,
+                }
             }
             let part = if format == Format::Int8 { Part::Rows } else { Part::Whole };
             if part == Part::Rows {
                 pending.push(steps_of(&spec, header)?);
             }
-            pending.push(Pending { spec, part, format, range });
+            pending.push(Pending { spec, part, format, range, transposed });
         }
         pending.sort_by_key(|tensor| Reverse(tensor.range.start));
         Ok(Self { pending, current: None, file_len: header.file_len(), left })
     }
 
     /// Gives the places of the tables that are left in this file, of that name.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Weights`]: the rows of one don't stand by themselves.
-    pub(super) fn leave(&mut self, file: &str, output: &mut Output) -> Result<()> {
-        for (spec, format, start) in self.left.drain(..) {
-            let place = TablePlace::new(file, &spec, format, start).ok_or_else(|| {
-                invalid(format!("tensor {} is {format:?}, of which no single rows are read", spec.name))
-            })?;
-            output.weights.insert(spec.name, Value::Left(place));
+    pub(super) fn leave(&mut self, file: &str, output: &mut Output) {
+        for (name, place) in self.left.drain(..) {
+            output.weights.insert(name, Value::Left(place.in_file(file)));
         }
-        Ok(())
     }
 
     /// The bytes to read next, from `position` on; `None` once everything is there. Small gaps are read along.
@@ -245,33 +248,36 @@ impl Data {
 }
 
 /// The format of a tensor, if its shape and type are what is read.
-fn checked(spec: &TensorSpec, info: &TensorInfo) -> Result<Format> {
+fn checked(spec: &TensorSpec, entry: &Entry) -> Result<Format> {
     let TensorSpec { name, shape, usage } = spec;
-    if info.shape != *shape {
-        let what = format!("tensor {name} has shape {:?}, not {shape:?}", info.shape);
-        return Err(invalid(what).about_tensor(name).about_shape(shape, &info.shape));
+    let called = entry.called(name);
+    let refused = |what: String| Err(invalid(format!("{called} {what}")).about_tensor(&entry.origin));
+    if !entry.has_shape(shape) {
+        let what = format!("{called} has shape {:?}, not {shape:?}", entry.shape);
+        return Err(invalid(what).about_tensor(&entry.origin).about_shape(shape, &entry.shape));
     }
-    match (Format::of(info.dtype), usage) {
-        (Some(Format::Bytes), Use::File) if values_in(&info.shape) <= LONGEST_FILE => Ok(Format::Bytes),
-        (Some(Format::Bytes), _) => Err(invalid(format!("tensor {name} is U8 of shape {shape:?}"))),
-        (Some(Format::Int8), _) if usage.rotation().is_none() => {
-            Err(invalid(format!("tensor {name} is I8; only the weights of linear layers can be")))
+    match (&entry.format, usage) {
+        (Ok(Format::Bytes), Use::File) if values_in(&entry.shape) <= LONGEST_FILE => Ok(Format::Bytes),
+        (Ok(Format::Bytes), _) => refused(format!("is U8 of shape {shape:?}")),
+        (Ok(Format::Int8), _) if usage.rotation().is_none() => {
+            refused("is I8; only the weights of linear layers can be".to_owned())
         }
-        (Some(format), usage) if *usage != Use::File => Ok(format),
-        _ => Err(invalid(format!("tensor {name} is {:?}; this reads F64, F32, F16 and BF16", info.dtype))),
+        (Ok(format), Use::File) => refused(format!("is {:?}; this reads F64, F32, F16 and BF16", format.dtype())),
+        (Ok(format), _) => Ok(*format),
+        (Err(format), _) => refused(format!("is {format}; this reads F64, F32, F16 and BF16")),
     }
 }
 
 /// The steps of the rows of a tensor in 8 bits.
 fn steps_of(spec: &TensorSpec, header: &FileHeader) -> Result<Pending> {
     let name = Part::Steps.name_of(spec);
-    let info = header.info(&name).ok_or_else(|| missing(&name))?;
+    let Entry { format, shape, range, .. } = header.entry(&name).cloned().ok_or_else(|| missing(&name))?;
     let (rows, _) = spec.rows();
-    if info.dtype != Dtype::F32 || info.shape != [rows] {
-        let what = format!("tensor {name} is {:?} of shape {:?}, not F32 of [{rows}]", info.dtype, info.shape);
-        return Err(invalid(what));
+    if format != Ok(Format::F32) || shape != [rows] {
+        let format = format.map_or_else(|format| format, |format| format!("{:?}", format.dtype()));
+        return Err(invalid(format!("tensor {name} is {format} of shape {shape:?}, not F32 of [{rows}]")));
     }
-    Ok(Pending { spec: spec.clone(), part: Part::Steps, format: Format::F32, range: header.range(info) })
+    Ok(Pending { spec: spec.clone(), part: Part::Steps, format: Format::F32, range, transposed: false })
 }
 
 fn left_out(name: &str) -> Error {

@@ -1,9 +1,12 @@
 //! The beginning of a file: collected byte by byte, then parsed and checked.
 
+use super::format::Format;
+use super::layout::{self, Entry};
 use super::stored::{self, Stored};
 use super::{Header, invalid};
 use crate::error::{Error, Result};
-use safetensors::tensor::{Metadata, TensorInfo};
+use safetensors::tensor::Metadata;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A header is a few hundred bytes a tensor: the largest CLIP's has 120 kB. A longer one is another kind of file.
@@ -35,7 +38,7 @@ impl HeaderBytes {
         }
         let metadata: Metadata = serde_json::from_slice(self.0.get(PREFIX..).unwrap_or_default())
             .map_err(|error| invalid("the header of the weights is malformed").with_source(error))?;
-        Ok((Some(FileHeader { metadata, data_start: PREFIX as u64 + len }), rest))
+        Ok((Some(FileHeader::new(&metadata, PREFIX as u64 + len)?), rest))
     }
 
     /// The bytes of the file to read next.
@@ -65,31 +68,44 @@ fn not_safetensors(first: &[u8]) -> Error {
 /// One file's header. The tensors' places are consistent: they fill the data without gaps or overlaps, each as long as
 /// its type and shape say.
 pub(super) struct FileHeader {
-    metadata: Metadata,
-    data_start: u64,
+    entries: BTreeMap<String, Entry>,
+    stored: Option<Stored>,
+    file_len: u64,
 }
 
 impl FileHeader {
+    fn new(metadata: &Metadata, data_start: u64) -> Result<Self> {
+        let file = metadata.tensors().into_iter().map(|(origin, info)| {
+            let (start, end) = info.data_offsets;
+            Entry {
+                origin,
+                format: Format::of(info.dtype).ok_or_else(|| format!("{:?}", info.dtype)),
+                shape: info.shape.clone(),
+                range: data_start + start as u64..data_start + end as u64,
+                transposed: false,
+            }
+        });
+        Ok(Self {
+            entries: layout::entries(file)?,
+            stored: metadata.metadata().as_ref().map(Stored::from_metadata).transpose()?.flatten(),
+            file_len: data_start + metadata.data_len() as u64,
+        })
+    }
+
     /// Length of the whole file.
     pub(super) fn file_len(&self) -> u64 {
-        self.data_start + self.metadata.data_len() as u64
+        self.file_len
     }
 
-    pub(super) fn info(&self, name: &str) -> Option<&TensorInfo> {
-        self.metadata.info(name)
-    }
-
-    /// Where in the file a tensor is.
-    pub(super) fn range(&self, info: &TensorInfo) -> Range<u64> {
-        let (start, end) = info.data_offsets;
-        self.data_start + start as u64..self.data_start + end as u64
+    /// Where and how the tensor of this name stands; the name is ours (`layout.rs`).
+    pub(super) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.entries.get(name)
     }
 
     /// What a model sees of it: steps of rows in 8 bits are part of their tensors.
-    pub(super) fn contents(&self) -> Result<Header> {
-        let all = self.metadata.tensors();
-        let names = all.keys().filter(|name| !stored::is_step(name, |base| all.get(base).map(|info| info.dtype)));
-        let stored = self.metadata.metadata().as_ref().map(Stored::from_metadata).transpose()?.flatten();
-        Ok(Header { names: names.cloned().collect(), stored })
+    pub(super) fn contents(&self) -> Header {
+        let is_step = |name: &str| stored::is_step(name, |base| self.entry(base)?.format.as_ref().ok().copied());
+        let names = self.entries.keys().filter(|name| !is_step(name)).cloned().collect();
+        Header { names, stored: self.stored.clone() }
     }
 }

@@ -68,7 +68,7 @@ impl<S: Selection> Reader<S> {
     pub(crate) fn set_index(&mut self, json: &[u8]) -> Result<()> {
         check_length("the index of the weights", json.len() as u64)
             .map_err(|error| Error::new(ErrorKind::Weights, error.context()))?;
-        let Index { mut weight_map } = Index::from_json(json)?;
+        let mut weight_map = Index::from_json(json)?.by_tensor();
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
         let specs = self.select(&Header { names, stored: None })?;
         let mut files: BTreeMap<String, Vec<TensorSpec>> = BTreeMap::new();
@@ -214,10 +214,10 @@ impl<S: Selection> Reader<S> {
         };
         let specs = match self.specs.take() {
             Some(specs) => specs,
-            None => self.select(&parsed.contents()?)?,
+            None => self.select(&parsed.contents())?,
         };
         let mut data = Box::new(Data::new(&parsed, specs)?);
-        data.leave(&self.file, &mut self.output)?;
+        data.leave(&self.file, &mut self.output);
         self.check_size(data.file_len)?;
         self.push_data(data, rest)
     }
@@ -236,8 +236,7 @@ impl<S: Selection> Reader<S> {
         self.output.target = target;
         if let Some(RecordingRequest { into, files }) = self.recording.take() {
             let carried = files.iter().map(|(name, _)| TensorSpec::new(*name, [], Use::File));
-            let read = specs.iter().filter(|spec| spec.usage != Use::Rows);
-            let all: Vec<TensorSpec> = read.cloned().chain(carried).collect();
+            let all: Vec<TensorSpec> = specs.iter().cloned().chain(carried).collect();
             let mut recorder = Recorder::new(self.plan.describe(), &all);
             files.iter().for_each(|(name, content)| recorder.file(name, content));
             self.output.recording = Some(Recording { recorder: SharedRecorder::new(recorder), into });

@@ -25,11 +25,16 @@ pub(crate) struct TablePlace {
 }
 
 impl TablePlace {
-    /// Of a tensor that stands in a file from byte `start` on. `None` for a form whose rows don't stand by themselves.
-    pub(super) fn new(file: &str, spec: &TensorSpec, format: Format, start: u64) -> Option<Self> {
+    /// Of a tensor that stands in some file from byte `start` on. `None` for a form whose rows don't stand by themselves.
+    pub(super) fn new(spec: &TensorSpec, format: Format, start: u64) -> Option<Self> {
         let [rows, columns @ ..] = spec.shape.as_slice() else { return None };
         format.value_bytes()?;
-        Some(Self { file: file.to_owned(), start, format, rows: *rows, columns: values_in(columns) })
+        Some(Self { file: String::new(), start, format, rows: *rows, columns: values_in(columns) })
+    }
+
+    /// The same in a file of that name.
+    pub(super) fn in_file(self, file: &str) -> Self {
+        Self { file: file.to_owned(), ..self }
     }
 
     fn row_bytes(&self) -> u64 {
@@ -100,7 +105,7 @@ mod tests {
 
     fn place(format: Format) -> TablePlace {
         let spec = TensorSpec::new("table", [100_000, 3], Use::Rows);
-        TablePlace::new("a", &spec, format, 1000).unwrap()
+        TablePlace::new(&spec, format, 1000).unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `model.safetensors.index.json`: which of several files each tensor is in.
 
-use super::invalid;
+use super::{invalid, layout};
 use crate::error::Result;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 #[derive(Deserialize)]
 pub(super) struct Index {
     /// Tensor to file, both by name.
-    pub(super) weight_map: BTreeMap<String, String>,
+    weight_map: BTreeMap<String, String>,
 }
 
 impl Index {
@@ -22,5 +22,13 @@ impl Index {
             Some(name) => Err(invalid(format!("model.safetensors.index.json names a file {name:?}"))),
             None => Ok(index),
         }
+    }
+
+    /// The files of the tensors by our names (`layout.rs`).
+    pub(super) fn by_tensor(self) -> BTreeMap<String, String> {
+        let pieces = |(tensor, file): (String, String)| {
+            layout::pieces(&tensor).into_iter().map(move |(name, _)| (name, file.clone()))
+        };
+        self.weight_map.into_iter().flat_map(pieces).collect()
     }
 }

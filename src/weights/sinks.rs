@@ -96,6 +96,14 @@ pub(super) fn bytes(len: usize, mut used: Vec<u8>) -> Result<Box<dyn RowSink>> {
     Ok(Box::new(CollectBytes { bytes: used }))
 }
 
+/// A sink that takes the `columns` columns of a tensor, one after the other, and hands on its `rows` rows at the end.
+///
+/// # Errors
+/// [`ErrorKind::OutOfMemory`].
+pub(super) fn transposed(rows: usize, columns: usize, to: Box<dyn RowSink>) -> Result<Box<dyn RowSink>> {
+    Ok(Box::new(Transpose { columns, values: reserved(rows.saturating_mul(columns))?, to }))
+}
+
 /// Rows that come in another form than [`chain`] made the sink for.
 fn unexpected() -> Error {
     Error::new(ErrorKind::Compute, "rows in another form than their sink takes")
@@ -226,6 +234,31 @@ impl RowSink for Collect {
 
     fn end(self: Box<Self>) -> Result<Value> {
         Ok(Value::Floats(self.values))
+    }
+}
+
+/// Columns to rows.
+struct Transpose {
+    columns: usize,
+    values: Vec<f32>,
+    to: Box<dyn RowSink>,
+}
+
+impl RowSink for Transpose {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let Row::Floats(column) = row else { return Err(unexpected()) };
+        self.values.extend_from_slice(column);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        let Self { columns, values, mut to } = *self;
+        let rows = values.len() / columns.max(1);
+        for index in 0..rows {
+            let row: Vec<f32> = values.iter().skip(index).step_by(rows).copied().collect();
+            to.push(Row::Floats(&row))?;
+        }
+        to.end()
     }
 }
 

@@ -6,9 +6,9 @@
 //! and, whole, `config.json` and `preprocessor_config.json`; a tokenizer's files are U8 tensors of their names, so that
 //! who wants no text need not read them.
 
+use super::format::Format;
 use super::invalid;
 use crate::error::Result;
-use safetensors::Dtype;
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -78,6 +78,6 @@ pub(super) fn step_name(name: &str) -> String {
 }
 
 /// Whether a tensor holds the steps of another one's rows.
-pub(super) fn is_step(name: &str, dtype_of: impl Fn(&str) -> Option<Dtype>) -> bool {
-    name.strip_suffix("_step").and_then(dtype_of) == Some(Dtype::I8)
+pub(super) fn is_step(name: &str, format_of: impl Fn(&str) -> Option<Format>) -> bool {
+    name.strip_suffix("_step").and_then(format_of) == Some(Format::Int8)
 }

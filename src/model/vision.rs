@@ -3,9 +3,9 @@
 
 use crate::backend::{self, Backend, Mask, Photos, Tokens};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::config::VisionConfig;
-use crate::towers::encoder::{Encoder, PassTokens, Wanted};
-use crate::towers::source::{Declared, Loaded, Source};
+use crate::model::config::VisionConfig;
+use crate::model::encoder::{Encoder, PassTokens, Wanted};
+use crate::model::source::{Declared, Loaded, Source};
 use crate::weights::{Header, TensorSpec, Use};
 #[cfg(feature = "candle")]
 use candle_core::Tensor;

@@ -4,10 +4,10 @@
 
 use crate::backend::{Backend, Mask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::config::{EndToken, TextConfig};
-use crate::towers::encoder::{Encoder, PassTokens, Wanted};
-use crate::towers::source::{Declared, Loaded, Source};
-use crate::towers::token_rows::TokenRows;
+use crate::model::config::{EndToken, TextConfig};
+use crate::model::encoder::{Encoder, PassTokens, Wanted};
+use crate::model::source::{Declared, Loaded, Source};
+use crate::model::token_rows::TokenRows;
 use crate::weights::{Header, TensorSpec, Use};
 
 /// Where the tower's tensors are in the file of a whole CLIP.

@@ -7,7 +7,7 @@
 
 use crate::backend::{Backend, LayerNorm, Linear, Table};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::token_rows::{TokenRows, TokenTable};
+use crate::model::token_rows::{TokenRows, TokenTable};
 use crate::weights::{Header, TensorSpec, Use, Value, Weights};
 use std::collections::HashSet;
 

@@ -3,8 +3,8 @@
 
 use crate::backend::{self, Activation, Linear, Mask, Tokens};
 use crate::error::{Error, ErrorKind, Result};
-use crate::towers::config::{TextConfig, VisionConfig};
-use crate::towers::source::{Loaded, Source};
+use crate::model::config::{TextConfig, VisionConfig};
+use crate::model::source::{Loaded, Source};
 
 /// The shape of an encoder.
 #[derive(Clone, Debug)]

@@ -1,0 +1,17 @@
+//! Models: their configurations and towers, for whoever wants more than [`ClipVision`](crate::ClipVision) gives; and how
+//! they are loaded piece by piece, and written as one file.
+
+pub(crate) mod config;
+pub(crate) mod encoder;
+pub(crate) mod source;
+pub(crate) mod text;
+pub(crate) mod token_rows;
+#[cfg(feature = "text")]
+pub(crate) mod tokenizer;
+pub(crate) mod vision;
+
+pub use crate::embedder::{ConvertOptions, Loader, Pass, Table, TextModel, convert};
+pub use crate::precision::StoredPrecision;
+pub use crate::weights::{FILES as TOKENIZER_FILES, Recorded};
+pub use config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
+pub use vision::{VisionStage, VisionTower};
