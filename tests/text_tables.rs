@@ -103,3 +103,33 @@ fn a_file_that_has_become_shorter_is_an_error() {
     assert_eq!(error.kind(), ErrorKind::Weights, "{error:#}");
     assert!(error.to_string().contains("shorter"), "{error:#}");
 }
+
+#[test]
+fn a_recording_without_the_table_knows_where_it_stands() {
+    let clip = load(model_dir("b32-tiny"), Table::Whole);
+    let weights = std::fs::read(model_dir("b32-tiny").join("model.safetensors")).unwrap();
+    let tokenizer = std::fs::read(model_dir("b32-tiny").join("tokenizer.json")).unwrap();
+    let mut loader = clip.text_loader().unwrap();
+    loader.leave_table_over(0);
+    loader.record("b32-tiny", vec![("tokenizer.json", tokenizer)]);
+    let mut data = Vec::new();
+    while let Some(range) = loader.wanted() {
+        loader.push_at(range.start, &weights[range.start as usize..weights.len().min(range.end as usize)]).unwrap();
+        data.extend(loader.take_recorded());
+    }
+    let mut file = loader.finish_recording().unwrap().unwrap().header;
+    file.extend(data);
+    let expected = loader.finish_text().unwrap();
+
+    let mut loader = clip.text_loader().unwrap();
+    loader.push(&file).unwrap();
+    let text = loader.finish_text().unwrap();
+    assert_eq!(text.rows_file(), Some("model.safetensors"));
+    let ids = text.tokenize("a dog on a beach").unwrap();
+    assert_eq!(text.embed_tokens(&[&ids]).unwrap_err().kind(), ErrorKind::InvalidArgument, "no rows yet");
+    assert_eq!(text.wanted_rows(&[&ids]), expected.wanted_rows(&[&ids]));
+    for range in text.wanted_rows(&[&ids]) {
+        text.add_rows(range.start, &weights[range.start as usize..range.end as usize]).unwrap();
+    }
+    assert_eq!(text.embed_tokens(&[&ids]).unwrap(), [clip.embed_text("a dog on a beach").unwrap()]);
+}

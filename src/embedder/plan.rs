@@ -164,7 +164,7 @@ impl Selection for Plan {
         };
         let (config, preprocessor) = self.settings.as_ref().map(Settings::texts).unzip();
         let (precision, source) = (precision.to_owned(), self.source.clone());
-        Stored { precision, source, config, preprocessor: preprocessor.flatten() }
+        Stored { precision, source, config, preprocessor: preprocessor.flatten(), table: None }
     }
 }
 

@@ -146,7 +146,8 @@ impl TextTower {
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
     pub(crate) fn declare(config: &TextConfig, header: &Header, left_over: Option<usize>) -> Result<Vec<TensorSpec>> {
-        if !Self::is_in(header) {
+        let left = header.stored().is_some_and(|stored| stored.table.is_some());
+        if !left && !Self::is_in(header) {
             let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
             return Err(Error::new(ErrorKind::Weights, what));
         }
@@ -155,7 +156,7 @@ impl TextTower {
         declared.refuse_others(header, PREFIX, &[""])?;
         let mut specs = declared.0;
         let bytes = config.vocab_size.saturating_mul(config.hidden_size).saturating_mul(size_of::<f32>());
-        if left_over.is_some_and(|most| bytes > most) {
+        if left || left_over.is_some_and(|most| bytes > most) {
             specs.iter_mut().filter(|spec| spec.name == TOKENS).for_each(|spec| spec.usage = Use::Rows);
         }
         Ok(specs)

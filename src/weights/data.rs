@@ -142,7 +142,12 @@ impl Data {
         let mut pending = Vec::with_capacity(specs.len());
         let mut left = Vec::new();
         for mut spec in specs {
-            let entry = header.entry(&spec.name).ok_or_else(|| missing(&spec.name))?;
+            let Some(entry) = header.entry(&spec.name) else {
+                let table = header.table().filter(|_| spec.usage == Use::Rows);
+                let place = table.and_then(|text| TablePlace::from_text(text, &spec));
+                left.push((spec.name.clone(), place.ok_or_else(|| missing(&spec.name))?));
+                continue;
+            };
             if spec.usage == Use::File {
                 spec.shape.clone_from(&entry.shape);
             }
@@ -171,7 +176,12 @@ impl Data {
     /// Gives the places of the tables that are left in this file, of that name.
     pub(super) fn leave(&mut self, file: &str, output: &mut Output) {
         for (name, place) in self.left.drain(..) {
-            output.weights.insert(name, Value::Left(place.in_file(file)));
+            // What a recording of ours says of a table is of another file.
+            let place = if place.file.is_empty() { place.in_file(file) } else { place };
+            if let Some(recording) = &output.recording {
+                recording.recorder.lock().leave(place.to_text());
+            }
+            output.weights.insert(name, Value::Left(place));
         }
     }
 

@@ -32,6 +32,20 @@ impl TablePlace {
         Some(Self { file: String::new(), start, format, rows: *rows, columns: values_in(columns) })
     }
 
+    /// Of what a file of ours says of a table that it has not (`stored.rs`).
+    pub(super) fn from_text(text: &str, spec: &TensorSpec) -> Option<Self> {
+        let (format, rest) = text.split_once(' ')?;
+        let (start, file) = rest.split_once(' ')?;
+        let formats = [Format::F64, Format::F32, Format::F16, Format::Bf16];
+        let format = formats.into_iter().find(|known| known.dtype().to_string() == format)?;
+        Self::new(spec, format, start.parse().ok()?).map(|place| place.in_file(file))
+    }
+
+    /// The same as such a text.
+    pub(super) fn to_text(&self) -> String {
+        format!("{} {} {}", self.format.dtype(), self.start, self.file)
+    }
+
     /// The same in a file of that name.
     pub(super) fn in_file(self, file: &str) -> Self {
         Self { file: file.to_owned(), ..self }
@@ -106,6 +120,18 @@ mod tests {
     fn place(format: Format) -> TablePlace {
         let spec = TensorSpec::new("table", [100_000, 3], Use::Rows);
         TablePlace::new(&spec, format, 1000).unwrap()
+    }
+
+    #[test]
+    fn a_place_is_a_text_and_back() {
+        let spec = TensorSpec::new("table", [100_000, 3], Use::Rows);
+        for format in [Format::F64, Format::F32, Format::F16, Format::Bf16] {
+            let place = place(format).in_file("model-00001 of 2.safetensors");
+            assert_eq!(TablePlace::from_text(&place.to_text(), &spec), Some(place));
+        }
+        for wrong in ["", "F32", "F32 x a", "I8 5 a", "F32 -1 a"] {
+            assert_eq!(TablePlace::from_text(wrong, &spec), None, "{wrong}");
+        }
     }
 
     #[test]
