@@ -215,8 +215,12 @@ impl TextModel {
             Ok(unit)
         };
         let image = unit(image)?;
-        let logit = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>() * self.logit_scale();
+        let cosine = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>();
+        let logit = |label| cosine(label) * self.logit_scale() + self.tower.logit_bias();
         let logits: Vec<f32> = labels.iter().map(|label| unit(label.as_ref()).map(logit)).collect::<Result<_>>()?;
+        if self.config().has_independent_probabilities() {
+            return Ok(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect());
+        }
         Ok(softmax(&logits))
     }
 }
