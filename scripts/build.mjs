@@ -282,10 +282,20 @@ function vendorTokenizers() {
   writeFileSync(
     path.join(to, "tokenizers.d.ts"),
     `/** Copied from @huggingface/tokenizers, Apache-2.0. */
-export declare class Tokenizer {
-  constructor(tokenizer: object, config: object);
-  encode(text: string): { ids: number[] };
+export interface LibraryModel {
+  (words: string[]): string[];
+  tokens_to_ids: Map<string, number>;
+  unk_token_id?: number;
 }
+export declare const BPE: new (config: object) => LibraryModel;
+export declare const WordPiece: new (config: object) => LibraryModel;
+declare class PreTokenizer {
+  constructor(config: object);
+  pre_tokenize_text(text: string): string[];
+}
+export declare class ByteLevelPreTokenizer extends PreTokenizer {}
+export declare class DigitsPreTokenizer extends PreTokenizer {}
+export declare class SplitPreTokenizer extends PreTokenizer {}
 `,
   );
 }

@@ -32,7 +32,7 @@ use files::Place;
 #[cfg(feature = "tokio")]
 pub(crate) use files::dimension_at;
 pub use loader::Loader;
-pub use options::{ModelFiles, Options};
+pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
 pub use text::TextModel;
 use texts::TextState;

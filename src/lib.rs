@@ -36,6 +36,7 @@ mod backend;
 mod embedder;
 mod error;
 pub mod image;
+mod json;
 pub mod model;
 #[cfg(feature = "tokio")]
 mod native;

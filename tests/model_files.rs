@@ -212,3 +212,40 @@ fn the_preprocessing_is_read_from_the_files_that_transformers_reads() {
     broken.preprocessor = None;
     refused(broken, ErrorKind::Config, &["JSON"]);
 }
+
+#[test]
+fn weights_in_double_precision_are_read_as_python_reads_them() {
+    let embed =
+        |files: ModelFiles| load(files).unwrap().embed(Image::from_path(golden("images/photo-444.jpg"))).unwrap();
+    let doubled = with_tensors(|tensors| {
+        for (_, dtype, _, data) in tensors {
+            if *dtype == Dtype::F16 {
+                let halves = data.as_chunks::<2>().0.iter().map(|bytes| half::f16::from_le_bytes(*bytes));
+                *data = halves.flat_map(|half| half.to_f64().to_le_bytes()).collect();
+                *dtype = Dtype::F64;
+            }
+        }
+    });
+    assert!(doubled.weights.len() > 3 * files().weights.len());
+    assert_eq!(embed(doubled), embed(files()));
+
+    let too_large = with_tensors(|tensors| {
+        let tensor = tensors.iter_mut().find(|tensor| tensor.0 == "vision_model.post_layernorm.bias").unwrap();
+        let values = tensor.2[0];
+        *tensor = (tensor.0.clone(), Dtype::F64, tensor.2.clone(), 1e300_f64.to_le_bytes().repeat(values));
+    });
+    refused(too_large, ErrorKind::Weights, &["vision_model.post_layernorm.bias", "not finite"]);
+}
+
+#[test]
+fn numbers_that_only_python_writes_are_read_where_nobody_looks_at_them() {
+    let with = |config: &str, preprocessor: &str| {
+        let begin = |json: Vec<u8>, key: &str| String::from_utf8(json).unwrap().replacen('{', &format!("{{{key},"), 1);
+        let mut files = files();
+        files.config = begin(files.config, config).into_bytes();
+        files.preprocessor = files.preprocessor.map(|json| begin(json, preprocessor).into_bytes());
+        files
+    };
+    load(with(r#""initializer_range": NaN, "limits": [-Infinity, Infinity]"#, r#""what": NaN"#)).unwrap();
+    refused(files().preprocessor(br#"{"image_mean": [NaN, 0.5, 0.5]}"#), ErrorKind::Config, &["image_mean"]);
+}

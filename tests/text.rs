@@ -123,6 +123,30 @@ fn the_old_files_and_the_new_one_make_the_same_tokenizer() {
 }
 
 #[test]
+fn merges_may_have_a_version_line_and_go_on_beyond_their_vocabulary() {
+    let [config, weights, vocab, merges] = ["config.json", "model.safetensors", "vocab.json", "merges.txt"]
+        .map(|file| read(&format!("models/patch14-gelu/{file}")));
+    let load = |merges: &str| {
+        let files = ModelFiles::new(config.clone(), weights.clone()).vocab(vocab.clone(), merges);
+        ClipVision::from_files(files, Options::default()).and_then(|clip| clip.text())
+    };
+    let merges = String::from_utf8(merges).unwrap();
+    let lines: Vec<&str> = merges.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    let joined = |parts: &[&[&str]]| parts.concat().join("\n");
+    let version: &[&str] = &["#version: 0.2"];
+    let beyond: &[&str] = &["zq zq</w>", "qz q</w>"];
+    let expected = load(&joined(&[&lines])).unwrap();
+    for merges in [joined(&[version, &lines, &[""]]), joined(&[&lines, beyond]), joined(&[version, &lines, beyond])] {
+        let model = load(&merges).unwrap();
+        for text in ["a photo of a dog", "Ein großer Hund", "浜辺にいる犬"] {
+            assert_eq!(model.tokenize(text).unwrap(), expected.tokenize(text).unwrap(), "{text}");
+        }
+    }
+    let error = load(&joined(&[&lines[..9], beyond, &lines[9..]])).map(|_| ()).unwrap_err();
+    assert!(format!("{error:#}").contains("zq"), "{error:#}");
+}
+
+#[test]
 fn files_in_memory_bring_their_text_tower_with_a_tokenizer() {
     let files = |name: &str| {
         let read = |file: &str| read(&format!("models/{name}/{file}"));

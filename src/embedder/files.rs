@@ -3,7 +3,7 @@
 use super::loader::Loader;
 use super::plan::TokenizerFiles;
 use super::settings::Settings;
-use super::text::TextModel;
+use super::text::{ReadRange, TextModel};
 use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
@@ -14,6 +14,7 @@ use crate::weights::{FILES, LONGEST_FILE, check_length};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a weights file read at a time.
 const PIECE: usize = 1 << 20;
@@ -51,8 +52,23 @@ impl Place {
             Self::Directory(dir) => (dir, tokenizer_files(dir)?),
         };
         let mut loader = Loader::for_text(config, options, files)?;
+        if let Some(bytes) = options.table.left_over() {
+            loader.leave_table_over(bytes);
+        }
         self.read_into(&mut loader, |_| Ok(()))?;
-        loader.finish_text().map_err(|error| error.within(path.display()))
+        let text = loader.finish_text().map_err(|error| error.within(path.display()))?;
+        match text.rows_file().map(|name| self.weights(name)) {
+            Some(file) => Ok(text.with_rows(ranges_of(file)?)),
+            None => Ok(text),
+        }
+    }
+
+    /// The path of a file of the weights.
+    fn weights(&self, name: &str) -> PathBuf {
+        match self {
+            Self::Converted(file) => file.clone(),
+            Self::Directory(dir) => dir.join(name),
+        }
     }
 
     /// Reads of the weights what is wanted, and calls `after` after each piece.
@@ -74,7 +90,7 @@ impl Place {
             loader.set_onnx_files(files);
         }
         loop {
-            read_file(&dir.join(loader.file()), loader, &mut after)?;
+            read_file(&self.weights(loader.file()), loader, &mut after)?;
             if !loader.next_file()? {
                 return Ok(());
             }
@@ -114,6 +130,22 @@ fn read_file(path: &Path, loader: &mut Loader, after: &mut impl FnMut(&mut Loade
         Ok(())
     };
     read().map_err(|error: Error| if error.kind() == ErrorKind::Fetch { error } else { error.within(path.display()) })
+}
+
+/// Reads ranges of a file, which stays open: whatever takes its place is another one.
+fn ranges_of(path: PathBuf) -> Result<ReadRange> {
+    let file = Mutex::new(File::open(&path).map_err(|error| unreadable(&path, error))?);
+    Ok(Box::new(move |range| {
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = Vec::new();
+        let length = range.end - range.start;
+        let read =
+            file.seek(SeekFrom::Start(range.start)).and_then(|_| (&mut *file).take(length).read_to_end(&mut bytes));
+        match read.map_err(|error| unreadable(&path, error))? as u64 == length {
+            true => Ok(bytes),
+            false => Err(Error::new(ErrorKind::Weights, format!("{} has become shorter", path.display()))),
+        }
+    }))
 }
 
 /// The tokenizer's files of a directory, in the order of [`FILES`].

@@ -126,6 +126,14 @@ impl Loader {
 
 /// What it reads.
 impl Loader {
+    /// Leaves the table of a text tower's tokens in its file if it takes more than `bytes` in single precision: it is for
+    /// whoever loads the tower to read its rows when a text comes ([`TextModel::wanted_rows`], [`TextModel::add_rows`]).
+    ///
+    /// The example of [`TextModel::wanted_rows`] uses it.
+    pub fn leave_table_over(&mut self, bytes: usize) {
+        self.reader.plan_mut().left_over = Some(bytes);
+    }
+
     /// Says that the weights are in several files: the bytes of `model.safetensors.index.json`. Before the first piece.
     ///
     /// # Errors

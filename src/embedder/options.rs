@@ -12,10 +12,39 @@ use crate::precision::Precision;
 use candle_core::Device;
 use std::num::NonZero;
 
+/// How the table of a text tower's tokens is read.
+///
+/// That of a multilingual model is most of its file (256,000 rows in SigLIP 2, 901,629 in MetaCLIP 2), and a text needs some
+/// ten of its rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Table {
+    /// By rows where it takes more than 256 MiB in single precision, which no vocabulary of English does, else whole. So it
+    /// is too on a GPU.
+    #[default]
+    Auto,
+    /// Whole, with the tower.
+    Whole,
+    /// By rows: those of a text's tokens, when it comes. They are kept.
+    Rows,
+}
+
+impl Table {
+    /// Bytes in single precision above which a table is read by rows.
+    pub(super) fn left_over(self) -> Option<usize> {
+        match self {
+            Self::Auto => Some(256 << 20),
+            Self::Whole => None,
+            Self::Rows => Some(0),
+        }
+    }
+}
+
 /// How a model is loaded.
 ///
 /// ```
 /// use clip_vision::image::{Limits, UrlAccess};
+/// use clip_vision::model::Table;
 /// use clip_vision::{ClipVision, Options, Precision};
 ///
 /// let options = Options::default()
@@ -23,6 +52,7 @@ use std::num::NonZero;
 ///     .device_named("cpu")?
 ///     .normalize(false)
 ///     .threads(2)
+///     .table(Table::Rows)
 ///     .limits(Limits::default())
 ///     .url_access(UrlAccess::default().hosts(["images.example.com"]));
 /// let clip = ClipVision::from_dir("models/shapes", options)?;
@@ -42,6 +72,9 @@ pub struct Options {
     /// The most threads that compute at the same time, on a CPU. Default all that there are: one for each core, or as many as
     /// the environment's `RAYON_NUM_THREADS` says.
     pub threads: Option<NonZero<usize>>,
+    /// How the table of the text tower's tokens is read from a disk; of files in memory it is read whole. Default
+    /// [`Table::Auto`].
+    pub table: Table,
     /// What a photo without limits of its own may cost. Default [`Limits::default`].
     pub limits: Limits,
     /// What a photo of [`Image::from_url`](crate::Image::from_url) without an access of its own may be read from. Default
@@ -57,6 +90,7 @@ impl Default for Options {
             device: Device::Cpu,
             normalize: true,
             threads: None,
+            table: Table::default(),
             limits: Limits::default(),
             url_access: UrlAccess::default(),
         }
@@ -98,6 +132,12 @@ impl Options {
     /// The same with at most `threads` threads computing at the same time; 0 stands for all that there are.
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = NonZero::new(threads);
+        self
+    }
+
+    /// The same with the table of the text tower's tokens read otherwise.
+    pub fn table(mut self, table: Table) -> Self {
+        self.table = table;
         self
     }
 

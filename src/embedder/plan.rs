@@ -40,6 +40,8 @@ pub(super) struct Plan {
     pub(super) source: String,
     /// The tokenizer's files that stand beside the weights: they count more than those that the weights carry along.
     files: TokenizerFiles,
+    /// Bytes of a table of tokens above which it is left in its file.
+    pub(super) left_over: Option<usize>,
     chosen: Option<Chosen>,
 }
 
@@ -65,7 +67,8 @@ impl Plan {
     pub(super) fn new(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
         // What can't be is refused now; the rest is decided by the weights' header.
         options.backend(options.precision)?;
-        Ok(Self { towers, settings, options, source: String::new(), files: TokenizerFiles::default(), chosen: None })
+        let (source, files) = (String::new(), TokenizerFiles::default());
+        Ok(Self { towers, settings, options, source, files, left_over: None, chosen: None })
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -158,7 +161,7 @@ impl Selection for Plan {
         let vision_bytes = specs.iter().fold(0usize, |bytes, spec| bytes.saturating_add(spec.bytes(target)));
         let text = self.text(header)?;
         if let Some(config) = &text {
-            specs.extend(TextTower::declare(config, header)?);
+            specs.extend(TextTower::declare(config, header, self.left_over.filter(|_| !recorded))?);
             let carried = FILES.into_iter().filter(|name| !recorded && header.contains(name));
             specs.extend(carried.map(|name| TensorSpec::new(name, [], Use::File)));
         }
@@ -174,7 +177,7 @@ impl Selection for Plan {
         };
         let (config, preprocessor) = self.settings.as_ref().map(Settings::texts).unzip();
         let (precision, source) = (precision.to_owned(), self.source.clone());
-        Stored { precision, source, config, preprocessor: preprocessor.flatten() }
+        Stored { precision, source, config, preprocessor: preprocessor.flatten(), table: None }
     }
 }
 

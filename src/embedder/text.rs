@@ -5,9 +5,12 @@ use super::{Pass, normalize};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::TextConfig;
 use crate::model::text::TextTower;
+use crate::model::token_rows::TokenRows;
 #[cfg(feature = "text")]
 use crate::model::tokenizer::Tokenizer;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Texts of one forward pass.
 const BATCH: usize = 32;
@@ -27,9 +30,16 @@ const BATCH: usize = 32;
 pub struct TextModel {
     tower: Arc<TextTower>,
     normalize: bool,
+    /// Reads of the file that the table of tokens was left in, where it was.
+    reads: Option<ReadRange>,
+    /// Bytes that were so read.
+    table_bytes: AtomicU64,
     #[cfg(feature = "text")]
     tokenizer: Option<Tokenizer>,
 }
+
+/// Reads bytes of a file.
+pub(super) type ReadRange = Box<dyn Fn(Range<u64>) -> Result<Vec<u8>> + Send + Sync>;
 
 impl std::fmt::Debug for TextModel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -42,6 +52,8 @@ impl TextModel {
         Self {
             tower: Arc::new(tower),
             normalize,
+            reads: None,
+            table_bytes: AtomicU64::new(0),
             #[cfg(feature = "text")]
             tokenizer: None,
         }
@@ -74,6 +86,55 @@ impl TextModel {
     #[cfg(feature = "text")]
     pub fn with_vocab(self, vocab: &[u8], merges: &[u8]) -> Result<Self> {
         Ok(Self { tokenizer: Some(Tokenizer::from_vocab(vocab, merges)?), ..self })
+    }
+
+    /// The same, which reads the rows of its tokens by itself.
+    pub(super) fn with_rows(self, reads: ReadRange) -> Self {
+        Self { reads: Some(reads), ..self }
+    }
+
+    /// The file, by the name of [`Loader::file`](super::Loader::file), in which the table of tokens was left
+    /// ([`Loader::leave_table_over`](super::Loader::leave_table_over)); none of a model that has the whole table.
+    pub fn rows_file(&self) -> Option<&str> {
+        self.tower.token_rows().map(TokenRows::file)
+    }
+
+    /// The bytes of that file that texts in token ids need, and that have not been added yet.
+    ///
+    /// ```
+    /// use clip_vision::{ClipVision, Options};
+    ///
+    /// let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let weights = std::fs::read("models/shapes/model.safetensors").unwrap();
+    /// let mut loader = clip.text_loader()?;
+    /// loader.leave_table_over(0);
+    /// while let Some(range) = loader.wanted() {
+    ///     loader.push_at(range.start, &weights[range.start as usize..weights.len().min(range.end as usize)])?;
+    /// }
+    /// let text = loader.finish_text()?;
+    /// let ids = clip.text()?.tokenize("a red circle")?;
+    /// for range in text.wanted_rows(&[&ids]) {
+    ///     text.add_rows(range.start, &weights[range.start as usize..range.end as usize])?;
+    /// }
+    /// assert_eq!(text.embed_tokens(&[&ids])?, [clip.embed_text("a red circle")?]);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn wanted_rows(&self, texts: &[&[u32]]) -> Vec<Range<u64>> {
+        self.tower.token_rows().map(|rows| rows.wanted(texts)).unwrap_or_default()
+    }
+
+    /// Takes the bytes of that file from `at` on, and keeps the rows in them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: a value is not finite.
+    pub fn add_rows(&self, at: u64, bytes: &[u8]) -> Result<()> {
+        self.table_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.tower.token_rows().map_or(Ok(()), |rows| rows.add(at, bytes))
+    }
+
+    /// Bytes of the table of tokens that were read by rows so far.
+    pub fn table_bytes(&self) -> u64 {
+        self.table_bytes.load(Ordering::Relaxed)
     }
 
     /// The shape of the text tower.
@@ -120,6 +181,11 @@ impl TextModel {
     /// # Errors
     /// Those of [`embed_tokens`](Self::embed_tokens), and [`ErrorKind::InvalidArgument`] for no texts.
     pub fn start(&self, texts: &[&[u32]]) -> Result<Pass> {
+        if let Some(read) = &self.reads {
+            for range in self.wanted_rows(texts) {
+                self.add_rows(range.start, &read(range)?)?;
+            }
+        }
         Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalize))
     }
 
@@ -149,8 +215,12 @@ impl TextModel {
             Ok(unit)
         };
         let image = unit(image)?;
-        let logit = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>() * self.logit_scale();
+        let cosine = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>();
+        let logit = |label| cosine(label) * self.logit_scale() + self.tower.logit_bias();
         let logits: Vec<f32> = labels.iter().map(|label| unit(label.as_ref()).map(logit)).collect::<Result<_>>()?;
+        if self.config().has_independent_probabilities() {
+            return Ok(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect());
+        }
         Ok(softmax(&logits))
     }
 }

@@ -7,6 +7,9 @@
 
 use crate::backend::{Backend, LayerNorm, Linear, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::config::VisionConfig;
+use crate::model::positions::interpolated;
+use crate::model::token_rows::{TokenRows, TokenTable};
 use crate::weights::{Header, TensorSpec, Use, Value, Weights};
 use std::collections::HashSet;
 
@@ -15,6 +18,7 @@ pub(crate) trait Source {
     type Linear;
     type LayerNorm;
     type Table;
+    type Tokens;
     type Scalar;
 
     /// A linear layer: `weight` has outputs on the first axis and inputs on all others, `bias` (outputs).
@@ -25,6 +29,13 @@ pub(crate) trait Source {
 
     /// Rows that are looked up, or one such row.
     fn table(&mut self, spec: TensorSpec) -> Result<Self::Table>;
+
+    /// The positions of a vision tower's tokens, with the patches' `bias` added to those of patches, and interpolated where
+    /// they are those of another number of patches.
+    fn patch_positions(&mut self, spec: TensorSpec, bias: TensorSpec, config: &VisionConfig) -> Result<Self::Table>;
+
+    /// The table of a text tower's tokens, which may be left in its file.
+    fn tokens(&mut self, spec: TensorSpec) -> Result<Self::Tokens>;
 
     /// One number.
     fn scalar(&mut self, spec: TensorSpec) -> Result<Self::Scalar>;
@@ -53,8 +64,8 @@ impl Declared {
     pub(crate) fn refuse_others(&self, header: &Header, prefix: &str, parts: &[&str]) -> Result<()> {
         let known: HashSet<&str> = self.0.iter().map(|spec| spec.name.as_str()).collect();
         let is_surplus = |name: &str| match name.strip_prefix(prefix) {
-            // A buffer that old files hold: 0, 1, 2, …
-            None | Some("embeddings.position_ids") => false,
+            // A buffer that old files hold: 0, 1, 2, …; and what stands for hidden patches in training.
+            None | Some("embeddings.position_ids" | "embeddings.mask_token") => false,
             Some(rest) => parts.iter().any(|part| rest.starts_with(part)) && !known.contains(name),
         };
         match header.names().find(|name| is_surplus(name)) {
@@ -71,6 +82,7 @@ impl Source for Declared {
     type Linear = ();
     type LayerNorm = ();
     type Table = ();
+    type Tokens = ();
     type Scalar = ();
 
     fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<()> {
@@ -87,6 +99,15 @@ impl Source for Declared {
     fn table(&mut self, spec: TensorSpec) -> Result<()> {
         self.0.push(spec);
         Ok(())
+    }
+
+    fn patch_positions(&mut self, spec: TensorSpec, bias: TensorSpec, _: &VisionConfig) -> Result<()> {
+        self.0.extend([spec, bias]);
+        Ok(())
+    }
+
+    fn tokens(&mut self, spec: TensorSpec) -> Result<()> {
+        self.table(spec)
     }
 
     fn scalar(&mut self, spec: TensorSpec) -> Result<()> {
@@ -115,6 +136,7 @@ impl Source for Loaded {
     type Linear = Linear;
     type LayerNorm = LayerNorm;
     type Table = Table;
+    type Tokens = TokenTable;
     type Scalar = f32;
 
     fn linear(&mut self, weight: TensorSpec, bias: Option<TensorSpec>) -> Result<Linear> {
@@ -133,6 +155,25 @@ impl Source for Loaded {
 
     fn table(&mut self, spec: TensorSpec) -> Result<Table> {
         Table::new(self.floats(&spec)?, &spec.shape, &self.backend)
+    }
+
+    fn patch_positions(&mut self, spec: TensorSpec, bias: TensorSpec, config: &VisionConfig) -> Result<Table> {
+        let (all, bias) = (self.floats(&spec)?, self.floats(&bias)?);
+        let class_token = usize::from(config.has_class_token()) * config.hidden_size;
+        let (class_token, patches) = all.split_at_checked(class_token).ok_or_else(|| other_form(&spec))?;
+        let mut patches = interpolated(patches, config.position_grid, config.grid_size(), config.hidden_size);
+        patches.chunks_exact_mut(bias.len().max(1)).for_each(|patch| {
+            patch.iter_mut().zip(&bias).for_each(|(value, bias)| *value += bias);
+        });
+        Table::new([class_token, &patches].concat(), &[config.num_tokens(), config.hidden_size], &self.backend)
+    }
+
+    fn tokens(&mut self, spec: TensorSpec) -> Result<TokenTable> {
+        match self.weights.take(&spec.name)? {
+            Value::Floats(values) => Table::new(values, &spec.shape, &self.backend).map(TokenTable::Whole),
+            Value::Left(place) => Ok(TokenTable::Rows(TokenRows::new(place))),
+            _ => Err(other_form(&spec)),
+        }
     }
 
     fn scalar(&mut self, spec: TensorSpec) -> Result<f32> {

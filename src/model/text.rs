@@ -1,15 +1,19 @@
-//! The text tower: a transformer in which each token sees itself and those before it, so that the end token has seen
-//! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
-//! <https://arxiv.org/abs/2103.00020>
+//! The text tower: a transformer, one of whose tokens, normed and projected, is the text's embedding, in the same space as the
+//! images'. In CLIP a token sees itself and those before it, so that the end token has seen the whole text; in SigLIP each sees
+//! all, and the last one is taken.
 
-use crate::backend::{self, Backend, Mask};
+use crate::backend::{Backend, Mask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::{EndToken, TextConfig};
+use crate::model::config::{EndToken, Family, TextConfig};
 use crate::model::encoder::{Encoder, PassTokens, Wanted};
 use crate::model::source::{Declared, Loaded, Source};
+use crate::model::token_rows::TokenRows;
+use crate::model::{clip, siglip};
 use crate::weights::{Header, TensorSpec, Use};
+use std::borrow::Cow;
+use std::iter::repeat_n;
 
-/// Where the tower's tensors are in the file of a whole CLIP.
+/// Where the tower's tensors are in the file of a whole model.
 const PREFIX: &str = "text_model.";
 const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 
@@ -26,13 +30,13 @@ pub(crate) struct TextPass {
 pub(crate) struct TextTower {
     config: TextConfig,
     backend: Backend,
-    layers: Layers,
+    layers: TextLayers,
 }
 
-/// What a text tower is made of.
-struct Layers<S: Source = Loaded> {
+/// What a text tower is made of. A family's own file says how it is projected.
+pub(super) struct TextLayers<S: Source = Loaded> {
     /// (vocabulary, hidden)
-    token_embedding: S::Table,
+    token_embedding: S::Tokens,
     /// (most tokens, hidden)
     position_embedding: S::Table,
     encoder: Encoder<S>,
@@ -40,24 +44,42 @@ struct Layers<S: Source = Loaded> {
     projection: S::Linear,
     /// The logarithm of what cosines are multiplied by.
     logit_scale: S::Scalar,
+    /// What is added to that.
+    logit_bias: Option<S::Scalar>,
 }
 
-impl<S: Source> Layers<S> {
-    /// The tensors of a tower of this shape: all that is said of their names and shapes is said here and in the encoder.
-    fn of(source: &mut S, config: &TextConfig) -> Result<Self> {
+impl<S: Source> TextLayers<S> {
+    fn of_family(source: &mut S, config: &TextConfig) -> Result<Self> {
+        match config.family {
+            Family::Siglip => siglip::text(source, config),
+            Family::Clip | Family::Dinov2 => clip::text(source, config),
+        }
+    }
+
+    /// The tensors that all families have.
+    pub(super) fn of(
+        source: &mut S,
+        config: &TextConfig,
+        projection: S::Linear,
+        logit_bias: Option<S::Scalar>,
+    ) -> Result<Self> {
         let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
-        let name = |part: &str| format!("{PREFIX}{part}");
         let positions = TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden], Use::Table);
-        let projection = TensorSpec::new("text_projection.weight", [config.projection_dim, hidden], Use::Projection);
         Ok(Self {
-            token_embedding: source.table(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
+            token_embedding: source.tokens(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
             position_embedding: source.table(positions)?,
-            encoder: Encoder::of(source, &name("encoder.layers"), &config.into())?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &clip::LAYER, &config.into())?,
             final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
-            projection: source.linear(projection, None)?,
+            projection,
             logit_scale: source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?,
+            logit_bias,
         })
     }
+}
+
+/// The name of one of the tower's tensors.
+pub(super) fn name(part: &str) -> String {
+    format!("{PREFIX}{part}")
 }
 
 impl TextTower {
@@ -70,9 +92,10 @@ impl TextTower {
         if texts.is_empty() {
             return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
         }
-        let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
-        let tokens =
-            backend::embed_ids(&texts, &self.layers.token_embedding, &self.layers.position_embedding, &self.backend)?;
+        let texts: Vec<Cow<'_, [u32]>> = texts.iter().map(|ids| self.seen(ids)).collect::<Result<_>>()?;
+        let texts: Vec<&[u32]> = texts.iter().map(|ids| &**ids).collect();
+        let TextLayers { token_embedding, position_embedding, .. } = &self.layers;
+        let tokens = token_embedding.embed(&texts, position_embedding, &self.backend)?;
         Ok(TextPass { done: 0, tokens: PassTokens::new(tokens) })
     }
 
@@ -82,13 +105,14 @@ impl TextTower {
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub(crate) fn step(&self, pass: &mut TextPass) -> Result<bool> {
-        let Layers { encoder, final_norm, projection, .. } = &self.layers;
+        let TextLayers { encoder, final_norm, projection, .. } = &self.layers;
+        let mask = if self.config.causal { Mask::Causal } else { Mask::None };
         let part = pass.done;
         if part > encoder.len() {
             return Ok(false);
         }
         pass.tokens.replace(|x| match part < encoder.len() {
-            true => encoder.forward_layer(part, x, Mask::Causal, Wanted::All),
+            true => encoder.forward_layer(part, x, mask, Wanted::All),
             false => projection.forward(&final_norm.forward(&x.pooled()?)?),
         })?;
         pass.done += 1;
@@ -100,13 +124,27 @@ impl TextTower {
         &self.config
     }
 
+    /// The rows of its table, where it was left in its file.
+    pub(crate) fn token_rows(&self) -> Option<&TokenRows> {
+        self.layers.token_embedding.rows()
+    }
+
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`.
     pub(crate) fn logit_scale(&self) -> f32 {
         self.layers.logit_scale.exp()
     }
 
-    /// The ids up to the end token. No token sees a later one, so what follows it changes nothing.
-    fn up_to_end<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32]> {
+    /// What is added to that; 0 where the family has nothing of the kind.
+    pub(crate) fn logit_bias(&self) -> f32 {
+        self.layers.logit_bias.unwrap_or_default()
+    }
+
+    /// The ids that the tower sees of a text: those up to the end token, since no token sees a later one; or, where there is
+    /// no such end, all of them, filled up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`], as [`start`](Self::start).
+    pub(crate) fn seen<'a>(&self, ids: &'a [u32]) -> Result<Cow<'a, [u32]>> {
         let invalid = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
         let TextConfig { vocab_size, max_position_embeddings: longest, end_token, .. } = self.config;
         if ids.is_empty() {
@@ -122,9 +160,13 @@ impl TextTower {
             // The first of the largest, as torch's argmax finds it.
             EndToken::Largest => ids.iter().enumerate().rev().max_by_key(|(_, id)| **id).map(|(at, _)| at),
             EndToken::Id(end) => ids.iter().position(|id| *id == end),
+            EndToken::FilledUp(with) => {
+                let rest = repeat_n(with, longest - ids.len());
+                return Ok(ids.iter().copied().chain(rest).collect());
+            }
         };
         match end.and_then(|end| ids.get(..=end)) {
-            Some(ids) => Ok(ids),
+            Some(ids) => Ok(Cow::Borrowed(ids)),
             None => invalid(format!("a text without the end token ({end_token:?})")),
         }
     }
@@ -134,24 +176,31 @@ impl TextTower {
         header.contains(TOKENS)
     }
 
-    /// The tensors that a tower of this shape is made of.
+    /// The tensors that a tower of this shape is made of; the table of its tokens is left in its file if it takes more than
+    /// `left_over` bytes in single precision.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
-    pub(crate) fn declare(config: &TextConfig, header: &Header) -> Result<Vec<TensorSpec>> {
-        if !Self::is_in(header) {
+    pub(crate) fn declare(config: &TextConfig, header: &Header, left_over: Option<usize>) -> Result<Vec<TensorSpec>> {
+        let left = header.stored().is_some_and(|stored| stored.table.is_some());
+        if !left && !Self::is_in(header) {
             let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
             return Err(Error::new(ErrorKind::Weights, what));
         }
         let mut declared = Declared::default();
-        Layers::of(&mut declared, config)?;
+        TextLayers::of_family(&mut declared, config)?;
         declared.refuse_others(header, PREFIX, &[""])?;
-        Ok(declared.0)
+        let mut specs = declared.0;
+        let bytes = config.vocab_size.saturating_mul(config.hidden_size).saturating_mul(size_of::<f32>());
+        if left || left_over.is_some_and(|most| bytes > most) {
+            specs.iter_mut().filter(|spec| spec.name == TOKENS).for_each(|spec| spec.usage = Use::Rows);
+        }
+        Ok(specs)
     }
 
     /// The tower, once they are loaded.
     pub(crate) fn build(config: TextConfig, loaded: &mut Loaded) -> Result<Self> {
-        let layers = Layers::of(loaded, &config)?;
+        let layers = TextLayers::of_family(loaded, &config)?;
         Ok(Self { config, backend: loaded.backend.clone(), layers })
     }
 }

@@ -1,6 +1,8 @@
-//! Text to token ids, as transformers' `CLIPTokenizer` does it: lower case, byte-level BPE, a start and an end token.
+//! Text to token ids, as transformers does it: what `tokenizer.json` says by itself, of CLIP's tokenizer (lower case,
+//! byte-level BPE, a start and an end token), of Gemma's (SigLIP 2), of sentencepiece's Unigram (SigLIP, MetaCLIP 2, mT5)
+//! and of BERT's WordPiece.
 //!
-//! `tokenizer.json` says all of that by itself. Older models have `vocab.json` and `merges.txt` in its place, which hold
+//! Older CLIP models have `vocab.json` and `merges.txt` in its place, which hold
 //! the vocabulary alone; what they leave unsaid is the same for every CLIP, and is added here.
 
 use crate::error::{Error, ErrorKind, Result};
@@ -16,23 +18,31 @@ const START: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
 /// Letters of a text that are read. The longest context of a CLIP ends long before.
 const LONGEST_TEXT: usize = 1 << 16;
+/// Tokens of a CLIP that no merge leads to: 256 bytes, each within a word and at its end, and the start and the end token.
+const UNMERGED: usize = 514;
 
-/// The tokenizer of a CLIP model.
-pub(crate) struct Tokenizer(tokenizers::Tokenizer);
+/// The tokenizer of a model.
+pub(crate) struct Tokenizer {
+    tokenizer: tokenizers::Tokenizer,
+    /// Special tokens after a text.
+    ends: usize,
+}
 
 impl Tokenizer {
     /// Reads the bytes of a `tokenizer.json`. What it says of padding and truncation is for batches in Python, and is
     /// passed over.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: it is malformed, or has a component or a regular expression that CLIP's tokenizers do not;
-    /// the message names it.
+    /// [`ErrorKind::Config`]: it is malformed, or has a component or a regular expression that the tokenizers of CLIP,
+    /// SigLIP, MetaCLIP 2 and BERT do not; the message names it.
     pub(crate) fn from_json(json: &[u8]) -> Result<Self> {
         check_length("tokenizer.json", json.len() as u64)?;
         let not_a_tokenizer = || invalid("tokenizer.json is not a tokenizer");
-        let known = serde_json::to_vec(&File::read(json)?).map_err(|error| not_a_tokenizer().with_source(error))?;
+        let file = File::read(json)?;
+        let known = serde_json::to_vec(&file).map_err(|error| not_a_tokenizer().with_source(error))?;
         let tokenizer = unwinding(|| tokenizers::Tokenizer::from_bytes(known))?;
-        tokenizer.map(Self).map_err(|error| not_a_tokenizer().with_source(error))
+        let tokenizer = tokenizer.map_err(|error| not_a_tokenizer().with_source(error))?;
+        Ok(Self { tokenizer, ends: file.ends() })
     }
 
     /// Makes the tokenizer of the contents of `vocab.json` and `merges.txt`.
@@ -54,7 +64,7 @@ impl Tokenizer {
             }))
         };
         let added = [special(START)?, special(END)?];
-        let merges: Vec<&str> = merges.lines().filter(|line| !line.is_empty()).collect();
+        let merges = within(&vocab, merges.lines().filter(|line| !line.is_empty()).collect());
         let json = json!({
             "version": "1.0",
             "normalizer": { "type": "Sequence", "normalizers": [
@@ -93,23 +103,39 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a text, start and end token included, at most `longest`: of a longer text the beginning, and the end
-    /// token. What is beyond [`LONGEST_TEXT`] is not looked at.
+    /// The ids of a text, special tokens included, at most `longest`: of a longer text the beginning, and the special
+    /// tokens after it. What is beyond [`LONGEST_TEXT`] is not looked at.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidArgument`]: the tokenizer has no token for a part of the text. [`ErrorKind::Config`]: it panics.
     pub(crate) fn ids(&self, text: &str, longest: usize) -> Result<Vec<u32>> {
         let no_tokens = || Error::new(ErrorKind::InvalidArgument, "the text has no tokens");
         let end = text.char_indices().nth(LONGEST_TEXT).map_or(text.len(), |(end, _)| end);
-        let encoding = unwinding(|| self.0.encode_fast(&text[..end], true))?;
+        let encoding = unwinding(|| self.tokenizer.encode_fast(&text[..end], true))?;
         let encoding = encoding.map_err(|error| no_tokens().with_source(error))?;
         let mut ids = encoding.get_ids().to_vec();
-        if let (true, Some(end)) = (ids.len() > longest, ids.last().copied()) {
-            ids.truncate(longest.saturating_sub(1));
-            ids.push(end);
+        if ids.len() > longest {
+            let ends = ids.split_off(ids.len() - self.ends.min(ids.len()));
+            ids.truncate(longest.saturating_sub(ends.len()));
+            ids.extend(ends);
         }
         Ok(ids)
     }
+}
+
+/// The lines of a `merges.txt` that make up a vocabulary. OpenAI's own file goes on beyond it; of a file that never makes it
+/// up nothing is left out, and the first token that the vocabulary has not is an error.
+fn within<'a>(vocab: &Map<String, Value>, mut merges: Vec<&'a str>) -> Vec<&'a str> {
+    if merges.first().is_some_and(|line| line.starts_with("#version")) {
+        merges.remove(0);
+    }
+    let fits =
+        |line: &&&str| line.split_once(' ').is_some_and(|(left, right)| vocab.contains_key(&[left, right].concat()));
+    let fitting = merges.iter().take_while(fits).count();
+    if fitting + UNMERGED >= vocab.len() {
+        merges.truncate(fitting);
+    }
+    merges
 }
 
 /// What the crate `tokenizers` makes of a stranger's file, or an error where it panics. No file is known that gets so far;

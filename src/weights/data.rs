@@ -5,7 +5,7 @@ use super::format::{Format, Target, values_in};
 use super::header::FileHeader;
 use super::layout::Entry;
 use super::sinks::{self, Recording, Row, Value, bytes, chain, floats};
-use super::{LONGEST_FILE, TensorSpec, Use, Weights, invalid, missing, named, stored};
+use super::{LONGEST_FILE, TablePlace, TensorSpec, Use, Weights, invalid, missing, named, stored};
 use crate::error::{Error, ErrorKind, Result};
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -131,6 +131,8 @@ pub(super) struct Data {
     pending: Vec<Pending>,
     current: Option<(Pending, Decoder)>,
     pub(super) file_len: u64,
+    /// The tables that are left in the file, by name.
+    left: Vec<(String, TablePlace)>,
 }
 
 impl Data {
@@ -138,13 +140,29 @@ impl Data {
     /// [`ErrorKind::Weights`]: a tensor is missing, or of another shape.
     pub(super) fn new(header: &FileHeader, specs: Vec<TensorSpec>) -> Result<Self> {
         let mut pending = Vec::with_capacity(specs.len());
+        let mut left = Vec::new();
         for mut spec in specs {
-            let entry = header.entry(&spec.name).ok_or_else(|| missing(&spec.name))?;
+            let Some(entry) = header.entry(&spec.name) else {
+                let table = header.table().filter(|_| spec.usage == Use::Rows);
+                let place = table.and_then(|text| TablePlace::from_text(text, &spec));
+                left.push((spec.name.clone(), place.ok_or_else(|| missing(&spec.name))?));
+                continue;
+            };
             if spec.usage == Use::File {
                 spec.shape.clone_from(&entry.shape);
             }
             let format = checked(&spec, entry)?;
             let Entry { range, transposed, .. } = entry.clone();
+            if spec.usage == Use::Rows {
+                match TablePlace::new(&spec, format, range.start).filter(|_| !transposed) {
+                    Some(place) => {
+                        left.push((spec.name, place));
+                        continue;
+                    }
+                    // Its rows don't stand by themselves.
+                    None => spec.usage = Use::Table,
+                }
+            }
             let part = if format == Format::Int8 { Part::Rows } else { Part::Whole };
             if part == Part::Rows {
                 pending.push(steps_of(&spec, header)?);
@@ -152,7 +170,19 @@ impl Data {
             pending.push(Pending { spec, part, format, range, transposed });
         }
         pending.sort_by_key(|tensor| Reverse(tensor.range.start));
-        Ok(Self { pending, current: None, file_len: header.file_len() })
+        Ok(Self { pending, current: None, file_len: header.file_len(), left })
+    }
+
+    /// Gives the places of the tables that are left in this file, of that name.
+    pub(super) fn leave(&mut self, file: &str, output: &mut Output) {
+        for (name, place) in self.left.drain(..) {
+            // What a recording of ours says of a table is of another file.
+            let place = if place.file.is_empty() { place.in_file(file) } else { place };
+            if let Some(recording) = &output.recording {
+                recording.recorder.lock().leave(place.to_text());
+            }
+            output.weights.insert(name, Value::Left(place));
+        }
     }
 
     /// The bytes to read next, from `position` on; `None` once everything is there. Small gaps are read along.
@@ -242,9 +272,9 @@ fn checked(spec: &TensorSpec, entry: &Entry) -> Result<Format> {
         (Ok(Format::Int8), _) if usage.rotation().is_none() => {
             refused("is I8; only the weights of linear layers can be".to_owned())
         }
-        (Ok(format), Use::File) => refused(format!("is {:?}; this reads F32, F16 and BF16", format.dtype())),
+        (Ok(format), Use::File) => refused(format!("is {:?}; this reads F64, F32, F16 and BF16", format.dtype())),
         (Ok(format), _) => Ok(*format),
-        (Err(format), _) => refused(format!("is {format}; this reads F32, F16 and BF16")),
+        (Err(format), _) => refused(format!("is {format}; this reads F64, F32, F16 and BF16")),
     }
 }
 

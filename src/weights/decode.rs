@@ -30,7 +30,7 @@ struct Floats {
     /// Values that have not arrived.
     left: usize,
     /// The bytes of a value that a piece has cut in two.
-    cut: [u8; 4],
+    cut: [u8; 8],
     cut_len: usize,
 }
 
@@ -43,9 +43,9 @@ impl Decoder {
         let left = rows * columns;
         let numbers = match format {
             Format::Int8 | Format::Bytes => Numbers::Bytes(left),
-            Format::F32 | Format::F16 | Format::Bf16 => {
+            Format::F64 | Format::F32 | Format::F16 | Format::Bf16 => {
                 let row = reserved(columns)?;
-                Numbers::Floats(Floats { format, columns, row, before: 0, left, cut: [0; 4], cut_len: 0 })
+                Numbers::Floats(Floats { format, columns, row, before: 0, left, cut: [0; 8], cut_len: 0 })
             }
         };
         Ok(Self { numbers, sink })
@@ -76,6 +76,7 @@ impl Decoder {
 impl Floats {
     fn push<'a>(&mut self, piece: &'a [u8], sink: &mut dyn RowSink) -> Result<&'a [u8]> {
         match self.format {
+            Format::F64 => self.convert::<8>(piece, |bytes| f64::from_le_bytes(bytes) as f32, sink),
             Format::F16 => self.convert::<2>(piece, |bytes| f16::from_le_bytes(bytes).to_f32(), sink),
             Format::Bf16 => self.convert::<2>(piece, |bytes| bf16::from_le_bytes(bytes).to_f32(), sink),
             _ => self.convert::<4>(piece, f32::from_le_bytes, sink),

@@ -9,6 +9,8 @@ use safetensors::Dtype;
 /// How the numbers of a tensor are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
+    /// Read only: what is kept is in single precision.
+    F64,
     F32,
     F16,
     Bf16,
@@ -22,6 +24,7 @@ impl Format {
     /// `None` for a type that no weights are read of.
     pub(super) fn of(dtype: Dtype) -> Option<Self> {
         Some(match dtype {
+            Dtype::F64 => Self::F64,
             Dtype::F32 => Self::F32,
             Dtype::F16 => Self::F16,
             Dtype::BF16 => Self::Bf16,
@@ -34,6 +37,7 @@ impl Format {
     /// What a header calls it.
     pub(super) fn dtype(self) -> Dtype {
         match self {
+            Self::F64 => Dtype::F64,
             Self::F32 => Dtype::F32,
             Self::F16 => Dtype::F16,
             Self::Bf16 => Dtype::BF16,
@@ -54,6 +58,8 @@ pub(crate) enum Use {
     Projection,
     /// Rows that are looked up: embeddings of tokens or of positions.
     Table,
+    /// The same, left where they stand, to be read one by one when they are looked up.
+    Rows,
     /// A bias, a part of a layer norm, a class token.
     Vector,
     /// One number.
@@ -99,7 +105,7 @@ impl Use {
     /// What becomes of the rows.
     pub(super) fn destination(self, target: Target) -> Destination {
         match (self, target) {
-            (_, Target::Recording) => Destination::Nowhere,
+            (Self::Rows, _) | (_, Target::Recording) => Destination::Nowhere,
             (Self::File, _) => Destination::Bytes,
             (Self::Patches | Self::Hidden | Self::Projection, Target::Cpu { int8 }) => {
                 Destination::Packed(self.rotation().filter(|_| int8).map_or(Packing::F32, Packing::Int8))
@@ -147,6 +153,7 @@ pub(super) fn recorded(
         (_, Some(Format::Int8)) if spec.usage.rotation().is_some() => Format::Int8,
         (_, Some(Format::Int8)) if values_in(&spec.shape) > LARGE => Format::F16,
         (_, None) if matches!(destination, Destination::Packed(Packing::Int8(_))) => Format::Int8,
+        (Format::F64, _) => Format::F32,
         _ => stands,
     })
 }

@@ -100,6 +100,11 @@ impl FileHeader {
         })
     }
 
+    /// Where a recording of ours says that the table of tokens stands.
+    pub(super) fn table(&self) -> Option<&str> {
+        self.stored.as_ref()?.table.as_deref()
+    }
+
     /// Length of the whole file.
     pub(super) fn file_len(&self) -> u64 {
         self.file_len

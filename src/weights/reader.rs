@@ -255,7 +255,8 @@ impl<S: Selection> Reader<S> {
             Some(specs) => specs,
             None => self.select(&parsed.contents())?,
         };
-        let data = Box::new(Data::new(&parsed, specs)?);
+        let mut data = Box::new(Data::new(&parsed, specs)?);
+        data.leave(&self.file, &mut self.output);
         self.check_size(data.file_len)?;
         self.push_data(data, rest)
     }

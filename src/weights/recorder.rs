@@ -87,6 +87,11 @@ impl Recorder {
         self.end();
     }
 
+    /// Notes where the table of tokens stands, which is not recorded.
+    pub(super) fn leave(&mut self, table: String) {
+        self.stored.table = Some(table);
+    }
+
     /// Begins a tensor that is recorded as `format`.
     pub(super) fn begin(&mut self, name: &str, format: Format, shape: &[usize]) {
         self.current = Some((name.to_owned(), format, shape.to_vec()));

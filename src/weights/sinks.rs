@@ -3,7 +3,7 @@
 
 use super::format::{Destination, Format, recorded};
 use super::recorder::SharedRecorder;
-use super::{TensorSpec, invalid};
+use super::{TablePlace, TensorSpec, invalid};
 use crate::error::{Error, ErrorKind, Result};
 use kernels::{Isa, PackedBuilder, Packing, Quantizer};
 
@@ -31,6 +31,8 @@ pub(crate) enum Value {
     /// Without its bias.
     Packed(PackedBuilder),
     Bytes(Vec<u8>),
+    /// Left where it stands.
+    Left(TablePlace),
     Nothing,
 }
 

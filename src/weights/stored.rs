@@ -4,7 +4,8 @@
 //! then the rows are those of `crates/kernels/src/quantize.rs`, and beside a tensor `x` stands `x_step`, an F32 for each of its rows.
 //! The header's metadata have `clip_vision.version`, `clip_vision.precision`, `clip_vision.source` (what it was made of)
 //! and, whole, `config.json` and `preprocessor_config.json`; a tokenizer's files are U8 tensors of their names, so that
-//! who wants no text need not read them.
+//! who wants no text need not read them. In the cache `clip_vision.table` may say where the table of tokens stands in the
+//! published file: `F32 1208 model.safetensors`, its type, its first byte, and the file's name.
 
 use super::format::Format;
 use super::invalid;
@@ -20,6 +21,7 @@ const VERSION_KEY: &str = "clip_vision.version";
 const PRECISION_KEY: &str = "clip_vision.precision";
 const SOURCE_KEY: &str = "clip_vision.source";
 const CONFIG_KEY: &str = "config.json";
+const TABLE_KEY: &str = "clip_vision.table";
 const PREPROCESSOR_KEY: &str = "preprocessor_config.json";
 
 /// The files that weights may carry along as tensors: a tokenizer's.
@@ -34,6 +36,8 @@ pub(crate) struct Stored {
     pub(crate) source: String,
     pub(crate) config: Option<String>,
     pub(crate) preprocessor: Option<String>,
+    /// Where the table of tokens stands, if it was left in the file that this one was made of.
+    pub(crate) table: Option<String>,
 }
 
 impl Stored {
@@ -55,18 +59,20 @@ impl Stored {
             source: text(SOURCE_KEY).unwrap_or_default(),
             config: text(CONFIG_KEY),
             preprocessor: text(PREPROCESSOR_KEY),
+            table: text(TABLE_KEY),
         }))
     }
 
     /// The header's metadata.
     pub(super) fn metadata(&self) -> Value {
-        let Self { precision, source, config, preprocessor } = self;
+        let Self { precision, source, config, preprocessor, table } = self;
         let texts = [
             (VERSION_KEY, Some(VERSION)),
             (PRECISION_KEY, Some(precision.as_str())),
             (SOURCE_KEY, Some(source.as_str())),
             (CONFIG_KEY, config.as_deref()),
             (PREPROCESSOR_KEY, preprocessor.as_deref()),
+            (TABLE_KEY, table.as_deref()),
         ];
         texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text?)))).collect()
     }

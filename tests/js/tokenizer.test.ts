@@ -34,6 +34,18 @@ describe("token ids", () => {
     }
   });
 
+  it("are the same with a version line, and with merges beyond the vocabulary", () => {
+    const lines = new TextDecoder().decode(merges).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    const versions = [["#version: 0.2", ...lines, ""], [...lines, "zq zq</w>", "qz q</w>"], ["#version: 0.2", ...lines, "zq zq</w>"]];
+    const expected = createTokenizer({ vocab: vocab!, merges: merges! });
+    for (const version of versions) {
+      const tokenizer = createTokenizer({ vocab: vocab!, merges: text(version.join("\n")) });
+      for (const [one] of tokens.rows.slice(0, 200)) expect(tokenizer.ids(one, 77)).toEqual(expected.ids(one, 77));
+    }
+    const other = text([...lines.slice(0, 9), "zq zq</w>", ...lines.slice(9)].join("\n"));
+    expect(() => createTokenizer({ vocab: vocab!, merges: other })).toThrow(/zq/);
+  });
+
   it("exist for halves of letters, which only JavaScript has", () => {
     const tokenizer = createTokenizer({ json: json! });
     expect(tokenizer.ids("a\ud800b", 77)).toEqual(tokenizer.ids("a\ufffdb", 77));

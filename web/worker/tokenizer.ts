@@ -1,21 +1,28 @@
 /**
- * Text -> token ids, with Hugging Face's JavaScript tokenizers (`@huggingface/tokenizers`), of which the build puts a copy
- * beside this module: so a page without a bundler needs no import map, which a worker would not see.
+ * Text -> token ids, as the Rust tokenizers of transformers make them. BPE, WordPiece and CLIP's words are Hugging Face's
+ * JavaScript tokenizers' (`@huggingface/tokenizers`), of which the build puts a copy into `vendor/`: so a page without a
+ * bundler needs no import map, which a worker would not see. The rest, where that library differs, is in `tokenizer/`.
  *
- * It is imported statically, like everything in the package: a second script to be fetched at the first text would save
+ * The library is imported statically, like everything in the package: a second script to be fetched at the first text would save
  * 11 kB of download, and break in bundlers that make a worker one file, and under policies that name each script.
  */
 
 import { ClipVisionError } from "../shared/errors.js";
 import { FILE_NAMES } from "../shared/model_files.js";
-import { Tokenizer as Library } from "../vendor/tokenizers.js";
 import type { Tokenizer, TokenizerFiles } from "./texts.js";
-import { SPACES, WORD, knownTokenizer } from "./tokenizer_file.js";
+import { splitter } from "./tokenizer/added_tokens.js";
+import type { Component } from "./tokenizer/components.js";
+import { modelOf } from "./tokenizer/models.js";
+import { normalizerOf } from "./tokenizer/normalizers.js";
+import { preTokenizerOf } from "./tokenizer/pre_tokenizers.js";
+import { SPACES, WORD, knownTokenizer, type KnownTokenizer } from "./tokenizer_file.js";
 
 const START = "<|startoftext|>";
 const END = "<|endoftext|>";
 /** Letters of a text that are read. The longest context of a CLIP ends long before. */
 const LONGEST_TEXT = 1 << 16;
+/** Tokens of a CLIP that no merge leads to: 256 bytes, each within a word and at its end, and the start and the end token. */
+const UNMERGED = 514;
 
 const invalid = (message: string, cause?: unknown): ClipVisionError => new ClipVisionError("config", message, { cause });
 
@@ -37,7 +44,6 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
     const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
     return { id: vocab[content], content, ...flags };
   };
-  const lines = merges.split(/\r?\n/);
   return {
     version: "1.0",
     added_tokens: [special(START), special(END)],
@@ -66,19 +72,19 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
       end_of_word_suffix: "</w>",
       fuse_unk: false,
       vocab,
-      merges: lines.filter((line) => line !== ""),
+      merges: within(vocab, merges.split(/\r?\n/).filter((line) => line !== "")),
     },
   };
 }
 
 /**
- * Where JavaScript's lower case is not that of the Rust tokenizers: it knows of a sigma at a word's end, and the library
- * takes a special token in capitals for the token itself.
+ * The lines of a `merges.txt` that make up a vocabulary. OpenAI's own file goes on beyond it; of a file that never makes it up
+ * nothing is left out, and the first token that the vocabulary has not is an error.
  */
-function evened(text: string): string {
-  return text
-    .replaceAll("Σ", "σ")
-    .replace(/<\|(startoftext|endoftext)\|>/gi, (token, name: string) => (token === token.toLowerCase() ? token : `<| ${name} |>`));
+function within(vocab: Record<string, unknown>, lines: readonly string[]): readonly string[] {
+  const merges = lines[0]?.startsWith("#version") ? lines.slice(1) : lines;
+  const beyond = merges.findIndex((line) => !/^[^ ]+ [^ ]+$/.test(line) || !Object.hasOwn(vocab, line.replace(" ", "")));
+  return beyond + UNMERGED >= Object.keys(vocab).length ? merges.slice(0, beyond) : merges;
 }
 
 /** The beginning of a text, as long as Rust's: a pair of surrogates is one letter. */
@@ -94,19 +100,53 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
       ? parse(files.json, FILE_NAMES.tokenizer)
       : completed(parse(files.vocab, FILE_NAMES.vocab), new TextDecoder().decode(files.merges));
   const known = knownTokenizer(config);
-  const lowers = JSON.stringify(known["normalizer"]).includes('"Lowercase"');
-  let library: Library;
-  try {
-    library = new Library(known, {});
-  } catch (cause) {
-    throw invalid("The tokenizer's files are not what they should be", cause);
-  }
+  const encode = encoder(known);
+  const { starts, ends } = frame(known.postProcessor);
   return {
     ids(text, longest) {
-      const read = beginning(text);
-      const { ids } = library.encode(lowers ? evened(read) : read);
-      const end = ids.at(-1);
-      return Uint32Array.from(ids.length > longest && end !== undefined ? [...ids.slice(0, longest - 1), end] : ids);
+      const ids = encode(beginning(text));
+      return Uint32Array.from([...starts, ...ids.slice(0, Math.max(0, longest - starts.length - ends.length)), ...ends].slice(0, longest));
     },
   };
 }
+
+/** Text -> ids, without special tokens around them. */
+function encoder({ addedTokens, normalizer, preTokenizer, model }: KnownTokenizer): (text: string) => number[] {
+  const normalize = charsmapChecked(() => normalizerOf(normalizer));
+  const [raw, later] = [false, true].map((kind) => addedTokens.filter((token) => token.normalized === kind));
+  const [splitRaw, splitNormalized] = [splitter(raw ?? [], undefined), splitter(later ?? [], normalize)];
+  const [preTokenize, tokens] = [preTokenizerOf(preTokenizer), modelOf(model)];
+  return (text) =>
+    splitRaw(text, true).flatMap((piece) => {
+      if ("id" in piece) return [piece.id];
+      const normalized = normalize(piece.text);
+      if (normalized === "") return [];
+      return splitNormalized(normalized, piece.first).flatMap((part) =>
+        "id" in part ? [part.id] : tokens(preTokenize(part).map((word) => word.text)),
+      );
+    });
+}
+
+function charsmapChecked<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (why) {
+    if (typeof why !== "string") throw why;
+    throw invalid(`${FILE_NAMES.tokenizer}: normalizer: a Precompiled whose precompiled_charsmap ${why}`);
+  }
+}
+
+/** The ids around a text. */
+function frame(postProcessor: Component | null): { starts: number[]; ends: number[] } {
+  if (postProcessor === null) return { starts: [], ends: [] };
+  if (postProcessor.type === "RobertaProcessing") {
+    const { cls, sep } = postProcessor as unknown as { cls: [string, number]; sep: [string, number] };
+    return { starts: [cls[1]], ends: [sep[1]] };
+  }
+  const { single, special_tokens } = postProcessor as unknown as { single: Keys[]; special_tokens: Record<string, { ids: number[] }> };
+  const at = single.findIndex((piece) => "Sequence" in piece);
+  const ids = single.map(({ SpecialToken }) => (SpecialToken ? (special_tokens[SpecialToken.id]?.ids ?? []) : []));
+  return { starts: ids.slice(0, at).flat(), ends: ids.slice(at + 1).flat() };
+}
+
+type Keys = { Sequence?: { id: string }; SpecialToken?: { id: string } };

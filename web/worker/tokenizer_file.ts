@@ -2,13 +2,15 @@
  * What of a `tokenizer.json` is let through to the tokenizers library.
  *
  * The file comes from strangers, and a regular expression of theirs may take a worker's time forever, a few components all
- * memory. So only the components and the expressions are read that CLIP's tokenizers have, each component once; what else the
- * file says, of padding or of decoding, is left behind. `src/towers/tokenizer/file.rs` is the same for Rust, and says more
- * about why; both are tested by `tests/golden/tokenizers.json`.
+ * memory. So only the components and the expressions are read that the tokenizers of CLIP, SigLIP, MetaCLIP 2 and BERT have,
+ * each component once; what else the file says, of padding or of decoding, is left behind. `src/…/tokenizer/file.rs` is the
+ * same for Rust, and says more about why; both are tested by `tests/golden/tokenizers.json`.
  */
 
 import { ClipVisionError } from "../shared/errors.js";
 import { FILE_NAMES } from "../shared/model_files.js";
+import type { AddedToken } from "./tokenizer/added_tokens.js";
+import type { Component } from "./tokenizer/components.js";
 
 /** What CLIP takes for a word: special tokens, English endings, letters, one digit, or other signs. */
 export const WORD = "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
@@ -16,6 +18,12 @@ export const WORD = "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|
 const OLDER_WORD = "'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 /** What becomes one space. */
 export const SPACES = "\\s+";
+/** What T5's kind of tokenizer takes for one space. */
+const MANY_SPACES = " {2,}";
+/** What SigLIP's tokenizers leave out: Python's `string.punctuation`, as `re.escape` writes it. */
+const PUNCTUATION = "[!\"\\#\\$%\\&'\\(\\)\\*\\+,\\-\\./:;<=>\\?@\\[\\\\\\]\\^_`\\{\\|\\}\\~]";
+/** What stands for a space in sentencepiece's tokens. */
+const METASPACE = "▁";
 
 /** Pieces of a template, and its special tokens. */
 const MOST_PARTS = 16;
@@ -24,11 +32,14 @@ const MOST_ADDED = 4096;
 const LONGEST_ADDED = 256;
 /** Letters of what marks the end of a word, which is copied for each. */
 const LONGEST_SUFFIX = 64;
+/** Letters of a token of Unigram; sentencepiece's own limit is 16, unless its user says otherwise. */
+const LONGEST_PIECE = 256;
+/** Letters of a word, of which WordPiece looks at all beginnings of all endings; BERT's limit. */
+const LONGEST_WORD = 100;
 /** Ids are below it, and there are no more merges. */
 const MOST_TOKENS = 1 << 20;
 
 type Keys = Record<string, unknown>;
-type Component = Keys & { type: string };
 
 function refused(part: string, why: string): ClipVisionError {
   return new ClipVisionError("config", `${FILE_NAMES.tokenizer}: ${part}: ${why.slice(0, 300)}`);
@@ -61,7 +72,7 @@ function component(part: string, value: unknown, known: readonly string[]): Comp
   const keys = keysOf(part, value);
   const { type } = keys;
   if (!isText(type)) throw refused(part, "it has no type");
-  if (!known.includes(type)) throw refused(part, `${type} is none that CLIP models have: ${known.join(", ")}`);
+  if (!known.includes(type)) throw refused(part, `${type} is none that these models have: ${known.join(", ")}`);
   return { ...keys, type };
 }
 
@@ -70,8 +81,10 @@ function sequence(part: string, value: unknown, members: string, known: readonly
   if (value === null || value === undefined) return null;
   const outer = component(part, value, [...known, "Sequence"]);
   if (outer.type !== "Sequence") return read(outer);
-  const inner = listOf(`${part} Sequence`, outer[members], known.length).map((member) => read(component(part, member, known)));
-  if (new Set(inner.map(({ type }) => type)).size < inner.length) throw refused(part, "a Sequence with a component twice");
+  const inner = listOf(`${part} Sequence`, outer[members], known.length + 2).map((member) => read(component(part, member, known)));
+  // Replacements may be several, of different places.
+  const kinds = inner.map(({ type, pattern }) => (type === "Replace" ? JSON.stringify(pattern) : type));
+  if (new Set(kinds).size < inner.length) throw refused(part, "a Sequence with a component twice");
   return { type: outer.type, [members]: inner };
 }
 
@@ -86,38 +99,86 @@ function switches(part: string, keys: Keys, ...names: string[]): Record<string, 
 }
 
 /** A regular expression, one of `known`. */
-function expression(part: string, pattern: unknown, known: readonly string[]): Keys {
+function expression(part: string, pattern: unknown, known: readonly string[]): { Regex: string } {
   const keys = keysOf(part, pattern);
   const { Regex } = keys;
   if (!isText(Regex) || Object.keys(keys).length !== 1) throw refused(part, `a pattern of ${Object.keys(keys).join(", ")}`);
-  if (!known.includes(Regex)) throw refused(part, `the regular expression ${Regex} is none that CLIP models have`);
+  if (!known.includes(Regex)) throw refused(part, `the regular expression ${Regex} is none that these models have`);
   return { Regex };
 }
 
-function normalizer(value: unknown) {
+function normalizer(value: unknown): Component | null {
   const part = "normalizer";
-  const known = ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Replace"];
-  return sequence(part, value, "normalizers", known, ({ type, pattern, content }) => {
-    if (type !== "Replace") return { type };
-    const spaces = expression(part, pattern, [SPACES]);
-    if (content !== " ") throw refused(part, "a Replace by another text than a space");
-    return { type, pattern: spaces, content };
+  const known = ["NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Strip", "Replace", "BertNormalizer", "Precompiled"];
+  return sequence(part, value, "normalizers", known, (keys) => {
+    const { type } = keys;
+    if (type === "Replace") return replacement(part, keys);
+    if (type === "Strip") return { type, ...switches(part, keys, "strip_left", "strip_right") };
+    if (type === "BertNormalizer") {
+      const strip_accents = keys["strip_accents"] ?? null;
+      if (strip_accents !== null && typeof strip_accents !== "boolean") throw refused(part, "strip_accents is neither true nor false");
+      return { type, strip_accents, ...switches(part, keys, "clean_text", "handle_chinese_chars", "lowercase") };
+    }
+    if (type !== "Precompiled") return { type };
+    const { precompiled_charsmap } = keys;
+    if (!isText(precompiled_charsmap)) throw refused(part, "a Precompiled without its precompiled_charsmap");
+    return { type, precompiled_charsmap };
   });
 }
 
-function preTokenizer(value: unknown) {
+/** Nothing becomes longer than it is by more than the bytes of one letter. */
+function replacement(part: string, { type, pattern, content }: Component): Component {
+  const places = place(part, type, pattern, [SPACES, MANY_SPACES, PUNCTUATION]);
+  const { Regex } = places;
+  const known = Regex === SPACES ? " " : Regex === PUNCTUATION ? "" : METASPACE;
+  if (content !== known) throw refused(part, `a Replace by another text than "${known}"`);
+  return { type, pattern: places, content };
+}
+
+/** What is looked for in a text: a regular expression, one of `known`, or a space. */
+function place(part: string, type: string, pattern: unknown, known: readonly string[]): { Regex?: string; String?: string } {
+  const keys = keysOf(part, pattern);
+  if (Object.keys(keys).length === 1 && isText(keys["String"])) {
+    if (keys["String"] !== " ") throw refused(part, `a ${type} of the String ${JSON.stringify(keys["String"])}`);
+    return { String: " " };
+  }
+  return expression(part, pattern, known);
+}
+
+function preTokenizer(value: unknown): Component | null {
   const part = "pre_tokenizer";
-  return sequence(part, value, "pretokenizers", ["Split", "Digits", "ByteLevel"], (keys) => {
-    const { type, behavior } = keys;
+  const known = ["Split", "Digits", "ByteLevel", "WhitespaceSplit", "BertPreTokenizer", "Metaspace"];
+  return sequence(part, value, "pretokenizers", known, (keys) => {
+    const { type } = keys;
     if (type === "Digits") return { type, ...switches(part, keys, "individual_digits") };
     if (type === "ByteLevel") return { type, ...switches(part, { use_regex: true, ...keys }, "add_prefix_space", "trim_offsets", "use_regex") };
-    const pattern = expression(part, keys["pattern"], [WORD, OLDER_WORD]);
-    if (behavior !== "Removed" && behavior !== "Isolated") throw refused(part, `a Split of behavior ${shown(behavior)}`);
-    return { type, pattern, behavior, ...switches(part, keys, "invert") };
+    if (type === "Metaspace") return metaspace(part, keys);
+    return type === "Split" ? split(part, keys) : { type };
   });
 }
 
-function postProcessor(value: unknown) {
+function split(part: string, keys: Component): Component {
+  const { type, behavior } = keys;
+  if (behavior !== "Removed" && behavior !== "Isolated" && behavior !== "MergedWithPrevious") {
+    throw refused(part, `a Split of behavior ${shown(behavior)}`);
+  }
+  const pattern = place(part, type, keys["pattern"], [WORD, OLDER_WORD]);
+  const { invert } = switches(part, keys, "invert");
+  const isGemma = pattern.String !== undefined && behavior === "MergedWithPrevious" && !invert;
+  if (pattern.String !== undefined && !isGemma) throw refused(part, "a Split at a String that is none of Gemma's");
+  if (pattern.Regex !== undefined && behavior === "MergedWithPrevious") throw refused(part, `a Split at an expression of behavior ${behavior}`);
+  return { type, pattern, behavior, invert };
+}
+
+function metaspace(part: string, keys: Component): Component {
+  const { type, replacement, add_prefix_space } = keys;
+  if (replacement !== METASPACE) throw refused(part, "a Metaspace of another sign than sentencepiece's");
+  const prepend_scheme = add_prefix_space === false ? "never" : (keys["prepend_scheme"] ?? "always");
+  if (!["always", "first", "never"].includes(prepend_scheme as string)) throw refused(part, `a Metaspace of prepend_scheme ${shown(prepend_scheme)}`);
+  return { type, replacement, prepend_scheme, ...switches(part, { split: true, ...keys }, "split") };
+}
+
+function postProcessor(value: unknown): Component | null {
   if (value === null || value === undefined) return null;
   const keys = component("post_processor", value, ["RobertaProcessing", "TemplateProcessing"]);
   return keys.type === "RobertaProcessing" ? roberta(keys) : template(keys);
@@ -158,30 +219,69 @@ function template(keys: Component): Component {
   return { type: keys.type, single, pair, special_tokens };
 }
 
-function addedTokens(value: unknown): Keys[] {
+function addedTokens(value: unknown): AddedToken[] {
   const part = "added_tokens";
   return listOf(part, value ?? [], MOST_ADDED).map((token) => {
     const keys = keysOf(part, token);
     const { id, content } = keys;
     if (!isText(content)) throw refused(part, "one without its content");
     if (!isId(id) || isLong(content, LONGEST_ADDED)) throw refused(part, `token ${shown(id)} of ${content.length} letters`);
-    return { id, content, ...switches(part, keys, "single_word", "lstrip", "rstrip", "normalized", "special") };
+    return { id, content, ...switches(part, keys, "single_word", "lstrip", "rstrip", "normalized", "special") } as unknown as AddedToken;
   });
 }
 
-/** Byte pair encoding. A prefix of what goes on within a word, and merges that are left out at random, no CLIP has. */
-function model(value: unknown): Keys {
+function model(value: unknown): Component {
   const part = "model";
-  const keys = component(part, { type: "BPE", ...keysOf(part, value) }, ["BPE"]);
+  const keys = component(part, { type: "BPE", ...keysOf(part, value) }, ["BPE", "Unigram", "WordPiece"]);
+  if (keys.type === "Unigram") return unigram(part, keys);
+  return keys.type === "WordPiece" ? wordPiece(part, keys) : bpe(part, keys);
+}
+
+/** A vocabulary of tokens and their ids. */
+function vocabulary(part: string, value: unknown): Keys {
+  const vocab = keysOf(part, value);
+  const ids = Object.values(vocab);
+  if (ids.length > MOST_TOKENS || !ids.every(isId)) throw refused(part, `ids from ${MOST_TOKENS} on`);
+  return vocab;
+}
+
+/** sentencepiece's Unigram: the tokens of the best sum of scores. */
+function unigram(part: string, { type, vocab, unk_id, byte_fallback }: Component): Component {
+  const tokens = listOf(`${part}: a Unigram`, vocab, MOST_TOKENS);
+  if (!isId(unk_id) || unk_id >= tokens.length) throw refused(part, "a Unigram without its unk_id");
+  if ((byte_fallback ?? false) !== false) throw refused(part, "a Unigram with byte_fallback");
+  for (const pair of tokens) {
+    const [token, score, ...more] = listOf(`${part}: a Unigram`, pair, 2);
+    if (!isText(token) || isLong(token, LONGEST_PIECE) || !Number.isFinite(score) || more.length > 0) {
+      throw refused(part, "a Unigram with a long token, or one without a score");
+    }
+  }
+  return { type, vocab: tokens, unk_id };
+}
+
+/** BERT's WordPiece: the longest token that a word begins with, and so on. */
+function wordPiece(part: string, keys: Component): Component {
+  const { type, unk_token, continuing_subword_prefix, max_input_chars_per_word } = keys;
+  const vocab = vocabulary(part, keys["vocab"]);
+  if (!isText(unk_token) || !Object.hasOwn(vocab, unk_token)) throw refused(part, "a WordPiece without its unk_token");
+  if (!isText(continuing_subword_prefix) || isLong(continuing_subword_prefix, LONGEST_SUFFIX)) {
+    throw refused(part, "a WordPiece with a long continuing_subword_prefix");
+  }
+  if (!isId(max_input_chars_per_word) || max_input_chars_per_word > LONGEST_WORD) {
+    throw refused(part, `a WordPiece of words of more letters than ${LONGEST_WORD}`);
+  }
+  return { type, unk_token, continuing_subword_prefix, max_input_chars_per_word, vocab };
+}
+
+/** Byte pair encoding. A prefix of what goes on within a word, and merges that are left out at random, no model here has. */
+function bpe(part: string, keys: Component): Component {
   if ((keys["dropout"] ?? 0) !== 0) throw refused(part, "a dropout, which makes ids random");
   if ((keys["continuing_subword_prefix"] ?? "") !== "") throw refused(part, "a continuing_subword_prefix");
   const suffix = keys["end_of_word_suffix"] ?? null;
   if (suffix !== null && !(isText(suffix) && !isLong(suffix, LONGEST_SUFFIX))) throw refused(part, "a long end_of_word_suffix");
   const unknown = keys["unk_token"] ?? null;
   if (unknown !== null && !isText(unknown)) throw refused(part, "an unk_token that is no text");
-  const vocab = keysOf(part, keys["vocab"]);
-  const ids = Object.values(vocab);
-  if (ids.length > MOST_TOKENS || !ids.every(isId)) throw refused(part, `ids from ${MOST_TOKENS} on`);
+  const vocab = vocabulary(part, keys["vocab"]);
   const merges = listOf(part, keys["merges"], MOST_TOKENS + 1);
   // The first line of a merges.txt, taken for a merge.
   if (isText(merges[0]) && merges[0].startsWith("#version")) merges.shift();
@@ -197,15 +297,22 @@ function model(value: unknown): Keys {
   return { type: "BPE", unk_token: unknown, end_of_word_suffix: suffix, ...later, vocab, merges };
 }
 
-/** The parts of a `tokenizer.json` that make ids of texts, as its library takes them. Throws `config`, naming what no CLIP has. */
-export function knownTokenizer(file: Keys): Keys {
+/** The parts of a `tokenizer.json` that make ids of texts. */
+export interface KnownTokenizer {
+  addedTokens: AddedToken[];
+  normalizer: Component | null;
+  preTokenizer: Component | null;
+  postProcessor: Component | null;
+  model: Component;
+}
+
+/** Reads them. Throws `config`, naming what none of these models has. */
+export function knownTokenizer(file: Keys): KnownTokenizer {
   return {
-    version: "1.0",
-    added_tokens: addedTokens(file["added_tokens"]),
+    addedTokens: addedTokens(file["added_tokens"]),
     normalizer: normalizer(file["normalizer"]),
-    pre_tokenizer: preTokenizer(file["pre_tokenizer"]),
-    post_processor: postProcessor(file["post_processor"]),
-    decoder: null,
+    preTokenizer: preTokenizer(file["pre_tokenizer"]),
+    postProcessor: postProcessor(file["post_processor"]),
     model: model(file["model"]),
   };
 }

@@ -91,6 +91,12 @@ impl ModelLoader {
         self.0.record(source, files);
     }
 
+    /// Leaves the table of a text tower's tokens in its file if it takes more than `bytes` in single precision.
+    #[wasm_bindgen(js_name = leaveTableOver)]
+    pub fn leave_table_over(&mut self, bytes: f64) {
+        self.0.leave_table_over(bytes as usize);
+    }
+
     /// The model, once all pieces are there.
     pub fn finish(self) -> Result<Model, JsValue> {
         self.0.finish().map(Model).map_err(thrown)

@@ -19,6 +19,8 @@ export interface WireTextInfo {
   tokenizer?: Uint8Array;
   vocab?: Uint8Array;
   merges?: Uint8Array;
+  /** The file in which the table of tokens was left, by the name that the loader had for it. */
+  rowsFile?: string;
 }
 "#;
 
@@ -39,6 +41,7 @@ struct TextInfo {
     vocab: JsValue,
     #[serde(with = "serde_wasm_bindgen::preserve")]
     merges: JsValue,
+    rows_file: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -55,9 +58,23 @@ impl Model {
         let (text, files) = loader.0.finish_text_with_files().map_err(thrown)?;
         let bytes = |file: Option<Vec<u8>>| file.map_or(JsValue::UNDEFINED, |file| Uint8Array::from(&*file).into());
         let [tokenizer, vocab, merges] = files.map(bytes);
-        let info = TextInfo { max_tokens: text.config().max_position_embeddings, tokenizer, vocab, merges };
+        let rows_file = text.rows_file().map(str::to_owned);
+        let info = TextInfo { max_tokens: text.config().max_position_embeddings, tokenizer, vocab, merges, rows_file };
         self.0.set_text(text);
         answer(&info).map_err(thrown)
+    }
+
+    /// The bytes of the table's file that these texts need and that have not been added: first and end of each range.
+    #[wasm_bindgen(js_name = wantedRows)]
+    pub fn wanted_rows(&self, ids: &[u32]) -> Result<Vec<f64>, JsValue> {
+        let text = self.0.text().map_err(thrown)?;
+        Ok(text.wanted_rows(&[ids]).into_iter().flat_map(|range| [range.start as f64, range.end as f64]).collect())
+    }
+
+    /// Takes the bytes of that file from `at` on.
+    #[wasm_bindgen(js_name = addRows)]
+    pub fn add_rows(&self, at: f64, bytes: &[u8]) -> Result<(), JsValue> {
+        self.0.text().and_then(|text| text.add_rows(at as u64, bytes)).map_err(thrown)
     }
 
     /// Begins a forward pass over texts, of their token ids, one after the other; `lengths` says how many tokens each has.

@@ -1,0 +1,135 @@
+//! Tables of tokens of which single rows are read, when a text comes.
+#![cfg(not(target_arch = "wasm32"))]
+#![cfg(feature = "text")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use clip_vision::model::{ConvertOptions, StoredPrecision, Table, convert};
+use clip_vision::{ClipVision, ErrorKind, Options, Precision};
+use common::model_dir;
+use common::texts::MODELS;
+use std::path::{Path, PathBuf};
+
+const TEXTS: [&str; 4] = ["a photo of a dog", "", "浜辺にいる犬", "two dogs on a beach, and a cat"];
+
+fn load(path: impl AsRef<Path>, table: Table) -> ClipVision {
+    ClipVision::from_dir(path, Options::default().table(table)).unwrap()
+}
+
+/// A directory that goes with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("clip-vision-tables-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn rows_make_the_embeddings_of_the_whole_table() {
+    for name in MODELS {
+        let (whole, rows) = (load(model_dir(name), Table::Whole), load(model_dir(name), Table::Rows));
+        assert_eq!(rows.embed_texts(&TEXTS).unwrap(), whole.embed_texts(&TEXTS).unwrap(), "{name}");
+        assert_eq!(whole.text().unwrap().table_bytes(), 0);
+        assert_eq!(whole.text().unwrap().rows_file(), None);
+        assert_eq!(rows.text().unwrap().rows_file(), Some("model.safetensors"));
+        let ids = rows.text().unwrap().tokenize("a cat").unwrap();
+        assert_eq!(rows.embed_tokens(&ids).unwrap(), whole.embed_tokens(&ids).unwrap());
+    }
+}
+
+#[test]
+fn a_second_text_reads_what_is_new() {
+    let clip = load(model_dir("b32-tiny"), Table::Rows);
+    let text = clip.text().unwrap();
+    let table = text.config().vocab_size * text.config().hidden_size * 2; // in half precision
+    let ids = text.tokenize("a dog").unwrap();
+    let wanted: u64 = text.wanted_rows(&[&ids]).iter().map(|range| range.end - range.start).sum();
+    clip.embed_text("a dog").unwrap();
+    let first = text.table_bytes();
+    assert_eq!(first, wanted);
+    assert!(first > 0 && first < table as u64, "{first} of {table}");
+    assert_eq!(text.wanted_rows(&[&ids]), []);
+    clip.embed_text("a dog").unwrap();
+    clip.embed_text("dog a").unwrap();
+    assert_eq!(text.table_bytes(), first, "rows are kept");
+    clip.embed_texts(&["浜辺", "zebra"]).unwrap();
+    assert!(text.table_bytes() > first);
+    assert!(text.table_bytes() <= 2 * table as u64);
+}
+
+#[test]
+fn small_tables_are_read_whole_by_default() {
+    let clip = load(model_dir("b32-tiny"), Table::Auto);
+    assert_eq!(clip.text().unwrap().rows_file(), None);
+}
+
+#[test]
+fn of_our_own_files_and_in_int8() {
+    let folder = Folder::new("converted");
+    for precision in [StoredPrecision::F16, StoredPrecision::Int8] {
+        let file = folder.0.join("model.safetensors");
+        convert(model_dir("b32-tiny"), &file, &ConvertOptions::default().precision(precision)).unwrap();
+        let embed = |table| load(&file, table).embed_texts(&TEXTS).unwrap();
+        assert_eq!(embed(Table::Rows), embed(Table::Whole), "{precision:?}");
+    }
+    let int8 = |table| {
+        let options = Options::default().precision(Precision::Int8).table(table);
+        ClipVision::from_dir(model_dir("b32-tiny"), options).unwrap().embed_texts(&TEXTS).unwrap()
+    };
+    assert_eq!(int8(Table::Rows), int8(Table::Whole));
+}
+
+#[test]
+fn a_file_that_has_become_shorter_is_an_error() {
+    let folder = Folder::new("shorter");
+    for name in ["config.json", "model.safetensors", "preprocessor_config.json", "tokenizer.json"] {
+        std::fs::copy(model_dir("b32-tiny").join(name), folder.0.join(name)).unwrap();
+    }
+    let clip = load(&folder.0, Table::Rows);
+    clip.text().unwrap();
+    let weights = std::fs::OpenOptions::new().write(true).open(folder.0.join("model.safetensors")).unwrap();
+    weights.set_len(1000).unwrap();
+    let error = clip.embed_text("a dog").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Weights, "{error:#}");
+    assert!(error.to_string().contains("shorter"), "{error:#}");
+}
+
+#[test]
+fn a_recording_without_the_table_knows_where_it_stands() {
+    let clip = load(model_dir("b32-tiny"), Table::Whole);
+    let weights = std::fs::read(model_dir("b32-tiny").join("model.safetensors")).unwrap();
+    let tokenizer = std::fs::read(model_dir("b32-tiny").join("tokenizer.json")).unwrap();
+    let mut loader = clip.text_loader().unwrap();
+    loader.leave_table_over(0);
+    loader.record("b32-tiny", vec![("tokenizer.json", tokenizer)]);
+    let mut data = Vec::new();
+    while let Some(range) = loader.wanted() {
+        loader.push_at(range.start, &weights[range.start as usize..weights.len().min(range.end as usize)]).unwrap();
+        data.extend(loader.take_recorded());
+    }
+    let mut file = loader.finish_recording().unwrap().unwrap().header;
+    file.extend(data);
+    let expected = loader.finish_text().unwrap();
+
+    let mut loader = clip.text_loader().unwrap();
+    loader.push(&file).unwrap();
+    let text = loader.finish_text().unwrap();
+    assert_eq!(text.rows_file(), Some("model.safetensors"));
+    let ids = text.tokenize("a dog on a beach").unwrap();
+    assert_eq!(text.embed_tokens(&[&ids]).unwrap_err().kind(), ErrorKind::InvalidArgument, "no rows yet");
+    assert_eq!(text.wanted_rows(&[&ids]), expected.wanted_rows(&[&ids]));
+    for range in text.wanted_rows(&[&ids]) {
+        text.add_rows(range.start, &weights[range.start as usize..range.end as usize]).unwrap();
+    }
+    assert_eq!(text.embed_tokens(&[&ids]).unwrap(), [clip.embed_text("a dog on a beach").unwrap()]);
+}
