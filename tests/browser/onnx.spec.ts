@@ -97,7 +97,7 @@ test("the precision decides which file is downloaded, and `info` says which", as
   const exact = await load(page, endpoint, { precision: "f32" });
   expect(exact.weights).toBe("onnx/vision_model.onnx");
   server.files.delete(`${folder}onnx/vision_model_quantized.onnx`);
-  expect((await load(page, endpoint, { precision: "int8", cache: "off" })).weights).toBe("onnx/vision_model_fp16.onnx");
+  expect((await load(page, endpoint, { precision: "int8", cache: false })).weights).toBe("onnx/vision_model_fp16.onnx");
 });
 
 test("one file of both towers, and weights in a file beside it, over a server without ranges too", async ({ page, server }) => {
