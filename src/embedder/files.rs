@@ -81,6 +81,9 @@ impl Place {
             Self::Converted(file) => return read_file(file, loader, &mut after),
             Self::Directory(dir) => dir,
         };
+        if is_open_clip(dir) {
+            loader.set_file(OPEN_CLIP_WEIGHTS);
+        }
         let index = dir.join("model.safetensors.index.json");
         if !dir.join("model.safetensors").exists() && index.exists() {
             let json = read(&index)?;
@@ -93,6 +96,21 @@ impl Place {
             }
         }
     }
+}
+
+/// What open_clip calls its files.
+const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+
+/// Whether a directory is open_clip's: many hold the same model for transformers as well, and that comes first.
+fn is_open_clip(dir: &Path) -> bool {
+    let has = |name: &str| dir.join(name).exists();
+    has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) && !has("model.safetensors")
+}
+
+/// The configuration of a directory.
+fn read_config(dir: &Path) -> Result<Vec<u8>> {
+    read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))
 }
 
 /// Reads of one file what is wanted.
@@ -149,7 +167,7 @@ pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
 #[cfg(feature = "tokio")]
 pub(crate) fn dimension_at(path: &Path) -> Result<usize> {
     let config = match Place::of(path) {
-        Place::Directory(dir) => ClipConfig::from_json(&read(&dir.join("config.json"))?)?,
+        Place::Directory(dir) => ClipConfig::from_json(&read_config(&dir)?)?,
         Place::Converted(file) => {
             let mut loader = Loader::for_settings()?;
             read_file(&file, &mut loader, &mut |_| Ok(()))?;
@@ -190,10 +208,12 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// What `config.json` and, where one is there, `preprocessor_config.json` or `processor_config.json` say.
 pub(super) fn read_settings(dir: &Path) -> Result<Settings> {
-    let config = read(&dir.join("config.json"))?;
+    let config = read_config(dir)?;
     let [preprocessor, processor] =
         ["preprocessor_config.json", "processor_config.json"].map(|name| read_optional(&dir.join(name)));
     let (preprocessor, processor) = (preprocessor?, processor?);
     let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
+    // open_clip's own file says how it prepares images.
+    let preprocessor = preprocessor.filter(|_| !is_open_clip(dir));
     Settings::new(&config, preprocessor).map_err(|error| error.within(dir.display()))
 }

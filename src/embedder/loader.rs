@@ -151,6 +151,20 @@ impl Loader {
         self.reader.set_index(json)
     }
 
+    /// Says what the one file of the weights is called, where it is not `model.safetensors`; before the first piece.
+    ///
+    /// ```
+    /// # use clip_vision::{Options, model::Loader};
+    /// # let config = std::fs::read("models/shapes/config.json").unwrap();
+    /// # let mut loader = Loader::new(&config, None, Options::default())?;
+    /// loader.set_file("open_clip_model.safetensors");
+    /// assert_eq!(loader.file(), "open_clip_model.safetensors");
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn set_file(&mut self, name: &str) {
+        self.reader.set_file(name);
+    }
+
     /// The name of the file whose pieces come next: `model.safetensors`, or one of the index's.
     pub fn file(&self) -> &str {
         self.reader.file()

@@ -117,6 +117,11 @@ impl<S: Selection> Reader<S> {
         &mut self.plan
     }
 
+    /// Says what the one file is called.
+    pub(crate) fn set_file(&mut self, name: &str) {
+        name.clone_into(&mut self.file);
+    }
+
     /// The name of the file whose bytes are to come.
     pub(crate) fn file(&self) -> &str {
         &self.file
