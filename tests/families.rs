@@ -52,7 +52,6 @@ fn picture(name: &str) -> Image {
     Image::from_path(golden("images").join(name)).drop_alpha()
 }
 
-
 /// The least cosine of pictures and of texts.
 fn worst(golden: &Golden, clip: &ClipVision) -> [f64; 2] {
     let pictures = golden.pictures();

@@ -81,13 +81,15 @@ impl Place {
             Self::Converted(file) => return read_file(file, loader, &mut after),
             Self::Directory(dir) => dir,
         };
+        let index = dir.join("model.safetensors.index.json");
+        let is_single = dir.join("model.safetensors").exists();
         if is_open_clip(dir) {
             loader.set_file(OPEN_CLIP_WEIGHTS);
-        }
-        let index = dir.join("model.safetensors.index.json");
-        if !dir.join("model.safetensors").exists() && index.exists() {
+        } else if !is_single && index.exists() {
             let json = read(&index)?;
             loader.set_index(&json).map_err(|error| error.within(dir.display()))?;
+        } else if let Some(files) = onnx_files(dir, loader).filter(|_| !is_single) {
+            loader.set_onnx_files(files);
         }
         loop {
             read_file(&self.weights(loader.file()), loader, &mut after)?;
@@ -111,6 +113,12 @@ fn is_open_clip(dir: &Path) -> bool {
 /// The configuration of a directory.
 fn read_config(dir: &Path) -> Result<Vec<u8>> {
     read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))
+}
+
+/// The ONNX files of a directory that suit best, where it has any.
+fn onnx_files(dir: &Path, loader: &Loader) -> Option<Vec<String>> {
+    let is_there = |files: &Vec<String>| files.iter().all(|file| dir.join(file).exists());
+    loader.onnx_choices().into_iter().find(is_there)
 }
 
 /// Reads of one file what is wanted.

@@ -165,6 +165,35 @@ impl Loader {
         self.reader.set_file(name);
     }
 
+    /// Says that the weights are in ONNX files, which come one after the other: the first of
+    /// [`onnx_choices`](Self::onnx_choices) that is there, or any other. Before the first piece.
+    ///
+    /// A single file needs no word of this: its first bytes tell what it is.
+    ///
+    /// ```
+    /// use clip_vision::{Options, model::Loader};
+    ///
+    /// let folder = std::path::Path::new("tests/golden/onnx/torchscript");
+    /// let config = std::fs::read(folder.join("config.json")).unwrap();
+    /// let mut loader = Loader::new(&config, None, Options::default())?;
+    /// let is_there = |files: &Vec<String>| files.iter().all(|file| folder.join(file).exists());
+    /// loader.set_onnx_files(loader.onnx_choices().into_iter().find(is_there).unwrap());
+    /// assert_eq!(loader.file(), "onnx/vision_model.onnx");
+    /// loader.push(&std::fs::read(folder.join(loader.file())).unwrap())?;
+    /// assert!(!loader.next_file()?, "there is no other");
+    /// assert_eq!(loader.finish()?.dimension(), 20);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn set_onnx_files(&mut self, files: Vec<String>) {
+        self.reader.set_onnx_files(files);
+    }
+
+    /// The ONNX files that the model may have, named as transformers.js' repositories name them: lists of which one is
+    /// enough, the best for this loader's precision first.
+    pub fn onnx_choices(&self) -> Vec<Vec<String>> {
+        self.reader.plan().onnx_choices()
+    }
+
     /// The name of the file whose pieces come next: `model.safetensors`, or one of the index's.
     pub fn file(&self) -> &str {
         self.reader.file()

@@ -1,5 +1,6 @@
 //! What of a model's weights is read, and what is made of it.
 
+use super::onnx_files::{self, Wanted};
 use super::settings::Settings;
 use super::text::{TextModel, no_text_tower};
 use super::{ClipVision, ConvertOptions, Options};
@@ -72,6 +73,18 @@ impl Plan {
 
     pub(super) fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The ONNX files that may hold what is read.
+    pub(super) fn onnx_choices(&self) -> Vec<Vec<String>> {
+        let (wanted, precision) = match &self.towers {
+            Towers::Text(_) => (Wanted::Text, self.options.precision),
+            Towers::Both => (Wanted::Both, self.options.precision),
+            Towers::Recorded(ConvertOptions { vision_only: false, .. }) => (Wanted::All, Precision::Stored),
+            Towers::Recorded(_) => (Wanted::Vision, Precision::Stored),
+            _ => (Wanted::Vision, self.options.precision),
+        };
+        onnx_files::choices(wanted, precision)
     }
 
     /// Reads the text tower, with these files of its tokenizer, whatever else is read.

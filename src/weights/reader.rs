@@ -3,6 +3,7 @@
 use super::data::{Data, Output};
 use super::format::Format;
 use super::header::HeaderBytes;
+use super::onnx::{OnnxFile, TEXT_TOWER};
 use super::recorder::{Recorded, Recorder, SharedRecorder};
 use super::shards::Index;
 use super::sinks::Recording;
@@ -23,6 +24,10 @@ pub(crate) struct Reader<S> {
     specs: Option<Vec<TensorSpec>>,
     /// The files after it.
     others: VecDeque<(String, Vec<TensorSpec>)>,
+    /// The same of ONNX files, of which none says what is in the next one.
+    onnx_files: VecDeque<String>,
+    /// The names of all tensors that are wanted of ONNX files, once they are known.
+    onnx_names: Option<BTreeSet<String>>,
     /// Where in the file the next byte is.
     position: u64,
     /// Length of the file, where it was told.
@@ -41,6 +46,7 @@ struct RecordingRequest {
 enum State {
     Header(HeaderBytes),
     Data(Box<Data>),
+    Onnx(Box<OnnxFile>),
     Failed,
 }
 
@@ -53,6 +59,8 @@ impl<S: Selection> Reader<S> {
             file: SINGLE.to_owned(),
             specs: None,
             others: VecDeque::new(),
+            onnx_files: VecDeque::new(),
+            onnx_names: None,
             position: 0,
             size: None,
             output: Output::new(),
@@ -77,8 +85,18 @@ impl<S: Selection> Reader<S> {
             files.entry(file).or_default().push(spec);
         }
         self.others = files.into_iter().collect();
-        self.open_next();
+        self.open_next()?;
         Ok(())
+    }
+
+    /// Says that the weights are in ONNX files of these names: one, or that of the vision tower and that of the text tower.
+    /// Before anything else.
+    pub(crate) fn set_onnx_files(&mut self, files: Vec<String>) {
+        let mut files = VecDeque::from(files);
+        if let Some(first) = files.pop_front() {
+            self.file = first;
+        }
+        self.onnx_files = files;
     }
 
     /// Records what is read as one file of our own, which carries `files` along: [`into`](super::format::recorded) a
@@ -132,6 +150,7 @@ impl<S: Selection> Reader<S> {
         match &self.state {
             State::Header(header) => Some(header.wanted()),
             State::Data(data) => data.wanted(self.position),
+            State::Onnx(file) => file.wanted(),
             State::Failed => None,
         }
     }
@@ -140,6 +159,7 @@ impl<S: Selection> Reader<S> {
     pub(crate) fn left(&self) -> Option<u64> {
         match &self.state {
             State::Data(data) => Some(data.all_wanted(self.position).map(|range| range.end - range.start).sum()),
+            State::Onnx(file) => file.left(),
             State::Header(_) | State::Failed => None,
         }
     }
@@ -152,16 +172,19 @@ impl<S: Selection> Reader<S> {
         self.size = Some(size);
         match &self.state {
             State::Data(data) => self.check_size(data.file_len),
+            State::Onnx(file) => self.check_least_size(file.least_len()),
             State::Header(_) | State::Failed => Ok(()),
         }
     }
 
     fn check_size(&self, file_len: u64) -> Result<()> {
-        match self.size {
-            Some(size) if size < file_len => {
-                Err(invalid(format!("the weights are cut short: {size} of {file_len} bytes")))
-            }
-            Some(size) => surplus(size, file_len),
+        self.check_least_size(file_len)?;
+        self.size.map_or(Ok(()), |size| surplus(size, file_len))
+    }
+
+    fn check_least_size(&self, file_len: u64) -> Result<()> {
+        match self.size.filter(|size| *size < file_len) {
+            Some(size) => Err(invalid(format!("the weights are cut short: {size} of {file_len} bytes"))),
             None => Ok(()),
         }
     }
@@ -192,16 +215,27 @@ impl<S: Selection> Reader<S> {
                 self.push_header(header, piece)
             }
             State::Data(data) => {
-                if offset < self.position {
-                    let what = format!("a piece at byte {offset} after one that ended at {}", self.position);
-                    return Err(Error::new(ErrorKind::InvalidArgument, what));
-                }
+                self.check_order(offset)?;
                 data.check_jump(self.position, offset)?;
                 self.hash(piece);
                 self.position = offset;
                 self.push_data(data, piece)
             }
+            State::Onnx(file) => {
+                self.check_order(offset)?;
+                self.hash(piece);
+                self.position = offset;
+                self.push_onnx(file, piece)
+            }
         }
+    }
+
+    fn check_order(&self, offset: u64) -> Result<()> {
+        if offset >= self.position {
+            return Ok(());
+        }
+        let what = format!("a piece at byte {offset} after one that ended at {}", self.position);
+        Err(Error::new(ErrorKind::InvalidArgument, what))
     }
 
     fn hash(&mut self, piece: &[u8]) {
@@ -211,6 +245,11 @@ impl<S: Selection> Reader<S> {
     }
 
     fn push_header(&mut self, mut header: HeaderBytes, piece: &[u8]) -> Result<()> {
+        if let Some(before) = header.of_onnx(piece) {
+            let mut file = Box::new(OnnxFile::default());
+            file.push(0, before, &mut self.output)?;
+            return self.push_onnx(file, piece);
+        }
         let (parsed, rest) = header.push(piece)?;
         self.position += (piece.len() - rest.len()) as u64;
         let Some(parsed) = parsed else {
@@ -236,6 +275,35 @@ impl<S: Selection> Reader<S> {
         Ok(())
     }
 
+    fn push_onnx(&mut self, mut file: Box<OnnxFile>, piece: &[u8]) -> Result<()> {
+        let rest = file.push(self.position, piece, &mut self.output)?;
+        self.position += (piece.len() - rest.len()) as u64;
+        if let Some(header) = file.unselected() {
+            self.select_onnx(&mut file, header)?;
+            file.push(self.position, rest, &mut self.output)?;
+            self.position += rest.len() as u64;
+        }
+        self.check_least_size(file.least_len())?;
+        self.state = State::Onnx(file);
+        Ok(())
+    }
+
+    fn select_onnx(&mut self, file: &mut OnnxFile, mut header: Header) -> Result<()> {
+        let is_last = self.onnx_files.is_empty();
+        let known = self.onnx_names.take();
+        let mut specs = match self.specs.take() {
+            Some(specs) => specs,
+            None => {
+                header.names.extend((!is_last).then(|| TEXT_TOWER.to_owned()));
+                self.select(&header)?
+            }
+        };
+        let names = specs.iter().map(|spec| spec.name.clone()).collect();
+        file.select(&mut specs, known.as_ref(), is_last, &mut self.output)?;
+        (self.specs, self.onnx_names) = (Some(specs), known.or(Some(names)));
+        Ok(())
+    }
+
     fn select(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
         let TensorRequest { specs, target } = self.plan.select(header)?;
         self.output.target = target;
@@ -255,16 +323,27 @@ impl<S: Selection> Reader<S> {
     /// [`ErrorKind::Weights`]: the current one is cut short.
     pub(crate) fn next_file(&mut self) -> Result<bool> {
         self.check_complete()?;
-        Ok(self.open_next())
+        self.open_next()
     }
 
-    fn open_next(&mut self) -> bool {
-        let Some((file, specs)) = self.others.pop_front() else { return false };
-        self.file = file;
-        self.specs = Some(specs);
-        self.state = State::Header(HeaderBytes::default());
+    fn open_next(&mut self) -> Result<bool> {
+        if let State::Onnx(file) = &mut self.state
+            && let Some(name) = file.open_external()?
+        {
+            let folder = self.file.rfind('/').and_then(|end| self.file.get(..=end)).unwrap_or_default();
+            self.file = format!("{folder}{name}");
+        } else if let Some((file, specs)) = self.others.pop_front() {
+            self.file = file;
+            self.specs = Some(specs);
+            self.state = State::Header(HeaderBytes::default());
+        } else if let Some(file) = self.onnx_files.pop_front() {
+            self.file = file;
+            self.state = State::Header(HeaderBytes::default());
+        } else {
+            return Ok(false);
+        }
         (self.position, self.size) = (0, None);
-        true
+        Ok(true)
     }
 
     /// An error that says what is missing, if anything of this file is.
@@ -275,6 +354,11 @@ impl<S: Selection> Reader<S> {
             State::Header(_) if position == 0 => Err(invalid("the weights are empty (0 bytes)")),
             State::Header(_) => Err(invalid(format!("the weights end after {position} bytes, inside their header"))),
             State::Data(data) if data.is_complete() => Ok(()),
+            State::Onnx(file) if file.is_complete() => Ok(()),
+            State::Onnx(file) => {
+                let within = file.inside().map(|name| format!(", inside {name}")).unwrap_or_default();
+                Err(invalid(format!("the weights are cut short after {position} bytes{within}")).at_offset(position))
+            }
             State::Data(data) => {
                 let within = data.inside().map(|name| format!(", inside tensor {name}")).unwrap_or_default();
                 let what = format!("the weights are cut short: {position} of {} bytes{within}", data.file_len);
@@ -291,11 +375,10 @@ impl<S: Selection> Reader<S> {
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where something is missing.
-    pub(crate) fn finish(self) -> Result<(S, Weights)> {
-        self.check_complete()?;
-        match self.others.front() {
-            Some((file, _)) => Err(invalid(format!("the weights in {file} were not read"))),
-            None => Ok((self.plan, self.output.weights)),
+    pub(crate) fn finish(mut self) -> Result<(S, Weights)> {
+        match self.next_file()? {
+            true => Err(invalid(format!("the weights in {} were not read", self.file))),
+            false => Ok((self.plan, self.output.weights)),
         }
     }
 

@@ -51,6 +51,14 @@ export class FakeLoader extends Freed implements EngineLoader {
       throw rustError("config", "no index");
     }
   }
+  /** The ONNX files of a test. */
+  static onnxFiles: string[] = [];
+  onnxFiles(): string[] {
+    return FakeLoader.onnxFiles;
+  }
+  setOnnxFile(name: string): void {
+    this.#files = [name];
+  }
   file(): string {
     return this.#files[0]!;
   }

@@ -35,7 +35,8 @@ export interface ModelFiles {
 
 /**
  * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json` or `processor_config.json`,
- * `model.safetensors`, or several files with `model.safetensors.index.json`; for texts `tokenizer.json`, or `vocab.json` and `merges.txt`):
+ * `model.safetensors`, or several files with `model.safetensors.index.json`, or the ONNX files of a folder `onnx`; for texts
+ * `tokenizer.json`, or `vocab.json` and `merges.txt`):
  *
  * - `"owner/name"`: a model of the Hugging Face Hub; in Node a folder or file of that path, if there is one;
  * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);

@@ -29,6 +29,12 @@ const SHARD = "shard:";
 /** What a file of the weights' index is known by, as its siblings are by their roles. */
 export const shardKey = (name: string): string => `${SHARD}${name}`;
 
+/** Of {@link shardKey}s and roles that were read: the ONNX file that has the vision tower; `undefined` where none has. */
+export function onnxFileOf(keys: readonly string[]): string | undefined {
+  const key = keys.find((key) => key.startsWith(SHARD) && /^onnx\/(vision_)?model[^/]*\.onnx$/.test(key.slice(SHARD.length)));
+  return key?.slice(SHARD.length);
+}
+
 /** The address of a file by its role, or by its {@link shardKey}; `undefined` where it has none. */
 export function addressOf(model: WireModel, key: string): string | undefined {
   const shard = key.startsWith(SHARD);

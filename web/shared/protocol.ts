@@ -199,6 +199,11 @@ export interface ClipVisionInfo {
   readonly imageSize: number;
   /** How the model computes. */
   readonly precision: Precision;
+  /**
+   * The file that the vision tower came from: `model.safetensors`, or of a folder that has none the one among its ONNX files that
+   * suits the precision best, such as `onnx/vision_model_quantized.onnx`.
+   */
+  readonly weights: string;
   /** The SIMD instructions of the engine that was chosen for this browser. */
   readonly simd: "none" | "simd128" | "relaxed";
   /** Threads that compute. */

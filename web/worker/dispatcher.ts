@@ -223,6 +223,7 @@ export class Dispatcher {
       dimension: info.dimension,
       imageSize: info.imageSize,
       precision: info.precision as LoadedModel["precision"],
+      weights: loading.weights,
       simd: info.simd,
       threads: info.threads,
       bytes: info.modelBytes,

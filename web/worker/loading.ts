@@ -8,8 +8,8 @@
 
 import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
-import { explained, HttpError, NoAnswer, type Validators } from "../shared/files.js";
-import { addressOf, FILE_NAMES, nameOfFile, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
+import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
+import { addressOf, FILE_NAMES, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
@@ -105,6 +105,11 @@ export class ModelLoading {
   #wasNoId(error: unknown): error is ClipVisionError {
     if (this.#load.revision === undefined) return false;
     return error instanceof NoAnswer || (error instanceof HttpError && [401, 403, 404].includes(error.status));
+  }
+
+  /** The file that the vision tower came from, now or when it was cached. */
+  get weights(): string {
+    return onnxFileOf(Object.keys(this.#seen)) ?? nameOfFile(this.#load.model.weights);
   }
 
   // ------------------------------------------------------------------------------------------------ the text tower
@@ -236,9 +241,12 @@ export class ModelLoading {
       }
       this.#note(key, source);
     };
-    checksums.require(...[weights, index].flatMap((file) => (file ? [nameOfFile(file)] : [])));
+    const { onnx } = checksums;
+    if (!onnx) checksums.require(...[weights, index].flatMap((file) => (file ? [nameOfFile(file)] : [])));
     let missing: unknown;
-    if (!checksums.sharded) {
+    // A text tower is beside its vision tower.
+    const isOnnx = onnx || (part === "text" && onnxFileOf(Object.keys(this.#seen)) !== undefined);
+    if (!isOnnx && !checksums.sharded) {
       checksums.checkNames();
       try {
         return await feedFrom(weights, "weights");
@@ -247,17 +255,44 @@ export class ModelLoading {
         missing = error;
       }
     }
-    const json = await this.#small("index", checksums, report, signal);
-    if (!json) throw missing;
-    guarded(engine, () => loader.setIndex(json));
-    checksums.takeIndex(json);
-    checksums.checkNames();
-    do {
+    const feedShard = () => {
       const key = shardKey(guarded(engine, () => loader.file()));
       const url = addressOf(this.#load.model, key);
       if (url === undefined) throw new ClipVisionError("weights", "Weights in several files are read beside an address only");
-      await feedFrom({ url }, key);
-    } while (guarded(engine, () => loader.nextFile()));
+      return feedFrom({ url }, key);
+    };
+    const json = isOnnx ? undefined : await this.#small("index", checksums, report, signal);
+    if (json) {
+      guarded(engine, () => loader.setIndex(json));
+      checksums.takeIndex(json);
+      checksums.checkNames();
+      await feedShard();
+    } else {
+      checksums.takeOnnx();
+      checksums.checkNames();
+      if (!(await this.#feedOnnx(engine, loader, checksums, feedShard))) throw missing ?? withoutWeights(this.#load.name);
+    }
+    while (guarded(engine, () => loader.nextFile())) {
+      await feedShard().catch((error: unknown) => {
+        const beside = json ? FILE_NAMES.index : this.weights;
+        throw error instanceof HttpError ? explained(error, `It has weights of the model, as ${beside} says`) : error;
+      });
+    }
+  }
+
+  /** Gives a loader the ONNX file that suits best of those that are there; `false` if none is. */
+  async #feedOnnx(engine: Engine, loader: EngineLoader, checksums: Checksums, feedShard: () => Promise<void>): Promise<boolean> {
+    for (const name of guarded(engine, () => loader.onnxFiles())) {
+      if (checksums.onnx && !checksums.has(nameOf(name))) continue;
+      guarded(engine, () => loader.setOnnxFile(name));
+      try {
+        await feedShard();
+        return true;
+      } catch (error) {
+        if (!isMissing(error, { url: addressOf(this.#load.model, shardKey(name)) ?? "" })) throw error;
+      }
+    }
+    return false;
   }
 
   // -------------------------------------------------------------------------------------------------- from the cache
@@ -315,6 +350,8 @@ const withoutTokenizer = (): ClipVisionError => {
   const { tokenizer, vocab, merges } = FILE_NAMES;
   return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer} nor ${vocab} and ${merges}`);
 };
+
+const withoutWeights = (name: string): ClipVisionError => new ClipVisionError("weights", `"${name}" has none of the ONNX files that a checksum was given for`);
 
 /** Whether a failure says that a file is not there: a 404, or an application's start page in its place. */
 function isMissing(error: unknown, file: WireFile): boolean {

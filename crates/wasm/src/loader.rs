@@ -108,6 +108,19 @@ impl ModelLoader {
         self.0.set_index(json).map_err(thrown)
     }
 
+    /// The ONNX files of which each may hold what is read, by their names beside config.json; the best for the precision first.
+    #[wasm_bindgen(js_name = onnxFiles)]
+    pub fn onnx_files(&self) -> Vec<String> {
+        // This reads one tower, so none of the lists has two files.
+        self.0.onnx_choices().into_iter().flatten().collect()
+    }
+
+    /// Says that the weights are in this ONNX file.
+    #[wasm_bindgen(js_name = setOnnxFile)]
+    pub fn set_onnx_file(&mut self, name: String) {
+        self.0.set_onnx_files(vec![name]);
+    }
+
     /// The name of the file whose pieces come next.
     pub fn file(&self) -> String {
         self.0.file().to_owned()
