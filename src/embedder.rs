@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 mod convert;
 mod files;
+mod hints;
 mod loader;
 mod options;
 mod pass;

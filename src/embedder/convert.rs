@@ -72,7 +72,10 @@ pub fn convert(model: impl AsRef<Path>, file: impl AsRef<Path>, options: &Conver
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = Path::new(&part);
-    let written = write(dir, part, options).and_then(|()| std::fs::rename(part, path).map_err(|e| unwritable(path, e)));
+    let place = Place::Directory(dir.to_owned());
+    let written = write(dir, part, options)
+        .map_err(|error| place.hinted(error))
+        .and_then(|()| std::fs::rename(part, path).map_err(|e| unwritable(path, e)));
     if written.is_err() {
         // What is left of it is of no use, and the error that led here counts more than one of removing it.
         let _ = std::fs::remove_file(part);

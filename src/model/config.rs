@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use serde_json::{Map, Value};
 
+mod hints;
 mod keys;
 use keys::{Keys, most};
 
@@ -198,6 +199,9 @@ impl ClipConfig {
             invalid(what).with_source(error)
         })?;
         let Value::Object(root) = root else { return Err(invalid("config.json is not a JSON object")) };
+        if let Some(hint) = hints::unreadable(&root) {
+            return Err(invalid(format!("config.json: {hint}")));
+        }
         let whole = is_whole_model(&root)?;
         let vision = if whole { tower(&root, "vision_config")? } else { Keys { keys: &root, path: "" } };
         let projection_dim = if without_projection(&root) {
