@@ -18,6 +18,7 @@ import { CachePlace, type CacheHost } from "./cache_place.js";
 import { Checksums } from "./checksums.js";
 import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
+import { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
 import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
 import type { LoadedText } from "./texts.js";
@@ -94,15 +95,23 @@ export class ModelLoading {
     const checksums = new Checksums(this.#load);
     const roles = ["config", "preprocessor", "processor"] as const;
     const files = Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
-    const [config, preprocessor, processor] = await files.catch((error: unknown) => {
+    const [config, preprocessor, processor] = await files.catch(async (error: unknown) => {
+      const hint = await this.#hinted(error, signal);
+      if (hint !== error) throw hint;
       throw this.#wasNoId(error) ? explained(error, whatIsAnId(this.#load.name, this.#host.origin !== "")) : error;
     });
     if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
     const read = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
     const make = () => new engine.ModelLoader(this.#options(read));
-    const loader = await this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
+    const filled = this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
+    const loader = await filled.catch(async (error: unknown) => Promise.reject(await this.#hinted(error, signal)));
     return guarded(engine, () => loader.finish());
+  }
+
+  /** What is at the model's address in place of a file that is not. */
+  #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
+    return hinted(error, this.#load.model, this.#host, signal);
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
