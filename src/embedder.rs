@@ -27,7 +27,7 @@ mod tests;
 mod text;
 mod texts;
 
-pub use convert::{ConvertOptions, convert};
+pub use convert::{ConvertOptions, Converted, Vocab, convert};
 use files::Place;
 #[cfg(feature = "tokio")]
 pub(crate) use files::dimension_at;

@@ -8,7 +8,8 @@ use crate::model::config::{EndToken, TextConfig};
 use crate::model::encoder::{Encoder, PassTokens, Wanted};
 use crate::model::source::{Declared, Loaded, Source};
 use crate::model::token_rows::TokenRows;
-use crate::weights::{Header, TensorSpec, Use};
+use crate::weights::{Header, TensorSpec, Use, ids_of_text};
+use std::sync::Arc;
 
 /// Where the tower's tensors are in the file of a whole CLIP.
 const PREFIX: &str = "text_model.";
@@ -141,11 +142,16 @@ impl TextTower {
     }
 
     /// The tensors that a tower of this shape is made of; the table of its tokens is left in its file if it takes more than
-    /// `left_over` bytes in single precision.
+    /// `left_over` bytes in single precision, or has the rows of the tokens that are `kept` alone.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
-    pub(crate) fn declare(config: &TextConfig, header: &Header, left_over: Option<usize>) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn declare(
+        config: &TextConfig,
+        header: &Header,
+        left_over: Option<usize>,
+        kept: Option<&Arc<[u32]>>,
+    ) -> Result<Vec<TensorSpec>> {
         let left = header.stored().is_some_and(|stored| stored.table.is_some());
         if !left && !Self::is_in(header) {
             let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
@@ -159,7 +165,23 @@ impl TextTower {
         if left || left_over.is_some_and(|most| bytes > most) {
             specs.iter_mut().filter(|spec| spec.name == TOKENS).for_each(|spec| spec.usage = Use::Rows);
         }
+        if let (Some(kept), Some(spec)) = (kept, specs.iter_mut().find(|spec| spec.name == TOKENS)) {
+            spec.usage = Use::Table;
+            match Self::kept(config, header)?.is_some() {
+                true => spec.shape = vec![kept.len(), config.hidden_size],
+                false => spec.kept = Some(kept.clone()),
+            }
+        }
         Ok(specs)
+    }
+
+    /// The tokens whose rows a file of ours has, where it leaves some out.
+    pub(crate) fn kept(config: &TextConfig, header: &Header) -> Result<Option<Arc<[u32]>>> {
+        let Some(text) = header.stored().and_then(|stored| stored.vocab.as_deref()) else { return Ok(None) };
+        match ids_of_text(text, config.vocab_size) {
+            Some(ids) => Ok(Some(ids.into())),
+            None => Err(Error::new(ErrorKind::Weights, "clip_vision.vocab has no ascending tokens of the model")),
+        }
     }
 
     /// The tower, once they are loaded.
