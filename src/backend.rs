@@ -28,7 +28,7 @@ pub use device::device_from_name;
 pub(crate) use kernels::Activation;
 pub(crate) use linear::Linear;
 pub(crate) use norm::LayerNorm;
-pub(crate) use patches::{Photos, embed_patches, patches};
+pub(crate) use patches::{Photos, embed_patches, patches, repeated};
 pub(crate) use table::{Table, embed_ids};
 pub(crate) use tokens::Tokens;
 

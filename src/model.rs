@@ -1,8 +1,14 @@
 //! Models: their configurations and towers, for whoever wants more than [`ClipVision`](crate::ClipVision) gives; and how
 //! they are loaded piece by piece, and written as one file.
 
+mod clip;
 pub(crate) mod config;
+mod dinov2;
 pub(crate) mod encoder;
+mod open_clip;
+mod pooling;
+mod positions;
+mod siglip;
 pub(crate) mod source;
 pub(crate) mod text;
 pub(crate) mod token_rows;
@@ -13,5 +19,5 @@ pub(crate) mod vision;
 pub use crate::embedder::{ConvertOptions, Converted, Loader, Pass, Table, TextModel, Vocab, convert};
 pub use crate::precision::StoredPrecision;
 pub use crate::weights::{FILES as TOKENIZER_FILES, Recorded};
-pub use config::{Activation, ClipConfig, EndToken, TextConfig, VisionConfig};
+pub use config::{Activation, ClipConfig, EndToken, Family, TextConfig, VisionConfig};
 pub use vision::{VisionStage, VisionTower};

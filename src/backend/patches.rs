@@ -109,28 +109,30 @@ fn patches_by_candle(photos: Photos<'_>, patch: usize, backend: &Backend) -> Res
     Tokens::of_tensor(cut.reshape((batch, grid * grid, channels * patch * patch))?, Arc::default())
 }
 
-/// The tokens of photos: the class token, and of each patch what `weight` makes of it, all with their `positions` added.
-/// The class tokens become embeddings.
+/// The tokens of photos: the class token, where there is one, and of each patch what `weight` makes of it, all with their
+/// `positions` added. The class tokens become embeddings.
 pub(crate) fn embed_patches(
     patches: &Tokens,
     weight: &Linear,
-    class_token: &Table,
+    class_token: Option<&Table>,
     positions: &Table,
 ) -> Result<Tokens> {
     let Tokens { batch, tokens: count, .. } = *patches;
-    let tokens = count + 1;
-    let embedding_rows: Arc<[usize]> = (0..batch).map(|photo| photo * tokens).collect();
+    let first = usize::from(class_token.is_some());
+    let tokens = count + first;
+    let embedding_rows: Arc<[usize]> = (0..batch * first).map(|photo| photo * tokens).collect();
     match &patches.values {
         Values::Cpu(values) => {
-            let (class_token, positions) = (class_token.cpu()?, positions.cpu()?);
-            let channels = class_token.len();
+            let (channels, positions) = (positions.channels, positions.cpu()?);
             let mut embedded = Tokens::unwritten(values.buffers(), [batch, tokens, channels], embedding_rows)?;
             let y = embedded.cpu_mut()?;
-            let (class_position, positions) = positions.split_at(channels);
+            let (class_position, positions) = positions.split_at(first * channels);
             // All products stand at the end, without gaps, until each photo's move up, its class token before them.
-            let products = &mut y[batch * channels..];
+            let products = &mut y[batch * first * channels..];
             products.chunks_exact_mut(count * channels).for_each(|photo| photo.copy_from_slice(positions));
             multiply(vec![weight.layer(Output::Add, products)?], patches)?;
+            let Some(class_token) = class_token else { return Ok(embedded) };
+            let class_token = class_token.cpu()?;
             for photo in 0..batch {
                 let (from, to) = ((batch + photo * count) * channels, photo * tokens * channels);
                 y.copy_within(from..from + count * channels, to + channels);
@@ -142,11 +144,31 @@ pub(crate) fn embed_patches(
         }
         #[cfg(feature = "candle")]
         Values::Candle(patches) => {
-            let (positions, channels) = (positions.candle()?, class_token.channels);
+            let (positions, channels) = (positions.candle()?, positions.channels);
+            let of_patches = positions.i(first..)?.expand((batch, count, channels))?;
+            let patches = (of_patches + candle_core::Module::forward(weight.as_candle()?, patches)?)?;
+            let Some(class_token) = class_token else { return Tokens::of_tensor(patches, embedding_rows) };
             let class_token = (class_token.candle()? + positions.i(0)?)?.expand((batch, 1, channels))?;
-            let positions = positions.i(1..)?.expand((batch, count, channels))?;
-            let patches = (positions + candle_core::Module::forward(weight.as_candle()?, patches)?)?;
             Tokens::of_tensor(Tensor::cat(&[&class_token, &patches], 1)?, embedding_rows)
+        }
+    }
+}
+
+/// One token for each photo of `x`, the same for all: (batch, 1, channels). They become embeddings.
+pub(crate) fn repeated(token: &Table, x: &Tokens) -> Result<Tokens> {
+    let embedding_rows: Arc<[usize]> = (0..x.batch).collect();
+    match &x.values {
+        Values::Cpu(values) => {
+            let shape = [x.batch, 1, token.channels];
+            let mut repeated = Tokens::unwritten(values.buffers(), shape, embedding_rows)?;
+            let token = token.cpu()?;
+            repeated.cpu_mut()?.chunks_exact_mut(token.len().max(1)).for_each(|place| place.copy_from_slice(token));
+            Ok(repeated)
+        }
+        #[cfg(feature = "candle")]
+        Values::Candle(_) => {
+            let token = token.candle()?.expand((x.batch, 1, token.channels))?.contiguous()?;
+            Tokens::of_tensor(token, embedding_rows)
         }
     }
 }

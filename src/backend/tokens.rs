@@ -1,7 +1,7 @@
 //! [`Tokens`]: the activations of a forward pass, between one operation and the next.
 
 use super::buffers::{BufferValues, Buffers};
-use super::mixed;
+use super::{Table, mixed};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
@@ -127,6 +127,26 @@ impl Tokens {
                 let rows = Tensor::from_vec(rows, count, values.device())?;
                 let pooled = values.flatten_to(1)?.index_select(&rows, 0)?;
                 Self::of_tensor(pooled.reshape((count, 1, channels))?, embedding_rows)
+            }
+        }
+    }
+
+    /// Adds as many others, each of whose channels is multiplied by a value of `scale`.
+    pub(crate) fn add_scaled(&mut self, others: &Self, scale: &Table) -> Result<()> {
+        match &others.values {
+            Values::Cpu(others) => {
+                let scale = scale.cpu()?;
+                let rows =
+                    self.cpu_mut()?.chunks_exact_mut(scale.len().max(1)).zip(others.chunks_exact(scale.len().max(1)));
+                for (row, others) in rows {
+                    row.iter_mut().zip(others).zip(scale).for_each(|((value, other), scale)| *value += other * scale);
+                }
+                Ok(())
+            }
+            #[cfg(feature = "candle")]
+            Values::Candle(others) => {
+                self.values = Values::Candle((self.candle()? + others.broadcast_mul(scale.candle()?)?)?);
+                Ok(())
             }
         }
     }

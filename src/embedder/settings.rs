@@ -2,27 +2,51 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
-use crate::model::config::ClipConfig;
+use crate::json;
+use crate::model::config::{ClipConfig, Family};
 use crate::weights::{Stored, check_length};
+use serde_json::Value;
 
 /// What the JSON files say, and their texts, for a recording.
 pub(super) struct Settings {
     pub(super) config: ClipConfig,
     pub(super) preprocess: PreprocessConfig,
+    /// Does no file say how images are prepared?
+    guessed: bool,
     config_json: Vec<u8>,
     preprocessor_json: Option<Vec<u8>>,
+}
+
+/// How images are prepared, where an `open_clip_config.json` says it.
+fn open_clip_preprocessing(config_json: &[u8], image_size: usize) -> Result<Option<PreprocessConfig>> {
+    let config: Value = json::read(config_json).unwrap_or_default();
+    match config.get("preprocess_cfg") {
+        Some(Value::Object(settings)) => PreprocessConfig::of_open_clip(settings, image_size).map(Some),
+        _ => Ok(None),
+    }
 }
 
 impl Settings {
     pub(super) fn new(config_json: &[u8], preprocessor_json: Option<&[u8]>) -> Result<Self> {
         check_length("config.json", config_json.len() as u64)?;
         check_length("the preprocessor's file", preprocessor_json.unwrap_or_default().len() as u64)?;
-        let config = ClipConfig::from_json(config_json)?;
-        let size = config.vision.image_size;
-        let preprocess = match preprocessor_json {
-            Some(json) => PreprocessConfig::from_json(json)?,
-            None => PreprocessConfig::clip(size),
+        let mut config = ClipConfig::from_json(config_json)?;
+        let given = match preprocessor_json {
+            Some(json) => Some(PreprocessConfig::from_json(json)?),
+            None => open_clip_preprocessing(config_json, config.vision.image_size)?,
         };
+        let guessed = given.is_none();
+        let preprocess = given.unwrap_or_else(|| match config.vision.family {
+            Family::Siglip => PreprocessConfig::siglip(config.vision.image_size),
+            _ => PreprocessConfig::clip(config.vision.image_size),
+        });
+        // A DINOv2 sees images of any size; that of its configuration is the one it was taught with.
+        if let (Family::Dinov2, Some((height, width))) = (config.vision.family, preprocess.output_size()) {
+            if height == width {
+                config.vision = config.vision.seeing(height)?;
+            }
+        }
+        let size = config.vision.image_size;
         if let Some((height, width)) = preprocess.output_size().filter(|made| *made != (size, size)) {
             let what = format!(
                 "the preprocessor's settings make images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
@@ -30,7 +54,7 @@ impl Settings {
             return Err(Error::new(ErrorKind::Config, what));
         }
         let (config_json, preprocessor_json) = (config_json.to_vec(), preprocessor_json.map(<[u8]>::to_vec));
-        Ok(Self { config, preprocess, config_json, preprocessor_json })
+        Ok(Self { config, preprocess, guessed, config_json, preprocessor_json })
     }
 
     /// Of a file that says it itself.
@@ -46,7 +70,7 @@ impl Settings {
 
     /// Does no file say how images are prepared?
     pub(super) fn has_default_preprocessing(&self) -> bool {
-        self.preprocessor_json.is_none()
+        self.guessed
     }
 
     /// The files as texts, for a recording: `config.json` and, where there is one, `preprocessor_config.json`.

@@ -120,7 +120,7 @@ impl TextModel {
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     pub fn wanted_rows(&self, texts: &[&[u32]]) -> Vec<Range<u64>> {
-        self.tower.token_rows().map(|rows| rows.wanted(texts)).unwrap_or_default()
+        self.tower.wanted_rows(texts)
     }
 
     /// Takes the bytes of that file from `at` on, and keeps the rows in them.
@@ -215,8 +215,12 @@ impl TextModel {
             Ok(unit)
         };
         let image = unit(image)?;
-        let logit = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>() * self.logit_scale();
+        let cosine = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>();
+        let logit = |label| cosine(label) * self.logit_scale() + self.tower.logit_bias();
         let logits: Vec<f32> = labels.iter().map(|label| unit(label.as_ref()).map(logit)).collect::<Result<_>>()?;
+        if self.config().has_independent_probabilities() {
+            return Ok(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect());
+        }
         Ok(softmax(&logits))
     }
 }

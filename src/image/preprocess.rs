@@ -31,8 +31,7 @@ use crate::json;
 pub struct PreprocessConfig {
     resize: Option<Target>,
     filter: ResizeFilter,
-    /// (height, width)
-    crop: Option<(usize, usize)>,
+    crop: Option<Crop>,
     rescale: Option<f64>,
     normalize: Option<([f32; 3], [f32; 3])>,
 }
@@ -43,6 +42,39 @@ enum Target {
     ShortestEdge(usize),
     Exactly { height: usize, width: usize },
 }
+
+/// What is cut out of the middle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Crop {
+    height: usize,
+    width: usize,
+    /// Whether half a pixel beside it goes to the even number, as in torchvision, and not down, as in transformers.
+    rounded: bool,
+}
+
+impl Crop {
+    fn square(edge: usize) -> Self {
+        Self { height: edge, width: edge, rounded: false }
+    }
+}
+
+/// What a kind of processor does where its file does not say.
+struct Defaults {
+    /// To a height and a width, without a crop; or the shortest edge, and a crop.
+    square: bool,
+    filter: ResizeFilter,
+    mean: [f64; 3],
+    std: [f64; 3],
+}
+
+const CLIP: Defaults = Defaults { square: false, filter: ResizeFilter::CatmullRom, mean: MEAN, std: STD };
+/// `image_processor_type`, or in old files `feature_extractor_type`, with what it stands for. Of all others the defaults are CLIP's.
+/// <https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/image_processing_siglip.py>
+const KINDS: [(&str, Defaults); 3] = [
+    ("SiglipImageProcessor", Defaults { square: true, mean: [0.5; 3], std: [0.5; 3], ..CLIP }),
+    ("ViTImageProcessor", Defaults { square: true, filter: ResizeFilter::Triangle, mean: [0.5; 3], std: [0.5; 3] }),
+    ("ViTFeatureExtractor", Defaults { square: true, filter: ResizeFilter::Triangle, mean: [0.5; 3], std: [0.5; 3] }),
+];
 
 /// What errors call the file.
 const FILE: &str = "preprocessor_config.json, or processor_config.json in its place,";
@@ -69,7 +101,7 @@ impl PreprocessConfig {
         Self {
             resize: Some(Target::ShortestEdge(image_size)),
             filter: ResizeFilter::CatmullRom,
-            crop: Some((image_size, image_size)),
+            crop: Some(Crop::square(image_size)),
             rescale: Some(RESCALE_FACTOR),
             normalize: Some((MEAN.map(|mean| mean as f32), STD.map(|std| std as f32))),
         }
@@ -107,12 +139,58 @@ impl PreprocessConfig {
         Self::from_keys(keys)
     }
 
+    /// SigLIP's own preprocessing: to the model's size, whatever the image's proportions, by bicubic; −1 to 1.
+    pub(crate) fn siglip(image_size: usize) -> Self {
+        Self {
+            resize: Some(Target::Exactly { height: image_size, width: image_size }),
+            crop: None,
+            normalize: Some(([0.5; 3], [0.5; 3])),
+            ..Self::clip(image_size)
+        }
+    }
+
+    /// What `preprocess_cfg` of an `open_clip_config.json` says, for a model whose images are `image_size` pixels high and wide.
+    /// <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/transform.py>
+    ///
+    /// # Errors
+    /// `Config`, naming the key.
+    pub(crate) fn of_open_clip(settings: &Map<String, Value>, image_size: usize) -> Result<Self> {
+        let keys = Keys(settings);
+        let text = |key: &str, default: &'static str| match keys.get(key) {
+            None => Ok(default.to_owned()),
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(_) => Err(keys.error(key, "must be a text")),
+        };
+        let clip = Self::clip(image_size);
+        let filter = match text("interpolation", "bicubic")?.as_str() {
+            "bilinear" => ResizeFilter::Triangle,
+            "bicubic" | "random" => ResizeFilter::CatmullRom,
+            _ => return Err(keys.error("interpolation", "must be bicubic or bilinear")),
+        };
+        let squashed = Target::Exactly { height: image_size, width: image_size };
+        let (resize, crop) = match text("resize_mode", "shortest")?.as_str() {
+            "shortest" => (clip.resize, Some(Crop { rounded: true, ..Crop::square(image_size) })),
+            "squash" => (Some(squashed), None),
+            _ => return Err(keys.error("resize_mode", "must be shortest or squash; others are not supported")),
+        };
+        let channels = |key: &str, default: [f64; 3]| {
+            Ok::<_, Error>(keys.channels(key)?.unwrap_or(default.map(|value| value as f32)))
+        };
+        let (mean, std) = (channels("mean", MEAN)?, channels("std", STD)?);
+        if std.contains(&0.0) {
+            return Err(keys.error("std", "has a zero"));
+        }
+        Ok(Self { resize, filter, crop, normalize: Some((mean, std)), ..clip })
+    }
+
     fn from_keys(keys: Keys<'_>) -> Result<Self> {
-        let square = keys.switch("default_to_square", false)?;
+        let defaults = keys.defaults()?;
+        let square = keys.switch("default_to_square", defaults.square)?;
         let size = match keys.size("size")? {
             Some(Size::Number(edge)) if square => Target::Exactly { height: edge, width: edge },
             Some(Size::Number(edge) | Size::ShortestEdge(edge)) => Target::ShortestEdge(edge),
             Some(Size::Exactly { height, width }) => Target::Exactly { height, width },
+            None if defaults.square => Target::Exactly { height: EDGE, width: EDGE },
             None => Target::ShortestEdge(EDGE),
         };
         let size = match (keys.switch("use_square_size", false)?, size) {
@@ -120,25 +198,25 @@ impl PreprocessConfig {
             (_, size) => size,
         };
         let crop = match keys.size("crop_size")? {
-            Some(Size::Number(edge)) => (edge, edge),
-            Some(Size::Exactly { height, width }) => (height, width),
+            Some(Size::Number(edge)) => Crop::square(edge),
+            Some(Size::Exactly { height, width }) => Crop { height, width, rounded: false },
             Some(Size::ShortestEdge(_)) => return Err(keys.error("crop_size", "must have a height and a width")),
-            None => (EDGE, EDGE),
+            None => Crop::square(EDGE),
         };
         let factor = keys.number("rescale_factor")?.unwrap_or(RESCALE_FACTOR);
         if !(factor as f32).is_finite() {
             return Err(keys.error("rescale_factor", "is not finite"));
         }
-        let mean = keys.channels("image_mean")?.unwrap_or(MEAN.map(|mean| mean as f32));
-        let std = keys.channels("image_std")?.unwrap_or(STD.map(|std| std as f32));
+        let mean = keys.channels("image_mean")?.unwrap_or(defaults.mean.map(|mean| mean as f32));
+        let std = keys.channels("image_std")?.unwrap_or(defaults.std.map(|std| std as f32));
         if std.contains(&0.0) {
             return Err(keys.error("image_std", "has a zero"));
         }
-        let filter = keys.filter("resample")?;
+        let filter = keys.filter("resample", defaults.filter)?;
         Ok(Self {
             resize: keys.switch("do_resize", true)?.then_some(size),
             filter,
-            crop: keys.switch("do_center_crop", true)?.then_some(crop),
+            crop: keys.switch("do_center_crop", !defaults.square)?.then_some(crop),
             rescale: keys.switch("do_rescale", true)?.then_some(factor),
             normalize: keys.switch("do_normalize", true)?.then_some((mean, std)),
         })
@@ -155,7 +233,8 @@ impl PreprocessConfig {
             None => image,
         };
         let image = match self.crop {
-            Some((height, width)) => image.center_crop(width, height),
+            Some(Crop { height, width, rounded: false }) => image.center_crop(width, height),
+            Some(Crop { height, width, rounded: true }) => image.center_crop_rounded(width, height),
             None => image,
         };
         let image = match self.rescale {
@@ -171,7 +250,7 @@ impl PreprocessConfig {
     /// Height and width of every tensor that comes out, or `None` where they depend on the image.
     pub fn output_size(&self) -> Option<(usize, usize)> {
         match (self.crop, self.resize) {
-            (Some(size), _) => Some(size),
+            (Some(Crop { height, width, .. }), _) => Some((height, width)),
             (None, Some(Target::Exactly { height, width })) => Some((height, width)),
             _ => None,
         }
@@ -191,6 +270,16 @@ struct Keys<'a>(&'a Map<String, Value>);
 impl Keys<'_> {
     fn get(&self, key: &str) -> Option<&Value> {
         self.0.get(key).filter(|value| !value.is_null())
+    }
+
+    /// What the file's kind of processor does where it does not say; the fast variants do the same.
+    fn defaults(&self) -> Result<Defaults> {
+        let kind = ["image_processor_type", "feature_extractor_type"].iter().find_map(|key| self.get(key)?.as_str());
+        let kind = kind.map(|kind| kind.strip_suffix("Fast").unwrap_or(kind)).unwrap_or_default();
+        if kind == "Siglip2ImageProcessor" {
+            return Err(self.error("image_processor_type", "is that of a model for images of any proportions (NaFlex), which is not supported; take the same model of a fixed resolution"));
+        }
+        Ok(KINDS.into_iter().find(|(name, _)| *name == kind).map_or(CLIP, |(_, defaults)| defaults))
     }
 
     fn error(&self, key: &str, what: &str) -> Error {
@@ -260,9 +349,9 @@ impl Keys<'_> {
     }
 
     /// Pillow's number of a filter.
-    fn filter(&self, key: &str) -> Result<ResizeFilter> {
+    fn filter(&self, key: &str, default: ResizeFilter) -> Result<ResizeFilter> {
         match self.number(key)? {
-            None => Ok(ResizeFilter::CatmullRom),
+            None => Ok(default),
             Some(0.0) => Ok(ResizeFilter::Nearest),
             Some(1.0) => Ok(ResizeFilter::Lanczos3),
             Some(2.0) => Ok(ResizeFilter::Triangle),

@@ -1,10 +1,11 @@
-//! `config.json` of a Hugging Face CLIP model, read into what the towers need.
+//! A model's configuration, read into what the towers need: `config.json` as transformers writes it, or open_clip's
+//! `open_clip_config.json`.
 //!
-//! Published files come in two forms: the whole model (`"model_type": "clip"`, the towers' settings nested under
-//! `vision_config` and `text_config`) and the vision tower alone (`"model_type": "clip_vision_model"`, the settings
-//! at the top). Keys that a file leaves out have the defaults of transformers' `CLIPVisionConfig` and `CLIPTextConfig`,
-//! which are those of ViT-B/32, and sizes have maxima (`most`); in old files
-//! `vision_config_dict`, where it is not null, replaces `vision_config`, as it does in transformers.
+//! Which family of models a file describes is said by its `model_type` ([`FAMILIES`]); the family's own file reads the rest.
+//! transformers' files come in two forms: the whole model (the towers' settings nested under `vision_config` and
+//! `text_config`) and the vision tower alone (the settings at the top). Keys that a file leaves out have the defaults of
+//! transformers, and sizes have maxima (`most`); in old files `vision_config_dict`, where it is not null, replaces
+//! `vision_config`, as it does in transformers.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
@@ -12,7 +13,9 @@ use serde_json::{Map, Value};
 
 mod hints;
 mod keys;
-use keys::{Keys, most};
+pub(super) use keys::{Keys, most};
+
+use super::{clip, dinov2, open_clip, siglip};
 
 /// The activation between the two linear layers of an encoder layer's MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,18 @@ impl From<Activation> for kernels::Activation {
     }
 }
 
+/// What is computed: the design that a family of models has in common. Each has a file beside this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Family {
+    /// CLIP, and MetaCLIP 2. <https://arxiv.org/abs/2103.00020>
+    Clip,
+    /// SigLIP, and SigLIP 2 of a fixed resolution. <https://arxiv.org/abs/2303.15343>, <https://arxiv.org/abs/2502.14786>
+    Siglip,
+    /// DINOv2, a vision tower alone. <https://arxiv.org/abs/2304.07193>
+    Dinov2,
+}
+
 /// The shape of a vision tower.
 ///
 /// ```
@@ -52,6 +67,8 @@ impl From<Activation> for kernels::Activation {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct VisionConfig {
+    /// What is computed.
+    pub family: Family,
     /// Width of a token. Default 768.
     pub hidden_size: usize,
     /// Width of the MLP between its two linear layers. Default 3072.
@@ -64,6 +81,9 @@ pub struct VisionConfig {
     pub image_size: usize,
     /// Height and width of a patch in pixels. Default 32.
     pub patch_size: usize,
+    /// Patches along an edge that the weights have positions for: [`grid_size`](Self::grid_size), but for a DINOv2, whose
+    /// positions are interpolated to that.
+    pub position_grid: usize,
     /// The MLP's activation (`hidden_act`). Default QuickGELU.
     pub activation: Activation,
     /// Added to the variance in every layer norm. Default 1e-5.
@@ -77,12 +97,14 @@ impl VisionConfig {
     /// OpenAI's ViT-B/32: `openai/clip-vit-base-patch32`.
     pub fn vit_base_patch32() -> Self {
         Self {
+            family: Family::Clip,
             hidden_size: 768,
             intermediate_size: 3072,
             num_hidden_layers: 12,
             num_attention_heads: 12,
             image_size: 224,
             patch_size: 32,
+            position_grid: 7,
             activation: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
             projection_dim: Some(512),
@@ -95,9 +117,27 @@ impl VisionConfig {
         self.image_size.checked_div(self.patch_size).unwrap_or_default()
     }
 
-    /// Tokens that the tower works on: one class token and one for each patch.
+    /// Whether there is a token beside those of the patches.
+    pub(crate) fn has_class_token(&self) -> bool {
+        self.family != Family::Siglip
+    }
+
+    /// Tokens that the tower works on: one for each patch, and a class token but in a SigLIP.
     pub fn num_tokens(&self) -> usize {
-        self.grid_size().saturating_mul(self.grid_size()).saturating_add(1)
+        self.grid_size().saturating_mul(self.grid_size()).saturating_add(self.has_class_token().into())
+    }
+
+    /// The same for images of another size, to whose patches the positions are interpolated.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`]: there is no patch in them, or there are too many.
+    pub(crate) fn seeing(self, image_size: usize) -> Result<Self> {
+        let config = Self { image_size, ..self };
+        if !(1..=most::GRID).contains(&config.grid_size()) {
+            let patch = config.patch_size;
+            return Err(invalid(format!("images of {image_size} pixels for patches of {patch}")));
+        }
+        Ok(config)
     }
 
     /// Length of an embedding.
@@ -117,6 +157,8 @@ impl VisionConfig {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TextConfig {
+    /// What is computed.
+    pub family: Family,
     /// Number of tokens that there are. Default 49408.
     pub vocab_size: usize,
     /// Width of a token. Default 512.
@@ -137,6 +179,15 @@ pub struct TextConfig {
     pub end_token: EndToken,
     /// Width of the embedding, the same as the images'. Default 512.
     pub projection_dim: usize,
+    /// Whether a token sees only those before it. Default true.
+    pub causal: bool,
+}
+
+impl TextConfig {
+    /// Whether a photo's probabilities for texts are each by itself (a sigmoid), and do not sum to one (a softmax).
+    pub fn has_independent_probabilities(&self) -> bool {
+        self.family == Family::Siglip
+    }
 }
 
 /// Where a text ends: at that token the text's embedding is read.
@@ -148,12 +199,15 @@ pub enum EndToken {
     Largest,
     /// At the first token with this id.
     Id(u32),
+    /// Nowhere: texts are filled up with this token to the longest that there is, and the last one is read.
+    FilledUp(u32),
 }
 
 impl TextConfig {
     /// The text tower of OpenAI's ViT-B/32: `openai/clip-vit-base-patch32`.
     pub fn vit_base_patch32() -> Self {
         Self {
+            family: Family::Clip,
             vocab_size: 49408,
             hidden_size: 512,
             intermediate_size: 2048,
@@ -164,6 +218,7 @@ impl TextConfig {
             layer_norm_eps: 1e-5,
             end_token: EndToken::Id(49407),
             projection_dim: 512,
+            causal: true,
         }
     }
 }
@@ -202,52 +257,49 @@ impl ClipConfig {
         if let Some(hint) = hints::unreadable(&root) {
             return Err(invalid(format!("config.json: {hint}")));
         }
-        let whole = is_whole_model(&root)?;
-        let vision = if whole { tower(&root, "vision_config")? } else { Keys { keys: &root, path: "" } };
-        let projection_dim = if without_projection(&root) {
-            None
-        } else {
-            let keys = if whole { Keys { keys: &root, path: "" } } else { vision };
-            Some(keys.size("projection_dim", 512, most::CHANNELS)?)
-        };
-        let text = match projection_dim {
-            Some(projection_dim) if whole => Some(text_config(tower(&root, "text_config")?, projection_dim)?),
-            _ => None,
-        };
-        Ok(Self { vision: vision_config(vision, projection_dim)?, text })
+        family_of(&root)?(&root)
     }
 }
 
-fn invalid(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::Config, what)
-}
+/// Reads the configuration of a family's model.
+type ReadFamily = fn(&Map<String, Value>) -> Result<ClipConfig>;
 
-/// Whether the file describes both towers; an error where it describes no CLIP vision tower at all.
-fn is_whole_model(root: &Map<String, Value>) -> Result<bool> {
+/// The families, by what their files' `model_type` says.
+const FAMILIES: [(&str, ReadFamily); 8] = [
+    ("clip", clip::config),
+    ("clip_vision_model", clip::vision_config),
+    ("metaclip_2", clip::metaclip_2_config),
+    ("metaclip_2_vision_model", clip::vision_config),
+    ("siglip", siglip::config),
+    ("siglip_vision_model", siglip::vision_config),
+    ("dinov2", dinov2::config),
+    ("open_clip", open_clip::config),
+];
+
+fn family_of(root: &Map<String, Value>) -> Result<ReadFamily> {
     match root.get("model_type") {
-        Some(Value::String(kind)) if kind == "clip" => Ok(true),
-        Some(Value::String(kind)) if kind == "clip_vision_model" => Ok(false),
-        None | Some(Value::Null) if root.contains_key("vision_config") => Ok(true),
+        Some(Value::String(kind)) => {
+            let known = FAMILIES.iter().find(|(name, _)| name == kind);
+            known.map(|(_, read)| *read).ok_or_else(|| {
+                let names: Vec<String> = FAMILIES.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+                invalid(format!("config.json: model_type is \"{kind}\"; this reads {}", names.join(", ")))
+            })
+        }
+        None | Some(Value::Null) if root.contains_key("model_cfg") => Ok(open_clip::config),
+        None | Some(Value::Null) if root.contains_key("vision_config") => Ok(clip::config),
         None | Some(Value::Null) => Err(invalid(
-            "config.json has no model_type and no vision_config: it is not the configuration of a CLIP model",
+            "config.json has no model_type, no vision_config and no model_cfg: it is not the configuration of a model that is read",
         )),
-        Some(Value::String(kind)) => Err(invalid(format!(
-            "config.json: model_type is \"{kind}\"; this reads \"clip\" and \"clip_vision_model\""
-        ))),
         Some(other) => Err(invalid(format!("config.json: model_type is {other}, not a string"))),
     }
 }
 
-/// A `CLIPVisionModel` was saved without `visual_projection`; every other class has one.
-fn without_projection(root: &Map<String, Value>) -> bool {
-    match root.get("architectures") {
-        Some(Value::Array(names)) => names.iter().any(|name| name == "CLIPVisionModel"),
-        _ => false,
-    }
+pub(super) fn invalid(what: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, what)
 }
 
 /// The nested settings of one tower: `{key}_dict` where an old file has it, else `{key}`, else all defaults.
-fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Keys<'a>> {
+pub(super) fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Keys<'a>> {
     static EMPTY: std::sync::OnceLock<Map<String, Value>> = std::sync::OnceLock::new();
     let old = root.get(&format!("{key}_dict")).filter(|value| !value.is_null());
     match old.or_else(|| root.get(key)) {
@@ -257,8 +309,8 @@ fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Result<Keys<'a>
     }
 }
 
-fn vision_config(keys: Keys<'_>, projection_dim: Option<usize>) -> Result<VisionConfig> {
-    let default = VisionConfig::vit_base_patch32();
+/// The sizes of a vision tower, of a file that leaves them at `default` where it has none.
+pub(super) fn vision_sizes(keys: Keys<'_>, default: VisionConfig) -> Result<VisionConfig> {
     let config = VisionConfig {
         hidden_size: keys.size("hidden_size", default.hidden_size, most::CHANNELS)?,
         intermediate_size: keys.size("intermediate_size", default.intermediate_size, most::INTERMEDIATE)?,
@@ -268,7 +320,7 @@ fn vision_config(keys: Keys<'_>, projection_dim: Option<usize>) -> Result<Vision
         patch_size: keys.edge("patch_size", default.patch_size)?,
         activation: keys.activation(default.activation)?,
         layer_norm_eps: keys.eps(default.layer_norm_eps)?,
-        projection_dim,
+        ..default
     };
     let channels = keys.size("num_channels", 3, most::CHANNELS)?;
     if channels != 3 {
@@ -288,11 +340,11 @@ fn vision_config(keys: Keys<'_>, projection_dim: Option<usize>) -> Result<Vision
         );
         return Err(keys.error("patch_size", what));
     }
-    Ok(config)
+    Ok(VisionConfig { position_grid: config.grid_size(), ..config })
 }
 
-fn text_config(keys: Keys<'_>, projection_dim: usize) -> Result<TextConfig> {
-    let default = TextConfig::vit_base_patch32();
+/// The sizes of a text tower, likewise.
+pub(super) fn text_sizes(keys: Keys<'_>, default: TextConfig) -> Result<TextConfig> {
     let config = TextConfig {
         vocab_size: keys.size("vocab_size", default.vocab_size, most::VOCABULARY)?,
         hidden_size: keys.size("hidden_size", default.hidden_size, most::CHANNELS)?,
@@ -306,17 +358,13 @@ fn text_config(keys: Keys<'_>, projection_dim: usize) -> Result<TextConfig> {
         )?,
         activation: keys.activation(default.activation)?,
         layer_norm_eps: keys.eps(default.layer_norm_eps)?,
-        end_token: match keys.id("eos_token_id", 49407)? {
-            2 => EndToken::Largest,
-            id => EndToken::Id(id),
-        },
-        projection_dim,
+        ..default
     };
     check_heads(keys, config.hidden_size, config.num_attention_heads)?;
     Ok(config)
 }
 
-fn check_heads(keys: Keys<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
+pub(super) fn check_heads(keys: Keys<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
     if hidden_size.is_multiple_of(num_attention_heads) {
         return Ok(());
     }

@@ -1,10 +1,11 @@
 //! The transformer encoder that both towers are made of: layers of attention and MLP, norms first.
 //! <https://arxiv.org/abs/1706.03762>, <https://arxiv.org/abs/2002.04745>
 
-use crate::backend::{self, Activation, Linear, Mask, Tokens};
+use crate::backend::{self, Activation, Linear, Mask, Table, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{TextConfig, VisionConfig};
 use crate::model::source::{Loaded, Source};
+use crate::weights::{TensorSpec, Use};
 
 /// The shape of an encoder.
 #[derive(Clone, Debug)]
@@ -98,10 +99,22 @@ impl Encoder {
 
 impl<S: Source> Encoder<S> {
     /// Of layers that are named `{prefix}.0`, `{prefix}.1`, ….
-    pub(crate) fn of(source: &mut S, prefix: &str, config: &EncoderConfig) -> Result<Self> {
-        let layers = (0..config.num_layers).map(|index| EncoderLayer::of(source, &format!("{prefix}.{index}"), config));
+    pub(crate) fn of(source: &mut S, prefix: &str, names: &LayerNames, config: &EncoderConfig) -> Result<Self> {
+        let layer = |index| EncoderLayer::of(source, &format!("{prefix}.{index}"), names, config);
+        let layers = (0..config.num_layers).map(layer);
         Ok(Self(layers.collect::<Result<_>>()?))
     }
+}
+
+/// What a family's files call the parts of a layer.
+pub(crate) struct LayerNames {
+    /// Before attention and before the MLP.
+    pub(crate) norms: [&'static str; 2],
+    /// Query, key, value, and what is made of them.
+    pub(crate) attention: [&'static str; 4],
+    pub(crate) mlp: [&'static str; 2],
+    /// What the channels of attention and of the MLP are multiplied by before they are added, where they are.
+    pub(crate) scales: Option<[&'static str; 2]>,
 }
 
 /// One layer, norms first: attention and MLP, each added to its input.
@@ -110,41 +123,54 @@ struct EncoderLayer<S: Source = Loaded> {
     attention: Attention<S>,
     norm2: S::LayerNorm,
     mlp: Mlp<S>,
+    /// (hidden) each: LayerScale. <https://arxiv.org/abs/2103.17239>
+    scales: Option<[S::Table; 2]>,
 }
 
 impl<S: Source> EncoderLayer<S> {
-    fn of(source: &mut S, name: &str, config: &EncoderConfig) -> Result<Self> {
+    fn of(source: &mut S, name: &str, names: &LayerNames, config: &EncoderConfig) -> Result<Self> {
         let EncoderConfig { hidden_size: hidden, intermediate_size: intermediate, layer_norm_eps: eps, .. } = *config;
-        let mut attention = |part: &str| source.hidden(&format!("{name}.self_attn.{part}"), hidden, hidden);
-        let attention = Attention {
-            query: attention("q_proj")?,
-            key: attention("k_proj")?,
-            value: attention("v_proj")?,
-            out: attention("out_proj")?,
-            num_heads: config.num_heads,
-        };
+        let part = |part: &str| format!("{name}.{part}");
+        let [query, key, value, out] = names.attention.map(|one| source.hidden(&part(one), hidden, hidden));
+        let attention = Attention { query: query?, key: key?, value: value?, out: out?, num_heads: config.num_heads };
+        let [fc1, fc2] = names.mlp;
         let mlp = Mlp {
-            fc1: source.hidden(&format!("{name}.mlp.fc1"), intermediate, hidden)?,
-            fc2: source.hidden(&format!("{name}.mlp.fc2"), hidden, intermediate)?,
+            fc1: source.hidden(&part(fc1), intermediate, hidden)?,
+            fc2: source.hidden(&part(fc2), hidden, intermediate)?,
             activation: config.activation,
         };
-        let norm1 = source.norm(&format!("{name}.layer_norm1"), hidden, eps)?;
-        let norm2 = source.norm(&format!("{name}.layer_norm2"), hidden, eps)?;
-        Ok(Self { norm1, attention, norm2, mlp })
+        let [norm1, norm2] = names.norms.map(|one| source.norm(&part(one), hidden, eps));
+        let scales = match names.scales {
+            Some(names) => {
+                let [first, second] = names.map(|one| source.table(TensorSpec::new(part(one), [hidden], Use::Vector)));
+                Some([first?, second?])
+            }
+            None => None,
+        };
+        Ok(Self { norm1: norm1?, attention, norm2: norm2?, mlp, scales })
     }
 }
 
 impl EncoderLayer {
     fn forward(&self, mut x: Tokens, mask: Mask, wanted: Wanted) -> Result<Tokens> {
+        let [scale1, scale2] = self.scales.as_ref().map_or([None, None], |[first, second]| [Some(first), Some(second)]);
         let attended = self.attention.forward(self.norm1.forward(&x)?, mask, wanted)?;
         if wanted == Wanted::First {
             x = x.pooled()?;
         }
-        self.attention.out.add_forward(&attended, &mut x)?;
+        add(&self.attention.out, &attended, scale1, &mut x)?;
         drop(attended);
         let hidden = self.mlp.fc1.forward_activated(&self.norm2.forward(&x)?, self.mlp.activation)?;
-        self.mlp.fc2.add_forward(&hidden, &mut x)?;
+        add(&self.mlp.fc2, &hidden, scale2, &mut x)?;
         Ok(x)
+    }
+}
+
+/// Adds to `sum` what a layer gives of `x`, scaled where it is.
+fn add(layer: &Linear, x: &Tokens, scale: Option<&Table>, sum: &mut Tokens) -> Result<()> {
+    match scale {
+        None => layer.add_forward(x, sum),
+        Some(scale) => sum.add_scaled(&layer.forward(x)?, scale),
     }
 }
 

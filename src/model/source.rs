@@ -7,6 +7,8 @@
 
 use crate::backend::{Backend, LayerNorm, Linear, Table};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::config::VisionConfig;
+use crate::model::positions::interpolated;
 use crate::model::token_rows::{TokenRows, TokenTable};
 use crate::weights::{Header, TensorSpec, Use, Value, Weights};
 use std::collections::HashSet;
@@ -28,6 +30,10 @@ pub(crate) trait Source {
 
     /// Rows that are looked up, or one such row.
     fn table(&mut self, spec: TensorSpec) -> Result<Self::Table>;
+
+    /// The positions of a vision tower's tokens, with the patches' `bias` added to those of patches, and interpolated where
+    /// they are those of another number of patches.
+    fn patch_positions(&mut self, spec: TensorSpec, bias: TensorSpec, config: &VisionConfig) -> Result<Self::Table>;
 
     /// The table of a text tower's tokens, which may be left in its file.
     fn tokens(&mut self, spec: TensorSpec) -> Result<Self::Tokens>;
@@ -59,8 +65,8 @@ impl Declared {
     pub(crate) fn refuse_others(&self, header: &Header, prefix: &str, parts: &[&str]) -> Result<()> {
         let known: HashSet<&str> = self.0.iter().map(|spec| spec.name.as_str()).collect();
         let is_surplus = |name: &str| match name.strip_prefix(prefix) {
-            // A buffer that old files hold: 0, 1, 2, …
-            None | Some("embeddings.position_ids") => false,
+            // A buffer that old files hold: 0, 1, 2, …; and what stands for hidden patches in training.
+            None | Some("embeddings.position_ids" | "embeddings.mask_token") => false,
             Some(rest) => parts.iter().any(|part| rest.starts_with(part)) && !known.contains(name),
         };
         match header.names().find(|name| is_surplus(name)) {
@@ -93,6 +99,11 @@ impl Source for Declared {
 
     fn table(&mut self, spec: TensorSpec) -> Result<()> {
         self.0.push(spec);
+        Ok(())
+    }
+
+    fn patch_positions(&mut self, spec: TensorSpec, bias: TensorSpec, _: &VisionConfig) -> Result<()> {
+        self.0.extend([spec, bias]);
         Ok(())
     }
 
@@ -147,6 +158,17 @@ impl Source for Loaded {
 
     fn table(&mut self, spec: TensorSpec) -> Result<Table> {
         Table::new(self.floats(&spec)?, &spec.shape, &self.backend)
+    }
+
+    fn patch_positions(&mut self, spec: TensorSpec, bias: TensorSpec, config: &VisionConfig) -> Result<Table> {
+        let (all, bias) = (self.floats(&spec)?, self.floats(&bias)?);
+        let class_token = usize::from(config.has_class_token()) * config.hidden_size;
+        let (class_token, patches) = all.split_at_checked(class_token).ok_or_else(|| other_form(&spec))?;
+        let mut patches = interpolated(patches, config.position_grid, config.grid_size(), config.hidden_size);
+        patches.chunks_exact_mut(bias.len().max(1)).for_each(|patch| {
+            patch.iter_mut().zip(&bias).for_each(|(value, bias)| *value += bias);
+        });
+        Table::new([class_token, &patches].concat(), &[config.num_tokens(), config.hidden_size], &self.backend)
     }
 
     fn tokens(&mut self, spec: TensorSpec) -> Result<TokenTable> {

@@ -1,17 +1,21 @@
-//! The text tower: a transformer in which each token sees itself and those before it, so that the end token has seen
-//! the whole text; that token, normed and projected, is the text's embedding, in the same space as the images'.
-//! <https://arxiv.org/abs/2103.00020>
+//! The text tower: a transformer, one of whose tokens, normed and projected, is the text's embedding, in the same space as the
+//! images'. In CLIP a token sees itself and those before it, so that the end token has seen the whole text; in SigLIP each sees
+//! all, and the last one is taken.
 
 use crate::backend::{Backend, Mask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::{EndToken, TextConfig};
+use crate::model::config::{EndToken, Family, TextConfig};
 use crate::model::encoder::{Encoder, PassTokens, Wanted};
 use crate::model::source::{Declared, Loaded, Source};
 use crate::model::token_rows::TokenRows;
+use crate::model::{clip, siglip};
 use crate::weights::{Header, TensorSpec, Use, ids_of_text};
+use std::borrow::Cow;
+use std::iter::repeat_n;
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Where the tower's tensors are in the file of a whole CLIP.
+/// Where the tower's tensors are in the file of a whole model.
 const PREFIX: &str = "text_model.";
 const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 
@@ -28,11 +32,11 @@ pub(crate) struct TextPass {
 pub(crate) struct TextTower {
     config: TextConfig,
     backend: Backend,
-    layers: Layers,
+    layers: TextLayers,
 }
 
-/// What a text tower is made of.
-struct Layers<S: Source = Loaded> {
+/// What a text tower is made of. A family's own file says how it is projected.
+pub(super) struct TextLayers<S: Source = Loaded> {
     /// (vocabulary, hidden)
     token_embedding: S::Tokens,
     /// (most tokens, hidden)
@@ -42,24 +46,42 @@ struct Layers<S: Source = Loaded> {
     projection: S::Linear,
     /// The logarithm of what cosines are multiplied by.
     logit_scale: S::Scalar,
+    /// What is added to that.
+    logit_bias: Option<S::Scalar>,
 }
 
-impl<S: Source> Layers<S> {
-    /// The tensors of a tower of this shape: all that is said of their names and shapes is said here and in the encoder.
-    fn of(source: &mut S, config: &TextConfig) -> Result<Self> {
+impl<S: Source> TextLayers<S> {
+    fn of_family(source: &mut S, config: &TextConfig) -> Result<Self> {
+        match config.family {
+            Family::Siglip => siglip::text(source, config),
+            Family::Clip | Family::Dinov2 => clip::text(source, config),
+        }
+    }
+
+    /// The tensors that all families have.
+    pub(super) fn of(
+        source: &mut S,
+        config: &TextConfig,
+        projection: S::Linear,
+        logit_bias: Option<S::Scalar>,
+    ) -> Result<Self> {
         let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
-        let name = |part: &str| format!("{PREFIX}{part}");
         let positions = TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden], Use::Table);
-        let projection = TensorSpec::new("text_projection.weight", [config.projection_dim, hidden], Use::Projection);
         Ok(Self {
             token_embedding: source.tokens(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
             position_embedding: source.table(positions)?,
-            encoder: Encoder::of(source, &name("encoder.layers"), &config.into())?,
+            encoder: Encoder::of(source, &name("encoder.layers"), &clip::LAYER, &config.into())?,
             final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
-            projection: source.linear(projection, None)?,
+            projection,
             logit_scale: source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?,
+            logit_bias,
         })
     }
+}
+
+/// The name of one of the tower's tensors.
+pub(super) fn name(part: &str) -> String {
+    format!("{PREFIX}{part}")
 }
 
 impl TextTower {
@@ -72,8 +94,9 @@ impl TextTower {
         if texts.is_empty() {
             return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
         }
-        let texts: Vec<&[u32]> = texts.iter().map(|ids| self.up_to_end(ids)).collect::<Result<_>>()?;
-        let Layers { token_embedding, position_embedding, .. } = &self.layers;
+        let texts: Vec<Cow<'_, [u32]>> = texts.iter().map(|ids| self.seen(ids)).collect::<Result<_>>()?;
+        let texts: Vec<&[u32]> = texts.iter().map(|ids| &**ids).collect();
+        let TextLayers { token_embedding, position_embedding, .. } = &self.layers;
         let tokens = token_embedding.embed(&texts, position_embedding, &self.backend)?;
         Ok(TextPass { done: 0, tokens: PassTokens::new(tokens) })
     }
@@ -84,13 +107,14 @@ impl TextTower {
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub(crate) fn step(&self, pass: &mut TextPass) -> Result<bool> {
-        let Layers { encoder, final_norm, projection, .. } = &self.layers;
+        let TextLayers { encoder, final_norm, projection, .. } = &self.layers;
+        let mask = if self.config.causal { Mask::Causal } else { Mask::None };
         let part = pass.done;
         if part > encoder.len() {
             return Ok(false);
         }
         pass.tokens.replace(|x| match part < encoder.len() {
-            true => encoder.forward_layer(part, x, Mask::Causal, Wanted::All),
+            true => encoder.forward_layer(part, x, mask, Wanted::All),
             false => projection.forward(&final_norm.forward(&x.pooled()?)?),
         })?;
         pass.done += 1;
@@ -100,6 +124,16 @@ impl TextTower {
     /// The tower's shape.
     pub(crate) fn config(&self) -> &TextConfig {
         &self.config
+    }
+
+    /// The bytes of its table's file that texts need and that have not been read, where the table was left there.
+    pub(crate) fn wanted_rows(&self, texts: &[&[u32]]) -> Vec<Range<u64>> {
+        let Some(rows) = self.token_rows() else { return Vec::new() };
+        let filling = match self.config.end_token {
+            EndToken::FilledUp(with) => vec![with],
+            _ => Vec::new(),
+        };
+        rows.wanted(&[texts, &[&filling]].concat())
     }
 
     /// The rows of its table, where it was left in its file.
@@ -112,8 +146,17 @@ impl TextTower {
         self.layers.logit_scale.exp()
     }
 
-    /// The ids up to the end token. No token sees a later one, so what follows it changes nothing.
-    fn up_to_end<'a>(&self, ids: &'a [u32]) -> Result<&'a [u32]> {
+    /// What is added to that; 0 where the family has nothing of the kind.
+    pub(crate) fn logit_bias(&self) -> f32 {
+        self.layers.logit_bias.unwrap_or_default()
+    }
+
+    /// The ids that the tower sees of a text: those up to the end token, since no token sees a later one; or, where there is
+    /// no such end, all of them, filled up.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`], as [`start`](Self::start).
+    pub(crate) fn seen<'a>(&self, ids: &'a [u32]) -> Result<Cow<'a, [u32]>> {
         let invalid = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
         let TextConfig { vocab_size, max_position_embeddings: longest, end_token, .. } = self.config;
         if ids.is_empty() {
@@ -129,9 +172,13 @@ impl TextTower {
             // The first of the largest, as torch's argmax finds it.
             EndToken::Largest => ids.iter().enumerate().rev().max_by_key(|(_, id)| **id).map(|(at, _)| at),
             EndToken::Id(end) => ids.iter().position(|id| *id == end),
+            EndToken::FilledUp(with) => {
+                let rest = repeat_n(with, longest - ids.len());
+                return Ok(ids.iter().copied().chain(rest).collect());
+            }
         };
         match end.and_then(|end| ids.get(..=end)) {
-            Some(ids) => Ok(ids),
+            Some(ids) => Ok(Cow::Borrowed(ids)),
             None => invalid(format!("a text without the end token ({end_token:?})")),
         }
     }
@@ -158,7 +205,7 @@ impl TextTower {
             return Err(Error::new(ErrorKind::Weights, what));
         }
         let mut declared = Declared::default();
-        Layers::of(&mut declared, config)?;
+        TextLayers::of_family(&mut declared, config)?;
         declared.refuse_others(header, PREFIX, &[""])?;
         let mut specs = declared.0;
         let bytes = config.vocab_size.saturating_mul(config.hidden_size).saturating_mul(size_of::<f32>());
@@ -186,7 +233,7 @@ impl TextTower {
 
     /// The tower, once they are loaded.
     pub(crate) fn build(config: TextConfig, loaded: &mut Loaded) -> Result<Self> {
-        let layers = Layers::of(loaded, &config)?;
+        let layers = TextLayers::of_family(loaded, &config)?;
         Ok(Self { config, backend: loaded.backend.clone(), layers })
     }
 }

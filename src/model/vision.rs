@@ -1,12 +1,14 @@
-//! The vision tower: a ViT whose class token, normed and projected, is the image's embedding.
-//! <https://arxiv.org/abs/2103.00020> · <https://arxiv.org/abs/2010.11929>
+//! The vision tower: a ViT, one of whose tokens, or what is gathered from all of them, is the image's embedding. What it is
+//! made of its family says (`clip.rs` and its neighbors). <https://arxiv.org/abs/2010.11929>
 
 use crate::backend::{self, Backend, Mask, Photos, Tokens};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::VisionConfig;
+use crate::model::config::{Family, VisionConfig};
 use crate::model::encoder::{Encoder, PassTokens, Wanted};
+use crate::model::pooling::AttentionHead;
 use crate::model::source::{Declared, Loaded, Source};
-use crate::weights::{Header, TensorSpec, Use};
+use crate::model::{clip, dinov2, siglip};
+use crate::weights::{Header, TensorSpec};
 #[cfg(feature = "candle")]
 use candle_core::Tensor;
 
@@ -14,14 +16,14 @@ use candle_core::Tensor;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VisionStage {
-    /// Class token and patches with their positions added: (batch, tokens, hidden).
+    /// Class token, where there is one, and patches with their positions added: (batch, tokens, hidden).
     Embeddings,
-    /// After the layer norm before the encoder: (batch, tokens, hidden).
+    /// After the layer norm before the encoder, where there is one: (batch, tokens, hidden).
     PreNorm,
     /// After encoder layer `0`, `1`, …: (batch, tokens, hidden); after the last one (batch, 1, hidden), the class token,
     /// unless it is [observed](VisionTower::observe).
     Layer(usize),
-    /// The class token after the last layer norm: (batch, hidden).
+    /// The class token after the last layer norm, or what a head gathered after it: (batch, hidden).
     Pooled,
     /// The embedding, of any length in space: (batch, dimension).
     Projected,
@@ -64,56 +66,51 @@ impl VisionPass {
 pub struct VisionTower {
     config: VisionConfig,
     backend: Backend,
-    layers: Layers,
+    layers: VisionLayers,
 }
 
-/// What a vision tower is made of.
-struct Layers<S: Source = Loaded> {
+/// What a vision tower is made of. A family's own file says which of the parts it has, and their tensors' names and shapes.
+pub(super) struct VisionLayers<S: Source = Loaded> {
     /// (hidden)
-    class_token: S::Table,
+    pub(super) class_token: Option<S::Table>,
     /// (hidden, 3, patch, patch)
-    patch_embedding: S::Linear,
-    /// (tokens, hidden), the class token's first.
-    positions: S::Table,
-    pre_norm: S::LayerNorm,
-    encoder: Encoder<S>,
-    post_norm: S::LayerNorm,
-    projection: Option<S::Linear>,
+    pub(super) patch_embedding: S::Linear,
+    /// (tokens, hidden), the class token's first; with the bias of the patches added.
+    pub(super) positions: S::Table,
+    pub(super) pre_norm: Option<S::LayerNorm>,
+    pub(super) encoder: Encoder<S>,
+    pub(super) post_norm: S::LayerNorm,
+    pub(super) pooling: Pooling<S>,
+    pub(super) projection: Option<S::Linear>,
 }
 
-impl<S: Source> Layers<S> {
-    /// The tensors of a tower of this shape: all that is said of their names and shapes is said here and in the encoder.
-    fn of(source: &mut S, VisionPrefix(prefix): VisionPrefix, config: &VisionConfig) -> Result<Self> {
-        let VisionConfig { hidden_size: hidden, patch_size: patch, layer_norm_eps: eps, .. } = *config;
-        let name = |part: &str| format!("{prefix}{part}");
-        let [class_token, patches, positions] = [
-            TensorSpec::new(name("embeddings.class_embedding"), [hidden], Use::Vector),
-            TensorSpec::new(name("embeddings.patch_embedding.weight"), [hidden, 3, patch, patch], Use::Patches),
-            TensorSpec::new(name("embeddings.position_embedding.weight"), [config.num_tokens(), hidden], Use::Table),
-        ];
-        let projection = config.projection_dim.map(|dimension| {
-            let weight = TensorSpec::new("visual_projection.weight", [dimension, hidden], Use::Projection);
-            source.linear(weight, None)
-        });
-        Ok(Self {
-            class_token: source.table(class_token)?,
-            patch_embedding: source.linear(patches, None)?,
-            positions: source.table(positions)?,
-            pre_norm: source.norm(&name("pre_layrnorm"), hidden, eps)?,
-            encoder: Encoder::of(source, &name("encoder.layers"), &config.into())?,
-            post_norm: source.norm(&name("post_layernorm"), hidden, eps)?,
-            projection: projection.transpose()?,
-        })
+/// How one token comes of all.
+pub(super) enum Pooling<S: Source = Loaded> {
+    /// The class token is taken, and normed.
+    ClassToken,
+    /// All are normed, and gathered from.
+    Attention(AttentionHead<S>),
+}
+
+impl<S: Source> VisionLayers<S> {
+    fn of(source: &mut S, prefix: VisionPrefix, config: &VisionConfig) -> Result<Self> {
+        let VisionPrefix(prefix) = prefix;
+        match config.family {
+            Family::Clip => clip::vision(source, prefix, config),
+            Family::Siglip => siglip::vision(source, prefix, config),
+            Family::Dinov2 => dinov2::vision(source, prefix, config),
+        }
     }
 }
 
-/// What the names of the tower's tensors begin with: `vision_model.`, or, in a bare `CLIPVisionModel`, nothing.
+/// What the names of the tower's tensors begin with: `vision_model.`, or, in a bare tower, nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VisionPrefix(&'static str);
 
 impl VisionPrefix {
     pub(crate) fn find(header: &Header) -> Self {
-        Self(if header.contains("embeddings.class_embedding") { "" } else { "vision_model." })
+        const FIRST: [&str; 2] = ["embeddings.patch_embedding.weight", "embeddings.patch_embeddings.projection.weight"];
+        Self(if FIRST.iter().any(|name| header.contains(name)) { "" } else { "vision_model." })
     }
 }
 
@@ -125,15 +122,15 @@ impl VisionTower {
     /// configuration says.
     pub(crate) fn declare(config: &VisionConfig, prefix: VisionPrefix, header: &Header) -> Result<Vec<TensorSpec>> {
         let mut declared = Declared::default();
-        Layers::of(&mut declared, prefix, config)?;
-        let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm."];
+        VisionLayers::of(&mut declared, prefix, config)?;
+        let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm.", "layernorm.", "head."];
         declared.refuse_others(header, prefix.0, &parts)?;
         Ok(declared.0)
     }
 
     /// The tower, once they are loaded.
     pub(crate) fn build(config: VisionConfig, prefix: VisionPrefix, loaded: &mut Loaded) -> Result<Self> {
-        let layers = Layers::of(loaded, prefix, &config)?;
+        let layers = VisionLayers::of(loaded, prefix, &config)?;
         Ok(Self { config, backend: loaded.backend.clone(), layers })
     }
 
@@ -198,8 +195,8 @@ impl VisionTower {
         }
         photos.shapes().try_for_each(|shape| self.check_shape(&shape))?;
         let patches = backend::patches(photos, self.config.patch_size, &self.backend)?;
-        let Layers { patch_embedding, class_token, positions, .. } = &self.layers;
-        let tokens = backend::embed_patches(&patches, patch_embedding, class_token, positions)?;
+        let VisionLayers { patch_embedding, class_token, positions, .. } = &self.layers;
+        let tokens = backend::embed_patches(&patches, patch_embedding, class_token.as_ref(), positions)?;
         Ok(VisionPass { stage: VisionStage::Embeddings, tokens: PassTokens::new(tokens), wanted })
     }
 
@@ -233,7 +230,8 @@ impl VisionTower {
         let layer =
             |index| if index < self.layers.encoder.len() { VisionStage::Layer(index) } else { VisionStage::Pooled };
         match stage {
-            VisionStage::Embeddings => Some(VisionStage::PreNorm),
+            VisionStage::Embeddings if self.layers.pre_norm.is_some() => Some(VisionStage::PreNorm),
+            VisionStage::Embeddings => Some(layer(0)),
             VisionStage::PreNorm => Some(layer(0)),
             VisionStage::Layer(index) => Some(layer(index + 1)),
             VisionStage::Pooled => self.layers.projection.is_some().then_some(VisionStage::Projected),
@@ -243,12 +241,16 @@ impl VisionTower {
 
     /// One part, of what the part before it gave.
     fn compute(&self, stage: VisionStage, x: Tokens, wanted: Wanted) -> Result<Tokens> {
-        match (stage, &self.layers.projection) {
-            (VisionStage::PreNorm, _) => self.layers.pre_norm.forward(&x),
-            (VisionStage::Layer(index), _) => self.layers.encoder.forward_layer(index, x, Mask::None, wanted),
-            (VisionStage::Pooled, _) => self.layers.post_norm.forward(&x.pooled()?),
-            (VisionStage::Projected, Some(projection)) => projection.forward(&x),
-            (VisionStage::Embeddings, _) | (VisionStage::Projected, None) => Ok(x),
+        let VisionLayers { pre_norm, encoder, post_norm, pooling, projection, .. } = &self.layers;
+        // A head gathers from all tokens of the last layer.
+        let wanted = if matches!(pooling, Pooling::ClassToken) { wanted } else { Wanted::All };
+        match (stage, pre_norm, pooling, projection) {
+            (VisionStage::PreNorm, Some(pre_norm), ..) => pre_norm.forward(&x),
+            (VisionStage::Layer(index), ..) => encoder.forward_layer(index, x, Mask::None, wanted),
+            (VisionStage::Pooled, _, Pooling::ClassToken, _) => post_norm.forward(&x.pooled()?),
+            (VisionStage::Pooled, _, Pooling::Attention(head), _) => head.forward(&post_norm.forward(&x)?),
+            (VisionStage::Projected, .., Some(projection)) => projection.forward(&x),
+            (VisionStage::Embeddings | VisionStage::PreNorm | VisionStage::Projected, ..) => Ok(x),
         }
     }
 

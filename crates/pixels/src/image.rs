@@ -124,7 +124,13 @@ impl Image {
     /// An odd pixel more is cut at the right and below, an odd zero more is put at the left and above, as
     /// transformers does.
     pub fn center_crop(self, width: usize, height: usize) -> Self {
-        self.then(Operation::CenterCrop { width, height })
+        self.then(Operation::CenterCrop { width, height, rounded: false })
+    }
+
+    /// The same, but for half a pixel, which goes to the even number of pixels at the left and above, as in torchvision: of 3
+    /// pixels more 2 are cut there.
+    pub fn center_crop_rounded(self, width: usize, height: usize) -> Self {
+        self.then(Operation::CenterCrop { width, height, rounded: true })
     }
 
     /// x/255: values from 0 to 1.

@@ -22,6 +22,8 @@ pub(crate) enum Operation {
     CenterCrop {
         width: usize,
         height: usize,
+        /// Whether half a pixel beside it goes to the even number, and not down.
+        rounded: bool,
     },
     NormalizeUnsigned,
     NormalizeSigned,
@@ -66,7 +68,9 @@ impl Operation {
     fn check_parameters(&self) -> Result<()> {
         let wrong = |what: String| Err(self.error(&what));
         match *self {
-            Self::Resize { width, height, .. } | Self::CenterCrop { width, height } if width == 0 || height == 0 => {
+            Self::Resize { width, height, .. } | Self::CenterCrop { width, height, .. }
+                if width == 0 || height == 0 =>
+            {
                 wrong(format!("a size of {width}x{height}"))
             }
             Self::ResizeShortestEdge { edge: 0, .. } => wrong("an edge of 0".into()),
@@ -161,7 +165,7 @@ mod tests {
     use super::*;
 
     const RESIZE: Operation = Operation::Resize { width: 2, height: 2, filter: ResizeFilter::Nearest };
-    const CROP: Operation = Operation::CenterCrop { width: 2, height: 2 };
+    const CROP: Operation = Operation::CenterCrop { width: 2, height: 2, rounded: false };
     const CLAMP: Operation = Operation::Clamp { min: 1.0, max: 254.0 };
     const WITH: Operation = Operation::NormalizeWith { mean: [0.5; 3], std: [0.25, 0.5, 1.0] };
 
@@ -173,7 +177,7 @@ mod tests {
             (vec![Resize { width: 0, height: 1, filter }], "resize:"),
             (vec![Resize { width: 1, height: 0, filter }], "resize:"),
             (vec![ResizeShortestEdge { edge: 0, filter }], "resize_shortest_edge:"),
-            (vec![CenterCrop { width: 0, height: 3 }], "center_crop:"),
+            (vec![CenterCrop { width: 0, height: 3, rounded: false }], "center_crop:"),
             (vec![NormalizeWith { mean: [0.0, f32::NAN, 0.0], std: [1.0; 3] }], "normalize_with:"),
             (vec![NormalizeWith { mean: [0.0; 3], std: [1.0, 1.0, 0.0] }], "normalize_with:"),
             (vec![NormalizeWith { mean: [0.0; 3], std: [1.0, 1.0, -0.0] }], "normalize_with:"),

@@ -120,9 +120,9 @@ impl Canvas {
     /// `TooLarge` where the pixels would take more memory than is allowed.
     fn cropped(mut self, crops: &[Operation], limits: &Limits) -> Result<Self> {
         for crop in crops {
-            if let Operation::CenterCrop { width, height } = *crop {
-                self.horizontal = self.horizontal.center_crop(width);
-                self.vertical = self.vertical.center_crop(height);
+            if let Operation::CenterCrop { width, height, rounded } = *crop {
+                self.horizontal = self.horizontal.center_crop(width, rounded);
+                self.vertical = self.vertical.center_crop(height, rounded);
             }
         }
         let ((width, height), needed, most) = (self.size(), self.memory(), limits.max_alloc);

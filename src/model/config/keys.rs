@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 
 /// The keys of one tower, and the key in the file under which they stand, for messages.
 #[derive(Clone, Copy)]
-pub(super) struct Keys<'a> {
-    pub(super) keys: &'a Map<String, Value>,
-    pub(super) path: &'static str,
+pub(crate) struct Keys<'a> {
+    pub(crate) keys: &'a Map<String, Value>,
+    pub(crate) path: &'static str,
 }
 
 /// The largest sizes that are read. No published tower has more; they bound what a stranger's file may cost, and keep
 /// products of a few sizes from overflow where addresses have 32 bits. (The vocabulary times the channels is no such
 /// product: it is multiplied only for a table that the weights have.)
-pub(super) mod most {
+pub(crate) mod most {
     /// Channels: of a token, and of an embedding.
     pub(crate) const CHANNELS: usize = 1 << 14;
     /// Channels between the two linear layers of an MLP.
@@ -32,7 +32,7 @@ pub(super) mod most {
 }
 
 impl Keys<'_> {
-    pub(super) fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
+    pub(crate) fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
         let dot = if self.path.is_empty() { "" } else { "." };
         invalid(format!("config.json: {}{dot}{key} {what}", self.path))
     }
@@ -42,12 +42,12 @@ impl Keys<'_> {
     }
 
     /// A whole number from 1 to `most`.
-    pub(super) fn size(&self, key: &str, default: usize, most: usize) -> Result<usize> {
+    pub(crate) fn size(&self, key: &str, default: usize, most: usize) -> Result<usize> {
         self.get(key).map_or(Ok(default), |value| self.positive(key, value, most))
     }
 
     /// A token's id, from 0.
-    pub(super) fn id(&self, key: &str, default: u32) -> Result<u32> {
+    pub(crate) fn id(&self, key: &str, default: u32) -> Result<u32> {
         let Some(value) = self.get(key) else { return Ok(default) };
         let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
         id.ok_or_else(|| self.error(key, format!("is {value}, not the id of a token")))
@@ -60,7 +60,7 @@ impl Keys<'_> {
     }
 
     /// A number of pixels that may be written as one number or as `[height, width]`.
-    pub(super) fn edge(&self, key: &str, default: usize) -> Result<usize> {
+    pub(crate) fn edge(&self, key: &str, default: usize) -> Result<usize> {
         match self.get(key) {
             Some(Value::Array(sides)) => match sides.as_slice() {
                 [height, width] if height == width => self.positive(key, height, most::EDGE),
@@ -71,7 +71,7 @@ impl Keys<'_> {
     }
 
     /// `hidden_act`.
-    pub(super) fn activation(&self, default: Activation) -> Result<Activation> {
+    pub(crate) fn activation(&self, default: Activation) -> Result<Activation> {
         let Some(value) = self.get("hidden_act") else { return Ok(default) };
         let known = Activation::NAMES.iter().find(|(name, _)| value == name);
         known.map(|(_, activation)| *activation).ok_or_else(|| {
@@ -81,7 +81,7 @@ impl Keys<'_> {
     }
 
     /// `layer_norm_eps`.
-    pub(super) fn eps(&self, default: f64) -> Result<f64> {
+    pub(crate) fn eps(&self, default: f64) -> Result<f64> {
         let Some(value) = self.get("layer_norm_eps") else { return Ok(default) };
         match value.as_f64() {
             Some(eps) if eps > 0.0 && eps < 1.0 => Ok(eps),

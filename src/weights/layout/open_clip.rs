@@ -12,7 +12,13 @@ pub(super) fn pieces(name: &str) -> Option<Pieces> {
     if let Some(name) = name.strip_prefix("visual.") {
         return Some(vision(name));
     }
-    text(name.strip_prefix("text.").unwrap_or(name))
+    match name.strip_prefix("text.") {
+        // A linear layer with a bias, as SigLIP has it, and not the matrix that CLIP multiplies by.
+        Some("text_projection.weight") => Some(whole("text_model.head.weight")),
+        Some("text_projection.bias") => Some(whole("text_model.head.bias")),
+        Some(name) => text(name),
+        None => text(name),
+    }
 }
 
 fn whole(name: impl Into<String>) -> Pieces {

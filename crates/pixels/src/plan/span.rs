@@ -23,12 +23,15 @@ impl Span {
     /// The middle `length` pixels, by transformers' offsets: rounded down when cutting, the odd zero in front when
     /// padding (`center_crop`,
     /// <https://github.com/huggingface/transformers/blob/main/src/transformers/image_transforms.py>).
-    pub(crate) fn center_crop(&self, length: usize) -> Self {
+    /// `rounded` to the even number of pixels instead of down, as torchvision cuts
+    /// (<https://github.com/pytorch/vision/blob/main/torchvision/transforms/functional.py>).
+    pub(crate) fn center_crop(&self, length: usize, rounded: bool) -> Self {
         if length >= self.length {
             let before = self.before + (length - self.length).div_ceil(2);
             return Self { pixels: self.pixels.clone(), before, length };
         }
-        let cut = (self.length - length) / 2;
+        let surplus = self.length - length;
+        let cut = if rounded && surplus % 4 == 3 { surplus.div_ceil(2) } else { surplus / 2 };
         let inside = |position: usize| position.clamp(cut, cut + length) - cut;
         let (from, to) = (inside(self.before), inside(self.before + self.pixels.len()));
         let start = self.pixels.start + cut.saturating_sub(self.before).min(self.pixels.len());
@@ -75,10 +78,19 @@ mod tests {
     }
 
     #[test]
+    fn rounded_crops_begin_where_torchvisions_do() {
+        // int(round((original - 4) / 2.0)), in Python
+        let starts = [0, 0, 1, 2, 2, 2, 3, 4, 4, 4];
+        for (surplus, start) in starts.into_iter().enumerate() {
+            assert_eq!(Span::whole(4 + surplus).center_crop(4, true).pixels, start..start + 4);
+        }
+    }
+
+    #[test]
     fn crops_take_what_transformers_takes() {
         for original in 1..40 {
             for size in 1..40 {
-                let span = Span::whole(original).center_crop(size);
+                let span = Span::whole(original).center_crop(size, false);
                 assert_eq!(positions(&span), by_transformers(original as i64, size as i64), "{original} to {size}");
             }
         }
@@ -89,7 +101,7 @@ mod tests {
         for sizes in [[7, 3, 12], [3, 12, 5], [20, 9, 14], [12, 11, 4], [30, 2, 1]] {
             let (mut span, mut expected) = (Span::whole(10), (0..10).map(Some).collect::<Vec<Option<i64>>>());
             for size in sizes {
-                span = span.center_crop(size);
+                span = span.center_crop(size, false);
                 let picked = by_transformers(expected.len() as i64, size as i64);
                 expected = picked.into_iter().map(|at| at.and_then(|at| expected[at as usize])).collect();
                 assert_eq!(positions(&span), expected, "{sizes:?}");

@@ -1,0 +1,70 @@
+//! DINOv2: a ViT that was taught by images alone. Its class token, normed, is the embedding, which finds what looks alike:
+//! duplicates, "more like this". <https://arxiv.org/abs/2304.07193>
+//!
+//! Layers scale what they add channel by channel (LayerScale), and positions are those of a larger image, interpolated to
+//! the one that is seen. Names and defaults are those of transformers.
+//! <https://github.com/huggingface/transformers/blob/main/src/transformers/models/dinov2/modeling_dinov2.py>
+
+use super::config::{Activation, ClipConfig, Family, Keys, VisionConfig, most, vision_sizes};
+use super::encoder::{Encoder, LayerNames};
+use super::source::Source;
+use super::vision::{Pooling, VisionLayers};
+use crate::error::Result;
+use crate::weights::{TensorSpec, Use};
+use serde_json::{Map, Value};
+
+const LAYER: LayerNames = LayerNames {
+    norms: ["norm1", "norm2"],
+    attention: [
+        "attention.attention.query",
+        "attention.attention.key",
+        "attention.attention.value",
+        "attention.output.dense",
+    ],
+    mlp: ["mlp.fc1", "mlp.fc2"],
+    scales: Some(["layer_scale1.lambda1", "layer_scale2.lambda1"]),
+};
+
+/// Its configuration.
+pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
+    let keys = Keys { keys: root, path: "" };
+    for (key, only) in [("use_swiglu_ffn", false), ("qkv_bias", true)] {
+        if root.get(key).is_some_and(|value| *value == Value::Bool(!only)) {
+            return Err(keys.error(key, format!("is {}; only {only} is supported", !only)));
+        }
+    }
+    let default = VisionConfig {
+        family: Family::Dinov2,
+        patch_size: 14,
+        activation: Activation::Gelu,
+        layer_norm_eps: 1e-6,
+        projection_dim: None,
+        ..VisionConfig::vit_base_patch32()
+    };
+    let config = vision_sizes(keys, default)?;
+    let ratio = keys.size("mlp_ratio", 4, most::INTERMEDIATE / config.hidden_size.max(1))?;
+    let intermediate_size = ratio.saturating_mul(config.hidden_size);
+    Ok(ClipConfig { vision: VisionConfig { intermediate_size, ..config }, text: None })
+}
+
+/// The tensors of the tower, whose names begin with `prefix`.
+pub(super) fn vision<S: Source>(source: &mut S, prefix: &str, config: &VisionConfig) -> Result<VisionLayers<S>> {
+    let VisionConfig { hidden_size: hidden, patch_size: patch, layer_norm_eps: eps, position_grid: grid, .. } = *config;
+    let name = |part: &str| format!("{prefix}{part}");
+    let [class_token, patches, bias, positions] = [
+        TensorSpec::new(name("embeddings.cls_token"), [hidden], Use::Vector),
+        TensorSpec::new(name("embeddings.patch_embeddings.projection.weight"), [hidden, 3, patch, patch], Use::Patches),
+        TensorSpec::new(name("embeddings.patch_embeddings.projection.bias"), [hidden], Use::Vector),
+        TensorSpec::new(name("embeddings.position_embeddings"), [grid * grid + 1, hidden], Use::Table),
+    ];
+    Ok(VisionLayers {
+        class_token: Some(source.table(class_token)?),
+        patch_embedding: source.linear(patches, None)?,
+        positions: source.patch_positions(positions, bias, config)?,
+        pre_norm: None,
+        encoder: Encoder::of(source, &name("encoder.layer"), &LAYER, &config.into())?,
+        post_norm: source.norm(&name("layernorm"), hidden, eps)?,
+        pooling: Pooling::ClassToken,
+        projection: None,
+    })
+}

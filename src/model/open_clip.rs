@@ -1,0 +1,161 @@
+//! open_clip's configuration, `open_clip_config.json`, as the transformers' one of the same model: a CLIP, or a SigLIP whose
+//! vision tower is timm's.
+//! <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/factory.py>,
+//! <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/model.py>
+
+use super::config::{ClipConfig, invalid};
+use super::{clip, siglip};
+use crate::error::Result;
+use serde_json::{Map, Value, json};
+
+pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
+    let model = object(root, "", "model_cfg")?;
+    let (vision, text) = (object(model, "model_cfg.", "vision_cfg")?, object(model, "model_cfg.", "text_cfg")?);
+    refuse(vision, text)?;
+    let act = if model.get("quick_gelu") == Some(&Value::Bool(true)) { "quick_gelu" } else { "gelu" };
+    match text_of(vision, "timm_model_name") {
+        Some(name) => siglip_config(model, vision, text, name),
+        None => clip_config(model, vision, text, act),
+    }
+    .map_err(|error| error.within("open_clip_config.json"))
+}
+
+fn clip_config(
+    model: &Map<String, Value>,
+    vision: &Map<String, Value>,
+    text: &Map<String, Value>,
+    act: &str,
+) -> Result<ClipConfig> {
+    let get = |from: &Map<String, Value>, key: &str, default: Value| from.get(key).cloned().unwrap_or(default);
+    let width = size(vision, "width", 768)?;
+    let text_width = size(text, "width", 512)?;
+    let of_ratio = |from: &Map<String, Value>, width: usize| {
+        let ratio = from.get("mlp_ratio").and_then(Value::as_f64).unwrap_or(4.0);
+        (width as f64 * ratio) as usize
+    };
+    let heads = width / size(vision, "head_width", 64)?.max(1);
+    let as_transformers = json!({
+        "projection_dim": get(model, "embed_dim", json!(512)),
+        "vision_config": {
+            "hidden_size": width,
+            "intermediate_size": of_ratio(vision, width),
+            "num_hidden_layers": get(vision, "layers", json!(12)),
+            "num_attention_heads": heads,
+            "image_size": get(vision, "image_size", json!(224)),
+            "patch_size": get(vision, "patch_size", json!(16)),
+            "hidden_act": act,
+        },
+        "text_config": {
+            "vocab_size": get(text, "vocab_size", json!(49408)),
+            "hidden_size": text_width,
+            "intermediate_size": of_ratio(text, text_width),
+            "num_hidden_layers": get(text, "layers", json!(12)),
+            "num_attention_heads": get(text, "heads", json!(8)),
+            "max_position_embeddings": get(text, "context_length", json!(77)),
+            "hidden_act": act,
+            // The largest id of the sequence.
+            "eos_token_id": 2,
+        },
+    });
+    as_transformers.as_object().map_or_else(|| Err(invalid("no configuration")), clip::config)
+}
+
+/// The sizes of timm's vision transformers, by the middle of their names: width, layers, heads, width of the MLP.
+const TIMM: [(&str, [usize; 4]); 4] = [
+    ("base", [768, 12, 12, 3072]),
+    ("large", [1024, 24, 16, 4096]),
+    ("so400m", [1152, 27, 16, 4304]),
+    ("giantopt", [1536, 40, 16, 6144]),
+];
+
+fn siglip_config(
+    model: &Map<String, Value>,
+    vision: &Map<String, Value>,
+    text: &Map<String, Value>,
+    name: &str,
+) -> Result<ClipConfig> {
+    let unknown =
+        || invalid(format!("model_cfg.vision_cfg.timm_model_name is \"{name}\", which is no SigLIP of timm's"));
+    let mut parts = name.split('.').next().unwrap_or_default().split('_');
+    let (Some("vit"), Some(kind), Some(patch), Some("siglip")) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(unknown());
+    };
+    let (_, [width, layers, heads, mlp]) = *TIMM.iter().find(|(name, _)| *name == kind).ok_or_else(unknown)?;
+    let patch: usize = patch.strip_prefix("patch").and_then(|size| size.parse().ok()).ok_or_else(unknown)?;
+    let seen: Option<usize> = parts.next().and_then(|size| size.parse().ok());
+    if text_of(vision, "timm_pool") != Some("map") {
+        return Err(invalid("model_cfg.vision_cfg.timm_pool is not \"map\", the only one that is read"));
+    }
+    let text_width = size(text, "width", 512)?;
+    let as_transformers = json!({
+        "vision_config": {
+            "hidden_size": width,
+            "intermediate_size": mlp,
+            "num_hidden_layers": layers,
+            "num_attention_heads": heads,
+            "image_size": vision.get("image_size").cloned().unwrap_or(json!(seen)),
+            "patch_size": patch,
+        },
+        "text_config": {
+            "vocab_size": text.get("vocab_size").cloned().unwrap_or(json!(32_000)),
+            "hidden_size": text_width,
+            "intermediate_size": (text_width as f64 * text.get("mlp_ratio").and_then(Value::as_f64).unwrap_or(4.0)) as usize,
+            "num_hidden_layers": text.get("layers").cloned().unwrap_or(json!(12)),
+            "num_attention_heads": text.get("heads").cloned().unwrap_or(json!(8)),
+            "max_position_embeddings": text.get("context_length").cloned().unwrap_or(json!(64)),
+            "projection_size": model.get("embed_dim").cloned().unwrap_or(json!(text_width)),
+        },
+    });
+    as_transformers.as_object().map_or_else(|| Err(invalid("no configuration")), siglip::config)
+}
+
+/// An error for what open_clip has and this does not compute.
+fn refuse(vision: &Map<String, Value>, text: &Map<String, Value>) -> Result<()> {
+    if vision.get("layers").is_some_and(Value::is_array) {
+        return Err(invalid("open_clip_config.json describes a ResNet; only vision transformers are read"));
+    }
+    for key in ["hf_model_name"] {
+        if let Some(name) = text_of(text, key) {
+            return Err(invalid(format!(
+                "open_clip_config.json: the text tower is {name}, of another package; only open_clip's own are read"
+            )));
+        }
+    }
+    let only = [("pool_type", "tok"), ("attentional_pool", "false"), ("patch_dropout", "0.0"), ("no_ln_pre", "false")];
+    for (key, only) in only {
+        match vision.get(key) {
+            None | Some(Value::Null) => {}
+            Some(value) if value.to_string().trim_matches('"') == only || key == "patch_dropout" => {}
+            Some(value) => {
+                return Err(invalid(format!(
+                    "open_clip_config.json: model_cfg.vision_cfg.{key} is {value}; only {only} is read"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn object<'a>(from: &'a Map<String, Value>, path: &str, key: &str) -> Result<&'a Map<String, Value>> {
+    match from.get(key) {
+        Some(Value::Object(object)) => Ok(object),
+        _ => Err(invalid(format!("open_clip_config.json has no {path}{key}"))),
+    }
+}
+
+fn text_of<'a>(from: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
+    from.get(key).and_then(Value::as_str)
+}
+
+fn size(from: &Map<String, Value>, key: &str, default: usize) -> Result<usize> {
+    match from.get(key) {
+        None | Some(Value::Null) => Ok(default),
+        Some(value) => {
+            let size =
+                value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| (1..=1 << 16).contains(size));
+            size.ok_or_else(|| invalid(format!("open_clip_config.json: {key} is {value}, not a size")))
+        }
+    }
+}
