@@ -27,6 +27,7 @@ export type {
   CancelOptions,
   ClassifyOptions,
   EmbedOptions,
+  EmbedTextOptions,
   Limits,
   LoadOptions,
   TextOptions,
@@ -52,5 +53,7 @@ export type {
   Precision,
   RawPixels,
   Rgb,
+  TableMode,
+  TextDetails,
   Timings,
 } from "./shared/protocol.js";

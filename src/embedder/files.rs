@@ -4,7 +4,7 @@ use super::loader::Loader;
 use super::plan::TokenizerFiles;
 use super::settings::Settings;
 use super::text::{ReadRange, TextModel};
-use super::{ClipVision, Options};
+use super::{ClipVision, Options, hints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
 #[cfg(feature = "tokio")]
@@ -33,6 +33,22 @@ impl Place {
 
     /// Loads the vision tower; the text tower is left for later.
     pub(super) fn load(self, options: Options) -> Result<ClipVision> {
+        let place = self.clone();
+        self.load_vision(options).map_err(|error| place.hinted(error))
+    }
+
+    /// The error of a file that is not there, or what is there in its place.
+    pub(super) fn hinted(&self, error: Error) -> Error {
+        match self {
+            Self::Directory(dir) if error.kind() == ErrorKind::Fetch => match hints::of_directory(dir) {
+                Some(hint) => Error::new(ErrorKind::Fetch, format!("{}: {hint}", dir.display())).with_source(error),
+                None => error,
+            },
+            _ => error,
+        }
+    }
+
+    fn load_vision(self, options: Options) -> Result<ClipVision> {
         let mut loader = match &self {
             Self::Converted(_) => Loader::for_converted(options)?,
             Self::Directory(dir) => Loader::with_settings(read_settings(dir)?, options)?,
@@ -206,7 +222,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 }
 
 /// A file of a directory, where it is there.
-fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
     match File::open(path) {
         Ok(file) => read_opened(path, file).map(Some),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

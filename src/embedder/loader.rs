@@ -119,6 +119,11 @@ impl Loader {
         Ok(loader)
     }
 
+    /// Has a recording leave out the rows of all tokens but these, which ascend.
+    pub(super) fn keep_tokens(&mut self, kept: Vec<u32>) {
+        self.reader.plan_mut().kept = Some(kept.into());
+    }
+
     fn of(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
         Ok(Self { reader: Reader::new(Plan::new(towers, settings, options)?) })
     }

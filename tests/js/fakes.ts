@@ -89,6 +89,11 @@ export class FakeLoader extends Freed implements EngineLoader {
     [this.#position, this.#size, this.#full] = [0, Infinity, false];
     return this.#files.length > 0;
   }
+  /** Bytes above which the table is left in its file, where that was asked for. */
+  over: number | undefined;
+  leaveTableOver(bytes: number): void {
+    this.over = bytes;
+  }
   keepChecksum(): void {}
   checksum(): number {
     return this.#checksum;
@@ -219,7 +224,20 @@ export class FakeModel extends Freed implements EngineModel {
   setText(loader: EngineLoader): ReturnType<EngineModel["setText"]> {
     this.texts = loader;
     const carried = (loader as FakeLoader).pushed[0]?.startsWith(HEADER);
-    return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }) };
+    const left = (loader as FakeLoader).over === 0;
+    return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }), ...(left && { rowsFile: "model.safetensors" }) };
+  }
+
+  /** Rows of one byte, that of a token at the token's place. */
+  readonly rows = new Map<number, number>();
+
+  wantedRows(ids: Uint32Array): Float64Array {
+    const wanted = [...new Set(ids)].filter((id) => !this.rows.has(id)).sort((a, b) => a - b);
+    return Float64Array.from(wanted.flatMap((id) => [id, id + 1]));
+  }
+
+  addRows(at: number, bytes: Uint8Array): void {
+    bytes.forEach((byte, index) => this.rows.set(at + index, byte));
   }
 
   startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass {

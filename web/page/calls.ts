@@ -6,6 +6,7 @@ import type {
   Calls,
   ClipVisionInfo,
   EmbeddingDetails,
+  TextDetails,
   Floats,
   LoadWarning,
   PixelTensor,
@@ -21,7 +22,7 @@ import type { CallListeners, Client } from "./client.js";
 import { decodingOf, svgOf, withDecoding } from "./decoding.js";
 import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
 import { checkOptions, type OptionsOf } from "./load_options.js";
-import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
+import type { CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PageFetch } from "./page_service.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 import { MAX_SVG_BYTES } from "./svg.js";
@@ -101,9 +102,15 @@ export class ModelCalls {
     return this.#run(options, begin, (listeners) => this.#context.client.call("embedTexts", all, [], listeners));
   }
 
-  async embedText(text: string, options: TextOptions = {}, begin = atOnce): Promise<Floats> {
+  async embedText(text: string, options: EmbedTextOptions = {}, begin = atOnce): Promise<Floats | TextDetails> {
     if (typeof text !== "string") throw invalid(`A text must be a string, not ${tagOf(text)}`);
-    const [embedding] = await this.embedTexts([text], options, begin);
+    this.#check("embedText", options);
+    const { details, ...rest } = options;
+    if (details) {
+      options.signal?.throwIfAborted();
+      return this.#run(rest, begin, (listeners) => this.#context.client.call("embedText", text, [], listeners));
+    }
+    const [embedding] = await this.embedTexts([text], rest, begin);
     if (!embedding) throw new ClipVisionError("compute", "The model gave no embedding");
     return embedding;
   }

@@ -1,7 +1,7 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
 import { platform } from "../shared/platform.js";
-import type { ClipVisionInfo, EmbeddingDetails, Floats, PixelTensor } from "../shared/protocol.js";
+import type { ClipVisionInfo, EmbeddingDetails, Floats, PixelTensor, TextDetails } from "../shared/protocol.js";
 import { bindToSelf, publish } from "../shared/public_class.js";
 import { withoutSecrets } from "../shared/redact.js";
 import { given, optionUrl } from "../shared/values.js";
@@ -11,9 +11,9 @@ import { Client } from "./client.js";
 import { decodersOf, decodingOf, svgOf } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { WaitingPlace, type Latest } from "./latest.js";
-import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
+import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkTable, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
 import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
-import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
+import type { CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PhotoSource } from "./photo.js";
 
 /**
@@ -49,6 +49,7 @@ export class ClipVision {
     signal?.throwIfAborted();
     checkPlace();
     checkThreads(threads);
+    checkTable(options.table);
     const { photos, times } = limitsOf(options.limits);
     const { cache, persist } = cacheOf(options.cache);
     const hub = hubOf(options.hub);
@@ -67,7 +68,7 @@ export class ClipVision {
         ...(revision !== undefined && { revision }),
         cache,
         ...(options.integrity !== undefined && { integrity: checksums(options.integrity, files.weights) }),
-        ...given(options, "precision", "normalize", "threads"),
+        ...given(options, "precision", "normalize", "threads", "table"),
         ...photos,
         ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
         ...(token && { token }),
@@ -124,7 +125,11 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
    */
-  embedText(text: string, options?: TextOptions): Promise<Floats> {
+  embedText(text: string, options?: EmbedTextOptions & { details?: false }): Promise<Floats>;
+  /** The same with its number of tokens, and the bytes that were read of the model's table of tokens. */
+  embedText(text: string, options: EmbedTextOptions & { details: true }): Promise<TextDetails>;
+  embedText(text: string, options?: EmbedTextOptions): Promise<Floats | TextDetails>;
+  embedText(text: string, options?: EmbedTextOptions): Promise<Floats | TextDetails> {
     return this.#calls.embedText(text, options);
   }
 
@@ -167,7 +172,7 @@ export class ClipVision {
     const begin = place.run.bind(place);
     return {
       embed: ((photo, options) => calls.embed(photo, options, begin)) as Latest["embed"],
-      embedText: (text, options) => calls.embedText(text, options, begin),
+      embedText: (text, options) => calls.embedText(text, given(options ?? {}, "signal", "onProgress"), begin) as Promise<Floats>,
       embedTexts: (texts, options) => calls.embedTexts(texts, options, begin),
       classify: (photo, labels, options) => calls.classify(photo, labels, options, begin),
       tensor: (photo, options) => calls.tensor(photo, options, begin),

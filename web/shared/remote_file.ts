@@ -78,6 +78,11 @@ export class RemoteFile implements Source {
     this.#mode = !this.#ranges ? "plain" : whole ? "stream" : "parts";
   }
 
+  /** Whether the server has given parts of the file, as far as it was asked. */
+  get ranged(): boolean {
+    return this.#mode === "parts";
+  }
+
   async read(sink: Sink, signal: AbortSignal): Promise<void> {
     let failures = 0;
     let at = -1;

@@ -120,6 +120,8 @@ export class Dispatcher {
     switch (request.type) {
       case "load":
         return [await this.#load(request.id, request.argument, signal), []];
+      case "embedText":
+        return this.#embedText(request.id, request.argument, signal);
       case "embedTexts":
         return this.#embedTexts(request.id, request.argument, signal);
       case "embed":
@@ -284,6 +286,12 @@ export class Dispatcher {
     const started = () => this.#host.post({ type: "started", id });
     const embeddings = await this.#ready().texts.embed(texts, signal, this.#reporter(id), started);
     return [embeddings.map(floats), embeddings.map(({ buffer }) => buffer)];
+  }
+
+  async #embedText(id: number, text: string, signal: AbortSignal): Promise<Answer> {
+    const started = () => this.#host.post({ type: "started", id });
+    const details = await this.#ready().texts.details(text, signal, this.#reporter(id), started);
+    return [details, [details.embedding.buffer]];
   }
 
   /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */

@@ -18,7 +18,10 @@ import { CachePlace, type CacheHost } from "./cache_place.js";
 import { Checksums } from "./checksums.js";
 import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
-import type { TokenizerFiles } from "./texts.js";
+import { hinted } from "./hints.js";
+import { KeptRows } from "./kept_rows.js";
+import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
+import type { LoadedText } from "./texts.js";
 
 /** What loading needs of the world. */
 export interface LoadHost extends CacheHost {
@@ -39,6 +42,8 @@ export class ModelLoading {
   #starting: Promise<Engine> | undefined;
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
   #seen: Record<string, Validators> = {};
+  /** Whether parts of the weights can be read, as far as that is known. */
+  #ranged = true;
 
   constructor(host: LoadHost, load: WireLoad) {
     this.#host = host;
@@ -90,15 +95,23 @@ export class ModelLoading {
     const checksums = new Checksums(this.#load);
     const roles = ["config", "preprocessor", "processor"] as const;
     const files = Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
-    const [config, preprocessor, processor] = await files.catch((error: unknown) => {
+    const [config, preprocessor, processor] = await files.catch(async (error: unknown) => {
+      const hint = await this.#hinted(error, signal);
+      if (hint !== error) throw hint;
       throw this.#wasNoId(error) ? explained(error, whatIsAnId(this.#load.name, this.#host.origin !== "")) : error;
     });
     if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
     const read = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
     const make = () => new engine.ModelLoader(this.#options(read));
-    const loader = await this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
+    const filled = this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
+    const loader = await filled.catch(async (error: unknown) => Promise.reject(await this.#hinted(error, signal)));
     return guarded(engine, () => loader.finish());
+  }
+
+  /** What is at the model's address in place of a file that is not. */
+  #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
+    return hinted(error, this.#load.model, this.#host, signal);
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
@@ -115,7 +128,7 @@ export class ModelLoading {
   // ------------------------------------------------------------------------------------------------ the text tower
 
   /** Loads the text tower into a model, and gives its tokenizer's files. */
-  async text(engine: Engine, model: EngineModel, report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }> {
+  async text(engine: Engine, model: EngineModel, report: Report, signal: AbortSignal): Promise<LoadedText> {
     guarded(engine, () => model.textLoader()).free(); // throws for a model without a text tower, before anything is read
     return this.#part("text", signal, {
       fromCache: async (blob, record) => {
@@ -125,18 +138,53 @@ export class ModelLoading {
       fromServer: async (record) => {
         const checksums = new Checksums(this.#load);
         const files = await this.#tokenizerFiles(checksums, report, signal);
-        const loader = await this.#fill(engine, () => model.textLoader(), { part: "text", record, checksums, files }, report, signal);
-        return this.#setText(engine, model, loader, files);
+        const how = { part: "text" as const, record, checksums, files };
+        const text = this.#setText(engine, model, await this.#fill(engine, () => this.#textLoader(model), how, report, signal), files);
+        if (!text.readRows || this.#ranged) return text;
+        // Only now it is known that the server has no ranges: the table is read with the tower.
+        return this.#setText(engine, model, await this.#fill(engine, () => this.#textLoader(model), how, report, signal), files);
       },
     });
   }
 
-  #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined) {
+  /** A loader of a model's text tower, which leaves a large table of tokens where it is if rows can be read of it. */
+  #textLoader(model: EngineModel): EngineLoader {
+    const loader = model.textLoader();
+    const { table, integrity } = this.#load;
+    if (table !== "whole" && !integrity && this.#ranged) loader.leaveTableOver(table === "ranges" ? 0 : LARGE_TABLE);
+    return loader;
+  }
+
+  #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined): LoadedText {
     const info = guarded(engine, () => model.setText(loader)); // takes the loader, and frees it
     const [json, vocab, merges] = TOKENIZER.map((role) => info[role] ?? read?.[FILE_NAMES[role]]);
     const files = json ? { json } : vocab && merges && { vocab, merges };
     if (!files) throw withoutTokenizer();
-    return { files, maxTokens: info.maxTokens };
+    const { maxTokens, rowsFile } = info;
+    return { files, maxTokens, readRows: rowsFile === undefined ? undefined : this.#rowReader(engine, model, rowsFile) };
+  }
+
+  /** Reads rows of the table in a file: from the cache those that it keeps, and it keeps those that are new. */
+  #rowReader(engine: Engine, model: EngineModel, file: string): ReadRows {
+    const place = this.#place;
+    const kept = place && new KeptRows((bytes) => place.saveRows(bytes));
+    const read = rowReader(engine, model, () => this.#tableFile(file), (at, bytes) => kept?.add(at, bytes));
+    const restored = once(async () => {
+      for (const [at, bytes] of (await kept?.restore(await place?.rows())) ?? []) guarded(engine, () => model.addRows(at, bytes));
+    });
+    return async (ids, signal) => {
+      await restored();
+      return read(ids, signal);
+    };
+  }
+
+  /** The file that the table of tokens was left in, as it was then. */
+  #tableFile(name: string): Source {
+    const { weights } = this.#load.model;
+    const key = name === FILE_NAMES.weights ? "weights" : shardKey(name);
+    const url = addressOf(this.#load.model, key);
+    const validators = this.#seen[key];
+    return this.#source(url === undefined ? weights : { url }, validators ? { validators } : {});
   }
 
   /** The tokenizer's files beside the weights, by name; none where the weights have to carry them along. */
@@ -187,6 +235,7 @@ export class ModelLoading {
 
   #note(key: string, source: Source): void {
     if (source instanceof RemoteFile) this.#seen[key] = source.validators;
+    if (source instanceof RemoteFile && key !== "index" && !(key in FILE_NAMES && key !== "weights")) this.#ranged = source.ranged;
   }
 
   /** A loader that has been given all that it wants, and recorded if there is a cache; begun anew if the file changes. */
@@ -338,6 +387,12 @@ export class ModelLoading {
       throw error;
     }
   }
+}
+
+/** Does work the first time it is called, for all who call. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
 }
 
 /** What to write in place of something that was taken for the id of a Hub's model. */
