@@ -9,7 +9,7 @@
 import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
 import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
-import { addressOf, FILE_NAMES, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
+import { addressOf, FILE_NAMES, OPEN_CLIP, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
@@ -34,10 +34,20 @@ const LONGEST_SMALL = 64 << 20;
 /** A changed file is begun anew so often. */
 const RESTARTS = 2;
 
+/** The files that say what a model is. */
+interface ConfigFiles {
+  config?: Uint8Array;
+  preprocessor?: Uint8Array;
+  processor?: Uint8Array;
+}
+
+/** What a cached model is marked with whose files are open_clip's. */
+const OPEN_CLIP_SEEN = "open_clip";
+
 /** Reads one model. */
 export class ModelLoading {
   readonly #host: LoadHost;
-  readonly #load: WireLoad;
+  #load: WireLoad;
   #place: CachePlace | undefined;
   #starting: Promise<Engine> | undefined;
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
@@ -79,7 +89,7 @@ export class ModelLoading {
     return this.#starting ?? Promise.reject(new ClipVisionError("compute", "The engine was not started"));
   }
 
-  #options(files: { config?: Uint8Array; preprocessor?: Uint8Array; processor?: Uint8Array } = {}) {
+  #options(files: ConfigFiles = {}) {
     return { ...files, ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
   }
 
@@ -91,22 +101,48 @@ export class ModelLoading {
 
   async #servedVision(record: CacheRecord | undefined, report: Report, signal: AbortSignal): Promise<EngineModel> {
     this.#seen = {};
-    const { model } = this.#load;
-    const checksums = new Checksums(this.#load);
-    const roles = ["config", "preprocessor", "processor"] as const;
-    const files = Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
-    const [config, preprocessor, processor] = await files.catch(async (error: unknown) => {
+    const read = await this.#configured(report, signal).catch(async (error: unknown) => {
       const hint = await this.#hinted(error, signal);
       if (hint !== error) throw hint;
       throw this.#wasNoId(error) ? explained(error, whatIsAnId(this.#load.name, this.#host.origin !== "")) : error;
     });
-    if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
-    const read = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
-    const make = () => new engine.ModelLoader(this.#options(read));
+    const checksums = read.checksums;
+    const make = () => new engine.ModelLoader(this.#options(read.files));
     const filled = this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
     const loader = await filled.catch(async (error: unknown) => Promise.reject(await this.#hinted(error, signal)));
     return guarded(engine, () => loader.finish());
+  }
+
+  /** The model's settings; of a folder that is not transformers', those of open_clip, whose files the model has from then on. */
+  async #configured(report: Report, signal: AbortSignal): Promise<{ files: ConfigFiles; checksums: Checksums }> {
+    const theirs = openClipOf(this.#load.model);
+    const { integrity } = this.#load;
+    if (theirs && integrity && !(FILE_NAMES.config in integrity) && OPEN_CLIP.config in integrity) this.#openClip();
+    const checksums = new Checksums(this.#load);
+    const roles = ["config", "preprocessor", "processor"] as const;
+    try {
+      const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+      if (this.#load.model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
+      return { files: given({ config, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
+    } catch (error) {
+      const { config } = this.#load.model;
+      if (!theirs?.config || !config || nameOfFile(config) !== FILE_NAMES.config || !isMissing(error, config)) throw error;
+      const transformers = this.#load;
+      this.#openClip();
+      const checksums = new Checksums(this.#load);
+      const found = await this.#small("config", checksums, report, signal).catch(() => undefined);
+      if (found) return { files: { config: found }, checksums };
+      this.#load = transformers;
+      throw error;
+    }
+  }
+
+  /** Takes the files that open_clip writes for the model's. */
+  #openClip(): void {
+    const model = openClipOf(this.#load.model);
+    if (model) this.#load = { ...this.#load, model };
+    this.#seen[OPEN_CLIP_SEEN] = {};
   }
 
   /** What is at the model's address in place of a file that is not. */
@@ -181,7 +217,7 @@ export class ModelLoading {
   /** The file that the table of tokens was left in, as it was then. */
   #tableFile(name: string): Source {
     const { weights } = this.#load.model;
-    const key = name === FILE_NAMES.weights ? "weights" : shardKey(name);
+    const key = name === FILE_NAMES.weights ? "weights" : shardKey(name); // whatever the one file is called
     const url = addressOf(this.#load.model, key);
     const validators = this.#seen[key];
     return this.#source(url === undefined ? weights : { url }, validators ? { validators } : {});
@@ -360,6 +396,7 @@ export class ModelLoading {
       fromCache: async (blob, record) => {
         const value = await fromCache(blob, record);
         this.#seen = { ...record.validators, ...this.#seen };
+        if (OPEN_CLIP_SEEN in this.#seen) this.#openClip();
         return value;
       },
       fromServer,
