@@ -52,7 +52,7 @@ export interface Host extends PhotoHost {
   /** What else loading needs of the world. */
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
   /** Makes a tokenizer of its files. */
-  createTokenizer(files: TokenizerFiles): Tokenizer;
+  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
   /** Resolves after the messages that have arrived by now have been handled. */
   nextTurn(): Promise<void>;
 }
