@@ -22,6 +22,7 @@ export { ClipVision } from "./page/clip_vision.js";
 export type { Classification, PhotoOrEmbedding } from "./page/calls.js";
 export type { Latest } from "./page/latest.js";
 export type {
+  BlobOptions,
   CacheOptions,
   CallOptions,
   CancelOptions,
@@ -51,6 +52,7 @@ export type {
   PixelTensor,
   Precision,
   RawPixels,
+  StoredPrecision,
   Rgb,
   Timings,
 } from "./shared/protocol.js";

@@ -88,7 +88,7 @@ fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<()> {
     let settings = read_settings(dir)?;
     let source = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = if options.vision_only { TokenizerFiles::default() } else { tokenizer_files(dir)? };
-    let mut loader = Loader::for_recording(settings, options.clone(), source, files)?;
+    let mut loader = Loader::for_recording(Some(settings), options.clone(), source, files)?;
 
     let failed = |error| unwritable(path, error);
     let mut out = File::create(path).map_err(failed)?;

@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) source: String,
     /// The tokenizer's files that stand beside the weights: they count more than those that the weights carry along.
     files: TokenizerFiles,
+    /// A recording is given the tokenizer's files; or else it takes those that the weights carry along.
+    pub(super) has_tokenizer: bool,
     chosen: Option<Chosen>,
 }
 
@@ -64,7 +66,8 @@ impl Plan {
     pub(super) fn new(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
         // What can't be is refused now; the rest is decided by the weights' header.
         options.backend(options.precision)?;
-        Ok(Self { towers, settings, options, source: String::new(), files: TokenizerFiles::default(), chosen: None })
+        let (source, files) = (String::new(), TokenizerFiles::default());
+        Ok(Self { towers, settings, options, source, files, has_tokenizer: false, chosen: None })
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -146,7 +149,7 @@ impl Selection for Plan {
         let text = self.text(header)?;
         if let Some(config) = &text {
             specs.extend(TextTower::declare(config, header)?);
-            let carried = FILES.into_iter().filter(|name| !recorded && header.contains(name));
+            let carried = FILES.into_iter().filter(|name| !(recorded && self.has_tokenizer) && header.contains(name));
             specs.extend(carried.map(|name| TensorSpec::new(name, [], Use::File)));
         }
         self.chosen = Some(Chosen { backend, vision_prefix, text, vision_bytes });

@@ -143,7 +143,7 @@ export async function types(clip: ClipVision, photo: PhotoSource, options: { det
   expectTypeOf(Embeddings.loadFromOpfs<string>("photos")).resolves.toEqualTypeOf<Embeddings<string>>();
   // @ts-expect-error ids of this collection are texts
   await photos.add(7, new Float32Array(512));
-  void photos.search([1, 2, 3], 5, { relevance: { background: [[1, 2, 3], new Float32Array(3)], least: 3 } });
+  void photos.search([1, 2, 3], 5, { relevance: { queries: [[1, 2, 3], new Float32Array(3)], least: 3 } });
   expectTypeOf(photos.model).toEqualTypeOf<string | undefined>();
   void photos.add("a", await clip.embed(photo, { details: true }));
   void photos.add("a", { embedding: [1, 2, 3], model: clip.info.model });

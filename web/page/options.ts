@@ -1,6 +1,6 @@
 /** What an application may ask of a model and of each call. */
 
-import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits } from "../shared/protocol.js";
+import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits, StoredPrecision } from "../shared/protocol.js";
 import type { DecodingOptions, PhotoDecoder } from "./decoding.js";
 import type { HubOptions } from "./model.js";
 
@@ -133,6 +133,17 @@ export interface TextOptions extends CancelOptions {
    * not before.
    */
   onProgress?: (progress: LoadProgress) => void;
+}
+
+/** Options of `ClipVision.toBlob`. */
+export interface BlobOptions extends TextOptions {
+  /**
+   * In what the weights are stored: `"f16"`, half the size of single precision, or `"int8"`, a quarter. Default `"int8"` for a model
+   * that computes so, else `"f16"`.
+   */
+  precision?: StoredPrecision;
+  /** Leaves out the text tower and the tokenizer. Default `false`. */
+  visionOnly?: boolean;
 }
 
 /** Options of `ClipVision.classify`. */

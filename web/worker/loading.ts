@@ -10,13 +10,14 @@ import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
 import { explained, HttpError, NoAnswer, type Validators } from "../shared/files.js";
 import { addressOf, FILE_NAMES, nameOfFile, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
-import type { WireFile, WireLoad } from "../shared/protocol.js";
+import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
 import { Checksums } from "./checksums.js";
-import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
+import { BlobRecorder } from "./converting.js";
+import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
 import type { TokenizerFiles } from "./texts.js";
 
@@ -88,17 +89,21 @@ export class ModelLoading {
     this.#seen = {};
     const { model } = this.#load;
     const checksums = new Checksums(this.#load);
-    const roles = ["config", "preprocessor", "processor"] as const;
-    const files = Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
-    const [config, preprocessor, processor] = await files.catch((error: unknown) => {
+    const read = await this.#settings(checksums, report, signal).catch((error: unknown) => {
       throw this.#wasNoId(error) ? explained(error, whatIsAnId(this.#load.name, this.#host.origin !== "")) : error;
     });
-    if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
+    if (model.config && read.config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
-    const read = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
     const make = () => new engine.ModelLoader(this.#options(read));
     const loader = await this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
     return guarded(engine, () => loader.finish());
+  }
+
+  /** The small files that say what the model is. */
+  async #settings(checksums: Checksums, report: Report, signal: AbortSignal) {
+    const roles = ["config", "preprocessor", "processor"] as const;
+    const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+    return given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
@@ -124,6 +129,28 @@ export class ModelLoading {
         return this.#setText(engine, model, loader, files);
       },
     });
+  }
+
+  // ------------------------------------------------------------------------------------------------ as one file
+
+  /** The model as one file, as the command `convert` writes it: read once more from where it is, and kept nowhere else. */
+  async convert(engine: Engine, model: EngineModel, how: WireConversion, report: Report, signal: AbortSignal): Promise<Blob> {
+    const checksums = new Checksums(this.#load);
+    const settings = await this.#settings(checksums, report, signal);
+    const files = how.visionOnly || !hasText(engine, model) ? {} : await this.#tokenizerFiles(checksums, report, signal);
+    const { precision, visionOnly } = how;
+    const [names, contents] = [Object.keys(files), Object.values(files)];
+    const loader = guarded(engine, () =>
+      engine.ModelLoader.forConversion(this.#options(settings), precision, visionOnly, this.#load.name, names, contents),
+    );
+    try {
+      const recorder = new BlobRecorder(engine, loader);
+      // "text", as files that changed since the model was loaded are another model's.
+      await this.#feedAll(engine, loader, { part: "text", checksums, after: () => recorder.drain() }, report, signal);
+      return recorder.finish();
+    } finally {
+      release(loader);
+    }
   }
 
   #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined) {
@@ -309,6 +336,17 @@ export class ModelLoading {
 function whatIsAnId(name: string, onPage: boolean): string {
   const folder = onPage ? `a folder of this site is written "./${name}" or "/${name}"` : `a folder, of which there is none by this name, is written "./${name}"`;
   return `"${name}" was taken for the id of a model on the Hub; ${folder}, one of another server as its URL ("https://…/${name}")`;
+}
+
+/** Whether a model has a text tower that can be loaded. */
+function hasText(engine: Engine, model: EngineModel): boolean {
+  try {
+    guarded(engine, () => model.textLoader()).free();
+    return true;
+  } catch (error) {
+    if (error instanceof EngineCrash) throw error;
+    return false;
+  }
 }
 
 const withoutTokenizer = (): ClipVisionError => {
