@@ -54,7 +54,7 @@ describe("load", () => {
     const asked = load();
     asked.model.index = { url: `${folder}/model.safetensors.index.json`, optional: true };
     expect(await call({ type: "load", id: 1, argument: asked })).toMatchObject({ type: "done" });
-    const at = shards.map((file) => progressOf(posted).findLast((one) => one.file === file)!);
+    const at = shards.map((file) => progressOf(posted).filter((one) => one.file === file).at(-1)!);
     // Of each file a quarter, but for the small files beside them.
     for (const [index, { overall }] of at.entries()) expect(Math.abs(overall - (index + 1) / 4)).toBeLessThan(0.05);
     expect(at.at(-1)).toEqual({ stage: "weights", file: "d.safetensors", loaded: 5000, total: 5000, overall: 1 });
