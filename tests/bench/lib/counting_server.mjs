@@ -14,6 +14,16 @@ const PIECE = 1 << 16;
 /** What a file is for. */
 const kindOf = (file) => (/\.m?js$|\.html$/.test(file) ? "code" : file.endsWith(".wasm") ? "wasm" : /\.(safetensors|onnx)$/.test(file) ? "weights" : "other");
 
+/** Until an answer takes more, or nobody listens any more. */
+const drained = (response) =>
+  new Promise((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
+
 /**
  * Serves folders by the paths that they are mounted at. `counted` has, by kind, requests and bytes of bodies since `reset`; `speed` is
  * in bytes a second, of all answers together.
@@ -62,7 +72,7 @@ export async function countingServer(mounts) {
         await pass(piece.length);
         if (response.destroyed) return;
         count(kind, piece.length, 0);
-        if (!response.write(piece)) await new Promise((resolve) => response.once("drain", resolve).once("close", resolve));
+        if (!response.write(piece)) await drained(response);
       }
     }
     response.end();
