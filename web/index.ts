@@ -22,6 +22,7 @@ export { ClipVision } from "./page/clip_vision.js";
 export type { Classification, PhotoOrEmbedding } from "./page/calls.js";
 export type { Latest } from "./page/latest.js";
 export type {
+  BlobOptions,
   CacheOptions,
   CallOptions,
   CancelOptions,
@@ -52,6 +53,7 @@ export type {
   PixelTensor,
   Precision,
   RawPixels,
+  StoredPrecision,
   Rgb,
   TableMode,
   TextDetails,

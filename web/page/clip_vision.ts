@@ -13,7 +13,7 @@ import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js
 import { WaitingPlace, type Latest } from "./latest.js";
 import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkTable, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
 import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
-import type { CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
+import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PhotoSource } from "./photo.js";
 
 /**
@@ -160,6 +160,20 @@ export class ClipVision {
    */
   tensor(photo: PhotoSource, options?: CallOptions): Promise<PixelTensor> {
     return this.#calls.tensor(photo, options);
+  }
+
+  /**
+   * The model as one file to host yourself: what `clip-vision convert` writes, with the tokenizer and both towers unless `visionOnly`
+   * is set. `ClipVision.load` takes it as it is, or by its address once it is on a server, with a name that ends in `.safetensors`.
+   *
+   * The model's files are read again from where they were loaded, piece by piece. Loaded from the file, an `"int8"` model gives the
+   * same embeddings as one that was quantized while it was loaded.
+   *
+   * @throws {@link ClipVisionError} `fetch` if a file can't be read or has changed since, `weights` if 8 bits would have to become
+   * 16, `config` if there is no tokenizer, `out-of-memory`, `worker-crashed`, `closed`
+   */
+  toBlob(options?: BlobOptions): Promise<Blob> {
+    return this.#calls.toBlob(options);
   }
 
   /**

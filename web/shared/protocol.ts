@@ -173,6 +173,8 @@ export interface EmbeddingDetails {
   embedding: Floats;
   /** Milliseconds per stage. */
   timings: Timings;
+  /** The model: `info.model` of the one that made it. */
+  model: string;
   /** What decoded the photo. */
   decoder: Decoder;
   /** The photo's width in pixels, upright. */
@@ -194,6 +196,19 @@ export interface TextDetails {
   tokens: number;
   /** Bytes that were read of the model's table of tokens for this text; 0 where they had been read before, or with the table. */
   tableBytes: number;
+}
+
+/** The same, as the worker answers it: what the model is called the page knows. */
+export type WireEmbedding = Omit<EmbeddingDetails, "model">;
+
+/** In what a model's file has its weights: half precision, or 8 bits. */
+export type StoredPrecision = "f16" | "int8";
+
+/** How a model becomes one file. */
+export interface WireConversion {
+  precision: StoredPrecision;
+  /** Without the text tower and the tokenizer. */
+  visionOnly: boolean;
 }
 
 /** The answer to `tensor`: what the model sees of a photo. */
@@ -259,13 +274,14 @@ export type WireQuestion = { prompts: readonly string[] } & ({ photo: WirePhoto 
 /** What each kind of call carries, and what it is answered with. */
 export interface Calls {
   load: { argument: WireLoad; result: LoadedModel };
-  embed: { argument: WirePhoto; result: EmbeddingDetails };
+  embed: { argument: WirePhoto; result: WireEmbedding };
   /** The same for one of many: it may be computed together with others. */
-  embedOneOfMany: { argument: WirePhoto; result: EmbeddingDetails };
+  embedOneOfMany: { argument: WirePhoto; result: WireEmbedding };
   tensor: { argument: WirePhoto; result: PixelTensor };
   embedText: { argument: string; result: TextDetails };
   embedTexts: { argument: readonly string[]; result: Floats[] };
   classify: { argument: WireQuestion; result: Floats };
+  toBlob: { argument: WireConversion; result: Blob };
 }
 
 /** The name of a call. */

@@ -10,13 +10,14 @@ import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
 import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
 import { addressOf, FILE_NAMES, OPEN_CLIP, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
-import type { WireFile, WireLoad } from "../shared/protocol.js";
+import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
 import { Checksums } from "./checksums.js";
-import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
+import { BlobRecorder } from "./converting.js";
+import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
 import { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
@@ -181,6 +182,27 @@ export class ModelLoading {
         return this.#setText(engine, model, await this.#fill(engine, () => this.#textLoader(model), how, report, signal), files);
       },
     });
+  }
+
+  // ------------------------------------------------------------------------------------------------ as one file
+
+  /** The model as one file, as the command `convert` writes it: read once more from where it is, and kept nowhere else. */
+  async convert(engine: Engine, model: EngineModel, how: WireConversion, report: Report, signal: AbortSignal): Promise<Blob> {
+    const { files: settings, checksums } = await this.#configured(report, signal);
+    const files = how.visionOnly || !hasText(engine, model) ? {} : await this.#tokenizerFiles(checksums, report, signal);
+    const { precision, visionOnly } = how;
+    const [names, contents] = [Object.keys(files), Object.values(files)];
+    const loader = guarded(engine, () =>
+      engine.ModelLoader.forConversion(this.#options(settings), precision, visionOnly, this.#load.name, names, contents),
+    );
+    try {
+      const recorder = new BlobRecorder(engine, loader);
+      // "text", as files that changed since the model was loaded are another model's.
+      await this.#feedAll(engine, loader, { part: "text", checksums, after: () => recorder.drain() }, report, signal);
+      return recorder.finish();
+    } finally {
+      release(loader);
+    }
   }
 
   /** A loader of a model's text tower, which leaves a large table of tokens where it is if rows can be read of it. */
@@ -436,6 +458,17 @@ function once(work: () => Promise<void>): () => Promise<void> {
 function whatIsAnId(name: string, onPage: boolean): string {
   const folder = onPage ? `a folder of this site is written "./${name}" or "/${name}"` : `a folder, of which there is none by this name, is written "./${name}"`;
   return `"${name}" was taken for the id of a model on the Hub; ${folder}, one of another server as its URL ("https://…/${name}")`;
+}
+
+/** Whether a model has a text tower that can be loaded. */
+function hasText(engine: Engine, model: EngineModel): boolean {
+  try {
+    guarded(engine, () => model.textLoader()).free();
+    return true;
+  } catch (error) {
+    if (error instanceof EngineCrash) throw error;
+    return false;
+  }
 }
 
 const withoutTokenizer = (): ClipVisionError => {

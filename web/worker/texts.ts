@@ -31,7 +31,7 @@ export interface TextContext {
   model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
   load(report: Report, signal: AbortSignal): Promise<LoadedText>;
-  createTokenizer(files: TokenizerFiles): Tokenizer;
+  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
   /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
   compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
   /** The engine is lost though no call may be waiting for it. */
@@ -137,7 +137,7 @@ export class Texts {
     const { load, createTokenizer } = this.#context;
     try {
       const { files, maxTokens, readRows } = await load(this.#report, signal);
-      return { tokenizer: createTokenizer(files), maxTokens, readRows };
+      return { tokenizer: await createTokenizer(files), maxTokens, readRows };
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);
       throw error;
