@@ -327,20 +327,54 @@ describe("a Blob", () => {
     expect(sink).toMatchObject({ taken: 610, sizes: [FILE.length] });
   });
 
-  /** More than two pieces, all different. */
-  const LONG = new Uint32Array(Float64Array.from({ length: 700_000 }, (_, index) => index * 2_654_435_761 % 2 ** 32)).buffer;
+  /** More than is read in one go: 70 MB, all different. */
+  const LONG = Uint32Array.from({ length: 17_500_000 }, (_, index) => Math.imul(index, 2_654_435_761)).buffer;
 
-  it("longer than a piece is read whole, with streams that fill our buffer and without", async () => {
-    const blob = new Blob([LONG]);
-    const plain = Object.assign(new Blob([LONG]), {
-      slice: (...range: [number, number]) => {
-        const part = blob.slice(...range);
-        return Object.assign(part, { stream: () => Blob.prototype.stream.call(part).pipeThrough(new TransformStream<Uint8Array<ArrayBuffer>>()) });
-      },
-    });
-    for (const one of [blob, plain]) {
+  /** A Blob whose parts have streams of another kind. */
+  const withStreams = (stream: (part: Blob, number: number) => ReadableStream<Uint8Array<ArrayBuffer>>): Blob => {
+    let parts = 0;
+    const altered = (blob: Blob): Blob =>
+      Object.assign(blob, {
+        slice: (...range: [number, number]) => {
+          const part = altered(Blob.prototype.slice.apply(blob, range));
+          parts += 1;
+          return Object.assign(part, { stream: (number => () => stream(part, number))(parts) });
+        },
+      });
+    return altered(new Blob([LONG]));
+  };
+  const streamOf = (part: Blob): ReadableStream<Uint8Array<ArrayBuffer>> => Blob.prototype.stream.call(part);
+
+  it("that is long is read whole, with streams that fill our buffer and without", async () => {
+    const plain = withStreams((part) => streamOf(part).pipeThrough(new TransformStream<Uint8Array<ArrayBuffer>>()));
+    for (const one of [new Blob([LONG]), plain]) {
       const bytes = await readAll(new BlobSource(one, "w"), signal);
       expect(Buffer.from(bytes).equals(Buffer.from(LONG))).toBe(true);
+    }
+  });
+
+  it("whose stream gives nothing more is read on by another one", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      let begun = 0;
+      const source = withStreams((part, number) => {
+        begun = number;
+        if (number > 2) return streamOf(part);
+        const start = Blob.prototype.slice.call(part, 0, 1_000_000).arrayBuffer();
+        let left = 2;
+        const pull = async (controller: ReadableByteStreamController) => {
+          if ((left -= 1) === 0) return new Promise<void>(() => undefined);
+          controller.enqueue(new Uint8Array(await start));
+        };
+        return new ReadableStream({ type: "bytes", pull });
+      });
+      const read = readAll(new BlobSource(source, "w"), signal);
+      const hurry = setInterval(() => vi.advanceTimersByTime(1_000), 1);
+      const bytes = await read.finally(() => clearInterval(hurry));
+      expect(Buffer.from(bytes).equals(Buffer.from(LONG))).toBe(true);
+      expect(begun).toBe(3);
+    } finally {
+      vi.useRealTimers();
     }
   });
 
@@ -348,8 +382,11 @@ describe("a Blob", () => {
     expect(await readAll(new BlobSource(new Blob([]), "w"), signal)).toEqual(new Uint8Array());
     await expect(readAll(new BlobSource(new Blob([FILE]), "w"), signal, 4999)).rejects.toMatchObject({ code: "too-large" });
     const gone = () => new ReadableStream<Uint8Array<ArrayBuffer>>({ type: "bytes", pull: (controller) => controller.error(new Error("gone")) });
-    const deleted = Object.assign(new Blob([FILE]), { slice: () => Object.assign(new Blob([FILE]), { stream: gone }) });
-    const error = await failure(readAll(new BlobSource(deleted, "w"), signal));
-    expect(error).toMatchObject({ code: "fetch", message: "Could not read the file w: Error: gone" });
+    const unreadable = { stream: gone, arrayBuffer: () => Promise.reject(new Error("gone")) };
+    const deleted = Object.assign(new Blob([FILE]), { slice: () => Object.assign(new Blob([FILE]), unreadable) });
+    for (const one of [deleted, withStreams(gone)]) {
+      const error = await failure(readAll(new BlobSource(one, "w"), signal));
+      expect(error).toMatchObject({ code: "fetch", message: "Could not read the file w: Error: gone" });
+    }
   });
 });

@@ -3,6 +3,7 @@
 import { testChoice } from "../browser/both/flavors.ts";
 import { testOrigins } from "../browser/both/origins.ts";
 import { testRefusals } from "../browser/both/refusals.ts";
+import { testSpoilt } from "../browser/both/spoilt.ts";
 import { testWorker } from "../browser/both/worker.ts";
 import { expect, test } from "./test.ts";
 
@@ -10,6 +11,7 @@ testChoice(test);
 testWorker(test);
 testOrigins(test);
 testRefusals(test);
+testSpoilt(test);
 
 test("the second load comes from the cache", async ({ tab, server }) => {
   const load = () =>
