@@ -37,7 +37,7 @@ export type { DecodingOptions, PhotoDecoder } from "./page/decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./page/embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/model.js";
 export { models } from "./page/models.js";
-export type { KnownModel } from "./page/models.js";
+export type { KnownModel, ModelDownload, PublishedAccuracy } from "./page/models.js";
 export type { PhotoSource } from "./page/photo.js";
 export type {
   ClipVisionInfo,
