@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 mod convert;
 mod files;
+mod hints;
 mod loader;
 mod onnx_files;
 mod options;
@@ -27,7 +28,7 @@ mod tests;
 mod text;
 mod texts;
 
-pub use convert::{ConvertOptions, convert};
+pub use convert::{ConvertOptions, Converted, Vocab, convert};
 use files::Place;
 #[cfg(feature = "tokio")]
 pub(crate) use files::dimension_at;

@@ -16,7 +16,7 @@ pub(crate) mod token_rows;
 pub(crate) mod tokenizer;
 pub(crate) mod vision;
 
-pub use crate::embedder::{ConvertOptions, Loader, Pass, Table, TextModel, convert};
+pub use crate::embedder::{ConvertOptions, Converted, Loader, Pass, Table, TextModel, Vocab, convert};
 pub use crate::precision::StoredPrecision;
 pub use crate::weights::{FILES as TOKENIZER_FILES, Recorded};
 pub use config::{Activation, ClipConfig, EndToken, Family, TextConfig, VisionConfig};

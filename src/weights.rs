@@ -16,6 +16,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 mod data;
 mod decode;
@@ -37,7 +38,7 @@ pub use recorder::Recorded;
 pub(crate) use rows::TablePlace;
 pub(crate) use sinks::Value;
 pub use stored::FILES;
-pub(crate) use stored::Stored;
+pub(crate) use stored::{Stored, ids_of_text, text_of_ids};
 
 /// A tensor that is wanted: its full name in the file, its shape, and what it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,11 +46,13 @@ pub(crate) struct TensorSpec {
     pub(crate) name: String,
     pub(crate) shape: Vec<usize>,
     pub(crate) usage: Use,
+    /// The rows that a recording has of it, ascending; all where this says nothing.
+    pub(crate) kept: Option<Arc<[u32]>>,
 }
 
 impl TensorSpec {
     pub(crate) fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, usage: Use) -> Self {
-        Self { name: name.into(), shape: shape.into(), usage }
+        Self { name: name.into(), shape: shape.into(), usage, kept: None }
     }
 
     /// Rows and what is in each.

@@ -249,3 +249,29 @@ fn numbers_that_only_python_writes_are_read_where_nobody_looks_at_them() {
     load(with(r#""initializer_range": NaN, "limits": [-Infinity, Infinity]"#, r#""what": NaN"#)).unwrap();
     refused(files().preprocessor(br#"{"image_mean": [NaN, 0.5, 0.5]}"#), ErrorKind::Config, &["image_mean"]);
 }
+
+#[test]
+fn what_cannot_be_loaded_says_what_it_is_and_what_to_do() {
+    let dir = std::env::temp_dir().join(format!("clip-vision-hints-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let refused = |parts: &[&str]| {
+        for error in [
+            ClipVision::from_dir(&dir, Options::default()).unwrap_err(),
+            clip_vision::model::convert(&dir, dir.join("out"), &Default::default()).unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Fetch, "{error}");
+            parts.iter().for_each(|part| assert!(error.to_string().contains(part), "{error}"));
+        }
+    };
+    refused(&["config.json"]);
+    std::fs::write(dir.join("adapter_config.json"), r#"{"base_model_name_or_path": "some/clip"}"#).unwrap();
+    refused(&["LoRA of some/clip", "merge_and_unload"]);
+    std::fs::write(dir.join("adapter_config.json"), "not JSON").unwrap();
+    refused(&["LoRA (adapter_config.json)"]);
+    std::fs::remove_file(dir.join("adapter_config.json")).unwrap();
+    std::fs::copy(model_dir(MODEL).join("config.json"), dir.join("config.json")).unwrap();
+    refused(&["model.safetensors"]);
+    std::fs::write(dir.join("pytorch_model.bin"), "pickle").unwrap();
+    refused(&["pytorch_model.bin is not read", "save_pretrained"]);
+    std::fs::remove_dir_all(&dir).unwrap();
+}

@@ -5,7 +5,7 @@
 
 mod common;
 
-use clip_vision::model::{ConvertOptions, StoredPrecision, Table, convert};
+use clip_vision::model::{ConvertOptions, StoredPrecision, Table, Vocab, convert};
 use clip_vision::{ClipVision, ErrorKind, Options, Precision};
 use common::model_dir;
 use common::texts::MODELS;
@@ -132,4 +132,52 @@ fn a_recording_without_the_table_knows_where_it_stands() {
         text.add_rows(range.start, &weights[range.start as usize..range.end as usize]).unwrap();
     }
     assert_eq!(text.embed_tokens(&[&ids]).unwrap(), [clip.embed_text("a dog on a beach").unwrap()]);
+}
+
+/// The tokens of b32-tiny that a script keeps, and that texts do.
+#[test]
+fn a_file_may_leave_tokens_out() {
+    let folder = Folder::new("vocab");
+    let file = folder.0.join("model.safetensors");
+    let whole = load(model_dir("b32-tiny"), Table::Whole);
+    let vocab_size = whole.text().unwrap().config().vocab_size;
+    let options = |vocab| ConvertOptions::default().precision(StoredPrecision::F16).vocab(vocab);
+    let scripts = |names: &[&str]| Vocab::Scripts(names.iter().map(|name| (*name).to_owned()).collect());
+    convert(model_dir("b32-tiny"), &file, &options(Vocab::All)).unwrap();
+    let all_bytes = std::fs::metadata(&file).unwrap().len();
+
+    let converted = convert(model_dir("b32-tiny"), &file, &options(scripts(&["Latin"]))).unwrap();
+    assert_eq!(converted.tokens, vocab_size);
+    assert!((100..vocab_size - 100).contains(&converted.left_out), "{converted:?}");
+    let bytes = std::fs::metadata(&file).unwrap().len();
+    let rows = (converted.left_out * whole.text().unwrap().config().hidden_size * 2) as u64;
+    assert!(bytes < all_bytes && all_bytes - bytes + 8192 > rows, "{all_bytes} - {bytes}, {rows}");
+    for table in [Table::Whole, Table::Auto, Table::Rows] {
+        let latin = load(&file, table);
+        for text in ["a photo of a dog", "", "Ein großer Hund, 12 €!", "l'été à Noël"] {
+            assert_eq!(latin.embed_text(text).unwrap(), whole.embed_text(text).unwrap(), "{text}");
+        }
+        let error = latin.embed_text("Съешь же ещё этих мягких").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("leaves out"), "{error}");
+    }
+
+    convert(model_dir("b32-tiny"), &file, &options(scripts(&["Latin", "cyrillic"]))).unwrap();
+    let text = "Съешь же ещё этих мягких";
+    assert_eq!(load(&file, Table::Auto).embed_text(text).unwrap(), whole.embed_text(text).unwrap());
+
+    let texts = Vocab::Texts(vec!["浜辺にいる犬".to_owned(), "a dog".to_owned()]);
+    convert(model_dir("b32-tiny"), &file, &options(texts)).unwrap();
+    let few = load(&file, Table::Auto);
+    for text in ["浜辺にいる犬", "a dog", "dog a"] {
+        assert_eq!(few.embed_text(text).unwrap(), whole.embed_text(text).unwrap(), "{text}");
+    }
+    assert_eq!(few.embed_text("beach").unwrap_err().kind(), ErrorKind::InvalidArgument);
+
+    for wrong in ["Klingon", "", "Latin}"] {
+        let error = convert(model_dir("b32-tiny"), &file, &options(scripts(&[wrong]))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+    let error = convert(model_dir("odd-widths"), &file, &options(scripts(&["Latin"]))).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "a vision tower alone: {error}");
 }

@@ -6,6 +6,8 @@ use super::files::{Place, read_settings, tokenizer_files};
 use super::loader::Loader;
 use super::plan::TokenizerFiles;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "text")]
+use crate::model::tokenizer::Tokenizer;
 use crate::precision::StoredPrecision;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -26,11 +28,39 @@ pub struct ConvertOptions {
     pub precision: StoredPrecision,
     /// Whether the text tower and the tokenizer are left out. Default false.
     pub vision_only: bool,
+    /// Of which tokens the file has rows in the table of its text tower. Default [`Vocab::All`].
+    pub vocab: Vocab,
+}
+
+/// Tokens of a text tower.
+///
+/// A multilingual model has some for a hundred languages, and the table of them is most of its file. A text that needs a
+/// token which was left out is an [`ErrorKind::InvalidArgument`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Vocab {
+    /// All.
+    #[default]
+    All,
+    /// Those that have no letters but of these scripts, by their names in Unicode: `Latin`, `Cyrillic`, `Han`.
+    Scripts(Vec<String>),
+    /// Those of these texts.
+    Texts(Vec<String>),
+}
+
+/// What was converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Converted {
+    /// Tokens of the model's vocabulary; 0 without a text tower.
+    pub tokens: usize,
+    /// Those of them whose rows were left out.
+    pub left_out: usize,
 }
 
 impl Default for ConvertOptions {
     fn default() -> Self {
-        Self { precision: StoredPrecision::F16, vision_only: false }
+        Self { precision: StoredPrecision::F16, vision_only: false, vocab: Vocab::All }
     }
 }
 
@@ -38,6 +68,12 @@ impl ConvertOptions {
     /// The same with weights stored in another precision.
     pub fn precision(mut self, precision: StoredPrecision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// The same with rows of these tokens alone.
+    pub fn vocab(mut self, vocab: Vocab) -> Self {
+        self.vocab = vocab;
         self
     }
 
@@ -67,12 +103,15 @@ impl ConvertOptions {
 ///
 /// # Errors
 /// Those of [`ClipVision::from_dir`](super::ClipVision::from_dir); [`ErrorKind::Fetch`] where the file cannot be written.
-pub fn convert(model: impl AsRef<Path>, file: impl AsRef<Path>, options: &ConvertOptions) -> Result<()> {
+pub fn convert(model: impl AsRef<Path>, file: impl AsRef<Path>, options: &ConvertOptions) -> Result<Converted> {
     let (dir, path) = (model.as_ref(), file.as_ref());
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = Path::new(&part);
-    let written = write(dir, part, options).and_then(|()| std::fs::rename(part, path).map_err(|e| unwritable(path, e)));
+    let place = Place::Directory(dir.to_owned());
+    let written = write(dir, part, options)
+        .map_err(|error| place.hinted(error))
+        .and_then(|converted| std::fs::rename(part, path).map_err(|e| unwritable(path, e)).map(|()| converted));
     if written.is_err() {
         // What is left of it is of no use, and the error that led here counts more than one of removing it.
         let _ = std::fs::remove_file(part);
@@ -84,11 +123,17 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Fetch, format!("cannot write {}", path.display())).with_source(error)
 }
 
-fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<()> {
+fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<Converted> {
     let settings = read_settings(dir)?;
     let source = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = if options.vision_only { TokenizerFiles::default() } else { tokenizer_files(dir)? };
-    let mut loader = Loader::for_recording(settings, options.clone(), source, files)?;
+    let tokens = settings.config.text.as_ref().filter(|_| !options.vision_only).map_or(0, |text| text.vocab_size);
+    let kept = kept(&options.vocab, &files, tokens)?;
+    let left_out = kept.as_ref().map_or(0, |kept| tokens - kept.len());
+    let mut loader = Loader::for_recording(Some(settings), options.clone(), source, files)?;
+    if let Some(kept) = kept {
+        loader.keep_tokens(kept);
+    }
 
     let failed = |error| unwritable(path, error);
     let mut out = File::create(path).map_err(failed)?;
@@ -105,5 +150,33 @@ fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<()> {
         out.seek(SeekFrom::Start(0)).map_err(failed)?;
         out.write_all(&recorded.header).map_err(failed)?;
     }
-    out.sync_all().map_err(failed)
+    out.sync_all().map_err(failed)?;
+    Ok(Converted { tokens, left_out })
+}
+
+/// The tokens below `tokens` that are kept; `None` for all.
+fn kept(vocab: &Vocab, files: &TokenizerFiles, tokens: usize) -> Result<Option<Vec<u32>>> {
+    if *vocab == Vocab::All {
+        return Ok(None);
+    }
+    #[cfg(feature = "text")]
+    {
+        let tokenizer = Tokenizer::from_files(files)?.filter(|_| tokens > 0).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidArgument,
+                "without a text tower and its tokenizer there is no vocabulary to leave out of",
+            )
+        })?;
+        let ids = match vocab {
+            Vocab::All => return Ok(None),
+            Vocab::Scripts(scripts) => tokenizer.ids_of_scripts(scripts)?,
+            Vocab::Texts(texts) => tokenizer.ids_of_texts(texts.iter().map(String::as_str))?,
+        };
+        Ok(Some(ids.into_iter().filter(|id| (*id as usize) < tokens).collect()))
+    }
+    #[cfg(not(feature = "text"))]
+    {
+        let _ = (files, tokens);
+        Err(Error::new(ErrorKind::InvalidArgument, "this build has no tokenizer: its feature \"text\" is off"))
+    }
 }

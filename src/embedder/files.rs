@@ -4,7 +4,7 @@ use super::loader::Loader;
 use super::plan::TokenizerFiles;
 use super::settings::Settings;
 use super::text::{ReadRange, TextModel};
-use super::{ClipVision, Options};
+use super::{ClipVision, Options, hints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
 #[cfg(feature = "tokio")]
@@ -33,6 +33,22 @@ impl Place {
 
     /// Loads the vision tower; the text tower is left for later.
     pub(super) fn load(self, options: Options) -> Result<ClipVision> {
+        let place = self.clone();
+        self.load_vision(options).map_err(|error| place.hinted(error))
+    }
+
+    /// The error of a file that is not there, or what is there in its place.
+    pub(super) fn hinted(&self, error: Error) -> Error {
+        match self {
+            Self::Directory(dir) if error.kind() == ErrorKind::Fetch => match hints::of_directory(dir) {
+                Some(hint) => Error::new(ErrorKind::Fetch, format!("{}: {hint}", dir.display())).with_source(error),
+                None => error,
+            },
+            _ => error,
+        }
+    }
+
+    fn load_vision(self, options: Options) -> Result<ClipVision> {
         let mut loader = match &self {
             Self::Converted(_) => Loader::for_converted(options)?,
             Self::Directory(dir) => Loader::with_settings(read_settings(dir)?, options)?,
@@ -83,7 +99,9 @@ impl Place {
         };
         let index = dir.join("model.safetensors.index.json");
         let is_single = dir.join("model.safetensors").exists();
-        if !is_single && index.exists() {
+        if is_open_clip(dir) {
+            loader.set_file(OPEN_CLIP_WEIGHTS);
+        } else if !is_single && index.exists() {
             let json = read(&index)?;
             loader.set_index(&json).map_err(|error| error.within(dir.display()))?;
         } else if let Some(files) = onnx_files(dir, loader).filter(|_| !is_single) {
@@ -96,6 +114,21 @@ impl Place {
             }
         }
     }
+}
+
+/// What open_clip calls its files.
+const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+
+/// Whether a directory is open_clip's: many hold the same model for transformers as well, and that comes first.
+fn is_open_clip(dir: &Path) -> bool {
+    let has = |name: &str| dir.join(name).exists();
+    has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) && !has("model.safetensors")
+}
+
+/// The configuration of a directory.
+fn read_config(dir: &Path) -> Result<Vec<u8>> {
+    read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))
 }
 
 /// The ONNX files of a directory that suit best, where it has any.
@@ -158,7 +191,7 @@ pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
 #[cfg(feature = "tokio")]
 pub(crate) fn dimension_at(path: &Path) -> Result<usize> {
     let config = match Place::of(path) {
-        Place::Directory(dir) => ClipConfig::from_json(&read(&dir.join("config.json"))?)?,
+        Place::Directory(dir) => ClipConfig::from_json(&read_config(&dir)?)?,
         Place::Converted(file) => {
             let mut loader = Loader::for_settings()?;
             read_file(&file, &mut loader, &mut |_| Ok(()))?;
@@ -189,7 +222,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 }
 
 /// A file of a directory, where it is there.
-fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
     match File::open(path) {
         Ok(file) => read_opened(path, file).map(Some),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -199,10 +232,12 @@ fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// What `config.json` and, where one is there, `preprocessor_config.json` or `processor_config.json` say.
 pub(super) fn read_settings(dir: &Path) -> Result<Settings> {
-    let config = read(&dir.join("config.json"))?;
+    let config = read_config(dir)?;
     let [preprocessor, processor] =
         ["preprocessor_config.json", "processor_config.json"].map(|name| read_optional(&dir.join(name)));
     let (preprocessor, processor) = (preprocessor?, processor?);
     let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
+    // open_clip's own file says how it prepares images.
+    let preprocessor = preprocessor.filter(|_| !is_open_clip(dir));
     Settings::new(&config, preprocessor).map_err(|error| error.within(dir.display()))
 }

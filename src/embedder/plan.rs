@@ -11,7 +11,8 @@ use crate::model::source::Loaded;
 use crate::model::text::TextTower;
 use crate::model::vision::{VisionPrefix, VisionTower};
 use crate::precision::Precision;
-use crate::weights::{FILES, Header, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights};
+use crate::weights::{FILES, Header, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights, text_of_ids};
+use std::sync::Arc;
 
 /// Which towers are read.
 #[derive(Clone, Debug)]
@@ -42,6 +43,10 @@ pub(super) struct Plan {
     files: TokenizerFiles,
     /// Bytes of a table of tokens above which it is left in its file.
     pub(super) left_over: Option<usize>,
+    /// The tokens whose rows a recording has, if not all.
+    pub(super) kept: Option<Arc<[u32]>>,
+    /// A recording is given the tokenizer's files; or else it takes those that the weights carry along.
+    pub(super) has_tokenizer: bool,
     chosen: Option<Chosen>,
 }
 
@@ -51,6 +56,8 @@ struct Chosen {
     vision_prefix: VisionPrefix,
     /// The text tower, where it is read.
     text: Option<TextConfig>,
+    /// The tokens whose rows its table has, if not all.
+    kept: Option<Arc<[u32]>>,
     /// What the weights of the vision tower take.
     vision_bytes: usize,
 }
@@ -68,7 +75,17 @@ impl Plan {
         // What can't be is refused now; the rest is decided by the weights' header.
         options.backend(options.precision)?;
         let (source, files) = (String::new(), TokenizerFiles::default());
-        Ok(Self { towers, settings, options, source, files, left_over: None, chosen: None })
+        Ok(Self {
+            towers,
+            settings,
+            options,
+            source,
+            files,
+            left_over: None,
+            kept: None,
+            has_tokenizer: false,
+            chosen: None,
+        })
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -116,11 +133,11 @@ impl Plan {
 
     /// Builds the towers.
     pub(super) fn build(self, weights: Weights) -> Result<Built> {
-        let Some(Chosen { backend, vision_prefix, text, vision_bytes }) = self.chosen else {
+        let Some(Chosen { backend, vision_prefix, text, kept, vision_bytes }) = self.chosen else {
             return Err(Error::new(ErrorKind::Weights, "the weights have no header"));
         };
         let options = self.options.precision(backend.precision());
-        let mut loaded = Loaded { weights, backend };
+        let mut loaded = Loaded { weights, backend, kept };
         let text = match text {
             Some(config) => {
                 let tower = TextTower::build(config, &mut loaded)?;
@@ -160,12 +177,15 @@ impl Selection for Plan {
         };
         let vision_bytes = specs.iter().fold(0usize, |bytes, spec| bytes.saturating_add(spec.bytes(target)));
         let text = self.text(header)?;
+        let mut kept = None;
         if let Some(config) = &text {
-            specs.extend(TextTower::declare(config, header, self.left_over.filter(|_| !recorded))?);
-            let carried = FILES.into_iter().filter(|name| !recorded && header.contains(name));
+            let in_file = TextTower::kept(config, header)?;
+            kept = in_file.or_else(|| self.kept.clone().filter(|_| recorded));
+            specs.extend(TextTower::declare(config, header, self.left_over.filter(|_| !recorded), kept.as_ref())?);
+            let carried = FILES.into_iter().filter(|name| !(recorded && self.has_tokenizer) && header.contains(name));
             specs.extend(carried.map(|name| TensorSpec::new(name, [], Use::File)));
         }
-        self.chosen = Some(Chosen { backend, vision_prefix, text, vision_bytes });
+        self.chosen = Some(Chosen { backend, vision_prefix, text, kept, vision_bytes });
         Ok(TensorRequest { specs, target })
     }
 
@@ -177,7 +197,8 @@ impl Selection for Plan {
         };
         let (config, preprocessor) = self.settings.as_ref().map(Settings::texts).unzip();
         let (precision, source) = (precision.to_owned(), self.source.clone());
-        Stored { precision, source, config, preprocessor: preprocessor.flatten(), table: None }
+        let vocab = self.chosen.as_ref().and_then(|chosen| chosen.kept.as_deref()).map(text_of_ids);
+        Stored { precision, source, config, preprocessor: preprocessor.flatten(), table: None, vocab }
     }
 }
 

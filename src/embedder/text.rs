@@ -120,7 +120,7 @@ impl TextModel {
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     pub fn wanted_rows(&self, texts: &[&[u32]]) -> Vec<Range<u64>> {
-        self.tower.token_rows().map(|rows| rows.wanted(texts)).unwrap_or_default()
+        self.tower.wanted_rows(texts)
     }
 
     /// Takes the bytes of that file from `at` on, and keeps the rows in them.

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::json;
 use serde_json::{Map, Value};
 
+mod hints;
 mod keys;
 pub(super) use keys::{Keys, most};
 
@@ -253,6 +254,9 @@ impl ClipConfig {
             invalid(what).with_source(error)
         })?;
         let Value::Object(root) = root else { return Err(invalid("config.json is not a JSON object")) };
+        if let Some(hint) = hints::unreadable(&root) {
+            return Err(invalid(format!("config.json: {hint}")));
+        }
         family_of(&root)?(&root)
     }
 }

@@ -12,6 +12,7 @@ use crate::model::positions::interpolated;
 use crate::model::token_rows::{TokenRows, TokenTable};
 use crate::weights::{Header, TensorSpec, Use, Value, Weights};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Gives a tower its layers.
 pub(crate) trait Source {
@@ -120,6 +121,8 @@ impl Source for Declared {
 pub(crate) struct Loaded {
     pub(crate) weights: Weights,
     pub(crate) backend: Backend,
+    /// The tokens whose rows the table has, if not all.
+    pub(crate) kept: Option<Arc<[u32]>>,
 }
 
 impl Loaded {
@@ -170,7 +173,15 @@ impl Source for Loaded {
 
     fn tokens(&mut self, spec: TensorSpec) -> Result<TokenTable> {
         match self.weights.take(&spec.name)? {
-            Value::Floats(values) => Table::new(values, &spec.shape, &self.backend).map(TokenTable::Whole),
+            Value::Floats(values) => match &self.kept {
+                Some(kept) => {
+                    let shape: Vec<usize> =
+                        std::iter::once(kept.len()).chain(spec.shape.iter().skip(1).copied()).collect();
+                    let places = kept.iter().zip(0..).map(|(id, place)| (*id, place)).collect();
+                    Ok(TokenTable::Kept(Table::new(values, &shape, &self.backend)?, places))
+                }
+                None => Table::new(values, &spec.shape, &self.backend).map(TokenTable::Whole),
+            },
             Value::Left(place) => Ok(TokenTable::Rows(TokenRows::new(place))),
             _ => Err(other_form(&spec)),
         }

@@ -9,9 +9,11 @@ use crate::model::encoder::{Encoder, PassTokens, Wanted};
 use crate::model::source::{Declared, Loaded, Source};
 use crate::model::token_rows::TokenRows;
 use crate::model::{clip, siglip};
-use crate::weights::{Header, TensorSpec, Use};
+use crate::weights::{Header, TensorSpec, Use, ids_of_text};
 use std::borrow::Cow;
 use std::iter::repeat_n;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Where the tower's tensors are in the file of a whole model.
 const PREFIX: &str = "text_model.";
@@ -124,6 +126,16 @@ impl TextTower {
         &self.config
     }
 
+    /// The bytes of its table's file that texts need and that have not been read, where the table was left there.
+    pub(crate) fn wanted_rows(&self, texts: &[&[u32]]) -> Vec<Range<u64>> {
+        let Some(rows) = self.token_rows() else { return Vec::new() };
+        let filling = match self.config.end_token {
+            EndToken::FilledUp(with) => vec![with],
+            _ => Vec::new(),
+        };
+        rows.wanted(&[texts, &[&filling]].concat())
+    }
+
     /// The rows of its table, where it was left in its file.
     pub(crate) fn token_rows(&self) -> Option<&TokenRows> {
         self.layers.token_embedding.rows()
@@ -177,11 +189,16 @@ impl TextTower {
     }
 
     /// The tensors that a tower of this shape is made of; the table of its tokens is left in its file if it takes more than
-    /// `left_over` bytes in single precision.
+    /// `left_over` bytes in single precision, or has the rows of the tokens that are `kept` alone.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where the file has no text tower, or one with a tensor that this one does not have.
-    pub(crate) fn declare(config: &TextConfig, header: &Header, left_over: Option<usize>) -> Result<Vec<TensorSpec>> {
+    pub(crate) fn declare(
+        config: &TextConfig,
+        header: &Header,
+        left_over: Option<usize>,
+        kept: Option<&Arc<[u32]>>,
+    ) -> Result<Vec<TensorSpec>> {
         let left = header.stored().is_some_and(|stored| stored.table.is_some());
         if !left && !Self::is_in(header) {
             let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
@@ -195,7 +212,23 @@ impl TextTower {
         if left || left_over.is_some_and(|most| bytes > most) {
             specs.iter_mut().filter(|spec| spec.name == TOKENS).for_each(|spec| spec.usage = Use::Rows);
         }
+        if let (Some(kept), Some(spec)) = (kept, specs.iter_mut().find(|spec| spec.name == TOKENS)) {
+            spec.usage = Use::Table;
+            match Self::kept(config, header)?.is_some() {
+                true => spec.shape = vec![kept.len(), config.hidden_size],
+                false => spec.kept = Some(kept.clone()),
+            }
+        }
         Ok(specs)
+    }
+
+    /// The tokens whose rows a file of ours has, where it leaves some out.
+    pub(crate) fn kept(config: &TextConfig, header: &Header) -> Result<Option<Arc<[u32]>>> {
+        let Some(text) = header.stored().and_then(|stored| stored.vocab.as_deref()) else { return Ok(None) };
+        match ids_of_text(text, config.vocab_size) {
+            Some(ids) => Ok(Some(ids.into())),
+            None => Err(Error::new(ErrorKind::Weights, "clip_vision.vocab has no ascending tokens of the model")),
+        }
     }
 
     /// The tower, once they are loaded.

@@ -12,6 +12,8 @@ pub(crate) enum TokenTable {
     Whole(Table),
     /// Rows are read of it when a text comes.
     Rows(TokenRows),
+    /// Of some tokens, and where the row of each is.
+    Kept(Table, HashMap<u32, u32>),
 }
 
 /// Some rows of a table that was left in its file.
@@ -29,16 +31,28 @@ impl TokenTable {
         match self {
             Self::Whole(table) => backend::embed_ids(texts, table, positions, backend),
             Self::Rows(rows) => rows.embed(texts, positions, backend),
+            Self::Kept(table, places) => {
+                let place = |id: &u32| places.get(id).copied().ok_or_else(|| left_out(*id));
+                let texts =
+                    texts.iter().map(|text| text.iter().map(place).collect()).collect::<Result<Vec<Vec<_>>>>()?;
+                backend::embed_ids(&texts.iter().map(Vec::as_slice).collect::<Vec<_>>(), table, positions, backend)
+            }
         }
     }
 
     /// The rows that were left in their file, where they were.
     pub(crate) fn rows(&self) -> Option<&TokenRows> {
         match self {
-            Self::Whole(_) => None,
+            Self::Whole(_) | Self::Kept(..) => None,
             Self::Rows(rows) => Some(rows),
         }
     }
+}
+
+fn left_out(id: u32) -> Error {
+    let what =
+        format!("the text needs token {id}, which this file's vocabulary leaves out (clip-vision convert --vocab)");
+    Error::new(ErrorKind::InvalidArgument, what)
 }
 
 impl TokenRows {

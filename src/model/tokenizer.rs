@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 mod file;
+mod vocab;
 
 use file::{File, SPACES, WORD};
 
@@ -26,6 +27,8 @@ pub(crate) struct Tokenizer {
     tokenizer: tokenizers::Tokenizer,
     /// Special tokens after a text.
     ends: usize,
+    /// Whether tokens are bytes, each written as a letter.
+    is_bytes: bool,
 }
 
 impl Tokenizer {
@@ -42,7 +45,7 @@ impl Tokenizer {
         let known = serde_json::to_vec(&file).map_err(|error| not_a_tokenizer().with_source(error))?;
         let tokenizer = unwinding(|| tokenizers::Tokenizer::from_bytes(known))?;
         let tokenizer = tokenizer.map_err(|error| not_a_tokenizer().with_source(error))?;
-        Ok(Self { tokenizer, ends: file.ends() })
+        Ok(Self { tokenizer, ends: file.ends(), is_bytes: file.is_bytes() })
     }
 
     /// Makes the tokenizer of the contents of `vocab.json` and `merges.txt`.

@@ -259,7 +259,7 @@ impl Data {
 
 /// The format of a tensor, if its shape and type are what is read.
 fn checked(spec: &TensorSpec, entry: &Entry) -> Result<Format> {
-    let TensorSpec { name, shape, usage } = spec;
+    let TensorSpec { name, shape, usage, .. } = spec;
     let called = entry.called(name);
     let refused = |what: String| Err(invalid(format!("{called} {what}")).about_tensor(&entry.origin));
     if !entry.has_shape(shape) {

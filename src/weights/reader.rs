@@ -22,6 +22,8 @@ pub(crate) struct Reader<S> {
     /// The file that is being read, and what is wanted of it; of a single one that is known once its header is there.
     file: String,
     specs: Option<Vec<TensorSpec>>,
+    /// Values that are wanted of it, and their bytes, once its header is there.
+    wanted: (u64, u64),
     /// The files after it.
     others: VecDeque<(String, Vec<TensorSpec>)>,
     /// The same of ONNX files, of which none says what is in the next one.
@@ -58,6 +60,7 @@ impl<S: Selection> Reader<S> {
             state: State::Header(HeaderBytes::default()),
             file: SINGLE.to_owned(),
             specs: None,
+            wanted: (0, 0),
             others: VecDeque::new(),
             onnx_files: VecDeque::new(),
             onnx_names: None,
@@ -135,6 +138,11 @@ impl<S: Selection> Reader<S> {
         &mut self.plan
     }
 
+    /// Says what the one file is called.
+    pub(crate) fn set_file(&mut self, name: &str) {
+        name.clone_into(&mut self.file);
+    }
+
     /// The name of the file whose bytes are to come.
     pub(crate) fn file(&self) -> &str {
         &self.file
@@ -157,6 +165,14 @@ impl<S: Selection> Reader<S> {
             State::Onnx(file) => file.left(),
             State::Header(_) | State::Failed => None,
         }
+    }
+
+    /// About as many of the files after it.
+    pub(crate) fn left_after(&self) -> Option<u64> {
+        let State::Data(_) = &self.state else { return None };
+        let (values, bytes) = self.wanted;
+        let after: u64 = self.others.iter().map(|(_, specs)| values_in(specs)).sum();
+        Some((u128::from(after) * u128::from(bytes) / u128::from(values.max(1))).try_into().unwrap_or(u64::MAX))
     }
 
     /// Says how long the file is: one of another length than its header says is refused.
@@ -255,8 +271,10 @@ impl<S: Selection> Reader<S> {
             Some(specs) => specs,
             None => self.select(&parsed.contents())?,
         };
+        let values = values_in(&specs);
         let mut data = Box::new(Data::new(&parsed, specs)?);
         data.leave(&self.file, &mut self.output);
+        self.wanted = (values, data.all_wanted(self.position).map(|range| range.end - range.start).sum());
         self.check_size(data.file_len)?;
         self.push_data(data, rest)
     }
@@ -385,6 +403,12 @@ impl<S: Selection> Reader<S> {
         self.check_complete()?;
         self.output.recording.take().map(|recording| recording.recorder.lock().finish()).transpose()
     }
+}
+
+/// Values of tensors; none of the files among them, whose lengths their specs do not say.
+fn values_in(specs: &[TensorSpec]) -> u64 {
+    let values = |spec: &TensorSpec| spec.shape.iter().fold(1u64, |all, side| all.saturating_mul(*side as u64));
+    specs.iter().filter(|spec| !spec.shape.is_empty()).map(values).fold(0, u64::saturating_add)
 }
 
 fn surplus(len: u64, file_len: u64) -> Result<()> {

@@ -6,6 +6,7 @@ use super::recorder::SharedRecorder;
 use super::{TablePlace, TensorSpec, invalid};
 use crate::error::{Error, ErrorKind, Result};
 use kernels::{Isa, PackedBuilder, Packing, Quantizer};
+use std::sync::Arc;
 
 /// A row of a tensor.
 #[derive(Clone, Copy)]
@@ -75,8 +76,12 @@ pub(super) fn chain(
         sink = Box::new(Restore { quantizer: quantizer()?, to: sink });
     }
     if let Some((recorder, format)) = recording {
-        recorder.lock().begin(&spec.name, format, &spec.shape);
-        sink = Box::new(Record { recorder: recorder.clone(), format, to: sink });
+        let mut shape = spec.shape.clone();
+        if let (Some(kept), Some(rows)) = (&spec.kept, shape.first_mut()) {
+            *rows = kept.len();
+        }
+        recorder.lock().begin(&spec.name, format, &shape);
+        sink = Box::new(Record { recorder: recorder.clone(), format, kept: spec.kept.clone(), row: 0, to: sink });
     }
     if int8 && stands != Format::Int8 {
         sink = Box::new(Quantize { quantizer: quantizer()?, to: sink });
@@ -165,11 +170,20 @@ impl RowSink for Restore {
 struct Record {
     recorder: SharedRecorder,
     format: Format,
+    /// The rows that are recorded, if not all.
+    kept: Option<Arc<[u32]>>,
+    /// The row that comes next.
+    row: u32,
     to: Box<dyn RowSink>,
 }
 
 impl RowSink for Record {
     fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let at = self.row;
+        self.row += 1;
+        if self.kept.as_ref().is_some_and(|kept| kept.binary_search(&at).is_err()) {
+            return self.to.push(row);
+        }
         let mut recorder = self.recorder.lock();
         match row {
             Row::Floats(row) => recorder.floats(row, self.format)?,

@@ -2,7 +2,7 @@
 
 import { expect } from "vitest";
 import { Client, type ClientOptions } from "../../web/page/client.ts";
-import { VERSION, type CallRequest, type EmbeddingDetails, type Request, type Response as Message, type WirePhoto } from "../../web/shared/protocol.ts";
+import { VERSION, type CallRequest, type WireEmbedding, type Request, type Response as Message, type WirePhoto } from "../../web/shared/protocol.ts";
 import type { WorkerLike } from "../../web/shared/worker_like.ts";
 import { load } from "./fake_host.ts";
 import { text } from "./fakes.ts";
@@ -45,7 +45,7 @@ export const contentOf = (request: CallRequest): string =>
   (request.type === "embed" || request.type === "tensor") && request.argument.kind === "encoded"
     ? new TextDecoder().decode(request.argument.bytes)
     : "";
-export const details = (value: number): EmbeddingDetails => ({
+export const details = (value: number): WireEmbedding => ({
   embedding: Float32Array.of(value),
   timings: { decode: 0, preprocess: 0, forward: 0 },
   decoder: "rust",

@@ -69,6 +69,10 @@ export class FakeLoader extends Freed implements EngineLoader {
   left(): number | undefined {
     return Number.isFinite(this.#size) ? this.#size - this.#position : undefined;
   }
+  /** As many bytes of each file after this one as of this one. */
+  leftAfter(): number | undefined {
+    return Number.isFinite(this.#size) ? this.#size * (this.#files.length - 1) : undefined;
+  }
   setSize(bytes: number): void {
     this.#size = bytes;
   }
@@ -88,6 +92,11 @@ export class FakeLoader extends Freed implements EngineLoader {
     this.#files.shift();
     [this.#position, this.#size, this.#full] = [0, Infinity, false];
     return this.#files.length > 0;
+  }
+  /** Bytes above which the table is left in its file, where that was asked for. */
+  over: number | undefined;
+  leaveTableOver(bytes: number): void {
+    this.over = bytes;
   }
   keepChecksum(): void {}
   checksum(): number {
@@ -219,7 +228,20 @@ export class FakeModel extends Freed implements EngineModel {
   setText(loader: EngineLoader): ReturnType<EngineModel["setText"]> {
     this.texts = loader;
     const carried = (loader as FakeLoader).pushed[0]?.startsWith(HEADER);
-    return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }) };
+    const left = (loader as FakeLoader).over === 0;
+    return { maxTokens: 4, ...(carried && { tokenizer: text("{carried}") }), ...(left && { rowsFile: "model.safetensors" }) };
+  }
+
+  /** Rows of one byte, that of a token at the token's place. */
+  readonly rows = new Map<number, number>();
+
+  wantedRows(ids: Uint32Array): Float64Array {
+    const wanted = [...new Set(ids)].filter((id) => !this.rows.has(id)).sort((a, b) => a - b);
+    return Float64Array.from(wanted.flatMap((id) => [id, id + 1]));
+  }
+
+  addRows(at: number, bytes: Uint8Array): void {
+    bytes.forEach((byte, index) => this.rows.set(at + index, byte));
   }
 
   startTexts(ids: Uint32Array, lengths: Uint32Array): EnginePass {
@@ -241,6 +263,7 @@ export class FakeEngine implements Engine {
   options: EngineLoaderOptions | undefined;
   readonly pushed: Uint8Array[] = [];
   readonly loaders: FakeLoader[] = [];
+  readonly conversions: (string | boolean)[][] = [];
   readonly model = new FakeModel();
 
   readonly ModelLoader: Engine["ModelLoader"];
@@ -253,6 +276,12 @@ export class FakeEngine implements Engine {
         if (new TextDecoder().decode(options.config) === "bad") throw rustError("config", "not CLIP");
         engine.options = options;
         engine.loaders.push(this);
+      }
+      static forConversion(options: EngineLoaderOptions, precision: string, visionOnly: boolean, source: string, names: string[]): FakeLoader {
+        const loader = new this(options);
+        loader.record();
+        engine.conversions.push([precision, visionOnly, source, ...names]);
+        return loader;
       }
       override push(offset: number, piece: Uint8Array): void {
         super.push(offset, piece);

@@ -1,7 +1,7 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
 import { platform } from "../shared/platform.js";
-import type { ClipVisionInfo, EmbeddingDetails, Floats, PixelTensor } from "../shared/protocol.js";
+import type { ClipVisionInfo, EmbeddingDetails, Floats, PixelTensor, TextDetails } from "../shared/protocol.js";
 import { bindToSelf, publish } from "../shared/public_class.js";
 import { withoutSecrets } from "../shared/redact.js";
 import { given, optionUrl } from "../shared/values.js";
@@ -11,9 +11,10 @@ import { Client } from "./client.js";
 import { decodersOf, decodingOf, svgOf } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { WaitingPlace, type Latest } from "./latest.js";
-import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
+import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkTable, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
 import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
-import type { CallOptions, ClassifyOptions, EmbedOptions, LoadOptions, TextOptions } from "./options.js";
+import { FIRST_MODEL } from "./models.js";
+import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PhotoSource } from "./photo.js";
 
 /**
@@ -37,18 +38,20 @@ export class ClipVision {
   /**
    * Starts a worker and loads a model into it.
    *
-   * @param model a Hub id, the URL of a folder, or files
+   * @param model a Hub id, the URL of a folder, or files. Default: the smallest of the list `models` that is useful for photographs,
+   * `wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M`: 154 MB are downloaded, and 178 MB more with the first text
    * @throws {@link ClipVisionError} `fetch` if a file can't be read, `config` or `weights` if one is not as it
    * should be, `out-of-memory`, `unsupported-browser`, `worker-crashed` if the worker can't be started,
    * `invalid-argument`
    */
-  static async load(model: ModelSource, options: LoadOptions = {}): Promise<ClipVision> {
+  static async load(model: ModelSource = FIRST_MODEL, options: LoadOptions = {}): Promise<ClipVision> {
     checkOptions("load", options, new Set(), options?.onWarning ?? logWarning);
     const { threads, signal, onProgress, onWarning: warn = logWarning, fetch, wasmUrl, worker } = options;
     const place = platform();
     signal?.throwIfAborted();
     checkPlace();
     checkThreads(threads);
+    checkTable(options.table);
     const { photos, times } = limitsOf(options.limits);
     const { cache, persist } = cacheOf(options.cache);
     const hub = hubOf(options.hub);
@@ -67,7 +70,7 @@ export class ClipVision {
         ...(revision !== undefined && { revision }),
         cache,
         ...(options.integrity !== undefined && { integrity: checksums(options.integrity, files.weights) }),
-        ...given(options, "precision", "normalize", "threads"),
+        ...given(options, "precision", "normalize", "threads", "table"),
         ...photos,
         ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
         ...(token && { token }),
@@ -124,7 +127,11 @@ export class ClipVision {
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} does; `config` if the model has no tokenizer,
    * `invalid-argument` if it is a vision tower alone
    */
-  embedText(text: string, options?: TextOptions): Promise<Floats> {
+  embedText(text: string, options?: EmbedTextOptions & { details?: false }): Promise<Floats>;
+  /** The same with its number of tokens, and the bytes that were read of the model's table of tokens. */
+  embedText(text: string, options: EmbedTextOptions & { details: true }): Promise<TextDetails>;
+  embedText(text: string, options?: EmbedTextOptions): Promise<Floats | TextDetails>;
+  embedText(text: string, options?: EmbedTextOptions): Promise<Floats | TextDetails> {
     return this.#calls.embedText(text, options);
   }
 
@@ -158,6 +165,20 @@ export class ClipVision {
   }
 
   /**
+   * The model as one file to host yourself: what `clip-vision convert` writes, with the tokenizer and both towers unless `visionOnly`
+   * is set. `ClipVision.load` takes it as it is, or by its address once it is on a server, with a name that ends in `.safetensors`.
+   *
+   * The model's files are read again from where they were loaded, piece by piece. Loaded from the file, an `"int8"` model gives the
+   * same embeddings as one that was quantized while it was loaded.
+   *
+   * @throws {@link ClipVisionError} `fetch` if a file can't be read or has changed since, `weights` if 8 bits would have to become
+   * 16, `config` if there is no tokenizer, `out-of-memory`, `worker-crashed`, `closed`
+   */
+  toBlob(options?: BlobOptions): Promise<Blob> {
+    return this.#calls.toBlob(options);
+  }
+
+  /**
    * A handle whose calls replace each other while they wait. It is for sliders and videos, which ask faster than the model
    * computes. Calls on different handles don't replace each other.
    */
@@ -167,7 +188,7 @@ export class ClipVision {
     const begin = place.run.bind(place);
     return {
       embed: ((photo, options) => calls.embed(photo, options, begin)) as Latest["embed"],
-      embedText: (text, options) => calls.embedText(text, options, begin),
+      embedText: (text, options) => calls.embedText(text, given(options ?? {}, "signal", "onProgress"), begin) as Promise<Floats>,
       embedTexts: (texts, options) => calls.embedTexts(texts, options, begin),
       classify: (photo, labels, options) => calls.classify(photo, labels, options, begin),
       tensor: (photo, options) => calls.tensor(photo, options, begin),

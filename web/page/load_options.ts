@@ -7,7 +7,7 @@ import { platform } from "../shared/platform.js";
 import type { CacheMode, LoadWarning, PhotoLimits, WireFile, WireLoad } from "../shared/protocol.js";
 import { tagOf } from "../shared/values.js";
 import type { EmbedManyOptions } from "./embed_many.js";
-import type { CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, Limits, LoadOptions, TextOptions } from "./options.js";
+import type { BlobOptions, CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, Limits, LoadOptions, TextOptions } from "./options.js";
 
 /** A larger number of threads is taken for a mistake. */
 const MOST_THREADS = 64;
@@ -44,6 +44,12 @@ export const hubOf = (option: LoadOptions["hub"] = {}): NonNullable<LoadOptions[
 export function checkThreads(threads: number | undefined): void {
   if (threads === undefined || (Number.isInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) return;
   throw invalid(`threads must be a whole number from 1 to ${MOST_THREADS}, not ${String(threads)}`);
+}
+
+/** The option `table`. */
+export function checkTable(table: unknown): void {
+  if (table === undefined || table === "whole" || table === "ranges") return;
+  throw invalid(`table must be "whole" or "ranges", not ${typeof table === "string" ? `"${table}"` : tagOf(table)}`);
 }
 
 /** The option `token`, and the one server that it is for: that of the weights. */
@@ -93,6 +99,7 @@ const LOAD: Known<LoadOptions> = {
   normalize: true,
   threads: true,
   token: true,
+  table: true,
   signal: true,
   onProgress: true,
   onWarning: true,
@@ -110,10 +117,12 @@ const LOAD: Known<LoadOptions> = {
   wasmUrl: true,
 };
 const TEXT: Known<TextOptions> = { signal: true, onProgress: true };
+const BLOB: Known<BlobOptions> = { ...TEXT, precision: true, visionOnly: true };
+const EMBED_TEXT: Known<EmbedTextOptions> = { ...TEXT, details: true };
 const EMBED: Known<EmbedOptions> = { ...PHOTO, details: true };
 const CLASSIFY: Known<ClassifyOptions> = { ...PHOTO, ...TEXT, template: true };
 const MANY: Known<EmbedManyOptions> = { ...PHOTO, details: true, onProgress: true, photo: true, workers: true };
-const KNOWN = { load: LOAD, embed: EMBED, tensor: PHOTO, classify: CLASSIFY, text: TEXT, many: MANY };
+const KNOWN = { load: LOAD, embed: EMBED, tensor: PHOTO, classify: CLASSIFY, text: TEXT, embedText: EMBED_TEXT, many: MANY, blob: BLOB };
 
 /** Whose options they are. */
 export type OptionsOf = keyof typeof KNOWN;

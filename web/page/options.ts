@@ -1,6 +1,6 @@
 /** What an application may ask of a model and of each call. */
 
-import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits } from "../shared/protocol.js";
+import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits, StoredPrecision, TableMode } from "../shared/protocol.js";
 import type { DecodingOptions, PhotoDecoder } from "./decoding.js";
 import type { HubOptions } from "./model.js";
 
@@ -39,6 +39,14 @@ export interface LoadOptions extends ModelOptions, DecodingOptions {
    * number in use. It makes no difference to the embeddings, not by a bit.
    */
   threads?: number;
+  /**
+   * How the table of the text tower's tokens is read. That of a multilingual model is most of its file (786 MB in SigLIP 2),
+   * and a text needs some ten of its rows. `"ranges"` reads those when the text comes, and keeps them; each text with words
+   * that are new then needs the network. `"whole"` reads the table with the text tower. Default: by ranges where it takes
+   * more than 256 MiB in single precision, which no vocabulary of English does. With `integrity`, and from a server
+   * without ranges, the table is read whole.
+   */
+  table?: TableMode;
   /**
    * An access token for a private or gated model. It is sent as `Authorization: Bearer …` with requests for the model's
    * files, and only to the server in the model's address (the Hub, for a Hub id): not to servers that it redirects to, and
@@ -133,6 +141,23 @@ export interface TextOptions extends CancelOptions {
    * not before.
    */
   onProgress?: (progress: LoadProgress) => void;
+}
+
+/** Options of `ClipVision.embedText`. */
+export interface EmbedTextOptions extends TextOptions {
+  /** Return more than the embedding: tokens, and bytes of the model's table that were read. Default `false`. */
+  details?: boolean;
+}
+
+/** Options of `ClipVision.toBlob`. */
+export interface BlobOptions extends TextOptions {
+  /**
+   * In what the weights are stored: `"f16"`, half the size of single precision, or `"int8"`, a quarter. Default `"int8"` for a model
+   * that computes so, else `"f16"`.
+   */
+  precision?: StoredPrecision;
+  /** Leaves out the text tower and the tokenizer. Default `false`. */
+  visionOnly?: boolean;
 }
 
 /** Options of `ClipVision.classify`. */

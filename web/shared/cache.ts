@@ -20,9 +20,12 @@ const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
 /** A tower of a model. */
 export type Part = "vision" | "text";
 
-interface PartRecord {
+interface FileRecord {
   file: string;
   bytes: number;
+}
+
+interface PartRecord extends FileRecord {
   /** CRC-32 of the file. */
   checksum: number;
   /** What the files that it is made of were verified with; missing where nobody asked for that. */
@@ -41,6 +44,8 @@ export interface CacheRecord {
   /** What the server said of each file, by its role. */
   validators: Record<string, Validators>;
   parts: Partial<Record<Part, PartRecord>>;
+  /** Rows of a table of tokens that the text tower's file has not (`worker/kept_rows.ts`). */
+  rows?: FileRecord;
 }
 
 /** What identifies a model: everything that a load's result depends on. */
@@ -88,14 +93,14 @@ export class ModelCache {
   }
 
   /** The file of a part, of the size that it should have. Throws where it is not there. */
-  async open({ file, bytes }: PartRecord): Promise<Blob> {
+  async open({ file, bytes }: FileRecord): Promise<Blob> {
     const blob = await this.#store.read(file);
     if (blob?.size === bytes) return blob;
     throw new ClipVisionError("weights", blob ? `It has ${blob.size} bytes instead of ${bytes}` : "Its file is gone");
   }
 
   /** Begins to write a part. */
-  async begin(id: string, part: Part): Promise<Recording> {
+  async begin(id: string, part: Part | "rows"): Promise<Recording> {
     const file = `${id}.${part}.${crypto.randomUUID()}`;
     return { file, writer: await this.#store.create(file) };
   }
@@ -111,8 +116,8 @@ export class ModelCache {
       await writer.discard();
       throw error;
     }
-    const named = new Set(Object.values(record.parts).map(({ file }) => file));
-    for (const { file } of Object.values(before?.parts ?? {})) if (!named.has(file)) await this.#discard(file);
+    const named = new Set(filesOf(record));
+    for (const file of before ? filesOf(before) : []) if (!named.has(file)) await this.#discard(file);
   }
 
   /** Removes an entry. */
@@ -140,7 +145,7 @@ export class ModelCache {
   /** Removes what pages left behind that died while they were writing, and what an earlier version recorded. */
   async tidy(): Promise<void> {
     const entries = await this.entries();
-    const named = new Set([...entries.values()].flatMap(({ parts }) => Object.values(parts).map(({ file }) => file)));
+    const named = new Set([...entries.values()].flatMap(filesOf));
     for (const name of await this.#store.list()) {
       const id = RECORD.exec(name)?.[1];
       if (id !== undefined && (await this.#isOutdated(name))) await this.remove(id).catch(() => undefined);
@@ -167,6 +172,8 @@ export class ModelCache {
     await this.#store.remove(file).catch(() => undefined);
   }
 }
+
+const filesOf = ({ parts, rows }: CacheRecord): string[] => [...Object.values(parts), ...(rows ? [rows] : [])].map(({ file }) => file);
 
 /** A record without parts. */
 export const freshRecord = ({ model, revision, precision }: CacheKey): CacheRecord => ({

@@ -15,6 +15,16 @@ export const FILE_NAMES = {
   merges: "merges.txt",
 } as const;
 
+/** What open_clip calls its own. Its configuration says how photos are prepared, too. */
+export const OPEN_CLIP = { config: "open_clip_config.json", weights: "open_clip_model.safetensors" } as const;
+
+/** The same model in the files that open_clip writes, beside those of transformers; `undefined` where nothing is beside. */
+export function openClipOf(model: WireModel): WireModel | undefined {
+  const { config, weights, preprocessor: _, processor: __, index: ___, ...tokenizer } = model;
+  if (!config || !("url" in config) || !("url" in weights)) return undefined;
+  return { ...tokenizer, config: { url: beside(config.url, OPEN_CLIP.config) }, weights: { url: beside(weights.url, OPEN_CLIP.weights) } };
+}
+
 /** What a file is to its model. */
 export type Role = keyof typeof FILE_NAMES;
 

@@ -11,7 +11,7 @@ import type { WireError } from "./errors.js";
 import type { Answer, Call, RpcRequest } from "./rpc.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export const VERSION = 8;
+export const VERSION = 9;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
@@ -90,6 +90,9 @@ export interface PhotoLimits {
   maxPixels?: number;
 }
 
+/** How the table of a text tower's tokens is read: whole, or by the rows that texts need. */
+export type TableMode = "whole" | "ranges";
+
 /** What a model is loaded with. */
 export interface WireLoad extends ModelOptions, PhotoLimits {
   model: WireModel;
@@ -97,6 +100,8 @@ export interface WireLoad extends ModelOptions, PhotoLimits {
   name: string;
   revision?: string;
   cache: CacheMode;
+  /** How the table of the text tower's tokens is read. */
+  table?: TableMode;
   /** The sha256 that files have to have, in hexadecimal digits, by their names: of every file that is used. */
   integrity?: Record<string, string>;
   threads?: number;
@@ -168,6 +173,8 @@ export interface EmbeddingDetails {
   embedding: Floats;
   /** Milliseconds per stage. */
   timings: Timings;
+  /** The model: `info.model` of the one that made it. */
+  model: string;
   /** What decoded the photo. */
   decoder: Decoder;
   /** The photo's width in pixels, upright. */
@@ -179,6 +186,29 @@ export interface EmbeddingDetails {
    * the photo's, a little or entirely. Files, bytes and pixels do not come through a canvas.
    */
   noisy?: true;
+}
+
+/** The answer to `embedText` with details. */
+export interface TextDetails {
+  /** One value per dimension; of length 1 unless `normalize: false`. */
+  embedding: Floats;
+  /** Tokens of the text, special ones included. */
+  tokens: number;
+  /** Bytes that were read of the model's table of tokens for this text; 0 where they had been read before, or with the table. */
+  tableBytes: number;
+}
+
+/** The same, as the worker answers it: what the model is called the page knows. */
+export type WireEmbedding = Omit<EmbeddingDetails, "model">;
+
+/** In what a model's file has its weights: half precision, or 8 bits. */
+export type StoredPrecision = "f16" | "int8";
+
+/** How a model becomes one file. */
+export interface WireConversion {
+  precision: StoredPrecision;
+  /** Without the text tower and the tokenizer. */
+  visionOnly: boolean;
 }
 
 /** The answer to `tensor`: what the model sees of a photo. */
@@ -244,12 +274,14 @@ export type WireQuestion = { prompts: readonly string[] } & ({ photo: WirePhoto 
 /** What each kind of call carries, and what it is answered with. */
 export interface Calls {
   load: { argument: WireLoad; result: LoadedModel };
-  embed: { argument: WirePhoto; result: EmbeddingDetails };
+  embed: { argument: WirePhoto; result: WireEmbedding };
   /** The same for one of many: it may be computed together with others. */
-  embedOneOfMany: { argument: WirePhoto; result: EmbeddingDetails };
+  embedOneOfMany: { argument: WirePhoto; result: WireEmbedding };
   tensor: { argument: WirePhoto; result: PixelTensor };
+  embedText: { argument: string; result: TextDetails };
   embedTexts: { argument: readonly string[]; result: Floats[] };
   classify: { argument: WireQuestion; result: Floats };
+  toBlob: { argument: WireConversion; result: Blob };
 }
 
 /** The name of a call. */

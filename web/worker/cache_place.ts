@@ -53,11 +53,13 @@ export class CachePlace {
 
   /** The place of a model that is to be cached and can be. */
   static async open(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>): Promise<CachePlace | undefined> {
-    const { cache, model, name, revision, precision = "stored" } = load;
+    const { cache, model, name, revision, table, precision = "stored" } = load;
     const files = Object.entries(model) as [string, WireFile][];
     // Files that the user picked, and those of a disk, are on this machine already.
     if (cache === "off" || !files.every(([, file]) => "url" in file && !/^file:/i.test(file.url))) return undefined;
-    const urls = files.map(([role, file]) => [role, "url" in file ? file.url : ""] as const);
+    const urls = files.map(([role, file]): [string, string] => [role, "url" in file ? file.url : ""]);
+    // A text tower without its table is no use to whoever wants the whole one.
+    if (table === "whole") urls.push(["table", table]);
     const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
     try {
       const [store, id] = await Promise.all([host.openStore(), cacheId(key)]);
@@ -71,6 +73,28 @@ export class CachePlace {
   /** Throws the entry away. Never fails. */
   async remove(): Promise<void> {
     await this.#cache.remove(this.#id).catch(() => undefined);
+  }
+
+  /** The rows of the table of tokens that are kept; `undefined` where there are none. Never fails. */
+  async rows(): Promise<Blob | undefined> {
+    const rows = (await this.#cache.record(this.#id).catch(() => undefined))?.rows;
+    return rows && this.#cache.open(rows).catch(() => undefined);
+  }
+
+  /** Keeps rows beside a text tower that is in the cache, in place of those that were kept. Never fails. */
+  async saveRows(bytes: Uint8Array): Promise<void> {
+    const record = await this.#cache.record(this.#id).catch(() => undefined);
+    if (!record?.parts.text) return;
+    let recording: Recording | undefined;
+    try {
+      recording = await this.#cache.begin(this.#id, "rows");
+      recording.writer.write(0, bytes);
+      await recording.writer.close();
+      await this.#cache.commit(this.#id, { ...record, rows: { file: recording.file, bytes: bytes.byteLength } });
+    } catch {
+      // They are read again the next time.
+      await recording?.writer.discard().catch(() => undefined);
+    }
   }
 
   /** A part from the cache, or from the server by way of it. Of several tabs one downloads, and the others wait for it. */
@@ -180,7 +204,8 @@ export class CachePlace {
           writer.write(0, header);
           await writer.close();
           const parts = { ...record.parts, [part]: { file, bytes: at, checksum, ...(verified && { verified }) } };
-          await cache.commit(id, { ...record, validators: { ...record.validators, ...seen }, parts });
+          const { rows: _, ...kept } = record; // they were of an earlier text tower
+          await cache.commit(id, { ...kept, validators: { ...record.validators, ...seen }, parts });
           await cache.tidy();
         } catch (error) {
           await fail(error);

@@ -9,16 +9,20 @@
 import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
 import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
-import { addressOf, FILE_NAMES, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
-import type { WireFile, WireLoad } from "../shared/protocol.js";
+import { addressOf, FILE_NAMES, OPEN_CLIP, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
+import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
 import { Checksums } from "./checksums.js";
-import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
+import { BlobRecorder } from "./converting.js";
+import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
-import type { TokenizerFiles } from "./texts.js";
+import { hinted } from "./hints.js";
+import { KeptRows } from "./kept_rows.js";
+import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
+import type { LoadedText } from "./texts.js";
 
 /** What loading needs of the world. */
 export interface LoadHost extends CacheHost {
@@ -31,14 +35,26 @@ const LONGEST_SMALL = 64 << 20;
 /** A changed file is begun anew so often. */
 const RESTARTS = 2;
 
+/** The files that say what a model is. */
+interface ConfigFiles {
+  config?: Uint8Array;
+  preprocessor?: Uint8Array;
+  processor?: Uint8Array;
+}
+
+/** What a cached model is marked with whose files are open_clip's. */
+const OPEN_CLIP_SEEN = "open_clip";
+
 /** Reads one model. */
 export class ModelLoading {
   readonly #host: LoadHost;
-  readonly #load: WireLoad;
+  #load: WireLoad;
   #place: CachePlace | undefined;
   #starting: Promise<Engine> | undefined;
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
   #seen: Record<string, Validators> = {};
+  /** Whether parts of the weights can be read, as far as that is known. */
+  #ranged = true;
 
   constructor(host: LoadHost, load: WireLoad) {
     this.#host = host;
@@ -74,7 +90,7 @@ export class ModelLoading {
     return this.#starting ?? Promise.reject(new ClipVisionError("compute", "The engine was not started"));
   }
 
-  #options(files: { config?: Uint8Array; preprocessor?: Uint8Array; processor?: Uint8Array } = {}) {
+  #options(files: ConfigFiles = {}) {
     return { ...files, ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
   }
 
@@ -86,19 +102,53 @@ export class ModelLoading {
 
   async #servedVision(record: CacheRecord | undefined, report: Report, signal: AbortSignal): Promise<EngineModel> {
     this.#seen = {};
-    const { model } = this.#load;
-    const checksums = new Checksums(this.#load);
-    const roles = ["config", "preprocessor", "processor"] as const;
-    const files = Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
-    const [config, preprocessor, processor] = await files.catch((error: unknown) => {
+    const read = await this.#configured(report, signal).catch(async (error: unknown) => {
+      const hint = await this.#hinted(error, signal);
+      if (hint !== error) throw hint;
       throw this.#wasNoId(error) ? explained(error, whatIsAnId(this.#load.name, this.#host.origin !== "")) : error;
     });
-    if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
-    const read = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
-    const make = () => new engine.ModelLoader(this.#options(read));
-    const loader = await this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
+    const checksums = read.checksums;
+    const make = () => new engine.ModelLoader(this.#options(read.files));
+    const filled = this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
+    const loader = await filled.catch(async (error: unknown) => Promise.reject(await this.#hinted(error, signal)));
     return guarded(engine, () => loader.finish());
+  }
+
+  /** The model's settings; of a folder that is not transformers', those of open_clip, whose files the model has from then on. */
+  async #configured(report: Report, signal: AbortSignal): Promise<{ files: ConfigFiles; checksums: Checksums }> {
+    const theirs = openClipOf(this.#load.model);
+    const { integrity } = this.#load;
+    if (theirs && integrity && !(FILE_NAMES.config in integrity) && OPEN_CLIP.config in integrity) this.#openClip();
+    const checksums = new Checksums(this.#load);
+    const roles = ["config", "preprocessor", "processor"] as const;
+    try {
+      const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+      if (this.#load.model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
+      return { files: given({ config, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
+    } catch (error) {
+      const { config } = this.#load.model;
+      if (!theirs?.config || !config || nameOfFile(config) !== FILE_NAMES.config || !isMissing(error, config)) throw error;
+      const transformers = this.#load;
+      this.#openClip();
+      const checksums = new Checksums(this.#load);
+      const found = await this.#small("config", checksums, report, signal).catch(() => undefined);
+      if (found) return { files: { config: found }, checksums };
+      this.#load = transformers;
+      throw error;
+    }
+  }
+
+  /** Takes the files that open_clip writes for the model's. */
+  #openClip(): void {
+    const model = openClipOf(this.#load.model);
+    if (model) this.#load = { ...this.#load, model };
+    this.#seen[OPEN_CLIP_SEEN] = {};
+  }
+
+  /** What is at the model's address in place of a file that is not. */
+  #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
+    return hinted(error, this.#load.model, this.#host, signal);
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
@@ -115,7 +165,7 @@ export class ModelLoading {
   // ------------------------------------------------------------------------------------------------ the text tower
 
   /** Loads the text tower into a model, and gives its tokenizer's files. */
-  async text(engine: Engine, model: EngineModel, report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }> {
+  async text(engine: Engine, model: EngineModel, report: Report, signal: AbortSignal): Promise<LoadedText> {
     guarded(engine, () => model.textLoader()).free(); // throws for a model without a text tower, before anything is read
     return this.#part("text", signal, {
       fromCache: async (blob, record) => {
@@ -125,18 +175,74 @@ export class ModelLoading {
       fromServer: async (record) => {
         const checksums = new Checksums(this.#load);
         const files = await this.#tokenizerFiles(checksums, report, signal);
-        const loader = await this.#fill(engine, () => model.textLoader(), { part: "text", record, checksums, files }, report, signal);
-        return this.#setText(engine, model, loader, files);
+        const how = { part: "text" as const, record, checksums, files };
+        const text = this.#setText(engine, model, await this.#fill(engine, () => this.#textLoader(model), how, report, signal), files);
+        if (!text.readRows || this.#ranged) return text;
+        // Only now it is known that the server has no ranges: the table is read with the tower.
+        return this.#setText(engine, model, await this.#fill(engine, () => this.#textLoader(model), how, report, signal), files);
       },
     });
   }
 
-  #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined) {
+  // ------------------------------------------------------------------------------------------------ as one file
+
+  /** The model as one file, as the command `convert` writes it: read once more from where it is, and kept nowhere else. */
+  async convert(engine: Engine, model: EngineModel, how: WireConversion, report: Report, signal: AbortSignal): Promise<Blob> {
+    const { files: settings, checksums } = await this.#configured(report, signal);
+    const files = how.visionOnly || !hasText(engine, model) ? {} : await this.#tokenizerFiles(checksums, report, signal);
+    const { precision, visionOnly } = how;
+    const [names, contents] = [Object.keys(files), Object.values(files)];
+    const loader = guarded(engine, () =>
+      engine.ModelLoader.forConversion(this.#options(settings), precision, visionOnly, this.#load.name, names, contents),
+    );
+    try {
+      const recorder = new BlobRecorder(engine, loader);
+      // "text", as files that changed since the model was loaded are another model's.
+      await this.#feedAll(engine, loader, { part: "text", checksums, after: () => recorder.drain() }, report, signal);
+      return recorder.finish();
+    } finally {
+      release(loader);
+    }
+  }
+
+  /** A loader of a model's text tower, which leaves a large table of tokens where it is if rows can be read of it. */
+  #textLoader(model: EngineModel): EngineLoader {
+    const loader = model.textLoader();
+    const { table, integrity } = this.#load;
+    if (table !== "whole" && !integrity && this.#ranged) loader.leaveTableOver(table === "ranges" ? 0 : LARGE_TABLE);
+    return loader;
+  }
+
+  #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined): LoadedText {
     const info = guarded(engine, () => model.setText(loader)); // takes the loader, and frees it
     const [json, vocab, merges] = TOKENIZER.map((role) => info[role] ?? read?.[FILE_NAMES[role]]);
     const files = json ? { json } : vocab && merges && { vocab, merges };
     if (!files) throw withoutTokenizer();
-    return { files, maxTokens: info.maxTokens };
+    const { maxTokens, rowsFile } = info;
+    return { files, maxTokens, readRows: rowsFile === undefined ? undefined : this.#rowReader(engine, model, rowsFile) };
+  }
+
+  /** Reads rows of the table in a file: from the cache those that it keeps, and it keeps those that are new. */
+  #rowReader(engine: Engine, model: EngineModel, file: string): ReadRows {
+    const place = this.#place;
+    const kept = place && new KeptRows((bytes) => place.saveRows(bytes));
+    const read = rowReader(engine, model, () => this.#tableFile(file), (at, bytes) => kept?.add(at, bytes));
+    const restored = once(async () => {
+      for (const [at, bytes] of (await kept?.restore(await place?.rows())) ?? []) guarded(engine, () => model.addRows(at, bytes));
+    });
+    return async (ids, signal) => {
+      await restored();
+      return read(ids, signal);
+    };
+  }
+
+  /** The file that the table of tokens was left in, as it was then. */
+  #tableFile(name: string): Source {
+    const { weights } = this.#load.model;
+    const key = name === FILE_NAMES.weights ? "weights" : shardKey(name); // whatever the one file is called
+    const url = addressOf(this.#load.model, key);
+    const validators = this.#seen[key];
+    return this.#source(url === undefined ? weights : { url }, validators ? { validators } : {});
   }
 
   /** The tokenizer's files beside the weights, by name; none where the weights have to carry them along. */
@@ -187,6 +293,7 @@ export class ModelLoading {
 
   #note(key: string, source: Source): void {
     if (source instanceof RemoteFile) this.#seen[key] = source.validators;
+    if (source instanceof RemoteFile && key !== "index" && !(key in FILE_NAMES && key !== "weights")) this.#ranged = source.ranged;
   }
 
   /** A loader that has been given all that it wants, and recorded if there is a cache; begun anew if the file changes. */
@@ -311,6 +418,7 @@ export class ModelLoading {
       fromCache: async (blob, record) => {
         const value = await fromCache(blob, record);
         this.#seen = { ...record.validators, ...this.#seen };
+        if (OPEN_CLIP_SEEN in this.#seen) this.#openClip();
         return value;
       },
       fromServer,
@@ -340,10 +448,27 @@ export class ModelLoading {
   }
 }
 
+/** Does work the first time it is called, for all who call. */
+function once(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => (done ??= work());
+}
+
 /** What to write in place of something that was taken for the id of a Hub's model. */
 function whatIsAnId(name: string, onPage: boolean): string {
   const folder = onPage ? `a folder of this site is written "./${name}" or "/${name}"` : `a folder, of which there is none by this name, is written "./${name}"`;
   return `"${name}" was taken for the id of a model on the Hub; ${folder}, one of another server as its URL ("https://…/${name}")`;
+}
+
+/** Whether a model has a text tower that can be loaded. */
+function hasText(engine: Engine, model: EngineModel): boolean {
+  try {
+    guarded(engine, () => model.textLoader()).free();
+    return true;
+  } catch (error) {
+    if (error instanceof EngineCrash) throw error;
+    return false;
+  }
 }
 
 const withoutTokenizer = (): ClipVisionError => {

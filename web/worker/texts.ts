@@ -3,10 +3,12 @@
  * makes embeddings of texts, and keeps those of labels.
  */
 
+import type { Floats, TextDetails } from "../shared/protocol.js";
 import { joined } from "../shared/values.js";
 import { Shared } from "../shared/waiting.js";
 import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
 import type { Report } from "./feed.js";
+import type { ReadRows } from "./rows.js";
 
 /** The contents of a tokenizer's files. */
 export type TokenizerFiles = { json: Uint8Array } | { vocab: Uint8Array; merges: Uint8Array };
@@ -17,12 +19,19 @@ export interface Tokenizer {
   ids(text: string, longest: number): Uint32Array;
 }
 
+/** A text tower that was loaded: its tokenizer's files, and what reads the rows of its table, if that was left in its file. */
+export interface LoadedText {
+  files: TokenizerFiles;
+  maxTokens: number;
+  readRows?: ReadRows | undefined;
+}
+
 /** What the text model needs of the dispatcher. */
 export interface TextContext {
   model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
-  load(report: Report, signal: AbortSignal): Promise<{ files: TokenizerFiles; maxTokens: number }>;
-  createTokenizer(files: TokenizerFiles): Tokenizer;
+  load(report: Report, signal: AbortSignal): Promise<LoadedText>;
+  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
   /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
   compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
   /** The engine is lost though no call may be waiting for it. */
@@ -39,6 +48,7 @@ const MOST_LABELS = 4096;
 interface Ready {
   tokenizer: Tokenizer;
   maxTokens: number;
+  readRows?: ReadRows | undefined;
 }
 
 /** One model's texts. */
@@ -60,21 +70,36 @@ export class Texts {
     report: Report,
     started?: () => void,
   ): Promise<Float32Array[]> {
-    const { tokenizer, maxTokens } = await this.#whenReady(signal, report);
-    const { model, compute } = this.#context;
+    const ready = await this.#whenReady(signal, report);
+    const { tokenizer, maxTokens } = ready;
     const embeddings: Float32Array[] = [];
     for (let start = 0; start < texts.length; start += BATCH) {
       const ids = texts.slice(start, start + BATCH).map((text) => tokenizer.ids(text, maxTokens));
-      const lengths = Uint32Array.from(ids, ({ length }) => length);
-      const all = joined(ids, (length) => new Uint32Array(length));
-      const flat = await compute(signal, () => {
-        started?.();
-        return model.startTexts(all, lengths);
-      });
+      const { flat } = await this.#compute(ids, ready, signal, started);
       const dimension = flat.length / ids.length;
       embeddings.push(...ids.map((_, index) => flat.slice(index * dimension, (index + 1) * dimension)));
     }
     return embeddings;
+  }
+
+  /** The embedding of a text, and what it took. */
+  async details(text: string, signal: AbortSignal, report: Report, started: () => void): Promise<TextDetails> {
+    const ready = await this.#whenReady(signal, report);
+    const ids = ready.tokenizer.ids(text, ready.maxTokens);
+    const { flat, tableBytes } = await this.#compute([ids], ready, signal, started);
+    return { embedding: flat as Floats, tokens: ids.length, tableBytes };
+  }
+
+  async #compute(ids: readonly Uint32Array[], { readRows }: Ready, signal: AbortSignal, started?: () => void) {
+    const { model, compute } = this.#context;
+    const lengths = Uint32Array.from(ids, ({ length }) => length);
+    const all = joined(ids, (length) => new Uint32Array(length));
+    const tableBytes = (await readRows?.(all, signal)) ?? 0;
+    const flat = await compute(signal, () => {
+      started?.();
+      return model.startTexts(all, lengths);
+    });
+    return { flat, tableBytes };
   }
 
   /** The embeddings of labels one after the other; only of new ones anything is computed. */
@@ -111,8 +136,8 @@ export class Texts {
   async #load(signal: AbortSignal): Promise<Ready> {
     const { load, createTokenizer } = this.#context;
     try {
-      const { files, maxTokens } = await load(this.#report, signal);
-      return { tokenizer: createTokenizer(files), maxTokens };
+      const { files, maxTokens, readRows } = await load(this.#report, signal);
+      return { tokenizer: await createTokenizer(files), maxTokens, readRows };
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);
       throw error;

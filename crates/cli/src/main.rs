@@ -3,11 +3,11 @@
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clip_vision::image::Decode;
-use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
+use clip_vision::model::{ConvertOptions, Converted, StoredPrecision, Vocab, convert};
 use clip_vision::{ClipVision, Image, Options, Precision};
 use serde_json::{Map, Value, json};
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// CLIP embeddings of images and texts, equal to Python's, and labels for images.
@@ -64,6 +64,10 @@ enum Command {
         /// Leave out the text tower and the tokenizer
         #[arg(long)]
         vision_only: bool,
+        /// Leave out of a multilingual model what these scripts don't need (Latin,Cyrillic,Han; Unicode's names), or what the
+        /// texts of a file don't, one a line: a text that needs more is an error then
+        #[arg(long, value_name = "FILE|SCRIPTS")]
+        vocab: Option<String>,
         /// The file to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -175,9 +179,9 @@ fn main() -> ExitCode {
         Command::Embed { common, length, images } => embed_images(&common, &length, &images),
         Command::EmbedText { common, length, texts } => embed_texts(&common, &length, &texts),
         Command::Classify { common, labels, template, images } => classify(&common, &labels, &template, &images),
-        Command::Convert { model, precision, vision_only, out } => {
+        Command::Convert { model, precision, vision_only, vocab, out } => {
             let options = ConvertOptions::default().precision(precision).vision_only(vision_only);
-            convert(model, out, &options).map(|()| true).map_err(Into::into)
+            convert_model(&model, &out, options, vocab.as_deref())
         }
     };
     match outcome {
@@ -192,6 +196,25 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Converts a model, and says what was left out of its vocabulary.
+fn convert_model(model: &Path, out: &Path, options: ConvertOptions, vocab: Option<&str>) -> Outcome {
+    let vocab = match vocab {
+        None => Vocab::All,
+        Some(file) if Path::new(file).is_file() => {
+            let texts = std::fs::read_to_string(file).map_err(|error| format!("cannot read {file}: {error}"))?;
+            Vocab::Texts(texts.lines().map(str::to_owned).collect())
+        }
+        Some(scripts) => Vocab::Scripts(scripts.split(',').map(|script| script.trim().to_owned()).collect()),
+    };
+    let all = vocab == Vocab::All;
+    let converted = convert(model, out, &options.vocab(vocab))?;
+    if !all {
+        let Converted { tokens, left_out, .. } = converted;
+        eprintln!("{} of {tokens} tokens have rows; {left_out} were left out", tokens - left_out);
+    }
+    Ok(true)
 }
 
 /// Embeds all images; false where one of them failed.

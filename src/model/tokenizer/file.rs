@@ -84,6 +84,11 @@ impl File {
         Ok(file)
     }
 
+    /// Whether words are bytes, each written as a letter.
+    pub(super) fn is_bytes(&self) -> bool {
+        self.pre_tokenizer.as_ref().is_some_and(PreTokenizer::is_bytes)
+    }
+
     /// How many tokens after a text stay where it is cut.
     pub(super) fn ends(&self) -> usize {
         self.post_processor.as_ref().map_or(0, PostProcessor::ends)

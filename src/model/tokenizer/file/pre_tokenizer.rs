@@ -67,6 +67,15 @@ pub(super) enum PrependScheme {
 }
 
 impl PreTokenizer {
+    /// Whether it makes bytes of words.
+    pub(super) fn is_bytes(&self) -> bool {
+        match self {
+            Self::Sequence { pretokenizers } => pretokenizers.iter().any(Self::is_bytes),
+            Self::ByteLevel { .. } => true,
+            _ => false,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         let Self::Sequence { pretokenizers } = self else { return self.check_one() };
         check_once(PART, pretokenizers, |_| None)?;

@@ -1,0 +1,43 @@
+//! Directories of models that can't be loaded: what they hold, and what to do.
+
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// Weights as pickles, or for other frameworks.
+const OTHERS: [&str; 5] = [
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "open_clip_pytorch_model.bin",
+    "tf_model.h5",
+    "flax_model.msgpack",
+];
+
+/// What a directory holds in place of weights that are read, where that is known.
+pub(super) fn of_directory(dir: &Path) -> Option<String> {
+    let there = |name: &str| dir.join(name).exists();
+    if there("model.safetensors") || there("model.safetensors.index.json") {
+        return None;
+    }
+    if there("adapter_config.json") {
+        let config = super::files::read_optional(&dir.join("adapter_config.json")).ok().flatten();
+        return Some(lora(config.as_deref().unwrap_or_default()));
+    }
+    OTHERS.into_iter().find(|name| there(name)).map(pickle)
+}
+
+/// Of a LoRA, by its `adapter_config.json`.
+fn lora(config: &[u8]) -> String {
+    let keys: Map<String, Value> = serde_json::from_slice(config).unwrap_or_default();
+    let base = keys.get("base_model_name_or_path").and_then(Value::as_str).map(|base| format!(" of {base}"));
+    let base = base.unwrap_or_default();
+    format!(
+        "this is a LoRA{base} (adapter_config.json), which changes another model: merge the two with peft (merge_and_unload) and save that"
+    )
+}
+
+fn pickle(name: &str) -> String {
+    format!(
+        "there is no model.safetensors, and {name} is not read: save the model as safetensors, with transformers \
+         AutoModel.from_pretrained(DIR).save_pretrained(OUT)"
+    )
+}

@@ -1,0 +1,55 @@
+/** Addresses of models that can't be loaded: what is there in place of what is read, and what to do. */
+
+import { beside, HttpError } from "../shared/files.js";
+import { ClipVisionError } from "../shared/errors.js";
+import type { WireModel } from "../shared/protocol.js";
+import { readAll } from "../shared/sources.js";
+import { RemoteFile, type Network } from "../shared/remote_file.js";
+
+/** Weights as pickles. */
+const PICKLES = ["pytorch_model.bin", "open_clip_pytorch_model.bin"];
+const LORA = "adapter_config.json";
+/** Bytes of an adapter_config.json. */
+const MOST = 1 << 20;
+
+/** The error of a file that is not there; where something else is, that says so. */
+export async function hinted(error: unknown, { weights }: WireModel, network: Network, signal: AbortSignal): Promise<unknown> {
+  if (!(error instanceof HttpError) || error.status !== 404 || !("url" in weights)) return error;
+  const { url } = weights;
+  const instead = async (): Promise<string | undefined> => {
+    const lora = await read(beside(url, LORA), network, signal);
+    if (lora) {
+      return `this is a LoRA${baseOf(lora)} (${LORA}), which changes another model: merge the two with peft (merge_and_unload) and save that`;
+    }
+    for (const name of PICKLES) {
+      if (!(await isThere(beside(url, name), network, signal))) continue;
+      const advice = "save the model as safetensors, with transformers AutoModel.from_pretrained(ID).save_pretrained(FOLDER)";
+      return `there is no model.safetensors, and ${name} is not read: ${advice}`;
+    }
+    return undefined;
+  };
+  const hint = await instead();
+  signal.throwIfAborted();
+  return hint === undefined ? error : new ClipVisionError("fetch", hint, { status: error.status, url: error.url, cause: error });
+}
+
+async function read(url: string, network: Network, signal: AbortSignal): Promise<Uint8Array | undefined> {
+  return readAll(new RemoteFile(url, network, { whole: true, patient: false, most: MOST }), signal, MOST).catch(() => undefined);
+}
+
+/** Whether there is a file, of which no more than its beginning is read. */
+async function isThere(url: string, network: Network, signal: AbortSignal): Promise<boolean> {
+  let seen = false;
+  const sink = { wanted: () => (seen ? undefined : ([0, 1] as const)), take: () => void (seen = true), size: () => undefined };
+  await new RemoteFile(url, network, { patient: false }).read(sink, signal).catch(() => undefined);
+  return seen;
+}
+
+function baseOf(config: Uint8Array): string {
+  try {
+    const { base_model_name_or_path: base } = JSON.parse(new TextDecoder().decode(config)) as Record<string, unknown>;
+    return typeof base === "string" ? ` of ${base}` : "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Rows of a table of tokens that was left in its file: a text needs some ten of the 256,000 or more of a multilingual model.
+ * They are read by ranges when the text comes, and kept; the next text asks for what is new.
+ */
+
+import { ClipVisionError } from "../shared/errors.js";
+import type { ByteRange, Source } from "../shared/sources.js";
+import { linkedTo } from "../shared/waiting.js";
+import { guarded, type Engine, type EngineModel } from "./engine.js";
+import { Semaphore } from "./semaphore.js";
+
+/** Bytes in single precision above which a table is left in its file: no vocabulary of English alone takes so many. */
+export const LARGE_TABLE = 256 << 20;
+/** Ranges that are asked for at the same time: as many as HTTP/1 has connections. */
+const AT_ONCE = 6;
+
+/** Reads the rows of tokens that are not known yet, and says how many bytes that took. */
+export type ReadRows = (ids: Uint32Array, signal: AbortSignal) => Promise<number>;
+
+/**
+ * @param open the table's file
+ * @param fresh hears of each range that was read
+ */
+export function rowReader(engine: Engine, model: EngineModel, open: () => Source, fresh?: (at: number, bytes: Uint8Array) => void): ReadRows {
+  // One text at a time, so that two that share a token don't both ask for it.
+  const turn = new Semaphore(1);
+  return async (ids, signal) => {
+    await turn.enter(signal);
+    try {
+      const flat = guarded(engine, () => model.wantedRows(ids));
+      const ranges = Array.from({ length: flat.length / 2 }, (_, index): ByteRange => [flat[2 * index]!, flat[2 * index + 1]!]);
+      let read = 0;
+      await eachOf(ranges, signal, async (range, stop) => {
+        const bytes = await readRange(open(), range, stop);
+        guarded(engine, () => model.addRows(range[0], bytes));
+        fresh?.(range[0], bytes);
+        read += bytes.byteLength;
+      });
+      return read;
+    } finally {
+      turn.leave();
+    }
+  };
+}
+
+/** Does work on each, a few at a time; the first failure stops all. */
+async function eachOf<T>(items: readonly T[], signal: AbortSignal, work: (item: T, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { controller, unlink } = linkedTo(signal);
+  const waiting = [...items];
+  const worker = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item, controller.signal);
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+  } finally {
+    controller.abort();
+    unlink();
+  }
+}
+
+async function readRange(source: Source, [start, end]: ByteRange, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(end - start);
+  let at = start;
+  await source.read(
+    {
+      wanted: () => (at < end ? [at, end] : undefined),
+      take: (offset, piece) => {
+        const mine = piece.subarray(Math.max(0, at - offset), Math.max(0, end - offset));
+        bytes.set(mine, at - start);
+        at += mine.byteLength;
+      },
+      size: () => undefined,
+    },
+    signal,
+  );
+  if (at < end) throw new ClipVisionError("weights", `${source.name} is cut short: a row of its table of tokens ends beyond it`);
+  return bytes;
+}
