@@ -9,6 +9,8 @@ import { dist } from "./lib.mjs";
 const ENTRIES = [
   ["clip-vision", "index.d.ts"],
   ["clip-vision/search", "search/index.d.ts"],
+  ["clip-vision/search/in-place", "search/in_place.d.ts"],
+  ["clip-vision/search/remote", "search/remote.d.ts"],
 ];
 /** In this order; types after what one calls. */
 const KINDS = ["class", "const", "function", "interface", "type"];
@@ -22,6 +24,7 @@ function exportsOf(entry) {
     const file = path.posix.join(path.posix.dirname(entry), `${from}.d.ts`);
     for (const name of names.split(",")) if (name.trim()) found.push({ name: name.trim(), file });
   }
+  for (const [, name] of read(entry).matchAll(/^export declare (?:class|function|const) (\w+)/gm)) found.push({ name, file: entry });
   return found;
 }
 

@@ -2,7 +2,7 @@
 // www/dist. `package` leaves out the demo.
 //
 //     crates/wasm     -> target/web/wasm/FLAVOR/     cargo, wasm-bindgen (the JavaScript around it), wasm-opt, a flavor a time
-//     crates/search   -> target/web/wasm/search.js   the search module, which holds its wasm file as text
+//     crates/search   -> target/web/wasm/search.js   the search module, which holds its wasm file as text; top_k.js a part of it
 //     web/            -> target/web/           TypeScript, module by module
 //     web/, wasm      -> dist/                 Rolldown: a few scripts, the types, and the wasm files
 //     www/            -> www/dist              Vite
@@ -158,32 +158,35 @@ function writeIndex(built) {
 
 // --- Search: crates/search without its standard library, some kilobytes
 
-const SEARCH_TARGET = inRoot("target", "wasm-search");
-const SEARCH_ARGS = [
-  ["build", "--locked", "--quiet", "--profile", "wasm", "-p", "clip-vision-search-wasm"],
-  ["--target", "wasm32-unknown-unknown"],
-].flat();
 const SEARCH_ENV = {
   CARGO_ENCODED_RUSTFLAGS: ["-C", "target-feature=+simd128", "-C", "strip=symbols", "-C", "link-arg=-zstack-size=65536"].join("\x1f"),
-  CARGO_TARGET_DIR: SEARCH_TARGET,
+  CARGO_TARGET_DIR: inRoot("target", "wasm-search"),
 };
+/** What a collection's worker has, and what of it a page carries along for `topK`. */
+const SEARCH_MODULES = [
+  { name: "search", features: ["--features", "near"] },
+  { name: "top_k", features: [] },
+];
 
-async function buildSearch() {
-  const [js, dts] = ["search.js", "search.d.ts"].map((file) => path.join(modules, "wasm", file));
+export async function buildSearch() {
   const { files, compiler } = rustInputs("crates/search", "crates/simd");
-  const how = [SEARCH_ARGS, SEARCH_ENV, OPTIMIZE, compiler];
-  const plan = { files: [...files, inRoot("package-lock.json")], how, outputs: [js, dts] };
-  await once("search", { ...plan, what: "Building the search module", why: "what finds embeddings, without the model" }, async () => {
-    await run("cargo", SEARCH_ARGS, { env: SEARCH_ENV });
-    const wasm = path.join(SEARCH_TARGET, "search.wasm");
-    copyFileSync(path.join(SEARCH_TARGET, "wasm32-unknown-unknown", "wasm", "search_wasm.wasm"), wasm);
-    await wasmOpt(wasm, ["--enable-simd"]);
-    const bytes = readFileSync(wasm);
-    mkdirSync(path.dirname(js), { recursive: true });
-    writeFileSync(js, `/** crates/search/wasm, compiled; base64. */\nexport const WASM =\n  "${bytes.toString("base64")}";\n`);
-    writeFileSync(dts, "/** The search module's wasm file, in base64. */\nexport declare const WASM: string;\n");
-    return `search.js: ${sized(bytes)}`;
-  });
+  for (const { name, features } of SEARCH_MODULES) {
+    const args = ["build", "--locked", "--quiet", "--profile", "wasm", "-p", "clip-vision-search-wasm", ...features, "--target", "wasm32-unknown-unknown"];
+    const [js, dts] = [`${name}.js`, `${name}.d.ts`].map((file) => path.join(modules, "wasm", file));
+    const how = [args, SEARCH_ENV, OPTIMIZE, compiler];
+    const plan = { files: [...files, inRoot("package-lock.json")], how, outputs: [js, dts] };
+    await once(name, { ...plan, what: `Building the search module, ${name}`, why: "what finds embeddings, without the model" }, async () => {
+      await run("cargo", args, { env: SEARCH_ENV });
+      const wasm = path.join(SEARCH_ENV.CARGO_TARGET_DIR, `${name}.wasm`);
+      copyFileSync(path.join(SEARCH_ENV.CARGO_TARGET_DIR, "wasm32-unknown-unknown", "wasm", "search_wasm.wasm"), wasm);
+      await wasmOpt(wasm, ["--enable-simd"]);
+      const bytes = readFileSync(wasm);
+      mkdirSync(path.dirname(js), { recursive: true });
+      writeFileSync(js, `/** crates/search/wasm, compiled; base64. */\nexport const WASM =\n  "${bytes.toString("base64")}";\n`);
+      writeFileSync(dts, "/** The search module's wasm file, in base64. */\nexport declare const WASM: string;\n");
+      return `${name}.js: ${sized(bytes)}`;
+    });
+  }
 }
 
 // --- TypeScript, after the wasm: the worker imports its glue
@@ -211,7 +214,9 @@ export async function buildTypeScript() {
 const BUNDLES = [
   { index: "index", search: "search/index" },
   { search_in_place: "search/in_place" },
+  { search_remote: "search/remote" },
   { worker: "worker" },
+  { tokenizer: "tokenizer" },
   { search_worker: "search_worker" },
   { "node/index": "node/index", "node/search": "node/search" },
   { "node/cli": "node/cli" },
@@ -248,12 +253,12 @@ async function bundle() {
       sizes.push(`${fileName} ${sized(Buffer.from(quoted))}`);
     }
   }
-  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^(wasm|vendor|worker|node)[\\/]/.test(path.relative(modules, file));
+  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^(wasm|vendor|worker|node|load_tokenizer|tokenizer)[\\/.]/.test(path.relative(modules, file));
   const isWasm = (file) => file.endsWith("_bg.wasm");
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));
     mkdirSync(path.dirname(to), { recursive: true });
-    if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place)\.d\.ts$/.test(file)));
+    if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place|remote)\.d\.ts$/.test(file)));
     else copyFileSync(file, to);
   }
   copyFileSync(path.join(modules, "vendor", "tokenizers.LICENSE"), path.join(dist, "tokenizers.LICENSE"));

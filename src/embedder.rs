@@ -18,6 +18,7 @@ mod convert;
 mod files;
 mod hints;
 mod loader;
+mod onnx_files;
 mod options;
 mod pass;
 mod plan;
@@ -73,7 +74,8 @@ impl std::fmt::Debug for ClipVision {
 impl ClipVision {
     /// Loads a Hugging Face CLIP directory: `config.json`, `model.safetensors` (or the files of
     /// `model.safetensors.index.json`) and `preprocessor_config.json` or `processor_config.json`. The path may also be that of
-    /// one file, as [`from_file`](Self::from_file) takes it.
+    /// one file, as [`from_file`](Self::from_file) takes it. In place of `model.safetensors` the weights may be ONNX files in a
+    /// folder `onnx`, as transformers.js' repositories have them: of those the one that suits the precision best.
     ///
     /// ```
     /// use clip_vision::{ClipVision, Options, Precision};

@@ -23,6 +23,7 @@ mod decode;
 mod format;
 mod header;
 mod layout;
+mod onnx;
 mod reader;
 mod recorder;
 mod rows;

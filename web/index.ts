@@ -22,6 +22,7 @@ export { ClipVision } from "./page/clip_vision.js";
 export type { Classification, PhotoOrEmbedding } from "./page/calls.js";
 export type { Latest } from "./page/latest.js";
 export type {
+  BlobOptions,
   CacheOptions,
   CallOptions,
   CancelOptions,
@@ -36,7 +37,7 @@ export type { DecodingOptions, PhotoDecoder } from "./page/decoding.js";
 export type { EmbedManyOptions, ManyProgress, ManyResult, PhotoSources } from "./page/embed_many.js";
 export type { FileSource, HubOptions, ModelFiles, ModelSource } from "./page/model.js";
 export { models } from "./page/models.js";
-export type { KnownModel } from "./page/models.js";
+export type { KnownModel, ModelDownload, PublishedAccuracy } from "./page/models.js";
 export type { PhotoSource } from "./page/photo.js";
 export type {
   ClipVisionInfo,
@@ -52,6 +53,7 @@ export type {
   PixelTensor,
   Precision,
   RawPixels,
+  StoredPrecision,
   Rgb,
   TableMode,
   TextDetails,

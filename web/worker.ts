@@ -4,6 +4,7 @@
  * the file elsewhere names it with `workerUrl`.
  */
 
+import { createTokenizer } from "./load_tokenizer.js";
 import { toWireError } from "./shared/errors.js";
 import { VERSION, type Request, type Response } from "./shared/protocol.js";
 import { sleep } from "./shared/retry.js";
@@ -15,7 +16,6 @@ import { startEngine } from "./worker/engine.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "./worker/flavor.js";
 import { decodeInBrowser, readPixels } from "./worker/pixels.js";
 import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
-import { createTokenizer } from "./worker/tokenizer.js";
 
 const scope = workerScope();
 const post = (message: Response, transfer: Transferable[] = []): void => scope.postMessage(message, transfer);

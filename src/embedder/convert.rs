@@ -130,7 +130,7 @@ fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<Converted>
     let tokens = settings.config.text.as_ref().filter(|_| !options.vision_only).map_or(0, |text| text.vocab_size);
     let kept = kept(&options.vocab, &files, tokens)?;
     let left_out = kept.as_ref().map_or(0, |kept| tokens - kept.len());
-    let mut loader = Loader::for_recording(settings, options.clone(), source, files)?;
+    let mut loader = Loader::for_recording(Some(settings), options.clone(), source, files)?;
     if let Some(kept) = kept {
         loader.keep_tokens(kept);
     }

@@ -98,9 +98,14 @@ impl Place {
             Self::Directory(dir) => dir,
         };
         let index = dir.join("model.safetensors.index.json");
-        if !dir.join("model.safetensors").exists() && index.exists() {
+        let is_single = dir.join("model.safetensors").exists();
+        if is_open_clip(dir) {
+            loader.set_file(OPEN_CLIP_WEIGHTS);
+        } else if !is_single && index.exists() {
             let json = read(&index)?;
             loader.set_index(&json).map_err(|error| error.within(dir.display()))?;
+        } else if let Some(files) = onnx_files(dir, loader).filter(|_| !is_single) {
+            loader.set_onnx_files(files);
         }
         loop {
             read_file(&self.weights(loader.file()), loader, &mut after)?;
@@ -109,6 +114,27 @@ impl Place {
             }
         }
     }
+}
+
+/// What open_clip calls its files.
+const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+
+/// Whether a directory is open_clip's: many hold the same model for transformers as well, and that comes first.
+fn is_open_clip(dir: &Path) -> bool {
+    let has = |name: &str| dir.join(name).exists();
+    has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) && !has("model.safetensors")
+}
+
+/// The configuration of a directory.
+fn read_config(dir: &Path) -> Result<Vec<u8>> {
+    read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))
+}
+
+/// The ONNX files of a directory that suit best, where it has any.
+fn onnx_files(dir: &Path, loader: &Loader) -> Option<Vec<String>> {
+    let is_there = |files: &Vec<String>| files.iter().all(|file| dir.join(file).exists());
+    loader.onnx_choices().into_iter().find(is_there)
 }
 
 /// Reads of one file what is wanted.
@@ -165,7 +191,7 @@ pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
 #[cfg(feature = "tokio")]
 pub(crate) fn dimension_at(path: &Path) -> Result<usize> {
     let config = match Place::of(path) {
-        Place::Directory(dir) => ClipConfig::from_json(&read(&dir.join("config.json"))?)?,
+        Place::Directory(dir) => ClipConfig::from_json(&read_config(&dir)?)?,
         Place::Converted(file) => {
             let mut loader = Loader::for_settings()?;
             read_file(&file, &mut loader, &mut |_| Ok(()))?;
@@ -206,10 +232,12 @@ pub(super) fn read_optional(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// What `config.json` and, where one is there, `preprocessor_config.json` or `processor_config.json` say.
 pub(super) fn read_settings(dir: &Path) -> Result<Settings> {
-    let config = read(&dir.join("config.json"))?;
+    let config = read_config(dir)?;
     let [preprocessor, processor] =
         ["preprocessor_config.json", "processor_config.json"].map(|name| read_optional(&dir.join(name)));
     let (preprocessor, processor) = (preprocessor?, processor?);
     let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
+    // open_clip's own file says how it prepares images.
+    let preprocessor = preprocessor.filter(|_| !is_open_clip(dir));
     Settings::new(&config, preprocessor).map_err(|error| error.within(dir.display()))
 }

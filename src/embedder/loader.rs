@@ -104,16 +104,51 @@ impl Loader {
         Self::of(Towers::None, None, Options::default())
     }
 
+    /// For a model that is recorded as [`convert`](crate::model::convert) writes it, and not kept. `config` and `preprocessor`
+    /// are those of [`new`](Self::new); without `config` the weights are a file that `convert` wrote, which is converted again.
+    /// `source` says what it is made of, and `files` are those of the tokenizer, in the order of
+    /// [`TOKENIZER_FILES`](crate::model::TOKENIZER_FILES); without any, those that the weights carry along.
+    ///
+    /// ```
+    /// # use clip_vision::Options;
+    /// # use clip_vision::model::{ConvertOptions, Loader};
+    /// # let read = |name: &str| std::fs::read(format!("models/shapes/{name}")).unwrap();
+    /// let files = [Some(read("tokenizer.json")), None, None];
+    /// let mut loader = Loader::for_conversion(Some(&read("config.json")), None, ConvertOptions::default(), "shapes", files)?;
+    /// loader.push(&read("model.safetensors"))?;
+    /// let data = loader.take_recorded();
+    /// let header = loader.finish_recording()?.unwrap().header;
+    ///
+    /// let mut again = Loader::for_converted(Options::default())?.with_text([None, None, None]);
+    /// again.push(&[header, data].concat())?;
+    /// assert!(again.finish()?.embed_text("a red circle").is_ok());
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub fn for_conversion(
+        config: Option<&[u8]>,
+        preprocessor: Option<&[u8]>,
+        options: ConvertOptions,
+        source: &str,
+        files: [Option<Vec<u8>>; 3],
+    ) -> Result<Self> {
+        let settings = config.map(|config| Settings::new(config, preprocessor)).transpose()?;
+        Self::for_recording(settings, options, source.to_owned(), files)
+    }
+
     /// For what of a model `options` says, to be recorded so, with its tokenizer's files, and not to be kept.
     pub(super) fn for_recording(
-        settings: Settings,
+        settings: Option<Settings>,
         options: ConvertOptions,
         source: String,
         files: TokenizerFiles,
     ) -> Result<Self> {
         let into = options.precision.format();
-        let mut loader = Self::of(Towers::Recorded(options), Some(settings), Options::default())?;
+        let mut loader = Self::of(Towers::Recorded(options), settings, Options::default())?;
         loader.reader.plan_mut().source = source;
+        loader.reader.plan_mut().has_tokenizer = files.iter().any(Option::is_some);
         let files = FILES.into_iter().zip(files).filter_map(|(name, content)| Some((name, content?)));
         loader.reader.record(Some(into), files.collect());
         Ok(loader)
@@ -156,6 +191,49 @@ impl Loader {
         self.reader.set_index(json)
     }
 
+    /// Says what the one file of the weights is called, where it is not `model.safetensors`; before the first piece.
+    ///
+    /// ```
+    /// # use clip_vision::{Options, model::Loader};
+    /// # let config = std::fs::read("models/shapes/config.json").unwrap();
+    /// # let mut loader = Loader::new(&config, None, Options::default())?;
+    /// loader.set_file("open_clip_model.safetensors");
+    /// assert_eq!(loader.file(), "open_clip_model.safetensors");
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn set_file(&mut self, name: &str) {
+        self.reader.set_file(name);
+    }
+
+    /// Says that the weights are in ONNX files, which come one after the other: the first of
+    /// [`onnx_choices`](Self::onnx_choices) that is there, or any other. Before the first piece.
+    ///
+    /// A single file needs no word of this: its first bytes tell what it is.
+    ///
+    /// ```
+    /// use clip_vision::{Options, model::Loader};
+    ///
+    /// let folder = std::path::Path::new("tests/golden/onnx/torchscript");
+    /// let config = std::fs::read(folder.join("config.json")).unwrap();
+    /// let mut loader = Loader::new(&config, None, Options::default())?;
+    /// let is_there = |files: &Vec<String>| files.iter().all(|file| folder.join(file).exists());
+    /// loader.set_onnx_files(loader.onnx_choices().into_iter().find(is_there).unwrap());
+    /// assert_eq!(loader.file(), "onnx/vision_model.onnx");
+    /// loader.push(&std::fs::read(folder.join(loader.file())).unwrap())?;
+    /// assert!(!loader.next_file()?, "there is no other");
+    /// assert_eq!(loader.finish()?.dimension(), 20);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn set_onnx_files(&mut self, files: Vec<String>) {
+        self.reader.set_onnx_files(files);
+    }
+
+    /// The ONNX files that the model may have, named as transformers.js' repositories name them: lists of which one is
+    /// enough, the best for this loader's precision first.
+    pub fn onnx_choices(&self) -> Vec<Vec<String>> {
+        self.reader.plan().onnx_choices()
+    }
+
     /// The name of the file whose pieces come next: `model.safetensors`, or one of the index's.
     pub fn file(&self) -> &str {
         self.reader.file()
@@ -170,6 +248,21 @@ impl Loader {
     /// Bytes of the file that are still wanted, once its header has come: for a progress bar.
     pub fn left(&self) -> Option<u64> {
         self.reader.left()
+    }
+
+    /// Bytes that are wanted of the files after this one, once its header has come: for a progress bar. An estimate, since only
+    /// their own headers say it: as many for a value as in this file.
+    ///
+    /// ```
+    /// # use clip_vision::{Options, model::Loader};
+    /// # let read = |name: &str| std::fs::read(format!("models/shapes/{name}")).unwrap();
+    /// # let mut loader = Loader::new(&read("config.json"), None, Options::default())?;
+    /// loader.push(&read("model.safetensors"))?;
+    /// assert_eq!(loader.left_after(), Some(0), "it is the only one");
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn left_after(&self) -> Option<u64> {
+        self.reader.left_after()
     }
 
     /// Says how long the file is: one of another length than its header says is refused at once.

@@ -1,5 +1,6 @@
 //! What of a model's weights is read, and what is made of it.
 
+use super::onnx_files::{self, Wanted};
 use super::settings::Settings;
 use super::text::{TextModel, no_text_tower};
 use super::{ClipVision, ConvertOptions, Options};
@@ -44,6 +45,8 @@ pub(super) struct Plan {
     pub(super) left_over: Option<usize>,
     /// The tokens whose rows a recording has, if not all.
     pub(super) kept: Option<Arc<[u32]>>,
+    /// A recording is given the tokenizer's files; or else it takes those that the weights carry along.
+    pub(super) has_tokenizer: bool,
     chosen: Option<Chosen>,
 }
 
@@ -72,11 +75,33 @@ impl Plan {
         // What can't be is refused now; the rest is decided by the weights' header.
         options.backend(options.precision)?;
         let (source, files) = (String::new(), TokenizerFiles::default());
-        Ok(Self { towers, settings, options, source, files, left_over: None, kept: None, chosen: None })
+        Ok(Self {
+            towers,
+            settings,
+            options,
+            source,
+            files,
+            left_over: None,
+            kept: None,
+            has_tokenizer: false,
+            chosen: None,
+        })
     }
 
     pub(super) fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The ONNX files that may hold what is read.
+    pub(super) fn onnx_choices(&self) -> Vec<Vec<String>> {
+        let (wanted, precision) = match &self.towers {
+            Towers::Text(_) => (Wanted::Text, self.options.precision),
+            Towers::Both => (Wanted::Both, self.options.precision),
+            Towers::Recorded(ConvertOptions { vision_only: false, .. }) => (Wanted::All, Precision::Stored),
+            Towers::Recorded(_) => (Wanted::Vision, Precision::Stored),
+            _ => (Wanted::Vision, self.options.precision),
+        };
+        onnx_files::choices(wanted, precision)
     }
 
     /// Reads the text tower, with these files of its tokenizer, whatever else is read.
@@ -157,7 +182,7 @@ impl Selection for Plan {
             let in_file = TextTower::kept(config, header)?;
             kept = in_file.or_else(|| self.kept.clone().filter(|_| recorded));
             specs.extend(TextTower::declare(config, header, self.left_over.filter(|_| !recorded), kept.as_ref())?);
-            let carried = FILES.into_iter().filter(|name| !recorded && header.contains(name));
+            let carried = FILES.into_iter().filter(|name| !(recorded && self.has_tokenizer) && header.contains(name));
             specs.extend(carried.map(|name| TensorSpec::new(name, [], Use::File)));
         }
         self.chosen = Some(Chosen { backend, vision_prefix, text, kept, vision_bytes });

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 /// Bytes between two tensors that are read along rather than left out: less than what one more request costs.
-const GAP: u64 = 256 << 10;
+pub(super) const GAP: u64 = 256 << 10;
 
 /// Where tensors go.
 pub(super) struct Output {

@@ -3,7 +3,7 @@
 use super::format::Format;
 use super::layout::{self, Entry};
 use super::stored::{self, Stored};
-use super::{Header, invalid};
+use super::{Header, invalid, onnx};
 use crate::error::{Error, Result};
 use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
@@ -39,6 +39,14 @@ impl HeaderBytes {
         let metadata: Metadata = serde_json::from_slice(self.0.get(PREFIX..).unwrap_or_default())
             .map_err(|error| invalid("the header of the weights is malformed").with_source(error))?;
         Ok((Some(FileHeader::new(&metadata, PREFIX as u64 + len)?), rest))
+    }
+
+    /// The bytes before `piece`, if with it they turn out to be the beginning of an ONNX file.
+    pub(super) fn of_onnx(&self, piece: &[u8]) -> Option<&[u8]> {
+        let mut first = self.0.iter().chain(piece).copied();
+        let first: [u8; PREFIX] = std::array::from_fn(|_| first.next().unwrap_or_default());
+        let is_new = self.0.len() < PREFIX && self.0.len() + piece.len() >= PREFIX;
+        (is_new && onnx::is_onnx(first)).then_some(&self.0)
     }
 
     /// The bytes of the file to read next.

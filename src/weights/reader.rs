@@ -3,6 +3,7 @@
 use super::data::{Data, Output};
 use super::format::Format;
 use super::header::HeaderBytes;
+use super::onnx::{OnnxFile, TEXT_TOWER};
 use super::recorder::{Recorded, Recorder, SharedRecorder};
 use super::shards::Index;
 use super::sinks::Recording;
@@ -21,8 +22,14 @@ pub(crate) struct Reader<S> {
     /// The file that is being read, and what is wanted of it; of a single one that is known once its header is there.
     file: String,
     specs: Option<Vec<TensorSpec>>,
+    /// Values that are wanted of it, and their bytes, once its header is there.
+    wanted: (u64, u64),
     /// The files after it.
     others: VecDeque<(String, Vec<TensorSpec>)>,
+    /// The same of ONNX files, of which none says what is in the next one.
+    onnx_files: VecDeque<String>,
+    /// The names of all tensors that are wanted of ONNX files, once they are known.
+    onnx_names: Option<BTreeSet<String>>,
     /// Where in the file the next byte is.
     position: u64,
     /// Length of the file, where it was told.
@@ -41,6 +48,7 @@ struct RecordingRequest {
 enum State {
     Header(HeaderBytes),
     Data(Box<Data>),
+    Onnx(Box<OnnxFile>),
     Failed,
 }
 
@@ -52,7 +60,10 @@ impl<S: Selection> Reader<S> {
             state: State::Header(HeaderBytes::default()),
             file: SINGLE.to_owned(),
             specs: None,
+            wanted: (0, 0),
             others: VecDeque::new(),
+            onnx_files: VecDeque::new(),
+            onnx_names: None,
             position: 0,
             size: None,
             output: Output::new(),
@@ -77,8 +88,18 @@ impl<S: Selection> Reader<S> {
             files.entry(file).or_default().push(spec);
         }
         self.others = files.into_iter().collect();
-        self.open_next();
+        self.open_next()?;
         Ok(())
+    }
+
+    /// Says that the weights are in ONNX files of these names: one, or that of the vision tower and that of the text tower.
+    /// Before anything else.
+    pub(crate) fn set_onnx_files(&mut self, files: Vec<String>) {
+        let mut files = VecDeque::from(files);
+        if let Some(first) = files.pop_front() {
+            self.file = first;
+        }
+        self.onnx_files = files;
     }
 
     /// Records what is read as one file of our own, which carries `files` along: [`into`](super::format::recorded) a
@@ -117,6 +138,11 @@ impl<S: Selection> Reader<S> {
         &mut self.plan
     }
 
+    /// Says what the one file is called.
+    pub(crate) fn set_file(&mut self, name: &str) {
+        name.clone_into(&mut self.file);
+    }
+
     /// The name of the file whose bytes are to come.
     pub(crate) fn file(&self) -> &str {
         &self.file
@@ -127,6 +153,7 @@ impl<S: Selection> Reader<S> {
         match &self.state {
             State::Header(header) => Some(header.wanted()),
             State::Data(data) => data.wanted(self.position),
+            State::Onnx(file) => file.wanted(),
             State::Failed => None,
         }
     }
@@ -135,8 +162,17 @@ impl<S: Selection> Reader<S> {
     pub(crate) fn left(&self) -> Option<u64> {
         match &self.state {
             State::Data(data) => Some(data.all_wanted(self.position).map(|range| range.end - range.start).sum()),
+            State::Onnx(file) => file.left(),
             State::Header(_) | State::Failed => None,
         }
+    }
+
+    /// About as many of the files after it.
+    pub(crate) fn left_after(&self) -> Option<u64> {
+        let State::Data(_) = &self.state else { return None };
+        let (values, bytes) = self.wanted;
+        let after: u64 = self.others.iter().map(|(_, specs)| values_in(specs)).sum();
+        Some((u128::from(after) * u128::from(bytes) / u128::from(values.max(1))).try_into().unwrap_or(u64::MAX))
     }
 
     /// Says how long the file is: one of another length than its header says is refused.
@@ -147,16 +183,19 @@ impl<S: Selection> Reader<S> {
         self.size = Some(size);
         match &self.state {
             State::Data(data) => self.check_size(data.file_len),
+            State::Onnx(file) => self.check_least_size(file.least_len()),
             State::Header(_) | State::Failed => Ok(()),
         }
     }
 
     fn check_size(&self, file_len: u64) -> Result<()> {
-        match self.size {
-            Some(size) if size < file_len => {
-                Err(invalid(format!("the weights are cut short: {size} of {file_len} bytes")))
-            }
-            Some(size) => surplus(size, file_len),
+        self.check_least_size(file_len)?;
+        self.size.map_or(Ok(()), |size| surplus(size, file_len))
+    }
+
+    fn check_least_size(&self, file_len: u64) -> Result<()> {
+        match self.size.filter(|size| *size < file_len) {
+            Some(size) => Err(invalid(format!("the weights are cut short: {size} of {file_len} bytes"))),
             None => Ok(()),
         }
     }
@@ -187,16 +226,27 @@ impl<S: Selection> Reader<S> {
                 self.push_header(header, piece)
             }
             State::Data(data) => {
-                if offset < self.position {
-                    let what = format!("a piece at byte {offset} after one that ended at {}", self.position);
-                    return Err(Error::new(ErrorKind::InvalidArgument, what));
-                }
+                self.check_order(offset)?;
                 data.check_jump(self.position, offset)?;
                 self.hash(piece);
                 self.position = offset;
                 self.push_data(data, piece)
             }
+            State::Onnx(file) => {
+                self.check_order(offset)?;
+                self.hash(piece);
+                self.position = offset;
+                self.push_onnx(file, piece)
+            }
         }
+    }
+
+    fn check_order(&self, offset: u64) -> Result<()> {
+        if offset >= self.position {
+            return Ok(());
+        }
+        let what = format!("a piece at byte {offset} after one that ended at {}", self.position);
+        Err(Error::new(ErrorKind::InvalidArgument, what))
     }
 
     fn hash(&mut self, piece: &[u8]) {
@@ -206,6 +256,11 @@ impl<S: Selection> Reader<S> {
     }
 
     fn push_header(&mut self, mut header: HeaderBytes, piece: &[u8]) -> Result<()> {
+        if let Some(before) = header.of_onnx(piece) {
+            let mut file = Box::new(OnnxFile::default());
+            file.push(0, before, &mut self.output)?;
+            return self.push_onnx(file, piece);
+        }
         let (parsed, rest) = header.push(piece)?;
         self.position += (piece.len() - rest.len()) as u64;
         let Some(parsed) = parsed else {
@@ -216,8 +271,10 @@ impl<S: Selection> Reader<S> {
             Some(specs) => specs,
             None => self.select(&parsed.contents())?,
         };
+        let values = values_in(&specs);
         let mut data = Box::new(Data::new(&parsed, specs)?);
         data.leave(&self.file, &mut self.output);
+        self.wanted = (values, data.all_wanted(self.position).map(|range| range.end - range.start).sum());
         self.check_size(data.file_len)?;
         self.push_data(data, rest)
     }
@@ -228,6 +285,35 @@ impl<S: Selection> Reader<S> {
         surplus(self.position, data.file_len)?;
         data.push(at, piece, &mut self.output)?;
         self.state = State::Data(data);
+        Ok(())
+    }
+
+    fn push_onnx(&mut self, mut file: Box<OnnxFile>, piece: &[u8]) -> Result<()> {
+        let rest = file.push(self.position, piece, &mut self.output)?;
+        self.position += (piece.len() - rest.len()) as u64;
+        if let Some(header) = file.unselected() {
+            self.select_onnx(&mut file, header)?;
+            file.push(self.position, rest, &mut self.output)?;
+            self.position += rest.len() as u64;
+        }
+        self.check_least_size(file.least_len())?;
+        self.state = State::Onnx(file);
+        Ok(())
+    }
+
+    fn select_onnx(&mut self, file: &mut OnnxFile, mut header: Header) -> Result<()> {
+        let is_last = self.onnx_files.is_empty();
+        let known = self.onnx_names.take();
+        let mut specs = match self.specs.take() {
+            Some(specs) => specs,
+            None => {
+                header.names.extend((!is_last).then(|| TEXT_TOWER.to_owned()));
+                self.select(&header)?
+            }
+        };
+        let names = specs.iter().map(|spec| spec.name.clone()).collect();
+        file.select(&mut specs, known.as_ref(), is_last, &mut self.output)?;
+        (self.specs, self.onnx_names) = (Some(specs), known.or(Some(names)));
         Ok(())
     }
 
@@ -250,16 +336,27 @@ impl<S: Selection> Reader<S> {
     /// [`ErrorKind::Weights`]: the current one is cut short.
     pub(crate) fn next_file(&mut self) -> Result<bool> {
         self.check_complete()?;
-        Ok(self.open_next())
+        self.open_next()
     }
 
-    fn open_next(&mut self) -> bool {
-        let Some((file, specs)) = self.others.pop_front() else { return false };
-        self.file = file;
-        self.specs = Some(specs);
-        self.state = State::Header(HeaderBytes::default());
+    fn open_next(&mut self) -> Result<bool> {
+        if let State::Onnx(file) = &mut self.state
+            && let Some(name) = file.open_external()?
+        {
+            let folder = self.file.rfind('/').and_then(|end| self.file.get(..=end)).unwrap_or_default();
+            self.file = format!("{folder}{name}");
+        } else if let Some((file, specs)) = self.others.pop_front() {
+            self.file = file;
+            self.specs = Some(specs);
+            self.state = State::Header(HeaderBytes::default());
+        } else if let Some(file) = self.onnx_files.pop_front() {
+            self.file = file;
+            self.state = State::Header(HeaderBytes::default());
+        } else {
+            return Ok(false);
+        }
         (self.position, self.size) = (0, None);
-        true
+        Ok(true)
     }
 
     /// An error that says what is missing, if anything of this file is.
@@ -270,6 +367,11 @@ impl<S: Selection> Reader<S> {
             State::Header(_) if position == 0 => Err(invalid("the weights are empty (0 bytes)")),
             State::Header(_) => Err(invalid(format!("the weights end after {position} bytes, inside their header"))),
             State::Data(data) if data.is_complete() => Ok(()),
+            State::Onnx(file) if file.is_complete() => Ok(()),
+            State::Onnx(file) => {
+                let within = file.inside().map(|name| format!(", inside {name}")).unwrap_or_default();
+                Err(invalid(format!("the weights are cut short after {position} bytes{within}")).at_offset(position))
+            }
             State::Data(data) => {
                 let within = data.inside().map(|name| format!(", inside tensor {name}")).unwrap_or_default();
                 let what = format!("the weights are cut short: {position} of {} bytes{within}", data.file_len);
@@ -286,11 +388,10 @@ impl<S: Selection> Reader<S> {
     ///
     /// # Errors
     /// [`ErrorKind::Weights`] where something is missing.
-    pub(crate) fn finish(self) -> Result<(S, Weights)> {
-        self.check_complete()?;
-        match self.others.front() {
-            Some((file, _)) => Err(invalid(format!("the weights in {file} were not read"))),
-            None => Ok((self.plan, self.output.weights)),
+    pub(crate) fn finish(mut self) -> Result<(S, Weights)> {
+        match self.next_file()? {
+            true => Err(invalid(format!("the weights in {} were not read", self.file))),
+            false => Ok((self.plan, self.output.weights)),
         }
     }
 
@@ -302,6 +403,12 @@ impl<S: Selection> Reader<S> {
         self.check_complete()?;
         self.output.recording.take().map(|recording| recording.recorder.lock().finish()).transpose()
     }
+}
+
+/// Values of tensors; none of the files among them, whose lengths their specs do not say.
+fn values_in(specs: &[TensorSpec]) -> u64 {
+    let values = |spec: &TensorSpec| spec.shape.iter().fold(1u64, |all, side| all.saturating_mul(*side as u64));
+    specs.iter().filter(|spec| !spec.shape.is_empty()).map(values).fold(0, u64::saturating_add)
 }
 
 fn surplus(len: u64, file_len: u64) -> Result<()> {

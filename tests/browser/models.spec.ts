@@ -341,3 +341,23 @@ test.describe("the cache", () => {
     expect(names).toHaveLength(3);
   });
 });
+
+test("a model becomes one file in the page, which gives the same embeddings", async ({ page, server }) => {
+  server.requests.length = 0;
+  const found = await page.evaluate(async () => {
+    const settings = { cache: false, precision: "int8" } as const;
+    const clip = await clipVision.ClipVision.load("/golden/models/b32-tiny", settings);
+    const seen: number[] = [];
+    const blob = await clip.toBlob({ onProgress: ({ overall }) => void seen.push(overall) });
+    const again = await clipVision.ClipVision.load(blob, { cache: false });
+    const photo = "/golden/images/rgb-photo.png";
+    const of = async (one: typeof clip) => [Array.from(await one.embed(photo)), Array.from(await one.embedText("a dog"))];
+    const result = { before: await of(clip), after: await of(again), seen, precision: again.info.precision };
+    clip.close();
+    again.close();
+    return result;
+  });
+  expect(found.after).toEqual(found.before);
+  expect(found.precision).toBe("int8");
+  expect(found.seen.at(-1)).toBe(1);
+});

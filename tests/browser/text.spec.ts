@@ -97,6 +97,33 @@ test("the tokenizer and the text weights are fetched at the first text, once, wi
   expect(stages).toEqual(["config tokenizer.json", "weights model.safetensors"]);
 });
 
+test("the tokenizer's script comes with the first text, once; without it photos go on, and the next text asks again", async ({ page, server }) => {
+  let refused = true;
+  await page.context().route(/\/tokenizer\.js(\?|$)/, (route) => (refused ? route.abort() : route.continue()));
+  const asked = () => server.requests.filter((path) => /\/tokenizer\.js(\?|$)/.test(path)).length;
+  await page.evaluate(async () => {
+    const clip = await clipVision.ClipVision.load("/golden/models/b32-tiny");
+    await clip.embed("/golden/images/rgb-photo.png");
+    Object.assign(globalThis, { clip });
+  });
+  const text = () =>
+    page.evaluate(async () => {
+      const { clip } = globalThis as unknown as { clip: import("clip-vision").ClipVision };
+      try {
+        await Promise.all([clip.embedText("a"), clip.embedText("b")]);
+        return (await clip.embed("/golden/images/rgb-photo.png")).length;
+      } catch (error) {
+        return `${(error as { code?: string }).code}: ${(error as Error).message}`;
+      }
+    });
+  expect(await text()).toMatch(/^fetch: .*tokenizer\.js.* belongs beside worker\.js/);
+  refused = false;
+  expect(asked()).toBe(0);
+  expect(await text()).toBe(64);
+  expect(await text()).toBe(64);
+  expect(asked()).toBe(1);
+});
+
 test("what can't be is said with a code, and photos go on", async ({ page }) => {
   const outcomes = await page.evaluate(async () => {
     const settle = async (work: Promise<unknown>): Promise<string> => {

@@ -67,7 +67,7 @@ describe("a collection's worker", () => {
   it("that did not get a background is sent it again", async () => {
     const { photos, worker } = await collection();
     await photos.addMany(Array.from({ length: 20 }, (_, i) => `${i}`), Array.from({ length: 20 }, (_, i) => [1, i]));
-    const relevance = { background: [[1, 0], [0, 1]], least: -Infinity };
+    const relevance = { queries: [[1, 0], [0, 1]], least: -Infinity };
     const send = worker.postMessage.bind(worker);
     worker.postMessage = (message) => {
       if (message.type === "background") throw new Error("refused by a test");

@@ -27,7 +27,7 @@ describe("load", () => {
     expect(answer).toEqual({
       type: "done",
       id: 1,
-      result: { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, bytes: 99, batch: 1 },
+      result: { dimension: 2, imageSize: 8, precision: "f32", weights: "model.safetensors", simd: "simd128", threads: 3, bytes: 99, batch: 1 },
     });
     expect(engine.options).toEqual({
       config: text("{}"),
@@ -38,6 +38,26 @@ describe("load", () => {
     });
     expect(engine.pushed).toEqual([text("weights")]);
     expect(progressOf(posted).at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7, overall: 1 });
+  });
+
+  it("counts all files of weights in its overall progress", async () => {
+    const folder = "https://models.test/m";
+    const shards = ["a", "b", "c", "d"].map((name) => `${name}.safetensors`);
+    const weight_map = Object.fromEntries(shards.map((file) => [file, file]));
+    const body = "x".repeat(5000);
+    const { call, posted } = dispatcherWith({
+      ...MODEL,
+      [`${folder}/model.safetensors`]: { status: 404 },
+      [`${folder}/model.safetensors.index.json`]: { body: JSON.stringify({ weight_map }) },
+      ...Object.fromEntries(shards.map((file) => [`${folder}/${file}`, { body, headers: { "content-length": "5000" } }])),
+    });
+    const asked = load();
+    asked.model.index = { url: `${folder}/model.safetensors.index.json`, optional: true };
+    expect(await call({ type: "load", id: 1, argument: asked })).toMatchObject({ type: "done" });
+    const at = shards.map((file) => progressOf(posted).filter((one) => one.file === file).at(-1)!);
+    // Of each file a quarter, but for the small files beside them.
+    for (const [index, { overall }] of at.entries()) expect(Math.abs(overall - (index + 1) / 4)).toBeLessThan(0.05);
+    expect(at.at(-1)).toEqual({ stage: "weights", file: "d.safetensors", loaded: 5000, total: 5000, overall: 1 });
   });
 
   it("reads Blobs as well as addresses", async () => {

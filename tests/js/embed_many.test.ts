@@ -8,6 +8,7 @@ import type { PhotoSource } from "../../web/page/photo.ts";
 const detailsOf = (value: number): EmbeddingDetails => ({
   embedding: Float32Array.of(value),
   timings: { decode: 1, preprocess: 1, forward: 1 },
+  model: "m",
   decoder: "rust",
   width: 1,
   height: 1,

@@ -2,7 +2,7 @@
 
 import { expect } from "vitest";
 import { Client, type ClientOptions } from "../../web/page/client.ts";
-import { VERSION, type CallRequest, type EmbeddingDetails, type Request, type Response as Message, type WirePhoto } from "../../web/shared/protocol.ts";
+import { VERSION, type CallRequest, type WireEmbedding, type Request, type Response as Message, type WirePhoto } from "../../web/shared/protocol.ts";
 import type { WorkerLike } from "../../web/shared/worker_like.ts";
 import { load } from "./fake_host.ts";
 import { text } from "./fakes.ts";
@@ -38,14 +38,14 @@ export class FakeWorker implements WorkerLike {
   }
 }
 
-export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 1, bytes: 9, batch: 1 } as const;
+export const LOADED = { dimension: 2, imageSize: 8, precision: "f32", weights: "model.safetensors", simd: "simd128", threads: 1, bytes: 9, batch: 1 } as const;
 
 export const photo = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 export const contentOf = (request: CallRequest): string =>
   (request.type === "embed" || request.type === "tensor") && request.argument.kind === "encoded"
     ? new TextDecoder().decode(request.argument.bytes)
     : "";
-export const details = (value: number): EmbeddingDetails => ({
+export const details = (value: number): WireEmbedding => ({
   embedding: Float32Array.of(value),
   timings: { decode: 0, preprocess: 0, forward: 0 },
   decoder: "rust",

@@ -51,6 +51,14 @@ export class FakeLoader extends Freed implements EngineLoader {
       throw rustError("config", "no index");
     }
   }
+  /** The ONNX files of a test. */
+  static onnxFiles: string[] = [];
+  onnxFiles(): string[] {
+    return FakeLoader.onnxFiles;
+  }
+  setOnnxFile(name: string): void {
+    this.#files = [name];
+  }
   file(): string {
     return this.#files[0]!;
   }
@@ -60,6 +68,10 @@ export class FakeLoader extends Freed implements EngineLoader {
   }
   left(): number | undefined {
     return Number.isFinite(this.#size) ? this.#size - this.#position : undefined;
+  }
+  /** As many bytes of each file after this one as of this one. */
+  leftAfter(): number | undefined {
+    return Number.isFinite(this.#size) ? this.#size * (this.#files.length - 1) : undefined;
   }
   setSize(bytes: number): void {
     this.#size = bytes;
@@ -251,6 +263,7 @@ export class FakeEngine implements Engine {
   options: EngineLoaderOptions | undefined;
   readonly pushed: Uint8Array[] = [];
   readonly loaders: FakeLoader[] = [];
+  readonly conversions: (string | boolean)[][] = [];
   readonly model = new FakeModel();
 
   readonly ModelLoader: Engine["ModelLoader"];
@@ -263,6 +276,12 @@ export class FakeEngine implements Engine {
         if (new TextDecoder().decode(options.config) === "bad") throw rustError("config", "not CLIP");
         engine.options = options;
         engine.loaders.push(this);
+      }
+      static forConversion(options: EngineLoaderOptions, precision: string, visionOnly: boolean, source: string, names: string[]): FakeLoader {
+        const loader = new this(options);
+        loader.record();
+        engine.conversions.push([precision, visionOnly, source, ...names]);
+        return loader;
       }
       override push(offset: number, piece: Uint8Array): void {
         super.push(offset, piece);

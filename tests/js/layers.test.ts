@@ -13,7 +13,7 @@ const MAY: Record<string, readonly string[]> = {
   worker: ["shared", "wasm", "vendor"],
   search: ["shared", "wasm", "start_search_worker.ts"],
   node: ["shared", "page", "worker", "search", "wasm", "index.ts"],
-  "": ["shared", "page", "worker", "search", "wasm"],
+  "": ["load_tokenizer.ts", "shared", "page", "worker", "search", "wasm"],
 };
 
 const folderOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "");
@@ -71,7 +71,7 @@ describe.each([
   it("loads nothing of models for a page that only searches", () => {
     const loaded = loadedBy(searching);
     expect(loaded).toContain("search/embeddings.ts");
-    expect(within(loaded, "wasm/")).toEqual(["wasm/search.js"]); // for topK
+    expect(within(loaded, "wasm/")).toEqual(["wasm/top_k.js"]); // for topK
     expect(within(loaded, "page/", "worker/", "vendor/", "start_worker.ts", "index.ts")).toEqual([]);
   });
 

@@ -236,7 +236,9 @@ it("a decoder of the application's reads HEIC, as docs/recipes.md has it", async
     },
   });
   const photo = golden("foreign", "photo.heic");
-  const { embedding, decoder, width, height } = await clip.embed(photo, { details: true });
+  const { embedding, model, decoder, width, height } = await clip.embed(photo, { details: true });
+  expect(model).toBe(clip.info.model);
+  for await (const result of clip.embedMany([photo], { details: true })) expect(result).toMatchObject({ details: { model, embedding } });
   expect({ decoder, width, height }).toEqual({ decoder: "application", width: 160, height: 120 });
   expect(cosine(embedding, python.embedding("rgb-photo.png")!)).toBeGreaterThanOrEqual(0.999);
   clip.close();

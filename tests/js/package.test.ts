@@ -40,23 +40,28 @@ describe("the package", () => {
   it("names its worker and its wasm file so that bundlers find them, and evaluates nothing", () => {
     const read = (file: string) => readFileSync(new URL(`../../dist/${file}`, import.meta.url), "utf8");
     expect(read("index.js")).toContain('new Worker(new URL("./worker.js",import.meta.url),{type:`module`})');
+    expect(read("worker.js")).toContain('new URL("./tokenizer.js",import.meta.url)');
     expect(read("worker.js")).toContain('new URL("./wasm/simd/clip_vision_bg.wasm",import.meta.url)');
     expect(read("search.js")).toContain('new Worker(new URL("./search_worker.js",import.meta.url),{type:`module`})');
     const dist = readdirSync(new URL("../../dist", import.meta.url), { encoding: "utf8", recursive: true });
     const files = dist.filter((file) => file.endsWith(".js"));
     expect(files.length).toBeGreaterThan(5);
     for (const file of files) {
-      expect(read(file)).not.toMatch(/\beval\(|new Function|\bimport\((?!\$\{)/);
+      // One script is fetched later, named as a file is, and no bundler is to look into that.
+      const code = read(file).replaceAll(/\bimport\(\s*\/\* webpackIgnore: true \*\/\s*\/\* turbopackIgnore: true \*\/\s*\/\* @vite-ignore \*\/\s*\w+\s*\)/g, "later()");
+      expect(code.split("later(").length - 1, file).toBe(file === "worker.js" ? 1 : 0);
+      expect(code).not.toMatch(/\beval\(|new Function|\bimport\((?!\$\{)/);
       // Node's modules stop bundlers: only its own entry names them.
       if (!file.startsWith("node/")) expect(read(file)).not.toMatch(/["'`]node:/);
     }
   });
 
   it("is small: what a page loads that only embeds, gzipped", () => {
+    // What texts and near duplicates take comes later: tokenizer.js with the first text, search_worker.js with a collection.
     const size = (...files: string[]) => files.reduce((sum, file) => sum + gzipSync(readFileSync(new URL(`../../dist/${file}`, import.meta.url)), { level: 9 }).length, 0);
-    expect(size("index.js", "common.js")).toBeLessThan(20_000); // on the page
-    expect(size("worker.js")).toBeLessThan(42_000); // in its worker, the tokenizers among it
-    expect(size("search.js", "common.js")).toBeLessThan(25_000); // 10 kB of it is what finds near duplicates, in the same module as topK
+    expect(size("index.js", "common.js")).toBeLessThan(19_000); // on the page
+    expect(size("worker.js")).toBeLessThan(27_500); // in its worker: 46 kB in all, of which 9 are what wasm-bindgen wrote
+    expect(size("search.js", "common.js")).toBeLessThan(16_000); // 6 kB of it is the module for topK
   });
 
   it("has the license of every crate of others in its wasm files", () => {
@@ -138,7 +143,7 @@ export async function types(clip: ClipVision, photo: PhotoSource, options: { det
   expectTypeOf(Embeddings.loadFromOpfs<string>("photos")).resolves.toEqualTypeOf<Embeddings<string>>();
   // @ts-expect-error ids of this collection are texts
   await photos.add(7, new Float32Array(512));
-  void photos.search([1, 2, 3], 5, { relevance: { background: [[1, 2, 3], new Float32Array(3)], least: 3 } });
+  void photos.search([1, 2, 3], 5, { relevance: { queries: [[1, 2, 3], new Float32Array(3)], least: 3 } });
   expectTypeOf(photos.model).toEqualTypeOf<string | undefined>();
   void photos.add("a", await clip.embed(photo, { details: true }));
   void photos.add("a", { embedding: [1, 2, 3], model: clip.info.model });

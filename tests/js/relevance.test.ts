@@ -42,7 +42,7 @@ describe("what is relevant", () => {
           const background = texts!.filter((_, i) => !asked[i]);
           for (const [i, query] of texts!.entries()) {
             if (!asked[i]) continue;
-            const found = await collection.search(query, 100, { relevance: { background } });
+            const found = await collection.search(query, 100, { relevance: { queries: background } });
             const right = ids.find((id) => pictures[id]![1] === i);
             counts[right === undefined ? "absent" : "there"] += 1;
             if (right === undefined) counts.false += Number(found.length > 0);
@@ -80,38 +80,38 @@ describe("what is relevant", () => {
     const photos = new Embeddings<number>();
     await photos.addMany(rows.map((_, i) => i), rows);
     const expected = above(query).map((x, id) => ({ id, relevance: x / spread })).sort((a, b) => b.relevance - a.relevance);
-    const found = await photos.search(query, 200, { relevance: { background, least: 1 } });
+    const found = await photos.search(query, 200, { relevance: { queries: background, least: 1 } });
     expect(found.map(({ id }) => id)).toEqual(expected.filter(({ relevance }) => relevance >= 1).map(({ id }) => id));
     found.forEach(({ relevance }, i) => expect(relevance).toBeCloseTo(expected[i]!.relevance, 4));
-    expect(await photos.search(query, 200, { relevance: { background, least: 100 } })).toEqual([]);
-    expect(await photos.search(query, 200, { relevance: { background, least: 1 }, threshold: 0.999 })).toMatchObject([{ id: 17 }]);
+    expect(await photos.search(query, 200, { relevance: { queries: background, least: 100 } })).toEqual([]);
+    expect(await photos.search(query, 200, { relevance: { queries: background, least: 1 }, threshold: 0.999 })).toMatchObject([{ id: 17 }]);
 
     // What chance is changes with the rows.
     await photos.remove(...Array.from({ length: 183 }, (_, i) => i + 1).filter((i) => i !== 17));
-    const [first] = await photos.search(query, 1, { relevance: { background } });
+    const [first] = await photos.search(query, 1, { relevance: { queries: background } });
     expect(first!.id).toBe(17);
     expect(first!.relevance).not.toBeCloseTo(expected[0]!.relevance, 4);
     await photos.remove(...Array.from({ length: 10 }, (_, i) => i + 185));
-    expect(await photos.search(query, 200, { relevance: { background } })).toEqual(await photos.search(query, 200)); // too few
+    expect(await photos.search(query, 200, { relevance: { queries: background } })).toEqual(await photos.search(query, 200)); // too few
     photos.close();
   });
 
   it("says what makes no sense", async () => {
     const photos = new Embeddings<string>({ model: "ours" });
-    expect(await photos.search([1, 0], 1, { relevance: { background: [] } })).toEqual([]);
+    expect(await photos.search([1, 0], 1, { relevance: { queries: [] } })).toEqual([]);
     await photos.add("a", [1, 0]);
     for (const [relevance, message] of [
-      [{ background: [] }, /The background has no embeddings/],
-      [{ background: [[1, 0], [0, 0]] }, /Embedding 1 of the background has no length/],
-      [{ background: [[1, NaN]] }, /The background holds NaN/],
-      [{ background: [[1, 2, 3]] }, /The background's 3 values cannot be divided into embeddings of 2/],
-      [{ background: [{ embedding: [1, 2], model: "theirs" }] }, /The background is of the model "theirs", and this collection of "ours"/],
-      [{ background: Promise.resolve([]) as never }, /promise/],
-      [{ background: [[1, 0]], least: NaN }, /least relevance must be a number/],
+      [{ queries: [] }, /There are no queries to compare with/],
+      [{ queries: [[1, 0], [0, 0]] }, /Embedding 1 of the queries to compare with has no length/],
+      [{ queries: [[1, NaN]] }, /The queries to compare with hold NaN/],
+      [{ queries: [[1, 2, 3]] }, /The 3 values of the queries to compare with cannot be divided into embeddings of 2/],
+      [{ queries: [{ embedding: [1, 2], model: "theirs" }] }, /A query to compare with is of the model "theirs", and this collection of "ours"/],
+      [{ queries: Promise.resolve([]) as never }, /promise/],
+      [{ queries: [[1, 0]], least: NaN }, /least relevance must be a number/],
     ] as const) {
       await expect(photos.search([1, 0], 1, { relevance: relevance as never })).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringMatching(message) });
     }
-    expect(await photos.search([1, 0], 1, { relevance: { background: [[1, 0]] } })).toEqual([{ id: "a", score: 1 }]);
+    expect(await photos.search([1, 0], 1, { relevance: { queries: [[1, 0]] } })).toEqual([{ id: "a", score: 1 }]);
     photos.close();
   });
 });

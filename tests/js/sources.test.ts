@@ -101,6 +101,39 @@ const { signal } = new AbortController();
 const failure = (work: Promise<unknown>): Promise<Error> => work.then(() => expect.unreachable("it did not fail"), (error: Error) => error);
 
 describe("a remote file", () => {
+  it("cancels no answer of which all bytes have come, and one that has more than is wanted", async () => {
+    const canceled: string[] = [];
+    /** Sends what was asked for in two pieces, and ends only when it is asked for more. */
+    const network = (whole: boolean) => ({
+      origin: "https://app.test",
+      sleep: async () => undefined,
+      fetch: async (_url: string, { headers }: { headers?: unknown }) => {
+        const [, from, to] = /bytes=(\d+)-(\d+)/.exec((headers as Record<string, string>)["Range"] ?? "") ?? [];
+        const [start, end] = whole ? [0, FILE.length] : [Number(from), Math.min(Number(to) + 1, FILE.length)];
+        let at = start;
+        const body = new ReadableStream<Uint8Array>(
+          {
+            pull(stream) {
+              if (at === end) return stream.close();
+              const next = Math.min(end, at + Math.ceil((end - start) / 2));
+              stream.enqueue(FILE.slice(at, next));
+              at = next;
+            },
+            cancel: () => void canceled.push(`${at} of ${end}`),
+          },
+          { highWaterMark: 0 },
+        );
+        const range = whole ? {} : { "content-range": `bytes ${start}-${end - 1}/${FILE.length}` };
+        return new Response(body, { status: whole ? 200 : 206, headers: { "content-length": String(end - start), ...range } });
+      },
+    });
+    await new RemoteFile("https://app.test/m", network(false)).read(new Checked([0, 100], [4000, 4100]), signal);
+    await new RemoteFile("https://app.test/m", network(true), { whole: true }).read(new Checked([0, FILE.length]), signal);
+    expect(canceled).toEqual([]);
+    await new RemoteFile("https://app.test/m", network(true), { whole: true }).read(new Checked([0, 100]), signal);
+    expect(canceled).toHaveLength(1);
+  });
+
   it("is read whole where the address is no server's: an extension answers a range with 200 and the part alone", async () => {
     const { network, asked } = server({ ranges: false });
     const sink = new Checked([0, 100], [2000, 2500]);

@@ -11,6 +11,7 @@ const HUB: HubModel = { kind: "hub", label: "a/b", id: "a/b" };
 const details = (value: number): EmbeddingDetails => ({
   embedding: Float32Array.of(value, 0),
   timings: { decode: 1, preprocess: 1, forward: 1 },
+  model: "m",
   decoder: "rust",
   width: 4,
   height: 3,

@@ -16,7 +16,7 @@ class ColorEngine implements Engine {
   readonly asked: string[] = [];
   async embed(photo: Blob): Promise<EmbeddingDetails> {
     const embedding = Float32Array.from(VALUES[(photo as File).name] ?? [0, 0]);
-    return { embedding, timings: { decode: 1, preprocess: 1, forward: 1 }, decoder: "rust", width: 4, height: 3 };
+    return { embedding, timings: { decode: 1, preprocess: 1, forward: 1 }, model: "m", decoder: "rust", width: 4, height: 3 };
   }
   async embedText(text: string): Promise<Float32Array> {
     this.asked.push(text);

@@ -10,14 +10,11 @@ import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { argumentsOf, Usage, type Arguments } from "./cli_arguments.js";
 // The package's own scripts: what they load is loaded once.
-import { ClipVision, ClipVisionError, type Rgb } from "./index.js";
+import { ClipVision, ClipVisionError, type Rgb, type StoredPrecision } from "./index.js";
 import { Embeddings } from "./search.js";
 
 /** What is read of a folder: the formats that Rust decodes. */
 const PHOTO = /\.(jpe?g|png|webp|gif|bmp|tiff?|ico)$/i;
-const CONVERT =
-  "the npm package does not convert models. The command line in Rust does, from a clone of this package's repository:\n" +
-  "cargo run --release -p clip-vision-cli -- convert --model DIR --precision int8 --out FILE";
 const DEVICE = "the npm package computes on the processor alone (--device cpu). The command line in Rust uses CUDA: cargo run --release -p clip-vision-cli --features cuda -- …";
 
 /** Prints lines; a failure is on its line of JSON, or on stderr. */
@@ -63,7 +60,7 @@ const isUrl = (text: string): boolean => /^(https?:\/\/|file:\/|data:[^\s,]*,)/i
 const addressOf = (photo: string): string => (isUrl(photo) ? photo : path.resolve(photo));
 
 function load({ flags, values }: Arguments): Promise<ClipVision> {
-  const { model = "", precision, device, revision } = values;
+  const { model = "", precision = "stored", device = "cpu", revision } = values;
   if (device !== "cpu") throw new Error(DEVICE);
   // The environment's token is the Hub's: no other server gets it.
   const ofHub = /^[^./\\:][^/\\:]*\/[^/\\:]+$/.test(model) && !existsSync(model);
@@ -176,6 +173,25 @@ async function photosIn(paths: readonly string[]): Promise<string[]> {
   return [...new Set(photos.map((photo) => (isUrl(photo) ? photo : photo.split(path.sep).join("/"))))];
 }
 
+/** Writes a file: beside its place first, so that whoever reads it has the old one or the new. */
+async function writeBlob(out: string, blob: Blob): Promise<void> {
+  const temporary = `${out}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, blob.stream());
+    await rename(temporary, out);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+function convert(asked: Arguments): Promise<boolean> {
+  const { precision: stored, out = "", ...values } = asked.values;
+  return withModel({ ...asked, values }, new Lines("path", false), async (clip) => {
+    const blob = await clip.toBlob({ precision: stored as StoredPrecision, visionOnly: asked.flags.has("vision-only") });
+    await writeBlob(out, blob);
+  });
+}
+
 async function index(asked: Arguments): Promise<boolean> {
   const lines = new Lines("path", asked.flags.has("json"));
   const { out = "", rows } = asked.values;
@@ -188,13 +204,9 @@ async function index(asked: Arguments): Promise<boolean> {
       await lines.print(photo, {}, undefined);
     });
     if (collection.size === 0) throw new Error(`none of ${photos.length} photos could be embedded: ${out} is not written`);
-    // Beside it first: whoever reads the file has the old one or the new.
-    const temporary = `${out}.${process.pid}.tmp`;
     try {
-      await writeFile(temporary, new Uint8Array(await (await collection.toBlob()).arrayBuffer()));
-      await rename(temporary, out);
+      await writeBlob(out, await collection.toBlob());
     } finally {
-      await rm(temporary, { force: true });
       collection.close();
     }
     console.error(`clip-vision: ${collection.size} photos in ${out}`);
@@ -236,7 +248,7 @@ function run(asked: Arguments): Promise<boolean> {
     case "search":
       return search(asked);
     default:
-      throw new Error(CONVERT);
+      return convert(asked);
   }
 }
 

@@ -16,7 +16,7 @@ interface Option {
 interface Command {
   readonly help: string;
   readonly options: Readonly<Record<string, Option>>;
-  /** What the rest are called; at least one is needed. None: nothing is read of them. */
+  /** What the rest are called; at least one is needed. None: there are none. */
   readonly rest?: string;
 }
 
@@ -98,7 +98,17 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     },
     rest: "QUERY",
   },
-  convert: { help: "Write a model as one small file: by the command line in Rust", options: {} },
+  convert: {
+    help: "Write a model as one small file, to host yourself: the address of a server, or `--model`, then takes it",
+    options: {
+      model: COMMON["model"] as Option,
+      revision: COMMON["revision"] as Option,
+      token: COMMON["token"] as Option,
+      precision: { value: "PRECISION", default: "f16", check: oneOf("f16", "int8"), help: "In what the weights are stored: f16, or int8, a quarter of f32's size" },
+      "vision-only": { help: "Leave out the text tower and the tokenizer" },
+      out: { value: "FILE", required: true, help: "The file to write" },
+    },
+  },
 };
 
 /** What was asked for. */
@@ -135,7 +145,6 @@ export function argumentsOf(given: readonly string[], version: string): Argument
   if (!table) throw wrong(`unrecognized subcommand '${command}'`);
   const asksHelp = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).some((one) => one === "--help" || one === "-h");
   if (asksHelp) throw new Usage(help(command), 0);
-  if (!table.rest) return { command, flags: new Set(), values: {}, rest };
   return { command, ...parsed(command, table, rest) };
 }
 
@@ -160,7 +169,8 @@ function parsed(command: string, { options, rest: operand }: Command, args: stri
     if (problem) throw wrong(`invalid value '${value}' for '--${name} <${option.value}>': ${problem}`);
     values[name] = value;
   }
-  if (read.positionals.length === 0) throw wrong(`the following required arguments were not provided: <${operand}>...\n\nUsage: clip-vision ${command} [OPTIONS] <${operand}>...`);
+  if (!operand && read.positionals.length > 0) throw wrong(`unexpected argument '${read.positionals[0]}' found`);
+  if (operand && read.positionals.length === 0) throw wrong(`the following required arguments were not provided: <${operand}>...\n\nUsage: clip-vision ${command} [OPTIONS] <${operand}>...`);
   return { flags, values, rest: read.positionals };
 }
 
@@ -176,6 +186,6 @@ function help(command: string | undefined): string {
     `      --${name}${value ? ` <${value}>` : ""}`,
     `          ${what}${usual === undefined ? "" : ` [default: ${usual}]`}`,
   ]);
-  const usage = `Usage: clip-vision ${command}${table.rest ? ` [OPTIONS] <${table.rest}>...` : ""}`;
+  const usage = `Usage: clip-vision ${command}${table.rest ? ` [OPTIONS] <${table.rest}>...` : " [OPTIONS]"}`;
   return [table.help, "", usage, ...(lines.length ? ["", "Options:", ...lines] : [])].join("\n");
 }

@@ -11,6 +11,7 @@ import type {
   LoadWarning,
   PixelTensor,
   WireDecoding,
+  WireEmbedding,
   WireOpacity,
   WirePhoto,
 } from "../shared/protocol.js";
@@ -22,7 +23,7 @@ import type { CallListeners, Client } from "./client.js";
 import { decodingOf, svgOf, withDecoding } from "./decoding.js";
 import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
 import { checkOptions, type OptionsOf } from "./load_options.js";
-import type { CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
+import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PageFetch } from "./page_service.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 import { MAX_SVG_BYTES } from "./svg.js";
@@ -85,7 +86,7 @@ export class ModelCalls {
   async embed(photo: PhotoSource, options: EmbedOptions = {}, begin = atOnce): Promise<Floats | EmbeddingDetails> {
     this.#check("embed", options);
     const answer = await this.#withPhoto("embed", photo, options, (packed) => packed, begin);
-    return options.details ? answer : answer.embedding;
+    return options.details ? this.#named(answer) : answer.embedding;
   }
 
   embedMany<Item>(items: PhotoSources<Item>, options: EmbedManyOptions<Item> = {}): AsyncGenerator<ManyResult<Item>, void> {
@@ -131,8 +132,21 @@ export class ModelCalls {
     return this.#withPhoto("tensor", photo, options, (packed) => packed, begin);
   }
 
+  async toBlob(options: BlobOptions = {}): Promise<Blob> {
+    this.#check("blob", options);
+    const { precision = this.info.precision === "int8" ? "int8" : "f16", visionOnly = false, signal } = options;
+    signal?.throwIfAborted();
+    if (precision !== "f16" && precision !== "int8") throw invalid(`A file's precision must be "f16" or "int8", not ${String(precision)}`);
+    const conversion = { precision, visionOnly: Boolean(visionOnly) };
+    return this.#run(options, atOnce, (listeners) => this.#context.client.call("toBlob", conversion, [], listeners));
+  }
+
   close(): void {
     this.#context.client.close();
+  }
+
+  #named(answer: WireEmbedding): EmbeddingDetails {
+    return { ...answer, model: this.info.model };
   }
 
   #check(kind: OptionsOf, options: object): void {
@@ -175,7 +189,7 @@ export class ModelCalls {
       (one: Client): Embedder =>
       (photo, options) => {
         if ((given += 1) === after) startOthers();
-        return this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one);
+        return this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one).then((answer) => this.#named(answer));
       };
     const embedders = [embedder(client)];
     const startOthers = (): void => {

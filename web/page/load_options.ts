@@ -7,7 +7,7 @@ import { platform } from "../shared/platform.js";
 import type { CacheMode, LoadWarning, PhotoLimits, WireFile, WireLoad } from "../shared/protocol.js";
 import { tagOf } from "../shared/values.js";
 import type { EmbedManyOptions } from "./embed_many.js";
-import type { CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, Limits, LoadOptions, TextOptions } from "./options.js";
+import type { BlobOptions, CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, Limits, LoadOptions, TextOptions } from "./options.js";
 
 /** A larger number of threads is taken for a mistake. */
 const MOST_THREADS = 64;
@@ -117,11 +117,12 @@ const LOAD: Known<LoadOptions> = {
   wasmUrl: true,
 };
 const TEXT: Known<TextOptions> = { signal: true, onProgress: true };
+const BLOB: Known<BlobOptions> = { ...TEXT, precision: true, visionOnly: true };
 const EMBED_TEXT: Known<EmbedTextOptions> = { ...TEXT, details: true };
 const EMBED: Known<EmbedOptions> = { ...PHOTO, details: true };
 const CLASSIFY: Known<ClassifyOptions> = { ...PHOTO, ...TEXT, template: true };
 const MANY: Known<EmbedManyOptions> = { ...PHOTO, details: true, onProgress: true, photo: true, workers: true };
-const KNOWN = { load: LOAD, embed: EMBED, tensor: PHOTO, classify: CLASSIFY, text: TEXT, embedText: EMBED_TEXT, many: MANY };
+const KNOWN = { load: LOAD, embed: EMBED, tensor: PHOTO, classify: CLASSIFY, text: TEXT, embedText: EMBED_TEXT, many: MANY, blob: BLOB };
 
 /** Whose options they are. */
 export type OptionsOf = keyof typeof KNOWN;

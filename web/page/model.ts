@@ -35,14 +35,16 @@ export interface ModelFiles {
 
 /**
  * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json` or `processor_config.json`,
- * `model.safetensors`, or several files with `model.safetensors.index.json`; for texts `tokenizer.json`, or `vocab.json` and `merges.txt`):
+ * `model.safetensors`, or several files with `model.safetensors.index.json`, or the ONNX files of a folder `onnx`; for texts
+ * `tokenizer.json`, or `vocab.json` and `merges.txt`):
  *
  * - `"owner/name"`: a model of the Hugging Face Hub; in Node a folder or file of that path, if there is one;
  * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);
  * - the URL of one file that `clip-vision convert` wrote: it ends in `.safetensors`;
+ * - that file itself, as a Blob or File;
  * - its files, as addresses, Blobs (a folder that the user picked) or bytes.
  */
-export type ModelSource = string | URL | ModelFiles;
+export type ModelSource = string | URL | Blob | ModelFiles;
 
 /** Where a Hub id leads. */
 export interface HubOptions {
@@ -110,6 +112,7 @@ export function resolveModel(source: ModelSource, { endpoint = HUB, revision }: 
     return inFolder(absolute(within(absolute(endpoint), folder)));
   }
   if (isUrl(source)) return at(source);
+  if (isBlob(source)) return { weights: wireFile(source, "weights") };
   if (typeof source !== "object" || source === null) throw invalid(`A model must be a Hub id, a URL or its files, not ${tagOf(source)}`);
   const given = OPTIONAL.filter((role) => source[role] !== undefined);
   return {

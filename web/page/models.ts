@@ -1,19 +1,20 @@
 /**
- * Models that are known to have the layout that this package reads, with what one wants to know before choosing.
+ * Models that are known to load, with what one wants to know before choosing.
  *
- * Where the numbers come from: accuracies and licenses are what papers and model cards publish (CLIP: arXiv 2103.00020,
- * table 11; OpenCLIP: the models' cards; TinyCLIP: arXiv 2309.12314); parameters follow from the architecture, and
- * bytes are four times as many, for single precision.
+ * Where the numbers come from: accuracies have their source beside them; licenses are what model cards publish; bytes follow from
+ * the architecture (four for each parameter, as these files are in single precision).
  *
- * What could not be verified, since no hub could be reached when the list was written: that each revision holds
- * `model.safetensors` today. Public code loads it from `main` of L/14, of LAION's and of TinyCLIP; of B/16 one public
- * script names its checksum on `main`. Of OpenAI's B/32 `main` has PyTorch's pickle alone (public logs show the 404), and
- * `refs/pr/15`, the hub's own conversion, is what others load.
+ * What could not be verified, since no hub could be reached when the list was written (`verified: false`): that each revision holds
+ * `model.safetensors` today, in single precision, and the license. Public code loads it from `main` of L/14, of LAION's and of
+ * TinyCLIP; of B/16 one public script names its checksum on `main`. Of OpenAI's B/32 `main` has PyTorch's pickle alone (public logs
+ * show the 404), and `refs/pr/15`, the hub's own conversion, is what others load.
  *
  * Nor could it be found out which commits these revisions stand for, and the checksums of their files: so none is pinned.
  * `revision` names a branch, or a proposed change, and what is loaded is what its owner last put there. Whoever wants the
  * same files tomorrow gives `ClipVision.load` a commit as its `revision`, and `integrity`.
  */
+
+import type { Precision } from "../shared/protocol.js";
 
 /** A model that is known to work. */
 export interface KnownModel {
@@ -24,90 +25,142 @@ export interface KnownModel {
    * branch can be moved by its owner.
    */
   readonly revision: string;
-  /** Bytes of the weights' file, with both towers; its header excluded. */
-  readonly bytes: number;
-  /** Bytes of the vision tower: all that is downloaded, unless texts are asked for. */
-  readonly visionBytes: number;
+  /** What it embeds. */
+  readonly task: "photos and texts";
+  /** The languages of its texts, as BCP 47 tags. */
+  readonly languages: readonly string[];
   /** Values of an embedding. */
   readonly dimension: number;
   /** Width and height that photos are brought to, in pixels. */
   readonly imageSize: number;
+  /** What is downloaded, about. */
+  readonly download: ModelDownload;
   /** The SPDX identifier. */
   readonly license: string;
-  /** Zero-shot top-1 accuracy on ImageNet, in percent, as published; `null` where none is. */
-  readonly accuracy: number | null;
+  /** Zero-shot accuracy; `null` where none is published. */
+  readonly accuracy: PublishedAccuracy | null;
+  /** Whether its files, their sizes, and its license were checked on the Hub. Of no entry yet. */
+  readonly verified: boolean;
 }
 
-/** Zero-shot CLIPs by how much is downloaded, the smallest first. Any other id in the same layout works as well. */
+/** Bytes that are downloaded, by the `precision` that a model is loaded in: both quantize single precision as it arrives. */
+export interface ModelDownload {
+  /** With `ClipVision.load`: the vision tower. */
+  readonly vision: Readonly<Record<Precision, number>>;
+  /** With the first text: the text tower. */
+  readonly text: Readonly<Record<Precision, number>>;
+}
+
+/** How often the first of ImageNet's 1,000 labels is right. */
+export interface PublishedAccuracy {
+  /** In percent. */
+  readonly imagenet: number;
+  /** Who says so. */
+  readonly source: string;
+}
+
+const OPENAI = "arXiv 2103.00020, table 11";
+const TINY_CLIP = "arXiv 2309.12314; github.com/wkcn/TinyCLIP-model-zoo";
+const OPEN_CLIP = "github.com/mlfoundations/open_clip, docs/openclip_results.csv";
+
+/**
+ * What `ClipVision.load()` takes: the smallest download with at least the accuracy of OpenAI's B/32, by which people know CLIP.
+ * 154 MB for photos, and 178 MB more with the first text.
+ */
+export const FIRST_MODEL = "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M";
+
+/** Models by how much is downloaded for photos, the smallest first. Any other id in the same layouts works as well. */
 export const models: readonly KnownModel[] = [
   {
     id: "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M",
     revision: "main",
-    ...floats(8_276_992, 15_169_025),
+    task: "photos and texts",
+    languages: ["en"],
     dimension: 512,
     imageSize: 224,
+    download: floats(8_276_992, 15_169_025),
     license: "MIT",
-    accuracy: 41.1,
+    accuracy: { imagenet: 41.1, source: TINY_CLIP },
+    verified: false,
   },
   {
-    id: "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M",
+    id: FIRST_MODEL,
     revision: "main",
-    ...floats(38_587_392, 44_513_793),
+    task: "photos and texts",
+    languages: ["en"],
     dimension: 512,
     imageSize: 224,
+    download: floats(38_587_392, 44_513_793),
     license: "MIT",
-    accuracy: 63.5,
+    accuracy: { imagenet: 63.5, source: TINY_CLIP },
+    verified: false,
   },
   {
     id: "wkcn/TinyCLIP-ViT-40M-32-Text-19M-LAION400M",
     revision: "main",
-    ...floats(39_691_776, 44_513_793),
+    task: "photos and texts",
+    languages: ["en"],
     dimension: 512,
     imageSize: 224,
+    download: floats(39_691_776, 44_513_793),
     license: "MIT",
-    accuracy: 59.8,
+    accuracy: { imagenet: 59.8, source: TINY_CLIP },
+    verified: false,
   },
   {
     id: "openai/clip-vit-base-patch16",
     revision: "main",
-    ...floats(86_192_640, 63_428_097),
+    task: "photos and texts",
+    languages: ["en"],
     dimension: 512,
     imageSize: 224,
+    download: floats(86_192_640, 63_428_097),
     license: "MIT",
-    accuracy: 68.6,
+    accuracy: { imagenet: 68.6, source: OPENAI },
+    verified: false,
   },
   {
     id: "openai/clip-vit-base-patch32",
     revision: "refs/pr/15",
-    ...floats(87_849_216, 63_428_097),
+    task: "photos and texts",
+    languages: ["en"],
     dimension: 512,
     imageSize: 224,
+    download: floats(87_849_216, 63_428_097),
     license: "MIT",
-    accuracy: 63.2,
+    accuracy: { imagenet: 63.2, source: OPENAI },
+    verified: false,
   },
   {
     id: "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
     revision: "main",
-    ...floats(87_849_216, 63_428_097),
+    task: "photos and texts",
+    languages: ["en"],
     dimension: 512,
     imageSize: 224,
+    download: floats(87_849_216, 63_428_097),
     license: "MIT",
-    accuracy: 66.6,
+    accuracy: { imagenet: 66.6, source: OPEN_CLIP },
+    verified: false,
   },
   {
     id: "openai/clip-vit-large-patch14",
     revision: "main",
-    ...floats(303_966_208, 123_650_305),
+    task: "photos and texts",
+    languages: ["en"],
     dimension: 768,
     imageSize: 224,
+    download: floats(303_966_208, 123_650_305),
     license: "MIT",
-    accuracy: 75.3,
+    accuracy: { imagenet: 75.3, source: OPENAI },
+    verified: false,
   },
 ];
 
-/** Sizes of a model in single precision, of its towers' parameters. */
-function floats(vision: number, text: number): { bytes: number; visionBytes: number } {
-  return { bytes: 4 * (vision + text), visionBytes: 4 * vision };
+/** What is downloaded of a model in single precision, by its towers' parameters. */
+function floats(vision: number, text: number): ModelDownload {
+  const bytes = (parameters: number) => ({ f32: 4 * parameters, int8: 4 * parameters });
+  return { vision: bytes(vision), text: bytes(text) };
 }
 
 /** The revision that is loaded of a Hub model if none is asked for. */

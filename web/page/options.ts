@@ -1,6 +1,6 @@
 /** What an application may ask of a model and of each call. */
 
-import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits, TableMode } from "../shared/protocol.js";
+import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits, StoredPrecision, TableMode } from "../shared/protocol.js";
 import type { DecodingOptions, PhotoDecoder } from "./decoding.js";
 import type { HubOptions } from "./model.js";
 
@@ -147,6 +147,17 @@ export interface TextOptions extends CancelOptions {
 export interface EmbedTextOptions extends TextOptions {
   /** Return more than the embedding: tokens, and bytes of the model's table that were read. Default `false`. */
   details?: boolean;
+}
+
+/** Options of `ClipVision.toBlob`. */
+export interface BlobOptions extends TextOptions {
+  /**
+   * In what the weights are stored: `"f16"`, half the size of single precision, or `"int8"`, a quarter. Default `"int8"` for a model
+   * that computes so, else `"f16"`.
+   */
+  precision?: StoredPrecision;
+  /** Leaves out the text tower and the tokenizer. Default `false`. */
+  visionOnly?: boolean;
 }
 
 /** Options of `ClipVision.classify`. */

@@ -9,7 +9,9 @@
 
 import { invalid } from "../shared/errors.js";
 import { aligned } from "../shared/values.js";
-import { BLOCK, SearchEngine, type NearGroups, type RowPrecision } from "./engine.js";
+import { WASM } from "../wasm/search.js";
+import { BLOCK, SearchEngine, type RowPrecision } from "./engine.js";
+import { nearGroups, type NearGroups } from "./near.js";
 
 /** Rows and their scores. */
 export interface Matches {
@@ -25,7 +27,7 @@ const TOLERANCE = 1e-3;
 export class Collection {
   /** How rows are kept. */
   readonly precision: RowPrecision;
-  readonly #engine = new SearchEngine();
+  readonly #engine = new SearchEngine(WASM);
   #dimension = 0;
   #count = 0;
   #capacity = 0;
@@ -190,7 +192,7 @@ export class Collection {
   nearGroups(threshold: number): Generator<number, NearGroups> {
     const { precision, scales } = this;
     const given = { rows: this.#address(0), precision, count: this.#count, scales, threshold };
-    return this.#engine.nearGroups(given, this.#free);
+    return nearGroups(this.#engine, given, this.#free);
   }
 
   /** A row as f32, whatever it is kept as. */

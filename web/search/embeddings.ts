@@ -289,20 +289,20 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   }
 
   /** Gives the worker a background that it does not have; the least relevance. */
-  #takeBackground({ background, least = 2.65 }: RelevanceOptions): { least: number; sent?: Promise<undefined> } {
+  #takeBackground({ queries: background, least = 2.65 }: RelevanceOptions): { least: number; sent?: Promise<undefined> } {
     if (typeof least !== "number" || Number.isNaN(least)) throw invalid(`The least relevance must be a number, not ${String(least)}`);
     const { dimension } = this;
     if (background === this.#background || dimension === 0) return { least };
     const { values, models } = packed(background);
-    if (values.length === 0) throw invalid("The background has no embeddings: give those of some dozens of queries");
+    if (values.length === 0) throw invalid("There are no queries to compare with: give the embeddings of some dozens");
     const wrong = values.findIndex((x) => !Number.isFinite(x));
-    if (wrong >= 0) throw invalid(`The background holds ${String(values[wrong])}`);
-    for (const model of models) refuseAnother("The background", model, this.model ?? model);
+    if (wrong >= 0) throw invalid(`The queries to compare with hold ${String(values[wrong])}`);
+    for (const model of models) refuseAnother("A query to compare with", model, this.model ?? model);
     if (values.length % dimension !== 0) {
-      throw invalid(`The background's ${values.length} values cannot be divided into embeddings of ${dimension}`);
+      throw invalid(`The ${values.length} values of the queries to compare with cannot be divided into embeddings of ${dimension}`);
     }
     for (let at = 0; at < values.length; at += dimension) {
-      if (values.subarray(at, at + dimension).every((x) => x === 0)) throw invalid(`Embedding ${at / dimension} of the background has no length`);
+      if (values.subarray(at, at + dimension).every((x) => x === 0)) throw invalid(`Embedding ${at / dimension} of the queries to compare with has no length`);
     }
     this.#background = background;
     const sent = this.#connection.call("background", values, { transfer: [values.buffer] }).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 /**
  * The search module: Rust's `crates/search/`, compiled to some kilobytes of WebAssembly that travel inside the JavaScript
- * (`wasm/search.js`), so that there is no file to fetch and no address to get wrong: it works on a page, in a worker and in
+ * (`wasm/search.js`, and without near duplicates `wasm/top_k.js`), so that there is no file to fetch and no address to get wrong: it works on a page, in a worker and in
  * Node alike, and whoever searches needs no model.
  *
  * The module has no allocator. Its memory, from the end of its own data on, is laid out here: room for one query and one
@@ -10,7 +10,6 @@
 import { ClipVisionError, messageOf } from "../shared/errors.js";
 import { aligned } from "../shared/values.js";
 import { forbiddenBy, requireWebAssembly } from "../shared/web_assembly.js";
-import { WASM } from "../wasm/search.js";
 
 /** How a collection keeps embeddings: in 32-bit floats, or in 8-bit integers with a step for each row. */
 export type RowPrecision = "f32" | "int8";
@@ -28,10 +27,6 @@ interface Exports {
   quantize_rows(rows: number, count: number, dimension: number, values: number, steps: number): void;
   quantize_query(query: number, dimension: number, levels: number): number;
   squares(rows: number, count: number, dimension: number, out: number): void;
-  near_prepare(near: number): void;
-  near_sketch(near: number, first: number, end: number): void;
-  near_link(near: number, first: number, firstEnd: number, second: number, secondEnd: number, links: number): number;
-  near_groups(near: number, links: number): number;
   crc32_tables(tables: number): void;
   crc32(tables: number, crc: number, bytes: number, length: number): number;
 }
@@ -62,51 +57,26 @@ export interface Block {
   factor: number;
 }
 
-/** Rows in the memory, and what is looked for in them. */
-export interface NearRows {
-  /** The address of the rows. */
-  rows: number;
-  precision: RowPrecision;
-  count: number;
-  /** A value a row; NaN for one that was removed. */
-  scales: Float32Array;
-  /** The least cosine of a link. */
-  threshold: number;
-}
-
-/** Rows that are nearly the same: see `crates/search/src/links.rs`. */
-export interface NearGroups {
-  /** Of each row the number of its group, or 2³² - 1 of one that has none. */
-  labels: Uint32Array<ArrayBuffer>;
-  /** Of each group the weakest link that holds it together. */
-  similarities: Float32Array<ArrayBuffer>;
-}
-
 /** Rows that are searched in one go: few enough that a block that was copied in is still in the cache. */
 export const BLOCK = 256;
 
 const PAGE = 65536;
 const TABLES = 8192;
 const LANES = 16;
-const ALIGNMENT = 64;
+/** Of what is laid out in the memory. */
+export const ALIGNMENT = 64;
 const MATCH = 8; // a u32 and an f32
-const LINK = 12; // two u32 and an f32
 
-// Of crates/search/src/sketch.rs.
-const SKETCH = 64;
-const PANEL = 16;
-const VECTORS = 63;
-/** Panels that are sketched, or compared with as many, in one go: a millisecond. */
-const PANELS = 16;
+const compiled = new Map<string, WebAssembly.Module>();
 
-let compiled: WebAssembly.Module | undefined;
-
-function compile(): WebAssembly.Module {
-  if (compiled) return compiled;
+function compile(wasm: string): WebAssembly.Module {
+  const known = compiled.get(wasm);
+  if (known) return known;
   requireWebAssembly();
   try {
-    compiled = new WebAssembly.Module(Uint8Array.from(atob(WASM), (char) => char.charCodeAt(0)));
-    return compiled;
+    const module = new WebAssembly.Module(Uint8Array.from(atob(wasm), (char) => char.charCodeAt(0)));
+    compiled.set(wasm, module);
+    return module;
   } catch (cause) {
     const what = "The search module";
     const why = `${what} can't be started: this browser's WebAssembly has no SIMD: ${messageOf(cause)}`;
@@ -123,12 +93,25 @@ export class SearchEngine {
   #floats = new Float32Array();
   #bytes = new Uint8Array();
 
-  /** @throws {@link ClipVisionError} `unsupported-browser` */
-  constructor() {
-    this.#exports = new WebAssembly.Instance(compile()).exports as unknown as Exports;
+  /**
+   * @param wasm the module, in base64: all of it, or that part of it that a page carries for `topK`
+   * @throws {@link ClipVisionError} `unsupported-browser`
+   */
+  constructor(wasm: string) {
+    this.#exports = new WebAssembly.Instance(compile(wasm)).exports as unknown as Exports;
     this.#tables = aligned(Number(this.#exports.__heap_base.value), ALIGNMENT);
     this.prepare(LANES); // checksums need room before there is a dimension
     this.#exports.crc32_tables(this.#tables);
+  }
+
+  /** What else the module offers: `near.ts` has the part of the full one. */
+  get exports(): object {
+    return this.#exports;
+  }
+
+  /** Values of a row. */
+  get dimension(): number {
+    return this.#dimension;
   }
 
   /** All of the memory, as bytes; another array after each {@link reserve}. */
@@ -244,64 +227,6 @@ export class SearchEngine {
   blockSquares(count: number): Float32Array {
     this.#exports.squares(this.#layout.rows, count, this.#dimension, this.#layout.scores);
     return this.floats(this.#layout.scores, count);
-  }
-
-  /**
-   * Groups of rows that are nearly the same, in memory from `free` on. Yields how many pairs of rows are done, every millisecond
-   * or so; all but nothing takes long that comes before the first.
-   *
-   * @throws {@link ClipVisionError} `out-of-memory`
-   */
-  *nearGroups({ rows, precision, count, scales, threshold }: NearRows, free: number): Generator<number, NearGroups> {
-    const dimension = this.#dimension;
-    const panels = Math.ceil(count / PANEL);
-    let end = free;
-    const room = (bytes: number): number => {
-      const at = aligned(end, ALIGNMENT);
-      end = at + bytes;
-      return at;
-    };
-    const near = room(14 * 4);
-    const vectors = 4 * VECTORS * dimension;
-    const places = {
-      scales: room(4 * count),
-      inverse: room(4 * count),
-      basis: room(vectors),
-      next: room(vectors),
-      row: room(4 * dimension),
-      panels: room(4 * SKETCH * PANEL * panels),
-      links: room(2 * LINK * count),
-      parents: room(4 * count),
-      labels: room(4 * count),
-    };
-    this.reserve(end);
-    this.#floats.set(scales, places.scales / 4);
-    const words = [rows, precision === "int8" ? 1 : 0, count, dimension, ...Object.values(places)];
-    new Uint32Array(this.#bytes.buffer, near, words.length).set(words);
-    this.#floats[near / 4 + words.length] = threshold;
-
-    this.#exports.near_prepare(near);
-    const blocks = Array.from({ length: Math.ceil(panels / PANELS) }, (_, i) => [i * PANELS, Math.min((i + 1) * PANELS, panels)] as const);
-    for (const [first, last] of blocks) {
-      this.#exports.near_sketch(near, first, last);
-      yield 0;
-    }
-    let [links, done] = [0, 0];
-    for (const [second, secondEnd] of blocks) {
-      const columns = Math.min(secondEnd * PANEL, count) - second * PANEL;
-      for (const [first, firstEnd] of blocks) {
-        if (first > second) break;
-        links = this.#exports.near_link(near, first, firstEnd, second, secondEnd, links);
-        done += first < second ? (firstEnd - first) * PANEL * columns : (columns * (columns - 1)) / 2;
-        yield done;
-      }
-    }
-    const groups = this.#exports.near_groups(near, links);
-    const found = this.floats(places.links, (groups * LINK) / 4);
-    return {
-      labels: new Uint32Array(this.#bytes.buffer, places.labels, count).slice() as Uint32Array<ArrayBuffer>,
-      similarities: Float32Array.from({ length: groups }, (_, i) => found[3 * i + 2] as number),
-    };
   }
 
   /** The CRC-32 of what had `crc` before and of the bytes at an address. */

@@ -48,7 +48,7 @@ export interface RelevanceOptions {
    * match something in the collection, as long as each matches only a few embeddings. Pass the same list every time:
    * another list is read and measured again.
    */
-  background: Iterable<EmbeddingLike>;
+  queries: Iterable<EmbeddingLike>;
   /** The least relevance that counts as a match; a higher value leaves out more. Default 2.65. */
   least?: number;
 }

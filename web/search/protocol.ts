@@ -6,7 +6,8 @@
 
 import type { Answer } from "../shared/rpc.js";
 import type { Matches } from "./collection.js";
-import type { NearGroups, RowPrecision } from "./engine.js";
+import type { RowPrecision } from "./engine.js";
+import type { NearGroups } from "./near.js";
 import type { Chance } from "./relevance.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 

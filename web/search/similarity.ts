@@ -2,6 +2,7 @@
 
 import { invalid } from "../shared/errors.js";
 import { tagOf } from "../shared/values.js";
+import { WASM } from "../wasm/top_k.js";
 import { checkCount, checkEmbedding, rowsOf, valuesOf } from "./arguments.js";
 import { BLOCK, SearchEngine } from "./engine.js";
 import type { EmbeddingValues } from "./options.js";
@@ -75,7 +76,7 @@ export function topK(query: EmbeddingValues, matrix: Matrix, k = 10): RowMatch[]
   if (steps && steps.length !== count) throw invalid(`There are ${steps.length} steps for ${count} rows`);
   const precision = tagOf(values) === "Float32Array" ? "f32" : "int8";
 
-  const engine = (shared ??= new SearchEngine());
+  const engine = (shared ??= new SearchEngine(WASM));
   engine.prepare(dimension);
   const [rows, heap, most] = [engine.block, engine.end, Math.min(k, count)];
   engine.reserve(heap + SearchEngine.heapBytes(most));
@@ -106,7 +107,7 @@ export function quantize(matrix: EmbeddingValues, dimension: number): QuantizedM
   if (wrong >= 0) {
     throw invalid(`Value ${wrong % dimension} of row ${Math.floor(wrong / dimension)} is ${String(matrix[wrong])}`);
   }
-  const engine = (shared ??= new SearchEngine());
+  const engine = (shared ??= new SearchEngine(WASM));
   engine.prepare(dimension);
   const [values, steps] = [new Int8Array(matrix.length), new Float32Array(count)];
   for (let first = 0; first < count; first += BLOCK) {

@@ -33,7 +33,8 @@ export const nameOf = (url: string): string => {
 /** The address of a file in the same folder. */
 export function beside(url: string, name: string): string {
   const file = new URL(url);
-  file.pathname = file.pathname.replace(/[^/]*$/, encodeURIComponent(name));
+  const path = name.split("/").map(encodeURIComponent).join("/");
+  file.pathname = file.pathname.replace(/[^/]*$/, () => path);
   return file.href;
 }
 

@@ -15,6 +15,16 @@ export const FILE_NAMES = {
   merges: "merges.txt",
 } as const;
 
+/** What open_clip calls its own. Its configuration says how photos are prepared, too. */
+export const OPEN_CLIP = { config: "open_clip_config.json", weights: "open_clip_model.safetensors" } as const;
+
+/** The same model in the files that open_clip writes, beside those of transformers; `undefined` where nothing is beside. */
+export function openClipOf(model: WireModel): WireModel | undefined {
+  const { config, weights, preprocessor: _, processor: __, index: ___, ...tokenizer } = model;
+  if (!config || !("url" in config) || !("url" in weights)) return undefined;
+  return { ...tokenizer, config: { url: beside(config.url, OPEN_CLIP.config) }, weights: { url: beside(weights.url, OPEN_CLIP.weights) } };
+}
+
 /** What a file is to its model. */
 export type Role = keyof typeof FILE_NAMES;
 
@@ -28,6 +38,12 @@ const SHARD = "shard:";
 
 /** What a file of the weights' index is known by, as its siblings are by their roles. */
 export const shardKey = (name: string): string => `${SHARD}${name}`;
+
+/** Of {@link shardKey}s and roles that were read: the ONNX file that has the vision tower; `undefined` where none has. */
+export function onnxFileOf(keys: readonly string[]): string | undefined {
+  const key = keys.find((key) => key.startsWith(SHARD) && /^onnx\/(vision_)?model[^/]*\.onnx$/.test(key.slice(SHARD.length)));
+  return key?.slice(SHARD.length);
+}
 
 /** The address of a file by its role, or by its {@link shardKey}; `undefined` where it has none. */
 export function addressOf(model: WireModel, key: string): string | undefined {

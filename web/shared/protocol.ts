@@ -173,6 +173,8 @@ export interface EmbeddingDetails {
   embedding: Floats;
   /** Milliseconds per stage. */
   timings: Timings;
+  /** The model: `info.model` of the one that made it. */
+  model: string;
   /** What decoded the photo. */
   decoder: Decoder;
   /** The photo's width in pixels, upright. */
@@ -196,6 +198,19 @@ export interface TextDetails {
   tableBytes: number;
 }
 
+/** The same, as the worker answers it: what the model is called the page knows. */
+export type WireEmbedding = Omit<EmbeddingDetails, "model">;
+
+/** In what a model's file has its weights: half precision, or 8 bits. */
+export type StoredPrecision = "f16" | "int8";
+
+/** How a model becomes one file. */
+export interface WireConversion {
+  precision: StoredPrecision;
+  /** Without the text tower and the tokenizer. */
+  visionOnly: boolean;
+}
+
 /** The answer to `tensor`: what the model sees of a photo. */
 export interface PixelTensor {
   /** Channel by channel (red, green, blue), row by row. */
@@ -214,6 +229,11 @@ export interface ClipVisionInfo {
   readonly imageSize: number;
   /** How the model computes. */
   readonly precision: Precision;
+  /**
+   * The file that the vision tower came from: `model.safetensors`, or of a folder that has none the one among its ONNX files that
+   * suits the precision best, such as `onnx/vision_model_quantized.onnx`.
+   */
+  readonly weights: string;
   /** The SIMD instructions of the engine that was chosen for this browser. */
   readonly simd: "none" | "simd128" | "relaxed";
   /** Threads that compute. */
@@ -254,13 +274,14 @@ export type WireQuestion = { prompts: readonly string[] } & ({ photo: WirePhoto 
 /** What each kind of call carries, and what it is answered with. */
 export interface Calls {
   load: { argument: WireLoad; result: LoadedModel };
-  embed: { argument: WirePhoto; result: EmbeddingDetails };
+  embed: { argument: WirePhoto; result: WireEmbedding };
   /** The same for one of many: it may be computed together with others. */
-  embedOneOfMany: { argument: WirePhoto; result: EmbeddingDetails };
+  embedOneOfMany: { argument: WirePhoto; result: WireEmbedding };
   tensor: { argument: WirePhoto; result: PixelTensor };
   embedText: { argument: string; result: TextDetails };
   embedTexts: { argument: readonly string[]; result: Floats[] };
   classify: { argument: WireQuestion; result: Floats };
+  toBlob: { argument: WireConversion; result: Blob };
 }
 
 /** The name of a call. */

@@ -206,7 +206,7 @@ export class RemoteFile implements Source {
     const last = Math.min(end, size);
     try {
       if (response.body) {
-        for await (const piece of piecesOf(response.body, signal)) {
+        for await (const piece of piecesOf(response.body, signal, length)) {
           if (at === 0 || this.#sniffed?.byteLength) this.#sniff(piece);
           const fresh = piece.subarray(Math.max(0, from - at), Math.max(0, last - at));
           const offset = Math.max(at, from);
@@ -267,11 +267,18 @@ export function changed(before: Validators, now: Validators): boolean {
 /** What a body failed with, whatever that is: told apart from what a sink throws. */
 class BrokenBody extends Error {}
 
-/** A stream's pieces, until the signal; who stops taking them ends the stream. */
-async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
+/** Milliseconds for which an answer may have no end after its last byte. */
+const FOR_THE_END = 100;
+
+/**
+ * A stream's pieces, until the signal; who stops taking them ends the stream. One of which all bytes have come is read to its end, or
+ * browsers would count the request as canceled.
+ */
+async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal, length = Infinity): AsyncGenerator<Uint8Array, void> {
   const reader = stream.getReader();
   const stop = () => void reader.cancel().catch(() => undefined);
   signal.addEventListener("abort", stop);
+  let bytes = 0;
   try {
     for (;;) {
       const { done, value } = await reader.read().catch((cause: unknown) => {
@@ -279,9 +286,11 @@ async function* piecesOf(stream: ReadableStream<Uint8Array>, signal: AbortSignal
       });
       signal.throwIfAborted();
       if (done) return;
+      bytes += value.byteLength;
       if (value.byteLength > 0) yield value;
     }
   } finally {
+    if (bytes === length && !signal.aborted) await Promise.race([reader.read().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, FOR_THE_END))]);
     signal.removeEventListener("abort", stop);
     stop(); // also when the consumer has had enough: the download ends with it
   }

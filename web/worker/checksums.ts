@@ -40,6 +40,22 @@ export class Checksums {
     return this.#wanted?.has(name) ?? false;
   }
 
+  /** Whether the weights are to be ONNX files, for the same reason. */
+  get onnx(): boolean {
+    const { weights, index } = this.#model;
+    const others = [weights, index].some((file) => file && this.has(nameOfFile(file)));
+    return !others && this.#onnxFiles().length > 0;
+  }
+
+  /** Takes it that the weights are ONNX files: those that have checksums, and whichever of them the part needs. */
+  takeOnnx(): void {
+    this.#shards = this.#onnxFiles();
+  }
+
+  #onnxFiles(): string[] {
+    return [...(this.#wanted?.keys() ?? [])].filter((name) => /\.onnx(_data)?$/.test(name));
+  }
+
   /** Throws `integrity` if there are checksums, but none for the file of this name, or for any of several in each other's place. */
   require(...names: string[]): void {
     if (!this.#wanted || names.some((name) => this.has(name))) return;

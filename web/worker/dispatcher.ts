@@ -13,13 +13,14 @@ import type {
   CallName,
   CallRequest,
   Calls,
-  EmbeddingDetails,
   Floats,
   FetchPurpose,
   PageCalls,
   LoadedModel,
   Response,
   ServiceRequest,
+  WireConversion,
+  WireEmbedding,
   WireLoad,
   WirePhoto,
 } from "../shared/protocol.js";
@@ -52,7 +53,7 @@ export interface Host extends PhotoHost {
   /** What else loading needs of the world. */
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
   /** Makes a tokenizer of its files. */
-  createTokenizer(files: TokenizerFiles): Tokenizer;
+  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
   /** Resolves after the messages that have arrived by now have been handled. */
   nextTurn(): Promise<void>;
 }
@@ -72,6 +73,7 @@ const LISTEN_EVERY = 4;
 interface Loaded {
   engine: Engine;
   model: EngineModel;
+  loading: ModelLoading;
   photos: Photos;
   batch: Batch;
   texts: Texts;
@@ -130,6 +132,8 @@ export class Dispatcher {
         return this.#withPhoto(request.argument, signal, (photo) => this.#embedOneOfMany(request.id, photo, signal));
       case "tensor":
         return this.#withPhoto(request.argument, signal, (photo) => this.#tensor(request.id, photo, signal));
+      case "toBlob":
+        return [await this.#toBlob(request.id, request.argument, signal), []];
       case "classify": {
         const { argument, id } = request;
         const labels = () => this.#ready().texts.labels(argument.prompts, signal, this.#reporter(id));
@@ -220,11 +224,12 @@ export class Dispatcher {
     const application = pageDecoders(this.#page, decodeOnPage);
     const network = { ...this.#host.loading, fetch: fetchFor("photo") };
     const photos = new Photos({ host: this.#host, network, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
-    this.#loaded = { engine, model, photos, batch, texts };
+    this.#loaded = { engine, model, loading, photos, batch, texts };
     return {
       dimension: info.dimension,
       imageSize: info.imageSize,
       precision: info.precision as LoadedModel["precision"],
+      weights: loading.weights,
       simd: info.simd,
       threads: info.threads,
       bytes: info.modelBytes,
@@ -293,6 +298,11 @@ export class Dispatcher {
     return [details, [details.embedding.buffer]];
   }
 
+  #toBlob(id: number, conversion: WireConversion, signal: AbortSignal): Promise<Blob> {
+    const { engine, model, loading } = this.#ready();
+    return loading.convert(engine, model, conversion, this.#reporter(id), signal);
+  }
+
   /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */
   async #forward(start: () => EnginePass, signal: AbortSignal): Promise<{ output: Float32Array; forward: number }> {
     const { engine } = this.#ready();
@@ -339,6 +349,6 @@ const floats = (values: Float32Array): Floats => values as Floats;
 function embeddingAnswer(prepared: Prepared, { embedding, forward }: Computed): Answer {
   const { decode, preprocess, decoder, width, height, noisy } = prepared;
   const timings = { decode, preprocess, forward };
-  const answer: EmbeddingDetails = { embedding: floats(embedding), timings, decoder, width, height, ...(noisy && { noisy }) };
+  const answer: WireEmbedding = { embedding: floats(embedding), timings, decoder, width, height, ...(noisy && { noisy }) };
   return [answer, [embedding.buffer]];
 }

@@ -4,14 +4,21 @@ import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { shortUrl } from "../shared/files.js";
 import type { FileProgress } from "../shared/protocol.js";
 import type { Sink, Source } from "../shared/sources.js";
+import { given } from "../shared/values.js";
 import type { Hash } from "./checksums.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
 
 /** Bytes that are read on for the checksum's sake once a file is refused; of a longer one the loader's error is told. */
 const READ_ON = 2 ** 30;
 
+/** How far a file has come. */
+export interface FileReport extends FileProgress {
+  /** Bytes of the weights' files that come after this one, about. */
+  after?: number;
+}
+
 /** Tells a caller how far files have come. */
-export type Report = (progress: FileProgress, always?: boolean) => void;
+export type Report = (progress: FileReport, always?: boolean) => void;
 
 /** One file on its way into a loader. */
 export interface Feed {
@@ -47,7 +54,8 @@ export async function feed({ engine, loader, source, url, hash, after }: Feed, r
   const tell = (always = false) => {
     const left = hash ? total - loaded : guarded(engine, () => loader.left());
     const known = left !== undefined && Number.isFinite(left);
-    report({ stage: "weights", file: source.name, loaded, ...(known && { total: loaded + left }) }, always);
+    const after = guarded(engine, () => loader.leftAfter());
+    report({ stage: "weights", file: source.name, loaded, ...(known && { total: loaded + left }), ...given({ after }, "after") }, always);
   };
   const wanted = () => guarded(engine, () => loader.wanted()) as [number, number] | undefined;
   const sink: Sink = {

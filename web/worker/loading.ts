@@ -8,15 +8,16 @@
 
 import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
-import { explained, HttpError, NoAnswer, type Validators } from "../shared/files.js";
-import { addressOf, FILE_NAMES, nameOfFile, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
-import type { WireFile, WireLoad } from "../shared/protocol.js";
+import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
+import { addressOf, FILE_NAMES, OPEN_CLIP, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
+import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
 import { Checksums } from "./checksums.js";
-import { EngineCrash, guarded, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
+import { BlobRecorder } from "./converting.js";
+import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
 import { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
@@ -34,10 +35,20 @@ const LONGEST_SMALL = 64 << 20;
 /** A changed file is begun anew so often. */
 const RESTARTS = 2;
 
+/** The files that say what a model is. */
+interface ConfigFiles {
+  config?: Uint8Array;
+  preprocessor?: Uint8Array;
+  processor?: Uint8Array;
+}
+
+/** What a cached model is marked with whose files are open_clip's. */
+const OPEN_CLIP_SEEN = "open_clip";
+
 /** Reads one model. */
 export class ModelLoading {
   readonly #host: LoadHost;
-  readonly #load: WireLoad;
+  #load: WireLoad;
   #place: CachePlace | undefined;
   #starting: Promise<Engine> | undefined;
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
@@ -79,7 +90,7 @@ export class ModelLoading {
     return this.#starting ?? Promise.reject(new ClipVisionError("compute", "The engine was not started"));
   }
 
-  #options(files: { config?: Uint8Array; preprocessor?: Uint8Array; processor?: Uint8Array } = {}) {
+  #options(files: ConfigFiles = {}) {
     return { ...files, ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
   }
 
@@ -91,22 +102,48 @@ export class ModelLoading {
 
   async #servedVision(record: CacheRecord | undefined, report: Report, signal: AbortSignal): Promise<EngineModel> {
     this.#seen = {};
-    const { model } = this.#load;
-    const checksums = new Checksums(this.#load);
-    const roles = ["config", "preprocessor", "processor"] as const;
-    const files = Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
-    const [config, preprocessor, processor] = await files.catch(async (error: unknown) => {
+    const read = await this.#configured(report, signal).catch(async (error: unknown) => {
       const hint = await this.#hinted(error, signal);
       if (hint !== error) throw hint;
       throw this.#wasNoId(error) ? explained(error, whatIsAnId(this.#load.name, this.#host.origin !== "")) : error;
     });
-    if (model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
     const engine = await this.#engine();
-    const read = given({ config, preprocessor, processor }, "config", "preprocessor", "processor");
-    const make = () => new engine.ModelLoader(this.#options(read));
+    const checksums = read.checksums;
+    const make = () => new engine.ModelLoader(this.#options(read.files));
     const filled = this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
     const loader = await filled.catch(async (error: unknown) => Promise.reject(await this.#hinted(error, signal)));
     return guarded(engine, () => loader.finish());
+  }
+
+  /** The model's settings; of a folder that is not transformers', those of open_clip, whose files the model has from then on. */
+  async #configured(report: Report, signal: AbortSignal): Promise<{ files: ConfigFiles; checksums: Checksums }> {
+    const theirs = openClipOf(this.#load.model);
+    const { integrity } = this.#load;
+    if (theirs && integrity && !(FILE_NAMES.config in integrity) && OPEN_CLIP.config in integrity) this.#openClip();
+    const checksums = new Checksums(this.#load);
+    const roles = ["config", "preprocessor", "processor"] as const;
+    try {
+      const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+      if (this.#load.model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
+      return { files: given({ config, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
+    } catch (error) {
+      const { config } = this.#load.model;
+      if (!theirs?.config || !config || nameOfFile(config) !== FILE_NAMES.config || !isMissing(error, config)) throw error;
+      const transformers = this.#load;
+      this.#openClip();
+      const checksums = new Checksums(this.#load);
+      const found = await this.#small("config", checksums, report, signal).catch(() => undefined);
+      if (found) return { files: { config: found }, checksums };
+      this.#load = transformers;
+      throw error;
+    }
+  }
+
+  /** Takes the files that open_clip writes for the model's. */
+  #openClip(): void {
+    const model = openClipOf(this.#load.model);
+    if (model) this.#load = { ...this.#load, model };
+    this.#seen[OPEN_CLIP_SEEN] = {};
   }
 
   /** What is at the model's address in place of a file that is not. */
@@ -118,6 +155,11 @@ export class ModelLoading {
   #wasNoId(error: unknown): error is ClipVisionError {
     if (this.#load.revision === undefined) return false;
     return error instanceof NoAnswer || (error instanceof HttpError && [401, 403, 404].includes(error.status));
+  }
+
+  /** The file that the vision tower came from, now or when it was cached. */
+  get weights(): string {
+    return onnxFileOf(Object.keys(this.#seen)) ?? nameOfFile(this.#load.model.weights);
   }
 
   // ------------------------------------------------------------------------------------------------ the text tower
@@ -140,6 +182,27 @@ export class ModelLoading {
         return this.#setText(engine, model, await this.#fill(engine, () => this.#textLoader(model), how, report, signal), files);
       },
     });
+  }
+
+  // ------------------------------------------------------------------------------------------------ as one file
+
+  /** The model as one file, as the command `convert` writes it: read once more from where it is, and kept nowhere else. */
+  async convert(engine: Engine, model: EngineModel, how: WireConversion, report: Report, signal: AbortSignal): Promise<Blob> {
+    const { files: settings, checksums } = await this.#configured(report, signal);
+    const files = how.visionOnly || !hasText(engine, model) ? {} : await this.#tokenizerFiles(checksums, report, signal);
+    const { precision, visionOnly } = how;
+    const [names, contents] = [Object.keys(files), Object.values(files)];
+    const loader = guarded(engine, () =>
+      engine.ModelLoader.forConversion(this.#options(settings), precision, visionOnly, this.#load.name, names, contents),
+    );
+    try {
+      const recorder = new BlobRecorder(engine, loader);
+      // "text", as files that changed since the model was loaded are another model's.
+      await this.#feedAll(engine, loader, { part: "text", checksums, after: () => recorder.drain() }, report, signal);
+      return recorder.finish();
+    } finally {
+      release(loader);
+    }
   }
 
   /** A loader of a model's text tower, which leaves a large table of tokens where it is if rows can be read of it. */
@@ -176,7 +239,7 @@ export class ModelLoading {
   /** The file that the table of tokens was left in, as it was then. */
   #tableFile(name: string): Source {
     const { weights } = this.#load.model;
-    const key = name === FILE_NAMES.weights ? "weights" : shardKey(name);
+    const key = name === FILE_NAMES.weights ? "weights" : shardKey(name); // whatever the one file is called
     const url = addressOf(this.#load.model, key);
     const validators = this.#seen[key];
     return this.#source(url === undefined ? weights : { url }, validators ? { validators } : {});
@@ -285,9 +348,12 @@ export class ModelLoading {
       }
       this.#note(key, source);
     };
-    checksums.require(...[weights, index].flatMap((file) => (file ? [nameOfFile(file)] : [])));
+    const { onnx } = checksums;
+    if (!onnx) checksums.require(...[weights, index].flatMap((file) => (file ? [nameOfFile(file)] : [])));
     let missing: unknown;
-    if (!checksums.sharded) {
+    // A text tower is beside its vision tower.
+    const isOnnx = onnx || (part === "text" && onnxFileOf(Object.keys(this.#seen)) !== undefined);
+    if (!isOnnx && !checksums.sharded) {
       checksums.checkNames();
       try {
         return await feedFrom(weights, "weights");
@@ -296,17 +362,44 @@ export class ModelLoading {
         missing = error;
       }
     }
-    const json = await this.#small("index", checksums, report, signal);
-    if (!json) throw missing;
-    guarded(engine, () => loader.setIndex(json));
-    checksums.takeIndex(json);
-    checksums.checkNames();
-    do {
+    const feedShard = () => {
       const key = shardKey(guarded(engine, () => loader.file()));
       const url = addressOf(this.#load.model, key);
       if (url === undefined) throw new ClipVisionError("weights", "Weights in several files are read beside an address only");
-      await feedFrom({ url }, key);
-    } while (guarded(engine, () => loader.nextFile()));
+      return feedFrom({ url }, key);
+    };
+    const json = isOnnx ? undefined : await this.#small("index", checksums, report, signal);
+    if (json) {
+      guarded(engine, () => loader.setIndex(json));
+      checksums.takeIndex(json);
+      checksums.checkNames();
+      await feedShard();
+    } else {
+      checksums.takeOnnx();
+      checksums.checkNames();
+      if (!(await this.#feedOnnx(engine, loader, checksums, feedShard))) throw missing ?? withoutWeights(this.#load.name);
+    }
+    while (guarded(engine, () => loader.nextFile())) {
+      await feedShard().catch((error: unknown) => {
+        const beside = json ? FILE_NAMES.index : this.weights;
+        throw error instanceof HttpError ? explained(error, `It has weights of the model, as ${beside} says`) : error;
+      });
+    }
+  }
+
+  /** Gives a loader the ONNX file that suits best of those that are there; `false` if none is. */
+  async #feedOnnx(engine: Engine, loader: EngineLoader, checksums: Checksums, feedShard: () => Promise<void>): Promise<boolean> {
+    for (const name of guarded(engine, () => loader.onnxFiles())) {
+      if (checksums.onnx && !checksums.has(nameOf(name))) continue;
+      guarded(engine, () => loader.setOnnxFile(name));
+      try {
+        await feedShard();
+        return true;
+      } catch (error) {
+        if (!isMissing(error, { url: addressOf(this.#load.model, shardKey(name)) ?? "" })) throw error;
+      }
+    }
+    return false;
   }
 
   // -------------------------------------------------------------------------------------------------- from the cache
@@ -325,6 +418,7 @@ export class ModelLoading {
       fromCache: async (blob, record) => {
         const value = await fromCache(blob, record);
         this.#seen = { ...record.validators, ...this.#seen };
+        if (OPEN_CLIP_SEEN in this.#seen) this.#openClip();
         return value;
       },
       fromServer,
@@ -366,10 +460,23 @@ function whatIsAnId(name: string, onPage: boolean): string {
   return `"${name}" was taken for the id of a model on the Hub; ${folder}, one of another server as its URL ("https://…/${name}")`;
 }
 
+/** Whether a model has a text tower that can be loaded. */
+function hasText(engine: Engine, model: EngineModel): boolean {
+  try {
+    guarded(engine, () => model.textLoader()).free();
+    return true;
+  } catch (error) {
+    if (error instanceof EngineCrash) throw error;
+    return false;
+  }
+}
+
 const withoutTokenizer = (): ClipVisionError => {
   const { tokenizer, vocab, merges } = FILE_NAMES;
   return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer} nor ${vocab} and ${merges}`);
 };
+
+const withoutWeights = (name: string): ClipVisionError => new ClipVisionError("weights", `"${name}" has none of the ONNX files that a checksum was given for`);
 
 /** Whether a failure says that a file is not there: a 404, or an application's start page in its place. */
 function isMissing(error: unknown, file: WireFile): boolean {

@@ -34,7 +34,7 @@ export interface TextContext {
   model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
   load(report: Report, signal: AbortSignal): Promise<LoadedText>;
-  createTokenizer(files: TokenizerFiles): Tokenizer;
+  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
   /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
   compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
   /** The engine is lost though no call may be waiting for it. */
@@ -140,7 +140,7 @@ export class Texts {
     const { load, createTokenizer } = this.#context;
     try {
       const { files, maxTokens, cleaning, readRows } = await load(this.#report, signal);
-      const tokenizer = createTokenizer(files);
+      const tokenizer = await createTokenizer(files);
       return { tokenizer: { ids: (text, longest) => tokenizer.ids(cleaned(text, cleaning), longest) }, maxTokens, readRows };
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);

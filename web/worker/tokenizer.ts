@@ -3,8 +3,7 @@
  * JavaScript tokenizers' (`@huggingface/tokenizers`), of which the build puts a copy into `vendor/`: so a page without a
  * bundler needs no import map, which a worker would not see. The rest, where that library differs, is in `tokenizer/`.
  *
- * The library is imported statically, like everything in the package: a second script to be fetched at the first text would save
- * 11 kB of download, and break in bundlers that make a worker one file, and under policies that name each script.
+ * In a browser this is a script of its own (`tokenizer.ts`), fetched when the first text comes.
  */
 
 import { ClipVisionError } from "../shared/errors.js";

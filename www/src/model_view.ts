@@ -1,6 +1,6 @@
 /** The model: what is loaded, what is on its way, what went wrong, and the ways to choose another. */
 
-import type { LoadProgress } from "clip-vision";
+import { models, type KnownModel, type LoadProgress } from "clip-vision";
 import { make, must, setProgress, setText } from "./dom.ts";
 import { bytes } from "./format.ts";
 import { takeFolder } from "./intake.ts";
@@ -25,6 +25,8 @@ export function startModelView(session: Session, hub: () => string | undefined):
     }
   });
 
+  must("#hub-suggestions", HTMLDataListElement).replaceChildren(...models.map(suggestion));
+
   const folderInput = must("#folder-input", HTMLInputElement);
   must("#folder-button", HTMLButtonElement).addEventListener("click", () => folderInput.click());
   folderInput.addEventListener("change", () => {
@@ -45,6 +47,17 @@ export function startModelView(session: Session, hub: () => string | undefined):
     showModel(shown);
     closeChooser();
   });
+}
+
+/** A known model, with what its choice costs; the list's numbers are not the Hub's own word. */
+function suggestion({ id, download, accuracy, verified }: KnownModel): HTMLOptionElement {
+  const facts = [`${bytes(download.vision.f32)} for photos`, `${bytes(download.text.f32)} for words`];
+  if (accuracy) facts.push(`${accuracy.imagenet} % on ImageNet`);
+  if (!verified) facts.push("not checked on the Hub");
+  const option = make("option");
+  option.value = id;
+  option.label = facts.join(", ");
+  return option;
 }
 
 /** Asks whether a model may come from hosts that a link to this page named. */

@@ -4,7 +4,7 @@
 
 use super::{LoaderOptions, Model, malformed, thrown};
 use clip_vision::image::{Limits, PreprocessConfig};
-use clip_vision::model::{Loader, TOKENIZER_FILES};
+use clip_vision::model::{ConvertOptions, Loader, TOKENIZER_FILES};
 use clip_vision::{Options, Result};
 use js_sys::Uint8Array;
 use serde::Deserialize;
@@ -61,6 +61,16 @@ impl LoaderArguments {
     }
 }
 
+fn bytes(value: &JsValue) -> Option<Vec<u8>> {
+    value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec)
+}
+
+/// The content of a file by its name.
+fn content(name: &str, names: &[String], contents: &[Uint8Array]) -> Option<Vec<u8>> {
+    let at = names.iter().position(|given| given == name)?;
+    contents.get(at).map(Uint8Array::to_vec)
+}
+
 /// Makes a model of weights that stream in, or the text tower of one.
 #[wasm_bindgen]
 pub struct ModelLoader(pub(super) Loader);
@@ -72,7 +82,6 @@ impl ModelLoader {
     pub fn new(options: LoaderOptions) -> Result<Self, JsValue> {
         let arguments: LoaderArguments =
             serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
-        let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
         let [config, preprocessor, processor] =
             [&arguments.config, &arguments.preprocessor, &arguments.processor].map(bytes);
         let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
@@ -83,11 +92,34 @@ impl ModelLoader {
         loader.map(Self).map_err(thrown)
     }
 
+    /// A loader that keeps nothing, and records the model in `precision` as the command `convert` writes it, with the files of the
+    /// tokenizer: `names` of them and their `contents`; without any, those that the weights carry along.
+    #[wasm_bindgen(js_name = forConversion)]
+    pub fn for_conversion(
+        options: LoaderOptions,
+        precision: &str,
+        vision_only: bool,
+        source: &str,
+        names: Vec<String>,
+        contents: Vec<Uint8Array>,
+    ) -> Result<Self, JsValue> {
+        let LoaderArguments { config, preprocessor, processor, .. } =
+            serde_wasm_bindgen::from_value(options.into()).map_err(malformed).map_err(thrown)?;
+        let [config, preprocessor, processor] = [&config, &preprocessor, &processor].map(bytes);
+        let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
+        let files = TOKENIZER_FILES.map(|name| content(name, &names, &contents));
+        let loader = precision.parse().and_then(|precision| {
+            let options = ConvertOptions::default().precision(precision).vision_only(vision_only);
+            Loader::for_conversion(config.as_deref(), preprocessor, options, source, files)
+        });
+        loader.map(Self).map_err(thrown)
+    }
+
     /// Records what is loaded, for a loader without configuration to load it again, with the files of the tokenizer:
     /// `names` of them and their `contents`.
     pub fn record(&mut self, source: &str, names: Vec<String>, contents: Vec<Uint8Array>) {
-        let content = |name: &str| names.iter().position(|given| given == name).and_then(|at| contents.get(at));
-        let files = TOKENIZER_FILES.into_iter().filter_map(|name| Some((name, content(name)?.to_vec()))).collect();
+        let files =
+            TOKENIZER_FILES.into_iter().filter_map(|name| Some((name, content(name, &names, &contents)?))).collect();
         self.0.record(source, files);
     }
 
@@ -108,6 +140,19 @@ impl ModelLoader {
         self.0.set_index(json).map_err(thrown)
     }
 
+    /// The ONNX files of which each may hold what is read, by their names beside config.json; the best for the precision first.
+    #[wasm_bindgen(js_name = onnxFiles)]
+    pub fn onnx_files(&self) -> Vec<String> {
+        // This reads one tower, so none of the lists has two files.
+        self.0.onnx_choices().into_iter().flatten().collect()
+    }
+
+    /// Says that the weights are in this ONNX file.
+    #[wasm_bindgen(js_name = setOnnxFile)]
+    pub fn set_onnx_file(&mut self, name: String) {
+        self.0.set_onnx_files(vec![name]);
+    }
+
     /// The name of the file whose pieces come next.
     pub fn file(&self) -> String {
         self.0.file().to_owned()
@@ -121,6 +166,12 @@ impl ModelLoader {
     /// Bytes of the file that are still wanted, once its header has come.
     pub fn left(&self) -> Option<f64> {
         self.0.left().map(|left| left as f64)
+    }
+
+    /// Bytes that are wanted of the files after it, about; once its header has come.
+    #[wasm_bindgen(js_name = leftAfter)]
+    pub fn left_after(&self) -> Option<f64> {
+        self.0.left_after().map(|left| left as f64)
     }
 
     /// Says how long the file is.

@@ -41,6 +41,7 @@ fn both_published_forms() {
         ),
     ];
     for (json, expected) in cases {
+        let expected = VisionConfig { position_grid: expected.grid_size(), ..expected };
         assert_eq!(read(json).unwrap(), expected, "{json}");
     }
 }
@@ -72,7 +73,7 @@ fn errors_name_the_key() {
         ("<html>", "not JSON"),
         ("[]", "not a JSON object"),
         ("{}", "model_type"),
-        (r#"{"model_type": "siglip"}"#, "siglip"),
+        (r#"{"model_type": "siglip2"}"#, "siglip2"),
         (r#"{"model_type": "clip_text_model"}"#, "clip_text_model"),
         (r#"{"model_type": "clip", "vision_config": 3}"#, "vision_config is not an object"),
         (r#"{"model_type": "clip", "vision_config": {"hidden_act": "relu"}}"#, "vision_config.hidden_act"),

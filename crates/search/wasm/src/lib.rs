@@ -1,5 +1,5 @@
-//! The npm package's search module, some twenty kilobytes small: who searches needs no model. Built for WebAssembly alone; elsewhere it
-//! is empty.
+//! The npm package's search module: who searches needs no model. With the feature `near` it finds near duplicates too, and is
+//! twice as large. Built for WebAssembly alone; elsewhere it is empty.
 
 #![cfg_attr(target_arch = "wasm32", no_std)]
 
@@ -7,3 +7,5 @@
 mod checksum;
 #[cfg(target_arch = "wasm32")]
 mod module;
+#[cfg(all(target_arch = "wasm32", feature = "near"))]
+mod near;

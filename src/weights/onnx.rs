@@ -1,0 +1,477 @@
+//! Reads the weights of an ONNX file as a stream. Nothing of it is run: the graph says which initializer is which tensor of
+//! the model, and the towers are those of the other layouts.
+//!
+//! A file is one message: the graph's operations (`graph.rs`) come first, then its initializers (`tensor.rs`), each with its
+//! bytes, or with the place of them in another file beside it. Once the first initializer begins, the weighted parts of the
+//! graph are known (`parts.rs`), and with them the model's tensors by name (`names.rs`). The initializers that are wanted
+//! become tensors as they arrive (`intake.rs`, `rows.rs`); long ones that are not are left out.
+//! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>
+
+use super::data::{GAP, Output};
+use super::format::Format;
+use super::sinks::{Row, chain};
+use super::{Header, TensorSpec, invalid, missing};
+use crate::error::{Error, ErrorKind, Result};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+mod external;
+mod graph;
+mod intake;
+mod names;
+mod parts;
+mod rows;
+mod tensor;
+mod wire;
+
+use external::ExternalFiles;
+use graph::{Graph, Node};
+use intake::{Arriving, Intake};
+use names::{LOGIT_SCALE, Names};
+use tensor::{RAW_DATA, Tensor};
+use wire::{Head, LONGEST_HEAD, Value, malformed};
+
+/// A longer operation is none: one that holds a weight as a constant.
+const LONGEST_NODE: u64 = 64 << 20;
+/// An initializer of up to so many bytes is read at once, its head and its numbers in any form.
+const SMALL_TENSOR: u64 = 16 << 10;
+/// What is asked for at first, and after a part that was left out.
+const FIRST_RANGE: u64 = 128 << 10;
+/// The most that is asked for beyond what is known to be wanted.
+const LOOKAHEAD: u64 = 8 << 20;
+/// The logarithm of what a CLIP multiplies cosines by: its training ends at 100, and the two files of the towers don't say.
+const DEFAULT_LOGIT_SCALE: f32 = 4.605_170_2;
+
+/// Says that a second file, after that of the vision tower, has the text tower.
+pub(super) const TEXT_TOWER: &str = "text_model.embeddings.token_embedding.weight";
+
+/// Whether the beginning of a file is that of an ONNX file, and not the length of a safetensors file's header: a
+/// first field that is the version of the format.
+pub(super) fn is_onnx(first: [u8; 8]) -> bool {
+    let [tag, version, next, ..] = first;
+    tag == 0x08 && (1..64).contains(&version) && matches!(next & 7, 0 | 2) && u64::from_le_bytes(first) > 1 << 32
+}
+
+/// One file, and the files beside it that hold its weights.
+pub(super) struct OnnxFile {
+    /// Where in the file the next byte is.
+    at: u64,
+    /// The beginning of what is arriving.
+    buffer: Vec<u8>,
+    place: Place,
+    graph: Graph,
+    /// End of the graph and of the initializer, where one is arriving.
+    graph_end: Option<u64>,
+    tensor: Option<(Tensor, u64)>,
+    names: Option<Names>,
+    is_selected: bool,
+    intake: Intake,
+    external: ExternalFiles,
+    /// Where the last part that was left out has ended.
+    wanted_since: u64,
+    /// Whether all of its weights are wanted.
+    is_all_wanted: bool,
+}
+
+/// What comes next.
+enum Place {
+    /// The beginning of a field: of the file, the graph or an initializer.
+    Field,
+    /// A field that is collected up to this length.
+    Whole(Whole, usize),
+    /// Bytes of an initializer, and where they end.
+    Data(Arriving, u64),
+    /// Nothing that is wanted, up to there.
+    Skip(u64),
+    /// An initializer begins, and nobody has selected yet: its length.
+    Unselected(u64),
+    End,
+}
+
+/// What is collected.
+#[derive(Clone, Copy)]
+enum Whole {
+    Node,
+    Tensor,
+    /// A field of an initializer.
+    TensorField(u32),
+}
+
+impl Default for OnnxFile {
+    fn default() -> Self {
+        Self {
+            at: 0,
+            buffer: Vec::new(),
+            place: Place::Field,
+            graph: Graph::default(),
+            graph_end: None,
+            tensor: None,
+            names: None,
+            is_selected: false,
+            intake: Intake::default(),
+            external: ExternalFiles::default(),
+            wanted_since: 0,
+            is_all_wanted: false,
+        }
+    }
+}
+
+/// What a reader asks of it.
+impl OnnxFile {
+    /// Takes the bytes at `at`; gives back those that it can't take before [`select`](Self::select).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]; [`ErrorKind::InvalidArgument`]: something that is wanted was left out.
+    pub(super) fn push<'a>(&mut self, at: u64, mut piece: &'a [u8], output: &mut Output) -> Result<&'a [u8]> {
+        if self.external.is_open() {
+            return self.external.push(at, piece, &mut self.intake, output);
+        }
+        self.check_jump(at)?;
+        self.at = at;
+        loop {
+            if let Place::Unselected(_) = self.place {
+                return Ok(piece);
+            }
+            piece = self.step(piece, output)?;
+            if self.is_selected && self.intake.is_complete() {
+                self.place = Place::End;
+            }
+            if matches!(self.place, Place::End) {
+                return Ok(&[]);
+            }
+            if piece.is_empty() && !self.goes_on() {
+                return Ok(&[]);
+            }
+        }
+    }
+
+    /// What the model finds in it, once that is known and until [`select`](Self::select) was called.
+    pub(super) fn unselected(&self) -> Option<Header> {
+        let names = self.names.as_ref().filter(|_| !self.is_selected)?;
+        Some(Header { names: names.keys().cloned().collect(), stored: None })
+    }
+
+    /// Says what is wanted: takes of `specs` what this file has. In a second file there is nothing but what is `known`;
+    /// `is_last` says that no other file follows.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: the file has a tensor for which the model has no place, or lacks one.
+    pub(super) fn select(
+        &mut self,
+        specs: &mut Vec<TensorSpec>,
+        known: Option<&BTreeSet<String>>,
+        is_last: bool,
+        output: &mut Output,
+    ) -> Result<()> {
+        self.is_selected = true;
+        let names = self.names.take().unwrap_or_default();
+        if let Some(name) = known.and_then(|known| names.keys().find(|name| !known.contains(*name))) {
+            let what = format!("the weights contain tensor {name}, which config.json leaves no place for");
+            return Err(invalid(what).about_tensor(name));
+        }
+        let before = specs.len();
+        self.intake.take(specs, &names);
+        self.is_all_wanted = before - specs.len() == names.len();
+        if is_last {
+            take_default(specs, output)?;
+            if let Some(spec) = specs.first() {
+                return Err(missing(&spec.name));
+            }
+        }
+        for (name, mut constant) in self.graph.take_constants() {
+            if self.intake.is_wanted(&name)
+                && let Some(bytes) = constant.take_data()?
+            {
+                constant.name = name;
+                self.whole_tensor(constant, &bytes, output)?;
+            }
+        }
+        self.graph = Graph::default();
+        if let Place::Unselected(len) = self.place {
+            self.begin_tensor(len)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes to read next.
+    pub(super) fn wanted(&self) -> Option<Range<u64>> {
+        if self.external.is_open() {
+            return self.external.wanted();
+        }
+        let ahead = match self.is_all_wanted {
+            true => u64::MAX,
+            false => self.at.saturating_sub(self.wanted_since).clamp(FIRST_RANGE, LOOKAHEAD),
+        };
+        let (start, known) = match &self.place {
+            Place::End => return None,
+            Place::Skip(to) if *to - self.at > GAP => return Some(*to..*to + FIRST_RANGE),
+            Place::Skip(to) | Place::Data(_, to) => (self.at, *to),
+            _ => (self.at, self.at),
+        };
+        let end = known.saturating_add(ahead);
+        Some(start..self.graph_end.map_or(end, |graph_end| end.min(graph_end)))
+    }
+
+    /// Bytes that are still to be read, as far as that is known.
+    pub(super) fn left(&self) -> Option<u64> {
+        if self.external.is_open() {
+            return Some(self.external.left());
+        }
+        match self.place {
+            Place::End => Some(0),
+            _ => self.graph_end.map(|end| end.saturating_sub(self.at)),
+        }
+    }
+
+    /// How long the file is at least.
+    pub(super) fn least_len(&self) -> u64 {
+        if self.external.is_open() { self.external.least_len() } else { self.graph_end.unwrap_or_default() }
+    }
+
+    /// What is arriving, for errors.
+    pub(super) fn inside(&self) -> Option<&str> {
+        match &self.place {
+            Place::Data(arriving, _) => Some(arriving.name()),
+            _ => self.external.inside(),
+        }
+    }
+
+    /// Whether all that is wanted of the file has come.
+    pub(super) fn is_complete(&self) -> bool {
+        if self.external.is_open() { self.external.is_complete() } else { matches!(self.place, Place::End) }
+    }
+
+    /// Goes on to the next file that holds weights of this one: its name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: all have been read, and a tensor is missing.
+    pub(super) fn open_external(&mut self) -> Result<Option<String>> {
+        match self.external.open_next() {
+            Some(location) => Ok(Some(location)),
+            None => self.intake.missing().map_or(Ok(None), Err),
+        }
+    }
+
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: something that is wanted lies before `to`.
+    fn check_jump(&self, to: u64) -> Result<()> {
+        let is_fine = match self.place {
+            Place::Skip(end) => to <= end,
+            Place::End => true,
+            _ => to == self.at,
+        };
+        if is_fine {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::InvalidArgument, "bytes of the ONNX file were left out"))
+        }
+    }
+}
+
+/// How it is read.
+impl OnnxFile {
+    /// Whether a step has something to do without bytes.
+    fn goes_on(&self) -> bool {
+        match &self.place {
+            Place::Skip(to) | Place::Data(_, to) => *to == self.at,
+            Place::Whole(_, len) => *len == self.buffer.len(),
+            Place::Field => self.is_at_end(),
+            Place::Unselected(_) | Place::End => false,
+        }
+    }
+
+    /// Whether the initializer or the graph has ended.
+    fn is_at_end(&self) -> bool {
+        let end = self.tensor.as_ref().map(|(_, end)| *end).or(self.graph_end);
+        end == Some(self.at)
+    }
+
+    /// Takes a little of a piece, and gives back the rest.
+    fn step<'a>(&mut self, piece: &'a [u8], output: &mut Output) -> Result<&'a [u8]> {
+        match std::mem::replace(&mut self.place, Place::Field) {
+            Place::Field if self.is_at_end() => {
+                self.end(output)?;
+                Ok(piece)
+            }
+            Place::Field => self.field(piece, output),
+            Place::Whole(whole, len) => {
+                let (mine, rest) = piece.split_at(piece.len().min(len - self.buffer.len()));
+                self.buffer.extend_from_slice(mine);
+                self.at += mine.len() as u64;
+                if self.buffer.len() < len {
+                    self.place = Place::Whole(whole, len);
+                } else {
+                    let message = std::mem::take(&mut self.buffer);
+                    self.whole(whole, &message, output)?;
+                    self.buffer = message;
+                    self.buffer.clear();
+                }
+                Ok(rest)
+            }
+            Place::Data(mut arriving, to) => {
+                let rest = arriving.push(piece, to - self.at)?;
+                self.at += (piece.len() - rest.len()) as u64;
+                if self.at < to {
+                    self.place = Place::Data(arriving, to);
+                } else {
+                    self.intake.end(arriving, output)?;
+                }
+                Ok(rest)
+            }
+            Place::Skip(to) => {
+                let len = piece.len().min(usize::try_from(to - self.at).unwrap_or(usize::MAX));
+                self.at += len as u64;
+                if self.at < to {
+                    self.place = Place::Skip(to);
+                }
+                Ok(piece.get(len..).unwrap_or_default())
+            }
+            place @ (Place::Unselected(_) | Place::End) => {
+                self.place = place;
+                Ok(piece)
+            }
+        }
+    }
+
+    /// The initializer, or the graph, has ended.
+    fn end(&mut self, output: &mut Output) -> Result<()> {
+        if let Some((mut tensor, _)) = self.tensor.take() {
+            let bytes = tensor.take_data()?;
+            return match bytes {
+                Some(bytes) => self.whole_tensor(tensor, &bytes, output),
+                None => self.outside(tensor),
+            };
+        }
+        if self.names.is_none() && !self.is_selected {
+            return Err(invalid("the ONNX file has no initializers"));
+        }
+        self.place = Place::End;
+        match self.intake.missing() {
+            Some(error) if self.external.is_empty() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads the beginning of a field.
+    fn field<'a>(&mut self, piece: &'a [u8], output: &mut Output) -> Result<&'a [u8]> {
+        let before = self.buffer.len();
+        let (mine, _) = piece.split_at(piece.len().min(LONGEST_HEAD - before));
+        self.buffer.extend_from_slice(mine);
+        let Some((head, len)) = Head::parse(&self.buffer)? else {
+            self.at += mine.len() as u64;
+            return Ok(piece.get(mine.len()..).unwrap_or_default());
+        };
+        self.buffer.clear();
+        self.at += (len - before) as u64;
+        let limit = self.tensor.as_ref().map(|(_, end)| *end).or(self.graph_end);
+        let value_end = match head {
+            Head::Number(..) => self.at,
+            Head::Bytes(_, len) | Head::Fixed(_, len) => self.at.checked_add(len).ok_or_else(malformed)?,
+        };
+        if limit.is_some_and(|limit| value_end > limit) {
+            return Err(malformed());
+        }
+        match (&mut self.tensor, head) {
+            (Some((tensor, _)), Head::Number(number, value)) => tensor.field(number, Value::Number(value))?,
+            (None, Head::Number(..)) => {}
+            (Some(_), Head::Bytes(number, len) | Head::Fixed(number, len)) => self.tensor_field(number, len, output)?,
+            (None, Head::Bytes(number, len) | Head::Fixed(number, len)) => self.outer_field(number, len)?,
+        }
+        Ok(piece.get(len - before..).unwrap_or_default())
+    }
+
+    /// A field of the file, or of the graph.
+    fn outer_field(&mut self, number: u32, len: u64) -> Result<()> {
+        match (self.graph_end, number) {
+            (None, 7) => self.graph_end = Some(self.at + len),
+            (Some(_), 1) if self.names.is_some() || self.is_selected => {
+                return Err(invalid("the ONNX file has operations after its initializers, which this does not read"));
+            }
+            (Some(_), 1) if len <= LONGEST_NODE => self.place = Place::Whole(Whole::Node, len as usize),
+            (Some(_), 5) if self.is_selected => self.begin_tensor(len)?,
+            (Some(_), 5) => {
+                self.names = Some(names::names(&parts::parts(&self.graph))?);
+                self.place = Place::Unselected(len);
+            }
+            _ => self.place = Place::Skip(self.at + len),
+        }
+        Ok(())
+    }
+
+    fn begin_tensor(&mut self, len: u64) -> Result<()> {
+        if len <= SMALL_TENSOR {
+            self.place = Place::Whole(Whole::Tensor, len as usize);
+        } else {
+            self.place = Place::Field;
+            self.tensor = Some((Tensor::default(), self.at.checked_add(len).ok_or_else(malformed)?));
+        }
+        Ok(())
+    }
+
+    /// A field of an initializer.
+    fn tensor_field(&mut self, number: u32, len: u64, output: &Output) -> Result<()> {
+        let Some((tensor, end)) = &mut self.tensor else { return Ok(()) };
+        let is_known = !tensor.name.is_empty();
+        if number == RAW_DATA && !is_known {
+            return Err(invalid(
+                "the ONNX file has an initializer whose bytes come before its name, which this does not read",
+            ));
+        }
+        if is_known && !self.intake.is_wanted(&tensor.name) {
+            self.place = Place::Skip(*end);
+            self.wanted_since = *end;
+            self.tensor = None;
+        } else if number == RAW_DATA {
+            let arriving = self.intake.begin(std::mem::take(tensor), len, output)?;
+            self.tensor = None;
+            self.place = Place::Data(arriving, self.at + len);
+        } else {
+            self.place = Place::Whole(Whole::TensorField(number), usize::try_from(len).map_err(|_| malformed())?);
+        }
+        Ok(())
+    }
+
+    fn whole(&mut self, whole: Whole, message: &[u8], output: &mut Output) -> Result<()> {
+        match whole {
+            Whole::Node => self.graph.push(Node::parse(message)?),
+            Whole::TensorField(number) => match &mut self.tensor {
+                Some((tensor, _)) => tensor.field(number, Value::Bytes(message)),
+                None => Ok(()),
+            },
+            Whole::Tensor => {
+                let mut tensor = Tensor::parse(message)?;
+                match tensor.take_data()? {
+                    _ if !self.intake.is_wanted(&tensor.name) => Ok(()),
+                    Some(bytes) => self.whole_tensor(tensor, &bytes, output),
+                    None => self.outside(tensor),
+                }
+            }
+        }
+    }
+
+    /// An initializer that is there as a whole.
+    fn whole_tensor(&mut self, tensor: Tensor, bytes: &[u8], output: &mut Output) -> Result<()> {
+        if !self.intake.is_wanted(&tensor.name) {
+            return Ok(());
+        }
+        let len = bytes.len() as u64;
+        let mut arriving = self.intake.begin(tensor, len, output)?;
+        arriving.push(bytes, len)?;
+        self.intake.end(arriving, output)
+    }
+
+    /// An initializer whose bytes are in another file.
+    fn outside(&mut self, tensor: Tensor) -> Result<()> {
+        if self.intake.is_wanted(&tensor.name) { self.external.add(tensor) } else { Ok(()) }
+    }
+}
+
+/// What the file of a text tower alone does not say.
+fn take_default(specs: &mut Vec<TensorSpec>, output: &mut Output) -> Result<()> {
+    let Some(at) = specs.iter().position(|spec| spec.name == LOGIT_SCALE) else { return Ok(()) };
+    let spec = specs.remove(at);
+    let mut sink = chain(&spec, Format::F32, spec.usage.destination(output.target), output.recording.as_ref())?;
+    sink.push(Row::Floats(&[DEFAULT_LOGIT_SCALE]))?;
+    output.weights.insert(spec.name, sink.end()?);
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The families beside OpenAI's CLIP, and open_clip's files, against what Python computes (`tests/golden/families`).
+
+mod common;
+
+use clip_vision::{ClipVision, Image, Options, Precision};
+use common::{cosine, golden, max_difference};
+use safetensors::SafeTensors;
+use serde_json::Value;
+use std::path::PathBuf;
+
+struct Golden {
+    dir: PathBuf,
+    facts: Value,
+    tensors: Vec<u8>,
+}
+
+impl Golden {
+    fn all() -> Vec<Self> {
+        let mut dirs: Vec<PathBuf> =
+            std::fs::read_dir(golden("families")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        dirs.sort();
+        dirs.into_iter().map(Self::read).collect()
+    }
+
+    fn read(dir: PathBuf) -> Self {
+        let facts = serde_json::from_slice(&std::fs::read(dir.join("expected.json")).unwrap()).unwrap();
+        let tensors = std::fs::read(dir.join("expected.safetensors")).unwrap();
+        Self { dir, facts, tensors }
+    }
+
+    fn tensor(&self, name: &str) -> Vec<f32> {
+        let all = SafeTensors::deserialize(&self.tensors).unwrap();
+        let bytes = all.tensor(name).unwrap().data();
+        bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+
+    fn pictures(&self) -> Vec<String> {
+        self.facts["pictures"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    }
+
+    fn texts(&self) -> Vec<Vec<u32>> {
+        let texts = self.facts.get("texts").and_then(Value::as_array).cloned().unwrap_or_default();
+        texts.iter().map(|ids| ids.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()).collect()
+    }
+
+    fn load(&self, options: Options) -> ClipVision {
+        ClipVision::from_dir(&self.dir, options).unwrap_or_else(|error| panic!("{}: {error:#}", self.dir.display()))
+    }
+}
+
+fn picture(name: &str) -> Image {
+    Image::from_path(golden("images").join(name)).drop_alpha()
+}
+
+/// The least cosine of pictures and of texts.
+fn worst(golden: &Golden, clip: &ClipVision) -> [f64; 2] {
+    let pictures = golden.pictures();
+    let images: Vec<f64> = pictures
+        .iter()
+        .map(|name| cosine(&clip.embed(picture(name)).unwrap(), &golden.tensor(&format!("{name}/embedding"))))
+        .collect();
+    let texts = golden.texts();
+    let of_text = |(index, ids): (usize, &Vec<u32>)| {
+        cosine(&clip.embed_tokens(ids).unwrap(), &golden.tensor(&format!("text/{index}")))
+    };
+    let texts: Vec<f64> = texts.iter().enumerate().map(of_text).collect();
+    [images, texts].map(|all| all.into_iter().fold(1.0, f64::min))
+}
+
+#[test]
+fn pixels_are_pythons() {
+    for golden in Golden::all() {
+        let clip = golden.load(Options::default());
+        assert!(!clip.has_default_preprocessing());
+        for name in golden.pictures() {
+            let pixels = clip.measured_pixels(picture(&name), || 0.0).unwrap().tensor;
+            let difference = max_difference(&pixels.data, &golden.tensor(&format!("{name}/pixels")));
+            assert!(difference <= 2e-6, "{} {name}: {difference}", golden.dir.display());
+        }
+    }
+}
+
+#[test]
+fn embeddings_are_pythons() {
+    let all = Golden::all();
+    assert_eq!(all.len(), 6);
+    for golden in all {
+        let clip = golden.load(Options::default());
+        let [images, texts] = worst(&golden, &clip);
+        println!("{}: 1 - cosine {:.1e} and {:.1e}", golden.dir.display(), 1.0 - images, 1.0 - texts);
+        assert!(images.min(texts) >= 0.999_99, "{}: {images}, {texts}", golden.dir.display());
+    }
+}
+
+#[test]
+fn embeddings_in_8_bits_are_near_them() {
+    for golden in Golden::all() {
+        let clip = golden.load(Options::default().precision(Precision::Int8));
+        let [images, texts] = worst(&golden, &clip);
+        println!("{}, int8: {images:.6}, {texts:.6}", golden.dir.display());
+        assert!(images.min(texts) >= 0.999, "{}: {images}, {texts}", golden.dir.display());
+    }
+}
+
+#[test]
+fn probabilities_are_pythons() {
+    for golden in Golden::all().iter().filter(|golden| !golden.texts().is_empty()) {
+        let clip = golden.load(Options::default());
+        let text = clip.text().unwrap();
+        let texts = golden.texts();
+        let labels = text.embed_tokens(&texts.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+        assert_eq!(text.config().has_independent_probabilities(), golden.facts["scores"] == "sigmoid");
+        let found: Vec<f32> = golden
+            .pictures()
+            .iter()
+            .flat_map(|name| text.probabilities(&clip.embed(picture(name)).unwrap(), &labels).unwrap())
+            .collect();
+        let difference = max_difference(&found, &golden.tensor("probabilities"));
+        assert!(difference <= 1e-5, "{}: {difference}", golden.dir.display());
+    }
+}
+
+#[test]
+fn a_model_without_texts_says_so() {
+    let dinov2 = Golden::read(golden("families").join("dinov2")).load(Options::default());
+    let error = dinov2.embed_tokens(&[1, 2]).unwrap_err();
+    assert!(error.to_string().contains("no text tower"), "{error}");
+}
+
+#[test]
+fn converted_they_are_the_same() {
+    use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
+    for golden in Golden::all() {
+        let name = golden.dir.file_name().unwrap().to_str().unwrap();
+        let file = std::env::temp_dir().join(format!("families-{name}-{}.safetensors", std::process::id()));
+        convert(&golden.dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
+        let [images, texts] = worst(&golden, &ClipVision::from_file(&file, Options::default()).unwrap());
+        std::fs::remove_file(file).unwrap();
+        assert!(images.min(texts) >= 0.999_9, "{name}: {images}, {texts}");
+    }
+}

@@ -1,0 +1,202 @@
+"""Small random-weight models of the families beside OpenAI's CLIP, each in the files that are published, and what Python computes.
+
+A folder each in families/: the model's own files, expected.json and expected.safetensors:
+
+    <picture>/pixels      f32 (3, size, size), as the model sees it
+    <picture>/embedding   f32 (dimension), not normalized
+    text/<n>              f32 (dimension), not normalized, of the ids of expected.json
+    probabilities         f32 (pictures, texts), softmax or sigmoid, as the family has it
+"""
+
+import json
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from .files import ROOT, fresh_directory, write_json, write_tensors
+from .pictures import drop_alpha, open_upright
+
+PICTURES = ["rgb-photo.png", "bits-text.png", "rgba.png", "rgb-223x301.png", "rgb-31x29.png", "gray.png"]
+HALF = [0.5, 0.5, 0.5]
+
+
+def spread(model, seed):
+    """Random weights, large enough that each part acts on the embedding."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in model.named_parameters():
+            draw = torch.randn(tensor.shape, generator=generator)
+            if name.endswith("logit_scale"):
+                tensor.fill_(2.3)
+            elif name.endswith("logit_bias"):
+                tensor.fill_(-1.7)
+            elif "lambda1" in name:
+                tensor.copy_(0.6 + 0.2 * draw)
+            elif tensor.dim() == 1 and name.endswith("weight"):
+                tensor.copy_(1 + 0.2 * draw)
+            elif tensor.dim() == 1:
+                tensor.copy_(0.2 * draw)
+            elif "embed" in name or "probe" in name or "latent" in name:
+                tensor.copy_(0.5 * draw)
+            else:
+                inputs = tensor[0].numel()
+                tensor.copy_(draw / inputs**0.5)
+    return model.eval()
+
+
+def pictures():
+    return {name: drop_alpha(open_upright(ROOT / "images" / name)) for name in PICTURES}
+
+
+def texts(seed, count, vocab, longest, start, end):
+    """Ids: a start, some words, an end."""
+    random = np.random.default_rng(seed)
+    made = []
+    for index in range(count):
+        words = random.integers(10, vocab - 10, size=min(index + 1, longest - 2)).tolist()
+        made.append([*start, *words, *end])
+    return made
+
+
+def unit(x):
+    return x / x.norm(dim=-1, keepdim=True)
+
+
+def write(directory, pixels, images, embeddings=None, probabilities=None, **facts):
+    tensors = {}
+    for name, pixel, image in zip(PICTURES, pixels, images):
+        tensors[f"{name}/pixels"], tensors[f"{name}/embedding"] = pixel.numpy(), image.numpy()
+    for index, text in enumerate([] if embeddings is None else embeddings):
+        tensors[f"text/{index}"] = text.numpy()
+    if probabilities is not None:
+        tensors["probabilities"] = probabilities.numpy()
+    write_tensors(directory / "expected.safetensors", tensors)
+    versions = {name: version(name) for name in ("torch", "transformers", "open_clip_torch", "timm", "pillow")}
+    write_json(directory / "expected.json", {"pictures": PICTURES, **facts, "versions": versions})
+
+
+def saved(model, directory, storage):
+    """Stores a model of transformers as it publishes them, and gives it what was stored."""
+    model.to(storage).save_pretrained(directory)
+    (directory / "model.safetensors").chmod(0o644)
+    return model.to(torch.float32)
+
+
+def siglip(name, seed, storage, *, image, patch, hidden, projection=None, vocab=300, pad=None, processor):
+    from transformers import SiglipConfig, SiglipModel
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    directory = fresh_directory(f"families/{name}")
+    text = dict(hidden_size=hidden, intermediate_size=53, num_hidden_layers=2, num_attention_heads=3, vocab_size=vocab, max_position_embeddings=16)
+    vision = dict(hidden_size=hidden, intermediate_size=61, num_hidden_layers=3, num_attention_heads=3, image_size=image, patch_size=patch)
+    if projection is not None:
+        text["projection_size"] = projection
+    model = spread(SiglipModel._from_config(SiglipConfig(text_config=text, vision_config=vision), attn_implementation="eager"), seed)
+    model = saved(model, directory, storage)
+    given = {"architectures": ["SiglipModel"], "initializer_factor": 1.0, "model_type": "siglip"}
+    text_config = {**text, "model_type": "siglip_text_model"} | ({} if pad is None else {"pad_token_id": pad})
+    write_json(directory / "config.json", {**given, "text_config": text_config, "vision_config": {**vision, "model_type": "siglip_vision_model"}})
+    write_json(directory / "preprocessor_config.json", processor)
+    prepare = SiglipImageProcessorPil.from_pretrained(directory)
+    pixels = torch.stack([torch.from_numpy(prepare(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
+    pad_id = 1 if pad is None else pad
+    ids = texts(seed, 8, vocab, 16, [], [2])
+    full = torch.tensor([[*one, *[pad_id] * (16 - len(one))] for one in ids])
+    with torch.no_grad():
+        output = model(input_ids=full, pixel_values=pixels)
+        images = model.vision_model(pixel_values=pixels).pooler_output
+        embeddings = model.text_model(input_ids=full).pooler_output
+    write(directory, pixels, images, embeddings, torch.sigmoid(output.logits_per_image), texts=ids, pad=pad_id, scores="sigmoid")
+
+
+def metaclip2():
+    from transformers import MetaClip2Config, MetaClip2Model
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+    directory = fresh_directory("families/metaclip2")
+    text = dict(hidden_size=30, intermediate_size=44, num_hidden_layers=2, num_attention_heads=3, vocab_size=200, max_position_embeddings=20, bos_token_id=0, pad_token_id=1, eos_token_id=2)
+    vision = dict(hidden_size=36, intermediate_size=50, num_hidden_layers=2, num_attention_heads=4, image_size=30, patch_size=6)
+    config = MetaClip2Config(text_config=text, vision_config=vision, projection_dim=28)
+    model = saved(spread(MetaClip2Model._from_config(config, attn_implementation="eager"), 31), directory, torch.float32)
+    processor = CLIPImageProcessorPil(size={"shortest_edge": 30}, crop_size=30)
+    write_json(directory / "preprocessor_config.json", {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 30}, "crop_size": {"height": 30, "width": 30}, "do_center_crop": True, "resample": 3})
+    pixels = torch.stack([torch.from_numpy(processor(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
+    ids = texts(31, 8, 200, 20, [0], [2])
+    full = torch.tensor([[*one, *[1] * (20 - len(one))] for one in ids])
+    with torch.no_grad():
+        output = model(input_ids=full, attention_mask=(full != 1).long(), pixel_values=pixels)
+        images = model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
+        embeddings = model.text_projection(model.text_model(input_ids=full).pooler_output)
+    write(directory, pixels, images, embeddings, output.logits_per_image.softmax(-1), texts=ids, scores="softmax")
+
+
+def dinov2():
+    from transformers import Dinov2Config, Dinov2Model
+    from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
+
+    directory = fresh_directory("families/dinov2")
+    config = Dinov2Config(hidden_size=36, num_hidden_layers=3, num_attention_heads=3, mlp_ratio=2, image_size=70, patch_size=7)
+    model = saved(spread(Dinov2Model._from_config(config, attn_implementation="eager"), 47), directory, torch.float32)
+    settings = {
+        "crop_size": {"height": 42, "width": 42}, "do_center_crop": True, "do_convert_rgb": True, "do_normalize": True, "do_rescale": True,
+        "do_resize": True, "image_mean": [0.485, 0.456, 0.406], "image_processor_type": "BitImageProcessor", "image_std": [0.229, 0.224, 0.225],
+        "resample": 3, "rescale_factor": 0.00392156862745098, "size": {"shortest_edge": 48},
+    }
+    write_json(directory / "preprocessor_config.json", settings)
+    prepare = BitImageProcessorPil.from_pretrained(directory)
+    pixels = torch.stack([torch.from_numpy(prepare(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
+    with torch.no_grad():
+        images = model(pixel_values=pixels).pooler_output
+    write(directory, pixels, images, scores=None)
+
+
+def open_clip_files(directory, model, model_cfg, preprocess_cfg, seed, longest, vocab, siglip=False):
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, directory / "open_clip_model.safetensors")
+    (directory / "open_clip_model.safetensors").chmod(0o644)
+    write_json(directory / "open_clip_config.json", {"model_cfg": model_cfg, "preprocess_cfg": preprocess_cfg})
+    prepare = image_transform_v2(PreprocessCfg(size=model.visual.image_size, **preprocess_cfg), is_train=False)
+    pixels = torch.stack([prepare(picture) for picture in pictures().values()])
+    # The end token of CLIP is the largest there is.
+    ids = texts(seed, 8, vocab, longest, *(([], [2]) if siglip else ([vocab - 2], [vocab - 1])))
+    full = torch.tensor([[*one, *[int(siglip)] * (longest - len(one))] for one in ids])
+    with torch.no_grad():
+        images, embeddings = model.encode_image(pixels), model.encode_text(full)
+        logits = model.logit_scale.exp() * unit(images) @ unit(embeddings).T
+        probabilities = torch.sigmoid(logits + model.logit_bias) if siglip else logits.softmax(-1)
+    write(directory, pixels, images, embeddings, probabilities, texts=ids, scores="sigmoid" if siglip else "softmax")
+
+
+def open_clip(name, seed, preprocess, **extra):
+    from open_clip.model import CLIP
+
+    directory = fresh_directory(f"families/{name}")
+    model_cfg = {
+        "embed_dim": 26,
+        **extra,
+        "vision_cfg": {"image_size": 30, "layers": 2, "width": 36, "head_width": 12, "patch_size": 6, "mlp_ratio": 1.5},
+        "text_cfg": {"context_length": 20, "vocab_size": 220, "width": 30, "heads": 3, "layers": 2},
+    }
+    model = spread(CLIP(**model_cfg), seed)
+    open_clip_files(directory, model, model_cfg, preprocess, seed, 20, 220)
+
+
+def write_families():
+    torch.set_num_threads(1)
+    processor = {
+        "do_convert_rgb": None, "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": HALF,
+        "image_processor_type": "SiglipImageProcessor", "image_std": HALF, "processor_class": "SiglipProcessor", "resample": 3,
+        "rescale_factor": 0.00392156862745098,
+    }
+    siglip("siglip", 11, torch.float32, image=32, patch=8, hidden=36, processor={**processor, "size": {"height": 32, "width": 32}})
+    siglip("siglip2", 17, torch.float16, image=40, patch=9, hidden=30, projection=30, pad=0, processor={**processor, "image_processor_type": "SiglipImageProcessorFast", "resample": 2, "size": {"height": 40, "width": 40}})
+    metaclip2()
+    dinov2()
+    openai = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
+    open_clip("open_clip", 23, {**openai, "mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest", "fill_color": 0})
+    open_clip("open_clip_quick", 29, {"mean": HALF, "std": HALF, "interpolation": "bilinear", "resize_mode": "squash"}, quick_gelu=True)
+    print(json.dumps({path.parent.name: sum(file.stat().st_size for file in path.parent.iterdir()) for path in sorted(ROOT.glob("families/*/expected.json"))}))

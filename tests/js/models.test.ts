@@ -1,0 +1,69 @@
+/** The list of known models: what it says follows from the architectures, and what nobody could check is marked so. */
+
+import { ClipVision, models } from "clip-vision";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { FIRST_MODEL } from "../../web/page/models.ts";
+import { modelRevision, resolveModel } from "../../web/page/model.ts";
+
+/** A transformer of CLIP's: width, layers, and four times as wide inside. */
+const encoder = (width: number, layers: number): number => layers * (12 * width ** 2 + 13 * width);
+const clipVision = (patch: number, width: number, layers: number, dimension: number, size = 224): number =>
+  (3 * patch ** 2 + 1 + ((size / patch) ** 2 + 1) + 4) * width + encoder(width, layers) + width * dimension;
+const clipText = (width: number, layers: number, dimension: number, tokens = 49_408): number =>
+  (tokens + 77 + 2) * width + encoder(width, layers) + width * dimension + 1;
+
+/** Parameters of the vision and the text tower. */
+const ARCHITECTURES: Record<string, [vision: number, text: number]> = {
+  "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M": [clipVision(16, 256, 10, 512), clipText(256, 3, 512)],
+  "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M": [clipVision(16, 512, 12, 512), clipText(512, 6, 512)],
+  "wkcn/TinyCLIP-ViT-40M-32-Text-19M-LAION400M": [clipVision(32, 512, 12, 512), clipText(512, 6, 512)],
+  "openai/clip-vit-base-patch16": [clipVision(16, 768, 12, 512), clipText(512, 12, 512)],
+  "openai/clip-vit-base-patch32": [clipVision(32, 768, 12, 512), clipText(512, 12, 512)],
+  "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": [clipVision(32, 768, 12, 512), clipText(512, 12, 512)],
+  "openai/clip-vit-large-patch14": [clipVision(14, 1024, 24, 768), clipText(768, 12, 768)],
+};
+
+describe("the list of models", () => {
+  it("has each once, in the revision that has its files, the smallest download first", () => {
+    expect(new Set(models.map(({ id }) => id)).size).toBe(models.length);
+    for (const { id, revision } of models) {
+      expect((resolveModel(id).weights as { url: string }).url).toContain(`${id}/resolve/${encodeURIComponent(revision)}/`);
+      expect(modelRevision(id, {})).toBe(revision);
+    }
+    expect([...models].sort((a, b) => a.download.vision.f32 - b.download.vision.f32)).toEqual(models);
+  });
+
+  it.each(models.map((model) => [model.id, model] as const))("says of %s what follows from its architecture", (id, { download }) => {
+    const [vision, text] = ARCHITECTURES[id]!.map((parameters) => 4 * parameters);
+    expect(download).toEqual({ vision: { f32: vision, int8: vision }, text: { f32: text, int8: text } });
+  });
+
+  it("says where an accuracy comes from, which languages a text may be in, and that the Hub was not asked", () => {
+    for (const { accuracy, languages, license, verified } of models) {
+      if (accuracy) expect(accuracy.source).toMatch(/arXiv \d{4}\.\d{5}|github\.com/);
+      for (const language of languages) expect(Intl.getCanonicalLocales(language)).toEqual([language]);
+      expect(license).not.toBe("");
+      expect(verified).toBe(false);
+    }
+  });
+});
+
+describe("without a model", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("the smallest that is as accurate as OpenAI's B/32 is loaded", async () => {
+    const atLeast = models.find(({ id }) => id === "openai/clip-vit-base-patch32")!.accuracy!.imagenet;
+    expect(models.find(({ accuracy }) => accuracy && accuracy.imagenet >= atLeast)?.id).toBe(FIRST_MODEL);
+    const asked: string[] = [];
+    const fetch = (url: string | URL | Request) => {
+      asked.push(String(url));
+      return Promise.resolve(new Response("", { status: 404 }));
+    };
+    await expect(ClipVision.load(undefined, { fetch, cache: false })).rejects.toMatchObject({ code: "fetch" });
+    expect(asked).toContain(`https://huggingface.co/${FIRST_MODEL}/resolve/main/config.json`);
+  });
+
+  it("null is still a mistake", async () => {
+    await expect(ClipVision.load(null as never)).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+});
