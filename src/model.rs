@@ -1,6 +1,7 @@
 //! Models: their configurations and towers, for whoever wants more than [`ClipVision`](crate::ClipVision) gives; and how
 //! they are loaded piece by piece, and written as one file.
 
+pub(crate) mod cleaning;
 mod clip;
 pub(crate) mod config;
 mod dinov2;
@@ -19,5 +20,6 @@ pub(crate) mod vision;
 pub use crate::embedder::{ConvertOptions, Converted, Loader, Pass, Table, TextModel, Vocab, convert};
 pub use crate::precision::StoredPrecision;
 pub use crate::weights::{FILES as TOKENIZER_FILES, Recorded};
+pub use cleaning::Cleaning;
 pub use config::{Activation, ClipConfig, EndToken, Family, TextConfig, VisionConfig};
 pub use vision::{VisionStage, VisionTower};

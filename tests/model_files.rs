@@ -129,7 +129,7 @@ fn wrong_configs() {
         ErrorKind::Config,
         &["image_size is 65536", "4096"],
     );
-    refused(with_config(|c| c["model_type"] = json!("siglip")), ErrorKind::Config, &["siglip"]);
+    refused(with_config(|c| c["model_type"] = json!("blip")), ErrorKind::Config, &["blip"]);
     refused(with_config(|c| vision_key(c, "hidden_act", json!("swish"))), ErrorKind::Config, &["hidden_act", "swish"]);
     refused(
         with_config(|c| vision_key(c, "num_hidden_layers", json!(9))),

@@ -5,7 +5,7 @@
 
 mod common;
 
-use clip_vision::model::{ConvertOptions, StoredPrecision, Table, Vocab, convert};
+use clip_vision::model::{ConvertOptions, EndToken, StoredPrecision, Table, Vocab, convert};
 use clip_vision::{ClipVision, ErrorKind, Options, Precision};
 use common::model_dir;
 use common::texts::MODELS;
@@ -180,4 +180,24 @@ fn a_file_may_leave_tokens_out() {
     }
     let error = convert(model_dir("odd-widths"), &file, &options(scripts(&["Latin"]))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArgument, "a vision tower alone: {error}");
+}
+
+#[test]
+fn of_every_family_and_layout() {
+    let mut seen = 0;
+    for dir in std::fs::read_dir(common::golden("families")).unwrap().map(|entry| entry.unwrap().path()) {
+        let whole = load(&dir, Table::Whole);
+        let Ok(text) = whole.text() else { continue };
+        let end = match text.config().end_token {
+            EndToken::Id(end) => end,
+            _ => text.config().vocab_size as u32 - 1,
+        };
+        let ids = [vec![3, 5, 3, end], vec![end], vec![7, 8, 9, 10, 11, end]];
+        let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+        let rows = load(&dir, Table::Rows).text().unwrap();
+        assert_eq!(rows.embed_tokens(&ids).unwrap(), text.embed_tokens(&ids).unwrap(), "{}", dir.display());
+        assert!(rows.table_bytes() > 0, "{}", dir.display());
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen}");
 }

@@ -91,7 +91,8 @@ fn a_character_map_that_leads_out_of_itself_is_refused() {
         let unit = |at: usize| u32::from_le_bytes(map[4 + 4 * at..8 + 4 * at].try_into().unwrap());
         (0..units).find(|at| what(unit(*at))).unwrap()
     };
-    let cases: [(&str, &dyn Fn(&mut Vec<u8>)); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+    let cases: [(&str, Change<'_>); 6] = [
         ("no bytes", &|map| map.clear()),
         ("a length beyond the end", &|map| map[..4].copy_from_slice(&u32::MAX.to_le_bytes())),
         ("half of the units", &|map| drop(map.drain(4..4 + 2 * units))),

@@ -160,7 +160,11 @@ impl TextModel {
             let what = "the model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt";
             Error::new(ErrorKind::Config, what)
         })?;
-        tokenizer.ids(text, self.config().max_position_embeddings)
+        let TextConfig { max_position_embeddings: longest, cleaning, .. } = *self.config();
+        match cleaning {
+            Some(cleaning) => tokenizer.ids(&cleaning.clean(text), longest),
+            None => tokenizer.ids(text, longest),
+        }
     }
 
     /// The embeddings of texts in token ids, start and end token included.

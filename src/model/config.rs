@@ -9,6 +9,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
+use crate::model::cleaning::Cleaning;
 use serde_json::{Map, Value};
 
 mod hints;
@@ -181,6 +182,8 @@ pub struct TextConfig {
     pub projection_dim: usize,
     /// Whether a token sees only those before it. Default true.
     pub causal: bool,
+    /// What is done to a text before the tokenizer sees it, where open_clip's configuration says so.
+    pub cleaning: Option<Cleaning>,
 }
 
 impl TextConfig {
@@ -219,6 +222,7 @@ impl TextConfig {
             end_token: EndToken::Id(49407),
             projection_dim: 512,
             causal: true,
+            cleaning: None,
         }
     }
 }

@@ -3,7 +3,8 @@
 //! <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/factory.py>,
 //! <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/model.py>
 
-use super::config::{ClipConfig, invalid};
+use super::cleaning::Cleaning;
+use super::config::{ClipConfig, EndToken, invalid};
 use super::{clip, siglip};
 use crate::error::Result;
 use serde_json::{Map, Value, json};
@@ -17,7 +18,27 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
         Some(name) => siglip_config(model, vision, text, name),
         None => clip_config(model, vision, text, act),
     }
+    .and_then(|config| with_text(config, text))
     .map_err(|error| error.within("open_clip_config.json"))
+}
+
+/// The same with what only open_clip says of texts.
+fn with_text(mut config: ClipConfig, keys: &Map<String, Value>) -> Result<ClipConfig> {
+    let Some(text) = &mut config.text else { return Ok(config) };
+    if text_of(keys, "pool_type") == Some("eos") {
+        let id = keys.get("eos_id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
+        text.end_token = EndToken::Id(id.ok_or_else(|| invalid("model_cfg.text_cfg.eos_id is not a token"))?);
+    }
+    // A tokenizer of open_clip's own, which is CLIP's, cleans by itself.
+    if text_of(keys, "hf_tokenizer_name").is_some() {
+        let kwargs = keys.get("tokenizer_kwargs").and_then(Value::as_object);
+        let name = kwargs.and_then(|kwargs| text_of(kwargs, "clean")).unwrap_or("whitespace");
+        let cleaning = Cleaning::from_name(name);
+        text.cleaning = Some(cleaning.ok_or_else(|| {
+            invalid(format!("model_cfg.text_cfg.tokenizer_kwargs.clean is \"{name}\", none that is read"))
+        })?);
+    }
+    Ok(config)
 }
 
 fn clip_config(

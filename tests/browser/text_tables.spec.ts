@@ -1,5 +1,6 @@
 /** Tables of tokens that are left in their files: rows are read by ranges when a text comes, and the cache keeps them. */
 
+import { readFileSync } from "node:fs";
 import { maxDifference } from "./golden.ts";
 import { expect, test } from "./test.ts";
 
@@ -51,4 +52,36 @@ test("a second text reads what is new, and a second load takes rows from the cac
   expect(cached!.tableBytes).toBe(0);
   expect(cached!.embedding).toEqual(first!.embedding);
   expect(ranges).toHaveLength(before);
+});
+
+const TOKENIZERS = ["gemma", "siglip2", "siglip", "xlm-v", "mt5", "mt5-old", "bert-cased", "bert-uncased"];
+
+test("ids of two thousand strings in a worker equal transformers', by tokenizers of every family", async ({ page }) => {
+  const read = (file: string): Buffer => readFileSync(new URL(`../golden/tokenizers/${file}`, import.meta.url));
+  const { rows: texts } = JSON.parse(read("strings.json").toString()) as { rows: string[] };
+  const tensors = read("ids.safetensors");
+  const size = Number(tensors.readBigUInt64LE(0));
+  const header = JSON.parse(tensors.subarray(8, 8 + size).toString()) as Record<string, { data_offsets: [number, number] }>;
+  const values = (name: string) => {
+    const [start, end] = header[name]!.data_offsets;
+    return Array.from({ length: (end - start) / 2 }, (_, index) => tensors.readUInt16LE(8 + size + start + 2 * index));
+  };
+  for (const name of TOKENIZERS) {
+    const ids = await page.evaluate(
+      async ({ name, texts }) => {
+        const worker = new Worker("/fixtures/tokenizing_worker.js", { type: "module" });
+        const answer = new Promise<number[][]>((resolve, reject) => {
+          worker.onmessage = ({ data }) => resolve(data as number[][]);
+          worker.onerror = ({ message }) => reject(new Error(message));
+        });
+        const folder = "/golden/tokenizers";
+        worker.postMessage({ json: `${folder}/${name}.json`, charsmap: `${folder}/nmt_nfkc.txt`, length: 1e6, texts });
+        return answer.finally(() => worker.terminate());
+      },
+      { name, texts },
+    );
+    const [all, lengths] = [values(`${name}/ids`), values(`${name}/lengths`)];
+    let at = 0;
+    for (const [index, length] of lengths.entries()) expect(ids[index], `${name}: ${texts[index]}`).toEqual(all.slice(at, (at += length)));
+  }
 });

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createTokenizer } from "../../target/web/worker/tokenizer.js";
+import { cleaned } from "../../web/worker/tokenizer/cleaning.ts";
 import { text } from "./fakes.ts";
 
 const NAMES = ["gemma", "siglip2", "siglip", "xlm-v", "mt5", "mt5-old", "bert-cased", "bert-uncased"];
@@ -36,6 +37,16 @@ describe("token ids", () => {
       expect([...tokenizer.ids(string, LONGEST)], JSON.stringify(string)).toEqual(cut);
     }
   });
+});
+
+it("texts are as open_clip cleans them", () => {
+  const { rows } = JSON.parse(read("cleaned.json").toString()) as { rows: [string, ...string[]][] };
+  expect(rows.length).toBeGreaterThan(300);
+  for (const [string, ...expected] of rows) {
+    const made = (["canonicalize", "lower", "whitespace"] as const).map((cleaning) => cleaned(string, cleaning));
+    expect(made, JSON.stringify(string)).toEqual(expected);
+  }
+  expect(cleaned("A  b", undefined)).toBe("A  b");
 });
 
 describe("a character map", () => {

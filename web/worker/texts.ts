@@ -9,6 +9,7 @@ import { Shared } from "../shared/waiting.js";
 import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
 import type { Report } from "./feed.js";
 import type { ReadRows } from "./rows.js";
+import { cleaned, type Cleaning } from "./tokenizer/cleaning.js";
 
 /** The contents of a tokenizer's files. */
 export type TokenizerFiles = { json: Uint8Array } | { vocab: Uint8Array; merges: Uint8Array };
@@ -23,6 +24,8 @@ export interface Tokenizer {
 export interface LoadedText {
   files: TokenizerFiles;
   maxTokens: number;
+  /** What is done to a text before the tokenizer sees it. */
+  cleaning?: Cleaning | undefined;
   readRows?: ReadRows | undefined;
 }
 
@@ -136,8 +139,9 @@ export class Texts {
   async #load(signal: AbortSignal): Promise<Ready> {
     const { load, createTokenizer } = this.#context;
     try {
-      const { files, maxTokens, readRows } = await load(this.#report, signal);
-      return { tokenizer: await createTokenizer(files), maxTokens, readRows };
+      const { files, maxTokens, cleaning, readRows } = await load(this.#report, signal);
+      const tokenizer = await createTokenizer(files);
+      return { tokenizer: { ids: (text, longest) => tokenizer.ids(cleaned(text, cleaning), longest) }, maxTokens, readRows };
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);
       throw error;

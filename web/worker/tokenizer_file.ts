@@ -49,7 +49,7 @@ const isKeys = (value: unknown): value is Keys => typeof value === "object" && v
 const isId = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0 && Number(value) < MOST_TOKENS;
 const isText = (value: unknown): value is string => typeof value === "string";
 /** Whether a text has more than `most` letters, as Rust counts them: of a pair of surrogates one. */
-const isLong = (text: string, most: number): boolean => text.length > 2 * most || [...text].length > most;
+const isLong = (text: string, most: number): boolean => text.length > most && (text.length > 2 * most || [...text].length > most);
 
 /** A value in a message: what is inside a list or an object may be deep. */
 const shown = (value: unknown): string => (typeof value === "object" && value !== null ? "a list or an object" : String(value));
@@ -251,8 +251,9 @@ function unigram(part: string, { type, vocab, unk_id, byte_fallback }: Component
   if (!isId(unk_id) || unk_id >= tokens.length) throw refused(part, "a Unigram without its unk_id");
   if ((byte_fallback ?? false) !== false) throw refused(part, "a Unigram with byte_fallback");
   for (const pair of tokens) {
-    const [token, score, ...more] = listOf(`${part}: a Unigram`, pair, 2);
-    if (!isText(token) || isLong(token, LONGEST_PIECE) || !Number.isFinite(score) || more.length > 0) {
+    // Of a million tokens each: nothing is made.
+    const [token, score]: unknown[] = Array.isArray(pair) && pair.length === 2 ? pair : [];
+    if (!isText(token) || isLong(token, LONGEST_PIECE) || !Number.isFinite(score)) {
       throw refused(part, "a Unigram with a long token, or one without a score");
     }
   }

@@ -4,6 +4,7 @@
 use super::loader::ModelLoader;
 use super::vision::ForwardPass;
 use super::{Model, answer, thrown};
+use clip_vision::model::Cleaning;
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
@@ -21,6 +22,8 @@ export interface WireTextInfo {
   merges?: Uint8Array;
   /** The file in which the table of tokens was left, by the name that the loader had for it. */
   rowsFile?: string;
+  /** What is done to a text before the tokenizer sees it. */
+  cleaning?: "canonicalize" | "lower" | "whitespace";
 }
 "#;
 
@@ -42,6 +45,7 @@ struct TextInfo {
     #[serde(with = "serde_wasm_bindgen::preserve")]
     merges: JsValue,
     rows_file: Option<String>,
+    cleaning: Option<&'static str>,
 }
 
 #[wasm_bindgen]
@@ -58,8 +62,16 @@ impl Model {
         let (text, files) = loader.0.finish_text_with_files().map_err(thrown)?;
         let bytes = |file: Option<Vec<u8>>| file.map_or(JsValue::UNDEFINED, |file| Uint8Array::from(&*file).into());
         let [tokenizer, vocab, merges] = files.map(bytes);
+        let cleaning = text.config().cleaning.map(Cleaning::name);
         let rows_file = text.rows_file().map(str::to_owned);
-        let info = TextInfo { max_tokens: text.config().max_position_embeddings, tokenizer, vocab, merges, rows_file };
+        let info = TextInfo {
+            max_tokens: text.config().max_position_embeddings,
+            tokenizer,
+            vocab,
+            merges,
+            rows_file,
+            cleaning,
+        };
         self.0.set_text(text);
         answer(&info).map_err(thrown)
     }

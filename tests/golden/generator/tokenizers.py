@@ -11,11 +11,12 @@ import re
 import string
 import tempfile
 import unicodedata
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import sentencepiece
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertTokenizer,
     GemmaTokenizer,
@@ -158,11 +159,19 @@ def mt5(old):
 
 
 def bert(lower):
-    """BERT's WordPiece."""
+    """BERT's WordPiece. The library's trainer orders equals by chance, so the vocabulary is counted here."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     tokenizer = BertTokenizer(do_lower_case=lower).backend_tokenizer
-    tokenizer.train_from_iterator(TEXTS * 4, trainers.WordPieceTrainer(vocab_size=1800, special_tokens=special, show_progress=False))
-    vocab = json.loads(tokenizer.to_str())["model"]["vocab"]
+    counts = Counter()
+    for text in TEXTS:
+        for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(tokenizer.normalizer.normalize_str(text)):
+            pieces = [(start, end) for start in range(len(word)) for end in range(start + 1, min(start + 6, len(word)) + 1)]
+            counts.update(("##" if start else "") + word[start:end] for start, end in [*pieces, (0, len(word))])
+    letters = sorted({sign for piece in counts for sign in [piece.removeprefix("##")] if len(sign) == 1})
+    # Some letters have no token, so that words of theirs are unknown.
+    known = [piece for letter in letters[:-60] for piece in (letter, f"##{letter}")]
+    frequent = [piece for piece, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if piece not in known]
+    vocab = {piece: index for index, piece in enumerate([*special, *known, *frequent[:900]])}
     return BertTokenizer(vocab=vocab, do_lower_case=lower).backend_tokenizer, None
 
 
@@ -178,13 +187,30 @@ TOKENIZERS = {
 }
 
 
+def write_cleaned(directory, texts):
+    """cleaned.json: [text, canonicalized, lowered, spaces], by open_clip, of texts in which ftfy mends no more than quotes."""
+    from open_clip.tokenizer import canonicalize_text, get_clean_fn
+
+    names = ["canonicalize", "lower", "whitespace"]
+    quotes = str.maketrans({**dict.fromkeys("\u02bc\u2018\u2019\u201a\u201b", "'"), **dict.fromkeys("\u201c\u201d\u201e\u201f", '"')})
+    rows = []
+    for text in texts:
+        straight = text.translate(quotes)
+        without = [canonicalize_text(straight), " ".join(straight.split()).strip().lower(), " ".join(straight.split()).strip()]
+        cleaned = [get_clean_fn(name)(text) for name in names]
+        if cleaned == without:
+            rows.append([text, *cleaned])
+    print(f"{len(rows)} of {len(texts)} texts in cleaned: ftfy mends more of the others than quotes")
+    write_rows(directory / "cleaned.json", {"names": names}, "rows", rows)
+
+
 def normalizer_parts(file):
     normalizer = file["normalizer"] or {}
     return normalizer.get("normalizers", [normalizer])
 
 
 def write_tokenizers():
-    """tokenizers/<name>.json, tokenizers/nmt_nfkc.txt, tokenizers/strings.json, tokenizers/ids.safetensors."""
+    """tokenizers/<name>.json, tokenizers/nmt_nfkc.txt, tokenizers/strings.json, tokenizers/ids.safetensors, tokenizers/cleaned.json."""
     directory, texts, tensors = fresh_directory("tokenizers"), strings(), {}
     for name, make in TOKENIZERS.items():
         backend, slow = make()
@@ -205,4 +231,5 @@ def write_tokenizers():
         tensors[f"{name}/ids"] = np.array([id for row in ids for id in row], dtype=np.uint16)
         print(f"{name}: {backend.get_vocab_size()} tokens, {len(tensors[f'{name}/ids'])} ids")
     write_rows(directory / "strings.json", {}, "rows", texts)
+    write_cleaned(directory, texts[:600])
     write_tensors(directory / "ids.safetensors", tensors)
