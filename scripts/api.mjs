@@ -10,6 +10,7 @@ const ENTRIES = [
   ["clip-vision", "index.d.ts"],
   ["clip-vision/search", "search/index.d.ts"],
   ["clip-vision/search/in-place", "search/in_place.d.ts"],
+  ["clip-vision/search/remote", "search/remote.d.ts"],
 ];
 /** In this order; types after what one calls. */
 const KINDS = ["class", "const", "function", "interface", "type"];

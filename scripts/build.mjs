@@ -214,6 +214,7 @@ export async function buildTypeScript() {
 const BUNDLES = [
   { index: "index", search: "search/index" },
   { search_in_place: "search/in_place" },
+  { search_remote: "search/remote" },
   { worker: "worker" },
   { tokenizer: "tokenizer" },
   { search_worker: "search_worker" },
@@ -257,7 +258,7 @@ async function bundle() {
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));
     mkdirSync(path.dirname(to), { recursive: true });
-    if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place)\.d\.ts$/.test(file)));
+    if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place|remote)\.d\.ts$/.test(file)));
     else copyFileSync(file, to);
   }
   copyFileSync(path.join(modules, "vendor", "tokenizers.LICENSE"), path.join(dist, "tokenizers.LICENSE"));

@@ -2,7 +2,7 @@
  * Arrow IPC files, which pyarrow, pandas, polars and DuckDB read and write: the columns `id` (texts, or 64-bit integers) and
  * `embedding` (a fixed-size list of f32).
  *
- * Read are files and streams, without compression and dictionaries; ids of any integer or text type; embeddings as lists of
+ * Read are files and streams, without compression; ids of any integer or text type, texts also by a dictionary; embeddings as lists of
  * 16-, 32- or 64-bit floats. Further columns are passed over.
  *
  * Written and read by hand, since a file may come from a stranger. The libraries trust it: Flechette 2.7, the smallest (16 kB
@@ -138,11 +138,19 @@ interface Part {
   read(buffer: Pair): Promise<Bytes>;
 }
 
+/** Where a message's body is. */
+interface Body {
+  file: FileReading;
+  begin: number;
+  bodyLength: number;
+}
+
 /** The rows of a file, a batch at a time. */
 export async function* readArrow(file: FileReading): AsyncGenerator<RowsRead> {
   let at = (await file.read(0, 4, "the first message"))[0] === 255 ? 0 : 8;
   let plan: Plan | undefined;
   let batches = 0;
+  const dictionary: EmbeddingId[] = [];
   for (let index = 0; ; index += 1) {
     if (at + 8 > file.size && plan) return; // a stream may end without saying so
     const prefix = await file.read(at, 8, `message ${index}`);
@@ -164,12 +172,25 @@ export async function* readArrow(file: FileReading): AsyncGenerator<RowsRead> {
       const model = parsed(index, begin, () => metadataOf(content, MODEL_KEY));
       if (model !== undefined) yield { dimension: 0, values: new Float32Array(), ids: undefined, model: checkedModel(model) };
     } else if (type === MESSAGE.dictionary) {
-      throw unsupported("it has dictionaries (write its columns without)");
+      if (!plan) throw broken("its first message is not a schema");
+      const { id } = plan;
+      const isOurs = id?.column.dictionary && parsed(index, begin, () => content.number(0, 8)) === id.column.dictionary.id;
+      if (!id || !isOurs) continue;
+      const { column } = id;
+      const values: Column = { name: column.name, type: column.type, size: column.size, signed: column.signed, children: [] };
+      const part = parsed(index, begin, () => {
+        const batch = content.table(1);
+        if (!batch) throw broken(`message ${index} is a dictionary without values`);
+        return partOf(batch, { column: values, node: 0, buffer: 0 }, `the dictionary of column "${column.name}"`, { file, begin, bodyLength });
+      });
+      const isDelta = parsed(index, begin, () => content.number(2, 1)) === 1;
+      if (!isDelta) dictionary.length = 0;
+      for (const value of await readIds(part)) dictionary.push(value);
     } else if (type === MESSAGE.batch) {
       const columns = plan;
       if (!columns) throw broken("its first message is not a schema");
       const parts = parsed(index, begin, () => partsOf(content, columns, batches, { file, begin, bodyLength }));
-      const ids = parts.id && (await readIds(parts.id));
+      const ids = parts.id && (await readIds(parts.id, dictionary));
       yield { ...(await readLists(parts.embedding)), ids };
       batches += 1;
     }
@@ -190,27 +211,28 @@ function partsOf(
   content: Table,
   plan: Plan,
   index: number,
-  { file, begin, bodyLength }: { file: FileReading; begin: number; bodyLength: number },
+  body: Body,
 ): { embedding: Part; id: Part | undefined } {
+  const part = (place: Place): Part => partOf(content, place, `column "${place.column.name}" of batch ${index}`, body);
+  return { embedding: part(plan.embedding), id: plan.id && part(plan.id) };
+}
+
+function partOf(content: Table, { column, node, buffer }: Place, name: string, { file, begin, bodyLength }: Body): Part {
   const compression = content.table(3);
   if (compression) {
     const codec = CODECS[compression.number(0, 1)] ?? "another codec";
     throw unsupported(`it is compressed by ${codec} (write it with compression=None)`);
   }
-  const part = ({ column, node, buffer }: Place): Part => {
-    const name = `column "${column.name}" of batch ${index}`;
-    return {
-      column,
-      name,
-      nodes: [0, 1].map((i) => content.pair(1, node + i)),
-      buffers: [0, 1, 2, 3].map((i) => content.pair(2, buffer + i)),
-      read([at, length]) {
-        if (at + length > bodyLength) throw broken(`${name} reaches to byte ${at + length} of a body of ${bodyLength}`);
-        return file.read(begin + at, length, name);
-      },
-    };
+  return {
+    column,
+    name,
+    nodes: [0, 1].map((i) => content.pair(1, node + i)),
+    buffers: [0, 1, 2, 3].map((i) => content.pair(2, buffer + i)),
+    read([at, length]) {
+      if (at + length > bodyLength) throw broken(`${name} reaches to byte ${at + length} of a body of ${bodyLength}`);
+      return file.read(begin + at, length, name);
+    },
   };
-  return { embedding: part(plan.embedding), id: plan.id && part(plan.id) };
 }
 
 /** How many values the column, or its child, has. */
@@ -229,7 +251,16 @@ async function bufferOf(part: Part, which: number, from: number, to: number): Pr
   return part.read([at + from, to - from]);
 }
 
-async function readIds(part: Part): Promise<EmbeddingId[]> {
+async function readIds(part: Part, dictionary: readonly EmbeddingId[] = []): Promise<EmbeddingId[]> {
+  const coded = part.column.dictionary;
+  if (coded) {
+    const places = await readIds({ ...part, column: coded.index });
+    return places.map((place) => {
+      const id = dictionary[Number(place)];
+      if (id === undefined) throw broken(`${part.name} refers to value ${place} of a dictionary of ${dictionary.length}`);
+      return id;
+    });
+  }
   const { type, size, signed } = part.column;
   const count = lengthOf(part, 0);
   if (type === TYPE.int) {

@@ -41,6 +41,8 @@ export interface Column {
   size: number;
   signed: boolean;
   children: Column[];
+  /** Of a column that refers to a dictionary's values: which one, and by what integers. */
+  dictionary?: { id: number; index: Column };
 }
 
 /** A column, and which of a batch's nodes and buffers is its first. */
@@ -64,15 +66,23 @@ export function columnsOf(schema: Table): Column[] {
     if (fields > MOST_FIELDS) throw unsupported(`its schema has more than ${MOST_FIELDS} fields`);
     if (depth > DEEPEST) throw unsupported(`its schema has more than ${DEEPEST} fields one within the other`);
     const name = field.text(0, LONGEST_NAME);
-    if (field.table(4)) throw unsupported(`its column "${name}" has a dictionary (write it without)`);
     const type = field.number(2, 1);
     const parameters = field.table(3);
     const size = type === TYPE.float ? (FLOAT_WIDTHS[parameters?.number(0, 2) ?? 0] ?? 0) : (parameters?.number(0, 4) ?? 0);
     if (size < 0) throw broken(`its column "${name}" has a size of ${size}`);
     const signed = parameters?.number(1, 1) === 1;
-    return { name, type, size, signed, children: Array.from(field.tables(5), (child) => columnOf(child, depth + 1)) };
+    const dictionary = dictionaryOf(field.table(4), name);
+    return { name, type, size, signed, children: Array.from(field.tables(5), (child) => columnOf(child, depth + 1)), ...(dictionary && { dictionary }) };
   };
   return Array.from(schema.tables(1), (field) => columnOf(field, 1));
+}
+
+function dictionaryOf(encoding: Table | undefined, name: string): Column["dictionary"] {
+  if (!encoding) return undefined;
+  const integers = encoding.table(1); // 32 bits where nothing is said
+  const [size, signed] = integers ? [integers.number(0, 4), integers.number(1, 1) === 1] : [32, true];
+  if (![8, 16, 32, 64].includes(size)) throw broken(`the dictionary of its column "${name}" is referred to by ${size} bits`);
+  return { id: encoding.number(0, 8), index: { name, type: TYPE.int, size, signed, children: [] } };
 }
 
 /** What the schema's metadata has by a key. What is no schema at all throws a RangeError. */
@@ -86,10 +96,10 @@ export function metadataOf(schema: Table, key: string): string | undefined {
   return undefined;
 }
 
-const isList = ({ type, children }: Column): boolean =>
-  [TYPE.list, TYPE.largeList, TYPE.fixedList].includes(type) && children[0]?.type === TYPE.float && children[0].size > 0;
-const isId = ({ type, size }: Column): boolean =>
-  [TYPE.utf8, TYPE.largeUtf8].includes(type) || (type === TYPE.int && [8, 16, 32, 64].includes(size));
+const isList = ({ type, children, dictionary }: Column): boolean =>
+  !dictionary && [TYPE.list, TYPE.largeList, TYPE.fixedList].includes(type) && children[0]?.type === TYPE.float && children[0].size > 0;
+const isId = ({ type, size, dictionary }: Column): boolean =>
+  [TYPE.utf8, TYPE.largeUtf8].includes(type) || (!dictionary && type === TYPE.int && [8, 16, 32, 64].includes(size));
 
 /** The one named as we do, or else the first of that kind. */
 const choose = (columns: Column[], name: string, kind: (column: Column) => boolean): Column | undefined =>
@@ -115,9 +125,10 @@ export function planOf(columns: Column[]): Plan {
 
 /** Moves past a column. */
 function pass(column: Column, next: { node: number; buffer: number }): void {
-  const own = BUFFERS[column.type];
+  // Of a column with a dictionary a batch has the integers alone.
+  const own = BUFFERS[column.dictionary ? TYPE.int : column.type];
   if (own === undefined) throw unsupported(`its column "${column.name}" is of a type that is not known here`);
   next.node += 1;
   next.buffer += own;
-  for (const child of column.children) pass(child, next);
+  for (const child of column.dictionary ? [] : column.children) pass(child, next);
 }

@@ -80,7 +80,7 @@ export function writeOwn(collection: Collection, { ids, model = "" }: SavedWith)
 const padding = (length: number): Uint8Array<ArrayBuffer> => new Uint8Array(aligned(length, ALIGNMENT) - length);
 
 /** The header of a file, checked. */
-export async function readOwnHeader(file: FileReading, engine: SearchEngine): Promise<OwnHeader> {
+export async function readOwnHeader(file: Pick<FileReading, "read">, engine: SearchEngine): Promise<OwnHeader> {
   const header = await file.read(0, HEADER, "the header");
   const view = new DataView(header.buffer);
   const version = view.getUint32(8, true);
@@ -100,26 +100,54 @@ export async function readOwnHeader(file: FileReading, engine: SearchEngine): Pr
   };
 }
 
+/** Where in a file each part is, and how many bytes it has. */
+export interface OwnPlaces {
+  ids: readonly [at: number, length: number];
+  model: readonly [at: number, length: number];
+  scales: readonly [at: number, length: number];
+  rows: readonly [at: number, length: number];
+  /** How long the file has to be. */
+  end: number;
+}
+
+/** The parts of a file with this header. */
+export function placesOf({ count, dimension, idBytes, modelBytes, precision }: OwnHeader): OwnPlaces {
+  const scales = aligned(HEADER + idBytes + modelBytes, ALIGNMENT);
+  const rows = aligned(scales + 4 * count, ALIGNMENT);
+  const bytes = count * dimension * (precision === "f32" ? 4 : 1);
+  return {
+    ids: [HEADER, idBytes],
+    model: [HEADER + idBytes, modelBytes],
+    scales: [scales, 4 * count],
+    rows: [rows, bytes],
+    end: rows + bytes,
+  };
+}
+
+/** Throws unless each is a number by which something can be scaled: NaN would mark a row as removed. */
+export function checkScales(scales: Float32Array): void {
+  const odd = scales.findIndex((scale) => !(scale > 0 && scale < Infinity));
+  if (odd >= 0) throw broken(`the scale of row ${odd} is ${scales[odd]}`);
+}
+
 /** Reads a file into an empty collection of the same precision; the ids, and the model. */
 export async function readOwn(file: FileReading, header: OwnHeader, collection: Collection): Promise<SavedWith> {
-  const { count, dimension, idBytes, modelBytes, sums } = header;
+  const { count, dimension, modelBytes, sums } = header;
   const { engine } = collection;
-  const scalesAt = aligned(HEADER + idBytes + modelBytes, ALIGNMENT);
-  const rowsAt = aligned(scalesAt + 4 * count, ALIGNMENT);
+  const places = placesOf(header);
+  const { end, rows: [rowsAt] } = places;
   const rowBytes = dimension * (header.precision === "f32" ? 4 : 1);
-  const end = rowsAt + count * rowBytes;
   if (file.size !== end) throw broken(`it has ${file.size} bytes, and by its header should have ${end}`);
 
   if (count > 0) collection.expect(count, dimension);
-  const text = await file.read(HEADER, idBytes, "the ids");
+  const text = await file.read(...places.ids, "the ids");
   checkSum("ids", engine.crc32Of(text), sums.ids);
-  const name = await file.read(HEADER + idBytes, modelBytes, "the name of the model");
+  const name = await file.read(...places.model, "the name of the model");
   checkSum("name of the model", engine.crc32Of(name), sums.model);
-  const scales = await file.read(scalesAt, 4 * count, "the scales");
+  const scales = await file.read(...places.scales, "the scales");
   checkSum("scales", engine.crc32Of(scales), sums.scales);
   const all = new Float32Array(scales.buffer);
-  const odd = all.findIndex((scale) => !(scale > 0 && scale < Infinity)); // NaN would mark a row as removed
-  if (odd >= 0) throw broken(`the scale of row ${odd} is ${all[odd]}`);
+  checkScales(all);
   let [sum, misscaled] = [0, -1];
   const step = rowsPerPiece(rowBytes);
   for (let first = 0; first < count; first += step) {
@@ -135,7 +163,8 @@ export async function readOwn(file: FileReading, header: OwnHeader, collection: 
   return { ids: idsOf(text, count), ...(modelBytes > 0 && { model: modelOf(name) }) };
 }
 
-function modelOf(name: Uint8Array): string {
+/** The name of the model, of its bytes. */
+export function modelOf(name: Uint8Array): string {
   try {
     return checkedModel(new TextDecoder("utf-8", { fatal: true }).decode(name));
   } catch (cause) {
@@ -143,7 +172,8 @@ function modelOf(name: Uint8Array): string {
   }
 }
 
-function checkSum(part: string, actual: number, expected: number): void {
+/** Throws `integrity` where a part has another checksum than was saved. */
+export function checkSum(part: string, actual: number, expected: number): void {
   if (actual === expected) return;
   const hex = (sum: number): string => sum.toString(16).padStart(8, "0");
   const what = `its ${part} have the checksum ${hex(actual)}, not ${hex(expected)}: the file was changed or damaged`;

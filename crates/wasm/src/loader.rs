@@ -118,7 +118,8 @@ impl ModelLoader {
     /// Records what is loaded, for a loader without configuration to load it again, with the files of the tokenizer:
     /// `names` of them and their `contents`.
     pub fn record(&mut self, source: &str, names: Vec<String>, contents: Vec<Uint8Array>) {
-        let files = TOKENIZER_FILES.into_iter().filter_map(|name| Some((name, content(name, &names, &contents)?))).collect();
+        let files =
+            TOKENIZER_FILES.into_iter().filter_map(|name| Some((name, content(name, &names, &contents)?))).collect();
         self.0.record(source, files);
     }
 
