@@ -185,6 +185,44 @@ def open_clip(name, seed, preprocess, **extra):
     open_clip_files(directory, model, model_cfg, preprocess, seed, 20, 220)
 
 
+def siglip_timm(processor):
+    """A SigLIP with timm's vision tower and open_clip's text tower, as `timm/ViT-B-16-SigLIP` and its like are published. Of
+    the towers that open_clip's configuration can name none is small, so the sizes are in a config.json."""
+    from functools import partial
+
+    from open_clip.transformer import LayerNorm, TextTransformer
+    from timm.models.vision_transformer import VisionTransformer
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    directory = fresh_directory("families/siglip_timm")
+    trunk = VisionTransformer(img_size=32, patch_size=8, embed_dim=36, depth=2, num_heads=3, mlp_ratio=1.5, class_token=False, global_pool="map", num_classes=0, act_layer="gelu_tanh")
+    text = TextTransformer(
+        context_length=16, vocab_size=300, width=30, heads=3, layers=2, mlp_ratio=1.5, output_dim=36, no_causal_mask=True, pad_id=1, pool_type="last",
+        proj_bias=True, act_layer=partial(torch.nn.GELU, approximate="tanh"), norm_layer=partial(LayerNorm, eps=1e-6),
+    )
+    model = torch.nn.ModuleDict({"visual": torch.nn.ModuleDict({"trunk": trunk}), "text": text})
+    model.logit_scale, model.logit_bias = torch.nn.Parameter(torch.ones([])), torch.nn.Parameter(torch.ones([]))
+    spread(model, 37)
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, directory / "model.safetensors")
+    (directory / "model.safetensors").chmod(0o644)
+    vision_config = {"hidden_size": 36, "intermediate_size": 54, "num_hidden_layers": 2, "num_attention_heads": 3, "image_size": 32, "patch_size": 8}
+    text_config = {
+        "hidden_size": 30, "intermediate_size": 45, "num_hidden_layers": 2, "num_attention_heads": 3, "vocab_size": 300, "max_position_embeddings": 16,
+        "projection_size": 36,
+    }
+    write_json(directory / "config.json", {"model_type": "siglip", "vision_config": vision_config, "text_config": text_config})
+    write_json(directory / "preprocessor_config.json", processor)
+    prepare = SiglipImageProcessorPil.from_pretrained(directory)
+    pixels = torch.stack([torch.from_numpy(prepare(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
+    ids = texts(37, 8, 300, 16, [], [2])
+    full = torch.tensor([[*one, *[1] * (16 - len(one))] for one in ids])
+    with torch.no_grad():
+        images, embeddings = trunk(pixels), text(full)
+        logits = model.logit_scale.exp() * unit(images) @ unit(embeddings).T + model.logit_bias
+    write(directory, pixels, images, embeddings, torch.sigmoid(logits), texts=ids, pad=1, scores="sigmoid")
+
+
 def write_families():
     torch.set_num_threads(1)
     processor = {
@@ -194,6 +232,7 @@ def write_families():
     }
     siglip("siglip", 11, torch.float32, image=32, patch=8, hidden=36, processor={**processor, "size": {"height": 32, "width": 32}})
     siglip("siglip2", 17, torch.float16, image=40, patch=9, hidden=30, projection=30, pad=0, processor={**processor, "image_processor_type": "SiglipImageProcessorFast", "resample": 2, "size": {"height": 40, "width": 40}})
+    siglip_timm({**processor, "size": {"height": 32, "width": 32}})
     metaclip2()
     dinov2()
     openai = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
