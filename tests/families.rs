@@ -127,6 +127,28 @@ fn a_model_without_texts_says_so() {
     assert!(error.to_string().contains("no text tower"), "{error}");
 }
 
+#[test]
+fn timms_towers_have_the_gelu_of_their_names() {
+    use clip_vision::model::{Activation, ClipConfig};
+    // As timm 1.0.31 registers them.
+    for (name, expected) in [
+        ("vit_base_patch32_siglip_256", Activation::GeluPytorchTanh),
+        ("vit_base_patch16_siglip_224", Activation::Gelu),
+        ("vit_large_patch16_siglip_384", Activation::Gelu),
+        ("vit_large_patch16_siglip_512", Activation::GeluPytorchTanh),
+        ("vit_so400m_patch14_siglip_378", Activation::Gelu),
+        ("vit_so400m_patch16_siglip_256", Activation::GeluPytorchTanh),
+        ("vit_giantopt_patch16_siglip_384", Activation::GeluPytorchTanh),
+    ] {
+        let vision = serde_json::json!({ "image_size": 224, "timm_model_name": name, "timm_pool": "map" });
+        let text = serde_json::json!({ "width": 768, "heads": 12 });
+        let config = serde_json::json!({ "model_cfg": { "embed_dim": 768, "vision_cfg": vision, "text_cfg": text } });
+        let config = ClipConfig::from_json(config.to_string().as_bytes()).unwrap();
+        assert_eq!(config.vision.activation, expected, "{name}");
+        assert_eq!(config.text.unwrap().activation, Activation::GeluPytorchTanh, "{name}");
+    }
+}
+
 /// A folder with the files of a golden, some of them exchanged.
 fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error {
     let dir = std::env::temp_dir().join(format!("families-{name}-{}", std::process::id()));
