@@ -144,7 +144,7 @@ def metaclip2():
     write_json(directory / "preprocessor_config.json", {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 30}, "crop_size": {"height": 30, "width": 30}, "do_center_crop": True, "resample": 3})
     pixels = torch.stack([torch.from_numpy(processor(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
     ids = texts(31, 8, 200, 20, [0], [2])
-    ids += [[0, 12, 2, 199, 34, 2], [0, 199, 57]]  # the first 2 counts, however large the others are; without one, the first token
+    ids.append([0, 12, 2, 199, 34, 2])  # the first 2 counts, however large the others are
     full = torch.tensor([[*one, *[1] * (20 - len(one))] for one in ids])
     with torch.no_grad():
         output = model(input_ids=full, attention_mask=(full != 1).long(), pixel_values=pixels)
