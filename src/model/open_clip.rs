@@ -65,6 +65,7 @@ fn clip_config(
             "image_size": get(vision, "image_size", json!(224)),
             "patch_size": get(vision, "patch_size", json!(16)),
             "hidden_act": act,
+            "layer_norm_eps": eps(vision),
         },
         "text_config": {
             "vocab_size": get(text, "vocab_size", json!(49408)),
@@ -74,11 +75,17 @@ fn clip_config(
             "num_attention_heads": get(text, "heads", json!(8)),
             "max_position_embeddings": get(text, "context_length", json!(77)),
             "hidden_act": act,
+            "layer_norm_eps": eps(text),
             // The largest id of the sequence.
             "eos_token_id": 2,
         },
     });
     as_transformers.as_object().map_or_else(|| Err(invalid("no configuration")), clip::config)
+}
+
+/// What is added to the variance in a tower's norms: PyTorch's default, or what the tower asks for.
+fn eps(tower: &Map<String, Value>) -> Value {
+    tower.get("norm_kwargs").and_then(|norm| norm.get("eps")).cloned().unwrap_or(json!(1e-5))
 }
 
 /// The sizes of timm's vision transformers, by the middle of their names: width, layers, heads, width of the MLP.
@@ -113,6 +120,14 @@ fn siglip_config(
     if text_of(vision, "timm_pool") != Some("map") {
         return Err(invalid("model_cfg.vision_cfg.timm_pool is not \"map\", the only one that is read"));
     }
+    for (key, only) in [("pool_type", json!("last")), ("no_causal_mask", json!(true)), ("proj_bias", json!(true))] {
+        if text.get(key) != Some(&only) {
+            return Err(invalid(format!(
+                "model_cfg.text_cfg.{key} is not {only}, the only one that is read of a SigLIP"
+            )));
+        }
+    }
+    let text_by_tanh = text.get("act_kwargs").and_then(|act| act.get("approximate")) == Some(&json!("tanh"));
     let by_tanh = GELU_TANH.iter().any(|kind| name.starts_with(kind));
     let text_width = size(text, "width", 512)?;
     let as_transformers = json!({
@@ -133,6 +148,8 @@ fn siglip_config(
             "num_attention_heads": text.get("heads").cloned().unwrap_or(json!(8)),
             "max_position_embeddings": text.get("context_length").cloned().unwrap_or(json!(64)),
             "projection_size": model.get("embed_dim").cloned().unwrap_or(json!(text_width)),
+            "hidden_act": if text_by_tanh { "gelu_pytorch_tanh" } else { "gelu" },
+            "layer_norm_eps": eps(text),
         },
     });
     as_transformers.as_object().map_or_else(|| Err(invalid("no configuration")), siglip::config)
@@ -150,16 +167,38 @@ fn refuse(vision: &Map<String, Value>, text: &Map<String, Value>) -> Result<()> 
             )));
         }
     }
-    let only = [("pool_type", "tok"), ("attentional_pool", "false"), ("patch_dropout", "0.0"), ("no_ln_pre", "false")];
-    for (key, only) in only {
-        match vision.get(key) {
-            None | Some(Value::Null) => {}
-            Some(value) if value.to_string().trim_matches('"') == only || key == "patch_dropout" => {}
-            Some(value) => {
-                return Err(invalid(format!(
-                    "open_clip_config.json: model_cfg.vision_cfg.{key} is {value}; only {only} is read"
-                )));
-            }
+    if text_of(vision, "timm_model_name").is_some() {
+        return Ok(());
+    }
+    let no = json!(false);
+    let of_vision = [
+        ("pool_type", json!("tok")),
+        ("attentional_pool", no.clone()),
+        ("no_ln_pre", no.clone()),
+        ("final_ln_after_pool", no.clone()),
+        ("output_tokens", no.clone()),
+        ("pos_embed_type", json!("learnable")),
+        ("ls_init_value", Value::Null),
+        ("act_kwargs", Value::Null),
+    ];
+    let of_text = [
+        ("pool_type", json!("argmax")),
+        ("embed_cls", no.clone()),
+        ("no_causal_mask", no.clone()),
+        ("proj_bias", no.clone()),
+        ("proj_type", json!("linear")),
+        ("ls_init_value", Value::Null),
+        ("act_kwargs", Value::Null),
+    ];
+    let towers = [("vision_cfg", vision, &of_vision[..]), ("text_cfg", text, &of_text[..])];
+    for (tower, config, known) in towers {
+        let other =
+            |(key, only): &&(&str, Value)| config.get(*key).is_some_and(|value| !value.is_null() && value != only);
+        if let Some((key, only)) = known.iter().find(other) {
+            let value = config.get(*key).unwrap_or(&Value::Null);
+            return Err(invalid(format!(
+                "open_clip_config.json: model_cfg.{tower}.{key} is {value}; only {only} is read"
+            )));
         }
     }
     Ok(())
@@ -183,6 +222,86 @@ fn size(from: &Map<String, Value>, key: &str, default: usize) -> Result<usize> {
             let size =
                 value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| (1..=1 << 16).contains(size));
             size.ok_or_else(|| invalid(format!("open_clip_config.json: {key} is {value}, not a size")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::config::{Activation, TextConfig, VisionConfig};
+    use serde_json::from_str;
+
+    fn named(name: &Value) -> Activation {
+        let names = [("gelu", Activation::Gelu), ("gelu_pytorch_tanh", Activation::GeluPytorchTanh)];
+        names.into_iter().find(|(known, _)| name == known).unwrap().1
+    }
+
+    /// What open_clip makes of the SigLIPs that it names (`tests/golden/siglip_configs.json`).
+    #[test]
+    fn siglips_are_what_open_clip_makes_of_them() {
+        let all: Map<String, Value> = from_str(include_str!("../../tests/golden/siglip_configs.json")).unwrap();
+        let mut read = 0;
+        for (name, expected) in &all {
+            let Some(given) = expected.get("model_cfg") else { continue };
+            let root = json!({ "model_cfg": given });
+            let found = match config(root.as_object().unwrap()) {
+                Ok(found) => found,
+                Err(error) => {
+                    assert_eq!(name, "ViT-SO400M-16-SigLIP-i18n-256", "{error}");
+                    continue;
+                }
+            };
+            let (vision, text) = (found.vision, found.text.unwrap());
+            let sizes = |of: &str, keys: &[&str]| {
+                keys.iter().map(|key| expected[of][key].as_u64().unwrap() as usize).collect::<Vec<_>>()
+            };
+            let keys = ["hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"];
+            let VisionConfig { hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, .. } = vision;
+            assert_eq!(
+                sizes("vision", &keys),
+                [hidden_size, intermediate_size, num_hidden_layers, num_attention_heads],
+                "{name}"
+            );
+            assert_eq!(
+                sizes("vision", &["image_size", "patch_size"]),
+                [vision.image_size, vision.patch_size],
+                "{name}"
+            );
+            assert_eq!(vision.activation, named(&expected["vision"]["hidden_act"]), "{name}");
+            assert_eq!(Some(vision.layer_norm_eps), expected["vision"]["layer_norm_eps"].as_f64(), "{name}");
+            let TextConfig { hidden_size, intermediate_size, num_hidden_layers, num_attention_heads, .. } = text;
+            assert_eq!(
+                sizes("text", &keys),
+                [hidden_size, intermediate_size, num_hidden_layers, num_attention_heads],
+                "{name}"
+            );
+            assert_eq!(
+                sizes("text", &["vocab_size", "max_position_embeddings", "projection_size"]),
+                [text.vocab_size, text.max_position_embeddings, text.projection_dim],
+                "{name}"
+            );
+            assert_eq!(text.activation, named(&expected["text"]["hidden_act"]), "{name}");
+            assert_eq!(Some(text.layer_norm_eps), expected["text"]["layer_norm_eps"].as_f64(), "{name}");
+            read += 1;
+        }
+        assert_eq!(read, 25);
+    }
+
+    #[test]
+    fn what_is_not_computed_is_refused() {
+        let model = |vision: Value, text: Value| json!({ "model_cfg": { "vision_cfg": vision, "text_cfg": text } });
+        let cases = [
+            (model(json!({ "layers": [3, 4, 6, 3] }), json!({})), "ResNet"),
+            (model(json!({}), json!({ "hf_model_name": "roberta-base" })), "roberta-base"),
+            (model(json!({ "attentional_pool": true }), json!({})), "attentional_pool"),
+            (model(json!({}), json!({ "pool_type": "last" })), "text_cfg.pool_type"),
+            (model(json!({ "timm_model_name": "resnet50" }), json!({})), "resnet50"),
+            (json!({ "model_cfg": {} }), "vision_cfg"),
+        ];
+        for (root, part) in cases {
+            let error = config(root.as_object().unwrap()).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
         }
     }
 }
