@@ -83,7 +83,7 @@ fn pixels_are_pythons() {
 #[test]
 fn embeddings_are_pythons() {
     let all = Golden::all();
-    assert_eq!(all.len(), 6);
+    assert_eq!(all.len(), 7);
     for golden in all {
         let clip = golden.load(Options::default());
         let [images, texts] = worst(&golden, &clip);
@@ -125,6 +125,89 @@ fn a_model_without_texts_says_so() {
     let dinov2 = Golden::read(golden("families").join("dinov2")).load(Options::default());
     let error = dinov2.embed_tokens(&[1, 2]).unwrap_err();
     assert!(error.to_string().contains("no text tower"), "{error}");
+}
+
+#[test]
+fn timms_towers_have_the_gelu_of_their_names() {
+    use clip_vision::model::{Activation, ClipConfig};
+    // As timm 1.0.31 registers them.
+    for (name, expected) in [
+        ("vit_base_patch32_siglip_256", Activation::GeluPytorchTanh),
+        ("vit_base_patch16_siglip_224", Activation::Gelu),
+        ("vit_large_patch16_siglip_384", Activation::Gelu),
+        ("vit_large_patch16_siglip_512", Activation::GeluPytorchTanh),
+        ("vit_so400m_patch14_siglip_378", Activation::Gelu),
+        ("vit_so400m_patch16_siglip_256", Activation::GeluPytorchTanh),
+        ("vit_giantopt_patch16_siglip_384", Activation::GeluPytorchTanh),
+    ] {
+        let vision = serde_json::json!({ "image_size": 224, "timm_model_name": name, "timm_pool": "map" });
+        let text = serde_json::json!({ "width": 768, "heads": 12 });
+        let config = serde_json::json!({ "model_cfg": { "embed_dim": 768, "vision_cfg": vision, "text_cfg": text } });
+        let config = ClipConfig::from_json(config.to_string().as_bytes()).unwrap();
+        assert_eq!(config.vision.activation, expected, "{name}");
+        assert_eq!(config.text.unwrap().activation, Activation::GeluPytorchTanh, "{name}");
+    }
+}
+
+/// A folder with the files of a golden, some of them exchanged.
+fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error {
+    let dir = std::env::temp_dir().join(format!("families-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    for file in std::fs::read_dir(golden("families").join(of)).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), dir.join(file.file_name())).unwrap();
+    }
+    files.iter().for_each(|(name, content)| std::fs::write(dir.join(name), content).unwrap());
+    let clip = ClipVision::from_dir(&dir, Options::default());
+    std::fs::remove_dir_all(&dir).unwrap();
+    clip.unwrap_err()
+}
+
+fn file_of(family: &str, name: &str) -> Vec<u8> {
+    std::fs::read(golden("families").join(family).join(name)).unwrap()
+}
+
+/// The weights of a golden, with one tensor a row shorter.
+fn a_row_shorter(file: &[u8], tensor: &str) -> Vec<u8> {
+    let all = SafeTensors::deserialize(file).unwrap();
+    let views = all.tensors().into_iter().map(|(name, view)| {
+        let mut shape = view.shape().to_vec();
+        let mut data = view.data();
+        if name == tensor {
+            data = &data[..data.len() - data.len() / shape[0]];
+            shape[0] -= 1;
+        }
+        (name, safetensors::tensor::TensorView::new(view.dtype(), shape, data).unwrap())
+    });
+    safetensors::serialize(views.collect::<Vec<_>>(), None).unwrap()
+}
+
+#[test]
+fn a_fused_weight_of_another_shape_is_refused_by_its_own_name() {
+    for (family, weights, tensor) in [
+        ("open_clip", "open_clip_model.safetensors", "visual.transformer.resblocks.1.attn.in_proj_weight"),
+        ("siglip_timm", "model.safetensors", "visual.trunk.attn_pool.kv.weight"),
+        ("siglip", "model.safetensors", "vision_model.head.attention.in_proj_weight"),
+    ] {
+        let shorter = a_row_shorter(&file_of(family, weights), tensor);
+        let error = mixed("fused", family, &[(weights, shorter)]);
+        assert_eq!(error.kind(), clip_vision::ErrorKind::Weights, "{error}");
+        assert!(error.to_string().contains(tensor) && error.to_string().contains("equal parts"), "{family}: {error}");
+    }
+}
+
+#[test]
+fn a_configuration_of_another_family_is_refused() {
+    let families = ["dinov2", "metaclip2", "siglip", "siglip2", "siglip_timm"];
+    for (weights, config) in families.iter().flat_map(|of| families.map(|config| (*of, config))) {
+        if weights == config {
+            continue;
+        }
+        let files = ["config.json", "preprocessor_config.json"].map(|name| (name, file_of(config, name)));
+        let error = mixed("config", weights, &files);
+        assert_eq!(error.kind(), clip_vision::ErrorKind::Weights, "{weights} as {config}: {error}");
+        assert!(error.to_string().contains("tensor"), "{weights} as {config}: {error}");
+    }
 }
 
 #[test]

@@ -194,7 +194,8 @@ impl TextModel {
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times
-    /// [`logit_scale`](Self::logit_scale), as transformers' `logits_per_image.softmax(-1)`.
+    /// [`logit_scale`](Self::logit_scale), as transformers' `logits_per_image.softmax(-1)`. Of a SigLIP
+    /// each by itself, the sigmoid of that and the model's bias: they do not add up to 1.
     ///
     /// ```
     /// # use clip_vision::{ClipVision, Options};

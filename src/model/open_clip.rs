@@ -89,6 +89,10 @@ const TIMM: [(&str, [usize; 4]); 4] = [
     ("giantopt", [1536, 40, 16, 6144]),
 ];
 
+/// Those of them whose MLPs have the GELU by tanh; the others have the exact one, whatever the model was trained with.
+const GELU_TANH: [&str; 4] =
+    ["vit_base_patch32_", "vit_large_patch16_siglip_512", "vit_so400m_patch16_", "vit_giantopt_"];
+
 fn siglip_config(
     model: &Map<String, Value>,
     vision: &Map<String, Value>,
@@ -109,9 +113,11 @@ fn siglip_config(
     if text_of(vision, "timm_pool") != Some("map") {
         return Err(invalid("model_cfg.vision_cfg.timm_pool is not \"map\", the only one that is read"));
     }
+    let by_tanh = GELU_TANH.iter().any(|kind| name.starts_with(kind));
     let text_width = size(text, "width", 512)?;
     let as_transformers = json!({
         "vision_config": {
+            "hidden_act": if by_tanh { "gelu_pytorch_tanh" } else { "gelu" },
             "hidden_size": width,
             "intermediate_size": mlp,
             "num_hidden_layers": layers,

@@ -1,5 +1,6 @@
 /** Models of ONNX files, as transformers.js' users have them on the Hub: right embeddings, the right files, and no byte too many. */
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
 import { cosine, Safetensors } from "./golden.ts";
@@ -124,4 +125,22 @@ test("weights that lack beside an ONNX file, and a repository without any, are s
   const none = await load(page, repository(server, "external", "none", []).endpoint);
   expect(none.code).toBe("fetch");
   expect(none.message).toContain("model.safetensors");
+});
+
+test("with checksums, the files that have one are read, and no other", async ({ page, server }) => {
+  const names = ["vision_model_fp16.onnx", "text_model_fp16.onnx"];
+  const { endpoint } = repository(server, "torchscript", "checked", ["vision_model.onnx", "text_model.onnx", ...names]);
+  const sha256 = (file: string) => createHash("sha256").update(golden(`torchscript/${file}`)).digest("hex");
+  const integrity = Object.fromEntries([...SMALL.map((name) => [name, sha256(name)]), ...names.map((name) => [name, sha256(`onnx/${name}`)])]);
+  for (const cached of [false, true]) {
+    const found = await load(page, endpoint, { integrity });
+    expect(found.message).toBeUndefined();
+    expect([found.weights, found.cached]).toEqual(["onnx/vision_model_fp16.onnx", cached]);
+    expect(worst(found.texts!, "torchscript/text_model_fp16/texts")).toBeGreaterThan(0.99999);
+  }
+  const wrong = { ...integrity, "vision_model_fp16.onnx": "0".repeat(64) };
+  expect((await load(page, endpoint, { integrity: wrong, cache: false })).code).toBe("integrity");
+  const { "vision_model_fp16.onnx": _, ...without } = integrity;
+  expect((await load(page, endpoint, { integrity: { ...without, "vision_model_q4.onnx": "0".repeat(64) }, cache: false })).code).toBe("integrity");
+  expect((await load(page, endpoint, { integrity: without, cache: false })).code).toBe("weights");
 });

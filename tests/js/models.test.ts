@@ -12,15 +12,27 @@ const clipVision = (patch: number, width: number, layers: number, dimension: num
 const clipText = (width: number, layers: number, dimension: number, tokens = 49_408): number =>
   (tokens + 77 + 2) * width + encoder(width, layers) + width * dimension + 1;
 
-/** Parameters of the vision and the text tower. */
-const ARCHITECTURES: Record<string, [vision: number, text: number]> = {
-  "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M": [clipVision(16, 256, 10, 512), clipText(256, 3, 512)],
-  "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M": [clipVision(16, 512, 12, 512), clipText(512, 6, 512)],
-  "wkcn/TinyCLIP-ViT-40M-32-Text-19M-LAION400M": [clipVision(32, 512, 12, 512), clipText(512, 6, 512)],
-  "openai/clip-vit-base-patch16": [clipVision(16, 768, 12, 512), clipText(512, 12, 512)],
-  "openai/clip-vit-base-patch32": [clipVision(32, 768, 12, 512), clipText(512, 12, 512)],
-  "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": [clipVision(32, 768, 12, 512), clipText(512, 12, 512)],
-  "openai/clip-vit-large-patch14": [clipVision(14, 1024, 24, 768), clipText(768, 12, 768)],
+/** SigLIP 2's B towers: no class token, biases of patches, a head that pools; texts with a head that has a bias. */
+const siglipVision = (patch: number, width = 768): number =>
+  (3 * patch ** 2 + 1 + (256 / patch) ** 2 + 2) * width + encoder(width, 12) + 12 * width ** 2 + 12 * width;
+const siglipText = (width = 768): number => (256_000 + 64 + 2) * width + encoder(width, 12) + width ** 2 + width + 2;
+/** DINOv2's small one: positions of 518 pixels, a mask's token, and what LayerScale has. */
+const dinov2 = (width = 384): number => (3 * 14 ** 2 + 1 + 2 + (37 ** 2 + 1) + 2 + 12 * 2) * width + encoder(width, 12);
+
+/** Parameters of the vision and the text tower, and of the table of tokens in it. */
+const ARCHITECTURES: Record<string, [vision: number, text?: number, table?: number]> = {
+  "facebook/dinov2-small": [dinov2()],
+  "facebook/metaclip-2-worldwide-b32": [clipVision(32, 768, 12, 512), clipText(512, 12, 512, 901_629), 901_629 * 512],
+  "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K": [clipVision(32, 768, 12, 512, 256), clipText(512, 12, 512), 49_408 * 512],
+  "google/siglip2-base-patch16-256": [siglipVision(16), siglipText(), 256_000 * 768],
+  "google/siglip2-base-patch32-256": [siglipVision(32), siglipText(), 256_000 * 768],
+  "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M": [clipVision(16, 256, 10, 512), clipText(256, 3, 512), 49_408 * 256],
+  "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M": [clipVision(16, 512, 12, 512), clipText(512, 6, 512), 49_408 * 512],
+  "wkcn/TinyCLIP-ViT-40M-32-Text-19M-LAION400M": [clipVision(32, 512, 12, 512), clipText(512, 6, 512), 49_408 * 512],
+  "openai/clip-vit-base-patch16": [clipVision(16, 768, 12, 512), clipText(512, 12, 512), 49_408 * 512],
+  "openai/clip-vit-base-patch32": [clipVision(32, 768, 12, 512), clipText(512, 12, 512), 49_408 * 512],
+  "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": [clipVision(32, 768, 12, 512), clipText(512, 12, 512), 49_408 * 512],
+  "openai/clip-vit-large-patch14": [clipVision(14, 1024, 24, 768), clipText(768, 12, 768), 49_408 * 768],
 };
 
 describe("the list of models", () => {
@@ -34,12 +46,13 @@ describe("the list of models", () => {
   });
 
   it.each(models.map((model) => [model.id, model] as const))("says of %s what follows from its architecture", (id, { download }) => {
-    const [vision, text] = ARCHITECTURES[id]!.map((parameters) => 4 * parameters);
-    expect(download).toEqual({ vision: { f32: vision, int8: vision }, text: { f32: text, int8: text } });
+    const [vision, text, table = 0] = ARCHITECTURES[id]!.map((parameters) => 4 * parameters!);
+    expect(download).toEqual({ vision: { f32: vision, int8: vision }, text: text ? { f32: text, int8: text } : null, table });
   });
 
   it("says where an accuracy comes from, which languages a text may be in, and that the Hub was not asked", () => {
-    for (const { accuracy, languages, license, verified } of models) {
+    for (const { accuracy, download, languages, license, task, verified } of models) {
+      expect([languages.length > 0, download.text !== null]).toEqual(Array(2).fill(task === "photos and texts"));
       if (accuracy) expect(accuracy.source).toMatch(/arXiv \d{4}\.\d{5}|github\.com/);
       for (const language of languages) expect(Intl.getCanonicalLocales(language)).toEqual([language]);
       expect(license).not.toBe("");

@@ -32,7 +32,7 @@ import { MAX_SVG_BYTES } from "./svg.js";
 export interface Classification {
   /** The label, as it was given. */
   label: string;
-  /** Its probability, 0 to 1; those of all labels add up to 1. */
+  /** Its probability, 0 to 1; those of all labels add up to 1, but of a SigLIP each is by itself. */
   score: number;
 }
 

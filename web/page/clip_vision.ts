@@ -145,8 +145,8 @@ export class ClipVision {
   }
 
   /**
-   * How likely each label is for a photo, the likeliest first; the probabilities add up to 1. The labels' embeddings are kept,
-   * so the next photo with the same labels costs no more than embedding it. If you give an embedding in place of the photo,
+   * How likely each label is for a photo, the likeliest first; the probabilities add up to 1, but of a SigLIP each
+   * is by itself, and of a photo that fits no label all are low. The labels' embeddings are kept, so the next photo with the same labels costs no more than embedding it. If you give an embedding in place of the photo,
    * nothing is left to compute but the scores.
    *
    * @throws {@link ClipVisionError} as {@link ClipVision.embed} and {@link ClipVision.embedText} do

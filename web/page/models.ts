@@ -2,10 +2,11 @@
  * Models that are known to load, with what one wants to know before choosing.
  *
  * Where the numbers come from: accuracies have their source beside them; licenses are what model cards publish; bytes follow from
- * the architecture (four for each parameter, as these files are in single precision).
+ * the architecture (four for each parameter, as these files are in single precision). Ids of MetaCLIP 2, SigLIP 2, DINOv2 and DataComp
+ * are those that public code loads; DataComp's `open_clip_model.safetensors` is 605,189,364 bytes long there, as it is by the architecture.
  *
  * What could not be verified, since no hub could be reached when the list was written (`verified: false`): that each revision holds
- * `model.safetensors` today, in single precision, and the license. Public code loads it from `main` of L/14, of LAION's and of
+ * `model.safetensors` (or `open_clip_model.safetensors`) today, in single precision, and the license. Public code loads it from `main` of L/14, of LAION's and of
  * TinyCLIP; of B/16 one public script names its checksum on `main`. Of OpenAI's B/32 `main` has PyTorch's pickle alone (public logs
  * show the 404), and `refs/pr/15`, the hub's own conversion, is what others load.
  *
@@ -26,8 +27,8 @@ export interface KnownModel {
    */
   readonly revision: string;
   /** What it embeds. */
-  readonly task: "photos and texts";
-  /** The languages of its texts, as BCP 47 tags. */
+  readonly task: "photos and texts" | "photos";
+  /** The languages of its texts, as BCP 47 tags; `"mul"` stands for a hundred or more. */
   readonly languages: readonly string[];
   /** Values of an embedding. */
   readonly dimension: number;
@@ -47,8 +48,10 @@ export interface KnownModel {
 export interface ModelDownload {
   /** With `ClipVision.load`: the vision tower. */
   readonly vision: Readonly<Record<Precision, number>>;
-  /** With the first text: the text tower. */
-  readonly text: Readonly<Record<Precision, number>>;
+  /** With the first text: the text tower; `null` of a model without one. */
+  readonly text: Readonly<Record<Precision, number>> | null;
+  /** Of the text tower's bytes those of its table of tokens, of which only some rows are read where it is read by ranges. */
+  readonly table: number;
 }
 
 /** How often the first of ImageNet's 1,000 labels is right. */
@@ -61,6 +64,7 @@ export interface PublishedAccuracy {
 
 const OPENAI = "arXiv 2103.00020, table 11";
 const TINY_CLIP = "arXiv 2309.12314; github.com/wkcn/TinyCLIP-model-zoo";
+const SIGLIP_2 = "arXiv 2502.14786, table 1";
 const OPEN_CLIP = "github.com/mlfoundations/open_clip, docs/openclip_results.csv";
 
 /**
@@ -69,98 +73,114 @@ const OPEN_CLIP = "github.com/mlfoundations/open_clip, docs/openclip_results.csv
  */
 export const FIRST_MODEL = "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M";
 
+/** What most entries have. */
+const CLIP = {
+  revision: "main",
+  task: "photos and texts",
+  languages: ["en"],
+  dimension: 512,
+  imageSize: 224,
+  license: "MIT",
+  verified: false,
+} as const;
+
 /** Models by how much is downloaded for photos, the smallest first. Any other id in the same layouts works as well. */
 export const models: readonly KnownModel[] = [
   {
+    ...CLIP,
     id: "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M",
-    revision: "main",
-    task: "photos and texts",
-    languages: ["en"],
-    dimension: 512,
-    imageSize: 224,
-    download: floats(8_276_992, 15_169_025),
-    license: "MIT",
+    download: floats(8_276_992, 15_169_025, 49_408 * 256),
     accuracy: { imagenet: 41.1, source: TINY_CLIP },
-    verified: false,
   },
   {
+    ...CLIP,
+    id: "facebook/dinov2-small",
+    task: "photos",
+    languages: [],
+    dimension: 384,
+    download: floats(22_056_576),
+    license: "Apache-2.0",
+    accuracy: null,
+  },
+  {
+    ...CLIP,
     id: FIRST_MODEL,
-    revision: "main",
-    task: "photos and texts",
-    languages: ["en"],
-    dimension: 512,
-    imageSize: 224,
-    download: floats(38_587_392, 44_513_793),
-    license: "MIT",
+    download: floats(38_587_392, 44_513_793, 49_408 * 512),
     accuracy: { imagenet: 63.5, source: TINY_CLIP },
-    verified: false,
   },
   {
+    ...CLIP,
     id: "wkcn/TinyCLIP-ViT-40M-32-Text-19M-LAION400M",
-    revision: "main",
-    task: "photos and texts",
-    languages: ["en"],
-    dimension: 512,
-    imageSize: 224,
-    download: floats(39_691_776, 44_513_793),
-    license: "MIT",
+    download: floats(39_691_776, 44_513_793, 49_408 * 512),
     accuracy: { imagenet: 59.8, source: TINY_CLIP },
-    verified: false,
   },
   {
+    ...CLIP,
     id: "openai/clip-vit-base-patch16",
-    revision: "main",
-    task: "photos and texts",
-    languages: ["en"],
-    dimension: 512,
-    imageSize: 224,
-    download: floats(86_192_640, 63_428_097),
-    license: "MIT",
+    download: floats(86_192_640, 63_428_097, 49_408 * 512),
     accuracy: { imagenet: 68.6, source: OPENAI },
-    verified: false,
   },
   {
+    ...CLIP,
     id: "openai/clip-vit-base-patch32",
     revision: "refs/pr/15",
-    task: "photos and texts",
-    languages: ["en"],
-    dimension: 512,
-    imageSize: 224,
-    download: floats(87_849_216, 63_428_097),
-    license: "MIT",
+    download: floats(87_849_216, 63_428_097, 49_408 * 512),
     accuracy: { imagenet: 63.2, source: OPENAI },
-    verified: false,
   },
   {
+    ...CLIP,
     id: "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-    revision: "main",
-    task: "photos and texts",
-    languages: ["en"],
-    dimension: 512,
-    imageSize: 224,
-    download: floats(87_849_216, 63_428_097),
-    license: "MIT",
+    download: floats(87_849_216, 63_428_097, 49_408 * 512),
     accuracy: { imagenet: 66.6, source: OPEN_CLIP },
-    verified: false,
   },
   {
-    id: "openai/clip-vit-large-patch14",
-    revision: "main",
-    task: "photos and texts",
-    languages: ["en"],
+    ...CLIP,
+    id: "facebook/metaclip-2-worldwide-b32",
+    languages: ["mul"],
+    download: floats(87_849_216, 499_765_249, 901_629 * 512),
+    license: "CC-BY-NC-4.0",
+    accuracy: null,
+  },
+  {
+    ...CLIP,
+    id: "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
+    imageSize: 256,
+    download: floats(87_860_736, 63_428_097, 49_408 * 512),
+    accuracy: { imagenet: 72.8, source: OPEN_CLIP },
+  },
+  {
+    ...CLIP,
+    id: "google/siglip2-base-patch16-256",
+    languages: ["mul"],
     dimension: 768,
-    imageSize: 224,
-    download: floats(303_966_208, 123_650_305),
-    license: "MIT",
+    imageSize: 256,
+    download: floats(92_930_304, 282_303_746, 256_000 * 768),
+    license: "Apache-2.0",
+    accuracy: { imagenet: 79.1, source: SIGLIP_2 },
+  },
+  {
+    ...CLIP,
+    id: "google/siglip2-base-patch32-256",
+    languages: ["mul"],
+    dimension: 768,
+    imageSize: 256,
+    download: floats(94_552_320, 282_303_746, 256_000 * 768),
+    license: "Apache-2.0",
+    accuracy: { imagenet: 74.0, source: SIGLIP_2 },
+  },
+  {
+    ...CLIP,
+    id: "openai/clip-vit-large-patch14",
+    dimension: 768,
+    download: floats(303_966_208, 123_650_305, 49_408 * 768),
     accuracy: { imagenet: 75.3, source: OPENAI },
-    verified: false,
   },
 ];
 
-/** What is downloaded of a model in single precision, by its towers' parameters. */
-function floats(vision: number, text: number): ModelDownload {
+/** What is downloaded of a model in single precision, by the parameters of its towers, and of the table in the text tower. */
+function floats(vision: number, text?: number, table = 0): ModelDownload {
   const bytes = (parameters: number) => ({ f32: 4 * parameters, int8: 4 * parameters });
-  return { vision: bytes(vision), text: bytes(text) };
+  return { vision: bytes(vision), text: text === undefined ? null : bytes(text), table: 4 * table };
 }
 
 /** The revision that is loaded of a Hub model if none is asked for. */

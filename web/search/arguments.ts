@@ -1,31 +1,29 @@
 /** What an application hands to a collection, checked. */
 
-import { ClipVisionError, invalid } from "../shared/errors.js";
-import { answerOf, checkStatus, shortUrl } from "../shared/files.js";
+import { invalid } from "../shared/errors.js";
+import { shortUrl } from "../shared/files.js";
 import { platform } from "../shared/platform.js";
 import { absoluteUrl, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
 import { nextTurn } from "../shared/waiting.js";
+import { checkMost, downloaded, MOST_BYTES } from "./download.js";
 import type { EmbeddingId } from "./file.js";
 import { LONGEST_MODEL } from "./limits.js";
 import type { EmbeddingsSource } from "./options.js";
 
 /**
  * A saved collection, wherever it is: as a Blob, which a browser may keep on disk, and which goes to the worker by reference.
+ *
+ * @param most bytes that an address may have
  */
-export async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined): Promise<Blob> {
+export async function blobOf(source: EmbeddingsSource, signal: AbortSignal | undefined, most = MOST_BYTES): Promise<Blob> {
+  checkMost(most);
   const own = (blob: Blob) => platform()?.ownBlob(blob) ?? blob;
   if (isBlob(source)) return own(source.slice()); // a plain one: Node 20 sends no File to a thread
   if (isBuffer(source)) return own(new Blob([copied(source)]));
   if (tagOf(source) === "FileSystemFileHandle") return (source as FileSystemFileHandle).getFile();
   if (typeof source !== "string" && !isUrl(source)) throw invalid(`A collection is loaded from a URL, a Blob, bytes or a file handle, not from ${tagOf(source)}`);
   const url = absoluteUrl(source, (text) => `"${shortUrl(text)}" is not a URL`).href;
-  const response = await answerOf("the embeddings", url, () => (platform()?.fetch ?? fetch)(url, signal ? { signal } : {}), signal);
-  checkStatus(response, url);
-  try {
-    return await response.blob();
-  } catch (cause) {
-    throw signal?.aborted ? signal.reason : new ClipVisionError("fetch", `${shortUrl(url)} broke off`, { cause });
-  }
+  return downloaded(url, most, signal);
 }
 
 /** Values of an embedding, or of a matrix; `what` they are is for the error. */

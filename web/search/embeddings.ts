@@ -89,7 +89,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
    * `<f4`, `<f2` or `<f8`), or Arrow (a column of lists of floats, and one of ids). The format is told by the content.
    *
    * @throws {@link ClipVisionError} `unsupported-format` for a file of another kind, or of a later version; `decode` for
-   * one that is cut short or contradicts itself; `integrity` if a checksum is wrong; `fetch`, `invalid-argument`,
+   * one that is cut short or contradicts itself; `integrity` if a checksum is wrong; `too-large`, `fetch`, `invalid-argument`,
    * `out-of-memory`, `worker-crashed`
    */
   static async load<Id extends EmbeddingId = EmbeddingId>(
@@ -97,7 +97,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     options: LoadEmbeddingsOptions = {},
   ): Promise<Embeddings<Id>> {
     options.signal?.throwIfAborted();
-    const blob = await blobOf(source, options.signal);
+    const blob = await blobOf(source, options.signal, options.maxBytes);
     return Embeddings.#loadBy(options, (connection, wanted) => connection.call("load", { blob, ...wanted }, options));
   }
 

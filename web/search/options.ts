@@ -37,6 +37,8 @@ export interface EmbeddingsOptions {
 export interface LoadEmbeddingsOptions extends Omit<EmbeddingsOptions, "dimension"> {
   /** The embeddings' ids in the order of the rows, for files that have none. Default: the file's own, or else 0, 1, 2, …. */
   ids?: Iterable<EmbeddingId>;
+  /** The most bytes that are read from an address; of more the promise rejects with `too-large`. Default 2 GiB. */
+  maxBytes?: number;
   /** Cancels the load; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }

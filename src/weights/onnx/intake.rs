@@ -12,7 +12,7 @@ use crate::weights::data::Output;
 use crate::weights::decode::Decoder;
 use crate::weights::format::Format;
 use crate::weights::sinks::{chain, reserved};
-use crate::weights::{TensorSpec, invalid, missing, named};
+use crate::weights::{TensorSpec, Use, invalid, missing, named};
 use std::collections::HashMap;
 
 /// What an initializer is to a tensor.
@@ -59,11 +59,15 @@ impl Intake {
     /// Of the specs takes those that the file has; the others stay.
     pub(super) fn take(&mut self, specs: &mut Vec<TensorSpec>, names: &Names) {
         let mut at = 0;
-        for spec in std::mem::take(specs) {
+        for mut spec in std::mem::take(specs) {
             let Some(origin) = names.get(&spec.name).cloned() else {
                 specs.push(spec);
                 continue;
             };
+            if spec.usage == Use::Rows {
+                // Where an initializer stands is known only when it comes.
+                spec.usage = Use::Table;
+            }
             let Origin { data, scale, zero_point, .. } = &origin;
             let parts =
                 [(Some(data), Role::Data), (scale.as_ref(), Role::Scale), (zero_point.as_ref(), Role::ZeroPoint)];

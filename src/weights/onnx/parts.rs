@@ -124,7 +124,7 @@ impl<'a> Finder<'a> {
                     self.add(Kind::Patches, weight.scaled(scale, node.input(3)), None, seen);
                 }
             }
-            "Gather" | "GatherBlockQuantized" => seen |= self.table(node),
+            "Gather" => seen |= self.table(node),
             "MatMul" | "Gemm" | "MatMulInteger" | "MatMulNBits" => self.linear_layer(node, seen),
             "LayerNormalization" => {
                 if let Some(weight) = self.weight(node.input(1)) {
@@ -284,7 +284,7 @@ impl<'a> Finder<'a> {
         }
         let source = self.graph.producer(value).map(|node| node.op.as_str());
         let is_known = self.parts.iter().any(|part| part.kind == Kind::Positions && part.seen == seen);
-        let is_embedding = matches!(source, Some("Concat" | "Gather" | "DequantizeLinear" | "GatherBlockQuantized"));
+        let is_embedding = matches!(source, Some("Concat" | "Gather" | "DequantizeLinear"));
         if is_embedding && !is_known {
             self.add(Kind::Positions, weight, None, seen);
         }

@@ -188,3 +188,64 @@ fn convert<const N: usize>(bytes: &[u8], values: &mut [f32], number: fn([u8; N])
     let (whole, _) = bytes.as_chunks::<N>();
     whole.iter().zip(values).for_each(|(bytes, value)| *value = number(*bytes));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::sinks::{Value, floats as collect};
+
+    fn rows_of(matrix: &Matrix) -> Vec<f32> {
+        let mut sink = collect(matrix.rows * matrix.columns).unwrap();
+        matrix.rows(&mut *sink).unwrap();
+        let Value::Floats(values) = sink.end().unwrap() else { panic!("no floats") };
+        values
+    }
+
+    fn whole_numbers(bytes: &[u8]) -> Collected {
+        Collected { kind: Kind::U8, bytes: bytes.to_vec() }
+    }
+
+    fn f32s(values: &[f32]) -> Collected {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Collected { kind: Kind::Floats(Format::F32), bytes }
+    }
+
+    #[test]
+    fn blocks_of_4_and_of_8_bits_with_and_without_zero_points() {
+        // Two rows of three values in blocks of two: the last number of each row is none.
+        let (rows, columns) = (2, 3);
+        let scales = f32s(&[1.0, 2.0, 10.0, 0.5]);
+        let form = |bits| Form::Blocks { bits, size: 2, outputs: rows, inputs: columns };
+        let cases = [
+            (4, vec![0x9a, 0x0b, 0x8c, 0x07], None, [2.0, 1.0, 6.0, 40.0, 0.0, -0.5]),
+            (4, vec![0x9a, 0x0b, 0x8c, 0x07], Some(vec![0x21, 0x43]), [9.0, 8.0, 18.0, 90.0, 50.0, 1.5]),
+            (8, vec![130, 127, 128, 0, 129, 128, 130, 0], None, [2.0, -1.0, 0.0, 10.0, 0.0, 1.0]),
+            (8, vec![3, 2, 9, 0, 7, 6, 5, 0], Some(vec![1, 2, 3, 4]), [2.0, 1.0, 14.0, 40.0, 30.0, 0.5]),
+        ];
+        for (bits, data, zero_points, expected) in cases {
+            let zero_points = zero_points.map(|bytes| whole_numbers(&bytes));
+            let scaling = Scaling::new(&scales, zero_points, form(bits), rows).unwrap();
+            let data = whole_numbers(&data);
+            let matrix = Matrix { data, form: form(bits), rows, columns, scaling: Some(scaling) };
+            assert_eq!(rows_of(&matrix), expected, "{bits} bits");
+        }
+    }
+
+    #[test]
+    fn transposed_whole_numbers_have_the_scale_of_their_output() {
+        let scaling = Scaling::new(&f32s(&[1.0, 10.0]), Some(whole_numbers(&[0, 5])), Form::Transposed, 2).unwrap();
+        let data = whole_numbers(&[1, 6, 2, 7, 3, 8]);
+        let matrix = Matrix { data, form: Form::Transposed, rows: 2, columns: 3, scaling: Some(scaling) };
+        assert_eq!(rows_of(&matrix), [1.0, 2.0, 3.0, 10.0, 20.0, 30.0]);
+        assert!(Scaling::new(&f32s(&[1.0; 3]), None, Form::Transposed, 2).is_err(), "three scales for two rows");
+    }
+
+    #[test]
+    fn what_is_not_finite_is_refused() {
+        let data = f32s(&[1.0, f32::NAN, 2.0, 3.0]);
+        let matrix = Matrix { data, form: Form::Transposed, rows: 2, columns: 2, scaling: None };
+        let error = matrix.rows(&mut *collect(4).unwrap()).unwrap_err();
+        assert!(error.to_string().contains("not finite: value 2 is NaN"), "{error}");
+        assert!(Scaling::new(&f32s(&[f32::INFINITY]), None, Form::Plain, 1).is_err());
+    }
+}

@@ -6,6 +6,9 @@ A folder each in families/: the model's own files, expected.json and expected.sa
     <picture>/embedding   f32 (dimension), not normalized
     text/<n>              f32 (dimension), not normalized, of the ids of expected.json
     probabilities         f32 (pictures, texts), softmax or sigmoid, as the family has it
+    logit_scale           f32 (1), before exp
+    logit_bias            f32 (1), where there is one
+    <picture>/patch_mean  f32 (dimension), DINOv2's: the mean of its patches after the last norm
 """
 
 import json
@@ -22,12 +25,21 @@ PICTURES = ["rgb-photo.png", "bits-text.png", "rgba.png", "rgb-223x301.png", "rg
 HALF = [0.5, 0.5, 0.5]
 
 
+STREAM = 0.03
+# What adds to the residual stream, by the names of transformers, open_clip and timm.
+ADDED = ("embed", "token", "conv1.weight", "pre_layrnorm", "ln_pre", "out_proj", "fc2", "c_proj", "o_proj", "attn.proj")
+
+
 def spread(model, seed):
-    """Random weights, large enough that each part acts on the embedding."""
+    """Random weights of which each part acts on the embedding: attention is sharp, positions are as strong as patches, the MLPs work
+    where the GELUs differ, and the residual stream is so small that a norm's epsilon matters."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in model.named_parameters():
             draw = torch.randn(tensor.shape, generator=generator)
+            inputs = tensor[0].numel() if tensor.dim() > 1 else 1
+            of_head = ".head." in name or "attn_pool" in name or "probe" in name
+            stream = STREAM if any(part in name for part in ADDED) and not of_head else 1
             if name.endswith("logit_scale"):
                 tensor.fill_(2.3)
             elif name.endswith("logit_bias"):
@@ -35,14 +47,19 @@ def spread(model, seed):
             elif "lambda1" in name:
                 tensor.copy_(0.6 + 0.2 * draw)
             elif tensor.dim() == 1 and name.endswith("weight"):
-                tensor.copy_(1 + 0.2 * draw)
+                tensor.copy_(stream * (1 + 0.2 * draw))
+            elif name.endswith(("fc1.bias", "c_fc.bias")):
+                tensor.copy_(0.3 * draw - 0.8)
             elif tensor.dim() == 1:
-                tensor.copy_(0.2 * draw)
-            elif "embed" in name or "probe" in name or "latent" in name:
-                tensor.copy_(0.5 * draw)
+                tensor.copy_(stream * 0.2 * draw)
+            elif any(part in name for part in ("fc2", "c_proj")):
+                tensor.copy_(stream * 3 * draw / inputs**0.5)
+            elif "patch_embed" in name or "conv1" in name:
+                tensor.copy_(stream * 1.5 * draw / inputs**0.5)
+            elif "embed" in name or "token" in name or "probe" in name or "latent" in name:
+                tensor.copy_(stream * 0.6 * draw)
             else:
-                inputs = tensor[0].numel()
-                tensor.copy_(draw / inputs**0.5)
+                tensor.copy_(stream * 1.3 * draw / inputs**0.5)
     return model.eval()
 
 
@@ -64,14 +81,17 @@ def unit(x):
     return x / x.norm(dim=-1, keepdim=True)
 
 
-def write(directory, pixels, images, embeddings=None, probabilities=None, **facts):
-    tensors = {}
+def write(directory, pixels, images, embeddings=None, probabilities=None, model=None, more=None, **facts):
+    tensors = dict(more or {})
     for name, pixel, image in zip(PICTURES, pixels, images):
         tensors[f"{name}/pixels"], tensors[f"{name}/embedding"] = pixel.numpy(), image.numpy()
     for index, text in enumerate([] if embeddings is None else embeddings):
         tensors[f"text/{index}"] = text.numpy()
     if probabilities is not None:
         tensors["probabilities"] = probabilities.numpy()
+        tensors["logit_scale"] = model.logit_scale.detach().float().numpy().reshape(1)
+        if getattr(model, "logit_bias", None) is not None:
+            tensors["logit_bias"] = model.logit_bias.detach().float().numpy().reshape(1)
     write_tensors(directory / "expected.safetensors", tensors)
     versions = {name: version(name) for name in ("torch", "transformers", "open_clip_torch", "timm", "pillow")}
     write_json(directory / "expected.json", {"pictures": PICTURES, **facts, "versions": versions})
@@ -108,7 +128,7 @@ def siglip(name, seed, storage, *, image, patch, hidden, projection=None, vocab=
         output = model(input_ids=full, pixel_values=pixels)
         images = model.vision_model(pixel_values=pixels).pooler_output
         embeddings = model.text_model(input_ids=full).pooler_output
-    write(directory, pixels, images, embeddings, torch.sigmoid(output.logits_per_image), texts=ids, pad=pad_id, scores="sigmoid")
+    write(directory, pixels, images, embeddings, torch.sigmoid(output.logits_per_image), model, texts=ids, pad=pad_id, scores="sigmoid")
 
 
 def metaclip2():
@@ -124,12 +144,13 @@ def metaclip2():
     write_json(directory / "preprocessor_config.json", {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 30}, "crop_size": {"height": 30, "width": 30}, "do_center_crop": True, "resample": 3})
     pixels = torch.stack([torch.from_numpy(processor(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
     ids = texts(31, 8, 200, 20, [0], [2])
+    ids.append([0, 12, 2, 199, 34, 2])  # the first 2 counts, however large the others are
     full = torch.tensor([[*one, *[1] * (20 - len(one))] for one in ids])
     with torch.no_grad():
         output = model(input_ids=full, attention_mask=(full != 1).long(), pixel_values=pixels)
         images = model.visual_projection(model.vision_model(pixel_values=pixels).pooler_output)
         embeddings = model.text_projection(model.text_model(input_ids=full).pooler_output)
-    write(directory, pixels, images, embeddings, output.logits_per_image.softmax(-1), texts=ids, scores="softmax")
+    write(directory, pixels, images, embeddings, output.logits_per_image.softmax(-1), model, texts=ids, scores="softmax")
 
 
 def dinov2():
@@ -148,8 +169,9 @@ def dinov2():
     prepare = BitImageProcessorPil.from_pretrained(directory)
     pixels = torch.stack([torch.from_numpy(prepare(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
     with torch.no_grad():
-        images = model(pixel_values=pixels).pooler_output
-    write(directory, pixels, images, scores=None)
+        output = model(pixel_values=pixels)
+    means = {f"{name}/patch_mean": mean.numpy() for name, mean in zip(PICTURES, output.last_hidden_state[:, 1:].mean(1))}
+    write(directory, pixels, output.pooler_output, more=means, scores=None)
 
 
 def open_clip_files(directory, model, model_cfg, preprocess_cfg, seed, longest, vocab, siglip=False):
@@ -168,7 +190,7 @@ def open_clip_files(directory, model, model_cfg, preprocess_cfg, seed, longest, 
         images, embeddings = model.encode_image(pixels), model.encode_text(full)
         logits = model.logit_scale.exp() * unit(images) @ unit(embeddings).T
         probabilities = torch.sigmoid(logits + model.logit_bias) if siglip else logits.softmax(-1)
-    write(directory, pixels, images, embeddings, probabilities, texts=ids, scores="sigmoid" if siglip else "softmax")
+    write(directory, pixels, images, embeddings, probabilities, model, texts=ids, scores="sigmoid" if siglip else "softmax")
 
 
 def open_clip(name, seed, preprocess, **extra):
@@ -185,6 +207,44 @@ def open_clip(name, seed, preprocess, **extra):
     open_clip_files(directory, model, model_cfg, preprocess, seed, 20, 220)
 
 
+def siglip_timm(processor):
+    """A SigLIP with timm's vision tower and open_clip's text tower, as `timm/ViT-B-16-SigLIP` and its like are published. Of
+    the towers that open_clip's configuration can name none is small, so the sizes are in a config.json."""
+    from functools import partial
+
+    from open_clip.transformer import LayerNorm, TextTransformer
+    from timm.models.vision_transformer import VisionTransformer
+    from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+    directory = fresh_directory("families/siglip_timm")
+    trunk = VisionTransformer(img_size=32, patch_size=8, embed_dim=36, depth=2, num_heads=3, mlp_ratio=1.5, class_token=False, global_pool="map", num_classes=0, act_layer="gelu_tanh")
+    text = TextTransformer(
+        context_length=16, vocab_size=300, width=30, heads=3, layers=2, mlp_ratio=1.5, output_dim=36, no_causal_mask=True, pad_id=1, pool_type="last",
+        proj_bias=True, act_layer=partial(torch.nn.GELU, approximate="tanh"), norm_layer=partial(LayerNorm, eps=1e-6),
+    )
+    model = torch.nn.ModuleDict({"visual": torch.nn.ModuleDict({"trunk": trunk}), "text": text})
+    model.logit_scale, model.logit_bias = torch.nn.Parameter(torch.ones([])), torch.nn.Parameter(torch.ones([]))
+    spread(model, 37)
+    weights = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(weights, directory / "model.safetensors")
+    (directory / "model.safetensors").chmod(0o644)
+    vision_config = {"hidden_size": 36, "intermediate_size": 54, "num_hidden_layers": 2, "num_attention_heads": 3, "image_size": 32, "patch_size": 8}
+    text_config = {
+        "hidden_size": 30, "intermediate_size": 45, "num_hidden_layers": 2, "num_attention_heads": 3, "vocab_size": 300, "max_position_embeddings": 16,
+        "projection_size": 36,
+    }
+    write_json(directory / "config.json", {"model_type": "siglip", "vision_config": vision_config, "text_config": text_config})
+    write_json(directory / "preprocessor_config.json", processor)
+    prepare = SiglipImageProcessorPil.from_pretrained(directory)
+    pixels = torch.stack([torch.from_numpy(prepare(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
+    ids = texts(37, 8, 300, 16, [], [2])
+    full = torch.tensor([[*one, *[1] * (16 - len(one))] for one in ids])
+    with torch.no_grad():
+        images, embeddings = trunk(pixels), text(full)
+        logits = model.logit_scale.exp() * unit(images) @ unit(embeddings).T + model.logit_bias
+    write(directory, pixels, images, embeddings, torch.sigmoid(logits), model, texts=ids, pad=1, scores="sigmoid")
+
+
 def write_families():
     torch.set_num_threads(1)
     processor = {
@@ -194,6 +254,7 @@ def write_families():
     }
     siglip("siglip", 11, torch.float32, image=32, patch=8, hidden=36, processor={**processor, "size": {"height": 32, "width": 32}})
     siglip("siglip2", 17, torch.float16, image=40, patch=9, hidden=30, projection=30, pad=0, processor={**processor, "image_processor_type": "SiglipImageProcessorFast", "resample": 2, "size": {"height": 40, "width": 40}})
+    siglip_timm({**processor, "size": {"height": 32, "width": 32}})
     metaclip2()
     dinov2()
     openai = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
