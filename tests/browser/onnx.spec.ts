@@ -144,3 +144,23 @@ test("with checksums, the files that have one are read, and no other", async ({ 
   expect((await load(page, endpoint, { integrity: { ...without, "vision_model_q4.onnx": "0".repeat(64) }, cache: false })).code).toBe("integrity");
   expect((await load(page, endpoint, { integrity: without, cache: false })).code).toBe("weights");
 });
+
+test("a loaded model of ONNX files becomes one file of ours", async ({ page, server }) => {
+  const { endpoint } = repository(server, "torchscript", "converted", ["vision_model.onnx", "text_model.onnx"]);
+  const found = await page.evaluate(
+    async ({ endpoint, images, texts }) => {
+      const clip = await clipVision.ClipVision.load("Xenova/clip", { hub: { endpoint: new URL(endpoint, location.href) } });
+      const weights = await clip.toBlob({ precision: "f16" });
+      clip.close();
+      const again = await clipVision.ClipVision.load({ weights });
+      const embedded: number[][] = [];
+      for (const image of images) embedded.push([...(await again.embed(`/golden/images/${image}`, { background: "drop" }))]);
+      const ofTexts = (await again.embedTexts(texts)).map((text) => [...text]);
+      again.close();
+      return { images: embedded, texts: ofTexts };
+    },
+    { endpoint, ...inputs },
+  );
+  expect(worst(found.images, "torchscript/vision_model/images")).toBeGreaterThan(0.99999);
+  expect(worst(found.texts, "torchscript/text_model/texts")).toBeGreaterThan(0.99999);
+});

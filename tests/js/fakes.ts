@@ -56,8 +56,8 @@ export class FakeLoader extends Freed implements EngineLoader {
   onnxFiles(): string[] {
     return FakeLoader.onnxFiles;
   }
-  setOnnxFile(name: string): void {
-    this.#files = [name];
+  setOnnxFiles(names: string): void {
+    this.#files = names.split("\n");
   }
   file(): string {
     return this.#files[0]!;

@@ -387,16 +387,17 @@ export class ModelLoading {
     }
   }
 
-  /** Gives a loader the ONNX file that suits best of those that are there; `false` if none is. */
+  /** Gives a loader the first of the ONNX files that suit best of those that are there; `false` if none is. */
   async #feedOnnx(engine: Engine, loader: EngineLoader, checksums: Checksums, feedShard: () => Promise<void>): Promise<boolean> {
-    for (const name of guarded(engine, () => loader.onnxFiles())) {
-      if (checksums.onnx && !checksums.has(nameOf(name))) continue;
-      guarded(engine, () => loader.setOnnxFile(name));
+    for (const names of guarded(engine, () => loader.onnxFiles())) {
+      const [first = "", ...others] = names.split("\n");
+      if (checksums.onnx && ![first, ...others].every((name) => checksums.has(nameOf(name)))) continue;
+      guarded(engine, () => loader.setOnnxFiles(names));
       try {
         await feedShard();
         return true;
       } catch (error) {
-        if (!isMissing(error, { url: addressOf(this.#load.model, shardKey(name)) ?? "" })) throw error;
+        if (!isMissing(error, { url: addressOf(this.#load.model, shardKey(first)) ?? "" })) throw error;
       }
     }
     return false;

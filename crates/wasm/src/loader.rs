@@ -140,17 +140,17 @@ impl ModelLoader {
         self.0.set_index(json).map_err(thrown)
     }
 
-    /// The ONNX files of which each may hold what is read, by their names beside config.json; the best for the precision first.
+    /// The ONNX files that may hold what is read, by their names beside config.json, the best for the precision first; several
+    /// that belong together in one text, a line each.
     #[wasm_bindgen(js_name = onnxFiles)]
     pub fn onnx_files(&self) -> Vec<String> {
-        // This reads one tower, so none of the lists has two files.
-        self.0.onnx_choices().into_iter().flatten().collect()
+        self.0.onnx_choices().into_iter().map(|files| files.join("\n")).collect()
     }
 
-    /// Says that the weights are in this ONNX file.
-    #[wasm_bindgen(js_name = setOnnxFile)]
-    pub fn set_onnx_file(&mut self, name: String) {
-        self.0.set_onnx_files(vec![name]);
+    /// Says that the weights are in these ONNX files, as `onnxFiles` names them.
+    #[wasm_bindgen(js_name = setOnnxFiles)]
+    pub fn set_onnx_files(&mut self, files: &str) {
+        self.0.set_onnx_files(files.lines().map(str::to_owned).collect());
     }
 
     /// The name of the file whose pieces come next.
