@@ -41,10 +41,10 @@ impl Settings {
             _ => PreprocessConfig::clip(config.vision.image_size),
         });
         // A DINOv2 sees images of any size; that of its configuration is the one it was taught with.
-        if let (Family::Dinov2, Some((height, width))) = (config.vision.family, preprocess.output_size()) {
-            if height == width {
-                config.vision = config.vision.seeing(height)?;
-            }
+        if let (Family::Dinov2, Some((height, width))) = (config.vision.family, preprocess.output_size())
+            && height == width
+        {
+            config.vision = config.vision.seeing(height)?;
         }
         let size = config.vision.image_size;
         if let Some((height, width)) = preprocess.output_size().filter(|made| *made != (size, size)) {
