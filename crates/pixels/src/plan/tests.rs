@@ -51,7 +51,7 @@ fn plan(photo: &Photo, operations: &[Operation], decode: Decode) -> Plan {
 }
 
 const EDGE: Operation = Operation::ResizeShortestEdge { edge: 224, filter: ResizeFilter::CatmullRom };
-const CROP: Operation = Operation::CenterCrop { width: 224, height: 224 };
+const CROP: Operation = Operation::CenterCrop { width: 224, height: 224, rounded: false };
 
 #[test]
 fn a_model_needs_one_pass_over_the_middle() {
@@ -99,7 +99,7 @@ fn only_a_resize_of_the_whole_picture_reduces_it() {
 
 #[test]
 fn zeros_are_made_for_a_resize_and_left_to_the_tensor() {
-    let large = Operation::CenterCrop { width: 300, height: 300 };
+    let large = Operation::CenterCrop { width: 300, height: 300, rounded: false };
     let plan_of = |operations: &[Operation]| plan(&photo(100, 80, 1), operations, Decode::Exact);
     let padded = plan_of(&[large]);
     assert_eq!(padded.passes.len(), 1);
@@ -119,7 +119,10 @@ fn an_upright_image_in_memory_needs_no_pass() {
     let held = |exif| Photo { held: true, ..photo(10, 8, exif) };
     assert!(plan(&held(1), &[], Decode::Exact).passes.is_empty());
     assert_eq!(
-        plan(&held(1), &[Operation::CenterCrop { width: 4, height: 4 }], Decode::Exact).tensor.area().columns,
+        plan(&held(1), &[Operation::CenterCrop { width: 4, height: 4, rounded: false }], Decode::Exact)
+            .tensor
+            .area()
+            .columns,
         3..7
     );
     assert_eq!(plan(&held(6), &[], Decode::Exact).tensor.size(), (8, 10));
@@ -164,7 +167,7 @@ fn the_tensor_counts_before_anything_is_decoded() {
     assert_eq!(least(&held, &[]), 30 * 20 * (12 + 3));
     let edge = |edge| Operation::ResizeShortestEdge { edge, filter: ResizeFilter::CatmullRom };
     assert_eq!(least(&small, &[edge(2000)]), 3000 * 2000 * (12 + 3));
-    let around = Operation::CenterCrop { width: 1000, height: 1000 };
+    let around = Operation::CenterCrop { width: 1000, height: 1000, rounded: false };
     assert_eq!(least(&held, &[around]), 1000 * 1000 * 12 + 30 * 20 * 3, "zeros are in the tensor alone");
     let limits = Limits::default();
     let error = Plan::new(&small, &[edge(20_000)], settings(&limits, Decode::Exact)).unwrap_err();
