@@ -253,7 +253,7 @@ async function bundle() {
       sizes.push(`${fileName} ${sized(Buffer.from(quoted))}`);
     }
   }
-  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^(wasm|vendor|worker|node|load_tokenizer|tokenizer)[\\/.]/.test(path.relative(modules, file));
+  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^((wasm|vendor|worker|node)[\\/]|(load_)?tokenizer\.)/.test(path.relative(modules, file));
   const isWasm = (file) => file.endsWith("_bg.wasm");
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));

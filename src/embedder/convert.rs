@@ -6,6 +6,7 @@ use super::files::{Place, read_settings, tokenizer_files};
 use super::loader::Loader;
 use super::plan::TokenizerFiles;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::Cleaning;
 #[cfg(feature = "text")]
 use crate::model::tokenizer::Tokenizer;
 use crate::precision::StoredPrecision;
@@ -128,7 +129,8 @@ fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<Converted>
     let source = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let files = if options.vision_only { TokenizerFiles::default() } else { tokenizer_files(dir)? };
     let tokens = settings.config.text.as_ref().filter(|_| !options.vision_only).map_or(0, |text| text.vocab_size);
-    let kept = kept(&options.vocab, &files, tokens)?;
+    let cleaning = settings.config.text.as_ref().and_then(|text| text.cleaning);
+    let kept = kept(&options.vocab, &files, tokens, cleaning)?;
     let left_out = kept.as_ref().map_or(0, |kept| tokens - kept.len());
     let mut loader = Loader::for_recording(Some(settings), options.clone(), source, files)?;
     if let Some(kept) = kept {
@@ -154,8 +156,8 @@ fn write(dir: &Path, path: &Path, options: &ConvertOptions) -> Result<Converted>
     Ok(Converted { tokens, left_out })
 }
 
-/// The tokens below `tokens` that are kept; `None` for all.
-fn kept(vocab: &Vocab, files: &TokenizerFiles, tokens: usize) -> Result<Option<Vec<u32>>> {
+/// The tokens below `tokens` that are kept, of texts that are cleaned as the model's are; `None` for all.
+fn kept(vocab: &Vocab, files: &TokenizerFiles, tokens: usize, cleaning: Option<Cleaning>) -> Result<Option<Vec<u32>>> {
     if *vocab == Vocab::All {
         return Ok(None);
     }
@@ -170,13 +172,17 @@ fn kept(vocab: &Vocab, files: &TokenizerFiles, tokens: usize) -> Result<Option<V
         let ids = match vocab {
             Vocab::All => return Ok(None),
             Vocab::Scripts(scripts) => tokenizer.ids_of_scripts(scripts)?,
-            Vocab::Texts(texts) => tokenizer.ids_of_texts(texts.iter().map(String::as_str))?,
+            Vocab::Texts(texts) => {
+                let clean = |text: &String| cleaning.map_or_else(|| text.clone(), |cleaning| cleaning.clean(text));
+                let texts: Vec<String> = texts.iter().map(clean).collect();
+                tokenizer.ids_of_texts(texts.iter().map(String::as_str))?
+            }
         };
         Ok(Some(ids.into_iter().filter(|id| (*id as usize) < tokens).collect()))
     }
     #[cfg(not(feature = "text"))]
     {
-        let _ = (files, tokens);
+        let _ = (files, tokens, cleaning);
         Err(Error::new(ErrorKind::InvalidArgument, "this build has no tokenizer: its feature \"text\" is off"))
     }
 }

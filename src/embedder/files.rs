@@ -73,17 +73,24 @@ impl Place {
         }
         self.read_into(&mut loader, |_| Ok(()))?;
         let text = loader.finish_text().map_err(|error| error.within(path.display()))?;
-        match text.rows_file().map(|name| self.weights(name)) {
+        match text.rows_file().map(|name| self.weights(name)).transpose()? {
             Some(file) => Ok(text.with_rows(ranges_of(file)?)),
             None => Ok(text),
         }
     }
 
     /// The path of a file of the weights.
-    fn weights(&self, name: &str) -> PathBuf {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: the name, which may be that of another file's header, leads out of the directory.
+    fn weights(&self, name: &str) -> Result<PathBuf> {
         match self {
-            Self::Converted(file) => file.clone(),
-            Self::Directory(dir) => dir.join(name),
+            Self::Converted(file) => Ok(file.clone()),
+            Self::Directory(dir) if is_within(name) => Ok(dir.join(name)),
+            Self::Directory(_) => Err(Error::new(
+                ErrorKind::Weights,
+                format!("the weights name a file {name:?}, outside their directory"),
+            )),
         }
     }
 
@@ -108,7 +115,7 @@ impl Place {
             loader.set_onnx_files(files);
         }
         loop {
-            read_file(&self.weights(loader.file()), loader, &mut after)?;
+            read_file(&self.weights(loader.file())?, loader, &mut after)?;
             if !loader.next_file()? {
                 return Ok(());
             }
@@ -129,6 +136,12 @@ fn is_open_clip(dir: &Path) -> bool {
 /// The configuration of a directory.
 fn read_config(dir: &Path) -> Result<Vec<u8>> {
     read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))
+}
+
+/// Whether a path stays in its directory: plain names, with slashes between them.
+fn is_within(path: &str) -> bool {
+    let is_plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['\\', ':', '\0']);
+    path.split('/').all(is_plain)
 }
 
 /// The ONNX files of a directory that suit best, where it has any.
@@ -240,4 +253,18 @@ pub(super) fn read_settings(dir: &Path) -> Result<Settings> {
     // open_clip's own file says how it prepares images.
     let preprocessor = preprocessor.filter(|_| !is_open_clip(dir));
     Settings::new(&config, preprocessor).map_err(|error| error.within(dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_the_weights_are_in_their_directory() {
+        let dir = Place::Directory(PathBuf::from("model"));
+        assert_eq!(dir.weights("onnx/model.onnx").unwrap(), Path::new("model/onnx/model.onnx"));
+        for name in ["/etc/passwd", "../secret", "a/../../b", "", "a//b", "C:x", "a\\b", "."] {
+            assert_eq!(dir.weights(name).unwrap_err().kind(), ErrorKind::Weights, "{name}");
+        }
+    }
 }

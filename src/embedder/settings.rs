@@ -38,7 +38,8 @@ impl Settings {
         let guessed = given.is_none();
         let preprocess = given.unwrap_or_else(|| match config.vision.family {
             Family::Siglip => PreprocessConfig::siglip(config.vision.image_size),
-            _ => PreprocessConfig::clip(config.vision.image_size),
+            Family::Dinov2 => PreprocessConfig::dinov2(),
+            Family::Clip => PreprocessConfig::clip(config.vision.image_size),
         });
         // A DINOv2 sees images of any size; that of its configuration is the one it was taught with.
         if let (Family::Dinov2, Some((height, width))) = (config.vision.family, preprocess.output_size())

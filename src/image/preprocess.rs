@@ -149,6 +149,12 @@ impl PreprocessConfig {
         }
     }
 
+    /// DINOv2's own preprocessing: the shortest edge to 256 pixels by bicubic, the middle 224, ImageNet's mean and deviation.
+    pub(crate) fn dinov2() -> Self {
+        let imagenet = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
+        Self { resize: Some(Target::ShortestEdge(256)), normalize: Some(imagenet), ..Self::clip(EDGE) }
+    }
+
     /// What `preprocess_cfg` of an `open_clip_config.json` says, for a model whose images are `image_size` pixels high and wide.
     /// <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/transform.py>
     ///

@@ -182,7 +182,6 @@ fn refuse(vision: &Map<String, Value>, text: &Map<String, Value>) -> Result<()> 
         ("act_kwargs", Value::Null),
     ];
     let of_text = [
-        ("pool_type", json!("argmax")),
         ("embed_cls", no.clone()),
         ("no_causal_mask", no.clone()),
         ("proj_bias", no.clone()),
@@ -190,6 +189,12 @@ fn refuse(vision: &Map<String, Value>, text: &Map<String, Value>) -> Result<()> 
         ("ls_init_value", Value::Null),
         ("act_kwargs", Value::Null),
     ];
+    let pooled = text_of(text, "pool_type").unwrap_or("argmax");
+    if !["argmax", "eos"].contains(&pooled) {
+        let what =
+            format!("open_clip_config.json: model_cfg.text_cfg.pool_type is \"{pooled}\"; argmax and eos are read");
+        return Err(invalid(what));
+    }
     let towers = [("vision_cfg", vision, &of_vision[..]), ("text_cfg", text, &of_text[..])];
     for (tower, config, known) in towers {
         let other =
@@ -288,6 +293,15 @@ mod tests {
         assert_eq!(read, 25);
     }
 
+    /// As open_clip's `ViT-*-worldwide` have it.
+    #[test]
+    fn metaclip_2_ends_at_its_own_token() {
+        let text = json!({ "pool_type": "eos", "eos_id": 2, "hf_tokenizer_name": "facebook/xlm-v-base", "vocab_size": 901_629 });
+        let root = json!({ "model_cfg": { "quick_gelu": true, "vision_cfg": {}, "text_cfg": text } });
+        let text = config(root.as_object().unwrap()).unwrap().text.unwrap();
+        assert_eq!((text.end_token, text.vocab_size), (EndToken::Id(2), 901_629));
+    }
+
     #[test]
     fn what_is_not_computed_is_refused() {
         let model = |vision: Value, text: Value| json!({ "model_cfg": { "vision_cfg": vision, "text_cfg": text } });
@@ -296,6 +310,7 @@ mod tests {
             (model(json!({}), json!({ "hf_model_name": "roberta-base" })), "roberta-base"),
             (model(json!({ "attentional_pool": true }), json!({})), "attentional_pool"),
             (model(json!({}), json!({ "pool_type": "last" })), "text_cfg.pool_type"),
+            (model(json!({}), json!({ "pool_type": "eos" })), "eos_id"),
             (model(json!({ "timm_model_name": "resnet50" }), json!({})), "resnet50"),
             (json!({ "model_cfg": {} }), "vision_cfg"),
         ];

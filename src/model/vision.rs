@@ -124,7 +124,8 @@ impl VisionTower {
         let mut declared = Declared::default();
         VisionLayers::of(&mut declared, prefix, config)?;
         let parts = ["embeddings.", "encoder.", "pre_layrnorm.", "post_layernorm.", "layernorm.", "head."];
-        declared.refuse_others(header, prefix.0, &parts)?;
+        // With a prefix all tensors that have it are the tower's.
+        declared.refuse_others(header, prefix.0, if prefix.0.is_empty() { &parts } else { &[""] })?;
         Ok(declared.0)
     }
 

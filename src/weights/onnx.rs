@@ -31,6 +31,10 @@ use names::{LOGIT_SCALE, Names};
 use tensor::{RAW_DATA, Tensor};
 use wire::{Head, LONGEST_HEAD, Value, malformed};
 
+/// A longer name, shape or place of an initializer is none.
+const LONGEST_NAME: u64 = 64 << 10;
+/// A longer list of an initializer's numbers, that are not written as bytes, is none: ten bytes a number.
+const LONGEST_NUMBERS: u64 = 1 << 30;
 /// A longer operation is none: one that holds a weight as a constant.
 const LONGEST_NODE: u64 = 64 << 20;
 /// An initializer of up to so many bytes is read at once, its head and its numbers in any form.
@@ -204,7 +208,7 @@ impl OnnxFile {
         };
         let (start, known) = match &self.place {
             Place::End => return None,
-            Place::Skip(to) if *to - self.at > GAP => return Some(*to..*to + FIRST_RANGE),
+            Place::Skip(to) if *to - self.at > GAP => (*to, *to),
             Place::Skip(to) | Place::Data(_, to) => (self.at, *to),
             _ => (self.at, self.at),
         };
@@ -289,6 +293,7 @@ impl OnnxFile {
     /// Takes a little of a piece, and gives back the rest.
     fn step<'a>(&mut self, piece: &'a [u8], output: &mut Output) -> Result<&'a [u8]> {
         match std::mem::replace(&mut self.place, Place::Field) {
+            Place::Field if self.is_at_end() && !self.buffer.is_empty() => Err(malformed()),
             Place::Field if self.is_at_end() => {
                 self.end(output)?;
                 Ok(piece)
@@ -425,6 +430,10 @@ impl OnnxFile {
             let arriving = self.intake.begin(std::mem::take(tensor), len, output)?;
             self.tensor = None;
             self.place = Place::Data(arriving, self.at + len);
+        } else if !Tensor::reads(number) {
+            self.place = Place::Skip(self.at.checked_add(len).ok_or_else(malformed)?);
+        } else if len > if Tensor::holds_numbers(number) { LONGEST_NUMBERS } else { LONGEST_NAME } {
+            return Err(invalid(format!("the ONNX file has an initializer with a field of {len} bytes")));
         } else {
             self.place = Place::Whole(Whole::TensorField(number), usize::try_from(len).map_err(|_| malformed())?);
         }

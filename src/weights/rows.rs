@@ -28,7 +28,8 @@ impl TablePlace {
     /// Of a tensor that stands in some file from byte `start` on. `None` for a form whose rows don't stand by themselves.
     pub(super) fn new(spec: &TensorSpec, format: Format, start: u64) -> Option<Self> {
         let [rows, columns @ ..] = spec.shape.as_slice() else { return None };
-        format.value_bytes()?;
+        let row_bytes = format.value_bytes()?.checked_mul(values_in(columns))? as u64;
+        start.checked_add(row_bytes.checked_mul(*rows as u64)?)?.checked_add(GAP)?;
         Some(Self { file: String::new(), start, format, rows: *rows, columns: values_in(columns) })
     }
 

@@ -7,6 +7,11 @@ use crate::error::Result;
 use crate::weights::invalid;
 use std::collections::HashMap;
 
+/// Operations of a graph, and values of one operation: no published model has a tenth of them. They bound what a stranger's
+/// file may cost.
+const MOST_NODES: usize = 1 << 15;
+const MOST_VALUES: usize = 1 << 10;
+
 /// An operation.
 #[derive(Debug, Default)]
 pub(super) struct Node {
@@ -25,6 +30,9 @@ impl Node {
         let mut node = Self::default();
         for field in fields(message) {
             match field? {
+                (1 | 2, _) if node.inputs.len() + node.outputs.len() == MOST_VALUES => {
+                    return Err(invalid(format!("the ONNX graph has an operation of more than {MOST_VALUES} values")));
+                }
                 (1, name) => node.inputs.push(name.text()?.to_owned()),
                 (2, name) => node.outputs.push(name.text()?.to_owned()),
                 (4, op) => op.text()?.clone_into(&mut node.op),
@@ -89,6 +97,9 @@ impl Graph {
     /// are no circles.
     pub(super) fn push(&mut self, node: Node) -> Result<()> {
         let at = self.nodes.len();
+        if at == MOST_NODES {
+            return Err(invalid(format!("the ONNX graph has more than {MOST_NODES} operations")));
+        }
         for name in node.outputs.iter().filter(|name| !name.is_empty()) {
             if self.consumers.contains_key(name) || node.inputs.contains(name) || self.producers.contains_key(name) {
                 return Err(invalid(format!("the ONNX graph's operations are out of order at the value {name}")));
@@ -96,7 +107,10 @@ impl Graph {
             self.producers.insert(name.clone(), at);
         }
         for name in node.inputs.iter().filter(|name| !name.is_empty()) {
-            self.consumers.entry(name.clone()).or_default().push(at);
+            let consumers = self.consumers.entry(name.clone()).or_default();
+            if consumers.last() != Some(&at) {
+                consumers.push(at); // once, however often it takes the value
+            }
         }
         self.nodes.push(node);
         Ok(())
@@ -130,5 +144,37 @@ impl Graph {
     pub(super) fn take_constants(&mut self) -> Vec<(String, Tensor)> {
         let constant = |node: &mut Node| Some((node.output().to_owned(), node.constant.take()?));
         self.nodes.iter_mut().filter_map(constant).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(inputs: &[&str], output: &str) -> Node {
+        let strings = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Node { inputs: strings(inputs), outputs: strings(&[output]), ..Node::default() }
+    }
+
+    #[test]
+    fn what_takes_a_value_often_is_one_consumer() {
+        let mut graph = Graph::default();
+        graph.push(node(&["x"; 1000], "y")).unwrap();
+        assert_eq!(graph.consumers("x").count(), 1);
+    }
+
+    #[test]
+    fn operations_and_their_values_are_bounded() {
+        let message = [0x0a, 1, b'x'].repeat(MOST_VALUES);
+        assert!(Node::parse(&message).is_ok());
+        let error = Node::parse(&[message, vec![0x12, 1, b'y']].concat()).unwrap_err();
+        assert!(error.to_string().contains("more than 1024 values"), "{error}");
+
+        let mut graph = Graph::default();
+        for at in 0..MOST_NODES {
+            graph.push(node(&[], &format!("y{at}"))).unwrap();
+        }
+        let error = graph.push(node(&[], "last")).unwrap_err();
+        assert!(error.to_string().contains("more than 32768 operations"), "{error}");
     }
 }

@@ -233,6 +233,12 @@ impl Pending {
             if role == Role::Scale && !matches!(kind, Kind::Floats(_)) {
                 return Err(invalid(format!("its scale, {}, is in whole numbers", tensor.name)));
             }
+            // Outputs are on the first axis, or on the second of a matrix that stands transposed.
+            let of_outputs = if self.origin.form == Form::Transposed { 1 } else { 0 };
+            let axis = self.origin.axis.map(|axis| if axis < 0 { axis + shape.len() as i64 } else { axis });
+            if tensor.len() > 1 && axis.is_some_and(|axis| axis != of_outputs) {
+                return Err(invalid(format!("its scales, {}, are not one for each output", tensor.name)));
+            }
             return if tensor.len() <= most { Ok(()) } else { Err(self.other_shape(role, tensor)) };
         }
         let without_ones = |dims: &[usize]| dims.iter().copied().filter(|dim| *dim != 1).collect::<Vec<_>>();
@@ -244,7 +250,10 @@ impl Pending {
                 found == expected
             }
             Form::Blocks { bits, size, outputs, inputs } => {
-                let blocks = inputs.div_ceil(size.max(1)).saturating_mul(size.saturating_mul(bits) / 8);
+                if !matches!(bits, 4 | 8) || size == 0 || !size.saturating_mul(bits).is_multiple_of(8) {
+                    return Err(invalid(format!("blocks of {size} numbers of {bits} bits; this reads 4 and 8 bits")));
+                }
+                let blocks = inputs.div_ceil(size).saturating_mul(size.saturating_mul(bits) / 8);
                 (outputs, inputs) == (rows, columns) && tensor.len() == outputs.saturating_mul(blocks)
             }
         };

@@ -28,11 +28,13 @@ pub(super) struct Origin {
     /// Numbers are scaled: `(number − zero point) · scale`.
     pub(super) scale: Option<String>,
     pub(super) zero_point: Option<String>,
+    /// The axis of the numbers that there is a scale for each step along, where the graph says it.
+    pub(super) axis: Option<i64>,
 }
 
 impl Origin {
     fn plain(name: &str) -> Self {
-        Self { data: name.to_owned(), form: Form::Plain, scale: None, zero_point: None }
+        Self { data: name.to_owned(), form: Form::Plain, scale: None, zero_point: None, axis: None }
     }
 
     /// The same in 8 bits.
@@ -49,6 +51,9 @@ impl Origin {
         Self { form, ..self }
     }
 }
+
+/// Ways from a softmax to the product that it weights that are looked at.
+const MOST_PATHS: usize = 64;
 
 /// Which input of attention a linear layer gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,18 +163,21 @@ impl<'a> Finder<'a> {
     /// The weight that a value is, or is made of without changing its numbers.
     fn weight(&self, name: Option<&'a str>) -> Option<Origin> {
         let mut name = name?;
-        let (mut scale, mut zero_point, mut is_transposed) = (None, None, false);
+        let (mut scale, mut zero_point, mut axis, mut is_transposed) = (None, None, None, false);
         while let Some(node) = self.graph.producer(name) {
             match node.op.as_str() {
                 "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Flatten" | "Slice"
                 | "Gather" => {}
                 "Transpose" => is_transposed = !is_transposed,
-                "DequantizeLinear" => (scale, zero_point) = (node.input(1), node.input(2)),
+                "DequantizeLinear" => {
+                    (scale, zero_point) = (node.input(1), node.input(2));
+                    axis = Some(node.integer("axis", 1));
+                }
                 _ => return None,
             }
             name = node.input(0)?;
         }
-        let origin = Origin::plain(name).scaled(scale, zero_point);
+        let origin = Origin { axis, ..Origin::plain(name).scaled(scale, zero_point) };
         let origin = if is_transposed { origin.transposed() } else { origin };
         (self.seen(name) == 0).then_some(origin)
     }
@@ -335,7 +343,8 @@ impl<'a> Finder<'a> {
             if product.is_some() {
                 break;
             }
-            weights = weights.iter().flat_map(|name| self.graph.consumers(name)).map(Node::output).collect();
+            let next = weights.iter().flat_map(|name| self.graph.consumers(name)).map(Node::output);
+            weights = next.take(MOST_PATHS).collect();
         }
         [
             scores.and_then(|node| node.input(0)),

@@ -59,6 +59,9 @@ pub(super) struct Tensor {
     numbers: Option<Vec<u64>>,
 }
 
+/// Axes of a tensor; a convolution's weights have four.
+const MOST_AXES: usize = 8;
+
 /// The field with the bytes.
 pub(super) const RAW_DATA: u32 = 9;
 
@@ -72,11 +75,24 @@ impl Tensor {
         Ok(tensor)
     }
 
+    /// Whether a field says something of it; its bytes ([`RAW_DATA`]) aside.
+    pub(super) fn reads(number: u32) -> bool {
+        matches!(number, 1 | 2 | 4 | 5 | 8 | 13)
+    }
+
+    /// Whether a field is of as many numbers as the tensor has.
+    pub(super) fn holds_numbers(number: u32) -> bool {
+        matches!(number, 4 | 5)
+    }
+
     /// Takes one of its fields.
     pub(super) fn field(&mut self, number: u32, value: Value<'_>) -> Result<()> {
         match number {
             1 => {
                 for dim in value.numbers()? {
+                    if self.dims.len() == MOST_AXES {
+                        return Err(malformed());
+                    }
                     self.dims.push(usize::try_from(dim).map_err(|_| malformed())?);
                 }
             }
