@@ -24,9 +24,13 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
     let keys = tower(root, "text_config")?;
     let text = text_sizes(keys, text_default())?;
     let projection_dim = keys.size("projection_size", text.hidden_size, most::CHANNELS)?;
-    // Gemma's tokenizer, which SigLIP 2 has, fills up with its token 0; SigLIP's own with 1.
-    let default = if text.vocab_size >= GEMMA { 0 } else { 1 };
-    let end_token = EndToken::FilledUp(keys.id("pad_token_id", default)?);
+    // Gemma's tokenizer, which SigLIP 2 has, fills up with its token 0; SigLIP's own with 1. That is also what transformers
+    // writes into any configuration that it saves, though it fills up as the tokenizer says: of a Gemma's it means nothing.
+    let filling = match (keys.id("pad_token_id", 1)?, text.vocab_size >= GEMMA) {
+        (1, true) => 0,
+        (id, _) => id,
+    };
+    let end_token = EndToken::FilledUp(filling);
     Ok(ClipConfig { vision, text: Some(TextConfig { projection_dim, end_token, ..text }) })
 }
 
@@ -93,4 +97,26 @@ pub(super) fn text<S: Source>(source: &mut S, config: &TextConfig) -> Result<Tex
     let projection = source.linear(weight, Some(bias))?;
     let logit_bias = source.scalar(TensorSpec::new("logit_bias", [], Use::Scalar))?;
     TextLayers::of(source, config, projection, Some(logit_bias))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn texts_are_filled_up_as_their_tokenizer_does_it() {
+        let cases = [
+            (json!({}), 1),
+            (json!({ "vocab_size": 256_000 }), 0),
+            (json!({ "vocab_size": 256_000, "pad_token_id": 1 }), 0),
+            (json!({ "vocab_size": 256_000, "pad_token_id": 7 }), 7),
+            (json!({ "vocab_size": 300, "pad_token_id": 0 }), 0),
+        ];
+        for (text, expected) in cases {
+            let root = json!({ "model_type": "siglip", "text_config": text });
+            let found = config(root.as_object().unwrap()).unwrap().text.unwrap();
+            assert_eq!(found.end_token, EndToken::FilledUp(expected), "{text}");
+        }
+    }
 }
