@@ -46,6 +46,13 @@ describe("token ids", () => {
     expect(() => createTokenizer({ vocab: vocab!, merges: other })).toThrow(/zq/);
   });
 
+  it("are made by all merges of a small vocabulary", () => {
+    const words = ["<|startoftext|>", "<|endoftext|>", "a", "b", "c</w>", "ab", "abc</w>"];
+    const small = text(JSON.stringify(Object.fromEntries(words.map((word, id) => [word, id]))));
+    const tokenizer = createTokenizer({ vocab: small, merges: text("a b\nab c</w>\n") });
+    expect([...tokenizer.ids("abc", 77)]).toEqual([0, 6, 1]);
+  });
+
   it("exist for halves of letters, which only JavaScript has", () => {
     const tokenizer = createTokenizer({ json: json! });
     expect(tokenizer.ids("a\ud800b", 77)).toEqual(tokenizer.ids("a\ufffdb", 77));

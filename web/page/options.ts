@@ -42,7 +42,7 @@ export interface LoadOptions extends ModelOptions, DecodingOptions {
   /**
    * How the table of the text tower's tokens is read. That of a multilingual model is most of its file (786 MB in SigLIP 2),
    * and a text needs some ten of its rows. `"ranges"` reads those when the text comes, and keeps them; each text with words
-   * that are new then needs the network. `"whole"` reads the table with the text tower. Default: by ranges where it takes
+   * that are new then needs the network, and the model's host sees which rows are asked for, which tells these words. `"whole"` reads the table with the text tower. Default: by ranges where it takes
    * more than 256 MiB in single precision, which no vocabulary of English does. With `integrity`, and from a server
    * without ranges, the table is read whole.
    */

@@ -41,6 +41,8 @@ export class CachePlace {
   readonly #cache: ModelCache;
   readonly #key: CacheKey;
   readonly #id: string;
+  /** The text tower's file that the kept rows belong to. */
+  #rowsOf: string | undefined;
 
   private constructor(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>, cache: ModelCache, key: CacheKey, id: string) {
     this.#host = host;
@@ -77,14 +79,17 @@ export class CachePlace {
 
   /** The rows of the table of tokens that are kept; `undefined` where there are none. Never fails. */
   async rows(): Promise<Blob | undefined> {
-    const rows = (await this.#cache.record(this.#id).catch(() => undefined))?.rows;
+    const record = await this.#cache.record(this.#id).catch(() => undefined);
+    this.#rowsOf = record?.parts.text?.file;
+    const rows = record?.rows;
     return rows && this.#cache.open(rows).catch(() => undefined);
   }
 
   /** Keeps rows beside a text tower that is in the cache, in place of those that were kept. Never fails. */
   async saveRows(bytes: Uint8Array): Promise<void> {
     const record = await this.#cache.record(this.#id).catch(() => undefined);
-    if (!record?.parts.text) return;
+    // Another tab may have downloaded another model's meanwhile.
+    if (!record?.parts.text || record.parts.text.file !== this.#rowsOf) return;
     let recording: Recording | undefined;
     try {
       recording = await this.#cache.begin(this.#id, "rows");

@@ -26,6 +26,11 @@ export class KeptRows {
     this.#timer = setTimeout(() => void this.#save(packed(this.#ranges)), QUIET);
   }
 
+  /** Forgets all of them: they are damaged. */
+  forget(): void {
+    this.#ranges.length = 0;
+  }
+
   /** The ranges that were saved. */
   async restore(saved: Blob | undefined): Promise<readonly Range[]> {
     if (saved) this.#ranges.push(...unpacked(new Uint8Array(await saved.arrayBuffer())));

@@ -228,12 +228,28 @@ export class ModelLoading {
     const kept = place && new KeptRows((bytes) => place.saveRows(bytes));
     const read = rowReader(engine, model, () => this.#tableFile(file), (at, bytes) => kept?.add(at, bytes));
     const restored = once(async () => {
-      for (const [at, bytes] of (await kept?.restore(await place?.rows())) ?? []) guarded(engine, () => model.addRows(at, bytes));
+      try {
+        for (const [at, bytes] of (await kept?.restore(await place?.rows())) ?? []) guarded(engine, () => model.addRows(at, bytes));
+      } catch (error) {
+        if (error instanceof EngineCrash) throw error;
+        kept?.forget(); // they are damaged, and are read again
+      }
     });
     return async (ids, signal) => {
       await restored();
-      return read(ids, signal);
+      try {
+        return await read(ids, signal);
+      } catch (error) {
+        throw error instanceof FileChanged ? await this.#outdated(error) : error;
+      }
     };
+  }
+
+  /** What a text is told whose file is no longer that of the vision tower that is loaded; nor is what the cache has. */
+  async #outdated(error: FileChanged): Promise<ClipVisionError> {
+    await this.#place?.remove();
+    const advice = "its text tower may not fit the vision tower that is loaded; load the model again";
+    return new ClipVisionError("fetch", `${error.message}: ${advice}`, { cause: error });
   }
 
   /** The file that the table of tokens was left in, as it was then. */
@@ -316,11 +332,7 @@ export class ModelLoading {
         await recorder?.discard();
         if (!(error instanceof EngineCrash)) loader.free();
         if (!(error instanceof FileChanged)) throw error;
-        if (how.part === "text") {
-          await this.#place?.remove();
-          const advice = "its text tower may not fit the vision tower that is loaded; load the model again";
-          throw new ClipVisionError("fetch", `${error.message}: ${advice}`, { cause: error });
-        }
+        if (how.part === "text") throw await this.#outdated(error);
         if (restarts === RESTARTS) throw error;
       }
     }
@@ -377,7 +389,7 @@ export class ModelLoading {
     } else {
       checksums.takeOnnx();
       checksums.checkNames();
-      if (!(await this.#feedOnnx(engine, loader, checksums, feedShard))) throw missing ?? withoutWeights(this.#load.name);
+      if (!(await this.#feedOnnx(engine, loader, checksums, feedShard))) throw missing ?? withoutWeights(this.#load.name, checksums.onnx);
     }
     while (guarded(engine, () => loader.nextFile())) {
       await feedShard().catch((error: unknown) => {
@@ -477,7 +489,10 @@ const withoutTokenizer = (): ClipVisionError => {
   return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer} nor ${vocab} and ${merges}`);
 };
 
-const withoutWeights = (name: string): ClipVisionError => new ClipVisionError("weights", `"${name}" has none of the ONNX files that a checksum was given for`);
+function withoutWeights(name: string, checked: boolean): ClipVisionError {
+  const what = checked ? "none of the ONNX files that a checksum was given for" : "no ONNX file of this part of the model";
+  return new ClipVisionError("weights", `"${name}" has ${what}`);
+}
 
 /** Whether a failure says that a file is not there: a 404, or an application's start page in its place. */
 function isMissing(error: unknown, file: WireFile): boolean {

@@ -83,7 +83,7 @@ function completed(vocab: Record<string, unknown>, merges: string): Record<strin
 function within(vocab: Record<string, unknown>, lines: readonly string[]): readonly string[] {
   const merges = lines[0]?.startsWith("#version") ? lines.slice(1) : lines;
   const beyond = merges.findIndex((line) => !/^[^ ]+ [^ ]+$/.test(line) || !Object.hasOwn(vocab, line.replace(" ", "")));
-  return beyond + UNMERGED >= Object.keys(vocab).length ? merges.slice(0, beyond) : merges;
+  return beyond >= 0 && beyond + UNMERGED >= Object.keys(vocab).length ? merges.slice(0, beyond) : merges;
 }
 
 /** The beginning of a text, as long as Rust's: a pair of surrogates is one letter. */
