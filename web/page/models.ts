@@ -38,7 +38,7 @@ export interface KnownModel {
   readonly download: ModelDownload;
   /** The SPDX identifier. */
   readonly license: string;
-  /** Zero-shot accuracy; `null` where none is published. */
+  /** Zero-shot accuracy; `null` where none is published, or none could be checked. */
   readonly accuracy: PublishedAccuracy | null;
   /** Whether its files, their sizes, and its license were checked on the Hub. Of no entry yet. */
   readonly verified: boolean;
@@ -166,7 +166,7 @@ export const models: readonly KnownModel[] = [
     imageSize: 256,
     download: floats(94_552_320, 282_303_746, 256_000 * 768),
     license: "Apache-2.0",
-    accuracy: { imagenet: 74.0, source: SIGLIP_2 },
+    accuracy: null,
   },
   {
     ...CLIP,
