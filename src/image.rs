@@ -153,6 +153,11 @@ impl Image {
         /// (transformers' `{"shortest_edge": n}`).
         -> resize_shortest_edge(n: usize, filter: ResizeFilter);
 
+        /// Resizes so that the longer edge is `n` pixels and the shorter one in proportion, and puts it in the middle of a square of
+        /// `n`×`n` pixels, the rest of which has the color `fill` (red, green, blue): open_clip's `resize_mode` "longest". No
+        /// other resize or crop comes after it.
+        -> resize_and_pad(n: usize, filter: ResizeFilter, fill: [u8; 3]);
+
         /// Cuts out the middle `width`×`height` pixels; where the image is smaller, surrounds it with zeros (black).
         ///
         /// An odd pixel more is cut at the right and below, an odd zero more is put at the left and above, as

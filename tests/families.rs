@@ -90,7 +90,7 @@ fn pixels_are_pythons() {
 #[test]
 fn embeddings_are_pythons() {
     let all = Golden::all();
-    assert_eq!(all.len(), 7);
+    assert_eq!(all.len(), 8);
     for golden in all {
         let clip = golden.load(Options::default());
         let [images, texts] = worst(&golden, &clip);

@@ -260,4 +260,5 @@ def write_families():
     openai = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
     open_clip("open_clip", 23, {**openai, "mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest", "fill_color": 0})
     open_clip("open_clip_quick", 29, {"mean": HALF, "std": HALF, "interpolation": "bilinear", "resize_mode": "squash"}, quick_gelu=True)
+    open_clip("open_clip_longest", 41, {**openai, "mode": "RGB", "interpolation": "bicubic", "resize_mode": "longest", "fill_color": 131})
     print(json.dumps({path.parent.name: sum(file.stat().st_size for file in path.parent.iterdir()) for path in sorted(ROOT.glob("families/*/expected.json"))}))

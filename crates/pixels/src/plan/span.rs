@@ -38,6 +38,12 @@ impl Span {
         Self { pixels: start..start + (to - from), before: from, length }
     }
 
+    /// In the middle of `length`, no fewer: of an odd number around it the one more comes after.
+    pub(crate) fn padded(&self, length: usize) -> Self {
+        let before = self.before + (length - self.length) / 2;
+        Self { pixels: self.pixels.clone(), before, length }
+    }
+
     /// The pixels, and one at least: a crop can be made of zeros alone, and then one is computed that nobody uses.
     pub(crate) fn some(&self) -> Range<usize> {
         if self.pixels.is_empty() { 0..1 } else { self.pixels.clone() }
