@@ -48,11 +48,18 @@ pub(crate) struct TensorSpec {
     pub(crate) usage: Use,
     /// The rows that a recording has of it, ascending; all where this says nothing.
     pub(crate) kept: Option<Arc<[u32]>>,
+    /// The file that it is in, where that is another than the first and the first has none of its name.
+    pub(crate) file: Option<Arc<str>>,
 }
 
 impl TensorSpec {
     pub(crate) fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, usage: Use) -> Self {
-        Self { name: name.into(), shape: shape.into(), usage, kept: None }
+        Self { name: name.into(), shape: shape.into(), usage, kept: None, file: None }
+    }
+
+    /// The same in a file of its own beside the first.
+    pub(crate) fn in_file(self, file: &str) -> Self {
+        Self { file: Some(file.into()), ..self }
     }
 
     /// Rows and what is in each.

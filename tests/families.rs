@@ -3,6 +3,7 @@
 
 mod common;
 
+use clip_vision::model::Scores;
 use clip_vision::{ClipVision, Image, Options, Precision};
 use common::{cosine, golden, max_difference};
 use safetensors::SafeTensors;
@@ -90,7 +91,7 @@ fn pixels_are_pythons() {
 #[test]
 fn embeddings_are_pythons() {
     let all = Golden::all();
-    assert_eq!(all.len(), 8);
+    assert_eq!(all.len(), 10);
     for golden in all {
         let clip = golden.load(Options::default());
         let [images, texts] = worst(&golden, &clip);
@@ -121,12 +122,12 @@ fn embeddings_in_8_bits_are_near_them() {
 
 #[test]
 fn probabilities_are_pythons() {
-    for golden in Golden::all().iter().filter(|golden| !golden.texts().is_empty()) {
+    for golden in Golden::all().iter().filter(|golden| golden.facts["scores"].is_string()) {
         let clip = golden.load(Options::default());
         let text = clip.text().unwrap();
         let texts = golden.texts();
         let labels = text.embed_tokens(&texts.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
-        assert_eq!(text.config().has_independent_probabilities(), golden.facts["scores"] == "sigmoid");
+        assert_eq!(clip.scores().unwrap().name(), golden.facts["scores"]);
         let found: Vec<f32> = golden
             .pictures()
             .iter()
@@ -142,6 +143,62 @@ fn a_model_without_texts_says_so() {
     let dinov2 = Golden::read(golden("families").join("dinov2")).load(Options::default());
     let error = dinov2.embed_tokens(&[1, 2]).unwrap_err();
     assert!(error.to_string().contains("no text tower"), "{error}");
+}
+
+#[test]
+fn a_model_of_texts_alone_reads_texts_as_python_does_and_says_what_it_is() {
+    for name in ["distilbert", "distilbert_tanh"] {
+        let golden = Golden::read(golden("families").join(name));
+        let clip = golden.load(Options::default());
+        assert_eq!((clip.dimension(), clip.image_size(), clip.scores()), (26, 0, Some(Scores::Softmax)));
+        let error = clip.embed(picture("rgb-photo.png")).unwrap_err();
+        assert_eq!(error.kind(), clip_vision::ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("no vision tower"), "{error}");
+        let strings: Vec<&str> =
+            golden.facts["strings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        let text = clip.text().unwrap();
+        for (string, ids) in strings.iter().zip(golden.texts()) {
+            assert_eq!(text.tokenize(string).unwrap(), ids, "{string}");
+        }
+        // Together, though they are of many lengths.
+        for (index, found) in clip.embed_texts(&strings).unwrap().iter().enumerate() {
+            let difference = max_difference(found, &unit(&golden.tensor(&format!("text/{index}"))));
+            assert!(difference <= 2e-6, "{name} {}: {difference}", strings[index]);
+        }
+    }
+}
+
+#[test]
+fn modules_decide_on_the_length_and_are_needed() {
+    let length = |name: &str| {
+        let clip = Golden::read(golden("families").join(name)).load(Options::default().normalize(false));
+        clip.embed_text("a dog").unwrap().iter().map(|x| x * x).sum::<f32>().sqrt()
+    };
+    assert!((length("distilbert") - 1.0).abs() > 1e-2 && (length("distilbert_tanh") - 1.0).abs() < 1e-6);
+    let dir = std::env::temp_dir().join(format!("families-modules-{}", std::process::id()));
+    std::fs::create_dir_all(dir.join("1_Pooling")).unwrap();
+    let copy = |name: &str| std::fs::write(dir.join(name), file_of("distilbert", name)).unwrap();
+    let said = |dir: &PathBuf| ClipVision::from_dir(dir, Options::default()).unwrap_err().to_string();
+    copy("config.json");
+    assert!(said(&dir).contains("modules.json"), "{}", said(&dir));
+    ["modules.json", "model.safetensors", "1_Pooling/config.json"].into_iter().for_each(copy);
+    assert!(said(&dir).contains("2_Dense/config.json"), "{}", said(&dir));
+    std::fs::create_dir_all(dir.join("2_Dense")).unwrap();
+    copy("2_Dense/config.json");
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    let error = clip.embed_text("a dog").unwrap_err();
+    assert!(
+        error.to_string().contains("2_Dense/model.safetensors") || error.to_string().contains("2_Dense"),
+        "{error}"
+    );
+    std::fs::write(dir.join("2_Dense/model.safetensors"), file_of("distilbert_tanh", "2_Dense/model.safetensors"))
+        .unwrap();
+    copy("tokenizer.json");
+    let error = clip.embed_text("a dog").unwrap_err();
+    assert!(error.to_string().contains("linear.bias"), "{error}");
+    copy("2_Dense/model.safetensors");
+    assert!(clip.embed_text("a dog").is_ok());
+    std::fs::remove_dir_all(&dir).unwrap();
 }
 
 /// A folder with the files of a golden, some of them exchanged.

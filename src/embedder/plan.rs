@@ -3,7 +3,8 @@
 use super::onnx_files::{self, Wanted};
 use super::settings::Settings;
 use super::text::{TextModel, no_text_tower};
-use super::{ClipVision, ConvertOptions, Options};
+use super::texts::TextState;
+use super::{ClipVision, ConvertOptions, Options, Vision};
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::TextConfig;
@@ -12,7 +13,7 @@ use crate::model::text::TextTower;
 use crate::model::vision::{VisionPrefix, VisionTower};
 use crate::precision::Precision;
 use crate::weights::{FILES, Header, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights, text_of_ids};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Which towers are read.
 #[derive(Clone, Debug)]
@@ -127,7 +128,7 @@ impl Plan {
             Towers::Vision | Towers::Recorded(ConvertOptions { vision_only: true, .. }) => None,
             Towers::Text(config) => Some(config.clone()),
             Towers::Both => Some(of_file().ok_or_else(no_text_tower)?),
-            Towers::Recorded(_) => of_file().filter(|_| TextTower::is_in(header)),
+            Towers::Recorded(_) => of_file().filter(|config| TextTower::is_in(header, config.family)),
         })
     }
 
@@ -151,8 +152,16 @@ impl Plan {
             (Towers::Vision | Towers::Both, Some(settings)) => {
                 let default_preprocessing = settings.has_default_preprocessing();
                 let Settings { config, preprocess, .. } = settings;
-                let tower = VisionTower::build(config.vision, vision_prefix, &mut loaded)?;
-                Some(ClipVision::new(tower, (preprocess, default_preprocessing), options, vision_bytes, config.text))
+                let dimension = config.embedding_dim();
+                let vision = match config.vision {
+                    Some(config) => {
+                        let tower = Arc::new(VisionTower::build(config, vision_prefix, &mut loaded)?);
+                        Some(Vision { tower, preprocess, default_preprocessing })
+                    }
+                    None => None,
+                };
+                let text = Mutex::new(TextState::Absent(config.text));
+                Some(ClipVision { vision, dimension, options, weight_bytes: vision_bytes, text })
             }
             _ => None,
         };
@@ -170,8 +179,9 @@ impl Selection for Plan {
         let target = if recorded { Target::Recording } else { backend.target() };
         let vision_prefix = VisionPrefix::find(header);
         let mut specs = match (&self.towers, &self.settings) {
-            (Towers::Vision | Towers::Both | Towers::Recorded(_), Some(settings)) => {
-                VisionTower::declare(&settings.config.vision, vision_prefix, header)?
+            (Towers::Vision | Towers::Both | Towers::Recorded(_), Some(Settings { config, .. })) => {
+                let of = |config| VisionTower::declare(config, vision_prefix, header);
+                config.vision.as_ref().map(of).transpose()?.unwrap_or_default()
             }
             _ => Vec::new(),
         };

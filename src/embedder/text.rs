@@ -3,7 +3,7 @@
 use super::plan::TokenizerFiles;
 use super::{Pass, normalize};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::TextConfig;
+use crate::model::config::{Scores, TextConfig};
 use crate::model::text::TextTower;
 use crate::model::token_rows::TokenRows;
 #[cfg(feature = "text")]
@@ -143,7 +143,7 @@ impl TextModel {
     }
 
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`; 100 in most
-    /// published models.
+    /// published models, and of those that have none, since they were taught another model's space.
     pub fn logit_scale(&self) -> f32 {
         self.tower.logit_scale()
     }
@@ -190,7 +190,8 @@ impl TextModel {
                 self.add_rows(range.start, &read(range)?)?;
             }
         }
-        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalize))
+        let normalize = self.normalize || self.config().modules.normalize;
+        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, normalize))
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times
@@ -223,10 +224,10 @@ impl TextModel {
         let cosine = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>();
         let logit = |label| cosine(label) * self.logit_scale() + self.tower.logit_bias();
         let logits: Vec<f32> = labels.iter().map(|label| unit(label.as_ref()).map(logit)).collect::<Result<_>>()?;
-        if self.config().has_independent_probabilities() {
-            return Ok(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect());
-        }
-        Ok(softmax(&logits))
+        Ok(match self.config().scores() {
+            Scores::Sigmoid => logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
+            Scores::Softmax => softmax(&logits),
+        })
     }
 }
 

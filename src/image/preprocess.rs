@@ -40,9 +40,15 @@ pub struct PreprocessConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
     ShortestEdge(usize),
-    Exactly { height: usize, width: usize },
+    Exactly {
+        height: usize,
+        width: usize,
+    },
     /// The longer edge, in a square whose rest has one color.
-    Padded { edge: usize, fill: [u8; 3] },
+    Padded {
+        edge: usize,
+        fill: [u8; 3],
+    },
 }
 
 /// What is cut out of the middle.

@@ -6,7 +6,7 @@
 //! <https://github.com/huggingface/transformers/blob/main/src/transformers/models/dinov2/modeling_dinov2.py>
 
 use super::config::{Activation, ClipConfig, Family, Keys, VisionConfig, most, vision_sizes};
-use super::encoder::{Encoder, LayerNames};
+use super::encoder::{Encoder, LayerNames, NormOrder};
 use super::source::Source;
 use super::vision::{Pooling, VisionLayers};
 use crate::error::Result;
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 const LAYER: LayerNames = LayerNames {
     norms: ["norm1", "norm2"],
+    order: NormOrder::Before,
     attention: [
         "attention.attention.query",
         "attention.attention.key",
@@ -27,7 +28,7 @@ const LAYER: LayerNames = LayerNames {
 
 /// Its configuration.
 pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
-    let keys = Keys { keys: root, path: "" };
+    let keys = Keys::whole(root);
     for (key, only) in [("use_swiglu_ffn", false), ("qkv_bias", true)] {
         if root.get(key).is_some_and(|value| *value == Value::Bool(!only)) {
             return Err(keys.error(key, format!("is {}; only {only} is supported", !only)));
@@ -44,7 +45,7 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
     let config = vision_sizes(keys, default)?;
     let ratio = keys.size("mlp_ratio", 4, most::INTERMEDIATE / config.hidden_size.max(1))?;
     let intermediate_size = ratio.saturating_mul(config.hidden_size);
-    Ok(ClipConfig { vision: VisionConfig { intermediate_size, ..config }, text: None })
+    Ok(ClipConfig::of_vision(VisionConfig { intermediate_size, ..config }))
 }
 
 /// The tensors of the tower, whose names begin with `prefix`.

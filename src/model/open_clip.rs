@@ -257,7 +257,7 @@ mod tests {
                     continue;
                 }
             };
-            let (vision, text) = (found.vision, found.text.unwrap());
+            let (vision, text) = (found.vision.unwrap(), found.text.unwrap());
             let sizes = |of: &str, keys: &[&str]| {
                 keys.iter().map(|key| expected[of][key].as_u64().unwrap() as usize).collect::<Vec<_>>()
             };

@@ -31,12 +31,12 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
         (id, _) => id,
     };
     let end_token = EndToken::FilledUp(filling);
-    Ok(ClipConfig { vision, text: Some(TextConfig { projection_dim, end_token, ..text }) })
+    Ok(ClipConfig::of_both(vision, TextConfig { projection_dim, end_token, ..text }))
 }
 
 /// Of a vision tower alone.
 pub(super) fn vision_config(root: &Map<String, Value>) -> Result<ClipConfig> {
-    Ok(ClipConfig { vision: vision_sizes(Keys { keys: root, path: "" }, vision_default())?, text: None })
+    Ok(ClipConfig::of_vision(vision_sizes(Keys::whole(root), vision_default())?))
 }
 
 /// Tokens of Gemma's vocabulary.

@@ -81,7 +81,9 @@ impl Operation {
             {
                 wrong(format!("a size of {width}x{height}"))
             }
-            Self::ResizeShortestEdge { edge: 0, .. } | Self::ResizeAndPad { edge: 0, .. } => wrong("an edge of 0".into()),
+            Self::ResizeShortestEdge { edge: 0, .. } | Self::ResizeAndPad { edge: 0, .. } => {
+                wrong("an edge of 0".into())
+            }
             Self::NormalizeWith { mean, .. } if mean.iter().any(|mean| !mean.is_finite()) => {
                 wrong(format!("a mean of {mean:?}"))
             }

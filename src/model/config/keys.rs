@@ -4,11 +4,12 @@ use super::{Activation, invalid};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 
-/// The keys of one tower, and the key in the file under which they stand, for messages.
+/// The keys of one tower; and for messages their file, and the key in it under which they stand.
 #[derive(Clone, Copy)]
 pub(crate) struct Keys<'a> {
     pub(crate) keys: &'a Map<String, Value>,
-    pub(crate) path: &'static str,
+    pub(crate) file: &'a str,
+    pub(crate) path: &'a str,
 }
 
 /// The largest sizes that are read. No published tower has more; they bound what a stranger's file may cost, and keep
@@ -31,10 +32,15 @@ pub(crate) mod most {
     pub(crate) const VOCABULARY: usize = 1 << 20;
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    /// Those at the top of a `config.json`.
+    pub(crate) fn whole(keys: &'a Map<String, Value>) -> Self {
+        Self { keys, file: "config.json", path: "" }
+    }
+
     pub(crate) fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
         let dot = if self.path.is_empty() { "" } else { "." };
-        invalid(format!("config.json: {}{dot}{key} {what}", self.path))
+        invalid(format!("{}: {}{dot}{key} {what}", self.file, self.path))
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -70,13 +76,13 @@ impl Keys<'_> {
         }
     }
 
-    /// `hidden_act`.
-    pub(crate) fn activation(&self, default: Activation) -> Result<Activation> {
-        let Some(value) = self.get("hidden_act") else { return Ok(default) };
+    /// The name of an activation.
+    pub(crate) fn activation(&self, key: &str, default: Activation) -> Result<Activation> {
+        let Some(value) = self.get(key) else { return Ok(default) };
         let known = Activation::NAMES.iter().find(|(name, _)| value == name);
         known.map(|(_, activation)| *activation).ok_or_else(|| {
             let names = Activation::NAMES.map(|(name, _)| name).join(", ");
-            self.error("hidden_act", format!("is {value}; this knows {names}"))
+            self.error(key, format!("is {value}; this knows {names}"))
         })
     }
 

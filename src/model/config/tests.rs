@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(json: &str) -> Result<VisionConfig> {
-    ClipConfig::from_json(json.as_bytes()).map(|config| config.vision)
+    ClipConfig::from_json(json.as_bytes()).map(|config| config.vision.unwrap())
 }
 
 #[test]
