@@ -128,10 +128,7 @@ impl ClipVision {
     /// # Errors
     /// [`ErrorKind::InvalidArgument`]: the model has none.
     fn vision(&self) -> Result<&Vision> {
-        self.vision.as_ref().ok_or_else(|| {
-            let what = "this model has no vision tower: it embeds texts, for the photos of the model whose space it was taught";
-            Error::new(ErrorKind::InvalidArgument, what)
-        })
+        self.vision.as_ref().ok_or_else(no_vision_tower)
     }
 
     /// Whether no file of the model says how its images are prepared. CLIP's own preprocessing is used then, and another
@@ -345,6 +342,12 @@ impl ClipVision {
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }
+}
+
+/// The error of asking for photos where there are none.
+fn no_vision_tower() -> Error {
+    let what = "this model has no vision tower: it embeds texts, for the photos of the model whose space it was taught";
+    Error::new(ErrorKind::InvalidArgument, what)
 }
 
 /// The embedding of a single image or text.

@@ -2,12 +2,13 @@
 
 use super::onnx_files::{self, Wanted};
 use super::settings::Settings;
+use super::no_vision_tower;
 use super::text::{TextModel, no_text_tower};
 use super::texts::TextState;
 use super::{ClipVision, ConvertOptions, Options, Vision};
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::TextConfig;
+use crate::model::config::{ClipConfig, TextConfig};
 use crate::model::source::Loaded;
 use crate::model::text::TextTower;
 use crate::model::vision::{VisionPrefix, VisionTower};
@@ -113,6 +114,14 @@ impl Plan {
         self.files = files;
     }
 
+    /// About the bytes of what has to come after this: the text tower of a model that has no other.
+    pub(super) fn to_come(&self) -> u64 {
+        match (&self.towers, self.settings.as_ref().map(|settings| &settings.config)) {
+            (Towers::Vision, Some(ClipConfig { vision: None, text: Some(config), .. })) => TextTower::bytes(config),
+            _ => 0,
+        }
+    }
+
     /// The settings, from the weights or from the files beside them.
     #[cfg(feature = "tokio")]
     pub(super) fn into_settings(self) -> Option<Settings> {
@@ -179,6 +188,11 @@ impl Selection for Plan {
         let target = if recorded { Target::Recording } else { backend.target() };
         let vision_prefix = VisionPrefix::find(header);
         let mut specs = match (&self.towers, &self.settings) {
+            (Towers::Recorded(ConvertOptions { vision_only: true, .. }), Some(Settings { config, .. }))
+                if config.vision.is_none() =>
+            {
+                return Err(no_vision_tower());
+            }
             (Towers::Vision | Towers::Both | Towers::Recorded(_), Some(Settings { config, .. })) => {
                 let of = |config| VisionTower::declare(config, vision_prefix, header);
                 config.vision.as_ref().map(of).transpose()?.unwrap_or_default()

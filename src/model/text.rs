@@ -261,6 +261,15 @@ impl TextTower {
         }
     }
 
+    /// About the bytes of its weights, in single precision.
+    pub(crate) fn bytes(config: &TextConfig) -> u64 {
+        let mut declared = Declared::default();
+        let values = |spec: &TensorSpec| spec.shape.iter().fold(1u64, |all, side| all.saturating_mul(*side as u64));
+        // Nothing can go wrong where nothing is read.
+        let _ = TextLayers::of_family(&mut declared, config);
+        declared.0.iter().map(values).fold(0, u64::saturating_add).saturating_mul(size_of::<f32>() as u64)
+    }
+
     /// Whether a file has the text tower of a model of this family.
     pub(crate) fn is_in(header: &Header, family: Family) -> bool {
         header.contains(tokens_of(family))

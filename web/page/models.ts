@@ -15,7 +15,7 @@
  * same files tomorrow gives `ClipVision.load` a commit as its `revision`, and `integrity`.
  */
 
-import type { Precision } from "../shared/protocol.js";
+import type { Precision, Task } from "../shared/protocol.js";
 
 /** A model that is known to work. */
 export interface KnownModel {
@@ -27,12 +27,14 @@ export interface KnownModel {
    */
   readonly revision: string;
   /** What it embeds. */
-  readonly task: "photos and texts" | "photos";
+  readonly task: Task;
+  /** Of a model of texts alone, the id of the one in whose space they are: that embeds the photos. */
+  readonly photosBy?: string;
   /** The languages of its texts, as BCP 47 tags; `"mul"` stands for a hundred or more. */
   readonly languages: readonly string[];
   /** Values of an embedding. */
   readonly dimension: number;
-  /** Width and height that photos are brought to, in pixels. */
+  /** Width and height that photos are brought to, in pixels; 0 of a model of texts alone. */
   readonly imageSize: number;
   /** What is downloaded, about. */
   readonly download: ModelDownload;
@@ -46,9 +48,9 @@ export interface KnownModel {
 
 /** Bytes that are downloaded, by the `precision` that a model is loaded in: both quantize single precision as it arrives. */
 export interface ModelDownload {
-  /** With `ClipVision.load`: the vision tower. */
+  /** With `ClipVision.load`: the vision tower; nothing of a model of texts alone. */
   readonly vision: Readonly<Record<Precision, number>>;
-  /** With the first text: the text tower; `null` of a model without one. */
+  /** With the first text, or with `ClipVision.load` of a model of texts alone: the text tower; `null` of a model without one. */
   readonly text: Readonly<Record<Precision, number>> | null;
   /** Of the text tower's bytes those of its table of tokens, of which only some rows are read where it is read by ranges. */
   readonly table: number;
@@ -84,7 +86,7 @@ const CLIP = {
   verified: false,
 } as const;
 
-/** Models by how much is downloaded for photos, the smallest first. Any other id in the same layouts works as well. */
+/** Models by how much is downloaded for photos, the smallest first; those of texts alone last. Any other id in the same layouts works as well. */
 export const models: readonly KnownModel[] = [
   {
     ...CLIP,
@@ -174,6 +176,17 @@ export const models: readonly KnownModel[] = [
     dimension: 768,
     download: floats(303_966_208, 123_650_305, 49_408 * 768),
     accuracy: { imagenet: 75.3, source: OPENAI },
+  },
+  {
+    ...CLIP,
+    id: "sentence-transformers/clip-ViT-B-32-multilingual-v1",
+    task: "texts",
+    photosBy: "openai/clip-vit-base-patch32",
+    languages: ["mul"],
+    imageSize: 0,
+    download: floats(0, 135_127_296, 119_547 * 768),
+    license: "Apache-2.0",
+    accuracy: null,
   },
 ];
 

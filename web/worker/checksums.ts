@@ -9,6 +9,7 @@ import { checkSha256, type Verified } from "../shared/integrity.js";
 import { nameOfFile, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireLoad, WireModel } from "../shared/protocol.js";
 import type { Engine } from "./engine.js";
+import { isOfModules, MODULES } from "./sentence_transformers.js";
 
 /** A sha256 on its way, and what it has to be. */
 export interface Hash {
@@ -94,7 +95,7 @@ export class Checksums {
   checkNames(): void {
     const { weights, index, ...others } = this.#model;
     const files = [...Object.values(others), this.sharded ? index : weights].flatMap((file) => (file ? [nameOfFile(file)] : []));
-    const known = new Set([...files, ...this.#shards]);
+    const known = new Set([...files, ...this.#shards, ...this.#ofModules()]);
     for (const name of this.#wanted?.keys() ?? []) {
       if (known.has(name)) continue;
       const names = [...known].join(", ");
@@ -102,9 +103,14 @@ export class Checksums {
     }
   }
 
+  /** The files of a model that `modules.json` lists, which is checked itself. */
+  #ofModules(): string[] {
+    return this.has(MODULES) ? [...(this.#wanted?.keys() ?? [])].filter(isOfModules) : [];
+  }
+
   /** What has been checked; nothing if nothing was to be. */
   get verified(): Verified | undefined {
-    return this.#wanted && { files: Object.fromEntries(this.#files), shards: this.#shards };
+    return this.#wanted && { files: Object.fromEntries(this.#files), shards: [...this.#shards, ...this.#ofModules()] };
   }
 }
 

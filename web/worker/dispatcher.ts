@@ -202,7 +202,8 @@ export class Dispatcher {
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
     const loading = new ModelLoading(loadHost, load);
-    const { engine, model } = await loading.vision(this.#reporter(id), signal);
+    const report = this.#reporter(id);
+    const { engine, model } = await loading.vision(report, signal);
     const texts = new Texts({
       model,
       load: (report, stopped) => loading.text(engine, model, report, stopped),
@@ -225,9 +226,13 @@ export class Dispatcher {
     const network = { ...this.#host.loading, fetch: fetchFor("photo") };
     const photos = new Photos({ host: this.#host, network, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
     this.#loaded = { engine, model, loading, photos, batch, texts };
+    // There is nothing else to it.
+    if (info.task === "texts") await texts.ready(signal, report);
     return {
+      task: info.task,
       dimension: info.dimension,
       imageSize: info.imageSize,
+      scores: info.scores ?? null,
       precision: info.precision as LoadedModel["precision"],
       weights: loading.weights,
       simd: info.simd,

@@ -8,7 +8,7 @@
 
 import type { CacheRecord, Part } from "../shared/cache.js";
 import { ClipVisionError } from "../shared/errors.js";
-import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
+import { beside, explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
 import { addressOf, FILE_NAMES, OPEN_CLIP, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
@@ -22,6 +22,7 @@ import { feed, type Report } from "./feed.js";
 import { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
 import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
+import { bundled, MODULES } from "./sentence_transformers.js";
 import type { LoadedText } from "./texts.js";
 
 /** What loading needs of the world. */
@@ -125,7 +126,8 @@ export class ModelLoading {
     try {
       const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
       if (this.#load.model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
-      return { files: given({ config, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
+      const all = config && (await bundled(config, (name) => this.#module(name, checksums, report, signal)));
+      return { files: given({ config: all, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
     } catch (error) {
       const { config } = this.#load.model;
       if (!theirs?.config || !config || nameOfFile(config) !== FILE_NAMES.config || !isMissing(error, config)) throw error;
@@ -278,8 +280,24 @@ export class ModelLoading {
   async #small(role: Role, checksums: Checksums, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const file = this.#load.model[role];
     if (!file) return undefined;
+    const read = await this.#whole(file, nameOfFile(file), checksums, report, signal);
+    if (read) this.#note(role, read.source);
+    return read?.bytes;
+  }
+
+  /** A file that `modules.json` tells of, or that one itself; `undefined` if it is not there, or nothing is beside `config.json`. */
+  async #module(name: string, checksums: Checksums, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { config } = this.#load.model;
+    if (!config || !("url" in config)) return undefined;
+    if (name === MODULES) checksums.require(name);
+    const file = { url: beside(config.url, name), optional: true };
+    return (await this.#whole(file, name, checksums, report, signal))?.bytes;
+  }
+
+  /** A small file, which a checksum is given for by `name`. */
+  async #whole(file: WireFile, name: string, checksums: Checksums, report: Report, signal: AbortSignal) {
     const optional = "optional" in file && file.optional;
-    if (!optional) checksums.require(nameOfFile(file));
+    if (!optional) checksums.require(name);
     let source: Source;
     let bytes: Uint8Array;
     for (let restarts = 0; ; restarts += 1) {
@@ -289,18 +307,17 @@ export class ModelLoading {
         break;
       } catch (error) {
         if (isMissing(error, file)) {
-          checksums.missing(source.name, error);
+          checksums.missing(name, error);
           if (optional) return undefined;
         }
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
       }
     }
-    const hash = this.#load.integrity && checksums.hash(await this.#engine(), source.name);
+    const hash = this.#load.integrity && checksums.hash(await this.#engine(), name);
     hash?.update(bytes);
     hash?.check();
-    this.#note(role, source);
-    report({ stage: "config", file: source.name, loaded: bytes.byteLength, total: bytes.byteLength });
-    return bytes;
+    report({ stage: "config", file: name, loaded: bytes.byteLength, total: bytes.byteLength });
+    return { bytes, source };
   }
 
   #source(file: WireFile, options: { whole?: boolean; validators?: Validators }): Source {
@@ -347,15 +364,15 @@ export class ModelLoading {
     signal: AbortSignal,
   ): Promise<void> {
     const { weights, index } = this.#load.model;
-    const feedFrom = async (file: WireFile, key: string) => {
-      const hash = checksums.hash(engine, nameOfFile(file));
+    const feedFrom = async (file: WireFile, key: string, name = nameOfFile(file)) => {
+      const hash = checksums.hash(engine, name);
       // A checksum says more than what the server says of the file.
       const seen = part === "text" && !hash ? this.#seen[key] : undefined;
       const source = this.#source(file, { whole: hash !== undefined, ...(seen && { validators: seen }) });
       try {
         await feed({ engine, loader, source, hash, after, ...("url" in file && { url: file.url }) }, report, signal);
       } catch (error) {
-        if (isMissing(error, file)) checksums.missing(source.name, error);
+        if (isMissing(error, file)) checksums.missing(name, error);
         throw error;
       }
       this.#note(key, source);
@@ -365,21 +382,32 @@ export class ModelLoading {
     let missing: unknown;
     // A text tower is beside its vision tower.
     const isOnnx = onnx || (part === "text" && onnxFileOf(Object.keys(this.#seen)) !== undefined);
+    const feedShard = () => {
+      const name = guarded(engine, () => loader.file());
+      const url = addressOf(this.#load.model, shardKey(name));
+      if (url === undefined) throw new ClipVisionError("weights", "Weights in several files are read beside an address only");
+      // Two modules of a model may have files of one name.
+      return feedFrom({ url }, shardKey(name), name.endsWith(`/${FILE_NAMES.weights}`) ? name : nameOf(url));
+    };
+    const feedOthers = async (list: string) => {
+      while (guarded(engine, () => loader.nextFile())) {
+        await feedShard().catch((error: unknown) => {
+          throw error instanceof HttpError ? explained(error, `It has weights of the model, as ${list} says`) : error;
+        });
+      }
+    };
     if (!isOnnx && !checksums.sharded) {
       checksums.checkNames();
+      let isThere = false;
       try {
-        return await feedFrom(weights, "weights");
+        await feedFrom(weights, "weights");
+        isThere = true;
       } catch (error) {
         if (!index || !isMissing(error, weights)) throw error;
         missing = error;
       }
+      if (isThere) return feedOthers(MODULES);
     }
-    const feedShard = () => {
-      const key = shardKey(guarded(engine, () => loader.file()));
-      const url = addressOf(this.#load.model, key);
-      if (url === undefined) throw new ClipVisionError("weights", "Weights in several files are read beside an address only");
-      return feedFrom({ url }, key);
-    };
     const json = isOnnx ? undefined : await this.#small("index", checksums, report, signal);
     if (json) {
       guarded(engine, () => loader.setIndex(json));
@@ -391,12 +419,7 @@ export class ModelLoading {
       checksums.checkNames();
       if (!(await this.#feedOnnx(engine, loader, checksums, feedShard))) throw missing ?? withoutWeights(this.#load.name, checksums.onnx);
     }
-    while (guarded(engine, () => loader.nextFile())) {
-      await feedShard().catch((error: unknown) => {
-        const beside = json ? FILE_NAMES.index : this.weights;
-        throw error instanceof HttpError ? explained(error, `It has weights of the model, as ${beside} says`) : error;
-      });
-    }
+    await feedOthers(json ? FILE_NAMES.index : this.weights);
   }
 
   /** Gives a loader the first of the ONNX files that suit best of those that are there; `false` if none is. */

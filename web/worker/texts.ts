@@ -123,6 +123,11 @@ export class Texts {
     return joined(rows, (length) => new Float32Array(length));
   }
 
+  /** Resolves when the tower and its tokenizer are loaded. */
+  async ready(signal: AbortSignal, report: Report): Promise<void> {
+    await this.#whenReady(signal, report);
+  }
+
   async #whenReady(signal: AbortSignal, report: Report): Promise<Ready> {
     this.#reports.add(report);
     try {

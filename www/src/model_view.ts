@@ -25,7 +25,7 @@ export function startModelView(session: Session, hub: () => string | undefined):
     }
   });
 
-  must("#hub-suggestions", HTMLDataListElement).replaceChildren(...models.map(suggestion));
+  must("#hub-suggestions", HTMLDataListElement).replaceChildren(...models.filter(({ task }) => task !== "texts").map(suggestion));
 
   const folderInput = must("#folder-input", HTMLInputElement);
   must("#folder-button", HTMLButtonElement).addEventListener("click", () => folderInput.click());

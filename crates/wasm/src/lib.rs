@@ -51,7 +51,8 @@ export interface WireInfo {
   dimension: number;
   imageSize: number;
   task: "photos and texts" | "photos" | "texts";
-  scores: "softmax" | "sigmoid" | null;
+  /** Absent of a model without texts. */
+  scores?: "softmax" | "sigmoid";
   precision: string;
   simd: "none" | "simd128" | "relaxed";
   threads: number;
@@ -108,7 +109,6 @@ struct Info {
     dimension: usize,
     image_size: usize,
     task: &'static str,
-    #[serde(serialize_with = "or_null")]
     scores: Option<&'static str>,
     precision: &'static str,
     simd: &'static str,
