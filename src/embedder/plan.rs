@@ -1,8 +1,8 @@
 //! What of a model's weights is read, and what is made of it.
 
+use super::no_vision_tower;
 use super::onnx_files::{self, Wanted};
 use super::settings::Settings;
-use super::no_vision_tower;
 use super::text::{TextModel, no_text_tower};
 use super::texts::TextState;
 use super::{ClipVision, ConvertOptions, Options, Vision};
