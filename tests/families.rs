@@ -18,8 +18,12 @@ struct Golden {
 
 impl Golden {
     fn all() -> Vec<Self> {
+        Self::all_of("families")
+    }
+
+    fn all_of(folder: &str) -> Vec<Self> {
         let mut dirs: Vec<PathBuf> =
-            std::fs::read_dir(golden("families")).unwrap().map(|entry| entry.unwrap().path()).collect();
+            std::fs::read_dir(golden(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
         dirs.sort();
         dirs.into_iter().map(Self::read).collect()
     }
@@ -115,8 +119,19 @@ fn embeddings_in_8_bits_are_near_them() {
         let clip = golden.load(Options::default().precision(Precision::Int8));
         let [images, texts] = worst(&golden, &clip);
         println!("{}, int8: {images:.6}, {texts:.6}", golden.dir.display());
-        // Thirty channels, in which a step counts for much, and weights that are strong beside those of models people use.
-        assert!(images.min(texts) >= 0.998, "{}: {images}, {texts}", golden.dir.display());
+        // Thirty channels, too odd to be rotated, sixteen patches, and weights that are strong beside those of models people use:
+        // errors that a larger model averages away are seen.
+        assert!(images >= 0.998 && texts >= 0.999, "{}: {images}, {texts}", golden.dir.display());
+    }
+    let all = Golden::all_of("families_int8");
+    assert_eq!(all.len(), 8);
+    for golden in all {
+        let least = if golden.dir.display().to_string().contains("outliers") { 0.998 } else { 0.999 };
+        let [images, texts] = worst(&golden, &golden.load(Options::default().precision(Precision::Int8)));
+        println!("{}, int8: {images:.6}, {texts:.6}", golden.dir.display());
+        assert!(images.min(texts) >= least, "{}: {images}, {texts}", golden.dir.display());
+        let [images, texts] = worst(&golden, &golden.load(Options::default()));
+        assert!(images.min(texts) >= 0.999_99, "{}: {images}, {texts}", golden.dir.display());
     }
 }
 
