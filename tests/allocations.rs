@@ -1,4 +1,5 @@
-//! What a forward pass asks the system's allocator for, once the model has seen photos of that size: next to nothing.
+//! What a forward pass asks the system's allocator for, once the model has seen photos of that size: next to nothing. And
+//! what a text leaves behind: nothing.
 #![allow(clippy::unwrap_used)]
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -6,34 +7,42 @@ mod common;
 
 use clip_vision::{ClipVision, Image, ModelFiles, Options, Precision, Tensor};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
-/// The system's allocator, which remembers the largest piece that was asked for.
+/// The system's allocator, which remembers the largest piece that was asked for, and how much is taken.
 struct Watching;
 
 static LARGEST: AtomicUsize = AtomicUsize::new(0);
+static TAKEN: AtomicIsize = AtomicIsize::new(0);
+
+/// Notes a piece of memory that was `old` bytes long and is asked for with `new`.
+fn note(old: usize, new: usize) {
+    LARGEST.fetch_max(new, Ordering::Relaxed);
+    TAKEN.fetch_add(new as isize - old as isize, Ordering::Relaxed);
+}
 
 // SAFETY: all is handed on to the system's allocator.
 unsafe impl GlobalAlloc for Watching {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        note(0, layout.size());
         // SAFETY: the caller's promises are the system's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        LARGEST.fetch_max(layout.size(), Ordering::Relaxed);
+        note(0, layout.size());
         // SAFETY: the caller's promises are the system's.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LARGEST.fetch_max(size, Ordering::Relaxed);
+        note(layout.size(), size);
         // SAFETY: the caller's promises are the system's.
         unsafe { System.realloc(at, layout, size) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        note(layout.size(), 0);
         // SAFETY: the caller's promises are the system's.
         unsafe { System.dealloc(at, layout) }
     }
@@ -143,4 +152,23 @@ fn after_two_photos_of_a_size_no_pass_asks_for_memory() {
         let wide = ClipVision::from_files(of_full_width(), options()).unwrap();
         check(&wide, &format!("B/32 of two layers in {}", precision.name()));
     }
+    #[cfg(feature = "text")]
+    texts_leave_nothing_behind();
+}
+
+/// The crate `tokenizers` remembers each thread's words, beyond the life of the tokenizer too.
+#[cfg(feature = "text")]
+fn texts_leave_nothing_behind() {
+    let read = |words: std::ops::Range<usize>| {
+        let tiny = ClipVision::from_dir(common::model_dir("b32-tiny"), Options::default()).unwrap();
+        let text = tiny.text().unwrap();
+        let word = |seed: usize| (0..8).map(|at| char::from(b'a' + (seed >> at & 15) as u8)).collect::<String>();
+        words.for_each(|seed| drop(text.tokenize(&word(seed)).unwrap()));
+    };
+    read(0..10);
+    let before = TAKEN.load(Ordering::Relaxed);
+    read(10..2_000);
+    let left = TAKEN.load(Ordering::Relaxed) - before;
+    println!("2,000 words: {left} bytes left behind");
+    assert!(left <= 16 << 10, "2,000 words left {left} bytes behind");
 }

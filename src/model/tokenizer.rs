@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::weights::check_length;
 use serde_json::{Map, Value, json};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use tokenizers::ModelWrapper;
 
 mod file;
 mod vocab;
@@ -44,7 +45,8 @@ impl Tokenizer {
         let file = File::read(json)?;
         let known = serde_json::to_vec(&file).map_err(|error| not_a_tokenizer().with_source(error))?;
         let tokenizer = unwinding(|| tokenizers::Tokenizer::from_bytes(known))?;
-        let tokenizer = tokenizer.map_err(|error| not_a_tokenizer().with_source(error))?;
+        let mut tokenizer = tokenizer.map_err(|error| not_a_tokenizer().with_source(error))?;
+        forget_words(&mut tokenizer);
         Ok(Self { tokenizer, ends: file.ends(), is_bytes: file.is_bytes() })
     }
 
@@ -123,6 +125,16 @@ impl Tokenizer {
             ids.extend(ends);
         }
         Ok(ids)
+    }
+}
+
+/// Keeps the crate's BPE from remembering the words that it has seen. It would on each thread, up to 10,000 of them, and
+/// until the thread ends, whether or not the tokenizer still lives. The model is copied, as it can only be replaced.
+fn forget_words(tokenizer: &mut tokenizers::Tokenizer) {
+    if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
+        let mut bpe = bpe.clone();
+        bpe.resize_cache(0);
+        tokenizer.with_model(bpe);
     }
 }
 
