@@ -381,7 +381,7 @@ pub(super) fn vision_sizes(keys: Keys<'_>, default: VisionConfig) -> Result<Visi
         image_size: keys.edge("image_size", default.image_size)?,
         patch_size: keys.edge("patch_size", default.patch_size)?,
         activation: keys.activation("hidden_act", default.activation)?,
-        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
+        layer_norm_eps: keys.eps("layer_norm_eps", default.layer_norm_eps)?,
         ..default
     };
     let channels = keys.size("num_channels", 3, most::CHANNELS)?;
@@ -389,6 +389,11 @@ pub(super) fn vision_sizes(keys: Keys<'_>, default: VisionConfig) -> Result<Visi
         return Err(keys.error("num_channels", format!("is {channels}; only 3 (red, green, blue) is supported")));
     }
     check_heads(keys, ("hidden_size", config.hidden_size), ("num_attention_heads", config.num_attention_heads))?;
+    check_patches(keys, config)
+}
+
+/// A vision tower whose patches are not larger than its images, nor too many.
+pub(super) fn check_patches(keys: Keys<'_>, config: VisionConfig) -> Result<VisionConfig> {
     if config.patch_size > config.image_size {
         let VisionConfig { patch_size, image_size, .. } = config;
         return Err(keys.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
@@ -419,7 +424,7 @@ pub(super) fn text_sizes(keys: Keys<'_>, default: TextConfig) -> Result<TextConf
             most::POSITIONS,
         )?,
         activation: keys.activation("hidden_act", default.activation)?,
-        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
+        layer_norm_eps: keys.eps("layer_norm_eps", default.layer_norm_eps)?,
         ..default
     };
     check_heads(keys, ("hidden_size", config.hidden_size), ("num_attention_heads", config.num_attention_heads))?;

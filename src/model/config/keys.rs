@@ -86,12 +86,12 @@ impl<'a> Keys<'a> {
         })
     }
 
-    /// `layer_norm_eps`.
-    pub(crate) fn eps(&self, default: f64) -> Result<f64> {
-        let Some(value) = self.get("layer_norm_eps") else { return Ok(default) };
+    /// What is added to a variance.
+    pub(crate) fn eps(&self, key: &str, default: f64) -> Result<f64> {
+        let Some(value) = self.get(key) else { return Ok(default) };
         match value.as_f64() {
             Some(eps) if eps > 0.0 && eps < 1.0 => Ok(eps),
-            _ => Err(self.error("layer_norm_eps", format!("is {value}, not a number between 0 and 1"))),
+            _ => Err(self.error(key, format!("is {value}, not a number between 0 and 1"))),
         }
     }
 }
