@@ -122,6 +122,14 @@ pub(crate) trait Selection {
     /// What to read; called once, as soon as the names are known.
     fn select(&mut self, header: &Header) -> Result<TensorRequest>;
 
+    /// Whether ONNX files may hold the model; asked before any of one is read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: they may not.
+    fn check_onnx(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What a recording says of itself; called after [`select`](Self::select).
     fn describe(&self) -> Stored;
 }

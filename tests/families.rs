@@ -216,8 +216,8 @@ fn modules_decide_on_the_length_and_are_needed() {
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
-/// A folder with the files of a golden, some of them exchanged.
-fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error {
+/// What comes of loading a folder with the files of a golden, some of them exchanged.
+fn loaded(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Result<ClipVision> {
     let dir = std::env::temp_dir().join(format!("families-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     for file in std::fs::read_dir(golden("families").join(of)).unwrap() {
@@ -226,8 +226,37 @@ fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error 
     }
     files.iter().for_each(|(name, content)| std::fs::write(dir.join(name), content).unwrap());
     let clip = ClipVision::from_dir(&dir, Options::default());
+    let clip = clip.and_then(|clip| clip.scores().map_or(Ok(()), |_| clip.text().map(drop)).map(|()| clip));
     std::fs::remove_dir_all(&dir).unwrap();
-    clip.unwrap_err()
+    clip
+}
+
+fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error {
+    loaded(name, of, files).unwrap_err()
+}
+
+#[test]
+fn what_fills_up_a_text_its_tokenizer_knows_best() {
+    let config = |pad: u32| {
+        let mut config: Value = serde_json::from_slice(&file_of("siglip", "config.json")).unwrap();
+        config["text_config"]["pad_token_id"] = pad.into();
+        ("config.json", config.to_string().into_bytes())
+    };
+    let tokenizer = |padding: Value| {
+        let model = serde_json::json!({
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+            "vocab": { "[UNK]": 3 },
+        });
+        ("tokenizer.json", serde_json::json!({ "model": model, "padding": padding }).to_string().into_bytes())
+    };
+    let embedding = |name: &str, files: &[(&str, Vec<u8>)]| {
+        loaded(&format!("padding-{name}"), "siglip", files).unwrap().embed_tokens(&[20, 30, 2]).unwrap()
+    };
+    let (one, seven) = (embedding("one", &[config(1)]), embedding("seven", &[config(7)]));
+    assert!(cosine(&one, &seven) < 0.999);
+    let said = serde_json::json!({ "strategy": "BatchLongest", "pad_id": 7, "pad_token": "x" });
+    assert_eq!(embedding("said", &[config(1), tokenizer(said)]), seven);
+    assert_eq!(embedding("unsaid", &[config(7), tokenizer(Value::Null)]), seven);
 }
 
 fn file_of(family: &str, name: &str) -> Vec<u8> {
@@ -260,6 +289,18 @@ fn a_fused_weight_of_another_shape_is_refused_by_its_own_name() {
         let error = mixed("fused", family, &[(weights, shorter)]);
         assert_eq!(error.kind(), clip_vision::ErrorKind::Weights, "{error}");
         assert!(error.to_string().contains(tensor) && error.to_string().contains("equal parts"), "{family}: {error}");
+    }
+}
+
+#[test]
+fn onnx_files_of_other_families_are_refused_with_what_to_take() {
+    let onnx = std::fs::read(golden("onnx/torchscript/onnx/vision_model.onnx")).unwrap();
+    for family in ["siglip", "dinov2"] {
+        let config = ["config.json", "preprocessor_config.json"].map(|name| file_of(family, name));
+        let mut loader = clip_vision::model::Loader::new(&config[0], Some(&config[1]), Options::default()).unwrap();
+        let error = loader.push(&onnx[..1 << 10]).unwrap_err();
+        assert_eq!(error.kind(), clip_vision::ErrorKind::Weights);
+        assert!(error.to_string().contains("model.safetensors"), "{family}: {error}");
     }
 }
 

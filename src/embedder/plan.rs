@@ -8,7 +8,7 @@ use super::texts::TextState;
 use super::{ClipVision, ConvertOptions, Options, Vision};
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::{ClipConfig, TextConfig};
+use crate::model::config::{ClipConfig, Family, TextConfig};
 use crate::model::source::Loaded;
 use crate::model::text::TextTower;
 use crate::model::vision::{VisionPrefix, VisionTower};
@@ -211,6 +211,22 @@ impl Selection for Plan {
         }
         self.chosen = Some(Chosen { backend, vision_prefix, text, kept, vision_bytes });
         Ok(TensorRequest { specs, target })
+    }
+
+    fn check_onnx(&self) -> Result<()> {
+        let config = self.settings.as_ref().map(|settings| &settings.config);
+        let vision = config.and_then(|config| config.vision.as_ref()).map(|vision| vision.family);
+        let family = match &self.towers {
+            Towers::Text(config) => Some(config.family),
+            _ => vision.or(config.and_then(|config| config.text.as_ref()).map(|text| text.family)),
+        };
+        if family.is_none_or(|family| family == Family::Clip) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Weights,
+            "ONNX files are read of CLIP and MetaCLIP 2 alone; take the repository that the model was published in, which has              model.safetensors (google/siglip-base-patch16-224 for Xenova/siglip-base-patch16-224, facebook/dinov2-small for              Xenova/dinov2-small)",
+        ))
     }
 
     fn describe(&self) -> Stored {

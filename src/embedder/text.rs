@@ -65,13 +65,13 @@ impl TextModel {
     /// [`ErrorKind::Config`]: it is not a tokenizer's file.
     #[cfg(feature = "text")]
     pub fn with_tokenizer(self, json: &[u8]) -> Result<Self> {
-        Ok(Self { tokenizer: Some(Tokenizer::from_json(json)?), ..self })
+        Ok(self.tokenizing(Some(Tokenizer::from_json(json)?)))
     }
 
     /// The same with the tokenizer of these files, if they are there.
     pub(super) fn with_files(self, files: &TokenizerFiles) -> Result<Self> {
         #[cfg(feature = "text")]
-        return Ok(Self { tokenizer: Tokenizer::from_files(files)?, ..self });
+        return Ok(self.tokenizing(Tokenizer::from_files(files)?));
         #[cfg(not(feature = "text"))]
         {
             let _ = files;
@@ -85,7 +85,17 @@ impl TextModel {
     /// [`ErrorKind::Config`]: they are malformed, or lack the start or the end token.
     #[cfg(feature = "text")]
     pub fn with_vocab(self, vocab: &[u8], merges: &[u8]) -> Result<Self> {
-        Ok(Self { tokenizer: Some(Tokenizer::from_vocab(vocab, merges)?), ..self })
+        Ok(self.tokenizing(Some(Tokenizer::from_vocab(vocab, merges)?)))
+    }
+
+    /// The same with that tokenizer, whose word on what fills up texts counts more than the configuration's.
+    #[cfg(feature = "text")]
+    fn tokenizing(mut self, tokenizer: Option<Tokenizer>) -> Self {
+        let padding = tokenizer.as_ref().and_then(Tokenizer::padding);
+        if let (Some(id), Some(tower)) = (padding, Arc::get_mut(&mut self.tower)) {
+            tower.fill_up_with(id);
+        }
+        Self { tokenizer, ..self }
     }
 
     /// The same, which reads the rows of its tokens by itself.

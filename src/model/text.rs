@@ -202,6 +202,14 @@ impl TextTower {
         &self.config
     }
 
+    /// Takes another token to fill up texts with, where they are filled up, and there is such a token.
+    #[cfg(feature = "text")]
+    pub(crate) fn fill_up_with(&mut self, id: u32) {
+        if matches!(self.config.end_token, EndToken::FilledUp(_)) && (id as usize) < self.config.vocab_size {
+            self.config.end_token = EndToken::FilledUp(id);
+        }
+    }
+
     /// The bytes of its table's file that texts need and that have not been read, where the table was left there.
     pub(crate) fn wanted_rows(&self, texts: &[&[u32]]) -> Vec<Range<u64>> {
         let Some(rows) = self.token_rows() else { return Vec::new() };

@@ -258,6 +258,7 @@ impl<S: Selection> Reader<S> {
 
     fn push_header(&mut self, mut header: HeaderBytes, piece: &[u8]) -> Result<()> {
         if let Some(before) = header.of_onnx(piece) {
+            self.plan.check_onnx()?;
             let mut file = Box::new(OnnxFile::default());
             file.push(0, before, &mut self.output)?;
             return self.push_onnx(file, piece);

@@ -37,6 +37,24 @@ describe("texts", () => {
     expect(progress.at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7, overall: 1 });
   });
 
+  it("are filled up with the token that their tokenizer says, where the model's configuration says another", async () => {
+    const seen = async (filling: number | undefined, padding: number | undefined) => {
+      const createTokenizer = () => ({ ids: () => Uint32Array.of(5, 6), padding });
+      const { call, engine } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { createTokenizer });
+      const { model } = engine;
+      const setText = model.setText.bind(model);
+      model.setText = (loader) => ({ ...setText(loader), ...(filling !== undefined && { filling }) });
+      const texts: number[][] = [];
+      const startTexts = model.startTexts.bind(model);
+      model.startTexts = (ids, lengths) => (texts.push([...ids]), startTexts(ids, lengths));
+      await call({ type: "load", id: 1, argument: load() });
+      expect(await call({ type: "embedText", id: 2, argument: "a dog" })).toMatchObject({ result: { tokens: 2 } });
+      return texts;
+    };
+    expect(await seen(1, 9)).toEqual([[5, 6, 9, 9]]);
+    for (const [filling, padding] of [[1, 1], [1, undefined], [undefined, 9]] as const) expect(await seen(filling, padding)).toEqual([[5, 6]]);
+  });
+
   it("asked for at once share one download, and all hear of it", async () => {
     const { dispatcher, settled, fetched, posted } = await loaded();
     for (const id of [2, 3, 4]) dispatcher.handle({ type: "embedTexts", id, argument: [`${id}`] });

@@ -220,8 +220,8 @@ export class ModelLoading {
     const [json, vocab, merges] = TOKENIZER.map((role) => info[role] ?? read?.[FILE_NAMES[role]]);
     const files = json ? { json } : vocab && merges && { vocab, merges };
     if (!files) throw withoutTokenizer();
-    const { maxTokens, cleaning, rowsFile } = info;
-    return { files, maxTokens, cleaning, readRows: rowsFile === undefined ? undefined : this.#rowReader(engine, model, rowsFile) };
+    const { maxTokens, cleaning, filling, rowsFile } = info;
+    return { files, maxTokens, cleaning, filling, readRows: rowsFile === undefined ? undefined : this.#rowReader(engine, model, rowsFile) };
   }
 
   /** Reads rows of the table in a file: from the cache those that it keeps, and it keeps those that are new. */
