@@ -264,6 +264,9 @@ fn what_cannot_be_loaded_says_what_it_is_and_what_to_do() {
         }
     };
     refused(&["config.json"]);
+    std::fs::write(dir.join("modules.json"), "[]").unwrap();
+    refused(&["modules.json", "openai/clip-vit-base-patch32"]);
+    std::fs::remove_file(dir.join("modules.json")).unwrap();
     std::fs::write(dir.join("adapter_config.json"), r#"{"base_model_name_or_path": "some/clip"}"#).unwrap();
     refused(&["LoRA of some/clip", "merge_and_unload"]);
     std::fs::write(dir.join("adapter_config.json"), "not JSON").unwrap();

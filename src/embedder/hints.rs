@@ -12,9 +12,16 @@ const OTHERS: [&str; 5] = [
     "flax_model.msgpack",
 ];
 
+/// Of sentence-transformers' directories whose `config.json` is in a folder of its own.
+const IN_FOLDERS: &str = "modules.json is there without a config.json beside it: of sentence-transformers' clip-ViT-B-32 and its like load the \
+     model that it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside modules.json";
+
 /// What a directory holds in place of weights that are read, where that is known.
 pub(super) fn of_directory(dir: &Path) -> Option<String> {
     let there = |name: &str| dir.join(name).exists();
+    if there("modules.json") && !there("config.json") {
+        return Some(IN_FOLDERS.to_owned());
+    }
     if there("model.safetensors") || there("model.safetensors.index.json") {
         return None;
     }

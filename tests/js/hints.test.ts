@@ -28,6 +28,11 @@ describe("what can't be loaded", () => {
     expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/pytorch_model\.bin is not read: save the model as safetensors/) });
   });
 
+  it("is sentence-transformers' with its files in folders", async () => {
+    const { error } = await failure({ [at("modules.json")]: { body: "[]" } }, ["config.json", "model.safetensors"]);
+    expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/modules\.json .*openai\/clip-vit-base-patch32/) });
+  });
+
   it("is not there at all: the error is that of the file", async () => {
     const { error, fetched } = await failure({}, ["model.safetensors"]);
     expect(error).toMatchObject({ code: "fetch", status: 404, message: expect.stringContaining("model.safetensors") });

@@ -2,13 +2,19 @@
 
 import { beside, HttpError } from "../shared/files.js";
 import { ClipVisionError } from "../shared/errors.js";
+import { FILE_NAMES } from "../shared/model_files.js";
 import type { WireModel } from "../shared/protocol.js";
 import { readAll } from "../shared/sources.js";
 import { RemoteFile, type Network } from "../shared/remote_file.js";
+import { MODULES } from "./sentence_transformers.js";
 
 /** Weights as pickles. */
 const PICKLES = ["pytorch_model.bin", "open_clip_pytorch_model.bin"];
 const LORA = "adapter_config.json";
+/** Of sentence-transformers' models whose `config.json` is in a folder of its own. */
+const IN_FOLDERS =
+  `${MODULES} is there without a ${FILE_NAMES.config} beside it: of sentence-transformers' clip-ViT-B-32 and its like load the model that ` +
+  `it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside ${MODULES}`;
 /** Bytes of an adapter_config.json. */
 const MOST = 1 << 20;
 
@@ -17,6 +23,9 @@ export async function hinted(error: unknown, { weights }: WireModel, network: Ne
   if (!(error instanceof HttpError) || error.status !== 404 || !("url" in weights)) return error;
   const { url } = weights;
   const instead = async (): Promise<string | undefined> => {
+    if (await isThere(beside(url, MODULES), network, signal)) {
+      if (!(await isThere(beside(url, FILE_NAMES.config), network, signal))) return IN_FOLDERS;
+    }
     const lora = await read(beside(url, LORA), network, signal);
     if (lora) {
       return `this is a LoRA${baseOf(lora)} (${LORA}), which changes another model: merge the two with peft (merge_and_unload) and save that`;
