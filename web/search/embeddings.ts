@@ -97,7 +97,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     options: LoadEmbeddingsOptions = {},
   ): Promise<Embeddings<Id>> {
     options.signal?.throwIfAborted();
-    const blob = await blobOf(source, options.signal, options.maxBytes);
+    const blob = await blobOf(source, options.signal, options.limits?.maxBytes);
     return Embeddings.#loadBy(options, (connection, wanted) => connection.call("load", { blob, ...wanted }, options));
   }
 

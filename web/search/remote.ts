@@ -21,7 +21,7 @@ import { shortUrl } from "../shared/files.js";
 import { platform } from "../shared/platform.js";
 import { RemoteFile, type Network } from "../shared/remote_file.js";
 import { sleep } from "../shared/retry.js";
-import type { Sink } from "../shared/sources.js";
+import { readRange } from "../shared/sources.js";
 import { absoluteUrl } from "../shared/values.js";
 import { WASM } from "../wasm/top_k.js";
 import { checkCount, checkEmbedding, valuesOf } from "./arguments.js";
@@ -183,19 +183,9 @@ class PartsOfFile {
   /** Gives the bytes from `at` up to `end`, piece by piece. */
   async stream(at: number, end: number, signal: AbortSignal, take: (piece: Uint8Array) => void): Promise<void> {
     if (at >= end) return;
-    let next = at;
-    const sink: Sink = {
-      wanted: () => (next < end ? [next, end] : undefined),
-      take: (offset, piece) => {
-        const fresh = piece.subarray(next - offset, end - offset);
-        next += fresh.length;
-        take(fresh);
-      },
-      size: (bytes) => void (this.size ??= bytes),
-    };
     // A file of its own for each, as several may be read at once; what the server said goes along.
     const file = new RemoteFile(this.#url, this.#network, { validators: this.#file.validators });
-    await file.read(sink, signal);
+    const next = await readRange(file, [at, end], signal, (_, piece) => take(piece), (bytes) => void (this.size ??= bytes));
     this.#file = file;
     if (next < end) throw broken(`it ends at byte ${next}, and should reach to ${end}`);
   }

@@ -4,7 +4,7 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
-import type { ByteRange, Source } from "../shared/sources.js";
+import { readRange, type ByteRange, type Source } from "../shared/sources.js";
 import { linkedTo } from "../shared/waiting.js";
 import { guarded, type Engine, type EngineModel } from "./engine.js";
 import { Semaphore } from "./semaphore.js";
@@ -31,7 +31,11 @@ export function rowReader(engine: Engine, model: EngineModel, open: () => Source
       const ranges = Array.from({ length: flat.length / 2 }, (_, index): ByteRange => [flat[2 * index]!, flat[2 * index + 1]!]);
       let read = 0;
       await eachOf(ranges, signal, async (range, stop) => {
-        const bytes = await readRange(open(), range, stop);
+        const [start, end] = range;
+        const bytes = new Uint8Array(end - start);
+        const source = open();
+        const reached = await readRange(source, range, stop, (at, piece) => bytes.set(piece, at - start));
+        if (reached < end) throw new ClipVisionError("weights", `${source.name} is cut short: a row of its table of tokens ends beyond it`);
         guarded(engine, () => model.addRows(range[0], bytes));
         fresh?.(range[0], bytes);
         read += bytes.byteLength;
@@ -56,23 +60,4 @@ async function eachOf<T>(items: readonly T[], signal: AbortSignal, work: (item: 
     controller.abort();
     unlink();
   }
-}
-
-async function readRange(source: Source, [start, end]: ByteRange, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(end - start);
-  let at = start;
-  await source.read(
-    {
-      wanted: () => (at < end ? [at, end] : undefined),
-      take: (offset, piece) => {
-        const mine = piece.subarray(Math.max(0, at - offset), Math.max(0, end - offset));
-        bytes.set(mine, at - start);
-        at += mine.byteLength;
-      },
-      size: () => undefined,
-    },
-    signal,
-  );
-  if (at < end) throw new ClipVisionError("weights", `${source.name} is cut short: a row of its table of tokens ends beyond it`);
-  return bytes;
 }
