@@ -11,7 +11,7 @@ import { platform } from "../shared/platform.js";
 import { bindToSelf, publish } from "../shared/public_class.js";
 import { given } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
-import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, rowsById, rowsOf } from "./arguments.js";
+import { blobOf, checkedQuery, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, refuseAnother, rowsById, rowsOf } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
@@ -268,15 +268,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   async search(query: EmbeddingLike, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
     const { threshold = -Infinity, relevance, filter, signal } = options;
     signal?.throwIfAborted();
-    const { values, model } = partsOf(query, "the query");
-    checkEmbedding(values, "the query");
-    if (this.model !== undefined && model !== undefined) refuseAnother("The query", model, this.model);
-    checkCount(k, "k");
-    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
-    if (this.dimension !== 0 && values.length !== this.dimension) {
-      throw invalid(`A query of ${values.length} values for embeddings of ${this.dimension}`);
-    }
-    if (values.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
+    const values = checkedQuery(query, k, threshold, this);
     const ids = this.#ids;
     const mask = filter && this.#mask(filter);
     const least = relevance && this.#takeBackground(relevance);
@@ -403,11 +395,6 @@ interface Claim {
 function first<T>(all: Iterable<T>, fits: (one: T) => boolean = () => true): T | undefined {
   for (const one of all) if (fits(one)) return one;
   return undefined;
-}
-
-function refuseAnother(what: string, model: string | undefined, expected: string): void {
-  if (model === expected) return;
-  throw invalid(`${what} is of the model "${model}", and this collection of "${expected}": their embeddings can't be compared`);
 }
 
 /** Not of the class itself, since older browsers have no such symbols. */

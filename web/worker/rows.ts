@@ -5,7 +5,7 @@
 
 import { ClipVisionError } from "../shared/errors.js";
 import { readRange, type ByteRange, type Source } from "../shared/sources.js";
-import { linkedTo } from "../shared/waiting.js";
+import { eachOf } from "../shared/waiting.js";
 import { guarded, type Engine, type EngineModel } from "./engine.js";
 import { Semaphore } from "./semaphore.js";
 
@@ -30,7 +30,7 @@ export function rowReader(engine: Engine, model: EngineModel, open: () => Source
       const flat = guarded(engine, () => model.wantedRows(ids));
       const ranges = Array.from({ length: flat.length / 2 }, (_, index): ByteRange => [flat[2 * index]!, flat[2 * index + 1]!]);
       let read = 0;
-      await eachOf(ranges, signal, async (range, stop) => {
+      await eachOf(ranges, AT_ONCE, signal, async (range, stop) => {
         const [start, end] = range;
         const bytes = new Uint8Array(end - start);
         const source = open();
@@ -45,19 +45,4 @@ export function rowReader(engine: Engine, model: EngineModel, open: () => Source
       turn.leave();
     }
   };
-}
-
-/** Does work on each, a few at a time; the first failure stops all. */
-async function eachOf<T>(items: readonly T[], signal: AbortSignal, work: (item: T, signal: AbortSignal) => Promise<void>): Promise<void> {
-  const { controller, unlink } = linkedTo(signal);
-  const waiting = [...items];
-  const worker = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item, controller.signal);
-  };
-  try {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
-  } finally {
-    controller.abort();
-    unlink();
-  }
 }
