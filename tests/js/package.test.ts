@@ -41,6 +41,7 @@ describe("the package", () => {
     const read = (file: string) => readFileSync(new URL(`../../dist/${file}`, import.meta.url), "utf8");
     expect(read("index.js")).toContain('new Worker(new URL("./worker.js",import.meta.url),{type:`module`})');
     expect(read("worker.js")).toContain('new URL("./tokenizer.js",import.meta.url)');
+    expect(read("worker.js")).toContain('new URL("./seldom.js",import.meta.url)');
     expect(read("worker.js")).toContain('new URL("./wasm/simd/clip_vision_bg.wasm",import.meta.url)');
     expect(read("search.js")).toContain('new Worker(new URL("./search_worker.js",import.meta.url),{type:`module`})');
     const dist = readdirSync(new URL("../../dist", import.meta.url), { encoding: "utf8", recursive: true });
@@ -60,10 +61,10 @@ describe("the package", () => {
   });
 
   it("is small: what a page loads that only embeds, gzipped", () => {
-    // What texts and near duplicates take comes later: tokenizer.js with the first text, search_worker.js with a collection.
+    // Later comes what others need: tokenizer.js with the first text, later.js and seldom.js with what few use, search_worker.js with a collection.
     const size = (...files: string[]) => files.reduce((sum, file) => sum + gzipSync(readFileSync(new URL(`../../dist/${file}`, import.meta.url)), { level: 9 }).length, 0);
-    expect(size("index.js", "common.js")).toBeLessThan(19_500); // on the page, with the list of models
-    expect(size("worker.js")).toBeLessThan(30_500); // in its worker: 49 kB in all, of which 9 are what wasm-bindgen wrote
+    expect(size("index.js", "page.js", "common.js")).toBeLessThan(15_100); // on the page, with the list of models
+    expect(size("worker.js")).toBeLessThan(25_700); // in its worker: 40.6 kB in all, of which 5 are what wasm-bindgen wrote
     expect(size("search.js", "common.js")).toBeLessThan(16_000); // 6 kB of it is the module for topK
   });
 

@@ -1,6 +1,7 @@
 /** The models in the cache, listed and removed: see `cached.ts`. */
 
 import { ModelCache, type CacheRecord } from "../shared/cache.js";
+import { openCacheStore } from "../shared/cache_store.js";
 import { platform } from "../shared/platform.js";
 import { withoutSecrets } from "../shared/redact.js";
 import { openStore } from "../shared/store.js";
@@ -18,7 +19,7 @@ const cachedModel = ({ model, revision, precision, created, parts }: CacheRecord
 /** The cache, or `undefined` where the page has no storage. */
 async function open(): Promise<ModelCache | undefined> {
   try {
-    return new ModelCache(await (platform()?.openStore ?? openStore)());
+    return new ModelCache(await (platform()?.openStore() ?? openStore(openCacheStore)));
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError } from "../shared/errors.js";
+import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
 import { addressOf, FILE_NAMES, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
@@ -19,7 +19,7 @@ import { Checksums, isOpenClip } from "./checksums.js";
 import { BlobRecorder } from "./converting.js";
 import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
-import { hinted } from "./hints.js";
+import type { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
 import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
 import type { LoadedText } from "./texts.js";
@@ -28,6 +28,8 @@ import type { LoadedText } from "./texts.js";
 export interface LoadHost extends CacheHost {
   /** Starts the engine, from the given wasm file or the package's own. */
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
+  /** See there. */
+  hinted: typeof hinted;
 }
 
 /** A longer file is none of a model's JSON files, nor a tokenizer's. */
@@ -148,8 +150,12 @@ export class ModelLoading {
   }
 
   /** What is at the model's address in place of a file that is not. */
-  #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
-    return hinted(error, this.#load.model, this.#host, signal);
+  async #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof HttpError) || error.status !== 404) return error;
+    return this.#host.hinted(error, this.#load.model, this.#host, signal).catch((failure: unknown) => {
+      signal.throwIfAborted();
+      return isCoded(failure) && failure.code === "fetch" ? error : Promise.reject(failure);
+    });
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
