@@ -12,6 +12,7 @@ import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shar
 import { addressOf, FILE_NAMES, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
+import { LARGE_TABLE } from "../shared/sizes.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
@@ -21,7 +22,7 @@ import { EngineCrash, guarded, release, type Engine, type EngineLoader, type Eng
 import { feed, type Report } from "./feed.js";
 import type { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
-import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
+import { rowReader, type ReadRows } from "./rows.js";
 import type { LoadedText } from "./texts.js";
 
 /** What loading needs of the world. */

@@ -9,8 +9,6 @@ import { eachOf } from "../shared/waiting.js";
 import { guarded, type Engine, type EngineModel } from "./engine.js";
 import { Semaphore } from "./semaphore.js";
 
-/** Bytes in single precision above which a table is left in its file: no vocabulary of English alone takes so many. */
-export const LARGE_TABLE = 256 << 20;
 /** Ranges that are asked for at the same time: as many as HTTP/1 has connections. */
 const AT_ONCE = 6;
 
