@@ -17,6 +17,7 @@ import {
   type ModelSource,
   type PhotoSource,
   type PixelTensor,
+  type TextDetails,
 } from "clip-vision";
 import {
   Embeddings,
@@ -119,6 +120,7 @@ export async function types(clip: ClipVision, photo: PhotoSource, options: { det
   expectTypeOf(clip.embedTexts(new Set(["a dog"]))).resolves.toEqualTypeOf<Float32Array<ArrayBuffer>[]>();
   expectTypeOf(clip.latest()).toEqualTypeOf<Latest>();
   expectTypeOf(clip.latest().embed(photo, { details: true })).resolves.toEqualTypeOf<EmbeddingDetails>();
+  expectTypeOf(clip.latest().embedText("a dog", { details: true })).resolves.toEqualTypeOf<TextDetails>();
   void new Response(await clip.embed(photo));
   void clip.classify(await clip.embed(photo), ["dog"]);
   void clip.classify(await clip.embed(photo, { details: true }), ["dog"]);
