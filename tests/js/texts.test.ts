@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
+import { leave, left } from "../../web/shared/later_scripts.ts";
+import { VERSION, type LoadProgress, type Response as Message, type WirePhoto } from "../../web/shared/protocol.ts";
 import { Shared } from "../../web/shared/waiting.ts";
 import { MODEL, dispatcherWith, load, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
@@ -39,8 +40,8 @@ describe("texts", () => {
 
   it("are filled up with the token that their tokenizer says, where the model's configuration says another", async () => {
     const seen = async (filling: number | undefined, padding: number | undefined) => {
-      const createTokenizer = () => ({ ids: () => Uint32Array.of(5, 6), padding });
-      const { call, engine } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { createTokenizer });
+      const tokenizers = async () => () => ({ ids: () => Uint32Array.of(5, 6), padding });
+      const { call, engine } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { tokenizers });
       const { model } = engine;
       const setText = model.setText.bind(model);
       model.setText = (loader) => ({ ...setText(loader), ...(filling !== undefined && { filling }) });
@@ -53,6 +54,28 @@ describe("texts", () => {
     };
     expect(await seen(1, 9)).toEqual([[5, 6, 9, 9]]);
     for (const [filling, padding] of [[1, 1], [1, undefined], [undefined, 9]] as const) expect(await seen(filling, padding)).toEqual([[5, 6]]);
+  });
+
+  it("fetch the tokenizer's script beside the text tower, not after it", async () => {
+    const order: string[] = [];
+    const body = () => (order.push("weights"), new Blob(["weights"]).stream());
+    const all = dispatcherWith({ ...MODEL, ...TOKENIZER, ...at("model.safetensors", { body }) }, {
+      tokenizers: async () => (order.push("script"), () => ({ ids: () => Uint32Array.of(1) })),
+    });
+    await all.call({ type: "load", id: 1, argument: load() });
+    order.length = 0;
+    await all.call({ type: "embedTexts", id: 2, argument: ["dog"] });
+    expect(order).toEqual(["script", "weights"]);
+  });
+
+  it("refuse a script of another release", () => {
+    const scripts = { tokenizer: { version: VERSION - 1, has: {} } };
+    Object.assign(globalThis, { __clipVisionLater: scripts });
+    expect(left("tokenizer")).toBeUndefined();
+    const has = {};
+    leave("tokenizer", has);
+    expect(left("tokenizer")).toBe(has);
+    Reflect.deleteProperty(globalThis, "__clipVisionLater");
   });
 
   it("asked for at once share one download, and all hear of it", async () => {

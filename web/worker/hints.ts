@@ -1,12 +1,12 @@
 /** Addresses of models that can't be loaded: what is there in place of what is read, and what to do. */
 
-import { beside, HttpError } from "../shared/files.js";
+import { beside } from "../shared/files.js";
 import { ClipVisionError } from "../shared/errors.js";
 import { FILE_NAMES } from "../shared/model_files.js";
 import type { WireModel } from "../shared/protocol.js";
 import { readAll } from "../shared/sources.js";
 import { RemoteFile, type Network } from "../shared/remote_file.js";
-import { MODULES } from "./sentence_transformers.js";
+import { MODULES } from "./modules.js";
 
 /** Weights as pickles. */
 const PICKLES = ["pytorch_model.bin", "open_clip_pytorch_model.bin"];
@@ -19,8 +19,8 @@ const IN_FOLDERS =
 const MOST = 1 << 20;
 
 /** The error of a file that is not there; where something else is, that says so. */
-export async function hinted(error: unknown, { weights }: WireModel, network: Network, signal: AbortSignal): Promise<unknown> {
-  if (!(error instanceof HttpError) || error.status !== 404 || !("url" in weights)) return error;
+export async function hinted(error: ClipVisionError, { weights }: WireModel, network: Network, signal: AbortSignal): Promise<unknown> {
+  if (!("url" in weights)) return error;
   const { url } = weights;
   const instead = async (): Promise<string | undefined> => {
     if (await isThere(beside(url, MODULES), network, signal)) {

@@ -4,25 +4,21 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
+import { LIMITS, MODULES } from "./modules.js";
 
-/** The file that lists the modules. */
-export const MODULES = "modules.json";
-/** What says how long texts may be. */
-const LIMITS = ["sentence_bert_config.json", "tokenizer_config.json"];
 /** Modules are four at most. */
 const MOST_FOLDERS = 8;
 
 type Keys = Record<string, unknown>;
 
-/** Whether a file is one of a model whose files `modules.json` tells of, by the name that its checksum is given with. */
-export const isOfModules = (name: string): boolean => name === MODULES || LIMITS.includes(name) || name.includes("/");
+/** Reads a file by its name beside `config.json`; `undefined` if there is none. */
+export type ReadModule = (name: string) => Promise<Uint8Array | undefined>;
 
 /**
- * The files of a model as one configuration, by what `read` finds of their names beside `config.json`; `config` itself of a model that
- * has no others. Throws `config`.
+ * The files of a model as one configuration, by what `read` finds of their names beside `config.json`; `config` itself where there
+ * are no others. Throws `config`.
  */
-export async function bundled(config: Uint8Array, read: (name: string) => Promise<Uint8Array | undefined>): Promise<Uint8Array> {
-  if (!isDistilBert(config)) return config;
+export async function bundled(config: Uint8Array, read: ReadModule): Promise<Uint8Array> {
   const modules = parsed(MODULES, await read(MODULES));
   if (modules === undefined) return config; // the engine says what is missing
   const folders = (Array.isArray(modules) ? (modules as Keys[]) : []).flatMap((module) => folderOf(module?.["path"]));
@@ -36,14 +32,6 @@ export async function bundled(config: Uint8Array, read: (name: string) => Promis
 /** A folder beside `config.json`. */
 function folderOf(path: unknown): string[] {
   return typeof path === "string" && /^[\w-][\w.-]*$/.test(path) ? [path] : [];
-}
-
-function isDistilBert(config: Uint8Array): boolean {
-  try {
-    return (JSON.parse(new TextDecoder().decode(config)) as Keys)["model_type"] === "distilbert";
-  } catch {
-    return false; // the engine says what is wrong
-  }
 }
 
 function parsed(name: string, file: Uint8Array | undefined): unknown {
