@@ -51,6 +51,18 @@ impl<const N: usize> Parts<N> {
 
     /// Mutates one part, or the choices, as `weights` says how often each part is taken.
     pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32, weights: [u32; N]) -> usize {
+        Self::mutate_with(data, size, max_size, seed, weights, |_, bytes, most, random| change(bytes, most, random))
+    }
+
+    /// The same, where `change` is given the part's index, its bytes, and how many of them there may be.
+    pub fn mutate_with(
+        data: &mut [u8],
+        size: usize,
+        max_size: usize,
+        seed: u32,
+        weights: [u32; N],
+        change: impl Fn(usize, &mut Vec<u8>, usize, &mut Random),
+    ) -> usize {
         let mut input = Self::of(&data[..size]);
         let mut random = Random(u64::from(seed) | 1 << 40);
         let mut at = random.below(weights.iter().sum::<u32>() + 1);
@@ -66,7 +78,7 @@ impl<const N: usize> Parts<N> {
             Some(part) => {
                 let others = size.saturating_sub(input.parts[part].len());
                 let most = max_size.saturating_sub(others).min(usize::from(u16::MAX));
-                change(&mut input.parts[part], most, &mut random);
+                change(part, &mut input.parts[part], most, &mut random);
             }
         }
         let bytes = input.to_bytes();
@@ -96,7 +108,8 @@ const NUMBERS: [&str; 16] = [
     "[]",
 ];
 
-fn change(part: &mut Vec<u8>, most: usize, random: &mut Random) {
+/// A number of a JSON text becomes another, or bytes change.
+pub fn change(part: &mut Vec<u8>, most: usize, random: &mut Random) {
     // Half of the time a number of the JSON text, if there is one, becomes another.
     let digits: Vec<usize> = (0..part.len())
         .filter(|&at| part[at].is_ascii_digit() && (at == 0 || !part[at - 1].is_ascii_digit()))
