@@ -1,8 +1,8 @@
 //! ONNX files as trees of fields, to be changed without breaking the lengths that stand before each of them, and to be filled
 //! with numbers. <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>
 
-use crate::parts::{Random, change as change_bytes};
-use crate::weights;
+use crate::data;
+use crate::parts::{self, Random};
 use libfuzzer_sys::fuzzer_mutate;
 
 /// Messages whose fields are looked at.
@@ -156,15 +156,15 @@ fn fill_tensor(fields: &mut Vec<Field>) {
     for field in fields.iter_mut().filter(|field| is_data(field)) {
         if let Value::Bytes(bytes) = &mut field.value {
             bytes.truncate(len);
-            weights::fill(bytes, len);
+            data::fill(bytes, len);
         }
     }
 }
 
 /// Changes one field of the tree, or once in a while bytes without regard to it.
-pub fn change(file: &mut Vec<u8>, most: usize, random: &mut Random) {
+pub fn change(part: usize, file: &mut Vec<u8>, most: usize, random: &mut Random) {
     let parsed = parse(Kind::Model, file).filter(|_| random.below(16) > 0);
-    let Some(mut fields) = parsed else { return change_bytes(file, most, random) };
+    let Some(mut fields) = parsed else { return parts::change(part, file, most, random) };
     let texts = texts(&fields);
     for _ in 0..=random.below(3) {
         let mut at = random.below(count(&fields) as u32) as usize;
@@ -209,8 +209,7 @@ fn change_one(fields: &mut Vec<Field>, at: &mut usize, texts: &[Vec<u8>], random
 }
 
 /// Numbers at the edge of something: types, lengths of axes, attributes.
-const NUMBERS: [u64; 16] =
-    [0, 1, 2, 3, 4, 5, 7, 8, 10, 16, 127, 255, 4096, 65536, 1 << 32, u64::MAX];
+const NUMBERS: [u64; 16] = [0, 1, 2, 3, 4, 5, 7, 8, 10, 16, 127, 255, 4096, 65536, 1 << 32, u64::MAX];
 
 fn change_field(fields: &mut Vec<Field>, index: usize, texts: &[Vec<u8>], random: &mut Random) {
     match random.below(12) {

@@ -2,6 +2,7 @@
 //! model that embeds, or an error.
 #![no_main]
 
+mod data;
 mod loading;
 mod parts;
 mod weights;
@@ -59,5 +60,5 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    Input::mutate(data, size, max_size, seed, [4, 2, 2, 1, 10, 1])
+    Input::mutate(data, size, max_size, seed, [4, 2, 2, 1, 10, 1], parts::change)
 });

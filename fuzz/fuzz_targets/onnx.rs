@@ -2,10 +2,10 @@
 //! error.
 #![no_main]
 
+mod data;
 mod loading;
 mod messages;
 mod parts;
-mod weights;
 
 use clip_vision::Result;
 use clip_vision::model::Loader;
@@ -55,14 +55,14 @@ fuzz_target!(|bytes: &[u8]| {
     let Input { choices, parts: [config, first, second, mut beside] } = Input::of(bytes);
     let way = Way::of(choices);
     let file = |message: &[u8]| if way.repaired { messages::repaired(message) } else { message.to_vec() };
-    weights::fill(&mut beside, 1 << 12);
+    data::fill(&mut beside, 1 << 12);
     let model = Model { config, first: way.cut(file(&first)), second: file(&second), beside };
     time::bounded(bytes, || loading::check(&model, &way));
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    Input::mutate_with(data, size, max_size, seed, [2, 10, 4, 1], |part, bytes, most, random| match part {
-        1 | 2 => messages::change(bytes, most, random),
-        _ => parts::change(bytes, most, random),
+    Input::mutate(data, size, max_size, seed, [2, 10, 4, 1], |part, bytes, most, random| match part {
+        1 | 2 => messages::change(part, bytes, most, random),
+        _ => parts::change(part, bytes, most, random),
     })
 });

@@ -49,13 +49,9 @@ impl<const N: usize> Parts<N> {
         bytes
     }
 
-    /// Mutates one part, or the choices, as `weights` says how often each part is taken.
-    pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32, weights: [u32; N]) -> usize {
-        Self::mutate_with(data, size, max_size, seed, weights, |_, bytes, most, random| change(bytes, most, random))
-    }
-
-    /// The same, where `change` is given the part's index, its bytes, and how many of them there may be.
-    pub fn mutate_with(
+    /// Mutates one part, or the choices, as `weights` says how often each part is taken. `change` is given the part's index,
+    /// its bytes, and how many of them there may be.
+    pub fn mutate(
         data: &mut [u8],
         size: usize,
         max_size: usize,
@@ -108,9 +104,8 @@ const NUMBERS: [&str; 16] = [
     "[]",
 ];
 
-/// A number of a JSON text becomes another, or bytes change.
-pub fn change(part: &mut Vec<u8>, most: usize, random: &mut Random) {
-    // Half of the time a number of the JSON text, if there is one, becomes another.
+/// Half of the time a number of a part's JSON text, if there is one, becomes another; or else any bytes change.
+pub fn change(_: usize, part: &mut Vec<u8>, most: usize, random: &mut Random) {
     let digits: Vec<usize> = (0..part.len())
         .filter(|&at| part[at].is_ascii_digit() && (at == 0 || !part[at - 1].is_ascii_digit()))
         .collect();

@@ -1,9 +1,7 @@
-//! Safetensors files of a header and of whatever data belong to it; and such data.
+//! Safetensors files of a header and of whatever data belong to it.
 
+use crate::data;
 use serde_json::{Value, json};
-
-/// Data beyond it are left out: the file is cut short.
-const MOST: usize = 1 << 16;
 
 /// A file of this header and these data, which are filled up with small numbers to what the header wants. `repaired`: the
 /// tensors lie one behind the other, each as long as its type and shape say.
@@ -25,19 +23,9 @@ pub fn file(header: &[u8], data: &[u8], repaired: bool) -> Vec<u8> {
     file.extend(header);
     let end = usize::try_from(end).unwrap_or(usize::MAX);
     let mut data = data.to_vec();
-    fill(&mut data, end);
+    data::fill(&mut data, end);
     file.extend(data);
     file
-}
-
-/// Fills data up to a length with small numbers: as f32 about 0.03 each, as f16 and bf16 about 1 and 0.03, and not all the same.
-pub fn fill(data: &mut Vec<u8>, len: usize) {
-    let missing = len.min(MOST).saturating_sub(data.len());
-    data.extend((0..missing).map(|at| match at % 4 {
-        3 => 0x3d,
-        1 => 0,
-        _ => (at / 4 * 37 % 61) as u8,
-    }));
 }
 
 /// Bytes of a tensor.
