@@ -66,13 +66,21 @@ impl Way {
     }
 }
 
+/// What a loader reads.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Towers {
+    Vision,
+    Text,
+    Both,
+}
+
 /// A model's files.
 pub trait Files {
     /// A loader of the vision tower, and of the text tower too if that is not to come later.
     fn loader(&self, way: &Way) -> Result<Loader>;
 
-    /// Says which files there are.
-    fn begin(&self, loader: &mut Loader, way: &Way) -> Result<()>;
+    /// Says which files there are, for these towers.
+    fn begin(&self, loader: &mut Loader, way: &Way, towers: Towers) -> Result<()>;
 
     /// The file of a name that the loader gives.
     fn file(&self, name: &str) -> &[u8];
@@ -119,7 +127,8 @@ fn load(files: &impl Files, way: &Way, pieces: bool) -> Result<(ClipVision, Opti
     if way.left {
         loader.leave_table_over(0);
     }
-    files.begin(&mut loader, way)?;
+    let is_whole = way.text && !way.later;
+    files.begin(&mut loader, way, if is_whole { Towers::Both } else { Towers::Vision })?;
     let data = read(&mut loader, files, way, pieces)?;
     let recorded = loader.finish_recording()?.map(|recorded| [recorded.header, data].concat());
     let clip = loader.finish()?;
@@ -128,7 +137,7 @@ fn load(files: &impl Files, way: &Way, pieces: bool) -> Result<(ClipVision, Opti
         if way.left {
             loader.leave_table_over(0);
         }
-        files.begin(&mut loader, way)?;
+        files.begin(&mut loader, way, Towers::Text)?;
         read(&mut loader, files, way, pieces)?;
         let (text, _) = loader.finish_text_with_files()?;
         let tokenizer = files.tokenizer();

@@ -11,7 +11,7 @@ use clip_vision::Result;
 use clip_vision::image::PreprocessConfig;
 use clip_vision::model::Loader;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
-use loading::{Files, Way, time};
+use loading::{Files, Towers, Way, time};
 use parts::Parts;
 
 /// config.json, the preprocessor's file, tokenizer.json, the index of shards, the weights' header, and their first data.
@@ -37,7 +37,7 @@ impl Files for Model {
         Ok(if way.text && !way.later { loader.with_text([tokenizer, None, None]) } else { loader })
     }
 
-    fn begin(&self, loader: &mut Loader, way: &Way) -> Result<()> {
+    fn begin(&self, loader: &mut Loader, way: &Way, _: Towers) -> Result<()> {
         let [_, _, _, index, ..] = &self.input.parts;
         if way.bit(3) { loader.set_index(index) } else { Ok(()) }
     }

@@ -10,11 +10,14 @@ mod parts;
 use clip_vision::Result;
 use clip_vision::model::Loader;
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
-use loading::{Files, Way, time};
+use loading::{Files, Towers, Way, time};
 use parts::Parts;
 
 /// config.json, the file of the vision tower or of both, that of the text tower, and the first data of the files beside them.
 type Input = Parts<4>;
+
+const FIRST: &str = "onnx/first.onnx";
+const SECOND: &str = "onnx/second.onnx";
 
 struct Model {
     config: Vec<u8>,
@@ -29,19 +32,24 @@ impl Files for Model {
         Ok(if way.text && !way.later { loader.with_text([None, None, None]) } else { loader })
     }
 
-    fn begin(&self, loader: &mut Loader, way: &Way) -> Result<()> {
-        if !self.second.is_empty() {
-            loader.set_onnx_files(vec!["onnx/first.onnx".to_owned(), "onnx/second.onnx".to_owned()]);
-        } else if way.bit(2) {
-            loader.set_onnx_files(vec!["onnx/first.onnx".to_owned()]);
+    fn begin(&self, loader: &mut Loader, way: &Way, towers: Towers) -> Result<()> {
+        let files = match towers {
+            _ if self.second.is_empty() => &[FIRST][..],
+            Towers::Vision => &[FIRST],
+            Towers::Text => &[SECOND],
+            Towers::Both => &[FIRST, SECOND],
+        };
+        // Of a single file its first bytes say what it is.
+        if files != [FIRST] || way.bit(2) {
+            loader.set_onnx_files(files.iter().map(|name| (*name).to_owned()).collect());
         }
         Ok(())
     }
 
     fn file(&self, name: &str) -> &[u8] {
         match name {
-            "onnx/first.onnx" | "model.safetensors" => &self.first,
-            "onnx/second.onnx" => &self.second,
+            FIRST | "model.safetensors" => &self.first,
+            SECOND => &self.second,
             _ => &self.beside,
         }
     }
