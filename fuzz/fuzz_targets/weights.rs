@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 /// tensors lie one behind the other, each as long as its type and shape say.
 pub fn file(header: &[u8], data: &[u8], repaired: bool) -> Vec<u8> {
     let mut parsed = serde_json::from_slice::<Value>(header).ok();
-    let mut end = 0;
+    let mut end = 0_u64;
     if let Some(Value::Object(tensors)) = &mut parsed {
         for (_, tensor) in tensors.iter_mut().filter(|(name, _)| *name != "__metadata__") {
             if repaired && let Some(len) = length(tensor) {
-                tensor["data_offsets"] = json!([end, end + len]);
+                tensor["data_offsets"] = json!([end, end.saturating_add(len)]);
             }
             let last = tensor.get("data_offsets").and_then(|offsets| offsets.get(1)).and_then(Value::as_u64);
             end = end.max(last.unwrap_or(0));
