@@ -164,8 +164,8 @@ impl Image {
         /// transformers does.
         -> center_crop(width: usize, height: usize);
 
-        /// The same, but for half a pixel, which goes to the even number of pixels at the left and above, as in torchvision: of 3
-        /// pixels more 2 are cut there.
+        /// The same, but for half a pixel, as torchvision has it: when cutting it goes to the even number of pixels at the left
+        /// and above, so that of 3 pixels more 2 are cut there; an odd zero more is put at the right and below.
         -> center_crop_rounded(width: usize, height: usize);
 
         /// x/255: values from 0 to 1.

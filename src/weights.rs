@@ -23,22 +23,25 @@ mod decode;
 mod format;
 mod header;
 mod layout;
+mod left_table;
 mod onnx;
 mod reader;
 mod recorder;
-mod rows;
 mod shards;
 mod sinks;
 mod stored;
 
 use format::Destination;
 pub(crate) use format::{Format, Target, Use};
+pub(crate) use left_table::TablePlace;
 pub(crate) use reader::Reader;
 pub use recorder::Recorded;
-pub(crate) use rows::TablePlace;
 pub(crate) use sinks::Value;
 pub use stored::FILES;
 pub(crate) use stored::{Stored, ids_of_text, text_of_ids};
+
+/// Bytes between two ranges of a file that are read along rather than left out: less than what one more request costs.
+const GAP: u64 = 64 << 10;
 
 /// A tensor that is wanted: its full name in the file, its shape, and what it is for.
 #[derive(Clone, Debug, PartialEq)]

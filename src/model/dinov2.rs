@@ -43,8 +43,7 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
         ..VisionConfig::vit_base_patch32()
     };
     let config = vision_sizes(keys, default)?;
-    let ratio = keys.size("mlp_ratio", 4, most::INTERMEDIATE / config.hidden_size.max(1))?;
-    let intermediate_size = ratio.saturating_mul(config.hidden_size);
+    let intermediate_size = keys.multiple("mlp_ratio", 4.0, config.hidden_size, most::INTERMEDIATE)?;
     Ok(ClipConfig::of_vision(VisionConfig { intermediate_size, ..config }))
 }
 
@@ -68,4 +67,23 @@ pub(super) fn vision<S: Source>(source: &mut S, prefix: &str, config: &VisionCon
         pooling: Pooling::ClassToken,
         projection: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_mlp_is_as_wide_as_its_ratio_says() {
+        let read = |ratio: Value| {
+            let root = json!({ "model_type": "dinov2", "hidden_size": 24, "mlp_ratio": ratio });
+            config(root.as_object().unwrap())
+        };
+        let width = |ratio| read(ratio).unwrap().vision.intermediate_size;
+        assert_eq!([width(json!(null)), width(json!(2)), width(json!(4.0)), width(json!(2.6))], [96, 48, 96, 62]);
+        for ratio in [json!(0), json!(0.01), json!(-4), json!("4"), json!(1e300), json!(65536)] {
+            assert!(read(ratio.clone()).unwrap_err().to_string().contains("mlp_ratio"), "{ratio}");
+        }
+    }
 }

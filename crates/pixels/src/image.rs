@@ -134,8 +134,8 @@ impl Image {
         self.then(Operation::CenterCrop { width, height, rounded: false })
     }
 
-    /// The same, but for half a pixel, which goes to the even number of pixels at the left and above, as in torchvision: of 3
-    /// pixels more 2 are cut there.
+    /// The same, but for half a pixel, as torchvision has it: when cutting it goes to the even number of pixels at the left and
+    /// above, so that of 3 pixels more 2 are cut there; an odd zero more is put at the right and below.
     pub fn center_crop_rounded(self, width: usize, height: usize) -> Self {
         self.then(Operation::CenterCrop { width, height, rounded: true })
     }

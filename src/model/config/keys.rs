@@ -52,6 +52,19 @@ impl<'a> Keys<'a> {
         self.get(key).map_or(Ok(default), |value| self.positive(key, value, most))
     }
 
+    /// A size that is given as a multiple of another one, whole or not; rounded down, as Python's `int` does it.
+    pub(crate) fn multiple(&self, key: &str, default: f64, of: usize, most: usize) -> Result<usize> {
+        let given = self.get(key);
+        let ratio = given.map_or(Some(default), Value::as_f64).unwrap_or(f64::NAN);
+        let size = (ratio * of as f64) as usize;
+        match given {
+            Some(value) if !(1..=most).contains(&size) => {
+                Err(self.error(key, format!("is {value}, which makes no size from 1 to {most} of {of}")))
+            }
+            _ => Ok(size),
+        }
+    }
+
     /// A token's id, from 0.
     pub(crate) fn id(&self, key: &str, default: u32) -> Result<u32> {
         let Some(value) = self.get(key) else { return Ok(default) };
