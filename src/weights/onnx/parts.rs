@@ -52,6 +52,10 @@ impl Origin {
     }
 }
 
+/// What exporters call tokens and photos.
+const INPUT_IDS: &str = "input_ids";
+const INPUTS: [&str; 2] = [INPUT_IDS, "pixel_values"];
+
 /// Ways from a softmax to the product that it weights that are looked at.
 const MOST_PATHS: usize = 64;
 
@@ -202,7 +206,9 @@ impl<'a> Finder<'a> {
         TEXT
     }
 
-    /// Whether a value is what the model is given, in another shape: not a row of numbers as long as it.
+    /// Whether a value is the tokens that the model is given, in another shape: not a row of numbers as long as they are.
+    /// A list of positions may be an initializer, of which none is known yet; so where inputs are called as exporters call
+    /// them, the name decides.
     fn is_given(&self, mut name: &'a str) -> bool {
         while let Some(node) = self.graph.producer(name) {
             if !matches!(node.op.as_str(), "Reshape" | "Cast" | "Identity" | "Unsqueeze" | "Squeeze" | "Flatten") {
@@ -210,7 +216,11 @@ impl<'a> Finder<'a> {
             }
             name = node.input(0).unwrap_or_default();
         }
-        !self.graph.is_constant(name)
+        let is_taken = |name: &str| self.graph.consumers(name).next().is_some();
+        match INPUTS.into_iter().any(is_taken) {
+            true => name == INPUT_IDS,
+            false => !self.graph.is_constant(name),
+        }
     }
 
     fn linear_layer(&mut self, node: &'a Node, seen: u8) {
