@@ -23,6 +23,7 @@ mod decode;
 mod format;
 mod header;
 mod layout;
+mod metadata;
 mod onnx;
 mod reader;
 mod recorder;

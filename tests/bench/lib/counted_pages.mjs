@@ -1,6 +1,7 @@
 // A Chromium whose pages come from a counting server, with the benchmark's models in a hub's repositories.
 
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { dist, inRoot } from "../../../scripts/lib.mjs";
 import { modelsFolder } from "../setup/models.mjs";
@@ -12,8 +13,8 @@ export const repository = (model, names) =>
   Object.fromEntries(names.map((name) => (Array.isArray(name) ? name : [name, name])).map(([name, file]) => [name, path.join(modelsFolder, model, file)]));
 
 /**
- * `{ server, browser, open, close }`: `open(context, page)` opens one of page/'s documents and waits for what it puts into `globalThis` by the
- * page's name.
+ * `{ server, visitor, open, close }`: `visitor(work)` calls `work` with a browser that nobody has used, whose cache is on disk as everybody's
+ * is, and `open(context, name)` opens one of page/'s documents in it and waits for what that puts into `globalThis` by the same name.
  */
 export async function countedPages(chrome, repositories) {
   const { chromium } = await import("@playwright/test");
@@ -25,10 +26,18 @@ export async function countedPages(chrome, repositories) {
   };
   const server = await countingServer(mounts, repositories);
   const { args } = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"))["goog:chromeOptions"];
-  const browser = await chromium.launch({ executablePath: chrome, args });
   return {
     server,
-    browser,
+    async visitor(work) {
+      const profile = mkdtempSync(path.join(tmpdir(), "clip-vision-bench-"));
+      const context = await chromium.launchPersistentContext(profile, { executablePath: chrome, args });
+      try {
+        return await work(context);
+      } finally {
+        await context.close();
+        rmSync(profile, { recursive: true, force: true });
+      }
+    },
     async open(context, name) {
       const page = await context.newPage();
       page.setDefaultTimeout(600_000);
@@ -36,10 +45,7 @@ export async function countedPages(chrome, repositories) {
       await page.waitForFunction((name) => name in globalThis, name);
       return page;
     },
-    async close() {
-      await browser.close();
-      await server.close();
-    },
+    close: () => server.close(),
   };
 }
 

@@ -19,14 +19,15 @@ export default {
   models: ["b32"],
   async run(bench) {
     const rows = [];
-    for (const { name, asked, photos } of CONTENDERS) {
-      const pages = await countedPages(bench.chrome, REPOSITORIES);
-      try {
-        const { longest, done, before, work, after } = await watch(pages, name, asked, photos);
-        rows.push([name, done, milliseconds(longest), megabytes(before), megabytes(work), megabytes(after)]);
-      } finally {
-        await pages.close();
+    const pages = await countedPages(bench.chrome, REPOSITORIES);
+    try {
+      for (const contender of CONTENDERS) {
+        bench.say(contender.name);
+        const { longest, done, before, work, after } = await watch(pages, contender);
+        rows.push([contender.name, done, milliseconds(longest), megabytes(before), megabytes(work), megabytes(after)]);
       }
+    } finally {
+      await pages.close();
     }
     return [
       {
@@ -35,35 +36,36 @@ export default {
         rows,
         notes: [
           "JPEGs of 640 × 480: `embedMany`; transformers.js as its quickstart has it, on the page, one after the other. Tasks as Chromium's " +
-            "tracing has them. Memory is that of the page's process, of the system's pages; before is the empty page, after is two seconds after " +
-            "`close` (transformers.js: `dispose`) and a collection of garbage.",
+            "tracing has them. Memory is what the page's process has of the machine's: of the empty page, after the photos, and two seconds " +
+            "after `close` (transformers.js: `dispose`), each after a collection of garbage.",
         ],
       },
     ];
   },
 };
 
-async function watch({ browser, open }, name, asked, photos) {
-  const page = await open(await browser.newContext(), "first");
-  const memory = () => memoryOf(browser, page);
-  const before = await memory();
-  await page.evaluate((asked) => globalThis.first.embed(...asked), [name, "bench/b32-q8", asked]);
-  await browser.startTracing(page, { categories: ["disabled-by-default-devtools.timeline"] });
-  const done = await page.evaluate((count) => globalThis.first.many(count), photos);
-  const longest = longestTask(JSON.parse((await browser.stopTracing()).toString()));
-  const work = await memory();
-  await page.evaluate(() => globalThis.first.close());
-  await page.waitForTimeout(AFTERMATH);
-  return { longest, done, before, work, after: await memory() };
-}
+const watch = ({ visitor, open }, { name, asked, photos }) =>
+  visitor(async (context) => {
+    const [page, browser] = [await open(context, "first"), context.browser()];
+    const memory = () => memoryOf(browser, page);
+    const before = await memory();
+    await page.evaluate((asked) => globalThis.first.embed(...asked), [name, "bench/b32-q8", asked]);
+    await browser.startTracing(page, { categories: ["disabled-by-default-devtools.timeline"] });
+    const done = await page.evaluate((count) => globalThis.first.many(count), photos);
+    const longest = longestTask(JSON.parse((await browser.stopTracing()).toString()));
+    const work = await memory();
+    await page.evaluate(() => globalThis.first.close());
+    await page.waitForTimeout(AFTERMATH);
+    return { longest, done, before, work, after: await memory() };
+  });
 
-/** Bytes of the renderers' processes, of which the page's is the one that counts, without garbage. */
+/** Bytes of the process of a page, the largest of all pages', without garbage. */
 async function memoryOf(browser, page) {
   const [system, client] = [await browser.newBrowserCDPSession(), await page.context().newCDPSession(page)];
   await client.send("HeapProfiler.collectGarbage");
   const memory = await memoryOfRenderers(system);
   await Promise.all([system.detach(), client.detach()]);
-  return [...memory.values()].reduce((sum, bytes) => sum + bytes, 0);
+  return Math.max(...memory.values());
 }
 
 /** Milliseconds of the longest task of the renderers' main threads in a trace. */

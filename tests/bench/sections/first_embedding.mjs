@@ -90,9 +90,8 @@ function rowOf({ name, weights, fast, slow }) {
 const STAY = 1500;
 
 /** A first visit and a second one. */
-async function visit({ server, browser, open }, { name, weights, asked }, speed) {
-  const context = await browser.newContext();
-  try {
+const visit = ({ server, visitor, open }, { name, weights, asked }, speed) =>
+  visitor(async (context) => {
     const once = async () => {
       server.reset(speed);
       const page = await open(context, "first");
@@ -103,7 +102,4 @@ async function visit({ server, browser, open }, { name, weights, asked }, speed)
       return { ms, counted };
     };
     return { cold: await once(), warm: await once() };
-  } finally {
-    await context.close();
-  }
-}
+  });

@@ -64,9 +64,8 @@ function rowOf({ precision, table, visits }) {
 const STAY = 3000;
 
 /** The queries of a first visit, and the first one of the next. */
-async function visit({ server, browser, open }, options) {
-  const context = await browser.newContext();
-  try {
+const visit = ({ server, visitor, open }, options) =>
+  visitor(async (context) => {
     const begin = async () => {
       const page = await open(context, "query");
       await page.evaluate((asked) => globalThis.query.load(...asked), [ID, options]);
@@ -86,7 +85,4 @@ async function visit({ server, browser, open }, options) {
     found.again = await ask(next, "first");
     await next.close();
     return found;
-  } finally {
-    await context.close();
-  }
-}
+  });
