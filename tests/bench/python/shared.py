@@ -9,6 +9,7 @@ import torch
 import transformers
 from onnxruntime.quantization import quantize_dynamic
 from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
 from PIL import Image, ImageDraw
 
 COUNT = 50
@@ -85,8 +86,9 @@ def export(embed, size, folder):
         optimize=True, verbose=False,
     )
     quantize_dynamic(full, folder / "vision_model_quantized.onnx", op_types_to_quantize=["MatMul", "Gemm"])
-    half = convert_float_to_float16(onnx.load(full), keep_io_types=True)
-    onnx.save(half, folder / "vision_model_fp16.onnx")
+    half = OnnxModel(convert_float_to_float16(onnx.load(full), keep_io_types=True))
+    half.topological_sort()  # the converter puts its casts last
+    onnx.save(half.model, folder / "vision_model_fp16.onnx")
 
 
 def unit(embeddings):
