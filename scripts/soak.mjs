@@ -1,15 +1,17 @@
-// npm run soak [part…]: what takes too long for npm test. Does the same thing over and over in Chromium, and prints what
-// memory did meanwhile: that of the renderer's process, and that of the engine. Memory that keeps growing fails.
+// npm run soak [-- --firefox] [part…]: what takes too long for npm test. Does the same thing over and over in Chromium, or in
+// Firefox, and prints what memory did meanwhile: that of the page's process, and that of the engine. Memory that keeps growing fails.
 // Photos are bytes, not addresses: whoever drives a browser has it record what it fetched, and that grows.
 //
 // SOAK_SCALE=0.1 does a tenth of everything.
 
 import { readFileSync } from "node:fs";
-import { chromium } from "@playwright/test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
 import { buildPackage } from "./build.mjs";
 import { inRoot, main, note, seconds, step } from "./lib.mjs";
 import { serve } from "./serve.mjs";
 import { setUpTests } from "./setup.mjs";
+import { browsers } from "./soak_browsers.mjs";
 
 const SCALE = Number(process.env.SOAK_SCALE ?? 1);
 const MB = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -93,32 +95,20 @@ const parts = [
   },
 ];
 
-/** The renderers' memory in the system's eyes, after their garbage was collected. */
-async function processMemory(browser, page) {
-  const client = await page.context().newCDPSession(page);
-  await client.send("HeapProfiler.collectGarbage");
-  await client.detach();
-  const system = await browser.newBrowserCDPSession();
-  const { processInfo } = await system.send("SystemInfo.getProcessInfo");
-  await system.detach();
-  const resident = (id) => Number(readFileSync(`/proc/${id}/status`, "utf8").match(/VmRSS:\s+(\d+)/)?.[1] ?? 0) * 1024;
-  return processInfo.filter(({ type }) => type === "renderer").reduce((sum, { id }) => sum + resident(id), 0);
-}
-
 async function soak(part, browser, url, context) {
   const rounds = Math.max(LAPS, Math.round(part.rounds * SCALE));
   step(`${rounds} × ${part.name}`, part.what);
-  const page = await browser.newPage();
+  const page = await browser.page();
   await page.goto(`${url}fixtures/soak.html`);
   await page.waitForFunction(() => "soak" in globalThis);
   const laps = [];
   const begin = Date.now();
   for (let lap = 1; lap <= LAPS; lap += 1) {
     const engine = await page.evaluate(part.lap, { ...context, rounds: Math.round(rounds / LAPS) });
-    await page.waitForTimeout(500); // a worker's end takes a moment
-    const process = await processMemory(browser, page);
+    await sleep(500); // a worker's end takes a moment
+    const process = await browser.memory(page);
     laps.push({ process, engine });
-    note(`${String((lap * rounds) / LAPS).padStart(6)}  renderer ${MB(process).padStart(9)}${engine ? `  engine ${MB(engine)}` : ""}  ${seconds(begin)}`);
+    note(`${String((lap * rounds) / LAPS).padStart(6)}  page ${MB(process).padStart(9)}${engine ? `  engine ${MB(engine)}` : ""}  ${seconds(begin)}`);
   }
   await page.close();
   const last = laps.slice(-3).map(({ process }) => process);
@@ -128,16 +118,15 @@ async function soak(part, browser, url, context) {
 }
 
 await main(async () => {
-  const names = process.argv.slice(2);
+  const { values, positionals: names } = parseArgs({ options: { firefox: { type: "boolean" } }, allowPositionals: true });
   await setUpTests();
   await buildPackage();
-  const { args } = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"))["goog:chromeOptions"];
   const server = await serve({
     "/dist": inRoot("dist"),
     "/golden": inRoot("tests", "golden"),
     "/fixtures": inRoot("tests", "browser", "fixtures"),
   });
-  const browser = await chromium.launch({ executablePath: process.env.CHROME, args });
+  const browser = await browsers[values.firefox ? "firefox" : "chromium"]();
   try {
     const { images } = JSON.parse(readFileSync(inRoot("tests", "golden", "images.json"), "utf8"));
     const context = { files: images.map(({ file }) => file), model: "/golden/models/b32-tiny" };
@@ -145,7 +134,7 @@ await main(async () => {
     for (const part of parts.filter(({ name }) => names.length === 0 || names.includes(name))) {
       results.push(await soak(part, browser, server.url, context));
     }
-    console.log(`\n${"part".padEnd(12)}${"rounds".padStart(8)}${"renderer, second lap".padStart(22)}${"last lap".padStart(12)}${"engine".padStart(22)}`);
+    console.log(`\n${"part".padEnd(12)}${"rounds".padStart(8)}${"page, second lap".padStart(22)}${"last lap".padStart(12)}${"engine".padStart(22)}`);
     for (const { name, rounds, from, to, took } of results) {
       const engine = from.engine ? `${MB(from.engine)} → ${MB(to.engine)}` : "";
       console.log(`${name.padEnd(12)}${String(rounds).padStart(8)}${MB(from.process).padStart(22)}${MB(to.process).padStart(12)}${engine.padStart(22)}  ${took}`);

@@ -24,6 +24,7 @@ mod format;
 mod header;
 mod layout;
 mod left_table;
+mod metadata;
 mod onnx;
 mod reader;
 mod recorder;

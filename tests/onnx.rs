@@ -227,11 +227,8 @@ fn fields(message: &[u8]) -> Vec<(usize, &[u8])> {
     fields
 }
 
-/// The same file with an initializer of so many bytes, which nothing uses, before those that are used.
-fn with_unused(file: &[u8], bytes: usize) -> Vec<u8> {
-    let data = [&[0x4a][..], &varint_bytes(bytes), &vec![0; bytes]].concat(); // raw_data
-    let tensor = [&[0x08][..], &varint_bytes(bytes), &[0x10, 2, 0x42, 3], b"???", &data].concat(); // dims, u8, name
-    let unused = [&[0x2a][..], &varint_bytes(tensor.len()), &tensor].concat();
+/// The same file with another field in its graph, before the first of a number.
+fn with_field(file: &[u8], before: usize, added: &[u8]) -> Vec<u8> {
     let mut made = Vec::new();
     for (number, field) in fields(file) {
         if number != 7 {
@@ -242,8 +239,8 @@ fn with_unused(file: &[u8], bytes: usize) -> Vec<u8> {
         let mut graph = Vec::new();
         let mut is_in = false;
         for (number, field) in fields(&field[start..]) {
-            if number == 5 && !is_in {
-                graph.extend_from_slice(&unused);
+            if number == before && !is_in {
+                graph.extend_from_slice(added);
                 is_in = true;
             }
             graph.extend_from_slice(field);
@@ -251,6 +248,28 @@ fn with_unused(file: &[u8], bytes: usize) -> Vec<u8> {
         made.extend([&[0x3a][..], &varint_bytes(graph.len()), &graph].concat());
     }
     made
+}
+
+/// The same file with an initializer of so many bytes, which nothing uses, before those that are used.
+fn with_unused(file: &[u8], bytes: usize) -> Vec<u8> {
+    let data = [&[0x4a][..], &varint_bytes(bytes), &vec![0; bytes]].concat(); // raw_data
+    let tensor = [&[0x08][..], &varint_bytes(bytes), &[0x10, 2, 0x42, 3], b"???", &data].concat(); // dims, u8, name
+    with_field(file, 5, &[&[0x2a][..], &varint_bytes(tensor.len()), &tensor].concat())
+}
+
+/// The positions of a large model are not folded into one tensor: `Gather(positions, initializer)` stays in the graph, and the
+/// quantizer puts it first.
+#[test]
+fn a_table_of_positions_looked_up_by_an_initializer_is_not_that_of_tokens() {
+    let file = std::fs::read(golden("onnx/dynamo/onnx/vision_model.onnx")).unwrap();
+    let file = replaced(file, "\n\tembedding\u{12}", "\n\tembeddinG\u{12}", true); // an input, and then an output
+    let node = b"\n\tembedding\n\x0cposition_ids\x12\tembeddinG\x22\x06Gather";
+    let file = with_field(&file, 1, &[&[0x0a][..], &varint_bytes(node.len()), node].concat());
+    let config = std::fs::read(golden("onnx/dynamo/config.json")).unwrap();
+    let preprocessor = std::fs::read(golden("onnx/dynamo/preprocessor_config.json")).unwrap();
+    let files = ModelFiles::new(config, file).preprocessor(preprocessor);
+    let clip = ClipVision::from_files(files, Options::default()).unwrap();
+    assert!(worst(&images_of(&clip), &expected("dynamo/vision_model/images")) > 0.99999);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod common;
 
+use clip_vision::model::Loader;
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
 use common::goldens::Golden;
 use common::shapes::Photos;
@@ -137,4 +138,32 @@ fn errors_are_errors_here_too() {
     assert_eq!(kind(&IMAGES[0].1[..300]), ErrorKind::Decode);
     files.weights.truncate(5000);
     assert_eq!(ClipVision::from_files(files, Options::default()).unwrap_err().kind(), ErrorKind::Weights);
+}
+
+/// SigLIP 2's table of tokens has more bits than 32 bits can count, and a large model's file more bytes: what is not wanted of a file may be
+/// as long as it likes.
+#[wasm_bindgen_test]
+fn tensors_and_files_beyond_32_bits_are_read_around() {
+    let small = include_bytes!("golden/models/b32-tiny/model.safetensors");
+    let header_len = 8 + u64::from_le_bytes(small[..8].try_into().unwrap()) as usize;
+    let (header, data) = (std::str::from_utf8(&small[8..header_len]).unwrap(), &small[header_len..]);
+    let (start, rows) = (data.len() as u64, 2_000_000);
+    let end = start + rows * 768 * 4;
+    let open = header.trim_end().strip_suffix('}').unwrap();
+    let tensor = format!(r#""large":{{"dtype":"F32","shape":[{rows},768],"data_offsets":[{start},{end}]}}"#);
+    let header = format!("{open},{tensor}}}");
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), data].concat();
+
+    let config = include_bytes!("golden/models/b32-tiny/config.json");
+    let preprocessor = include_bytes!("golden/models/b32-tiny/preprocessor_config.json");
+    let mut loader = Loader::new(config, Some(preprocessor), Options::default()).unwrap();
+    loader.set_size(8 + header.len() as u64 + end).unwrap();
+    while let Some(range) = loader.wanted() {
+        let piece = &file[range.start as usize..file.len().min(range.end as usize)];
+        loader.push_at(range.start, piece).unwrap();
+    }
+    let image = || Image::from_bytes(include_bytes!("golden/images/rgb-photo.png").to_vec());
+    let found = loader.finish().unwrap().embed(image()).unwrap();
+    let files = ModelFiles::new(config, small).preprocessor(preprocessor);
+    assert_eq!(found, ClipVision::from_files(files, Options::default()).unwrap().embed(image()).unwrap());
 }

@@ -80,7 +80,7 @@ mod tests {
             let root = json!({ "model_type": "dinov2", "hidden_size": 24, "mlp_ratio": ratio });
             config(root.as_object().unwrap())
         };
-        let width = |ratio| read(ratio).unwrap().vision.intermediate_size;
+        let width = |ratio| read(ratio).unwrap().vision.unwrap().intermediate_size;
         assert_eq!([width(json!(null)), width(json!(2)), width(json!(4.0)), width(json!(2.6))], [96, 48, 96, 62]);
         for ratio in [json!(0), json!(0.01), json!(-4), json!("4"), json!(1e300), json!(65536)] {
             assert!(read(ratio.clone()).unwrap_err().to_string().contains("mlp_ratio"), "{ratio}");

@@ -2,10 +2,10 @@
 
 use super::format::Format;
 use super::layout::{self, Entry};
+use super::metadata::Metadata;
 use super::stored::{self, Stored};
 use super::{Header, invalid, onnx};
 use crate::error::{Error, Result};
-use safetensors::tensor::Metadata;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -36,9 +36,8 @@ impl HeaderBytes {
         if header.len() < wanted {
             return Ok((None, rest));
         }
-        let metadata: Metadata = serde_json::from_slice(self.0.get(PREFIX..).unwrap_or_default())
-            .map_err(|error| invalid("the header of the weights is malformed").with_source(error))?;
-        Ok((Some(FileHeader::new(&metadata, PREFIX as u64 + len)?), rest))
+        let metadata = Metadata::parse(self.0.get(PREFIX..).unwrap_or_default())?;
+        Ok((Some(FileHeader::new(metadata, PREFIX as u64 + len)?), rest))
     }
 
     /// The bytes before `piece`, if with it they turn out to be the beginning of an ONNX file.
@@ -82,22 +81,17 @@ pub(super) struct FileHeader {
 }
 
 impl FileHeader {
-    fn new(metadata: &Metadata, data_start: u64) -> Result<Self> {
-        let file = metadata.tensors().into_iter().map(|(origin, info)| {
-            let (start, end) = info.data_offsets;
-            Entry {
-                origin,
-                format: Format::of(info.dtype).ok_or_else(|| format!("{:?}", info.dtype)),
-                shape: info.shape.clone(),
-                range: data_start + start as u64..data_start + end as u64,
-                transposed: false,
-            }
+    fn new(metadata: Metadata, data_start: u64) -> Result<Self> {
+        let file_len = data_start.saturating_add(metadata.data_len());
+        let stored = metadata.notes.as_ref().map(Stored::from_metadata).transpose()?.flatten();
+        let file = metadata.tensors.into_iter().map(|(origin, info)| Entry {
+            origin,
+            format: Format::of(info.dtype).ok_or_else(|| format!("{:?}", info.dtype)),
+            range: info.range(data_start),
+            shape: info.shape,
+            transposed: false,
         });
-        Ok(Self {
-            entries: layout::entries(file)?,
-            stored: metadata.metadata().as_ref().map(Stored::from_metadata).transpose()?.flatten(),
-            file_len: data_start + metadata.data_len() as u64,
-        })
+        Ok(Self { entries: layout::entries(file)?, stored, file_len })
     }
 
     /// Where a recording of ours says that the table of tokens stands.

@@ -4,6 +4,10 @@
 use super::graph::{Graph, Node, Taker};
 use std::collections::{HashMap, HashSet};
 
+/// What exporters call tokens and photos.
+const INPUT_IDS: &str = "input_ids";
+const INPUTS: [&str; 2] = [INPUT_IDS, "pixel_values"];
+
 /// What a value is made of.
 #[derive(Clone, Copy)]
 pub(super) struct Made<'a> {
@@ -18,6 +22,8 @@ pub(super) struct Made<'a> {
 
 pub(super) struct Chains<'a> {
     graph: &'a Graph,
+    /// Whether inputs are called as exporters call them.
+    has_named_inputs: bool,
     made: HashMap<&'a str, Made<'a>>,
     given: HashSet<&'a str>,
     behind_casts: HashMap<&'a str, &'a str>,
@@ -26,8 +32,10 @@ pub(super) struct Chains<'a> {
 
 impl<'a> Chains<'a> {
     pub(super) fn new(graph: &'a Graph) -> Self {
+        let has_named_inputs = INPUTS.iter().any(|name| graph.consumers(name).next().is_some());
         let (made, given) = (HashMap::new(), HashSet::new());
-        let mut chains = Self { graph, made, given, behind_casts: HashMap::new(), after_casts: HashMap::new() };
+        let (behind_casts, after_casts) = (HashMap::new(), HashMap::new());
+        let mut chains = Self { graph, has_named_inputs, made, given, behind_casts, after_casts };
         graph.nodes().iter().filter(|node| node.op != "Constant").for_each(|node| chains.follow(node));
         graph.nodes().iter().rev().filter(|node| node.op == "Cast").for_each(|node| chains.follow_back(node));
         chains
@@ -63,10 +71,13 @@ impl<'a> Chains<'a> {
         }
     }
 
-    /// Whether a value is what the model is given, in another shape: not a row of numbers as long as it.
+    /// Whether a value is the tokens that the model is given, in another shape: not a row of numbers as long as they are.
+    /// A list of positions may be an initializer, of which none is known yet; so where inputs are called as exporters call
+    /// them, the name decides.
     pub(super) fn is_given(&self, value: &str) -> bool {
         match self.graph.producer(value) {
             Some(_) => self.given.contains(value),
+            None if self.has_named_inputs => value == INPUT_IDS,
             None => !self.graph.is_constant(value),
         }
     }

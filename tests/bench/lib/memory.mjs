@@ -11,6 +11,13 @@ function status(pid, field) {
   }
 }
 
+/** Bytes of real memory of each of a Chromium's pages' processes, by their ids; `cdp` is a session with the browser. */
+export async function memoryOfRenderers(cdp) {
+  const { processInfo } = await cdp.send("SystemInfo.getProcessInfo");
+  const renderers = processInfo.filter(({ type }) => type === "renderer");
+  return new Map(renderers.map(({ id }) => [id, residentMemory(id) ?? 0]));
+}
+
 /** Bytes of real memory that a process has now. */
 export const residentMemory = (pid) => status(pid, "VmRSS");
 

@@ -7,7 +7,7 @@ import { chromium } from "@playwright/test";
 import { dist, inRoot } from "../../../scripts/lib.mjs";
 import { serve } from "../../../scripts/serve.mjs";
 import { candleOut } from "../setup/candle.mjs";
-import { peakMemory, residentMemory } from "./memory.mjs";
+import { memoryOfRenderers, peakMemory } from "./memory.mjs";
 import { modelsFolder } from "../setup/models.mjs";
 import { peersFolder } from "../setup/peers.mjs";
 import { SETTLE } from "./turns.mjs";
@@ -95,12 +95,6 @@ async function sizesOf(urls) {
     sizes.gzipped += gzipSync(bytes, { level: 9 }).length;
   }
   return sizes;
-}
-
-async function memoryOfRenderers(cdp) {
-  const { processInfo } = await cdp.send("SystemInfo.getProcessInfo");
-  const renderers = processInfo.filter(({ type }) => type === "renderer");
-  return new Map(renderers.map(({ id }) => [id, residentMemory(id) ?? 0]));
 }
 
 /** The tab's process: Chromium does not say which it is, but it is the one that has just taken a model in. */

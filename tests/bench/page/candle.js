@@ -1,11 +1,12 @@
 // candle-transformers' CLIP compiled to WebAssembly (tests/bench/candle), in a worker.
 
 import init, { CandleClip } from "/candle/clip_vision_bench_candle.js";
-import { rows, tensor } from "./pictures.js";
+import { picturesOf, rows } from "./pictures.js";
 
 const read = async (url) => new Uint8Array(await (await fetch(url)).arrayBuffer());
 
 export async function start({ model }) {
+  const { tensor } = await picturesOf(model);
   const began = performance.now();
   await init({ module_or_path: "/candle/clip_vision_bench_candle_bg.wasm" });
   const clip = new CandleClip(await read(`/models/${model}/config.json`), await read(`/models/${model}/model.safetensors`));

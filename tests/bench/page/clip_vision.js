@@ -1,9 +1,10 @@
 // clip-vision, as an application uses it: the public API, on the page.
 
 import { ClipVision } from "/dist/index.js";
-import { photo, pixels } from "./pictures.js";
+import { photo, picturesOf } from "./pictures.js";
 
 export async function start({ model, precision, threads }) {
+  const { pixels } = await picturesOf(model);
   const began = performance.now();
   const clip = await ClipVision.load(`/models/${model}/`, { precision, threads, cache: false, worker: () => new Worker("/clip_vision_worker.js", { type: "module" }) });
   const embedAll = (indices) => Promise.all(indices.map((index) => clip.embed(pixels(index), { details: true })));

@@ -1,9 +1,10 @@
 // onnxruntime-web's WebAssembly backend, in a worker.
 
 import * as ort from "/peers/onnxruntime-web/dist/ort.wasm.min.mjs";
-import { rows, tensor } from "./pictures.js";
+import { picturesOf, rows } from "./pictures.js";
 
 export async function start({ model, file, threads }) {
+  const { tensor } = await picturesOf(model);
   const began = performance.now();
   ort.env.wasm.numThreads = threads;
   ort.env.wasm.wasmPaths = "/peers/onnxruntime-web/dist/";

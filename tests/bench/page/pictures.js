@@ -1,28 +1,31 @@
-// The pictures that everybody is given: the same bytes, and CLIP's normalisation of them for those who take tensors.
+// The pictures that everybody is given: the same bytes, and the model's normalisation of them for those who take tensors.
 
-const SIZE = 224;
-const MEAN = [0.48145466, 0.4578275, 0.40821073];
-const STD = [0.26862954, 0.26130258, 0.27577711];
-const BYTES = SIZE * SIZE * 3;
+const MODELS = "/models";
 
-const pictures = new Uint8Array(await (await fetch("/models/pictures/pictures.rgb")).arrayBuffer());
-
-const bytesOf = (index) => pictures.subarray(index * BYTES, (index + 1) * BYTES);
-
-/** A picture as pixels, in a buffer of its own. */
-export const pixels = (index) => ({ data: bytesOf(index).slice(), width: SIZE, height: SIZE, channels: 3 });
-
-/** Pictures as a pixel tensor, f32 (indices, 3, SIZE, SIZE). */
-export function tensor(indices) {
-  const data = new Float32Array(indices.length * BYTES);
-  indices.forEach((index, at) => {
-    const bytes = bytesOf(index);
-    for (let channel = 0; channel < 3; channel += 1) {
-      const plane = data.subarray(at * BYTES + channel * SIZE * SIZE, at * BYTES + (channel + 1) * SIZE * SIZE);
-      for (let i = 0; i < plane.length; i += 1) plane[i] = (bytes[3 * i + channel] / 255 - MEAN[channel]) / STD[channel];
-    }
-  });
-  return { data, shape: [indices.length, 3, SIZE, SIZE] };
+/**
+ * The pictures of a model's size: `pixels(index)` is one as pixels, in a buffer of its own, and `tensor(indices)` are some as a pixel
+ * tensor, f32 (indices, 3, size, size).
+ */
+export async function picturesOf(model) {
+  const { image } = await (await fetch(`${MODELS}/${model}/about.json`)).json();
+  const { size, mean, std } = image;
+  const pictures = new Uint8Array(await (await fetch(`${MODELS}/pictures/pictures-${size}.rgb`)).arrayBuffer());
+  const [plane, whole] = [size * size, 3 * size * size];
+  const bytesOf = (index) => pictures.subarray(index * whole, (index + 1) * whole);
+  return {
+    pixels: (index) => ({ data: bytesOf(index).slice(), width: size, height: size, channels: 3 }),
+    tensor: (indices) => {
+      const data = new Float32Array(indices.length * whole);
+      indices.forEach((index, at) => {
+        const bytes = bytesOf(index);
+        for (let channel = 0; channel < 3; channel += 1) {
+          const start = at * whole + channel * plane;
+          for (let i = 0; i < plane; i += 1) data[start + i] = (bytes[3 * i + channel] / 255 - mean[channel]) / std[channel];
+        }
+      });
+      return { data, shape: [indices.length, 3, size, size] };
+    },
+  };
 }
 
 /** Rows of a flat array of embeddings, as plain arrays. */
@@ -32,4 +35,4 @@ export function rows(flat, count) {
 }
 
 /** The bytes of a photo's file. */
-export const photo = async (name) => new Uint8Array(await (await fetch(`/models/pictures/photos/${name}`)).arrayBuffer());
+export const photo = async (name) => new Uint8Array(await (await fetch(`${MODELS}/pictures/photos/${name}`)).arrayBuffer());

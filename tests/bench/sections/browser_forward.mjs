@@ -25,8 +25,8 @@ async function inspect({ runner, reason }, references) {
   };
 }
 
-/** A section of `model`, `batch` pictures a turn, with contenders of each number of threads. */
-function section({ name, what, model, batch, threads, rounds, warmUp, passes = 1 }) {
+/** A section of `model`, `batch` pictures a turn, with contenders of each number of threads; candle knows CLIP alone. */
+function section({ name, what, model, batch, threads, rounds, warmUp, passes = 1, withCandle = true }) {
   return {
     name,
     what,
@@ -37,7 +37,7 @@ function section({ name, what, model, batch, threads, rounds, warmUp, passes = 1
       const { references, weights } = readModel(model);
       const contenders = threads.flatMap((count) => [
         ...KINDS.flatMap((kind) => [clipVision(bench, model, kind, count), onnxruntimeWeb(bench, model, kind, count)]),
-        ...(count === 1 ? [candle(bench, model)] : []),
+        ...(count === 1 && withCandle ? [candle(bench, model)] : []),
       ]);
       const started = await startAll(contenders, bench.say);
       const inspected = await Promise.all(started.map((contender) => inspect(contender, references)));
@@ -89,7 +89,7 @@ function tableOf(results, { batch, weights, passes }) {
     rows,
     skipped: results.filter(({ reason }) => reason).map(({ name, threads, reason }) => ({ name: `${name}, threads: ${threads}`, reason })),
     notes: [
-      `The weights are ${megabytes(weights)} MB in f32. ` +
+      `The tower's weights are ${megabytes(weights)} MB in f32. ` +
         (passes > 1 ? `A turn is ${passes} pictures, of which the median counts: a machine's hiccups are as long as a picture takes. ` : "") +
         `Before each there is a pause of ${SETTLE} ms. clip-vision's time is its own \`timings.forward\`${batch === 1 ? "" : ", summed"}; ` +
         `onnxruntime-web's is that of \`session.run\` in a worker. Cosines: the worst of ${COMPARED} pictures.`,
@@ -106,4 +106,5 @@ export default [
   section({ name: "tiny", what: "TinyCLIP-ViT-8M/16 in Chromium, one picture at a time", model: "tiny", batch: 1, ...both }),
   section({ name: "tinyx8", what: "TinyCLIP-ViT-8M/16 in Chromium, eight pictures at a time", model: "tiny", batch: 8, ...both, warmUp: 2, passes: 1 }),
   section({ name: "l14", what: "ViT-L/14 in Chromium, one picture at a time", model: "l14", batch: 1, threads: [1], rounds: 7, warmUp: 2 }),
+  section({ name: "siglip2", what: "SigLIP 2 B/16-256's vision tower in Chromium, one picture at a time", model: "siglip2-b16-256", batch: 1, ...both, rounds: 7, warmUp: 2, passes: 1, withCandle: false }),
 ];

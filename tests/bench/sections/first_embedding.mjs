@@ -1,127 +1,105 @@
-// What a visitor waits for: requests, bytes and time until the first embedding, of clip-vision beside transformers.js; and whether the page
-// can be used while many photos are embedded.
+// What a visitor waits for: requests, bytes and time until the first embedding, of clip-vision beside transformers.js, from the same
+// repositories of a hub.
 
-import { readFileSync } from "node:fs";
-import path from "node:path";
-import { dist, inRoot } from "../../../scripts/lib.mjs";
-import { countingServer } from "../lib/counting_server.mjs";
+import { bytes, countedPages, repository, requests } from "../lib/counted_pages.mjs";
 import { summary } from "../lib/statistics.mjs";
 import { megabytes, milliseconds, spread } from "../lib/table.mjs";
-import { modelsFolder } from "../setup/models.mjs";
-import { peersFolder } from "../setup/peers.mjs";
 
 const MODEL = "b32";
 /** 50 Mbit a second. */
 const LINE = 50e6 / 8;
-const PHOTOS = 500;
-const CONTENDERS = ["f32", "int8"].flatMap((kind) => [["clip-vision", kind], ["transformers.js", kind]]);
+
+const SMALL = ["config.json", "preprocessor_config.json"];
+/** Repositories as transformers.js' users have them, each with one file of weights, so that everybody reads the same. */
+export const REPOSITORIES = {
+  "bench/b32-f32": repository(MODEL, [...SMALL, "onnx/vision_model.onnx"]),
+  "bench/b32-fp16": repository(MODEL, [...SMALL, "onnx/vision_model_fp16.onnx"]),
+  "bench/b32-q8": repository(MODEL, [...SMALL, "onnx/vision_model_quantized.onnx"]),
+  "bench/b32-int8": repository(MODEL, [...SMALL, ["onnx/vision_model_int8.onnx", "onnx/vision_model_quantized.onnx"]]),
+};
+
+/** Which weights there are, and what each contender is asked for. */
+const WEIGHTS = [
+  { weights: "f32", precision: "f32", dtype: "fp32" },
+  { weights: "fp16", precision: "f32", dtype: "fp16" },
+  { weights: "q8", precision: "int8", dtype: "q8" },
+  { weights: "int8", precision: "int8", dtype: "int8" },
+];
+
+const contenders = WEIGHTS.flatMap(({ weights, precision, dtype }) => [
+  { name: "clip-vision", weights, asked: precision },
+  { name: "transformers.js", weights, asked: dtype },
+]);
 
 export default {
   name: "first-embedding",
   what: "requests, bytes and time until a page's first embedding in Chromium, ViT-B/32's vision tower",
-  needs: ["browser"],
+  needs: ["package", "peers"],
   models: [MODEL],
   rounds: 3,
   async run(bench) {
-    const { chromium } = await import("@playwright/test");
-    const server = await countingServer({
-      "/": inRoot("tests", "bench", "page"),
-      "/dist/": dist,
-      "/peers/": peersFolder,
-      "/models/": modelsFolder,
-      "/photos/": path.join(modelsFolder, "pictures", "photos"),
-    });
-    const { args } = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"))["goog:chromeOptions"];
-    const browser = await chromium.launch({ executablePath: bench.chrome, args });
+    const pages = await countedPages(bench.chrome, REPOSITORIES);
+    const measured = contenders.map((contender) => ({ ...contender, fast: [] }));
     try {
-      const rows = [];
-      for (const [name, kind] of CONTENDERS) {
-        bench.say(`${name} ${kind}`);
-        const fast = [];
-        for (let round = 0; round < bench.rounds; round += 1) fast.push(await visit(browser, server, name, kind, Infinity));
-        const slow = await visit(browser, server, name, kind, LINE);
-        const { counted } = fast[0].cold;
-        const bytes = (kind) => counted[kind]?.bytes ?? 0;
-        rows.push([
-          `${name} ${kind}`,
-          Object.values(counted).reduce((sum, { requests }) => sum + requests, 0),
-          (bytes("code") / 1000).toFixed(0),
-          megabytes(bytes("wasm")),
-          megabytes(bytes("weights")),
-          spread(summary(fast.map(({ cold }) => cold.ms))),
-          spread(summary(fast.map(({ warm }) => warm.ms))),
-          milliseconds(slow.cold.ms),
-          milliseconds(slow.warm.ms),
-        ]);
+      for (let round = 0; round < bench.rounds; round += 1) {
+        for (const contender of measured) contender.fast.push(await visit(pages, contender, Infinity));
+        bench.say(`round ${round + 1} of ${bench.rounds}`);
       }
-      const { longest, done } = await longestTask(browser, server);
-      return [
-        {
-          title: "Until the first embedding",
-          columns: ["", "requests", "scripts, kB", "wasm, MB", "weights, MB", "loopback, nothing kept, ms", "all kept, ms", "50 Mbit/s, nothing kept, ms", "all kept, ms"],
-          rows,
-          notes: [
-            "From a page's first line to its first embedding of a JPEG of 640 × 480, as the quickstart of each has it. Scripts and wasm files are " +
-              "gzipped. \"All kept\": the same page once more, with the browser's cache and the package's own. clip-vision reads the f32 file " +
-              "for int8 too, and of a model with both towers the vision tower alone; transformers.js' int8 is a file of its own. 50 Mbit/s once each.",
-          ],
-        },
-        {
-          title: "The page meanwhile",
-          columns: ["", "photos", "longest task of the page's thread, ms"],
-          rows: [["clip-vision int8", done, milliseconds(longest)]],
-          notes: [`${PHOTOS} JPEGs of 640 × 480 by \`embedMany\`; tasks as Chromium's tracing has them.`],
-        },
-      ];
+      for (const contender of measured) contender.slow = await visit(pages, contender, LINE);
     } finally {
-      await browser.close();
-      await server.close();
+      await pages.close();
     }
+    return [
+      {
+        title: "Until the first embedding",
+        columns: [
+          "", "weights", "requests", "scripts, kB", "wasm, MB", "weights, MB", "loopback, nothing kept, ms", "all kept, ms",
+          "50 Mbit/s, nothing kept, ms", "all kept, ms", "bytes then, kB",
+        ],
+        rows: measured.map(rowOf),
+        notes: [
+          "From before a page's first script of the package to its first embedding of a JPEG of 640 × 480, as the quickstart of each has it, threads " +
+            "as each decides. The hub is on this machine and sends weights from another host, to which it redirects; requests count redirects and " +
+            "files that are not there. Scripts and wasm files are gzipped. \"All kept\": the same page once more, with the browser's cache and the " +
+            "package's own. Each repository has one file of weights, the same for both; clip-vision computes in f32 from `f32` and `fp16` and " +
+            "in int8 from `q8` and `int8`. The visits over 50 Mbit/s once each.",
+        ],
+      },
+    ];
   },
 };
 
+function rowOf({ name, weights, fast, slow }) {
+  const { counted } = fast[0].cold;
+  return [
+    name,
+    weights,
+    requests(counted),
+    (bytes(counted, "code") / 1000).toFixed(0),
+    megabytes(bytes(counted, "wasm")),
+    megabytes(bytes(counted, "weights")),
+    spread(summary(fast.map(({ cold }) => cold.ms))),
+    spread(summary(fast.map(({ warm }) => warm.ms))),
+    milliseconds(slow.cold.ms),
+    milliseconds(slow.warm.ms),
+    (bytes(slow.warm.counted) / 1000).toFixed(0),
+  ];
+}
+
+/** Milliseconds that a page stays after its first embedding: what is kept may be written until then. */
+const STAY = 1500;
+
 /** A first visit and a second one. */
-async function visit(browser, server, name, kind, speed) {
-  const context = await browser.newContext();
-  try {
+const visit = ({ server, visitor, open }, { name, weights, asked }, speed) =>
+  visitor(async (context) => {
     const once = async () => {
       server.reset(speed);
-      const page = await open(context, server);
-      const { ms } = await page.evaluate(([...asked]) => globalThis.first(...asked), [name, MODEL, kind]);
-      const counted = structuredClone(server.counted());
+      const page = await open(context, "first");
+      const { ms } = await page.evaluate((asked) => globalThis.first.embed(...asked), [name, `bench/b32-${weights}`, asked]);
+      const counted = server.counted();
+      await page.waitForTimeout(STAY);
       await page.close();
       return { ms, counted };
     };
     return { cold: await once(), warm: await once() };
-  } finally {
-    await context.close();
-  }
-}
-
-async function open(context, server) {
-  const page = await context.newPage();
-  page.setDefaultTimeout(600_000);
-  await page.goto(`${server.url}first.html`);
-  await page.waitForFunction(() => globalThis.first);
-  return page;
-}
-
-/** The longest task of the page's own thread while photos are embedded. */
-async function longestTask(browser, server) {
-  server.reset();
-  const context = await browser.newContext();
-  try {
-    const page = await open(context, server);
-    await page.evaluate(([...asked]) => globalThis.first(...asked), ["clip-vision", MODEL, "int8"]);
-    await browser.startTracing(page, { categories: ["toplevel", "disabled-by-default-devtools.timeline"] });
-    const done = await page.evaluate((count) => globalThis.many(count), PHOTOS);
-    const { traceEvents } = JSON.parse((await browser.stopTracing()).toString());
-    const threads = traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
-    const isMain = ({ pid, tid }) => threads.some((thread) => thread.pid === pid && thread.tid === tid);
-    const tasks = traceEvents.filter((event) => event.name === "RunTask" && event.dur !== undefined && isMain(event));
-    if (tasks.length === 0) throw new Error("the trace has no tasks");
-    return { longest: tasks.reduce((most, { dur }) => Math.max(most, dur / 1000), 0), done };
-  } finally {
-    await context.close();
-  }
-}
+  });

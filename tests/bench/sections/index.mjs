@@ -14,11 +14,13 @@
 
 import accuracy from "./accuracy.mjs";
 import browserForward from "./browser_forward.mjs";
+import busyPage from "./busy_page.mjs";
 import endToEnd from "./end_to_end.mjs";
 import firstEmbedding from "./first_embedding.mjs";
 import images from "./images.mjs";
 import load from "./load.mjs";
 import nativeForward from "./native_forward.mjs";
+import query from "./query.mjs";
 import search from "./search.mjs";
 
-export const sections = [...browserForward, accuracy, endToEnd, load, firstEmbedding, ...nativeForward, ...images, search];
+export const sections = [...browserForward, accuracy, endToEnd, load, firstEmbedding, busyPage, query, ...nativeForward, ...images, search];

@@ -6,22 +6,22 @@ import { Stop, inRoot, once, run } from "../../../scripts/lib.mjs";
 import { ensurePython, requirements } from "./python.mjs";
 
 export const modelsFolder = inRoot("target", "bench", "models");
-const script = inRoot("tests", "bench", "python", "make_models.py");
+const scripts = ["make_models.py", "shared.py", "siglip2.py"].map((name) => inRoot("tests", "bench", "python", name));
 
 /** Makes what is missing of the pictures and of the models named; the names are make_models.py's. */
 export async function ensureModels(names) {
   for (const name of ["pictures", ...names]) {
-    const outputs = name === "pictures" ? ["pictures/pictures.rgb"] : [`${name}/about.json`];
+    const outputs = name === "pictures" ? ["pictures/pictures-224.rgb", "pictures/pictures-256.rgb"] : [`${name}/about.json`];
     const plan = {
       what: `Making the benchmark's ${name}`,
       why: "random weights as safetensors and ONNX, and what torch computes with them",
-      files: [script, requirements],
+      files: [...scripts, requirements],
       outputs: outputs.map((file) => path.join(modelsFolder, file)),
     };
     await once(`bench-model-${name}`, plan, async () => {
       const python = await ensurePython();
       try {
-        await run(python, [script, modelsFolder, name], { silent: !process.env.CLIP_VISION_VERBOSE }); // torch says a lot
+        await run(python, [scripts[0], modelsFolder, name], { silent: !process.env.CLIP_VISION_VERBOSE }); // torch says a lot
       } catch (error) {
         throw new Stop(`${error.message}.`, "CLIP_VISION_VERBOSE=1 npm run bench   # shows why");
       }
@@ -49,5 +49,5 @@ export function readModel(name) {
   };
 }
 
-/** The file of the pictures. */
-export const picturesFile = path.join(modelsFolder, "pictures", "pictures.rgb");
+/** The file of the pictures of 224 pixels. */
+export const picturesFile = path.join(modelsFolder, "pictures", "pictures-224.rgb");
