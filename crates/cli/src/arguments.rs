@@ -30,6 +30,13 @@ pub struct Model {
     /// tokenizer.json, or vocab.json and merges.txt. Or a file that `convert` wrote
     #[arg(id = "model", long = "model", value_name = "DIR")]
     pub path: PathBuf,
+    #[command(flatten)]
+    pub computing: Computing,
+}
+
+/// How a model computes.
+#[derive(Args)]
+pub struct Computing {
     /// The arithmetic of the model: f32, int8, or as the weights are stored
     #[arg(long, default_value = "stored", value_parser = str::parse::<Precision>)]
     pub precision: Precision,
@@ -38,19 +45,26 @@ pub struct Model {
     pub device: String,
 }
 
-impl Model {
-    /// Loads it, and says on stderr if it had to guess.
-    pub fn load(&self, normalize: bool) -> clip_vision::Result<ClipVision> {
+impl Computing {
+    /// Loads a model, and says on stderr if it had to guess.
+    pub fn load(&self, model: &Path, normalize: bool) -> clip_vision::Result<ClipVision> {
         let options = Options::default().device_named(&self.device)?;
-        let clip = ClipVision::from_dir(&self.path, options.precision(self.precision).normalize(normalize))?;
+        let clip = ClipVision::from_dir(model, options.precision(self.precision).normalize(normalize))?;
         if clip.has_default_preprocessing() {
-            let model = self.path.display();
+            let model = model.display();
             eprintln!(
                 "clip-vision: {model} has neither preprocessor_config.json nor a processor_config.json that says how its \
                  images are prepared: CLIP's own preprocessing is used"
             );
         }
         Ok(clip)
+    }
+}
+
+impl Model {
+    /// Loads it, and says on stderr if it had to guess.
+    pub fn load(&self, normalize: bool) -> clip_vision::Result<ClipVision> {
+        self.computing.load(&self.path, normalize)
     }
 
     /// What a collection calls the model unless it is told a name: its folder's or file's.

@@ -1,6 +1,6 @@
 //! `duplicates`: groups of images that are nearly the same, of an index or of folders.
 
-use crate::arguments::{Decoding, Model, Outcome};
+use crate::arguments::{Computing, Decoding, Outcome};
 use crate::collection::{Collection, Values};
 use crate::lines::printed_error;
 use crate::pictures::each;
@@ -22,21 +22,16 @@ pub struct DuplicatesArguments {
     /// Print a line of JSON each: {"ids": […], "similarity": …}
     #[arg(long)]
     json: bool,
+    /// The model that embeds images: a directory, or a file that `convert` wrote. An index needs none
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     #[command(flatten)]
-    embedding: Option<Embedding>,
+    computing: Computing,
     #[command(flatten)]
     decoding: Decoding,
     /// Images and folders, in place of an index: they are embedded by --model
     #[arg(requires = "model", value_name = "PATH")]
     paths: Vec<PathBuf>,
-}
-
-/// What only images take, and an index does not.
-#[derive(Args)]
-#[group(required = false)]
-struct Embedding {
-    #[command(flatten)]
-    model: Model,
 }
 
 fn threshold(text: &str) -> Result<f32, String> {
@@ -55,8 +50,8 @@ pub fn run(asked: &DuplicatesArguments) -> Outcome {
         (names, dimension) = (collection.names, collection.dimension);
         collection.values
     } else {
-        let Embedding { model } = asked.embedding.as_ref().ok_or("--model says what images are embedded by")?;
-        let clip = model.load(true)?;
+        let model = asked.model.as_ref().ok_or("--model says by what images are embedded")?;
+        let clip = asked.computing.load(model, true)?;
         dimension = clip.dimension();
         each(&clip, &asked.decoding, &asked.paths, |name, embedding| {
             match embedding {

@@ -228,8 +228,9 @@ fn made_by(clip: &ClipVision, asked: &IndexArguments) -> Made {
 
 /// The embedding of a small drawing: two models of one shape differ in it, whatever they are called.
 fn probe(clip: &ClipVision) -> Result<Vec<f32>> {
-    let pixel =
-        |at: usize| [(at % 64 * 4) as u8, (at / 64 * 4) as u8, if (at / 8 + at / 512) % 2 == 0 { 230 } else { 20 }];
+    let pixel = |at: usize| {
+        [(at % 64 * 4) as u8, (at / 64 * 4) as u8, if (at / 8 + at / 512).is_multiple_of(2) { 230 } else { 20 }]
+    };
     let drawing = Image::from_rgb8(64, 64, (0..64 * 64).flat_map(pixel).collect());
     Ok(clip.embed(drawing)?)
 }
