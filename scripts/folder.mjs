@@ -1,4 +1,4 @@
-// npm run test:folder [-- COUNT]: a folder of 200,000 small pictures, drawn here, indexed by the command line: how fast, and how its
+// npm run test:folder [-- COUNT [PROFILE]]: a folder of 200,000 small pictures, drawn here, indexed by the command line: how fast, and how its
 // memory grows. It fails if pictures are missing, or if memory grows by more than BYTES_A_PICTURE. Not a stage of `npm test`: it takes
 // minutes, and 800 MB of disk.
 
@@ -27,9 +27,9 @@ function drawing(number) {
 const residentKiB = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
 
 /** Indexes, and looks at the memory ten times a second. */
-function index(folder, out) {
+function index(profile, folder, out) {
   const args = ["index", "--quiet", "--model", inRoot("models", "shapes"), folder, "-o", out];
-  const child = spawn(commandLine("release"), args, { stdio: "inherit" });
+  const child = spawn(commandLine(profile), args, { stdio: "inherit" });
   const samples = [];
   const timer = setInterval(() => {
     try {
@@ -50,7 +50,8 @@ function index(folder, out) {
 await main(async () => {
   if (process.platform !== "linux") throw new Stop("Memory is read from /proc: this runs on Linux.");
   const count = Number(process.argv[2] ?? 200_000);
-  await run("cargo", ["build", "--release", "--locked", "-p", "clip-vision-cli"]);
+  const profile = process.argv[3] ?? "release";
+  await run("cargo", ["build", ...(profile === "release" ? ["--release"] : []), "--locked", "-p", "clip-vision-cli"]);
   const place = mkdtempSync(path.join(os.tmpdir(), "clip-vision-folder-"));
   try {
     step("Drawing pictures", `${count} of 12×12`);
@@ -62,14 +63,14 @@ await main(async () => {
     for (const what of ["all of them", "again, when nothing has changed"]) {
       step("Indexing", what);
       const begin = Date.now();
-      const samples = await index(path.join(place, "photos"), path.join(place, "photos.clip-vision"));
+      const samples = await index(profile, path.join(place, "photos"), path.join(place, "photos.clip-vision"));
       const early = samples[Math.floor(samples.length * FIRST)] ?? 0;
       const most = Math.max(...samples);
       const rate = Math.round(count / ((Date.now() - begin) / 1000));
       note(`${seconds(begin)}, ${rate} a second; ${Math.round(early / 1024)} MiB after a tenth of the time, ${Math.round(most / 1024)} MiB at most`);
       if (what === "all of them" && (most - early) * 1024 > count * BYTES_A_PICTURE) throw new Stop("Memory grows too much.");
     }
-    const info = JSON.parse(ask(commandLine("release"), ["info", "--json", path.join(place, "photos.clip-vision")]) ?? "{}");
+    const info = JSON.parse(ask(commandLine(profile), ["info", "--json", path.join(place, "photos.clip-vision")]) ?? "{}");
     if (info.images !== count) throw new Stop(`${info.images} of ${count} pictures are in the index.`);
     note(`${info.images} pictures in the index`);
   } finally {

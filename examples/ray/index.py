@@ -41,12 +41,16 @@ def embed(batch, model, shards, threads):
         work = pathlib.Path(shards) / f".{name}.{os.getpid()}.parquet"
         command = [PROGRAM, "index", "--quiet", "--model", model, "--out", str(work), "--", *paths]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "RAYON_NUM_THREADS": str(threads)})
-        if done.returncode not in (0, 1):  # 1: some pictures failed, and the others are in the index
-            raise RuntimeError(done.stderr)
         of_work = pathlib.Path(f"{work}.failed.jsonl")
-        if of_work.exists():
+        failures = len(of_work.read_text(encoding="utf-8").splitlines()) if of_work.exists() else 0
+        # 1: some pictures failed, and the others are in the index; if all failed, there is none.
+        if done.returncode not in (0, 1) and failures != len(paths):
+            raise RuntimeError(done.stderr)
+        if failures:
             of_work.replace(failed)
         pathlib.Path(f"{work}.rows").unlink()
+        if failures == len(paths):
+            return {"shard": [""], "failed": [failures]}
         work.replace(shard)
     failures = len(failed.read_text(encoding="utf-8").splitlines()) if failed.exists() else 0
     return {"shard": [str(shard)], "failed": [failures]}
@@ -76,7 +80,7 @@ def main():
     )
     rows = dataset.take_all()
     failed = sum(row["failed"] for row in rows)
-    subprocess.run([PROGRAM, "merge", "--out", asked.out, *sorted({row["shard"] for row in rows})], check=True)
+    subprocess.run([PROGRAM, "merge", "--out", asked.out, *sorted({row["shard"] for row in rows} - {""})], check=True)
     print(f"{len(paths)} pictures in {len(rows)} shards, {failed} failed")
     sys.exit(1 if failed else 0)
 
