@@ -230,7 +230,8 @@ export interface ClipVisionInfo {
   /** How the model computes. */
   readonly precision: Precision;
   /**
-   * The file that the vision tower came from: `model.safetensors`, or of a folder that has none the one among its ONNX files that
+   * The file that the vision tower came from: `model.safetensors`; of one in several files their list,
+   * `model.safetensors.index.json`; or of a folder that has neither the one among its ONNX files that
    * suits the precision best, such as `onnx/vision_model_quantized.onnx`.
    */
   readonly weights: string;

@@ -1,6 +1,6 @@
 /** Addresses of models that can't be loaded: what is there in place of what is read, and what to do. */
 
-import { beside, HttpError } from "../shared/files.js";
+import { beside } from "../shared/files.js";
 import { ClipVisionError } from "../shared/errors.js";
 import type { WireModel } from "../shared/protocol.js";
 import { readAll } from "../shared/sources.js";
@@ -13,8 +13,8 @@ const LORA = "adapter_config.json";
 const MOST = 1 << 20;
 
 /** The error of a file that is not there; where something else is, that says so. */
-export async function hinted(error: unknown, { weights }: WireModel, network: Network, signal: AbortSignal): Promise<unknown> {
-  if (!(error instanceof HttpError) || error.status !== 404 || !("url" in weights)) return error;
+export async function hinted(error: ClipVisionError, { weights }: WireModel, network: Network, signal: AbortSignal): Promise<unknown> {
+  if (!("url" in weights)) return error;
   const { url } = weights;
   const instead = async (): Promise<string | undefined> => {
     const lora = await read(beside(url, LORA), network, signal);

@@ -7,27 +7,30 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError } from "../shared/errors.js";
+import { ClipVisionError, isCoded } from "../shared/errors.js";
 import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
-import { addressOf, FILE_NAMES, OPEN_CLIP, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
+import { addressOf, FILE_NAMES, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
+import { LARGE_TABLE } from "../shared/sizes.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
-import { Checksums } from "./checksums.js";
+import { Checksums, isOpenClip } from "./checksums.js";
 import { BlobRecorder } from "./converting.js";
 import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
-import { hinted } from "./hints.js";
+import type { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
-import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
+import { rowReader, type ReadRows } from "./rows.js";
 import type { LoadedText } from "./texts.js";
 
 /** What loading needs of the world. */
 export interface LoadHost extends CacheHost {
   /** Starts the engine, from the given wasm file or the package's own. */
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
+  /** See there. */
+  hinted: typeof hinted;
 }
 
 /** A longer file is none of a model's JSON files, nor a tokenizer's. */
@@ -42,9 +45,6 @@ interface ConfigFiles {
   processor?: Uint8Array;
 }
 
-/** What a cached model is marked with whose files are open_clip's. */
-const OPEN_CLIP_SEEN = "open_clip";
-
 /** Reads one model. */
 export class ModelLoading {
   readonly #host: LoadHost;
@@ -53,6 +53,8 @@ export class ModelLoading {
   #starting: Promise<Engine> | undefined;
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
   #seen: Record<string, Validators> = {};
+  /** Whose files they are, if not transformers'. */
+  #layout: CacheRecord["layout"];
   /** Whether parts of the weights can be read, as far as that is known. */
   #ranged = true;
 
@@ -118,23 +120,25 @@ export class ModelLoading {
   /** The model's settings; of a folder that is not transformers', those of open_clip, whose files the model has from then on. */
   async #configured(report: Report, signal: AbortSignal): Promise<{ files: ConfigFiles; checksums: Checksums }> {
     const theirs = openClipOf(this.#load.model);
-    const { integrity } = this.#load;
-    if (theirs && integrity && !(FILE_NAMES.config in integrity) && OPEN_CLIP.config in integrity) this.#openClip();
+    if (isOpenClip(this.#load)) this.#openClip();
     const checksums = new Checksums(this.#load);
     const roles = ["config", "preprocessor", "processor"] as const;
+    const reads = roles.map((role) => this.#small(role, checksums, report, signal));
     try {
-      const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+      const [config, preprocessor, processor] = await Promise.all(reads);
       if (this.#load.model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
       return { files: given({ config, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
     } catch (error) {
       const { config } = this.#load.model;
       if (!theirs?.config || !config || nameOfFile(config) !== FILE_NAMES.config || !isMissing(error, config)) throw error;
+      await Promise.allSettled(reads); // what the server says of these files is of no interest
       const transformers = this.#load;
+      this.#seen = {};
       this.#openClip();
       const checksums = new Checksums(this.#load);
       const found = await this.#small("config", checksums, report, signal).catch(() => undefined);
       if (found) return { files: { config: found }, checksums };
-      this.#load = transformers;
+      [this.#load, this.#layout] = [transformers, undefined];
       throw error;
     }
   }
@@ -143,12 +147,16 @@ export class ModelLoading {
   #openClip(): void {
     const model = openClipOf(this.#load.model);
     if (model) this.#load = { ...this.#load, model };
-    this.#seen[OPEN_CLIP_SEEN] = {};
+    this.#layout = "open_clip";
   }
 
   /** What is at the model's address in place of a file that is not. */
-  #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
-    return hinted(error, this.#load.model, this.#host, signal);
+  async #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof HttpError) || error.status !== 404) return error;
+    return this.#host.hinted(error, this.#load.model, this.#host, signal).catch((failure: unknown) => {
+      signal.throwIfAborted();
+      return isCoded(failure) && failure.code === "fetch" ? error : Promise.reject(failure);
+    });
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
@@ -157,9 +165,10 @@ export class ModelLoading {
     return error instanceof NoAnswer || (error instanceof HttpError && [401, 403, 404].includes(error.status));
   }
 
-  /** The file that the vision tower came from, now or when it was cached. */
+  /** The file that the vision tower came from, or that lists those that it came from, now or when it was cached. */
   get weights(): string {
-    return onnxFileOf(Object.keys(this.#seen)) ?? nameOfFile(this.#load.model.weights);
+    const { weights, index } = this.#load.model;
+    return onnxFileOf(Object.keys(this.#seen)) ?? nameOfFile(index && "index" in this.#seen ? index : weights);
   }
 
   // ------------------------------------------------------------------------------------------------ the text tower
@@ -229,7 +238,7 @@ export class ModelLoading {
     const read = rowReader(engine, model, () => this.#tableFile(file), (at, bytes) => kept?.add(at, bytes));
     const restored = once(async () => {
       try {
-        for (const [at, bytes] of (await kept?.restore(await place?.rows())) ?? []) guarded(engine, () => model.addRows(at, bytes));
+        for (const [at, bytes] of kept?.restore(await place?.rows()) ?? []) guarded(engine, () => model.addRows(at, bytes));
       } catch (error) {
         if (error instanceof EngineCrash) throw error;
         kept?.forget(); // they are damaged, and are read again
@@ -326,7 +335,7 @@ export class ModelLoading {
       if (recorder) guarded(engine, () => loader.record(this.#load.name, Object.keys(how.files), Object.values(how.files)));
       try {
         await this.#feedAll(engine, loader, { part: how.part, checksums: how.checksums, after: () => recorder?.drain() }, report, signal);
-        await recorder?.finish(this.#seen, how.checksums.verified);
+        await recorder?.finish(this.#seen, this.#layout, how.checksums.verified);
         return loader;
       } catch (error) {
         await recorder?.discard();
@@ -431,7 +440,7 @@ export class ModelLoading {
       fromCache: async (blob, record) => {
         const value = await fromCache(blob, record);
         this.#seen = { ...record.validators, ...this.#seen };
-        if (OPEN_CLIP_SEEN in this.#seen) this.#openClip();
+        if (record.layout === "open_clip" && this.#layout === undefined) this.#openClip();
         return value;
       },
       fromServer,

@@ -20,6 +20,9 @@ export interface Tokenizer {
   ids(text: string, longest: number): Uint32Array;
 }
 
+/** Makes a tokenizer of its files. */
+export type CreateTokenizer = (files: TokenizerFiles) => Tokenizer;
+
 /** A text tower that was loaded: its tokenizer's files, and what reads the rows of its table, if that was left in its file. */
 export interface LoadedText {
   files: TokenizerFiles;
@@ -34,7 +37,8 @@ export interface TextContext {
   model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
   load(report: Report, signal: AbortSignal): Promise<LoadedText>;
-  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
+  /** Gets what makes a tokenizer. */
+  tokenizers(): Promise<CreateTokenizer>;
   /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
   compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
   /** The engine is lost though no call may be waiting for it. */
@@ -137,10 +141,10 @@ export class Texts {
   };
 
   async #load(signal: AbortSignal): Promise<Ready> {
-    const { load, createTokenizer } = this.#context;
+    const { load, tokenizers } = this.#context;
     try {
-      const { files, maxTokens, cleaning, readRows } = await load(this.#report, signal);
-      const tokenizer = await createTokenizer(files);
+      const [{ files, maxTokens, cleaning, readRows }, create] = await Promise.all([load(this.#report, signal), tokenizers()]);
+      const tokenizer = create(files);
       return { tokenizer: { ids: (text, longest) => tokenizer.ids(cleaned(text, cleaning), longest) }, maxTokens, readRows };
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);
