@@ -137,6 +137,11 @@ impl ClipVision {
         self.vision.as_ref().is_some_and(|vision| vision.default_preprocessing)
     }
 
+    /// How the model's images are prepared.
+    pub fn preprocessing(&self) -> &PreprocessConfig {
+        &self.preprocess
+    }
+
     /// The embedding of an image: [`dimension`](Self::dimension) values, of length 1 unless
     /// [`Options::normalize`] is off.
     ///

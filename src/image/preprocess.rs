@@ -274,6 +274,35 @@ impl PreprocessConfig {
     }
 }
 
+/// In a line, for people: what an index says of who made it.
+///
+/// ```
+/// use clip_vision::image::PreprocessConfig;
+///
+/// let line = PreprocessConfig::clip(64).to_string();
+/// assert!(line.starts_with("shortest edge to 64 (CatmullRom), middle 64×64, ×0.00392156862745098, mean [0.48145467, "));
+/// ```
+impl std::fmt::Display for PreprocessConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        match self.resize {
+            Some(Target::ShortestEdge(edge)) => parts.push(format!("shortest edge to {edge} ({:?})", self.filter)),
+            Some(Target::Exactly { height, width }) => parts.push(format!("to {width}×{height} ({:?})", self.filter)),
+            None => {}
+        }
+        if let Some(Crop { height, width, rounded }) = self.crop {
+            parts.push(format!("middle {width}×{height}{}", if rounded { " (rounded)" } else { "" }));
+        }
+        if let Some(factor) = self.rescale {
+            parts.push(format!("×{factor}"));
+        }
+        if let Some((mean, std)) = self.normalize {
+            parts.push(format!("mean {mean:?}, deviation {std:?}"));
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
 /// A size as it is written.
 enum Size {
     Number(usize),
