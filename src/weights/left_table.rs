@@ -4,10 +4,14 @@
 //! may be left where it stands; what is kept of it is its place, from which rows follow.
 
 use super::format::{Format, check_finite, values_in};
-use super::{GAP, TensorSpec};
+use super::TensorSpec;
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::ops::Range;
+
+/// Rows that lie closer are read as one. A fraction of what is bridged elsewhere in a file (`super::GAP`): a query's rows are
+/// few, are asked for side by side, and their bytes are all that it waits for.
+const GAP: u64 = 16 << 10;
 
 /// Where a table stands: rows of `columns` values, one after the other.
 #[derive(Clone, Debug, PartialEq)]
