@@ -3,8 +3,8 @@
 //! The table of a multilingual text tower is most of its file: 256,000 rows or more, of which a query needs some ten. So it
 //! may be left where it stands; what is kept of it is its place, from which rows follow.
 
-use super::format::{Format, check_finite, values_in};
 use super::TensorSpec;
+use super::format::{Format, check_finite, values_in};
 use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::ops::Range;
