@@ -24,7 +24,7 @@ function exportsOf(entry) {
     const file = path.posix.join(path.posix.dirname(entry), `${from}.d.ts`);
     for (const name of names.split(",")) if (name.trim()) found.push({ name: name.trim(), file });
   }
-  for (const [, name] of read(entry).matchAll(/^export declare (?:class|function|const) (\w+)/gm)) found.push({ name, file: entry });
+  for (const [, name] of read(entry).matchAll(/^export (?:declare )?(?:class|function|const|interface|type) (\w+)/gm)) found.push({ name, file: entry });
   return found;
 }
 

@@ -111,18 +111,44 @@ function isCurrent(flavor) {
   return isDone(`wasm-${flavor.name}`, hashOf(files, how), outputs);
 }
 
+/** What a wasm file may import of its glue: the names with their hashes. */
+const importsOf = (glue) => [...glue.matchAll(/^ {8}(__wb\w+):/gm)].map(([, name]) => name);
+
+/**
+ * The glue without what the worker never uses, ready for builds with and without threads: the memory is the one that is given,
+ * if any; the wasm file comes as an answer or a module, whose status and type `engine.ts` has seen.
+ */
+function commonGlue(written) {
+  const replaced = (text, part, by) => {
+    if (!part.test(text)) throw new Stop(`wasm-bindgen's glue has changed: it has no ${part}`, "look at commonGlue in scripts/build.mjs");
+    return text.replace(part, by);
+  };
+  let glue = written.replace(/^( {8}memory: memory) \|\| new WebAssembly\.Memory\(.*?\),$/m, "$1,");
+  glue = replaced(glue, /\nfunction initSync\([^]*?\n}\n/, "");
+  glue = replaced(glue, /export \{ initSync, __wbg_init as default \};/, "export { __wbg_init as default };");
+  glue = replaced(glue, / {8}if \(!module\.ok\) \{\n.*\n {8}\}\n/, "");
+  glue = replaced(glue, / {16}const validResponse = [^]*?\} else \{ throw e; \}\n/, "                if (module.headers.get('Content-Type') === 'application/wasm') throw e;\n");
+  glue = replaced(glue, /\n {4}function expectedResponseType\([^]*?\n {4}\}\n/, "");
+  glue = replaced(glue, / {8}\} else \{\n {12}console\.warn\('using deprecated.*\n {8}\}\n/, "        }\n");
+  return replaced(glue, / {4}if \(typeof module_or_path === 'string'[^]*?\n {4}\}\n/, "");
+}
+
 /**
  * wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
  * written so that bundlers see the file and copy it; in a function with a body, so that what collects a server's files sees it too.
  */
-function writeIndex(built) {
-  const glueOfFlavor = ({ outDir }) => readFileSync(path.join(outDir, `${NAME}.js`), "utf8");
-  // Builds that differ in their SIMD alone have the same glue: imported once, it is in the worker once.
-  const sameGlue = (flavor) => built.find((other) => glueOfFlavor(other) === glueOfFlavor(flavor));
-  const variable = (flavor) => sameGlue(flavor).name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+export function writeIndex(built) {
+  const glues = built.map((flavor) => [flavor, commonGlue(readFileSync(path.join(flavor.outDir, `${NAME}.js`), "utf8"))]);
+  // One with threads does for those without as well, if it has all that theirs has; whatever is the same is in the worker once.
+  const widest = glues.find(([{ threads }]) => threads) ?? glues[0];
+  const serves = (glue) => importsOf(glue).every((name) => importsOf(widest[1]).includes(name));
+  const glueFor = new Map(glues.map(([flavor, glue]) => [flavor, serves(glue) ? widest[0] : flavor]));
+  const used = new Map(glues.filter(([flavor]) => [...glueFor.values()].includes(flavor)));
+  for (const [{ outDir }, glue] of used) writeFileSync(path.join(outDir, "glue.js"), glue);
+  const variable = (flavor) => glueFor.get(flavor).name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
   const js = [
     "// Made by scripts/build.mjs. The addresses are those beside the bundle that this becomes a part of.",
-    ...built.filter((flavor) => sameGlue(flavor) === flavor).map((flavor) => `import * as ${variable(flavor)} from "./${flavor.name}/${NAME}.js";`),
+    ...[...used.keys()].map((flavor) => `import * as ${variable(flavor)} from "./${flavor.name}/glue.js";`),
     "export const builds = {",
     ...built.map((flavor) => {
       const url = `new URL("./wasm/${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
@@ -217,6 +243,7 @@ const BUNDLES = [
   { search_remote: "search/remote" },
   { worker: "worker" },
   { tokenizer: "tokenizer" },
+  { seldom: "seldom" },
   { search_worker: "search_worker" },
   { "node/index": "node/index", "node/search": "node/search" },
   { "node/cli": "node/cli" },
@@ -241,19 +268,21 @@ async function bundle() {
       resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
       plugins: [{ name: "made", resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]) }],
     });
-    const chunkFileNames = path.posix.join(folder, "common.js");
+    // What both entries share, what the page's two scripts do, and the one that is fetched later.
+    const nameOf = ({ name, moduleIds }) => (name === "later" ? "later" : moduleIds.some((id) => id.startsWith(inRoot("web", "page"))) ? "page" : "common");
+    const chunkFileNames = (chunk) => path.posix.join(folder, `${nameOf(chunk)}.js`);
     const { output } = await built.write({ dir: dist, format: "esm", sourcemap: true, minify: true, entryFileNames: "[name].js", chunkFileNames });
     await built.close();
     for (const { fileName, code } of output) {
       if (code === undefined || fileName.endsWith(".map")) continue;
       const quoted = code
-        .replace(/new URL\(`([^`$]*)`/g, 'new URL("$1"') // as bundlers look for it
+        .replace(/(new URL|\bimport)\(`([^`$]*)`/g, '$1("$2"') // as bundlers look for it
         .replaceAll('new URL("./wasm/', `new URL("./${path.posix.relative(folder, "wasm")}/`);
       writeFileSync(path.join(dist, fileName), quoted);
       sizes.push(`${fileName} ${sized(Buffer.from(quoted))}`);
     }
   }
-  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^((wasm|vendor|worker|node)[\\/]|(load_)?tokenizer\.)/.test(path.relative(modules, file));
+  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^((wasm|vendor|worker|node)[\\/]|(load_later|tokenizer|seldom)\.)/.test(path.relative(modules, file));
   const isWasm = (file) => file.endsWith("_bg.wasm");
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));

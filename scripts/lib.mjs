@@ -18,6 +18,10 @@ export const cache =
   path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), ".cache"), "clip-vision");
 export const inCache = (...parts) => path.join(cache, ...parts);
 
+/** The command line that cargo builds in a profile's folder, debug or release. */
+export const commandLine = (profile) =>
+  path.join(process.env.CARGO_TARGET_DIR ?? inRoot("target"), profile, `clip-vision${process.platform === "win32" ? ".exe" : ""}`);
+
 export const dist = inRoot("dist");
 /** What TypeScript and wasm-bindgen make, module by module: dist/ is bundled of it, and tests look into it. */
 export const modules = inRoot("target", "web");

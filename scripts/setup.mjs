@@ -298,6 +298,24 @@ export async function ensureAarch64() {
   };
 }
 
+/** A Python of their own for the packages of a requirements.txt: `{ python }`, or `{ skipped: "why" }`. */
+export async function ensurePython(name, requirements) {
+  const system = findProgram("PYTHON", ["python3", "python"]);
+  if (!system) return { skipped: "no Python here (PYTHON can name one)" };
+  const folder = inRoot("target", "python", name);
+  const python = path.join(folder, ...(process.platform === "win32" ? ["Scripts", "python.exe"] : ["bin", "python"]));
+  const packages = { what: `Installing Python packages`, why: `those of ${requirements}`, files: [inRoot(requirements)], how: [ask(system, ["--version"])], outputs: [python] };
+  try {
+    await once(`python-${name}`, packages, async () => {
+      await run(system, ["-m", "venv", "--clear", folder]);
+      await run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", inRoot(requirements)]);
+    });
+  } catch (error) {
+    return { skipped: `the packages of ${requirements} could not be installed: ${error.message}` };
+  }
+  return { python };
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await main(async () => {
     const { PATH, ...before } = process.env;

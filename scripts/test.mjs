@@ -8,8 +8,8 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import path from "node:path";
 import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
-import { Stop, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
-import { INSTALL, ensureAarch64, ensureFirefox, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { Stop, commandLine, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
+import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
@@ -78,6 +78,17 @@ const stages = [
       await run("cargo", ["test", "--no-fail-fast", ...NATIVE]);
       // By itself, as it is shipped: among the others it is built with candle.
       await run("cargo", ["test", "--locked", "-p", "clip-vision-cli"]);
+    },
+  },
+  {
+    name: "python",
+    what: "an index of the command line in DuckDB, Polars, pandas, PyArrow and NumPy",
+    needs: "cargo",
+    run: async () => {
+      const { skipped, python } = await ensurePython("readers", "tests/python/requirements.txt");
+      if (skipped) return { skipped };
+      await run("cargo", ["build", "--locked", "-p", "clip-vision-cli"]);
+      await run(python, [inRoot("tests/python/readers.py"), commandLine("debug"), inRoot("models/shapes"), inRoot("tests/golden/images")]);
     },
   },
   {

@@ -6,7 +6,7 @@
 use crate::backend::Photos;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
-use crate::model::config::{TextConfig, VisionConfig};
+use crate::model::config::{Scores, VisionConfig};
 use crate::model::encoder::Wanted;
 use crate::model::vision::VisionTower;
 #[cfg(feature = "candle")]
@@ -41,7 +41,8 @@ use texts::TextState;
 /// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
 
-/// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts.
+/// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts. Some have
+/// but one of the two: what asks for the other one is an error.
 ///
 /// Shared freely between threads: embedding takes `&self`. The text tower takes no memory before it is first used.
 ///
@@ -51,23 +52,30 @@ const BATCH: usize = 8;
 /// let clip = ClipVision::from_dir("models/shapes", Options::default())?;
 /// let embedding = clip.embed(Image::from_path("tests/golden/images/photo-420.jpg"))?;
 /// assert_eq!(embedding.len(), clip.dimension());
-/// assert_eq!(clip.image_size(), clip.config().image_size);
+/// assert_eq!(clip.image_size(), clip.config()?.image_size);
 /// assert!(clip.weight_bytes() > 1 << 20 && clip.options().normalize);
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 pub struct ClipVision {
-    tower: Arc<VisionTower>,
-    preprocess: PreprocessConfig,
-    /// Was that a guess, since no file says it?
-    default_preprocessing: bool,
+    vision: Option<Vision>,
+    /// Length of an embedding.
+    dimension: usize,
     options: Options,
     weight_bytes: usize,
     text: Mutex<TextState>,
 }
 
+/// What a model does with images.
+struct Vision {
+    tower: Arc<VisionTower>,
+    preprocess: PreprocessConfig,
+    /// Was that a guess, since no file says it?
+    default_preprocessing: bool,
+}
+
 impl std::fmt::Debug for ClipVision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClipVision").field("config", self.tower.config()).field("options", &self.options).finish()
+        f.debug_struct("ClipVision").field("config", &self.config().ok()).field("options", &self.options).finish()
     }
 }
 
@@ -115,22 +123,23 @@ impl ClipVision {
         loader.finish()
     }
 
-    /// Of its parts, as yet without its text model; `text_config` is of its text tower, if it has one.
-    fn new(
-        tower: VisionTower,
-        (preprocess, default_preprocessing): (PreprocessConfig, bool),
-        options: Options,
-        weight_bytes: usize,
-        text_config: Option<TextConfig>,
-    ) -> Self {
-        let text = Mutex::new(TextState::Absent(text_config));
-        Self { tower: Arc::new(tower), preprocess, default_preprocessing, options, weight_bytes, text }
+    /// The vision tower with what prepares images for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model has none.
+    fn vision(&self) -> Result<&Vision> {
+        self.vision.as_ref().ok_or_else(no_vision_tower)
     }
 
     /// Whether no file of the model says how its images are prepared. CLIP's own preprocessing is used then, and another
     /// model's embeddings would not be those that Python computes: tell the user.
     pub fn has_default_preprocessing(&self) -> bool {
-        self.default_preprocessing
+        self.vision.as_ref().is_some_and(|vision| vision.default_preprocessing)
+    }
+
+    /// How the model's images are prepared.
+    pub fn preprocessing(&self) -> &PreprocessConfig {
+        &self.preprocess
     }
 
     /// The embedding of an image: [`dimension`](Self::dimension) values, of length 1 unless
@@ -151,7 +160,7 @@ impl ClipVision {
     ///
     /// # Errors
     /// Those of [`Image::to_tensor_sync`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
-    /// another size than [`image_size`](Self::image_size).
+    /// another size than [`image_size`](Self::image_size), or where the model embeds texts alone.
     pub fn embed(&self, image: Image) -> Result<Vec<f32>> {
         self.embed_pixels(&self.pixels(image)?)
     }
@@ -228,10 +237,11 @@ impl ClipVision {
     /// # Errors
     /// As [`embed`](Self::embed).
     pub fn measured_pixels(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
-        let image = if image.is_normalized() { image } else { self.preprocess.apply(image) };
+        let Vision { tower, preprocess, .. } = self.vision()?;
+        let image = if image.is_normalized() { image } else { preprocess.apply(image) };
         let measured = image.or(self.options.limits, &self.options.url_access).measure(clock)?;
         let PixelTensor { height, width, .. } = measured.tensor;
-        self.tower.check_shape(&[3, height, width])?;
+        tower.check_shape(&[3, height, width])?;
         Ok(measured)
     }
 
@@ -282,28 +292,50 @@ impl ClipVision {
     }
 
     fn start_with(&self, photos: Photos<'_>) -> Result<Pass> {
-        let pass = self.tower.start(photos, Wanted::First)?;
-        Ok(Pass::of_photos(self.tower.clone(), pass, self.options.normalize))
+        let Vision { tower, .. } = self.vision()?;
+        let pass = tower.start(photos, Wanted::First)?;
+        Ok(Pass::of_photos(tower.clone(), pass, self.options.normalize))
     }
 
     /// Length of an embedding.
     pub fn dimension(&self) -> usize {
-        self.config().embedding_dim()
+        self.dimension
     }
 
-    /// Height and width, in pixels, of what the model sees.
+    /// Height and width, in pixels, of what the model sees; 0 of a model of texts alone.
     pub fn image_size(&self) -> usize {
-        self.config().image_size
+        self.vision.as_ref().map_or(0, |vision| vision.tower.config().image_size)
+    }
+
+    /// What [`classify`](Self::classify) gives: probabilities that add up to 1, or each by itself; `None` of a model without
+    /// texts.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Options};
+    /// use clip_vision::model::Scores;
+    ///
+    /// let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// assert_eq!(clip.scores(), Some(Scores::Softmax));
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn scores(&self) -> Option<Scores> {
+        self.text_config().ok().map(|config| config.scores())
     }
 
     /// The shape of the vision tower.
-    pub fn config(&self) -> &VisionConfig {
-        self.tower.config()
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model embeds texts alone.
+    pub fn config(&self) -> Result<&VisionConfig> {
+        self.vision_tower().map(VisionTower::config)
     }
 
     /// The vision tower, for its parts: embeddings as they are before they are normalized, activations.
-    pub fn vision_tower(&self) -> &VisionTower {
-        &self.tower
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`]: the model embeds texts alone.
+    pub fn vision_tower(&self) -> Result<&VisionTower> {
+        self.vision().map(|vision| &*vision.tower)
     }
 
     /// How the model was loaded.
@@ -315,6 +347,12 @@ impl ClipVision {
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }
+}
+
+/// The error of asking for photos where there are none.
+fn no_vision_tower() -> Error {
+    let what = "this model has no vision tower: it embeds texts, for the photos of the model whose space it was taught";
+    Error::new(ErrorKind::InvalidArgument, what)
 }
 
 /// The embedding of a single image or text.

@@ -153,14 +153,19 @@ impl Image {
         /// (transformers' `{"shortest_edge": n}`).
         -> resize_shortest_edge(n: usize, filter: ResizeFilter);
 
+        /// Resizes so that the longer edge is `n` pixels and the shorter one in proportion, and puts it in the middle of a square of
+        /// `n`×`n` pixels, the rest of which has the color `fill` (red, green, blue): open_clip's `resize_mode` "longest". No
+        /// other resize or crop comes after it.
+        -> resize_and_pad(n: usize, filter: ResizeFilter, fill: [u8; 3]);
+
         /// Cuts out the middle `width`×`height` pixels; where the image is smaller, surrounds it with zeros (black).
         ///
         /// An odd pixel more is cut at the right and below, an odd zero more is put at the left and above, as
         /// transformers does.
         -> center_crop(width: usize, height: usize);
 
-        /// The same, but for half a pixel, which goes to the even number of pixels at the left and above, as in torchvision: of 3
-        /// pixels more 2 are cut there.
+        /// The same, but for half a pixel, as torchvision has it: when cutting it goes to the even number of pixels at the left
+        /// and above, so that of 3 pixels more 2 are cut there; an odd zero more is put at the right and below.
         -> center_crop_rounded(width: usize, height: usize);
 
         /// x/255: values from 0 to 1.

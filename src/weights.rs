@@ -23,23 +23,26 @@ mod decode;
 mod format;
 mod header;
 mod layout;
+mod left_table;
 mod metadata;
 mod onnx;
 mod reader;
 mod recorder;
-mod rows;
 mod shards;
 mod sinks;
 mod stored;
 
 use format::Destination;
 pub(crate) use format::{Format, Target, Use};
+pub(crate) use left_table::TablePlace;
 pub(crate) use reader::Reader;
 pub use recorder::Recorded;
-pub(crate) use rows::TablePlace;
 pub(crate) use sinks::Value;
 pub use stored::FILES;
 pub(crate) use stored::{Stored, ids_of_text, text_of_ids};
+
+/// Bytes between two ranges of a file that are read along rather than left out: less than what one more request costs.
+const GAP: u64 = 64 << 10;
 
 /// A tensor that is wanted: its full name in the file, its shape, and what it is for.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,11 +52,18 @@ pub(crate) struct TensorSpec {
     pub(crate) usage: Use,
     /// The rows that a recording has of it, ascending; all where this says nothing.
     pub(crate) kept: Option<Arc<[u32]>>,
+    /// The file that it is in, where that is another than the first and the first has none of its name.
+    pub(crate) file: Option<Arc<str>>,
 }
 
 impl TensorSpec {
     pub(crate) fn new(name: impl Into<String>, shape: impl Into<Vec<usize>>, usage: Use) -> Self {
-        Self { name: name.into(), shape: shape.into(), usage, kept: None }
+        Self { name: name.into(), shape: shape.into(), usage, kept: None, file: None }
+    }
+
+    /// The same in a file of its own beside the first.
+    pub(crate) fn in_file(self, file: &str) -> Self {
+        Self { file: Some(file.into()), ..self }
     }
 
     /// Rows and what is in each.
@@ -115,6 +125,14 @@ pub(crate) struct TensorRequest {
 pub(crate) trait Selection {
     /// What to read; called once, as soon as the names are known.
     fn select(&mut self, header: &Header) -> Result<TensorRequest>;
+
+    /// Whether ONNX files may hold the model; asked before any of one is read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Weights`]: they may not.
+    fn check_onnx(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// What a recording says of itself; called after [`select`](Self::select).
     fn describe(&self) -> Stored;

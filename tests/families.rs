@@ -3,6 +3,7 @@
 
 mod common;
 
+use clip_vision::model::Scores;
 use clip_vision::{ClipVision, Image, Options, Precision};
 use common::{cosine, golden, max_difference};
 use safetensors::SafeTensors;
@@ -17,8 +18,12 @@ struct Golden {
 
 impl Golden {
     fn all() -> Vec<Self> {
+        Self::all_of("families")
+    }
+
+    fn all_of(folder: &str) -> Vec<Self> {
         let mut dirs: Vec<PathBuf> =
-            std::fs::read_dir(golden("families")).unwrap().map(|entry| entry.unwrap().path()).collect();
+            std::fs::read_dir(golden(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
         dirs.sort();
         dirs.into_iter().map(Self::read).collect()
     }
@@ -90,7 +95,7 @@ fn pixels_are_pythons() {
 #[test]
 fn embeddings_are_pythons() {
     let all = Golden::all();
-    assert_eq!(all.len(), 7);
+    assert_eq!(all.len(), 10);
     for golden in all {
         let clip = golden.load(Options::default());
         let [images, texts] = worst(&golden, &clip);
@@ -114,19 +119,30 @@ fn embeddings_in_8_bits_are_near_them() {
         let clip = golden.load(Options::default().precision(Precision::Int8));
         let [images, texts] = worst(&golden, &clip);
         println!("{}, int8: {images:.6}, {texts:.6}", golden.dir.display());
-        // Thirty channels, in which a step counts for much, and weights that are strong beside those of models people use.
-        assert!(images.min(texts) >= 0.998, "{}: {images}, {texts}", golden.dir.display());
+        // Thirty channels, too odd to be rotated, sixteen patches, and weights that are strong beside those of models people use:
+        // errors that a larger model averages away are seen.
+        assert!(images >= 0.998 && texts >= 0.999, "{}: {images}, {texts}", golden.dir.display());
+    }
+    let all = Golden::all_of("families_int8");
+    assert_eq!(all.len(), 8);
+    for golden in all {
+        let least = if golden.dir.display().to_string().contains("outliers") { 0.998 } else { 0.999 };
+        let [images, texts] = worst(&golden, &golden.load(Options::default().precision(Precision::Int8)));
+        println!("{}, int8: {images:.6}, {texts:.6}", golden.dir.display());
+        assert!(images.min(texts) >= least, "{}: {images}, {texts}", golden.dir.display());
+        let [images, texts] = worst(&golden, &golden.load(Options::default()));
+        assert!(images.min(texts) >= 0.999_99, "{}: {images}, {texts}", golden.dir.display());
     }
 }
 
 #[test]
 fn probabilities_are_pythons() {
-    for golden in Golden::all().iter().filter(|golden| !golden.texts().is_empty()) {
+    for golden in Golden::all().iter().filter(|golden| golden.facts["scores"].is_string()) {
         let clip = golden.load(Options::default());
         let text = clip.text().unwrap();
         let texts = golden.texts();
         let labels = text.embed_tokens(&texts.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
-        assert_eq!(text.config().has_independent_probabilities(), golden.facts["scores"] == "sigmoid");
+        assert_eq!(clip.scores().unwrap().name(), golden.facts["scores"]);
         let found: Vec<f32> = golden
             .pictures()
             .iter()
@@ -144,8 +160,64 @@ fn a_model_without_texts_says_so() {
     assert!(error.to_string().contains("no text tower"), "{error}");
 }
 
-/// A folder with the files of a golden, some of them exchanged.
-fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error {
+#[test]
+fn a_model_of_texts_alone_reads_texts_as_python_does_and_says_what_it_is() {
+    for name in ["distilbert", "distilbert_tanh"] {
+        let golden = Golden::read(golden("families").join(name));
+        let clip = golden.load(Options::default());
+        assert_eq!((clip.dimension(), clip.image_size(), clip.scores()), (26, 0, Some(Scores::Softmax)));
+        let error = clip.embed(picture("rgb-photo.png")).unwrap_err();
+        assert_eq!(error.kind(), clip_vision::ErrorKind::InvalidArgument);
+        assert!(error.to_string().contains("no vision tower"), "{error}");
+        let strings: Vec<&str> =
+            golden.facts["strings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        let text = clip.text().unwrap();
+        for (string, ids) in strings.iter().zip(golden.texts()) {
+            assert_eq!(text.tokenize(string).unwrap(), ids, "{string}");
+        }
+        // Together, though they are of many lengths.
+        for (index, found) in clip.embed_texts(&strings).unwrap().iter().enumerate() {
+            let difference = max_difference(found, &unit(&golden.tensor(&format!("text/{index}"))));
+            assert!(difference <= 2e-6, "{name} {}: {difference}", strings[index]);
+        }
+    }
+}
+
+#[test]
+fn modules_decide_on_the_length_and_are_needed() {
+    let length = |name: &str| {
+        let clip = Golden::read(golden("families").join(name)).load(Options::default().normalize(false));
+        clip.embed_text("a dog").unwrap().iter().map(|x| x * x).sum::<f32>().sqrt()
+    };
+    assert!((length("distilbert") - 1.0).abs() > 1e-2 && (length("distilbert_tanh") - 1.0).abs() < 1e-6);
+    let dir = std::env::temp_dir().join(format!("families-modules-{}", std::process::id()));
+    std::fs::create_dir_all(dir.join("1_Pooling")).unwrap();
+    let copy = |name: &str| std::fs::write(dir.join(name), file_of("distilbert", name)).unwrap();
+    let said = |dir: &PathBuf| ClipVision::from_dir(dir, Options::default()).unwrap_err().to_string();
+    copy("config.json");
+    assert!(said(&dir).contains("modules.json"), "{}", said(&dir));
+    ["modules.json", "model.safetensors", "1_Pooling/config.json"].into_iter().for_each(copy);
+    assert!(said(&dir).contains("2_Dense/config.json"), "{}", said(&dir));
+    std::fs::create_dir_all(dir.join("2_Dense")).unwrap();
+    copy("2_Dense/config.json");
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    let error = clip.embed_text("a dog").unwrap_err();
+    assert!(
+        error.to_string().contains("2_Dense/model.safetensors") || error.to_string().contains("2_Dense"),
+        "{error}"
+    );
+    std::fs::write(dir.join("2_Dense/model.safetensors"), file_of("distilbert_tanh", "2_Dense/model.safetensors"))
+        .unwrap();
+    copy("tokenizer.json");
+    let error = clip.embed_text("a dog").unwrap_err();
+    assert!(error.to_string().contains("linear.bias"), "{error}");
+    copy("2_Dense/model.safetensors");
+    assert!(clip.embed_text("a dog").is_ok());
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// What comes of loading a folder with the files of a golden, some of them exchanged.
+fn loaded(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Result<ClipVision> {
     let dir = std::env::temp_dir().join(format!("families-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     for file in std::fs::read_dir(golden("families").join(of)).unwrap() {
@@ -154,8 +226,37 @@ fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error 
     }
     files.iter().for_each(|(name, content)| std::fs::write(dir.join(name), content).unwrap());
     let clip = ClipVision::from_dir(&dir, Options::default());
+    let clip = clip.and_then(|clip| clip.scores().map_or(Ok(()), |_| clip.text().map(drop)).map(|()| clip));
     std::fs::remove_dir_all(&dir).unwrap();
-    clip.unwrap_err()
+    clip
+}
+
+fn mixed(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Error {
+    loaded(name, of, files).unwrap_err()
+}
+
+#[test]
+fn what_fills_up_a_text_its_tokenizer_knows_best() {
+    let config = |pad: u32| {
+        let mut config: Value = serde_json::from_slice(&file_of("siglip", "config.json")).unwrap();
+        config["text_config"]["pad_token_id"] = pad.into();
+        ("config.json", config.to_string().into_bytes())
+    };
+    let tokenizer = |padding: Value| {
+        let model = serde_json::json!({
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+            "vocab": { "[UNK]": 3 },
+        });
+        ("tokenizer.json", serde_json::json!({ "model": model, "padding": padding }).to_string().into_bytes())
+    };
+    let embedding = |name: &str, files: &[(&str, Vec<u8>)]| {
+        loaded(&format!("padding-{name}"), "siglip", files).unwrap().embed_tokens(&[20, 30, 2]).unwrap()
+    };
+    let (one, seven) = (embedding("one", &[config(1)]), embedding("seven", &[config(7)]));
+    assert!(cosine(&one, &seven) < 0.999);
+    let said = serde_json::json!({ "strategy": "BatchLongest", "pad_id": 7, "pad_token": "x" });
+    assert_eq!(embedding("said", &[config(1), tokenizer(said)]), seven);
+    assert_eq!(embedding("unsaid", &[config(7), tokenizer(Value::Null)]), seven);
 }
 
 fn file_of(family: &str, name: &str) -> Vec<u8> {
@@ -188,6 +289,18 @@ fn a_fused_weight_of_another_shape_is_refused_by_its_own_name() {
         let error = mixed("fused", family, &[(weights, shorter)]);
         assert_eq!(error.kind(), clip_vision::ErrorKind::Weights, "{error}");
         assert!(error.to_string().contains(tensor) && error.to_string().contains("equal parts"), "{family}: {error}");
+    }
+}
+
+#[test]
+fn onnx_files_of_other_families_are_refused_with_what_to_take() {
+    let onnx = std::fs::read(golden("onnx/torchscript/onnx/vision_model.onnx")).unwrap();
+    for family in ["siglip", "dinov2"] {
+        let config = ["config.json", "preprocessor_config.json"].map(|name| file_of(family, name));
+        let mut loader = clip_vision::model::Loader::new(&config[0], Some(&config[1]), Options::default()).unwrap();
+        let error = loader.push(&onnx[..1 << 10]).unwrap_err();
+        assert_eq!(error.kind(), clip_vision::ErrorKind::Weights);
+        assert!(error.to_string().contains("model.safetensors"), "{family}: {error}");
     }
 }
 

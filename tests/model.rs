@@ -56,7 +56,7 @@ fn every_stage_of_every_golden_model() {
             .map(|file| golden.check_stages(file, &read(&format!("images/{file}"))))
             .iter()
             .sum();
-        let layers = golden.clip.config().num_hidden_layers;
+        let layers = golden.clip.config().unwrap().num_hidden_layers;
         assert_eq!(compared, 2 * (layers + 4), "{name}");
     }
 }
@@ -140,7 +140,7 @@ fn a_pass_can_be_taken_step_by_step_and_be_dropped_at_any() {
         steps += 1;
     };
     // The norm before the layers, each layer, the norm after them, the projection.
-    assert_eq!(steps, clip.config().num_hidden_layers + 3);
+    assert_eq!(steps, clip.config().unwrap().num_hidden_layers + 3);
     assert_eq!(embeddings.len(), files.len());
     assert_eq!(clip.start(&tensors).unwrap().finish().unwrap(), embeddings);
     for (file, embedding) in files.iter().zip(&embeddings) {

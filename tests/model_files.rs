@@ -264,14 +264,25 @@ fn what_cannot_be_loaded_says_what_it_is_and_what_to_do() {
         }
     };
     refused(&["config.json"]);
+    std::fs::write(dir.join("modules.json"), "[]").unwrap();
+    refused(&["modules.json", "openai/clip-vit-base-patch32"]);
+    std::fs::remove_file(dir.join("modules.json")).unwrap();
     std::fs::write(dir.join("adapter_config.json"), r#"{"base_model_name_or_path": "some/clip"}"#).unwrap();
-    refused(&["LoRA of some/clip", "merge_and_unload"]);
+    refused(&["LoRA of some/clip (", "merge_and_unload"]);
+    let long = format!(r#"{{"base_model_name_or_path": "{}"}}"#, "é".repeat(1000));
+    std::fs::write(dir.join("adapter_config.json"), long).unwrap();
+    refused(&[&format!("LoRA of {}… (", "é".repeat(100))]);
     std::fs::write(dir.join("adapter_config.json"), "not JSON").unwrap();
     refused(&["LoRA (adapter_config.json)"]);
     std::fs::remove_file(dir.join("adapter_config.json")).unwrap();
     std::fs::copy(model_dir(MODEL).join("config.json"), dir.join("config.json")).unwrap();
     refused(&["model.safetensors"]);
     std::fs::write(dir.join("pytorch_model.bin"), "pickle").unwrap();
-    refused(&["pytorch_model.bin is not read", "save_pretrained"]);
+    refused(&["there is no model.safetensors, and pytorch_model.bin is not read", "save_pretrained"]);
+    std::fs::rename(dir.join("pytorch_model.bin"), dir.join("open_clip_pytorch_model.bin")).unwrap();
+    refused(&[
+        "there is no open_clip_model.safetensors, and open_clip_pytorch_model.bin is not read",
+        "save_file(torch.load(",
+    ]);
     std::fs::remove_dir_all(&dir).unwrap();
 }

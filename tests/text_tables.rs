@@ -35,6 +35,26 @@ impl Drop for Folder {
 }
 
 #[test]
+fn a_tower_that_stands_alone_has_rows_and_a_smaller_vocabulary_too() {
+    let dir = common::golden("families/distilbert");
+    let (whole, rows) = (load(&dir, Table::Whole), load(&dir, Table::Rows));
+    let expected = whole.embed_texts(&TEXTS).unwrap();
+    assert_eq!(rows.embed_texts(&TEXTS).unwrap(), expected);
+    assert!(rows.text().unwrap().table_bytes() > 0);
+    let folder = Folder::new("alone");
+    let file = folder.0.join("few.safetensors");
+    let options =
+        ConvertOptions::default().precision(StoredPrecision::F16).vocab(Vocab::Texts(TEXTS.map(String::from).to_vec()));
+    assert!(convert(&dir, &file, &options).unwrap().left_out > 0);
+    let few = ClipVision::from_file(&file, Options::default()).unwrap();
+    for (found, expected) in few.embed_texts(&TEXTS).unwrap().iter().zip(&expected) {
+        assert!(common::cosine(found, expected) >= 0.9999);
+    }
+    let error = convert(&dir, &file, &ConvertOptions::default().vision_only(true)).unwrap_err();
+    assert!(error.to_string().contains("no vision tower"), "{error}");
+}
+
+#[test]
 fn rows_make_the_embeddings_of_the_whole_table() {
     for name in MODELS {
         let (whole, rows) = (load(model_dir(name), Table::Whole), load(model_dir(name), Table::Rows));

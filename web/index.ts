@@ -54,6 +54,7 @@ export type {
   Precision,
   RawPixels,
   StoredPrecision,
+  Task,
   Rgb,
   TableMode,
   TextDetails,

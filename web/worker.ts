@@ -4,7 +4,7 @@
  * the file elsewhere names it with `workerUrl`.
  */
 
-import { createTokenizer } from "./load_tokenizer.js";
+import { seldomScript, tokenizerScript } from "./load_later.js";
 import { toWireError } from "./shared/errors.js";
 import { VERSION, type Request, type Response } from "./shared/protocol.js";
 import { sleep } from "./shared/retry.js";
@@ -14,7 +14,6 @@ import { builds } from "./wasm/index.js";
 import { Dispatcher } from "./worker/dispatcher.js";
 import { startEngine } from "./worker/engine.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "./worker/flavor.js";
-import { decodeInBrowser, readPixels } from "./worker/pixels.js";
 import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
 
 const scope = workerScope();
@@ -38,10 +37,17 @@ function createDispatcher(): Dispatcher {
       );
     },
     fetch: (url, init) => fetch(url, init),
-    loading: { sleep, origin: location.origin, openStore, lock: withLock },
-    readPixels,
-    decodeInBrowser,
-    createTokenizer,
+    loading: {
+      sleep,
+      origin: location.origin,
+      openStore: () => openStore(async () => (await seldomScript()).openCacheStore()),
+      lock: withLock,
+      hinted: async (...asked) => (await seldomScript()).hinted(...asked),
+      bundled: async (...asked) => (await seldomScript()).bundled(...asked),
+    },
+    readPixels: async (...asked) => (await seldomScript()).readPixels(...asked),
+    decodeInBrowser: async (...asked) => (await seldomScript()).decodeInBrowser(...asked),
+    tokenizers: async () => (await tokenizerScript()).createTokenizer,
     nextTurn: () =>
       new Promise((resolve) => {
         waiting.push(resolve);

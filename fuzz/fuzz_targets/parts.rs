@@ -49,8 +49,16 @@ impl<const N: usize> Parts<N> {
         bytes
     }
 
-    /// Mutates one part, or the choices, as `weights` says how often each part is taken.
-    pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32, weights: [u32; N]) -> usize {
+    /// Mutates one part, or the choices, as `weights` says how often each part is taken. `change` is given the part's index,
+    /// its bytes, and how many of them there may be.
+    pub fn mutate(
+        data: &mut [u8],
+        size: usize,
+        max_size: usize,
+        seed: u32,
+        weights: [u32; N],
+        change: impl Fn(usize, &mut Vec<u8>, usize, &mut Random),
+    ) -> usize {
         let mut input = Self::of(&data[..size]);
         let mut random = Random(u64::from(seed) | 1 << 40);
         let mut at = random.below(weights.iter().sum::<u32>() + 1);
@@ -66,7 +74,7 @@ impl<const N: usize> Parts<N> {
             Some(part) => {
                 let others = size.saturating_sub(input.parts[part].len());
                 let most = max_size.saturating_sub(others).min(usize::from(u16::MAX));
-                change(&mut input.parts[part], most, &mut random);
+                change(part, &mut input.parts[part], most, &mut random);
             }
         }
         let bytes = input.to_bytes();
@@ -96,8 +104,8 @@ const NUMBERS: [&str; 16] = [
     "[]",
 ];
 
-fn change(part: &mut Vec<u8>, most: usize, random: &mut Random) {
-    // Half of the time a number of the JSON text, if there is one, becomes another.
+/// Half of the time a number of a part's JSON text, if there is one, becomes another; or else any bytes change.
+pub fn change(_: usize, part: &mut Vec<u8>, most: usize, random: &mut Random) {
     let digits: Vec<usize> = (0..part.len())
         .filter(|&at| part[at].is_ascii_digit() && (at == 0 || !part[at - 1].is_ascii_digit()))
         .collect();

@@ -4,6 +4,7 @@
 #[path = "../../crates/pixels/fuzz/fuzz_targets/time.rs"]
 mod time;
 
+mod data;
 mod parts;
 mod weights;
 
@@ -97,5 +98,5 @@ fuzz_target!(|bytes: &[u8]| {
 });
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    Input::mutate(data, size, max_size, seed, [6, 2, 4])
+    Input::mutate(data, size, max_size, seed, [6, 2, 4], parts::change)
 });

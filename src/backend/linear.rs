@@ -42,6 +42,15 @@ impl Linear {
         Self::activated(layers, x, Activation::None)
     }
 
+    /// The same; in 8 bits all tokens are computed as finely as those that become embeddings.
+    pub(crate) fn forward_all_finely<const N: usize>(layers: [&Self; N], x: &Tokens) -> Result<[Tokens; N]> {
+        let mut fine = x.clone();
+        fine.all_become_embeddings();
+        let mut results = Self::forward_all(layers, &fine)?;
+        results.iter_mut().for_each(|result| result.embedding_rows = x.embedding_rows.clone());
+        Ok(results)
+    }
+
     /// The same, and the activation of it.
     pub(crate) fn forward_activated(&self, x: &Tokens, activation: Activation) -> Result<Tokens> {
         let [y] = Self::activated([self], x, activation)?;

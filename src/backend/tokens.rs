@@ -131,6 +131,42 @@ impl Tokens {
         }
     }
 
+    /// Takes it that all of them become embeddings.
+    pub(crate) fn all_become_embeddings(&mut self) {
+        self.embedding_rows = (0..self.rows()).collect();
+    }
+
+    /// The mean of the tokens of each text: (batch, 1, channels).
+    pub(crate) fn mean(&self) -> Result<Self> {
+        let embedding_rows: Arc<[usize]> = (0..self.batch).collect();
+        match &self.values {
+            Values::Cpu(values) => {
+                let mut mean = Self::unwritten(values.buffers(), [self.batch, 1, self.channels], embedding_rows)?;
+                let texts = values.chunks_exact((self.tokens * self.channels).max(1));
+                for (place, text) in mean.cpu_mut()?.chunks_exact_mut(self.channels).zip(texts) {
+                    place.fill(0.0);
+                    for token in text.chunks_exact(self.channels) {
+                        place.iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
+                    }
+                    place.iter_mut().for_each(|sum| *sum /= self.tokens as f32);
+                }
+                Ok(mean)
+            }
+            #[cfg(feature = "candle")]
+            Values::Candle(values) => Self::of_tensor(values.mean_keepdim(1)?, embedding_rows),
+        }
+    }
+
+    /// The hyperbolic tangent of each value.
+    pub(crate) fn tanh(mut self) -> Result<Self> {
+        match &self.values {
+            Values::Cpu(_) => self.cpu_mut()?.iter_mut().for_each(|value| *value = value.tanh()),
+            #[cfg(feature = "candle")]
+            Values::Candle(values) => self.values = Values::Candle(values.tanh()?),
+        }
+        Ok(self)
+    }
+
     /// Adds as many others, each of whose channels is multiplied by a value of `scale`.
     pub(crate) fn add_scaled(&mut self, others: &Self, scale: &Table) -> Result<()> {
         match &others.values {

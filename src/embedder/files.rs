@@ -10,6 +10,7 @@ use crate::image::PreprocessConfig;
 #[cfg(feature = "tokio")]
 use crate::model::config::ClipConfig;
 use crate::model::config::TextConfig;
+use crate::model::sentence_transformers;
 use crate::weights::{FILES, LONGEST_FILE, check_length};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -133,9 +134,11 @@ fn is_open_clip(dir: &Path) -> bool {
     has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) && !has("model.safetensors")
 }
 
-/// The configuration of a directory.
+/// The configuration of a directory; of sentence-transformers' all of them in one.
 fn read_config(dir: &Path) -> Result<Vec<u8>> {
-    read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))
+    let config = read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))?;
+    let bundle = sentence_transformers::bundled(&config, |name| read_optional(&dir.join(name)))?;
+    Ok(bundle.unwrap_or(config))
 }
 
 /// Whether a path stays in its directory: plain names, with slashes between them.
@@ -211,7 +214,7 @@ pub(crate) fn dimension_at(path: &Path) -> Result<usize> {
             loader.finish_settings()?.config
         }
     };
-    Ok(config.vision.embedding_dim())
+    Ok(config.embedding_dim())
 }
 
 /// A whole small file.

@@ -4,17 +4,23 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Weights as pickles, or for other frameworks.
-const OTHERS: [&str; 5] = [
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "open_clip_pytorch_model.bin",
-    "tf_model.h5",
-    "flax_model.msgpack",
-];
+const OTHERS: [&str; 5] =
+    ["pytorch_model.bin", "pytorch_model.bin.index.json", OPEN_CLIP, "tf_model.h5", "flax_model.msgpack"];
+/// open_clip's pickle, which transformers does not read.
+const OPEN_CLIP: &str = "open_clip_pytorch_model.bin";
+/// Letters of another model's name that are repeated.
+const LONGEST_NAME: usize = 100;
+
+/// Of sentence-transformers' directories whose `config.json` is in a folder of its own.
+const IN_FOLDERS: &str = "modules.json is there without a config.json beside it: of sentence-transformers' clip-ViT-B-32 and its like load the \
+     model that it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside modules.json";
 
 /// What a directory holds in place of weights that are read, where that is known.
 pub(super) fn of_directory(dir: &Path) -> Option<String> {
     let there = |name: &str| dir.join(name).exists();
+    if there("modules.json") && !there("config.json") {
+        return Some(IN_FOLDERS.to_owned());
+    }
     if there("model.safetensors") || there("model.safetensors.index.json") {
         return None;
     }
@@ -28,14 +34,28 @@ pub(super) fn of_directory(dir: &Path) -> Option<String> {
 /// Of a LoRA, by its `adapter_config.json`.
 fn lora(config: &[u8]) -> String {
     let keys: Map<String, Value> = serde_json::from_slice(config).unwrap_or_default();
-    let base = keys.get("base_model_name_or_path").and_then(Value::as_str).map(|base| format!(" of {base}"));
-    let base = base.unwrap_or_default();
+    let base = keys.get("base_model_name_or_path").and_then(Value::as_str);
+    let base = base.map(|base| format!(" of {}", shortened(base))).unwrap_or_default();
     format!(
         "this is a LoRA{base} (adapter_config.json), which changes another model: merge the two with peft (merge_and_unload) and save that"
     )
 }
 
+/// The beginning of a stranger's text.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 fn pickle(name: &str) -> String {
+    if name == OPEN_CLIP {
+        return format!(
+            "there is no open_clip_model.safetensors, and {name} is not read: save the weights as safetensors, with \
+             safetensors.torch.save_file(torch.load(\"{name}\", weights_only=True), \"open_clip_model.safetensors\")"
+        );
+    }
     format!(
         "there is no model.safetensors, and {name} is not read: save the model as safetensors, with transformers \
          AutoModel.from_pretrained(DIR).save_pretrained(OUT)"

@@ -251,7 +251,8 @@ impl Loader {
     }
 
     /// Bytes that are wanted of the files after this one, once its header has come: for a progress bar. An estimate, since only
-    /// their own headers say it: as many for a value as in this file.
+    /// their own headers say it: as many for a value as in this file. Of a model of texts alone, its text tower, which comes by a
+    /// loader of its own, is counted too.
     ///
     /// ```
     /// # use clip_vision::{Options, model::Loader};
@@ -262,7 +263,7 @@ impl Loader {
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     pub fn left_after(&self) -> Option<u64> {
-        self.reader.left_after()
+        self.reader.left_after().map(|after| after.saturating_add(self.reader.plan().to_come()))
     }
 
     /// Says how long the file is: one of another length than its header says is refused at once.

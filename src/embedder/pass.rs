@@ -59,14 +59,17 @@ impl Pass {
     /// [`ErrorKind::Compute`](crate::ErrorKind::Compute), [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory); after
     /// an error the pass is of no use any more.
     pub fn step(&mut self) -> Result<Option<Vec<Vec<f32>>>> {
-        let (more, tokens) = match &mut self.tower {
-            Tower::Vision(tower, pass) => (tower.step(pass)?, &pass.tokens),
-            Tower::Text(tower, pass) => (tower.step(pass)?, &pass.tokens),
+        let more = match &mut self.tower {
+            Tower::Vision(tower, pass) => tower.step(pass)?,
+            Tower::Text(tower, pass) => tower.step(pass)?,
         };
         if more {
             return Ok(None);
         }
-        let mut embeddings = tokens.get()?.to_rows()?;
+        let mut embeddings = match &self.tower {
+            Tower::Vision(_, pass) => pass.tokens.get()?.to_rows()?,
+            Tower::Text(_, pass) => pass.embeddings()?,
+        };
         if self.normalize {
             embeddings.iter_mut().for_each(|embedding| normalize(embedding));
         }

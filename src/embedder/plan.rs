@@ -1,18 +1,20 @@
 //! What of a model's weights is read, and what is made of it.
 
+use super::no_vision_tower;
 use super::onnx_files::{self, Wanted};
 use super::settings::Settings;
 use super::text::{TextModel, no_text_tower};
-use super::{ClipVision, ConvertOptions, Options};
+use super::texts::TextState;
+use super::{ClipVision, ConvertOptions, Options, Vision};
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::TextConfig;
+use crate::model::config::{ClipConfig, Family, TextConfig};
 use crate::model::source::Loaded;
 use crate::model::text::TextTower;
 use crate::model::vision::{VisionPrefix, VisionTower};
 use crate::precision::Precision;
 use crate::weights::{FILES, Header, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights, text_of_ids};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Which towers are read.
 #[derive(Clone, Debug)]
@@ -112,6 +114,14 @@ impl Plan {
         self.files = files;
     }
 
+    /// About the bytes of what has to come after this: the text tower of a model that has no other.
+    pub(super) fn to_come(&self) -> u64 {
+        match (&self.towers, self.settings.as_ref().map(|settings| &settings.config)) {
+            (Towers::Vision, Some(ClipConfig { vision: None, text: Some(config), .. })) => TextTower::bytes(config),
+            _ => 0,
+        }
+    }
+
     /// The settings, from the weights or from the files beside them.
     #[cfg(feature = "tokio")]
     pub(super) fn into_settings(self) -> Option<Settings> {
@@ -127,7 +137,7 @@ impl Plan {
             Towers::Vision | Towers::Recorded(ConvertOptions { vision_only: true, .. }) => None,
             Towers::Text(config) => Some(config.clone()),
             Towers::Both => Some(of_file().ok_or_else(no_text_tower)?),
-            Towers::Recorded(_) => of_file().filter(|_| TextTower::is_in(header)),
+            Towers::Recorded(_) => of_file().filter(|config| TextTower::is_in(header, config.family)),
         })
     }
 
@@ -151,8 +161,16 @@ impl Plan {
             (Towers::Vision | Towers::Both, Some(settings)) => {
                 let default_preprocessing = settings.has_default_preprocessing();
                 let Settings { config, preprocess, .. } = settings;
-                let tower = VisionTower::build(config.vision, vision_prefix, &mut loaded)?;
-                Some(ClipVision::new(tower, (preprocess, default_preprocessing), options, vision_bytes, config.text))
+                let dimension = config.embedding_dim();
+                let vision = match config.vision {
+                    Some(config) => {
+                        let tower = Arc::new(VisionTower::build(config, vision_prefix, &mut loaded)?);
+                        Some(Vision { tower, preprocess, default_preprocessing })
+                    }
+                    None => None,
+                };
+                let text = Mutex::new(TextState::Absent(config.text));
+                Some(ClipVision { vision, dimension, options, weight_bytes: vision_bytes, text })
             }
             _ => None,
         };
@@ -170,8 +188,14 @@ impl Selection for Plan {
         let target = if recorded { Target::Recording } else { backend.target() };
         let vision_prefix = VisionPrefix::find(header);
         let mut specs = match (&self.towers, &self.settings) {
-            (Towers::Vision | Towers::Both | Towers::Recorded(_), Some(settings)) => {
-                VisionTower::declare(&settings.config.vision, vision_prefix, header)?
+            (Towers::Recorded(ConvertOptions { vision_only: true, .. }), Some(Settings { config, .. }))
+                if config.vision.is_none() =>
+            {
+                return Err(no_vision_tower());
+            }
+            (Towers::Vision | Towers::Both | Towers::Recorded(_), Some(Settings { config, .. })) => {
+                let of = |config| VisionTower::declare(config, vision_prefix, header);
+                config.vision.as_ref().map(of).transpose()?.unwrap_or_default()
             }
             _ => Vec::new(),
         };
@@ -187,6 +211,22 @@ impl Selection for Plan {
         }
         self.chosen = Some(Chosen { backend, vision_prefix, text, kept, vision_bytes });
         Ok(TensorRequest { specs, target })
+    }
+
+    fn check_onnx(&self) -> Result<()> {
+        let config = self.settings.as_ref().map(|settings| &settings.config);
+        let vision = config.and_then(|config| config.vision.as_ref()).map(|vision| vision.family);
+        let family = match &self.towers {
+            Towers::Text(config) => Some(config.family),
+            _ => vision.or(config.and_then(|config| config.text.as_ref()).map(|text| text.family)),
+        };
+        if family.is_none_or(|family| family == Family::Clip) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Weights,
+            "ONNX files are read of CLIP and MetaCLIP 2 alone; take the repository that the model was published in, which has              model.safetensors (google/siglip-base-patch16-224 for Xenova/siglip-base-patch16-224, facebook/dinov2-small for              Xenova/dinov2-small)",
+        ))
     }
 
     fn describe(&self) -> Stored {

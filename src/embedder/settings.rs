@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
 use crate::json;
-use crate::model::config::{ClipConfig, Family};
+use crate::model::config::{ClipConfig, Family, VisionConfig};
 use crate::weights::{Stored, check_length};
 use serde_json::Value;
 
@@ -26,34 +26,50 @@ fn open_clip_preprocessing(config_json: &[u8], image_size: usize) -> Result<Opti
     }
 }
 
+/// How a vision tower's images are prepared, and whether no file says it; a tower for images of any size is one for those that
+/// come out.
+fn preprocessing(
+    config_json: &[u8],
+    preprocessor_json: Option<&[u8]>,
+    vision: &mut VisionConfig,
+) -> Result<(PreprocessConfig, bool)> {
+    let given = match preprocessor_json {
+        Some(json) => Some(PreprocessConfig::from_json(json)?),
+        None => open_clip_preprocessing(config_json, vision.image_size)?,
+    };
+    let guessed = given.is_none();
+    let preprocess = given.unwrap_or_else(|| match vision.family {
+        Family::Siglip => PreprocessConfig::siglip(vision.image_size),
+        Family::Dinov2 => PreprocessConfig::dinov2(),
+        Family::Clip | Family::DistilBert => PreprocessConfig::clip(vision.image_size),
+    });
+    // A DINOv2 sees images of any size; that of its configuration is the one it was taught with.
+    if let (Family::Dinov2, Some((height, width))) = (vision.family, preprocess.output_size())
+        && height == width
+    {
+        *vision = vision.clone().seeing(height)?;
+    }
+    let size = vision.image_size;
+    match preprocess.output_size().filter(|made| *made != (size, size)) {
+        Some((height, width)) => {
+            let what = format!(
+                "the preprocessor's settings make images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
+            );
+            Err(Error::new(ErrorKind::Config, what))
+        }
+        None => Ok((preprocess, guessed)),
+    }
+}
+
 impl Settings {
     pub(super) fn new(config_json: &[u8], preprocessor_json: Option<&[u8]>) -> Result<Self> {
         check_length("config.json", config_json.len() as u64)?;
         check_length("the preprocessor's file", preprocessor_json.unwrap_or_default().len() as u64)?;
         let mut config = ClipConfig::from_json(config_json)?;
-        let given = match preprocessor_json {
-            Some(json) => Some(PreprocessConfig::from_json(json)?),
-            None => open_clip_preprocessing(config_json, config.vision.image_size)?,
+        let (preprocess, guessed) = match &mut config.vision {
+            Some(vision) => preprocessing(config_json, preprocessor_json, vision)?,
+            None => (PreprocessConfig::default(), false),
         };
-        let guessed = given.is_none();
-        let preprocess = given.unwrap_or_else(|| match config.vision.family {
-            Family::Siglip => PreprocessConfig::siglip(config.vision.image_size),
-            Family::Dinov2 => PreprocessConfig::dinov2(),
-            Family::Clip => PreprocessConfig::clip(config.vision.image_size),
-        });
-        // A DINOv2 sees images of any size; that of its configuration is the one it was taught with.
-        if let (Family::Dinov2, Some((height, width))) = (config.vision.family, preprocess.output_size())
-            && height == width
-        {
-            config.vision = config.vision.seeing(height)?;
-        }
-        let size = config.vision.image_size;
-        if let Some((height, width)) = preprocess.output_size().filter(|made| *made != (size, size)) {
-            let what = format!(
-                "the preprocessor's settings make images of {width}×{height} pixels, the model of config.json takes {size}×{size}"
-            );
-            return Err(Error::new(ErrorKind::Config, what));
-        }
         let (config_json, preprocessor_json) = (config_json.to_vec(), preprocessor_json.map(<[u8]>::to_vec));
         Ok(Self { config, preprocess, guessed, config_json, preprocessor_json })
     }

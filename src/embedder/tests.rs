@@ -43,7 +43,8 @@ fn every_part_of_the_vision_tower() {
         let pixels = photos(&towers[0], 2);
         for observed in [true, false] {
             let wanted = if observed { Wanted::All } else { Wanted::First };
-            let mut passes = towers.each_ref().map(|clip| clip.tower.start_batch(&pixels, wanted).unwrap());
+            let mut passes =
+                towers.each_ref().map(|clip| clip.vision_tower().unwrap().start_batch(&pixels, wanted).unwrap());
             let mut more = true;
             loop {
                 let [by_candle, by_kernels] = passes.each_ref().map(|pass| pass.output().unwrap());
@@ -55,7 +56,7 @@ fn every_part_of_the_vision_tower() {
                 if !more {
                     break;
                 }
-                let steps = [0, 1].map(|at| towers[at].tower.step(&mut passes[at]).unwrap());
+                let steps = [0, 1].map(|at| towers[at].vision_tower().unwrap().step(&mut passes[at]).unwrap());
                 assert_eq!(steps[0], steps[1]);
                 more = steps[0];
             }
@@ -94,7 +95,7 @@ fn embeddings_of_photos_and_texts() {
 fn a_pass_and_its_clone_go_their_own_ways() {
     let clip = load("b32-tiny", false);
     let pixels = photos(&clip, 1);
-    let tower = &clip.tower;
+    let tower = clip.vision_tower().unwrap();
     let expected = tower.forward(&pixels).unwrap().to_vec2::<f32>().unwrap();
     let mut pass = tower.start_batch(&pixels, Wanted::First).unwrap();
     while tower.step(&mut pass).unwrap() {

@@ -3,7 +3,7 @@
 use super::plan::TokenizerFiles;
 use super::{Pass, normalize};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::config::TextConfig;
+use crate::model::config::{Scores, TextConfig};
 use crate::model::text::TextTower;
 use crate::model::token_rows::TokenRows;
 #[cfg(feature = "text")]
@@ -65,13 +65,13 @@ impl TextModel {
     /// [`ErrorKind::Config`]: it is not a tokenizer's file.
     #[cfg(feature = "text")]
     pub fn with_tokenizer(self, json: &[u8]) -> Result<Self> {
-        Ok(Self { tokenizer: Some(Tokenizer::from_json(json)?), ..self })
+        Ok(self.tokenizing(Some(Tokenizer::from_json(json)?)))
     }
 
     /// The same with the tokenizer of these files, if they are there.
     pub(super) fn with_files(self, files: &TokenizerFiles) -> Result<Self> {
         #[cfg(feature = "text")]
-        return Ok(Self { tokenizer: Tokenizer::from_files(files)?, ..self });
+        return Ok(self.tokenizing(Tokenizer::from_files(files)?));
         #[cfg(not(feature = "text"))]
         {
             let _ = files;
@@ -85,7 +85,17 @@ impl TextModel {
     /// [`ErrorKind::Config`]: they are malformed, or lack the start or the end token.
     #[cfg(feature = "text")]
     pub fn with_vocab(self, vocab: &[u8], merges: &[u8]) -> Result<Self> {
-        Ok(Self { tokenizer: Some(Tokenizer::from_vocab(vocab, merges)?), ..self })
+        Ok(self.tokenizing(Some(Tokenizer::from_vocab(vocab, merges)?)))
+    }
+
+    /// The same with that tokenizer, whose word on what fills up texts counts more than the configuration's.
+    #[cfg(feature = "text")]
+    fn tokenizing(mut self, tokenizer: Option<Tokenizer>) -> Self {
+        let padding = tokenizer.as_ref().and_then(Tokenizer::padding);
+        if let (Some(id), Some(tower)) = (padding, Arc::get_mut(&mut self.tower)) {
+            tower.fill_up_with(id);
+        }
+        Self { tokenizer, ..self }
     }
 
     /// The same, which reads the rows of its tokens by itself.
@@ -143,7 +153,7 @@ impl TextModel {
     }
 
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`; 100 in most
-    /// published models.
+    /// published models, and of those that have none, since they were taught another model's space.
     pub fn logit_scale(&self) -> f32 {
         self.tower.logit_scale()
     }
@@ -190,7 +200,8 @@ impl TextModel {
                 self.add_rows(range.start, &read(range)?)?;
             }
         }
-        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalize))
+        let normalize = self.normalize || self.config().modules.normalize;
+        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, normalize))
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times
@@ -223,10 +234,10 @@ impl TextModel {
         let cosine = |label: Vec<f32>| image.iter().zip(&label).map(|(x, y)| x * y).sum::<f32>();
         let logit = |label| cosine(label) * self.logit_scale() + self.tower.logit_bias();
         let logits: Vec<f32> = labels.iter().map(|label| unit(label.as_ref()).map(logit)).collect::<Result<_>>()?;
-        if self.config().has_independent_probabilities() {
-            return Ok(logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect());
-        }
-        Ok(softmax(&logits))
+        Ok(match self.config().scores() {
+            Scores::Sigmoid => logits.iter().map(|logit| 1.0 / (1.0 + (-logit).exp())).collect(),
+            Scores::Softmax => softmax(&logits),
+        })
     }
 }
 

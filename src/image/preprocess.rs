@@ -40,7 +40,15 @@ pub struct PreprocessConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Target {
     ShortestEdge(usize),
-    Exactly { height: usize, width: usize },
+    Exactly {
+        height: usize,
+        width: usize,
+    },
+    /// The longer edge, in a square whose rest has one color.
+    Padded {
+        edge: usize,
+        fill: [u8; 3],
+    },
 }
 
 /// What is cut out of the middle.
@@ -177,7 +185,8 @@ impl PreprocessConfig {
         let (resize, crop) = match text("resize_mode", "shortest")?.as_str() {
             "shortest" => (clip.resize, Some(Crop { rounded: true, ..Crop::square(image_size) })),
             "squash" => (Some(squashed), None),
-            _ => return Err(keys.error("resize_mode", "must be shortest or squash; others are not supported")),
+            "longest" => (Some(Target::Padded { edge: image_size, fill: keys.color("fill_color")? }), None),
+            _ => return Err(keys.error("resize_mode", "must be shortest, longest or squash")),
         };
         let channels = |key: &str, default: [f64; 3]| {
             Ok::<_, Error>(keys.channels(key)?.unwrap_or(default.map(|value| value as f32)))
@@ -236,6 +245,7 @@ impl PreprocessConfig {
         let image = match self.resize {
             Some(Target::ShortestEdge(edge)) => image.resize_shortest_edge(edge, self.filter),
             Some(Target::Exactly { height, width }) => image.resize(width, height, self.filter),
+            Some(Target::Padded { edge, fill }) => image.resize_and_pad(edge, self.filter, fill),
             None => image,
         };
         let image = match self.crop {
@@ -258,8 +268,38 @@ impl PreprocessConfig {
         match (self.crop, self.resize) {
             (Some(Crop { height, width, .. }), _) => Some((height, width)),
             (None, Some(Target::Exactly { height, width })) => Some((height, width)),
+            (None, Some(Target::Padded { edge, .. })) => Some((edge, edge)),
             _ => None,
         }
+    }
+}
+
+/// In a line, for people: what an index says of who made it.
+///
+/// ```
+/// use clip_vision::image::PreprocessConfig;
+///
+/// let line = PreprocessConfig::clip(64).to_string();
+/// assert!(line.starts_with("shortest edge to 64 (CatmullRom), middle 64×64, ×0.00392156862745098, mean [0.48145467, "));
+/// ```
+impl std::fmt::Display for PreprocessConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut parts = Vec::new();
+        match self.resize {
+            Some(Target::ShortestEdge(edge)) => parts.push(format!("shortest edge to {edge} ({:?})", self.filter)),
+            Some(Target::Exactly { height, width }) => parts.push(format!("to {width}×{height} ({:?})", self.filter)),
+            None => {}
+        }
+        if let Some(Crop { height, width, rounded }) = self.crop {
+            parts.push(format!("middle {width}×{height}{}", if rounded { " (rounded)" } else { "" }));
+        }
+        if let Some(factor) = self.rescale {
+            parts.push(format!("×{factor}"));
+        }
+        if let Some((mean, std)) = self.normalize {
+            parts.push(format!("mean {mean:?}, deviation {std:?}"));
+        }
+        f.write_str(&parts.join(", "))
     }
 }
 
@@ -321,6 +361,20 @@ impl Keys<'_> {
                 _ => Err(wrong()),
             },
             Some(value) => number(value).map(|value| Some([value; 3])),
+        }
+    }
+
+    /// One value for all channels, or one for each, from 0 to 255; black where it is not said.
+    fn color(&self, key: &str) -> Result<[u8; 3]> {
+        let wrong = || self.error(key, "must be a whole number from 0 to 255, or three");
+        let value = |value: &Value| value.as_u64().and_then(|value| u8::try_from(value).ok()).ok_or_else(wrong);
+        match self.get(key) {
+            None => Ok([0; 3]),
+            Some(Value::Array(values)) => match values.as_slice() {
+                [red, green, blue] => Ok([value(red)?, value(green)?, value(blue)?]),
+                _ => Err(wrong()),
+            },
+            Some(gray) => value(gray).map(|gray| [gray; 3]),
         }
     }
 

@@ -6,7 +6,7 @@
 //! <https://github.com/huggingface/transformers/blob/main/src/transformers/models/clip/modeling_clip.py>
 
 use super::config::{ClipConfig, EndToken, Keys, TextConfig, VisionConfig, most, text_sizes, tower, vision_sizes};
-use super::encoder::{Encoder, LayerNames};
+use super::encoder::{Encoder, LayerNames, NormOrder};
 use super::source::Source;
 use super::text::TextLayers;
 use super::vision::{Pooling, VisionLayers};
@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 /// What its files call the parts of an encoder's layer.
 pub(super) const LAYER: LayerNames = LayerNames {
     norms: ["layer_norm1", "layer_norm2"],
+    order: NormOrder::Before,
     attention: ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj"],
     mlp: ["mlp.fc1", "mlp.fc2"],
     scales: None,
@@ -34,23 +35,23 @@ pub(super) fn metaclip_2_config(root: &Map<String, Value>) -> Result<ClipConfig>
 }
 
 fn whole(root: &Map<String, Value>, (default, end_token): (u32, fn(u32) -> EndToken)) -> Result<ClipConfig> {
-    let keys = Keys { keys: root, path: "" };
+    let keys = Keys::whole(root);
     let projection_dim = projection_dim(root, keys)?;
     let vision = VisionConfig { projection_dim, ..VisionConfig::vit_base_patch32() };
     let vision = vision_sizes(tower(root, "vision_config")?, vision)?;
-    let Some(projection_dim) = projection_dim else { return Ok(ClipConfig { vision, text: None }) };
+    let Some(projection_dim) = projection_dim else { return Ok(ClipConfig::of_vision(vision)) };
     let keys = tower(root, "text_config")?;
     let end_token = end_token(keys.id("eos_token_id", default)?);
     let text = text_sizes(keys, TextConfig { projection_dim, end_token, ..TextConfig::vit_base_patch32() })?;
-    Ok(ClipConfig { vision, text: Some(text) })
+    Ok(ClipConfig::of_both(vision, text))
 }
 
 /// Of a vision tower alone.
 pub(super) fn vision_config(root: &Map<String, Value>) -> Result<ClipConfig> {
-    let keys = Keys { keys: root, path: "" };
+    let keys = Keys::whole(root);
     let projection_dim = projection_dim(root, keys)?;
     let vision = vision_sizes(keys, VisionConfig { projection_dim, ..VisionConfig::vit_base_patch32() })?;
-    Ok(ClipConfig { vision, text: None })
+    Ok(ClipConfig::of_vision(vision))
 }
 
 /// `None` for a `CLIPVisionModel`, which is saved without `visual_projection`; every other class has one.

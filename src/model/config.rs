@@ -16,7 +16,8 @@ mod hints;
 mod keys;
 pub(super) use keys::{Keys, most};
 
-use super::{clip, dinov2, open_clip, siglip};
+use super::sentence_transformers::Modules;
+use super::{clip, dinov2, distilbert, open_clip, sentence_transformers, siglip};
 
 /// The activation between the two linear layers of an encoder layer's MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,28 @@ pub enum Family {
     Siglip,
     /// DINOv2, a vision tower alone. <https://arxiv.org/abs/2304.07193>
     Dinov2,
+    /// DistilBERT, a text tower alone, in the files of sentence-transformers. <https://arxiv.org/abs/1910.01108>
+    DistilBert,
+}
+
+/// What a photo's scores for texts are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scores {
+    /// Probabilities that add up to 1: one of the texts is taken to fit.
+    Softmax,
+    /// Probabilities each by itself, as a SigLIP's: all may be low, or several high.
+    Sigmoid,
+}
+
+impl Scores {
+    /// Its name: `softmax` or `sigmoid`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Softmax => "softmax",
+            Self::Sigmoid => "sigmoid",
+        }
+    }
 }
 
 /// The shape of a vision tower.
@@ -172,6 +195,8 @@ pub struct TextConfig {
     pub num_attention_heads: usize,
     /// Tokens of the longest text, start and end included. Default 77.
     pub max_position_embeddings: usize,
+    /// Positions that the weights have: as many, but of a model whose texts are cut shorter.
+    pub num_positions: usize,
     /// The MLP's activation (`hidden_act`). Default QuickGELU.
     pub activation: Activation,
     /// Added to the variance in every layer norm. Default 1e-5.
@@ -184,12 +209,14 @@ pub struct TextConfig {
     pub causal: bool,
     /// What is done to a text before the tokenizer sees it, where open_clip's configuration says so.
     pub cleaning: Option<Cleaning>,
+    /// What follows the tower, where sentence-transformers' `modules.json` says so.
+    pub modules: Modules,
 }
 
 impl TextConfig {
-    /// Whether a photo's probabilities for texts are each by itself (a sigmoid), and do not sum to one (a softmax).
-    pub fn has_independent_probabilities(&self) -> bool {
-        self.family == Family::Siglip
+    /// What a photo's scores for texts are.
+    pub fn scores(&self) -> Scores {
+        if self.family == Family::Siglip { Scores::Sigmoid } else { Scores::Softmax }
     }
 }
 
@@ -204,6 +231,8 @@ pub enum EndToken {
     Id(u32),
     /// Nowhere: texts are filled up with this token to the longest that there is, and the last one is read.
     FilledUp(u32),
+    /// Nowhere: the mean of all tokens is the text's embedding.
+    Mean,
 }
 
 impl TextConfig {
@@ -217,12 +246,14 @@ impl TextConfig {
             num_hidden_layers: 12,
             num_attention_heads: 8,
             max_position_embeddings: 77,
+            num_positions: 77,
             activation: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
             end_token: EndToken::Id(49407),
             projection_dim: 512,
             causal: true,
             cleaning: None,
+            modules: Modules::default(),
         }
     }
 }
@@ -231,20 +262,45 @@ impl TextConfig {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ClipConfig {
-    /// The vision tower.
-    pub vision: VisionConfig,
+    /// The vision tower; `None` where the file is that of a text tower alone.
+    pub vision: Option<VisionConfig>,
     /// The text tower; `None` where the file is that of a vision tower alone.
     pub text: Option<TextConfig>,
 }
 
 impl ClipConfig {
+    /// Of a vision tower alone.
+    pub(super) fn of_vision(vision: VisionConfig) -> Self {
+        Self { vision: Some(vision), text: None }
+    }
+
+    /// Of a text tower alone.
+    pub(super) fn of_text(text: TextConfig) -> Self {
+        Self { vision: None, text: Some(text) }
+    }
+
+    /// Of both.
+    pub(super) fn of_both(vision: VisionConfig, text: TextConfig) -> Self {
+        Self { vision: Some(vision), text: Some(text) }
+    }
+
+    /// Length of an embedding.
+    pub(crate) fn embedding_dim(&self) -> usize {
+        match (&self.vision, &self.text) {
+            (Some(vision), _) => vision.embedding_dim(),
+            (None, Some(text)) => text.projection_dim,
+            (None, None) => 0,
+        }
+    }
+
     /// Reads the bytes of a `config.json`.
     ///
     /// ```
     /// use clip_vision::model::ClipConfig;
     ///
     /// let config = ClipConfig::from_json(br#"{"model_type": "clip", "vision_config": {"patch_size": 16}}"#)?;
-    /// assert_eq!((config.vision.patch_size, config.vision.image_size), (16, 224));
+    /// let vision = config.vision.unwrap();
+    /// assert_eq!((vision.patch_size, vision.image_size), (16, 224));
     /// assert!(config.text.is_some());
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
@@ -269,7 +325,7 @@ impl ClipConfig {
 type ReadFamily = fn(&Map<String, Value>) -> Result<ClipConfig>;
 
 /// The families, by what their files' `model_type` says.
-const FAMILIES: [(&str, ReadFamily); 8] = [
+const FAMILIES: [(&str, ReadFamily); 10] = [
     ("clip", clip::config),
     ("clip_vision_model", clip::vision_config),
     ("metaclip_2", clip::metaclip_2_config),
@@ -278,6 +334,8 @@ const FAMILIES: [(&str, ReadFamily); 8] = [
     ("siglip_vision_model", siglip::vision_config),
     ("dinov2", dinov2::config),
     ("open_clip", open_clip::config),
+    (sentence_transformers::MODEL_TYPE, sentence_transformers::config),
+    ("distilbert", distilbert::without_modules),
 ];
 
 fn family_of(root: &Map<String, Value>) -> Result<ReadFamily> {
@@ -307,8 +365,8 @@ pub(super) fn tower<'a>(root: &'a Map<String, Value>, key: &'static str) -> Resu
     static EMPTY: std::sync::OnceLock<Map<String, Value>> = std::sync::OnceLock::new();
     let old = root.get(&format!("{key}_dict")).filter(|value| !value.is_null());
     match old.or_else(|| root.get(key)) {
-        Some(Value::Object(keys)) => Ok(Keys { keys, path: key }),
-        None | Some(Value::Null) => Ok(Keys { keys: EMPTY.get_or_init(Map::new), path: key }),
+        Some(Value::Object(keys)) => Ok(Keys { path: key, ..Keys::whole(keys) }),
+        None | Some(Value::Null) => Ok(Keys { path: key, ..Keys::whole(EMPTY.get_or_init(Map::new)) }),
         Some(_) => Err(invalid(format!("config.json: {key} is not an object"))),
     }
 }
@@ -322,15 +380,20 @@ pub(super) fn vision_sizes(keys: Keys<'_>, default: VisionConfig) -> Result<Visi
         num_attention_heads: keys.size("num_attention_heads", default.num_attention_heads, most::HEADS)?,
         image_size: keys.edge("image_size", default.image_size)?,
         patch_size: keys.edge("patch_size", default.patch_size)?,
-        activation: keys.activation(default.activation)?,
-        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
+        activation: keys.activation("hidden_act", default.activation)?,
+        layer_norm_eps: keys.eps("layer_norm_eps", default.layer_norm_eps)?,
         ..default
     };
     let channels = keys.size("num_channels", 3, most::CHANNELS)?;
     if channels != 3 {
         return Err(keys.error("num_channels", format!("is {channels}; only 3 (red, green, blue) is supported")));
     }
-    check_heads(keys, config.hidden_size, config.num_attention_heads)?;
+    check_heads(keys, ("hidden_size", config.hidden_size), ("num_attention_heads", config.num_attention_heads))?;
+    check_patches(keys, config)
+}
+
+/// A vision tower whose patches are not larger than its images, nor too many.
+pub(super) fn check_patches(keys: Keys<'_>, config: VisionConfig) -> Result<VisionConfig> {
     if config.patch_size > config.image_size {
         let VisionConfig { patch_size, image_size, .. } = config;
         return Err(keys.error("patch_size", format!("is {patch_size}, larger than image_size, {image_size}")));
@@ -360,20 +423,20 @@ pub(super) fn text_sizes(keys: Keys<'_>, default: TextConfig) -> Result<TextConf
             default.max_position_embeddings,
             most::POSITIONS,
         )?,
-        activation: keys.activation(default.activation)?,
-        layer_norm_eps: keys.eps(default.layer_norm_eps)?,
+        activation: keys.activation("hidden_act", default.activation)?,
+        layer_norm_eps: keys.eps("layer_norm_eps", default.layer_norm_eps)?,
         ..default
     };
-    check_heads(keys, config.hidden_size, config.num_attention_heads)?;
-    Ok(config)
+    check_heads(keys, ("hidden_size", config.hidden_size), ("num_attention_heads", config.num_attention_heads))?;
+    Ok(TextConfig { num_positions: config.max_position_embeddings, ..config })
 }
 
-pub(super) fn check_heads(keys: Keys<'_>, hidden_size: usize, num_attention_heads: usize) -> Result<()> {
-    if hidden_size.is_multiple_of(num_attention_heads) {
+/// Channels are shared out among heads; both with the keys that say them.
+pub(super) fn check_heads(keys: Keys<'_>, width: (&str, usize), heads: (&str, usize)) -> Result<()> {
+    if width.1.is_multiple_of(heads.1) {
         return Ok(());
     }
-    let what = format!("is {hidden_size}, which num_attention_heads, {num_attention_heads}, does not divide");
-    Err(keys.error("hidden_size", what))
+    Err(keys.error(width.0, format!("is {}, which {}, {}, does not divide", width.1, heads.0, heads.1)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! <https://github.com/huggingface/transformers/blob/main/src/transformers/models/dinov2/modeling_dinov2.py>
 
 use super::config::{Activation, ClipConfig, Family, Keys, VisionConfig, most, vision_sizes};
-use super::encoder::{Encoder, LayerNames};
+use super::encoder::{Encoder, LayerNames, NormOrder};
 use super::source::Source;
 use super::vision::{Pooling, VisionLayers};
 use crate::error::Result;
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 const LAYER: LayerNames = LayerNames {
     norms: ["norm1", "norm2"],
+    order: NormOrder::Before,
     attention: [
         "attention.attention.query",
         "attention.attention.key",
@@ -27,7 +28,7 @@ const LAYER: LayerNames = LayerNames {
 
 /// Its configuration.
 pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
-    let keys = Keys { keys: root, path: "" };
+    let keys = Keys::whole(root);
     for (key, only) in [("use_swiglu_ffn", false), ("qkv_bias", true)] {
         if root.get(key).is_some_and(|value| *value == Value::Bool(!only)) {
             return Err(keys.error(key, format!("is {}; only {only} is supported", !only)));
@@ -42,9 +43,8 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
         ..VisionConfig::vit_base_patch32()
     };
     let config = vision_sizes(keys, default)?;
-    let ratio = keys.size("mlp_ratio", 4, most::INTERMEDIATE / config.hidden_size.max(1))?;
-    let intermediate_size = ratio.saturating_mul(config.hidden_size);
-    Ok(ClipConfig { vision: VisionConfig { intermediate_size, ..config }, text: None })
+    let intermediate_size = keys.multiple("mlp_ratio", 4.0, config.hidden_size, most::INTERMEDIATE)?;
+    Ok(ClipConfig::of_vision(VisionConfig { intermediate_size, ..config }))
 }
 
 /// The tensors of the tower, whose names begin with `prefix`.
@@ -67,4 +67,23 @@ pub(super) fn vision<S: Source>(source: &mut S, prefix: &str, config: &VisionCon
         pooling: Pooling::ClassToken,
         projection: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_mlp_is_as_wide_as_its_ratio_says() {
+        let read = |ratio: Value| {
+            let root = json!({ "model_type": "dinov2", "hidden_size": 24, "mlp_ratio": ratio });
+            config(root.as_object().unwrap())
+        };
+        let width = |ratio| read(ratio).unwrap().vision.unwrap().intermediate_size;
+        assert_eq!([width(json!(null)), width(json!(2)), width(json!(4.0)), width(json!(2.6))], [96, 48, 96, 62]);
+        for ratio in [json!(0), json!(0.01), json!(-4), json!("4"), json!(1e300), json!(65536)] {
+            assert!(read(ratio.clone()).unwrap_err().to_string().contains("mlp_ratio"), "{ratio}");
+        }
+    }
 }

@@ -1,91 +1,127 @@
-//! open_clip's configuration, `open_clip_config.json`, as the transformers' one of the same model: a CLIP, or a SigLIP whose
-//! vision tower is timm's.
+//! open_clip's configuration, `open_clip_config.json`: of a CLIP, or of a SigLIP whose vision tower is timm's.
 //! <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/factory.py>,
 //! <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/model.py>
 
 use super::cleaning::Cleaning;
-use super::config::{ClipConfig, EndToken, invalid};
-use super::{clip, siglip};
+use super::config::{
+    Activation, ClipConfig, EndToken, Keys, TextConfig, VisionConfig, check_heads, check_patches, invalid, most,
+};
+use super::siglip;
 use crate::error::Result;
 use serde_json::{Map, Value, json};
 
-pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
-    let model = object(root, "", "model_cfg")?;
-    let (vision, text) = (object(model, "model_cfg.", "vision_cfg")?, object(model, "model_cfg.", "text_cfg")?);
-    refuse(vision, text)?;
-    let act = if model.get("quick_gelu") == Some(&Value::Bool(true)) { "quick_gelu" } else { "gelu" };
-    match text_of(vision, "timm_model_name") {
-        Some(name) => siglip_config(model, vision, text, name),
-        None => clip_config(model, vision, text, act),
+const FILE: &str = "open_clip_config.json";
+
+/// The configurations of the model and of its towers, with the file's own names for errors.
+struct Parts<'a> {
+    model: Keys<'a>,
+    vision: Keys<'a>,
+    text: Keys<'a>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(root: &'a Map<String, Value>) -> Result<Self> {
+        let model = object(root, "", "model_cfg")?;
+        let part = |keys, path| Keys { keys, path, file: FILE };
+        Ok(Self {
+            model: part(model, "model_cfg"),
+            vision: part(object(model, "model_cfg.", "vision_cfg")?, "model_cfg.vision_cfg"),
+            text: part(object(model, "model_cfg.", "text_cfg")?, "model_cfg.text_cfg"),
+        })
     }
-    .and_then(|config| with_text(config, text))
-    .map_err(|error| error.within("open_clip_config.json"))
+}
+
+pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
+    let parts = Parts::of(root)?;
+    refuse(parts.vision.keys, parts.text.keys)?;
+    let config = match text_of(parts.vision.keys, "timm_model_name") {
+        Some(name) => siglip_config(&parts, name),
+        None => clip_config(&parts),
+    };
+    with_text(config?, parts.text)
 }
 
 /// The same with what only open_clip says of texts.
-fn with_text(mut config: ClipConfig, keys: &Map<String, Value>) -> Result<ClipConfig> {
+fn with_text(mut config: ClipConfig, keys: Keys<'_>) -> Result<ClipConfig> {
     let Some(text) = &mut config.text else { return Ok(config) };
-    if text_of(keys, "pool_type") == Some("eos") {
-        let id = keys.get("eos_id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
-        text.end_token = EndToken::Id(id.ok_or_else(|| invalid("model_cfg.text_cfg.eos_id is not a token"))?);
+    if text_of(keys.keys, "pool_type") == Some("eos") {
+        let id = keys.keys.get("eos_id").and_then(Value::as_u64).and_then(|id| u32::try_from(id).ok());
+        text.end_token = EndToken::Id(id.ok_or_else(|| keys.error("eos_id", "is not a token"))?);
     }
     // A tokenizer of open_clip's own, which is CLIP's, cleans by itself.
-    if text_of(keys, "hf_tokenizer_name").is_some() {
-        let kwargs = keys.get("tokenizer_kwargs").and_then(Value::as_object);
+    if text_of(keys.keys, "hf_tokenizer_name").is_some() {
+        let kwargs = keys.keys.get("tokenizer_kwargs").and_then(Value::as_object);
         let name = kwargs.and_then(|kwargs| text_of(kwargs, "clean")).unwrap_or("whitespace");
         let cleaning = Cleaning::from_name(name);
-        text.cleaning = Some(cleaning.ok_or_else(|| {
-            invalid(format!("model_cfg.text_cfg.tokenizer_kwargs.clean is \"{name}\", none that is read"))
-        })?);
+        let unknown = || keys.error("tokenizer_kwargs.clean", format!("is \"{name}\", none that is read"));
+        text.cleaning = Some(cleaning.ok_or_else(unknown)?);
     }
     Ok(config)
 }
 
-fn clip_config(
-    model: &Map<String, Value>,
-    vision: &Map<String, Value>,
-    text: &Map<String, Value>,
-    act: &str,
-) -> Result<ClipConfig> {
-    let get = |from: &Map<String, Value>, key: &str, default: Value| from.get(key).cloned().unwrap_or(default);
-    let width = size(vision, "width", 768)?;
-    let text_width = size(text, "width", 512)?;
-    let of_ratio = |from: &Map<String, Value>, width: usize| {
-        let ratio = from.get("mlp_ratio").and_then(Value::as_f64).unwrap_or(4.0);
-        (width as f64 * ratio) as usize
+fn clip_config(Parts { model, vision, text }: &Parts<'_>) -> Result<ClipConfig> {
+    let quick = model.keys.get("quick_gelu") == Some(&Value::Bool(true));
+    let activation = if quick { Activation::QuickGelu } else { Activation::Gelu };
+    let projection_dim = model.size("embed_dim", 512, most::CHANNELS)?;
+    let width = vision.size("width", 768, most::CHANNELS)?;
+    let heads = (width / vision.size("head_width", 64, most::CHANNELS)?).max(1);
+    let of_vision = VisionConfig {
+        hidden_size: width,
+        intermediate_size: mlp(*vision, width)?,
+        num_hidden_layers: vision.size("layers", 12, most::LAYERS)?,
+        num_attention_heads: heads,
+        image_size: vision.edge("image_size", 224)?,
+        patch_size: vision.edge("patch_size", 16)?,
+        activation,
+        layer_norm_eps: eps(*vision, 1e-5)?,
+        projection_dim: Some(projection_dim),
+        ..VisionConfig::vit_base_patch32()
     };
-    let heads = width / size(vision, "head_width", 64)?.max(1);
-    let as_transformers = json!({
-        "projection_dim": get(model, "embed_dim", json!(512)),
-        "vision_config": {
-            "hidden_size": width,
-            "intermediate_size": of_ratio(vision, width),
-            "num_hidden_layers": get(vision, "layers", json!(12)),
-            "num_attention_heads": heads,
-            "image_size": get(vision, "image_size", json!(224)),
-            "patch_size": get(vision, "patch_size", json!(16)),
-            "hidden_act": act,
-            "layer_norm_eps": eps(vision),
-        },
-        "text_config": {
-            "vocab_size": get(text, "vocab_size", json!(49408)),
-            "hidden_size": text_width,
-            "intermediate_size": of_ratio(text, text_width),
-            "num_hidden_layers": get(text, "layers", json!(12)),
-            "num_attention_heads": get(text, "heads", json!(8)),
-            "max_position_embeddings": get(text, "context_length", json!(77)),
-            "hidden_act": act,
-            "layer_norm_eps": eps(text),
-            // The largest id of the sequence.
-            "eos_token_id": 2,
-        },
-    });
-    as_transformers.as_object().map_or_else(|| Err(invalid("no configuration")), clip::config)
+    if !width.is_multiple_of(heads) {
+        return Err(vision.error("width", format!("is {width}, which {heads} heads (head_width) do not divide")));
+    }
+    let width = text.size("width", 512, most::CHANNELS)?;
+    let of_text = TextConfig {
+        activation,
+        layer_norm_eps: eps(*text, 1e-5)?,
+        end_token: EndToken::Largest,
+        projection_dim,
+        ..text_sizes(*text, width, TextConfig::vit_base_patch32())?
+    };
+    Ok(ClipConfig::of_both(check_patches(*vision, of_vision)?, of_text))
 }
 
-/// What is added to the variance in a tower's norms: PyTorch's default, or what the tower asks for.
-fn eps(tower: &Map<String, Value>) -> Value {
-    tower.get("norm_kwargs").and_then(|norm| norm.get("eps")).cloned().unwrap_or(json!(1e-5))
+/// The sizes of a text tower whose tokens are `width` wide.
+fn text_sizes(text: Keys<'_>, width: usize, default: TextConfig) -> Result<TextConfig> {
+    let heads = text.size("heads", 8, most::HEADS)?;
+    check_heads(text, ("width", width), ("heads", heads))?;
+    let longest = text.size("context_length", default.max_position_embeddings, most::POSITIONS)?;
+    Ok(TextConfig {
+        vocab_size: text.size("vocab_size", default.vocab_size, most::VOCABULARY)?,
+        hidden_size: width,
+        intermediate_size: mlp(text, width)?,
+        num_hidden_layers: text.size("layers", 12, most::LAYERS)?,
+        num_attention_heads: heads,
+        max_position_embeddings: longest,
+        num_positions: longest,
+        ..default
+    })
+}
+
+/// The width of a tower's MLPs.
+fn mlp(tower: Keys<'_>, width: usize) -> Result<usize> {
+    let ratio = tower.keys.get("mlp_ratio").filter(|ratio| !ratio.is_null());
+    let mlp = ratio.map_or(Some(4.0), Value::as_f64).map(|ratio| (width as f64 * ratio) as usize);
+    mlp.filter(|mlp| (1..=most::INTERMEDIATE).contains(mlp))
+        .ok_or_else(|| tower.error("mlp_ratio", format!("is {}", ratio.unwrap_or(&Value::Null))))
+}
+
+/// What is added to the variance in a tower's norms: what it asks for, or the default.
+fn eps(tower: Keys<'_>, default: f64) -> Result<f64> {
+    match tower.keys.get("norm_kwargs").and_then(Value::as_object) {
+        Some(keys) => Keys { keys, path: &format!("{}.norm_kwargs", tower.path), file: FILE }.eps("eps", default),
+        None => Ok(default),
+    }
 }
 
 /// The sizes of timm's vision transformers, by the middle of their names: width, layers, heads, width of the MLP.
@@ -100,14 +136,8 @@ const TIMM: [(&str, [usize; 4]); 4] = [
 const GELU_TANH: [&str; 4] =
     ["vit_base_patch32_", "vit_large_patch16_siglip_512", "vit_so400m_patch16_", "vit_giantopt_"];
 
-fn siglip_config(
-    model: &Map<String, Value>,
-    vision: &Map<String, Value>,
-    text: &Map<String, Value>,
-    name: &str,
-) -> Result<ClipConfig> {
-    let unknown =
-        || invalid(format!("model_cfg.vision_cfg.timm_model_name is \"{name}\", which is no SigLIP of timm's"));
+fn siglip_config(Parts { model, vision, text }: &Parts<'_>, name: &str) -> Result<ClipConfig> {
+    let unknown = || vision.error("timm_model_name", format!("is \"{name}\"; of timm's towers SigLIP's are read"));
     let mut parts = name.split('.').next().unwrap_or_default().split('_');
     let (Some("vit"), Some(kind), Some(patch), Some("siglip")) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -115,44 +145,40 @@ fn siglip_config(
         return Err(unknown());
     };
     let (_, [width, layers, heads, mlp]) = *TIMM.iter().find(|(name, _)| *name == kind).ok_or_else(unknown)?;
-    let patch: usize = patch.strip_prefix("patch").and_then(|size| size.parse().ok()).ok_or_else(unknown)?;
+    let patch_size: usize = patch.strip_prefix("patch").and_then(|size| size.parse().ok()).ok_or_else(unknown)?;
     let seen: Option<usize> = parts.next().and_then(|size| size.parse().ok());
-    if text_of(vision, "timm_pool") != Some("map") {
-        return Err(invalid("model_cfg.vision_cfg.timm_pool is not \"map\", the only one that is read"));
-    }
-    for (key, only) in [("pool_type", json!("last")), ("no_causal_mask", json!(true)), ("proj_bias", json!(true))] {
-        if text.get(key) != Some(&only) {
-            return Err(invalid(format!(
-                "model_cfg.text_cfg.{key} is not {only}, the only one that is read of a SigLIP"
-            )));
+    for (tower, key, only) in [
+        (vision, "timm_pool", json!("map")),
+        (text, "pool_type", json!("last")),
+        (text, "no_causal_mask", json!(true)),
+        (text, "proj_bias", json!(true)),
+    ] {
+        if tower.keys.get(key) != Some(&only) {
+            return Err(tower.error(key, format!("is not {only}, the only one that is read of a SigLIP")));
         }
     }
-    let text_by_tanh = text.get("act_kwargs").and_then(|act| act.get("approximate")) == Some(&json!("tanh"));
-    let by_tanh = GELU_TANH.iter().any(|kind| name.starts_with(kind));
-    let text_width = size(text, "width", 512)?;
-    let as_transformers = json!({
-        "vision_config": {
-            "hidden_act": if by_tanh { "gelu_pytorch_tanh" } else { "gelu" },
-            "hidden_size": width,
-            "intermediate_size": mlp,
-            "num_hidden_layers": layers,
-            "num_attention_heads": heads,
-            "image_size": vision.get("image_size").cloned().unwrap_or(json!(seen)),
-            "patch_size": patch,
-        },
-        "text_config": {
-            "vocab_size": text.get("vocab_size").cloned().unwrap_or(json!(32_000)),
-            "hidden_size": text_width,
-            "intermediate_size": (text_width as f64 * text.get("mlp_ratio").and_then(Value::as_f64).unwrap_or(4.0)) as usize,
-            "num_hidden_layers": text.get("layers").cloned().unwrap_or(json!(12)),
-            "num_attention_heads": text.get("heads").cloned().unwrap_or(json!(8)),
-            "max_position_embeddings": text.get("context_length").cloned().unwrap_or(json!(64)),
-            "projection_size": model.get("embed_dim").cloned().unwrap_or(json!(text_width)),
-            "hidden_act": if text_by_tanh { "gelu_pytorch_tanh" } else { "gelu" },
-            "layer_norm_eps": eps(text),
-        },
-    });
-    as_transformers.as_object().map_or_else(|| Err(invalid("no configuration")), siglip::config)
+    let by_tanh = |tanh| if tanh { Activation::GeluPytorchTanh } else { Activation::Gelu };
+    let of_vision = VisionConfig {
+        hidden_size: width,
+        intermediate_size: mlp,
+        num_hidden_layers: layers,
+        num_attention_heads: heads,
+        image_size: vision.edge("image_size", seen.unwrap_or(224))?,
+        patch_size,
+        activation: by_tanh(GELU_TANH.iter().any(|kind| name.starts_with(kind))),
+        ..siglip::vision_default()
+    };
+    let tanh = text.keys.get("act_kwargs").and_then(|act| act.get("approximate")) == Some(&json!("tanh"));
+    let width = text.size("width", 512, most::CHANNELS)?;
+    let of_text = text_sizes(*text, width, siglip::text_default())?;
+    let of_text = TextConfig {
+        activation: by_tanh(tanh),
+        layer_norm_eps: eps(*text, 1e-5)?,
+        end_token: EndToken::FilledUp(siglip::filling(None, of_text.vocab_size)),
+        projection_dim: model.size("embed_dim", width, most::CHANNELS)?,
+        ..of_text
+    };
+    Ok(ClipConfig::of_both(check_patches(*vision, of_vision)?, of_text))
 }
 
 /// An error for what open_clip has and this does not compute.
@@ -220,21 +246,9 @@ fn text_of<'a>(from: &'a Map<String, Value>, key: &str) -> Option<&'a str> {
     from.get(key).and_then(Value::as_str)
 }
 
-fn size(from: &Map<String, Value>, key: &str, default: usize) -> Result<usize> {
-    match from.get(key) {
-        None | Some(Value::Null) => Ok(default),
-        Some(value) => {
-            let size =
-                value.as_u64().and_then(|size| usize::try_from(size).ok()).filter(|size| (1..=1 << 16).contains(size));
-            size.ok_or_else(|| invalid(format!("open_clip_config.json: {key} is {value}, not a size")))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::config::{Activation, TextConfig, VisionConfig};
     use serde_json::from_str;
 
     fn named(name: &Value) -> Activation {
@@ -257,7 +271,7 @@ mod tests {
                     continue;
                 }
             };
-            let (vision, text) = (found.vision, found.text.unwrap());
+            let (vision, text) = (found.vision.unwrap(), found.text.unwrap());
             let sizes = |of: &str, keys: &[&str]| {
                 keys.iter().map(|key| expected[of][key].as_u64().unwrap() as usize).collect::<Vec<_>>()
             };
@@ -312,11 +326,36 @@ mod tests {
             (model(json!({}), json!({ "pool_type": "last" })), "text_cfg.pool_type"),
             (model(json!({}), json!({ "pool_type": "eos" })), "eos_id"),
             (model(json!({ "timm_model_name": "resnet50" }), json!({})), "resnet50"),
+            (
+                model(json!({ "timm_model_name": "eva02_base_patch16_clip_224" }), json!({})),
+                "eva02_base_patch16_clip_224",
+            ),
             (json!({ "model_cfg": {} }), "vision_cfg"),
         ];
         for (root, part) in cases {
             let error = config(root.as_object().unwrap()).unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
+            assert_eq!(error.to_string().matches("open_clip_config.json").count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_files_own_keys() {
+        let model = |vision: Value, text: Value| json!({ "model_cfg": { "vision_cfg": vision, "text_cfg": text } });
+        let cases = [
+            (model(json!({ "width": "wide" }), json!({})), "vision_cfg.width is \"wide\""),
+            (model(json!({ "width": 100, "head_width": 30 }), json!({})), "vision_cfg.width is 100"),
+            (model(json!({ "mlp_ratio": -1 }), json!({})), "vision_cfg.mlp_ratio is -1"),
+            (model(json!({ "patch_size": 500 }), json!({})), "vision_cfg.patch_size is 500"),
+            (model(json!({ "image_size": [224, 336] }), json!({})), "vision_cfg.image_size is not square"),
+            (model(json!({}), json!({ "heads": 7 })), "text_cfg.width is 512, which heads, 7"),
+            (model(json!({}), json!({ "context_length": 0 })), "text_cfg.context_length is 0"),
+            (model(json!({}), json!({ "norm_kwargs": { "eps": 2 } })), "text_cfg.norm_kwargs.eps is 2"),
+            (json!({ "model_cfg": { "embed_dim": 0, "vision_cfg": {}, "text_cfg": {} } }), "embed_dim is 0"),
+        ];
+        for (root, part) in cases {
+            let error = config(root.as_object().unwrap()).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("open_clip_config.json: model_cfg.{part}")), "{error}");
         }
     }
 }

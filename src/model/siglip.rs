@@ -24,25 +24,29 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
     let keys = tower(root, "text_config")?;
     let text = text_sizes(keys, text_default())?;
     let projection_dim = keys.size("projection_size", text.hidden_size, most::CHANNELS)?;
-    // Gemma's tokenizer, which SigLIP 2 has, fills up with its token 0; SigLIP's own with 1. That is also what transformers
-    // writes into any configuration that it saves, though it fills up as the tokenizer says: of a Gemma's it means nothing.
-    let filling = match (keys.id("pad_token_id", 1)?, text.vocab_size >= GEMMA) {
-        (1, true) => 0,
-        (id, _) => id,
-    };
-    let end_token = EndToken::FilledUp(filling);
-    Ok(ClipConfig { vision, text: Some(TextConfig { projection_dim, end_token, ..text }) })
+    let end_token = EndToken::FilledUp(filling(Some(keys.id("pad_token_id", 1)?), text.vocab_size));
+    Ok(ClipConfig::of_both(vision, TextConfig { projection_dim, end_token, ..text }))
 }
 
 /// Of a vision tower alone.
 pub(super) fn vision_config(root: &Map<String, Value>) -> Result<ClipConfig> {
-    Ok(ClipConfig { vision: vision_sizes(Keys { keys: root, path: "" }, vision_default())?, text: None })
+    Ok(ClipConfig::of_vision(vision_sizes(Keys::whole(root), vision_default())?))
+}
+
+/// The token that fills up texts, by what a configuration says of it, where the tokenizer does not. Gemma's tokenizer, which
+/// SigLIP 2 has, fills up with its token 0; SigLIP's own with 1. That is also what transformers writes into any configuration
+/// that it saves: of a vocabulary like Gemma's it means nothing.
+pub(super) fn filling(said: Option<u32>, vocab_size: usize) -> u32 {
+    match (said.unwrap_or(1), vocab_size >= GEMMA) {
+        (1, true) => 0,
+        (id, _) => id,
+    }
 }
 
 /// Tokens of Gemma's vocabulary.
 const GEMMA: usize = 256_000;
 
-fn vision_default() -> VisionConfig {
+pub(super) fn vision_default() -> VisionConfig {
     VisionConfig {
         family: Family::Siglip,
         patch_size: 16,
@@ -53,7 +57,7 @@ fn vision_default() -> VisionConfig {
     }
 }
 
-fn text_default() -> TextConfig {
+pub(super) fn text_default() -> TextConfig {
     TextConfig {
         family: Family::Siglip,
         vocab_size: 32_000,

@@ -1,16 +1,17 @@
 //! The text tower: a transformer, one of whose tokens, normed and projected, is the text's embedding, in the same space as the
 //! images'. In CLIP a token sees itself and those before it, so that the end token has seen the whole text; in SigLIP each sees
-//! all, and the last one is taken.
+//! all, and the last one is taken; in a DistilBERT each sees all, and their mean is taken.
 
-use crate::backend::{Backend, Mask};
+use crate::backend::{Backend, Mask, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, Family, TextConfig};
 use crate::model::encoder::{Encoder, PassTokens, Wanted};
 use crate::model::source::{Declared, Loaded, Source};
 use crate::model::token_rows::TokenRows;
-use crate::model::{clip, siglip};
+use crate::model::{clip, distilbert, siglip};
 use crate::weights::{Header, TensorSpec, Use, ids_of_text};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::iter::repeat_n;
 use std::ops::Range;
 use std::sync::Arc;
@@ -24,8 +25,31 @@ const TOKENS: &str = "text_model.embeddings.token_embedding.weight";
 pub(crate) struct TextPass {
     /// Parts that were computed: the layers, and after them the embedding.
     done: usize,
-    /// What the last of them gave: (texts, tokens of the longest, hidden), and at last (texts, 1, dimension).
-    pub(crate) tokens: PassTokens,
+    groups: Vec<Group>,
+}
+
+/// Texts that are computed together.
+#[derive(Clone, Debug)]
+struct Group {
+    /// Their places among those of the pass.
+    texts: Vec<usize>,
+    /// What the last part gave: (texts, tokens of the longest, hidden), and at last (texts, 1, dimension).
+    tokens: PassTokens,
+}
+
+impl TextPass {
+    /// The embeddings, in the order of the texts, once all parts have been computed.
+    pub(crate) fn embeddings(&self) -> Result<Vec<Vec<f32>>> {
+        let mut all = vec![Vec::new(); self.groups.iter().map(|group| group.texts.len()).sum()];
+        for group in &self.groups {
+            for (text, embedding) in group.texts.iter().zip(group.tokens.get()?.to_rows()?) {
+                if let Some(place) = all.get_mut(*text) {
+                    *place = embedding;
+                }
+            }
+        }
+        Ok(all)
+    }
 }
 
 /// A loaded text tower: token ids in, embeddings out.
@@ -38,45 +62,55 @@ pub(crate) struct TextTower {
 /// What a text tower is made of. A family's own file says how it is projected.
 pub(super) struct TextLayers<S: Source = Loaded> {
     /// (vocabulary, hidden)
-    token_embedding: S::Tokens,
+    pub(super) token_embedding: S::Tokens,
     /// (most tokens, hidden)
-    position_embedding: S::Table,
-    encoder: Encoder<S>,
-    final_norm: S::LayerNorm,
-    projection: S::Linear,
+    pub(super) position_embedding: S::Table,
+    /// Of tokens with their positions.
+    pub(super) embedding_norm: Option<S::LayerNorm>,
+    pub(super) encoder: Encoder<S>,
+    /// Of the token that becomes the embedding.
+    pub(super) final_norm: Option<S::LayerNorm>,
+    pub(super) projection: Option<S::Linear>,
     /// The logarithm of what cosines are multiplied by.
-    logit_scale: S::Scalar,
+    pub(super) logit_scale: Option<S::Scalar>,
     /// What is added to that.
-    logit_bias: Option<S::Scalar>,
+    pub(super) logit_bias: Option<S::Scalar>,
 }
 
 impl<S: Source> TextLayers<S> {
     fn of_family(source: &mut S, config: &TextConfig) -> Result<Self> {
         match config.family {
             Family::Siglip => siglip::text(source, config),
+            Family::DistilBert => distilbert::text(source, config),
             Family::Clip | Family::Dinov2 => clip::text(source, config),
         }
     }
 
-    /// The tensors that all families have.
+    /// The tensors that CLIP and SigLIP have.
     pub(super) fn of(
         source: &mut S,
         config: &TextConfig,
         projection: S::Linear,
         logit_bias: Option<S::Scalar>,
     ) -> Result<Self> {
-        let TextConfig { hidden_size: hidden, vocab_size, max_position_embeddings: positions, .. } = *config;
+        let TextConfig { hidden_size: hidden, vocab_size, num_positions: positions, .. } = *config;
         let positions = TensorSpec::new(name("embeddings.position_embedding.weight"), [positions, hidden], Use::Table);
         Ok(Self {
             token_embedding: source.tokens(TensorSpec::new(TOKENS, [vocab_size, hidden], Use::Table))?,
             position_embedding: source.table(positions)?,
+            embedding_norm: None,
             encoder: Encoder::of(source, &name("encoder.layers"), &clip::LAYER, &config.into())?,
-            final_norm: source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?,
-            projection,
-            logit_scale: source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?,
+            final_norm: Some(source.norm(&name("final_layer_norm"), hidden, config.layer_norm_eps)?),
+            projection: Some(projection),
+            logit_scale: Some(source.scalar(TensorSpec::new("logit_scale", [], Use::Scalar))?),
             logit_bias,
         })
     }
+}
+
+/// The name of the table of tokens.
+fn tokens_of(family: Family) -> &'static str {
+    if family == Family::DistilBert { distilbert::TOKENS } else { TOKENS }
 }
 
 /// The name of one of the tower's tensors.
@@ -95,10 +129,34 @@ impl TextTower {
             return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
         }
         let texts: Vec<Cow<'_, [u32]>> = texts.iter().map(|ids| self.seen(ids)).collect::<Result<_>>()?;
-        let texts: Vec<&[u32]> = texts.iter().map(|ids| &**ids).collect();
-        let TextLayers { token_embedding, position_embedding, .. } = &self.layers;
-        let tokens = token_embedding.embed(&texts, position_embedding, &self.backend)?;
-        Ok(TextPass { done: 0, tokens: PassTokens::new(tokens) })
+        let groups = self.groups(&texts).into_iter().map(|places| {
+            let together: Vec<&[u32]> = places.iter().filter_map(|place| texts.get(*place)).map(|ids| &**ids).collect();
+            Ok(Group { tokens: PassTokens::new(self.embed_tokens(&together)?), texts: places })
+        });
+        Ok(TextPass { done: 0, groups: groups.collect::<Result<_>>()? })
+    }
+
+    /// Texts that can be computed together. Where tokens see those after them too, what fills up a shorter text would be seen: so
+    /// these are of one length.
+    fn groups(&self, texts: &[Cow<'_, [u32]>]) -> Vec<Vec<usize>> {
+        if self.config.causal {
+            return vec![(0..texts.len()).collect()];
+        }
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        texts.iter().enumerate().for_each(|(place, ids)| groups.entry(ids.len()).or_default().push(place));
+        groups.into_values().collect()
+    }
+
+    fn embed_tokens(&self, texts: &[&[u32]]) -> Result<Tokens> {
+        let TextLayers { token_embedding, position_embedding, embedding_norm, .. } = &self.layers;
+        let mut tokens = token_embedding.embed(texts, position_embedding, &self.backend)?;
+        if self.config.end_token == EndToken::Mean {
+            tokens.all_become_embeddings();
+        }
+        match embedding_norm {
+            Some(norm) => norm.forward(&tokens),
+            None => Ok(tokens),
+        }
     }
 
     /// Computes the next part of a pass; true while there is another one after it. A pass that has ended stays as it is;
@@ -107,23 +165,49 @@ impl TextTower {
     /// # Errors
     /// [`ErrorKind::Compute`], [`ErrorKind::OutOfMemory`].
     pub(crate) fn step(&self, pass: &mut TextPass) -> Result<bool> {
-        let TextLayers { encoder, final_norm, projection, .. } = &self.layers;
+        let encoder = &self.layers.encoder;
         let mask = if self.config.causal { Mask::Causal } else { Mask::None };
         let part = pass.done;
         if part > encoder.len() {
             return Ok(false);
         }
-        pass.tokens.replace(|x| match part < encoder.len() {
-            true => encoder.forward_layer(part, x, mask, Wanted::All),
-            false => projection.forward(&final_norm.forward(&x.pooled()?)?),
-        })?;
+        for Group { tokens, .. } in &mut pass.groups {
+            tokens.replace(|x| match part < encoder.len() {
+                true => encoder.forward_layer(part, x, mask, Wanted::All),
+                false => self.embedding(&x),
+            })?;
+        }
         pass.done += 1;
         Ok(part < encoder.len())
+    }
+
+    /// What becomes of the tokens in the end: (texts, 1, dimension).
+    fn embedding(&self, x: &Tokens) -> Result<Tokens> {
+        let TextLayers { final_norm, projection, .. } = &self.layers;
+        let mut x = if self.config.end_token == EndToken::Mean { x.mean()? } else { x.pooled()? };
+        if let Some(norm) = final_norm {
+            x = norm.forward(&x)?;
+        }
+        if let Some(projection) = projection {
+            x = projection.forward(&x)?;
+        }
+        if self.config.modules.dense.as_ref().is_some_and(|dense| dense.tanh) {
+            x = x.tanh()?;
+        }
+        Ok(x)
     }
 
     /// The tower's shape.
     pub(crate) fn config(&self) -> &TextConfig {
         &self.config
+    }
+
+    /// Takes another token to fill up texts with, where they are filled up, and there is such a token.
+    #[cfg(feature = "text")]
+    pub(crate) fn fill_up_with(&mut self, id: u32) {
+        if matches!(self.config.end_token, EndToken::FilledUp(_)) && (id as usize) < self.config.vocab_size {
+            self.config.end_token = EndToken::FilledUp(id);
+        }
     }
 
     /// The bytes of its table's file that texts need and that have not been read, where the table was left there.
@@ -141,9 +225,10 @@ impl TextTower {
         self.layers.token_embedding.rows()
     }
 
-    /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`.
+    /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`; of a tower that has
+    /// none, and was taught another model's space, the 100 at which CLIP's training ends.
     pub(crate) fn logit_scale(&self) -> f32 {
-        self.layers.logit_scale.exp()
+        self.layers.logit_scale.map_or(100.0, f32::exp)
     }
 
     /// What is added to that; 0 where the family has nothing of the kind.
@@ -176,6 +261,7 @@ impl TextTower {
                 let rest = repeat_n(with, longest - ids.len());
                 return Ok(ids.iter().copied().chain(rest).collect());
             }
+            EndToken::Mean => return Ok(Cow::Borrowed(ids)),
         };
         match end.and_then(|end| ids.get(..=end)) {
             Some(ids) => Ok(Cow::Borrowed(ids)),
@@ -183,9 +269,18 @@ impl TextTower {
         }
     }
 
-    /// Whether a file has a text tower.
-    pub(crate) fn is_in(header: &Header) -> bool {
-        header.contains(TOKENS)
+    /// About the bytes of its weights, in single precision.
+    pub(crate) fn bytes(config: &TextConfig) -> u64 {
+        let mut declared = Declared::default();
+        let values = |spec: &TensorSpec| spec.shape.iter().fold(1u64, |all, side| all.saturating_mul(*side as u64));
+        // Nothing can go wrong where nothing is read.
+        let _ = TextLayers::of_family(&mut declared, config);
+        declared.0.iter().map(values).fold(0, u64::saturating_add).saturating_mul(size_of::<f32>() as u64)
+    }
+
+    /// Whether a file has the text tower of a model of this family.
+    pub(crate) fn is_in(header: &Header, family: Family) -> bool {
+        header.contains(tokens_of(family))
     }
 
     /// The tensors that a tower of this shape is made of; the table of its tokens is left in its file if it takes more than
@@ -200,19 +295,25 @@ impl TextTower {
         kept: Option<&Arc<[u32]>>,
     ) -> Result<Vec<TensorSpec>> {
         let left = header.stored().is_some_and(|stored| stored.table.is_some());
-        if !left && !Self::is_in(header) {
-            let what = format!("the weights have no text tower (no tensor {TOKENS}): they hold the vision tower alone");
+        let tokens = tokens_of(config.family);
+        if !left && !Self::is_in(header, config.family) {
+            let what = format!("the weights have no text tower (no tensor {tokens})");
+            let what =
+                if config.family == Family::DistilBert { what } else { what + ": they hold the vision tower alone" };
             return Err(Error::new(ErrorKind::Weights, what));
         }
         let mut declared = Declared::default();
         TextLayers::of_family(&mut declared, config)?;
-        declared.refuse_others(header, PREFIX, &[""])?;
+        match config.family {
+            Family::DistilBert => declared.refuse_others(header, "", &distilbert::PARTS)?,
+            _ => declared.refuse_others(header, PREFIX, &[""])?,
+        }
         let mut specs = declared.0;
         let bytes = config.vocab_size.saturating_mul(config.hidden_size).saturating_mul(size_of::<f32>());
         if left || left_over.is_some_and(|most| bytes > most) {
-            specs.iter_mut().filter(|spec| spec.name == TOKENS).for_each(|spec| spec.usage = Use::Rows);
+            specs.iter_mut().filter(|spec| spec.name == tokens).for_each(|spec| spec.usage = Use::Rows);
         }
-        if let (Some(kept), Some(spec)) = (kept, specs.iter_mut().find(|spec| spec.name == TOKENS)) {
+        if let (Some(kept), Some(spec)) = (kept, specs.iter_mut().find(|spec| spec.name == tokens)) {
             spec.usage = Use::Table;
             match Self::kept(config, header)?.is_some() {
                 true => spec.shape = vec![kept.len(), config.hidden_size],

@@ -30,11 +30,13 @@ pub(crate) struct Tokenizer {
     ends: usize,
     /// Whether tokens are bytes, each written as a letter.
     is_bytes: bool,
+    /// The token that texts are filled up with by a model that has all of one length, where the file says one.
+    padding: Option<u32>,
 }
 
 impl Tokenizer {
-    /// Reads the bytes of a `tokenizer.json`. What it says of padding and truncation is for batches in Python, and is
-    /// passed over.
+    /// Reads the bytes of a `tokenizer.json`. What it says of truncation is for batches in Python, and is passed over; so is
+    /// what it says of padding, but for the token.
     ///
     /// # Errors
     /// [`ErrorKind::Config`]: it is malformed, or has a component or a regular expression that the tokenizers of CLIP,
@@ -47,7 +49,12 @@ impl Tokenizer {
         let tokenizer = unwinding(|| tokenizers::Tokenizer::from_bytes(known))?;
         let mut tokenizer = tokenizer.map_err(|error| not_a_tokenizer().with_source(error))?;
         forget_words(&mut tokenizer);
-        Ok(Self { tokenizer, ends: file.ends(), is_bytes: file.is_bytes() })
+        Ok(Self { tokenizer, ends: file.ends(), is_bytes: file.is_bytes(), padding: file.padding() })
+    }
+
+    /// The token that it fills up texts with, where it says one.
+    pub(crate) fn padding(&self) -> Option<u32> {
+        self.padding
     }
 
     /// Makes the tokenizer of the contents of `vocab.json` and `merges.txt`.

@@ -59,7 +59,7 @@ impl VisionPass {
 /// # use clip_vision::{ClipVision, Image, Options};
 /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
 /// let photo = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?.unsqueeze(0).unwrap();
-/// let tower = clip.vision_tower();
+/// let tower = clip.vision_tower()?;
 /// assert_eq!(tower.forward(&photo)?.dims(), [1, tower.config().embedding_dim()]);
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
@@ -96,7 +96,7 @@ impl<S: Source> VisionLayers<S> {
     fn of(source: &mut S, prefix: VisionPrefix, config: &VisionConfig) -> Result<Self> {
         let VisionPrefix(prefix) = prefix;
         match config.family {
-            Family::Clip => clip::vision(source, prefix, config),
+            Family::Clip | Family::DistilBert => clip::vision(source, prefix, config),
             Family::Siglip => siglip::vision(source, prefix, config),
             Family::Dinov2 => dinov2::vision(source, prefix, config),
         }
@@ -156,8 +156,8 @@ impl VisionTower {
     ///
     /// let photo = clip.pixel_tensor(Image::from_path("tests/golden/images/photo-420.jpg"))?.unsqueeze(0).unwrap();
     /// let mut stages = Vec::new();
-    /// clip.vision_tower().observe(&photo, |stage, tensor| stages.push((stage, tensor.dims().to_vec())))?;
-    /// assert_eq!(stages[0], (VisionStage::Embeddings, vec![1, clip.config().num_tokens(), clip.config().hidden_size]));
+    /// clip.vision_tower()?.observe(&photo, |stage, tensor| stages.push((stage, tensor.dims().to_vec())))?;
+    /// assert_eq!(stages[0], (VisionStage::Embeddings, vec![1, clip.config()?.num_tokens(), clip.config()?.hidden_size]));
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     ///

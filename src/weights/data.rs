@@ -5,14 +5,11 @@ use super::format::{Format, Target, values_in};
 use super::header::FileHeader;
 use super::layout::Entry;
 use super::sinks::{self, Recording, Row, Value, bytes, chain, floats};
-use super::{LONGEST_FILE, TablePlace, TensorSpec, Use, Weights, invalid, missing, named, stored};
+use super::{GAP, LONGEST_FILE, TablePlace, TensorSpec, Use, Weights, invalid, missing, named, stored};
 use crate::error::{Error, ErrorKind, Result};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
-
-/// Bytes between two tensors that are read along rather than left out: less than what one more request costs.
-pub(super) const GAP: u64 = 256 << 10;
 
 /// Where tensors go.
 pub(super) struct Output {

@@ -1,10 +1,8 @@
 //! The bytes of one tensor, in pieces as they arrive, to rows.
 
-use super::format::Format;
-use super::invalid;
+use super::format::{Format, check_finite};
 use super::sinks::{Row, RowSink, Value, reserved};
 use crate::error::Result;
-use half::{bf16, f16};
 
 /// A tensor of which the bytes are arriving.
 pub(super) struct Decoder {
@@ -21,6 +19,8 @@ enum Numbers {
 /// Floats on their way.
 struct Floats {
     format: Format,
+    /// Bytes of a value.
+    width: usize,
     /// Values of a row.
     columns: usize,
     /// The row that is arriving.
@@ -41,11 +41,11 @@ impl Decoder {
     /// [`ErrorKind::OutOfMemory`](crate::error::ErrorKind::OutOfMemory).
     pub(super) fn new(format: Format, (rows, columns): (usize, usize), sink: Box<dyn RowSink>) -> Result<Self> {
         let left = rows * columns;
-        let numbers = match format {
-            Format::Int8 | Format::Bytes => Numbers::Bytes(left),
-            Format::F64 | Format::F32 | Format::F16 | Format::Bf16 => {
+        let numbers = match format.float_bytes() {
+            None => Numbers::Bytes(left),
+            Some(width) => {
                 let row = reserved(columns)?;
-                Numbers::Floats(Floats { format, columns, row, before: 0, left, cut: [0; 8], cut_len: 0 })
+                Numbers::Floats(Floats { format, width, columns, row, before: 0, left, cut: [0; 8], cut_len: 0 })
             }
         };
         Ok(Self { numbers, sink })
@@ -74,58 +74,39 @@ impl Decoder {
 }
 
 impl Floats {
-    fn push<'a>(&mut self, piece: &'a [u8], sink: &mut dyn RowSink) -> Result<&'a [u8]> {
-        match self.format {
-            Format::F64 => self.convert::<8>(piece, |bytes| f64::from_le_bytes(bytes) as f32, sink),
-            Format::F16 => self.convert::<2>(piece, |bytes| f16::from_le_bytes(bytes).to_f32(), sink),
-            Format::Bf16 => self.convert::<2>(piece, |bytes| bf16::from_le_bytes(bytes).to_f32(), sink),
-            _ => self.convert::<4>(piece, f32::from_le_bytes, sink),
-        }
-    }
-
-    fn convert<'a, const N: usize>(
-        &mut self,
-        mut piece: &'a [u8],
-        value: fn([u8; N]) -> f32,
-        sink: &mut dyn RowSink,
-    ) -> Result<&'a [u8]> {
+    fn push<'a>(&mut self, mut piece: &'a [u8], sink: &mut dyn RowSink) -> Result<&'a [u8]> {
         while self.cut_len > 0 {
             let Some((byte, after)) = piece.split_first() else { return Ok(piece) };
             self.cut[self.cut_len] = *byte;
             self.cut_len += 1;
             piece = after;
-            if let (true, Some(bytes)) = (self.cut_len == N, self.cut.first_chunk::<N>()) {
-                let whole = [*bytes];
+            if self.cut_len == self.width {
                 self.cut_len = 0;
-                self.add(&whole, value, sink)?;
+                let cut = self.cut;
+                self.add(&cut[..self.width], sink)?;
             }
         }
-        let (mine, rest) = piece.split_at(piece.len().min(self.left * N));
-        let (whole, tail) = mine.as_chunks::<N>();
-        self.add(whole, value, sink)?;
+        let (mine, rest) = piece.split_at(piece.len().min(self.left * self.width));
+        let (whole, tail) = mine.split_at(mine.len() / self.width * self.width);
+        self.add(whole, sink)?;
         self.cut[..tail.len()].copy_from_slice(tail);
         self.cut_len = tail.len();
         Ok(rest)
     }
 
-    /// Adds values, and hands on the rows that they fill.
-    fn add<const N: usize>(
-        &mut self,
-        mut values: &[[u8; N]],
-        value: fn([u8; N]) -> f32,
-        sink: &mut dyn RowSink,
-    ) -> Result<()> {
-        self.left -= values.len();
-        while !values.is_empty() {
-            let (now, later) = values.split_at(values.len().min(self.columns - self.row.len()));
-            self.row.extend(now.iter().map(|bytes| value(*bytes)));
-            values = later;
+    /// Adds the values in whole bytes of them, and hands on the rows that they fill.
+    fn add(&mut self, mut bytes: &[u8], sink: &mut dyn RowSink) -> Result<()> {
+        self.left -= bytes.len() / self.width;
+        while !bytes.is_empty() {
+            let begun = self.row.len();
+            let (now, later) = bytes.split_at(bytes.len().min((self.columns - begun) * self.width));
+            self.row.resize(begun + now.len() / self.width, 0.0);
+            self.format.read_floats(now, &mut self.row[begun..]);
+            bytes = later;
             if self.row.len() < self.columns {
                 break;
             }
-            if let Some((at, value)) = self.row.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-                return Err(invalid(format!("not finite: value {} is {value}", self.before + at)));
-            }
+            check_finite(&self.row, self.before)?;
             sink.push(Row::Floats(&self.row))?;
             self.before += self.columns;
             self.row.clear();

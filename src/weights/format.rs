@@ -3,6 +3,7 @@
 
 use super::{TensorSpec, invalid};
 use crate::error::Result;
+use half::{bf16, f16};
 use kernels::{Packing, Rotation};
 use safetensors::Dtype;
 
@@ -44,6 +45,44 @@ impl Format {
             Self::Int8 => Dtype::I8,
             Self::Bytes => Dtype::U8,
         }
+    }
+}
+
+/// Floats.
+impl Format {
+    /// Bytes of one; `None` where there are none, or not without the steps of their rows.
+    pub(super) fn float_bytes(self) -> Option<usize> {
+        match self {
+            Self::F64 => Some(8),
+            Self::F32 => Some(4),
+            Self::F16 | Self::Bf16 => Some(2),
+            Self::Int8 | Self::Bytes => None,
+        }
+    }
+
+    /// Reads the floats that stand in `bytes`, as many as `values` holds; none of a format that has none.
+    pub(super) fn read_floats(self, bytes: &[u8], values: &mut [f32]) {
+        fn each<const N: usize>(bytes: &[u8], values: &mut [f32], float: fn([u8; N]) -> f32) {
+            let (whole, _) = bytes.as_chunks::<N>();
+            whole.iter().zip(values).for_each(|(bytes, value)| *value = float(*bytes));
+        }
+        match self {
+            Self::F64 => each(bytes, values, |bytes| f64::from_le_bytes(bytes) as f32),
+            Self::F32 => each(bytes, values, f32::from_le_bytes),
+            Self::F16 => each(bytes, values, |bytes| f16::from_le_bytes(bytes).to_f32()),
+            Self::Bf16 => each(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+            Self::Int8 | Self::Bytes => {}
+        }
+    }
+}
+
+/// # Errors
+/// [`ErrorKind::Weights`](crate::error::ErrorKind::Weights): one of these values, before which a tensor has `before` others, is
+/// not finite.
+pub(super) fn check_finite(values: &[f32], before: usize) -> Result<()> {
+    match values.iter().enumerate().find(|(_, value)| !value.is_finite()) {
+        Some((at, value)) => Err(invalid(format!("not finite: value {} is {value}", before + at))),
+        None => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Header, Selection, TensorRequest, TensorSpec, Use, Weights, check_le
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What the one file of a model that is not sharded is called.
 const SINGLE: &str = "model.safetensors";
@@ -257,6 +258,7 @@ impl<S: Selection> Reader<S> {
 
     fn push_header(&mut self, mut header: HeaderBytes, piece: &[u8]) -> Result<()> {
         if let Some(before) = header.of_onnx(piece) {
+            self.plan.check_onnx()?;
             let mut file = Box::new(OnnxFile::default());
             file.push(0, before, &mut self.output)?;
             return self.push_onnx(file, piece);
@@ -268,8 +270,15 @@ impl<S: Selection> Reader<S> {
             return Ok(());
         };
         let specs = match self.specs.take() {
-            Some(specs) => specs,
-            None => self.select(&parsed.contents())?,
+            Some(specs) => {
+                refuse_others(&parsed.contents(), &specs)?;
+                specs
+            }
+            None => {
+                let header = parsed.contents();
+                let specs = self.select(&header)?;
+                self.without_others(&header, specs)
+            }
         };
         let values = values_in(&specs);
         let mut data = Box::new(Data::new(&parsed, specs)?);
@@ -315,6 +324,20 @@ impl<S: Selection> Reader<S> {
         file.select(&mut specs, known.as_ref(), is_last, &mut self.output)?;
         (self.specs, self.onnx_names) = (Some(specs), known.or(Some(names)));
         Ok(())
+    }
+
+    /// Of tensors those of this file; the others are read of theirs, after it.
+    fn without_others(&mut self, header: &Header, specs: Vec<TensorSpec>) -> Vec<TensorSpec> {
+        let mut files: BTreeMap<Arc<str>, Vec<TensorSpec>> = BTreeMap::new();
+        let mut own = Vec::new();
+        for spec in specs {
+            match spec.file.clone().filter(|_| !header.contains(&spec.name)) {
+                Some(file) => files.entry(file).or_default().push(spec),
+                None => own.push(spec),
+            }
+        }
+        self.others = files.into_iter().map(|(file, specs)| (file.to_string(), specs)).collect();
+        own
     }
 
     fn select(&mut self, header: &Header) -> Result<Vec<TensorSpec>> {
@@ -409,6 +432,15 @@ impl<S: Selection> Reader<S> {
 fn values_in(specs: &[TensorSpec]) -> u64 {
     let values = |spec: &TensorSpec| spec.shape.iter().fold(1u64, |all, side| all.saturating_mul(*side as u64));
     specs.iter().filter(|spec| !spec.shape.is_empty()).map(values).fold(0, u64::saturating_add)
+}
+
+/// Refuses a file of its own for some tensors that has others too: it is another module than its configuration says.
+fn refuse_others(header: &Header, specs: &[TensorSpec]) -> Result<()> {
+    let is_own = specs.iter().any(|spec| spec.file.is_some());
+    match header.names().find(|name| is_own && specs.iter().all(|spec| spec.name != *name)) {
+        Some(name) => Err(invalid(format!("tensor {name} has no place in the model")).about_tensor(name)),
+        None => Ok(()),
+    }
 }
 
 fn surplus(len: u64, file_len: u64) -> Result<()> {

@@ -52,7 +52,7 @@ impl Contender {
         match self {
             Self::ClipVision(clip) => {
                 let pixels = Tensor::from_slice(pixels, (count, 3, SIZE, SIZE), &Device::Cpu)?;
-                Ok(clip.vision_tower().forward(&pixels)?.flatten_all()?.to_vec1()?)
+                Ok(clip.vision_tower()?.forward(&pixels)?.flatten_all()?.to_vec1()?)
             }
             Self::Candle(clip) => Ok(clip.embed(pixels, count)?),
         }

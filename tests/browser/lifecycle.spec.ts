@@ -263,8 +263,10 @@ test("a model of Blobs and bytes loads again after a crash; progress is told; in
   expect(answer.last).toEqual({ stage: "weights", file: "model.safetensors", loaded: answer.bytes, total: answer.bytes, overall: 1 });
   expect(answer.info).toEqual({
     model: "files",
+    task: "photos",
     dimension: 37,
     imageSize: 30,
+    scores: null,
     precision: "f32",
     simd: expect.stringMatching(/^(simd128|relaxed)$/), // by the builds that there are: flavors.spec.ts
     threads: 1,

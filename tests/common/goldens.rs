@@ -91,7 +91,7 @@ impl<'a> Golden<'a> {
             assert!(difference < 1e-5, "{} {file} {part}: off by {difference} of its largest value", self.name);
             compared += 1;
         };
-        self.clip.vision_tower().observe(&pixels, check).unwrap();
+        self.clip.vision_tower().unwrap().observe(&pixels, check).unwrap();
         compared
     }
 }

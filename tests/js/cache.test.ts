@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LoadWarning } from "../../web/shared/protocol.ts";
+import { CachePlace } from "../../web/worker/cache_place.ts";
 import { load, machine, sha256, type MemoryStore, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
 
@@ -33,6 +34,18 @@ describe("the cache", () => {
     const blob = (content: string) => ({ blob: new Blob([content]), name: "w" });
     await page({ model: { config: blob("{}"), weights: blob("abc") } });
     expect(store.files.size).toBe(0);
+  });
+
+  it("has the vision tower once, however its table is read, and reads the table once it is wanted whole", async () => {
+    const { page, store } = machine();
+    const texts = { text: true };
+    await page({}, texts);
+    const whole = await page({ table: "whole" }, texts);
+    expect(whole.engine.pushed).toEqual([text("RECORDEDweights")]);
+    expect(named(whole.fetched)).toEqual(["tokenizer.json", "model.safetensors"]);
+    expect(await page({ table: "whole" }, texts)).toMatchObject({ outcomes: ["done", "done"], fetched: [] });
+    expect(await page({}, texts)).toMatchObject({ outcomes: ["done", "done"], fetched: [] });
+    expect([...store.files.keys()]).toHaveLength(3);
   });
 
   it("tells models, precisions and addresses apart", async () => {
@@ -98,6 +111,38 @@ describe("the cache", () => {
   });
 });
 
+describe("kept rows of a table", () => {
+  const place = async (store: MemoryStore, locked: string[] = []) => {
+    const warnings: LoadWarning["code"][] = [];
+    const host = {
+      fetch: () => Promise.reject(new Error("offline")),
+      sleep: async () => undefined,
+      origin: "",
+      openStore: async () => store as never,
+      lock: <T>(name: string, _: AbortSignal, work: () => Promise<T>) => (locked.push(name), work()),
+      warn: ({ code }: LoadWarning) => void warnings.push(code),
+    };
+    const opened = await CachePlace.open(host, load({ cache: "on" }), () => Promise.reject(new Error("not asked")));
+    return { place: opened!, warnings };
+  };
+
+  it("are written under the entry's lock, and read as they were written or not at all", async () => {
+    const { page, store } = machine();
+    await page({}, { text: true });
+    const locked: string[] = [];
+    const { place: first } = await place(store, locked);
+    expect(await first.rows()).toBeUndefined();
+    await first.saveRows(text("rows"));
+    expect(locked).toEqual([expect.stringMatching(/^clip-vision:[0-9a-f]{32}$/)]);
+    const again = await place(store);
+    expect(await again.place.rows()).toEqual(text("rows"));
+    expect(again.warnings).toEqual(NONE);
+    store.files.get(bin(store, "rows"))![1]! ^= 1;
+    expect(await again.place.rows()).toBeUndefined();
+    expect(again.warnings).toEqual(["cache-corrupt"]);
+  });
+});
+
 describe("revalidation", () => {
   const tagged = (body: string, etag: string): Record<string, Served> => ({ [WEIGHTS]: { body, headers: { etag } } });
 
@@ -110,6 +155,21 @@ describe("revalidation", () => {
     expect((await page()).engine.pushed).toEqual([text("RECORDEDweights")]); // nobody asked
     expect((await page({ cache: "revalidate" })).engine.pushed).toEqual([text("better")]);
     expect((await page()).engine.pushed).toEqual([text("RECORDEDbetter")]);
+  });
+
+  it("takes the cached files of open_clip while they are the same", async () => {
+    const folder = "https://models.test/m";
+    const { page, files } = machine({
+      [`${folder}/config.json`]: { status: 404 },
+      [`${folder}/open_clip_config.json`]: { body: "{}", headers: { etag: '"c"' } },
+      [`${folder}/open_clip_model.safetensors`]: { body: "theirs", headers: { etag: '"a"' } },
+    });
+    await page({ cache: "revalidate" });
+    const same = await page({ cache: "revalidate" }, { text: true });
+    expect(same).toMatchObject({ outcomes: ["done", "done"], warnings: NONE });
+    expect(same.engine.pushed).toEqual([text("RECORDEDtheirs")]);
+    files[`${folder}/open_clip_model.safetensors`] = { body: "better", headers: { etag: '"b"' } };
+    expect((await page({ cache: "revalidate" })).engine.pushed).toEqual([text("better")]);
   });
 
   it("takes the cached model where there is no answer, and says so", async () => {
@@ -179,6 +239,18 @@ describe("weights in several files", () => {
     const again = await page(sharded);
     expect(again).toMatchObject({ outcomes: ["done"], fetched: [] });
     expect(again.engine.pushed).toEqual([text("RECORDEDfirst second")]);
+  });
+
+  it("are told apart from the one file in whose place checksums choose them", async () => {
+    const both = { ...index, [WEIGHTS]: { body: "weights" } };
+    const { page } = machine(both);
+    const names = ["config.json", "preprocessor_config.json", "model.safetensors.index.json", "a.safetensors", "b.safetensors"];
+    const contents: Record<string, string> = { "config.json": "{}", "preprocessor_config.json": "{pre}" };
+    const integrity = Object.fromEntries(names.map((name) => [name, sha256(contents[name] ?? String(index[`https://models.test/m/${name}`]!.body))]));
+    const chosen = await page({ ...sharded, integrity });
+    expect(chosen.answers[0]).toMatchObject({ type: "done", result: { weights: "model.safetensors.index.json" } });
+    expect((await page(sharded)).engine.pushed).toEqual([text("weights")]);
+    expect(await page({ ...sharded, integrity })).toMatchObject({ outcomes: ["done"], fetched: [] });
   });
 
   it("that are missing as well leave the first error", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { LoadProgress, Response as Message, WireLoad, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load, sha256, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
+import { decodeInBrowser } from "../../web/worker/pixels.ts";
 
 const encoded = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 
@@ -27,7 +28,7 @@ describe("load", () => {
     expect(answer).toEqual({
       type: "done",
       id: 1,
-      result: { dimension: 2, imageSize: 8, precision: "f32", weights: "model.safetensors", simd: "simd128", threads: 3, bytes: 99, batch: 1 },
+      result: { task: "photos and texts", dimension: 2, imageSize: 8, scores: "softmax", precision: "f32", weights: "model.safetensors", simd: "simd128", threads: 3, bytes: 99, batch: 1 },
     });
     expect(engine.options).toEqual({
       config: text("{}"),
@@ -284,7 +285,8 @@ describe("photos", () => {
   it("that are too large are not read back, decoded or copied to Rust", async () => {
     const readPixels = vi.fn();
     const close = vi.fn();
-    const decodeInBrowser = vi.fn(async () => ({ width: 40, height: 26, close }) as unknown as ImageBitmap);
+    const createImageBitmap = vi.fn(async () => ({ width: 40, height: 26, close }) as unknown as ImageBitmap);
+    vi.stubGlobal("createImageBitmap", createImageBitmap);
     const { call, engine } = dispatcherWith(MODEL, { readPixels, decodeInBrowser });
     await call({ type: "load", id: 1, argument: load({ maxPixels: 1000 }) });
     // A GIF whose header says 40 x 26, and files that say nothing.
@@ -298,7 +300,7 @@ describe("photos", () => {
     ];
     for (const [index, argument] of photos.entries()) {
       expect(await call({ type: "embed", id: 2 + index, argument }), argument.kind).toMatchObject({ error: { code: "too-large" } });
-      expect(decodeInBrowser).toHaveBeenCalledTimes(index < 4 ? 0 : 1);
+      expect(createImageBitmap).toHaveBeenCalledTimes(index < 4 ? 0 : 1);
     }
     expect(readPixels).not.toHaveBeenCalled();
     expect(close).toHaveBeenCalledTimes(3);

@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 import type { Store, Writer } from "../../web/shared/store.ts";
+import { hinted } from "../../web/worker/hints.ts";
+import { bundled } from "../../web/worker/sentence_transformers.ts";
 import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
 import { FakeEngine } from "./fakes.ts";
 
@@ -80,6 +82,8 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
         throw new DOMException("private", "SecurityError");
       },
       lock: (_, __, work) => work(),
+      hinted,
+      bundled,
     },
     readPixels: async (source, edge = 1000) => {
       const value = "width" in source && source.width === DECODED.width ? 9 : 7;
@@ -90,7 +94,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
     },
     decodeInBrowser: async (bytes) =>
       new TextDecoder().decode(bytes).startsWith("avif") ? ({ ...DECODED, close: () => undefined } as ImageBitmap) : undefined,
-    createTokenizer: (files) => {
+    tokenizers: async () => (files) => {
       const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
       if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
       return { ids: (given, longest) => Uint32Array.from([...given].slice(0, longest), (letter) => letter.codePointAt(0)!) };
@@ -165,6 +169,8 @@ export function machine(served: Record<string, Served> = {}) {
           );
           return mine;
         },
+        hinted,
+        bundled,
       },
     });
     const answer = await all.call({ type: "load", id: 1, argument: load({ cache: "on", ...more }) });

@@ -215,7 +215,7 @@ export class FakeModel extends Freed implements EngineModel {
 
   info(): ReturnType<EngineModel["info"]> {
     const { batch, defaultPreprocessing } = this;
-    return { dimension: 2, imageSize: 8, precision: "f32", simd: "simd128", threads: 3, modelBytes: 99, batch, defaultPreprocessing };
+    return { task: "photos and texts", dimension: 2, imageSize: 8, scores: "softmax", precision: "f32", simd: "simd128", threads: 3, modelBytes: 99, batch, defaultPreprocessing };
   }
 
   textLoader(): FakeLoader {

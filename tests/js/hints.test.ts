@@ -23,9 +23,26 @@ describe("what can't be loaded", () => {
     }
   });
 
+  it("is a LoRA of a model with a long name, which is shortened", async () => {
+    const lora = { [at("adapter_config.json")]: { body: JSON.stringify({ base_model_name_or_path: "\u{1d4ea}".repeat(1000) }) } };
+    const { error } = await failure(lora, ["model.safetensors"]);
+    expect(error.message).toContain(`LoRA of ${"\u{1d4ea}".repeat(100)}… (`);
+  });
+
+  it("is a pickle of open_clip's, which transformers does not read", async () => {
+    const { error } = await failure({ [at("open_clip_pytorch_model.bin")]: { body: "PK" } }, ["model.safetensors"]);
+    expect(error.message).toMatch(/no open_clip_model\.safetensors, and open_clip_pytorch_model\.bin is not read: .*save_file\(torch\.load/);
+    expect(error.message).not.toContain("AutoModel");
+  });
+
   it("is a pickle", async () => {
     const { error } = await failure({ [at("pytorch_model.bin")]: { body: "PK" } }, ["model.safetensors"]);
     expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/pytorch_model\.bin is not read: save the model as safetensors/) });
+  });
+
+  it("is sentence-transformers' with its files in folders", async () => {
+    const { error } = await failure({ [at("modules.json")]: { body: "[]" } }, ["config.json", "model.safetensors"]);
+    expect(error).toMatchObject({ code: "fetch", message: expect.stringMatching(/modules\.json .*openai\/clip-vit-base-patch32/) });
   });
 
   it("is not there at all: the error is that of the file", async () => {

@@ -74,7 +74,7 @@ function server(files: Record<string, Served>, lies?: { at: number | string; lie
       const { status = 200, body = "", headers = {} } = lying ? lies.lie(honest) : honest;
       return new Response(bodyOf({ body }), { status, headers });
     },
-    createTokenizer: (made) => {
+    tokenizers: async () => (made) => {
       tokenizers.push(new TextDecoder().decode("json" in made ? made.json : made.vocab));
       return { ids: () => Uint32Array.of(1, 2) };
     },

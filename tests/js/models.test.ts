@@ -19,9 +19,13 @@ const siglipText = (width = 768): number => (256_000 + 64 + 2) * width + encoder
 /** DINOv2's small one: positions of 518 pixels, a mask's token, and what LayerScale has. */
 const dinov2 = (width = 384): number => (3 * 14 ** 2 + 1 + 2 + (37 ** 2 + 1) + 2 + 12 * 2) * width + encoder(width, 12);
 
+/** The multilingual DistilBERT: 512 positions, a norm after the embeddings, and a layer into B/32's space. */
+const distilBert = (width = 768): number => (119_547 + 512 + 2) * width + encoder(width, 6) + width * 512;
+
 /** Parameters of the vision and the text tower, and of the table of tokens in it. */
 const ARCHITECTURES: Record<string, [vision: number, text?: number, table?: number]> = {
   "facebook/dinov2-small": [dinov2()],
+  "sentence-transformers/clip-ViT-B-32-multilingual-v1": [0, distilBert(), 119_547 * 768],
   "facebook/metaclip-2-worldwide-b32": [clipVision(32, 768, 12, 512), clipText(512, 12, 512, 901_629), 901_629 * 512],
   "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K": [clipVision(32, 768, 12, 512, 256), clipText(512, 12, 512), 49_408 * 512],
   "google/siglip2-base-patch16-256": [siglipVision(16), siglipText(), 256_000 * 768],
@@ -42,17 +46,24 @@ describe("the list of models", () => {
       expect((resolveModel(id).weights as { url: string }).url).toContain(`${id}/resolve/${encodeURIComponent(revision)}/`);
       expect(modelRevision(id, {})).toBe(revision);
     }
-    expect([...models].sort((a, b) => a.download.vision.f32 - b.download.vision.f32)).toEqual(models);
+    const size = ({ download }: (typeof models)[number]) => download.vision || Infinity;
+    expect([...models].sort((a, b) => (size(a) === size(b) ? 0 : size(a) - size(b)))).toEqual(models);
   });
 
   it.each(models.map((model) => [model.id, model] as const))("says of %s what follows from its architecture", (id, { download }) => {
-    const [vision, text, table = 0] = ARCHITECTURES[id]!.map((parameters) => 4 * parameters!);
-    expect(download).toEqual({ vision: { f32: vision, int8: vision }, text: text ? { f32: text, int8: text } : null, table });
+    const [vision = 0, text, table = 0] = ARCHITECTURES[id]!.map((parameters) => 4 * parameters!);
+    // A table over 256 MiB stays in its file, and sixteen tokens are ten words.
+    const stays = table > 2 ** 28;
+    const width = /^(google|sentence)/.test(id) ? 768 : 512;
+    expect(download).toEqual({ vision, text: text ? text - (stays ? table : 0) : null, table, query: stays ? 16 * 4 * width : 0 });
+    if (stays) expect(download.text).toBeLessThan(table);
   });
 
   it("says where an accuracy comes from, which languages a text may be in, and that the Hub was not asked", () => {
-    for (const { accuracy, download, languages, license, task, verified } of models) {
-      expect([languages.length > 0, download.text !== null]).toEqual(Array(2).fill(task === "photos and texts"));
+    for (const { accuracy, dimension, download, imageSize, languages, license, photosBy, task, verified } of models) {
+      expect([languages.length > 0, download.text !== null]).toEqual(Array(2).fill(task !== "photos"));
+      expect([download.vision > 0, imageSize > 0, !photosBy]).toEqual(Array(3).fill(task !== "texts"));
+      if (photosBy) expect(models.find(({ id }) => id === photosBy)).toMatchObject({ task: "photos and texts", dimension });
       if (accuracy) expect(accuracy.source).toMatch(/arXiv \d{4}\.\d{5}|github\.com/);
       for (const language of languages) expect(Intl.getCanonicalLocales(language)).toEqual([language]);
       expect(license).not.toBe("");

@@ -345,6 +345,36 @@ describe("Embeddings", () => {
     many.close();
   });
 
+  it.each(["f32", "int8"] as const)("finds the same near duplicates with two workers as with one, of %s", async (precision) => {
+    const [count, dimension] = [10_500, 32];
+    const [matrix, noise] = [values(31, count * dimension), values(32, count * dimension)];
+    // Groups of three to five, far apart.
+    for (let i = 0; i < count; i += 1) {
+      const first = i - (i % 7);
+      if (i % 7 > 0 && i % 7 < 3 + (first % 3)) row(matrix, dimension, i).set(row(matrix, dimension, first).map((x, j) => x + 0.1 * noise[i * dimension + j]!));
+    }
+    const groupsWith = async (hardwareConcurrency: number) => {
+      vi.stubGlobal("navigator", { hardwareConcurrency });
+      const photos = new Embeddings<number>({ precision });
+      await photos.addMany(Array.from({ length: count }, (_, i) => i), matrix);
+      await photos.remove(...Array.from({ length: 100 }, (_, i) => 100 * i));
+      const progress: number[] = [];
+      const groups = await photos.nearDuplicates({ threshold: 0.97, onProgress: ({ done, total }) => progress.push(done / total) });
+      expect(progress.at(-1)).toBe(1);
+      progress.forEach((share, i) => expect(share).toBeGreaterThanOrEqual(progress[i - 1] ?? 0));
+      const stop = new AbortController();
+      const stopped = photos.nearDuplicates({ signal: stop.signal, onProgress: () => stop.abort("enough") });
+      await expect(stopped).rejects.toBe("enough");
+      photos.close();
+      return groups;
+    };
+    onTestFinished(() => void vi.unstubAllGlobals());
+    const alone = await groupsWith(1);
+    const together = await groupsWith(2);
+    expect(alone.length).toBeGreaterThan(100);
+    expect(together).toEqual(alone);
+  }, 60_000);
+
   it("rejects everything once it is closed, and cancels a search", async () => {
     const photos = new Embeddings();
     await photos.add(1, Float32Array.of(1, 2));

@@ -1,4 +1,4 @@
-/** Collections from addresses: no more is read than `maxBytes`, whatever the server announces. */
+/** Collections from addresses: no more is read than `limits.maxBytes`, whatever the server announces. */
 
 import { Embeddings } from "clip-vision/search";
 import { afterEach, beforeAll, expect, it, vi } from "vitest";
@@ -37,19 +37,19 @@ function serving(longer: boolean, headers: Record<string, string> = {}) {
 
 it("is read whole up to the limit", async () => {
   serving(false);
-  const collection = await Embeddings.load(url, { maxBytes: saved.byteLength });
+  const collection = await Embeddings.load(url, { limits: { maxBytes: saved.byteLength } });
   expect([...collection.ids()]).toEqual(["a", "b"]);
   collection.close();
 });
 
 it("ends where there is more, announced or not", async () => {
   const more = serving(true);
-  const refused = expect.objectContaining({ code: "too-large", url, message: expect.stringContaining("the limit is 5000 (option maxBytes)") });
-  await expect(Embeddings.load(url, { maxBytes: 5000 })).rejects.toEqual(refused);
+  const refused = expect.objectContaining({ code: "too-large", url, message: expect.stringContaining("the limit is 5000 (option limits: { maxBytes })") });
+  await expect(Embeddings.load(url, { limits: { maxBytes: 5000 } })).rejects.toEqual(refused);
   expect(more).toEqual({ pieces: 4 + Math.ceil((5001 - saved.byteLength) / 1000), canceled: true });
 
   const announced = serving(true, { "content-length": "5001" });
-  await expect(Embeddings.load(url, { maxBytes: 5000 })).rejects.toEqual(refused);
+  await expect(Embeddings.load(url, { limits: { maxBytes: 5000 } })).rejects.toEqual(refused);
   expect(announced).toEqual({ pieces: 0, canceled: true });
 
   const huge = serving(true, { "content-length": String(2 ** 31 + 1) });
@@ -59,6 +59,6 @@ it("ends where there is more, announced or not", async () => {
 
 it("refuses a limit that is none", async () => {
   for (const maxBytes of [0, -1, NaN, Infinity, "5" as never]) {
-    await expect(Embeddings.load(url, { maxBytes })).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining("maxBytes") });
+    await expect(Embeddings.load(url, { limits: { maxBytes } })).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining("maxBytes") });
   }
 });

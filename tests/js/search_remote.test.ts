@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Embeddings } from "clip-vision/search";
 import { RemoteEmbeddings } from "clip-vision/search/remote";
+import { IdPlaces } from "../../web/search/id_places.ts";
 import { afterAll, describe, expect, it } from "vitest";
 
 const [COUNT, DIMENSION] = [5000, 64];
@@ -85,11 +86,46 @@ it("reads the rows once for a search, and of the ids what is near the matches'",
   expect(done.at(-1)).toBe(COUNT);
 });
 
+it("reads the ids of matches together: those side by side at once, others at the same time", async () => {
+  const count = 100 * 1024;
+  const reads: [number, number][] = [];
+  let [now, most] = [0, 0];
+  const list = new TextEncoder().encode(JSON.stringify(Array.from({ length: count }, (_, i) => `photo ${i}`)));
+  const places = new IdPlaces([0, list.length], count);
+  const read = async (at: number, length: number) => {
+    reads.push([at, length]);
+    most = Math.max(most, (now += 1));
+    await new Promise((resolve) => setTimeout(resolve));
+    now -= 1;
+    return list.slice(at, at + length);
+  };
+  await places.of([count - 1], read);
+  [reads.length, most] = [0, 0];
+  const rows = [5, 1030, 2100, 20_000, 40_000, 60_000, 80_000, 100_000];
+  expect([...(await places.of(rows, read))]).toEqual(rows.map((row) => [row, `photo ${row}`]));
+  expect(reads).toHaveLength(6); // the first three groups are one piece
+  expect(most).toBe(6);
+});
+
 it("says what is wrong: a file that changed or was damaged, another format, a query of another length, a cancel", async () => {
   const file = await fileOf("f32");
   serve(file);
   const remote = await RemoteEmbeddings.open(URL);
-  expect(await failure(remote.search([1, 2]))).toMatch(/^invalid-argument: .*query has 2 values/);
+  expect(await failure(remote.search([1, 2]))).toMatch(/^invalid-argument: .*query of 2 values/);
+  const loaded = await Embeddings.load(file);
+  const wrong = [new Float32Array(DIMENSION), values(DIMENSION).fill(NaN, 3, 4), { embedding: values(DIMENSION), model: "another/model" }, ["a"], Promise.resolve()];
+  for (const query of wrong) {
+    const why = await failure(remote.search(query as never));
+    expect(why).toMatch(/^invalid-argument/);
+    expect(await failure(loaded.search(query as never))).toBe(why);
+  }
+  for (const threshold of [NaN, "0.2"]) expect(await failure(remote.search(values(DIMENSION), 1, { threshold: threshold as never }))).toMatch(/threshold must be a number/);
+  for (const name of ["filter", "relevance"]) {
+    expect(await failure(remote.search(values(DIMENSION), 1, { [name]: () => true } as never))).toMatch(/^invalid-argument: .*load it/);
+  }
+  const same = { embedding: values(DIMENSION), model: "owner/name" };
+  expect(await remote.search(same, 3)).toEqual(await loaded.search(same, 3));
+  loaded.close();
   const reason = new Error("no longer");
   await expect(remote.search(values(DIMENSION), 1, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   host.etag = '"2"';

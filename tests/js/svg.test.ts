@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { drawnSize, isSvg, isSvgBlob, isSvgUrl } from "../../web/page/svg.ts";
+import { isSvg, isSvgBlob, isSvgUrl } from "../../web/page/svg.ts";
+import { drawnSize } from "../../web/page/svg_drawing.ts";
 import { text } from "./fakes.ts";
 
 describe("what is SVG", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { LoadProgress, Response as Message, WirePhoto } from "../../web/shared/protocol.ts";
+import { leave, left } from "../../web/shared/later_scripts.ts";
+import { VERSION, type LoadProgress, type Response as Message, type WirePhoto } from "../../web/shared/protocol.ts";
 import { Shared } from "../../web/shared/waiting.ts";
 import { MODEL, dispatcherWith, load, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
@@ -35,6 +36,46 @@ describe("texts", () => {
     const progress = posted.flatMap((one) => (one.type === "progress" && one.id === 3 ? [one.progress] : []));
     expect(progress).toContainEqual<LoadProgress>({ stage: "config", file: "tokenizer.json", loaded: 2, total: 2, overall: 0 });
     expect(progress.at(-1)).toEqual({ stage: "weights", file: "model.safetensors", loaded: 7, total: 7, overall: 1 });
+  });
+
+  it("are filled up with the token that their tokenizer says, where the model's configuration says another", async () => {
+    const seen = async (filling: number | undefined, padding: number | undefined) => {
+      const tokenizers = async () => () => ({ ids: () => Uint32Array.of(5, 6), padding });
+      const { call, engine } = dispatcherWith({ ...MODEL, ...TOKENIZER }, { tokenizers });
+      const { model } = engine;
+      const setText = model.setText.bind(model);
+      model.setText = (loader) => ({ ...setText(loader), ...(filling !== undefined && { filling }) });
+      const texts: number[][] = [];
+      const startTexts = model.startTexts.bind(model);
+      model.startTexts = (ids, lengths) => (texts.push([...ids]), startTexts(ids, lengths));
+      await call({ type: "load", id: 1, argument: load() });
+      expect(await call({ type: "embedText", id: 2, argument: "a dog" })).toMatchObject({ result: { tokens: 2 } });
+      return texts;
+    };
+    expect(await seen(1, 9)).toEqual([[5, 6, 9, 9]]);
+    for (const [filling, padding] of [[1, 1], [1, undefined], [undefined, 9]] as const) expect(await seen(filling, padding)).toEqual([[5, 6]]);
+  });
+
+  it("fetch the tokenizer's script beside the text tower, not after it", async () => {
+    const order: string[] = [];
+    const body = () => (order.push("weights"), new Blob(["weights"]).stream());
+    const all = dispatcherWith({ ...MODEL, ...TOKENIZER, ...at("model.safetensors", { body }) }, {
+      tokenizers: async () => (order.push("script"), () => ({ ids: () => Uint32Array.of(1) })),
+    });
+    await all.call({ type: "load", id: 1, argument: load() });
+    order.length = 0;
+    await all.call({ type: "embedTexts", id: 2, argument: ["dog"] });
+    expect(order).toEqual(["script", "weights"]);
+  });
+
+  it("refuse a script of another release", () => {
+    const scripts = { tokenizer: { version: VERSION - 1, has: {} } };
+    Object.assign(globalThis, { __clipVisionLater: scripts });
+    expect(left("tokenizer")).toBeUndefined();
+    const has = {};
+    leave("tokenizer", has);
+    expect(left("tokenizer")).toBe(has);
+    Reflect.deleteProperty(globalThis, "__clipVisionLater");
   });
 
   it("asked for at once share one download, and all hear of it", async () => {

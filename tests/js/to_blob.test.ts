@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ClipVision, type LoadOptions, type LoadProgress, type ModelSource } from "clip-vision";
 import { afterAll, describe, expect, it } from "vitest";
+import { BlobRecorder } from "../../web/worker/converting.ts";
+import type { Engine, EngineLoader } from "../../web/worker/engine.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const SHAPES = path.join(root, "models", "shapes");
@@ -73,6 +75,19 @@ describe("toBlob", () => {
     await expect(blob).rejects.toBe(reason);
     expect(await clip.embed(PHOTO)).toHaveLength(clip.info.dimension);
   });
+});
+
+it("a handle of the latest gives a text's details as the model does", async () => {
+  const clip = await load(SHAPES);
+  const details = await clip.latest().embedText("a red circle", { details: true });
+  expect(details).toEqual({ ...(await clip.embedText("a red circle", { details: true })), tableBytes: details.tableBytes });
+  expect(details.tokens).toBeGreaterThan(2);
+});
+
+it("of a recording without a header there is no file", () => {
+  const engine = { panicMessage: () => undefined } as unknown as Engine;
+  const loader = { takeRecorded: () => new Uint8Array(3), finishRecording: () => undefined } as unknown as EngineLoader;
+  expect(() => new BlobRecorder(engine, loader).finish()).toThrow(/no header/);
 });
 
 it("npx clip-vision convert writes the same file", async () => {

@@ -97,7 +97,7 @@ fn equals_candle_transformers() {
         let clip = ClipVision::from_files(files, Options::default().normalize(false)).unwrap();
         let pixels = (random(&[2, 3, image, image], 5, false) * 8.0).unwrap();
         let expected = reference.get_image_features(&pixels).unwrap().to_vec2::<f32>().unwrap();
-        let embeddings = clip.vision_tower().forward(&pixels).unwrap().to_vec2::<f32>().unwrap();
+        let embeddings = clip.vision_tower().unwrap().forward(&pixels).unwrap().to_vec2::<f32>().unwrap();
         for (ours, theirs) in embeddings.iter().zip(&expected) {
             let scale = theirs.iter().fold(0f32, |max, x| max.max(x.abs()));
             assert!(max_difference(ours, theirs) < 1e-4 * scale, "hidden {hidden}: {ours:?}\n{theirs:?}");

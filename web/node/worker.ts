@@ -11,6 +11,8 @@ import { sleep } from "../shared/retry.js";
 import { builds } from "../wasm/index.js";
 import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
+import { hinted } from "../worker/hints.js";
+import { bundled } from "../worker/sentence_transformers.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
 import { beThread, defaultThreads, Helpers } from "../worker/threads.js";
 import { createTokenizer } from "../worker/tokenizer.js";
@@ -38,12 +40,14 @@ const createDispatcher = (): Dispatcher => new Dispatcher({
     origin: "",
     openStore: () => DiskStore.open(),
     lock: withFileLock,
+    hinted,
+    bundled,
   },
   readPixels: () => {
     throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
   },
   decodeInBrowser: () => Promise.resolve(undefined),
-  createTokenizer,
+  tokenizers: () => Promise.resolve(createTokenizer),
   // After the messages that have arrived: they are handled in the event loop's phase before this one.
   nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),

@@ -1,9 +1,6 @@
 /** The cache as the page sees it: what is in it, and how to make room. */
 
-import { ModelCache, type CacheRecord } from "../shared/cache.js";
-import { platform } from "../shared/platform.js";
-import { withoutSecrets } from "../shared/redact.js";
-import { openStore } from "../shared/store.js";
+import { onDemand } from "./on_demand.js";
 
 /** A model in the cache. */
 export interface CachedModel {
@@ -21,28 +18,9 @@ export interface CachedModel {
   readonly created: Date;
 }
 
-const cachedModel = ({ model, revision, precision, created, parts }: CacheRecord): CachedModel => ({
-  model,
-  ...(revision !== undefined && { revision }),
-  precision,
-  bytes: Object.values(parts).reduce((sum, { bytes }) => sum + bytes, 0),
-  text: parts.text !== undefined,
-  created: new Date(created),
-});
-
-/** The cache, or `undefined` where the page has no storage. */
-async function open(): Promise<ModelCache | undefined> {
-  try {
-    return new ModelCache(await (platform()?.openStore ?? openStore)());
-  } catch {
-    return undefined;
-  }
-}
-
 /** The models in the cache of this origin, in Node of this user; none where there is no storage. */
 export async function listCached(): Promise<CachedModel[]> {
-  const entries = (await (await open())?.entries()) ?? new Map<string, CacheRecord>();
-  return [...entries.values()].map(cachedModel);
+  return (await onDemand()).listEntries();
 }
 
 /**
@@ -53,18 +31,5 @@ export async function listCached(): Promise<CachedModel[]> {
  * @returns the number of models that were removed
  */
 export async function deleteCached(model?: string | CachedModel): Promise<number> {
-  const cache = await open();
-  let removed = 0;
-  for (const [id, record] of (await cache?.entries()) ?? []) {
-    if (!isMeant(record, model)) continue;
-    await cache?.remove(id);
-    removed += 1;
-  }
-  if (model === undefined) await cache?.clear();
-  return removed;
-}
-
-function isMeant(record: CacheRecord, model: string | CachedModel | undefined): boolean {
-  if (model === undefined || typeof model === "string") return model === undefined || record.model === withoutSecrets(model);
-  return record.model === model.model && record.revision === model.revision && record.precision === model.precision;
+  return (await onDemand()).deleteEntries(model);
 }

@@ -15,15 +15,15 @@ import type {
   WireOpacity,
   WirePhoto,
 } from "../shared/protocol.js";
-import { readPhoto } from "../shared/remote_file.js";
 import { sleep } from "../shared/retry.js";
 import { tagOf } from "../shared/values.js";
 import { untilAborted } from "../shared/waiting.js";
 import type { CallListeners, Client } from "./client.js";
 import { decodingOf, svgOf, withDecoding } from "./decoding.js";
-import { embedMany, type Embedder, type EmbedManyOptions, type ManyResult, type PhotoSources, type Workers } from "./embed_many.js";
+import type { embedMany, Embedder, EmbedManyOptions, ManyResult, PhotoSources, Workers } from "./embed_many.js";
 import { checkOptions, type OptionsOf } from "./load_options.js";
 import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
+import { onDemand } from "./on_demand.js";
 import type { PageFetch } from "./page_service.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 import { MAX_SVG_BYTES } from "./svg.js";
@@ -64,6 +64,12 @@ export type Begin = <T>(
 
 const atOnce: Begin = (signal, work) => work(signal);
 
+/** `embedMany`, which is fetched first. */
+async function* many<Item>(...asked: Parameters<typeof embedMany<Item>>): AsyncGenerator<ManyResult<Item>, void> {
+  const later = await onDemand();
+  yield* later.embedMany(...asked);
+}
+
 /** Photos for which another worker is not worth its start. */
 const FEW = 12;
 /** Workers that `embedMany` starts by itself, and how much memory their models may take together, in bytes. */
@@ -92,7 +98,7 @@ export class ModelCalls {
   embedMany<Item>(items: PhotoSources<Item>, options: EmbedManyOptions<Item> = {}): AsyncGenerator<ManyResult<Item>, void> {
     this.#check("many", options);
     const start = (count: number) => (options.workers === undefined ? this.#startWorkers(this.#workers(), FEW) : this.#startWorkers(count, 0));
-    return embedMany(items, options, start, this.#context.client.closed);
+    return many(items, options, start, this.#context.client.closed);
   }
 
   async embedTexts(texts: Iterable<string>, options: TextOptions = {}, begin = atOnce): Promise<Floats[]> {
@@ -234,7 +240,8 @@ export class ModelCalls {
   }
 
   /** Reads an SVG on the page, with the application's function if it has one. */
-  #readSvg(url: string, signal = new AbortController().signal): Promise<Uint8Array<ArrayBuffer>> {
+  async #readSvg(url: string, signal = new AbortController().signal): Promise<Uint8Array<ArrayBuffer>> {
+    const { readPhoto } = await onDemand();
     const { fetch: own, limits } = this.#context;
     const fetch: Fetch = (address, init) => (own ? own(address, init, "photo") : globalThis.fetch(address, init));
     return readPhoto(url, { fetch, sleep, origin: location.origin }, signal, Math.min(limits.maxBytes ?? Infinity, MAX_SVG_BYTES));

@@ -11,11 +11,13 @@
 import { ClipVisionError, fromWireError, messageOf } from "../shared/errors.js";
 import { VERSION } from "../shared/protocol.js";
 import type { CallName, Calls, PageCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
+import type { RpcRequest } from "../shared/rpc.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import type { RpcServer } from "../shared/rpc_server.js";
 import { sharedController, untilAborted } from "../shared/waiting.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
-import { pageService, type PageFunctions } from "./page_service.js";
+import { onDemand } from "./on_demand.js";
+import type { PageFunctions } from "./page_service.js";
 import { isTainted } from "./photo.js";
 import { Watch } from "./watch.js";
 
@@ -66,7 +68,9 @@ class Session extends RpcClient<Calls, CallListeners> {
   readonly #worker: WorkerLike;
   readonly #createWorker: () => WorkerLike;
   readonly #threads = new Set<WorkerLike | undefined>();
-  readonly #service: RpcServer<PageCalls>;
+  readonly #functions: PageFunctions;
+  /** Answers the worker; made when it asks for the first time. */
+  #service: Promise<RpcServer<PageCalls>> | undefined;
   readonly #onEnd: (session: Session) => void;
   readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
   readonly #watch: Watch;
@@ -88,7 +92,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#worker.onmessage = (event) => this.#hear(event.data as Response);
     this.#worker.onmessageerror = () => this.end(crash("A message from the worker could not be read"));
     this.#worker.onerror = (event) => this.#scriptFailed(event);
-    this.#service = pageService(functions ?? {}, (message, transfer) => this.#send(message, transfer));
+    this.#functions = functions ?? {};
     this.ready = this.call("load", load, { listeners: { onProgress } });
     // A model that does not load leaves a worker without a purpose.
     this.ready.catch((error: unknown) => {
@@ -106,7 +110,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#worker.onmessage = this.#worker.onmessageerror = this.#worker.onerror = null;
     this.#worker.terminate();
     for (const thread of this.#threads) thread?.terminate();
-    this.#service.stop();
+    void this.#service?.then((service) => service.stop(), () => undefined);
     this.#onEnd(this);
   }
 
@@ -161,10 +165,16 @@ class Session extends RpcClient<Calls, CallListeners> {
       case "fetch":
       case "decode":
       case "cancel":
-        return this.#service.handle(message);
+        return this.#serve(message);
       case "thread":
         return this.#startThread(message.ticket, message.port);
     }
+  }
+
+  /** Has the application's functions called, in the order of the messages. */
+  #serve(message: RpcRequest<PageCalls>): void {
+    this.#service ??= onDemand().then(({ pageService }) => pageService(this.#functions, (answer, transfer) => this.#send(answer, transfer)));
+    this.#service.then((service) => service.handle(message)).catch((error: unknown) => this.end(crash(messageOf(error), error)));
   }
 
   /** Starts a worker that computes for this one. It answers through the port, if its script starts and is of this release. */

@@ -188,7 +188,7 @@ export class ClipVision {
     const begin = place.run.bind(place);
     return {
       embed: ((photo, options) => calls.embed(photo, options, begin)) as Latest["embed"],
-      embedText: (text, options) => calls.embedText(text, given(options ?? {}, "signal", "onProgress"), begin) as Promise<Floats>,
+      embedText: ((text, options) => calls.embedText(text, options, begin)) as Latest["embedText"],
       embedTexts: (texts, options) => calls.embedTexts(texts, options, begin),
       classify: (photo, labels, options) => calls.classify(photo, labels, options, begin),
       tensor: (photo, options) => calls.tensor(photo, options, begin),

@@ -6,10 +6,10 @@
  * would end each other, and none would ever be answered.
  */
 
-import type { EmbeddingDetails, Floats, PixelTensor } from "../shared/protocol.js";
+import type { EmbeddingDetails, Floats, PixelTensor, TextDetails } from "../shared/protocol.js";
 import { linkedTo } from "../shared/waiting.js";
 import type { Classification, PhotoOrEmbedding } from "./calls.js";
-import type { CallOptions, ClassifyOptions, EmbedOptions, TextOptions } from "./options.js";
+import type { CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, TextOptions } from "./options.js";
 import type { PhotoSource } from "./photo.js";
 
 /**
@@ -24,7 +24,11 @@ export interface Latest {
   /** As {@link ClipVision.embed}. */
   embed(photo: PhotoSource, options?: EmbedOptions): Promise<Floats | EmbeddingDetails>;
   /** As {@link ClipVision.embedText}. */
-  embedText(text: string, options?: TextOptions): Promise<Floats>;
+  embedText(text: string, options?: EmbedTextOptions & { details?: false }): Promise<Floats>;
+  /** As {@link ClipVision.embedText}. */
+  embedText(text: string, options: EmbedTextOptions & { details: true }): Promise<TextDetails>;
+  /** As {@link ClipVision.embedText}. */
+  embedText(text: string, options?: EmbedTextOptions): Promise<Floats | TextDetails>;
   /** As {@link ClipVision.embedTexts}. */
   embedTexts(texts: Iterable<string>, options?: TextOptions): Promise<Floats[]>;
   /** As {@link ClipVision.classify}. */

@@ -15,7 +15,8 @@
  * same files tomorrow gives `ClipVision.load` a commit as its `revision`, and `integrity`.
  */
 
-import type { Precision } from "../shared/protocol.js";
+import type { Task } from "../shared/protocol.js";
+import { LARGE_TABLE } from "../shared/sizes.js";
 
 /** A model that is known to work. */
 export interface KnownModel {
@@ -27,12 +28,14 @@ export interface KnownModel {
    */
   readonly revision: string;
   /** What it embeds. */
-  readonly task: "photos and texts" | "photos";
+  readonly task: Task;
+  /** Of a model of texts alone, the id of the one in whose space they are: that embeds the photos. */
+  readonly photosBy?: string;
   /** The languages of its texts, as BCP 47 tags; `"mul"` stands for a hundred or more. */
   readonly languages: readonly string[];
   /** Values of an embedding. */
   readonly dimension: number;
-  /** Width and height that photos are brought to, in pixels. */
+  /** Width and height that photos are brought to, in pixels; 0 of a model of texts alone. */
   readonly imageSize: number;
   /** What is downloaded, about. */
   readonly download: ModelDownload;
@@ -44,14 +47,25 @@ export interface KnownModel {
   readonly verified: boolean;
 }
 
-/** Bytes that are downloaded, by the `precision` that a model is loaded in: both quantize single precision as it arrives. */
+/**
+ * Bytes of weights that are downloaded, whatever the `precision`: all of these files are in single precision, and 8 bits are made of it as
+ * it arrives. Not counted are the files that say what a model is, and its tokenizer.
+ */
 export interface ModelDownload {
-  /** With `ClipVision.load`: the vision tower. */
-  readonly vision: Readonly<Record<Precision, number>>;
-  /** With the first text: the text tower; `null` of a model without one. */
-  readonly text: Readonly<Record<Precision, number>> | null;
-  /** Of the text tower's bytes those of its table of tokens, of which only some rows are read where it is read by ranges. */
+  /** With `ClipVision.load`: the vision tower; 0 of a model of texts alone. */
+  readonly vision: number;
+  /**
+   * With the first text, or with `ClipVision.load` of a model of texts alone: the text tower, but for its table of tokens where that
+   * stays in its file (`query`); `null` of a model without one.
+   */
+  readonly text: number | null;
+  /** The table of the text tower's tokens, whether it is counted in `text` or stays in its file. */
   readonly table: number;
+  /**
+   * For a query of ten words, taken as 16 tokens: the rows that are read of a table that stays in its file, as it does where it takes more
+   * than 256 MiB, unless the option `table` is `"whole"`. The next query reads what is new to it. 0 where the table is counted in `text`.
+   */
+  readonly query: number;
 }
 
 /** How often the first of ImageNet's 1,000 labels is right. */
@@ -73,6 +87,9 @@ const OPEN_CLIP = "github.com/mlfoundations/open_clip, docs/openclip_results.csv
  */
 export const FIRST_MODEL = "wkcn/TinyCLIP-ViT-39M-16-Text-19M-YFCC15M";
 
+/** Tokens of a query of ten words. */
+const QUERY_TOKENS = 16;
+
 /** What most entries have. */
 const CLIP = {
   revision: "main",
@@ -84,12 +101,12 @@ const CLIP = {
   verified: false,
 } as const;
 
-/** Models by how much is downloaded for photos, the smallest first. Any other id in the same layouts works as well. */
+/** Models by how much is downloaded for photos, the smallest first; those of texts alone last. Any other id in the same layouts works as well. */
 export const models: readonly KnownModel[] = [
   {
     ...CLIP,
     id: "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M",
-    download: floats(8_276_992, 15_169_025, 49_408 * 256),
+    download: floats(8_276_992, 15_169_025, 49_408, 256),
     accuracy: { imagenet: 41.1, source: TINY_CLIP },
   },
   {
@@ -105,39 +122,39 @@ export const models: readonly KnownModel[] = [
   {
     ...CLIP,
     id: FIRST_MODEL,
-    download: floats(38_587_392, 44_513_793, 49_408 * 512),
+    download: floats(38_587_392, 44_513_793, 49_408, 512),
     accuracy: { imagenet: 63.5, source: TINY_CLIP },
   },
   {
     ...CLIP,
     id: "wkcn/TinyCLIP-ViT-40M-32-Text-19M-LAION400M",
-    download: floats(39_691_776, 44_513_793, 49_408 * 512),
+    download: floats(39_691_776, 44_513_793, 49_408, 512),
     accuracy: { imagenet: 59.8, source: TINY_CLIP },
   },
   {
     ...CLIP,
     id: "openai/clip-vit-base-patch16",
-    download: floats(86_192_640, 63_428_097, 49_408 * 512),
+    download: floats(86_192_640, 63_428_097, 49_408, 512),
     accuracy: { imagenet: 68.6, source: OPENAI },
   },
   {
     ...CLIP,
     id: "openai/clip-vit-base-patch32",
     revision: "refs/pr/15",
-    download: floats(87_849_216, 63_428_097, 49_408 * 512),
+    download: floats(87_849_216, 63_428_097, 49_408, 512),
     accuracy: { imagenet: 63.2, source: OPENAI },
   },
   {
     ...CLIP,
     id: "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-    download: floats(87_849_216, 63_428_097, 49_408 * 512),
+    download: floats(87_849_216, 63_428_097, 49_408, 512),
     accuracy: { imagenet: 66.6, source: OPEN_CLIP },
   },
   {
     ...CLIP,
     id: "facebook/metaclip-2-worldwide-b32",
     languages: ["mul"],
-    download: floats(87_849_216, 499_765_249, 901_629 * 512),
+    download: floats(87_849_216, 499_765_249, 901_629, 512),
     license: "CC-BY-NC-4.0",
     accuracy: null,
   },
@@ -145,7 +162,7 @@ export const models: readonly KnownModel[] = [
     ...CLIP,
     id: "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
     imageSize: 256,
-    download: floats(87_860_736, 63_428_097, 49_408 * 512),
+    download: floats(87_860_736, 63_428_097, 49_408, 512),
     accuracy: { imagenet: 72.8, source: OPEN_CLIP },
   },
   {
@@ -154,7 +171,7 @@ export const models: readonly KnownModel[] = [
     languages: ["mul"],
     dimension: 768,
     imageSize: 256,
-    download: floats(92_930_304, 282_303_746, 256_000 * 768),
+    download: floats(92_930_304, 282_303_746, 256_000, 768),
     license: "Apache-2.0",
     accuracy: { imagenet: 79.1, source: SIGLIP_2 },
   },
@@ -164,7 +181,7 @@ export const models: readonly KnownModel[] = [
     languages: ["mul"],
     dimension: 768,
     imageSize: 256,
-    download: floats(94_552_320, 282_303_746, 256_000 * 768),
+    download: floats(94_552_320, 282_303_746, 256_000, 768),
     license: "Apache-2.0",
     accuracy: null,
   },
@@ -172,15 +189,32 @@ export const models: readonly KnownModel[] = [
     ...CLIP,
     id: "openai/clip-vit-large-patch14",
     dimension: 768,
-    download: floats(303_966_208, 123_650_305, 49_408 * 768),
+    download: floats(303_966_208, 123_650_305, 49_408, 768),
     accuracy: { imagenet: 75.3, source: OPENAI },
+  },
+  {
+    ...CLIP,
+    id: "sentence-transformers/clip-ViT-B-32-multilingual-v1",
+    task: "texts",
+    photosBy: "openai/clip-vit-base-patch32",
+    languages: ["mul"],
+    imageSize: 0,
+    download: floats(0, 135_127_296, 119_547, 768),
+    license: "Apache-2.0",
+    accuracy: null,
   },
 ];
 
-/** What is downloaded of a model in single precision, by the parameters of its towers, and of the table in the text tower. */
-function floats(vision: number, text?: number, table = 0): ModelDownload {
-  const bytes = (parameters: number) => ({ f32: 4 * parameters, int8: 4 * parameters });
-  return { vision: bytes(vision), text: text === undefined ? null : bytes(text), table: 4 * table };
+/** What is downloaded of a model in single precision, by the parameters of its towers, and by the tokens and the width of its table. */
+function floats(vision: number, text?: number, tokens = 0, width = 0): ModelDownload {
+  const table = 4 * tokens * width;
+  const stays = table > LARGE_TABLE;
+  return {
+    vision: 4 * vision,
+    text: text === undefined ? null : 4 * text - (stays ? table : 0),
+    table,
+    query: stays ? 4 * QUERY_TOKENS * width : 0,
+  };
 }
 
 /** The revision that is loaded of a Hub model if none is asked for. */

@@ -11,7 +11,8 @@ import { platform } from "../shared/platform.js";
 import type { RawPixels, WirePhoto } from "../shared/protocol.js";
 import { checkSize, sizeOf } from "../shared/sizes.js";
 import { absoluteUrl, bytesOf, copied, isBlob, isBuffer, isUrl, tagOf } from "../shared/values.js";
-import { checkSvgWanted, drawnSvg, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
+import { onDemand } from "./on_demand.js";
+import { checkSvgWanted, isSvg, isSvgBlob, isSvgUrl } from "./svg.js";
 
 /**
  * A photo:
@@ -121,6 +122,10 @@ export async function packPhoto(source: PhotoSource, { transfer = false, svg = f
   }
   if (typeof source === "object" && source !== null && "data" in source) return packPixels(source as RawPixels, transfer, maxPixels);
   throw invalid(`A photo must be a URL, a Blob, a Response, bytes, pixels, an image, canvas or video element, an ImageBitmap or a VideoFrame, not ${tagOf(source)}`);
+}
+
+async function drawnSvg(file: Blob, name: string, maxPixels: number | undefined): Promise<ImageBitmap> {
+  return (await onDemand()).drawnSvg(file, name, maxPixels);
 }
 
 /** Gives back what a photo holds that was never posted: bitmaps and frames are the browser's memory, not JavaScript's. */

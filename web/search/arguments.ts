@@ -80,6 +80,36 @@ export function checkEmbedding(embedding: Float32Array, what: string): void {
   if (wrong >= 0) throw invalid(`Value ${wrong} of ${what} is ${String(embedding[wrong])}`);
 }
 
+/** Throws where an embedding or a file is of another model than a collection's. */
+export function refuseAnother(what: string, model: string | undefined, expected: string): void {
+  if (model === expected) return;
+  throw invalid(`${what} is of the model "${model}", and this collection of "${expected}": their embeddings can't be compared`);
+}
+
+/**
+ * A query's values, which a collection can be asked for.
+ *
+ * @throws {@link ClipVisionError} `invalid-argument` for one of another dimension or model, of length 0 or not finite, for a `k` that is
+ * not a whole number from 0, and a threshold that is no number
+ */
+export function checkedQuery(
+  query: unknown,
+  k: number,
+  threshold: number,
+  collection: { readonly dimension: number; readonly model: string | undefined },
+): Float32Array {
+  const { values, model } = partsOf(query, "the query");
+  checkEmbedding(values, "the query");
+  if (collection.model !== undefined && model !== undefined) refuseAnother("The query", model, collection.model);
+  checkCount(k, "k");
+  if (typeof threshold !== "number" || Number.isNaN(threshold)) throw invalid(`The threshold must be a number, not ${String(threshold)}`);
+  if (collection.dimension !== 0 && values.length !== collection.dimension) {
+    throw invalid(`A query of ${values.length} values for embeddings of ${collection.dimension}`);
+  }
+  if (values.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
+  return values;
+}
+
 /** Throws unless `value` is a whole number from 0. */
 export function checkCount(value: number, what: string): void {
   if (!Number.isSafeInteger(value) || value < 0) throw invalid(`${what} must be a whole number from 0, not ${String(value)}`);

@@ -11,7 +11,7 @@ import { invalid } from "../shared/errors.js";
 import { aligned } from "../shared/values.js";
 import { WASM } from "../wasm/search.js";
 import { BLOCK, SearchEngine, type RowPrecision } from "./engine.js";
-import { nearGroups, type NearGroups } from "./near.js";
+import { groupsOf, nearLinks, type NearGroups, type NearLinks } from "./near.js";
 
 /** Rows and their scores. */
 export interface Matches {
@@ -189,10 +189,15 @@ export class Collection {
    * Groups of rows that are linked by cosines from the threshold on. Yields now and then how many pairs are done, so that it can
    * be given up.
    */
-  nearGroups(threshold: number): Generator<number, NearGroups> {
+  nearLinks(threshold: number, part: readonly [part: number, parts: number]): Generator<number, NearLinks> {
     const { precision, scales } = this;
     const given = { rows: this.#address(0), precision, count: this.#count, scales, threshold };
-    return nearGroups(this.#engine, given, this.#free);
+    return nearLinks(this.#engine, given, this.#free, part);
+  }
+
+  /** See there; it makes no difference which rows there are by now. */
+  groupsOf(parts: readonly NearLinks[]): NearGroups {
+    return groupsOf(this.#engine, parts, this.#free);
   }
 
   /** A row as f32, whatever it is kept as. */

@@ -9,6 +9,7 @@
 
 import { ClipVisionError } from "../shared/errors.js";
 import { RpcClient } from "../shared/rpc_client.js";
+import { tagOf } from "../shared/values.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
 import type { SearchCalls, SearchResponse } from "./protocol.js";
 
@@ -42,6 +43,11 @@ export class Connection extends RpcClient<SearchCalls, (done: number) => void> {
       const what = this.#heard ? `The collection's worker ended: ${event.message}` : startFailure("The collection's worker", event, worker);
       this.end(crash(what, event.error ?? event));
     };
+  }
+
+  /** Whether another worker like this one computes beside it: not one that computes in place. */
+  get isParallel(): boolean {
+    return this.#worker.diesOfErrors === true || tagOf(this.#worker) === "Worker";
   }
 
   /** Ends the worker; everything pending and everything later rejects with `error`. */

@@ -2,17 +2,15 @@
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
 import { answerOf, checkStatus, shortUrl } from "../shared/files.js";
+import { Gathering } from "../shared/gathering.js";
 import { platform } from "../shared/platform.js";
 
 /** Bytes that are accepted where an application says nothing. */
 export const MOST_BYTES = 2 ** 31;
 
-/** Bytes that are gathered before they become a Blob of their own, which a browser keeps outside of JavaScript's memory. */
-const GATHERED = 8 << 20;
-
 /** Throws unless `most` can be a limit. */
 export function checkMost(most: number): void {
-  if (!(Number.isFinite(most) && most >= 1)) throw invalid(`maxBytes must be a finite number from 1, not ${String(most)}`);
+  if (!(Number.isFinite(most) && most >= 1)) throw invalid(`limits.maxBytes must be a finite number from 1, not ${String(most)}`);
 }
 
 /**
@@ -36,22 +34,16 @@ export async function downloaded(url: string, most: number, signal: AbortSignal 
 
 /** All that comes; `check` is told how much that is so far. */
 async function gathered(reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>, check: (bytes: number) => void): Promise<Blob> {
-  const blobs: Blob[] = [];
-  let pieces: Uint8Array<ArrayBuffer>[] = [];
-  let [bytes, loose] = [0, 0];
-  for (;;) {
+  const pieces = new Gathering();
+  for (let bytes = 0; ; ) {
     const { done, value } = await reader.read();
-    if (done) return new Blob([...blobs, ...pieces]);
-    [bytes, loose] = [bytes + value.byteLength, loose + value.byteLength];
-    check(bytes);
-    pieces.push(value);
-    if (loose < GATHERED) continue;
-    blobs.push(new Blob(pieces));
-    [pieces, loose] = [[], 0];
+    if (done) return pieces.blob();
+    check((bytes += value.byteLength));
+    pieces.add(value);
   }
 }
 
 function checkLength(url: string, bytes: number, most: number): void {
   if (bytes <= most) return;
-  throw new ClipVisionError("too-large", `${shortUrl(url)} has at least ${bytes} bytes, and the limit is ${most} (option maxBytes)`, { url });
+  throw new ClipVisionError("too-large", `${shortUrl(url)} has at least ${bytes} bytes, and the limit is ${most} (option limits: { maxBytes })`, { url });
 }

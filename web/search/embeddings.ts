@@ -11,7 +11,7 @@ import { platform } from "../shared/platform.js";
 import { bindToSelf, publish } from "../shared/public_class.js";
 import { given } from "../shared/values.js";
 import { startSearchWorker } from "../start_search_worker.js";
-import { blobOf, checkCount, checkEmbedding, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, rowsById, rowsOf } from "./arguments.js";
+import { blobOf, checkedQuery, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, refuseAnother, rowsById, rowsOf } from "./arguments.js";
 import { Connection } from "./connection.js";
 import type { RowPrecision } from "./engine.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
@@ -27,8 +27,12 @@ import type {
   SearchMatch,
   SearchOptions,
 } from "./options.js";
+import type { NearLinks } from "./near.js";
 import type { LoadedCollection } from "./protocol.js";
 
+/** Rows from which on a second worker is worth its start, and the most bytes of them that are copied for it. */
+const MANY = 10_000;
+const MOST_COPIED = 512 << 20;
 /** Rows are compacted when more than half of them, and more than this, were removed. */
 const FEW = 1024;
 
@@ -55,6 +59,8 @@ const FEW = 1024;
  */
 export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   readonly #connection: Connection;
+  /** Starts another worker. */
+  readonly #connect: () => Connection;
   readonly #precision: RowPrecision;
   /** What was given at the start, or came with embeddings that the worker has taken. */
   readonly #certain: Promised;
@@ -77,6 +83,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     this.#certain = { dimension: dimension ?? 0, model };
     this.#precision = precision;
     const loaded = loading.get(options);
+    this.#connect = () => connect({ ...options, ...loaded?.given });
     this.#connection = loaded?.connection ?? connect(options);
     if (!loaded) this.#connection.call("open", precision).catch(() => undefined); // the next call tells
     this.#rows = (loaded?.rows ?? new Map()) as Map<Id, number>;
@@ -97,7 +104,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     options: LoadEmbeddingsOptions = {},
   ): Promise<Embeddings<Id>> {
     options.signal?.throwIfAborted();
-    const blob = await blobOf(source, options.signal, options.maxBytes);
+    const blob = await blobOf(source, options.signal, options.limits?.maxBytes);
     return Embeddings.#loadBy(options, (connection, wanted) => connection.call("load", { blob, ...wanted }, options));
   }
 
@@ -135,7 +142,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
         throw new ClipVisionError("decode", what, { cause });
       });
       const made = { precision: file.precision, ...given({ model }, "model"), ...(file.dimension > 0 && { dimension: file.dimension }) };
-      loading.set(made, { connection, rows });
+      loading.set(made, { connection, rows, given: given(options, "worker") });
       return new Embeddings<Id>(made);
     } catch (error) {
       connection.end(new ClipVisionError("closed", "The collection was not loaded"));
@@ -268,15 +275,7 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   async search(query: EmbeddingLike, k = 10, options: SearchOptions<Id> = {}): Promise<SearchMatch<Id>[]> {
     const { threshold = -Infinity, relevance, filter, signal } = options;
     signal?.throwIfAborted();
-    const { values, model } = partsOf(query, "the query");
-    checkEmbedding(values, "the query");
-    if (this.model !== undefined && model !== undefined) refuseAnother("The query", model, this.model);
-    checkCount(k, "k");
-    if (Number.isNaN(threshold)) throw invalid("The threshold must be a number, not NaN");
-    if (this.dimension !== 0 && values.length !== this.dimension) {
-      throw invalid(`A query of ${values.length} values for embeddings of ${this.dimension}`);
-    }
-    if (values.every((x) => x === 0)) throw invalid("A query of zeros has no direction to search in");
+    const values = checkedQuery(query, k, threshold, this);
     const ids = this.#ids;
     const mask = filter && this.#mask(filter);
     const least = relevance && this.#takeBackground(relevance);
@@ -315,23 +314,52 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   /**
    * Groups of embeddings that are nearly the same: those that are linked by a cosine from the threshold on, directly or through
    * others (the connected components), the largest group first. Exact: each is compared with every other, so the time grows with
-   * the square of their number. Other calls wait meanwhile.
+   * the square of their number. Other calls wait meanwhile. From 10,000 embeddings on a second worker takes half of the pairs, where
+   * there are two cores, and a copy of the embeddings takes no more than 512 MB; what is found is the same to the bit.
    *
    * @throws {@link ClipVisionError} `invalid-argument`, `out-of-memory`, `worker-crashed`, `closed`
    */
   async nearDuplicates({ threshold = 0.95, signal, onProgress }: NearDuplicatesOptions = {}): Promise<DuplicateGroup<Id>[]> {
     signal?.throwIfAborted();
     if (typeof threshold !== "number" || !(Math.abs(threshold) <= 1)) throw invalid(`The threshold must be a cosine, from -1 to 1, not ${String(threshold)}`);
-    const ids = this.#ids;
     const total = (this.size * (this.size - 1)) / 2;
-    // Rows that were removed are compared as well, until they go.
-    const all = (ids.length * (ids.length - 1)) / 2;
-    const listeners = (done: number): void => onProgress?.({ done: Math.floor((total * done) / all), total });
-    const { labels, similarities } = await this.#connection.call("nearGroups", threshold, { signal, listeners });
-    const groups = Array.from(similarities, (similarity): DuplicateGroup<Id> => ({ ids: [], similarity }));
-    labels.forEach((label, row) => groups[label]?.ids.push(ids[row] as Id));
+    let told = 0;
+    const report = (share: number): void => onProgress?.({ done: (told = Math.max(told, Math.floor(total * share))), total });
+    const helper = this.#helper();
+    let groups = helper && (await this.#groups(threshold, signal, report, helper).catch((error: unknown) => {
+      // One does it alone, where another could not be started, say.
+      if (signal?.aborted || this.#connection.ended) throw error;
+    }));
+    groups ??= await this.#groups(threshold, signal, report);
     onProgress?.({ done: total, total });
     return groups;
+  }
+
+  /** The groups, of which half of the pairs are compared by a helper if there is one. */
+  async #groups(threshold: number, signal: AbortSignal | undefined, report: (share: number) => void, helper?: Connection): Promise<DuplicateGroup<Id>[]> {
+    // Rows are numbered as they are now, and the helper gets them as they are now: nothing is awaited in between.
+    const saved = helper && this.#connection.call("save", { format: "clip-vision", ...this.#saved() }, { signal });
+    const ids = this.#ids;
+    // Rows that were removed are compared as well, until they go.
+    const all = (ids.length * (ids.length - 1)) / 2;
+    const done = [0, 0];
+    const linksOf = (connection: Connection, part: 0 | 1): Promise<NearLinks> => {
+      const listeners = (pairs: number): void => {
+        done[part] = pairs;
+        report((done[0]! + done[1]!) / all);
+      };
+      return connection.call("nearLinks", { threshold, part: [part, helper ? 2 : 1] }, { signal, listeners });
+    };
+    const parts = [linksOf(this.#connection, 0)];
+    if (helper && saved) parts.push(saved.then((blob) => helper.call("load", { blob }, { signal })).then(() => linksOf(helper, 1)));
+    try {
+      const { labels, similarities } = await this.#connection.call("nearGroups", await Promise.all(parts), { signal });
+      const groups = Array.from(similarities, (similarity): DuplicateGroup<Id> => ({ ids: [], similarity }));
+      labels.forEach((label, row) => groups[label]?.ids.push(ids[row] as Id));
+      return groups;
+    } finally {
+      helper?.end(new ClipVisionError("closed", "The second worker is done"));
+    }
   }
 
   /**
@@ -358,6 +386,14 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   /** Ends the worker, which frees the memory. Pending calls reject with `closed`, and so does every later one. */
   close(): void {
     this.#connection.end(new ClipVisionError("closed", "This collection was closed"));
+  }
+
+  /** A second worker for a search of many pairs, where there is a core for it, and memory for its copy of the rows. */
+  #helper(): Connection | undefined {
+    const { hardwareConcurrency = 1 } = (globalThis.navigator ?? {}) as Partial<Navigator>;
+    const bytes = this.#ids.length * this.dimension * (this.#precision === "int8" ? 1 : 4);
+    if (hardwareConcurrency < 2 || this.size < MANY || bytes > MOST_COPIED || !this.#connection.isParallel) return undefined;
+    return this.#connect();
   }
 
   /** What is saved beside the rows. */
@@ -405,11 +441,6 @@ function first<T>(all: Iterable<T>, fits: (one: T) => boolean = () => true): T |
   return undefined;
 }
 
-function refuseAnother(what: string, model: string | undefined, expected: string): void {
-  if (model === expected) return;
-  throw invalid(`${what} is of the model "${model}", and this collection of "${expected}": their embeddings can't be compared`);
-}
-
 /** Not of the class itself, since older browsers have no such symbols. */
 export interface Embeddings<Id extends EmbeddingId = EmbeddingId> {
   [Symbol.dispose](): void;
@@ -419,7 +450,7 @@ export interface Embeddings<Id extends EmbeddingId = EmbeddingId> {
 publish(Embeddings, "Embeddings");
 
 /** What a collection that was loaded begins with, by the options that its constructor gets: no one else has them. */
-const loading = new WeakMap<object, { connection: Connection; rows: Map<EmbeddingId, number> }>();
+const loading = new WeakMap<object, { connection: Connection; rows: Map<EmbeddingId, number>; given: Pick<EmbeddingsOptions, "worker"> }>();
 
 function connect({ worker }: EmbeddingsOptions): Connection {
   const place = platform();

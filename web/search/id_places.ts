@@ -3,6 +3,7 @@
  * one in a thousand is kept, so that later ones are found in a small part.
  */
 
+import { eachOf } from "../shared/waiting.js";
 import { broken, type EmbeddingId } from "./file.js";
 
 /** Reads bytes of the file. */
@@ -12,6 +13,10 @@ type Read = (at: number, length: number) => Promise<Uint8Array<ArrayBuffer>>;
 const STEP = 1024;
 /** Bytes that are read in one go. */
 const PIECE = 1 << 20;
+/** Reads at the same time: as many as HTTP/1 has connections. */
+const AT_ONCE = 6;
+/** Groups that are read together where they follow each other. */
+const MOST_TOGETHER = 16;
 
 const [QUOTE, BACKSLASH, COMMA, OPEN, CLOSE] = ['"', "\\", ",", "[", "]"].map((sign) => sign.charCodeAt(0));
 
@@ -34,12 +39,11 @@ export class IdPlaces {
     const groups = [...new Set(wanted.map((row) => Math.floor(row / STEP)))].sort((a, b) => a - b);
     const last = groups.at(-1);
     if (last !== undefined) await this.#findUpTo(last + 1, read);
-    const found = new Map<number, EmbeddingId>();
-    for (const group of groups) {
-      const ids = await this.#group(group, read);
-      for (const row of wanted) if (Math.floor(row / STEP) === group) found.set(row, ids[row % STEP] as EmbeddingId);
-    }
-    return found;
+    const ids = new Map<number, EmbeddingId[]>();
+    await eachOf(runsOf(groups), AT_ONCE, new AbortController().signal, async ([first, end]) => {
+      for (const [i, one] of (await this.#groups(first, end, read)).entries()) ids.set(first + i, one);
+    });
+    return new Map(wanted.map((row) => [row, ids.get(Math.floor(row / STEP))?.[row % STEP] as EmbeddingId]));
   }
 
   /** Looks for where groups begin, up to this one. */
@@ -69,15 +73,23 @@ export class IdPlaces {
     }
   }
 
-  async #group(group: number, read: Read): Promise<EmbeddingId[]> {
-    const at = this.#places[group];
-    const next = this.#places[group + 1];
-    const expected = Math.min(STEP, this.#count - group * STEP);
-    const ends = (next ?? this.#end) - 1; // a comma, or the bracket
+  /** The ids of groups that follow each other, which are read together. */
+  async #groups(first: number, end: number, read: Read): Promise<EmbeddingId[][]> {
+    const [at, past] = [this.#places[first], this.#places[end] ?? this.#end];
     if (at === undefined) throw broken("its ids end before its embeddings");
+    const bytes = await read(at, past - 1 - at); // up to a comma, or the bracket
+    return Array.from({ length: end - first }, (_, i) => {
+      const group = first + i;
+      const ends = group + 1 === end ? past : (this.#places[group + 1] as number);
+      return this.#group(group, bytes.subarray((this.#places[group] as number) - at, ends - 1 - at));
+    });
+  }
+
+  #group(group: number, bytes: Uint8Array): EmbeddingId[] {
+    const expected = Math.min(STEP, this.#count - group * STEP);
     let ids: unknown;
     try {
-      ids = JSON.parse(`[${new TextDecoder("utf-8", { fatal: true }).decode(await read(at, ends - at))}]`);
+      ids = JSON.parse(`[${new TextDecoder("utf-8", { fatal: true }).decode(bytes)}]`);
     } catch (cause) {
       throw broken("its ids are not JSON", cause);
     }
@@ -85,4 +97,15 @@ export class IdPlaces {
     if (!Array.isArray(ids) || ids.length !== expected || !ids.every(isId)) throw broken(`its ids are not ${this.#count} strings or numbers`);
     return ids as EmbeddingId[];
   }
+}
+
+/** Ascending numbers as runs of such as follow each other, none longer than {@link MOST_TOGETHER}: the first, and the end. */
+function runsOf(numbers: readonly number[]): [first: number, end: number][] {
+  const runs: [number, number][] = [];
+  for (const one of numbers) {
+    const last = runs.at(-1);
+    if (last && last[1] === one && one - last[0] < MOST_TOGETHER) last[1] = one + 1;
+    else runs.push([one, one + 1]);
+  }
+  return runs;
 }

@@ -15,6 +15,7 @@ export { ClipVisionError } from "../shared/errors.js";
 export type { ClipVisionErrorCode } from "../shared/errors.js";
 export { Embeddings } from "./embeddings.js";
 export type {
+  CollectionLimits,
   DuplicateGroup,
   DuplicateProgress,
   EmbeddingLike,

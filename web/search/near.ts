@@ -31,6 +31,7 @@ interface NearExports {
   near_prepare(near: number): void;
   near_sketch(near: number, first: number, end: number): void;
   near_link(near: number, first: number, firstEnd: number, second: number, secondEnd: number, links: number): number;
+  near_reduce(near: number, links: number): number;
   near_groups(near: number, links: number): number;
 }
 
@@ -43,16 +44,15 @@ const VECTORS = 63;
 /** Panels that are sketched, or compared with as many, in one go: a millisecond. */
 const PANELS = 16;
 
-/**
- * Groups of rows that are nearly the same, in memory from `free` on. Yields how many pairs of rows are done, every millisecond
- * or so; all but nothing takes long that comes before the first.
- *
- * @throws {@link ClipVisionError} `out-of-memory`
- */
-export function* nearGroups(engine: SearchEngine, { rows, precision, count, scales, threshold }: NearRows, free: number): Generator<number, NearGroups> {
-  const { dimension } = engine;
-  const module = engine.exports as NearExports;
-  const panels = Math.ceil(count / PANEL);
+/** What a part of all pairs gave: the links that decide the groups, each of two rows and a cosine, for {@link groupsOf}. */
+export interface NearLinks {
+  /** Rows that were looked at. */
+  count: number;
+  links: Uint8Array<ArrayBuffer>;
+}
+
+/** Room for what the module works with, from `free` on: at least two of these links a row. */
+function placesOf(engine: SearchEngine, count: number, free: number, sketching: boolean) {
   let end = free;
   const room = (bytes: number): number => {
     const at = aligned(end, ALIGNMENT);
@@ -60,23 +60,47 @@ export function* nearGroups(engine: SearchEngine, { rows, precision, count, scal
     return at;
   };
   const near = room(14 * 4);
-  const vectors = 4 * VECTORS * dimension;
+  const work = (bytes: number): number => (sketching ? room(bytes) : near);
+  const vectors = 4 * VECTORS * engine.dimension;
   const places = {
-    scales: room(4 * count),
-    inverse: room(4 * count),
-    basis: room(vectors),
-    next: room(vectors),
-    row: room(4 * dimension),
-    panels: room(4 * SKETCH * PANEL * panels),
+    scales: work(4 * count),
+    inverse: work(4 * count),
+    basis: work(vectors),
+    next: work(vectors),
+    row: work(4 * engine.dimension),
+    panels: work(4 * SKETCH * PANEL * Math.ceil(count / PANEL)),
     links: room(2 * LINK * count),
     parents: room(4 * count),
     labels: room(4 * count),
   };
   engine.reserve(end);
-  engine.floats(places.scales, count).set(scales);
-  const words = [rows, precision === "int8" ? 1 : 0, count, dimension, ...Object.values(places)];
+  return { near, places };
+}
+
+function describe(engine: SearchEngine, near: number, head: readonly number[], places: object, threshold: number): void {
+  const words = [...head, ...(Object.values(places) as number[])];
   new Uint32Array(engine.bytes.buffer, near, words.length).set(words);
   engine.floats(near + 4 * words.length, 1)[0] = threshold;
+}
+
+/**
+ * The links between rows that are nearly the same, of the pairs of one part of several, in memory from `free` on. Yields how many
+ * pairs are done, every millisecond or so; all but nothing takes long that comes before the first.
+ *
+ * @param part which one, from 0, and of how many, which are equally large
+ * @throws {@link ClipVisionError} `out-of-memory`
+ */
+export function* nearLinks(
+  engine: SearchEngine,
+  { rows, precision, count, scales, threshold }: NearRows,
+  free: number,
+  [part, parts]: readonly [part: number, parts: number],
+): Generator<number, NearLinks> {
+  const module = engine.exports as NearExports;
+  const panels = Math.ceil(count / PANEL);
+  const { near, places } = placesOf(engine, count, free, true);
+  engine.floats(places.scales, count).set(scales);
+  describe(engine, near, [rows, precision === "int8" ? 1 : 0, count, engine.dimension], places, threshold);
 
   module.near_prepare(near);
   const blocks = Array.from({ length: Math.ceil(panels / PANELS) }, (_, i) => [i * PANELS, Math.min((i + 1) * PANELS, panels)] as const);
@@ -85,7 +109,8 @@ export function* nearGroups(engine: SearchEngine, { rows, precision, count, scal
     yield 0;
   }
   let [links, done] = [0, 0];
-  for (const [second, secondEnd] of blocks) {
+  for (const [i, [second, secondEnd]] of blocks.entries()) {
+    if (i % parts !== part) continue;
     const columns = Math.min(secondEnd * PANEL, count) - second * PANEL;
     for (const [first, firstEnd] of blocks) {
       if (first > second) break;
@@ -93,6 +118,25 @@ export function* nearGroups(engine: SearchEngine, { rows, precision, count, scal
       done += first < second ? (firstEnd - first) * PANEL * columns : (columns * (columns - 1)) / 2;
       yield done;
     }
+  }
+  links = module.near_reduce(near, links);
+  return { count, links: new Uint8Array(engine.bytes.buffer, places.links, links * LINK).slice() as Uint8Array<ArrayBuffer> };
+}
+
+/**
+ * The groups that the links of all parts make, in memory from `free` on: the same, to the bit, whatever the parts were.
+ *
+ * @throws {@link ClipVisionError} `out-of-memory`
+ */
+export function groupsOf(engine: SearchEngine, parts: readonly NearLinks[], free: number): NearGroups {
+  const module = engine.exports as NearExports;
+  const count = parts[0]?.count ?? 0;
+  const { near, places } = placesOf(engine, count, free, false);
+  describe(engine, near, [0, 0, count, engine.dimension], places, 0);
+  let links = 0;
+  for (const part of parts) {
+    engine.bytes.set(part.links, places.links + links * LINK);
+    links = module.near_reduce(near, links + part.links.length / LINK);
   }
   const groups = module.near_groups(near, links);
   const found = engine.floats(places.links, (groups * LINK) / 4);

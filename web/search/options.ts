@@ -33,12 +33,18 @@ export interface EmbeddingsOptions {
   worker?: () => WorkerLike;
 }
 
+/** What a collection is refused for. */
+export interface CollectionLimits {
+  /** The most bytes that are read from an address; of more the promise rejects with `too-large`. Default 2 GiB. */
+  maxBytes?: number;
+}
+
 /** Options of `Embeddings.load`. */
 export interface LoadEmbeddingsOptions extends Omit<EmbeddingsOptions, "dimension"> {
   /** The embeddings' ids in the order of the rows, for files that have none. Default: the file's own, or else 0, 1, 2, …. */
   ids?: Iterable<EmbeddingId>;
-  /** The most bytes that are read from an address; of more the promise rejects with `too-large`. Default 2 GiB. */
-  maxBytes?: number;
+  /** What is refused. */
+  limits?: CollectionLimits;
   /** Cancels the load; the promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }

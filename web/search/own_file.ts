@@ -13,12 +13,14 @@
  *     44  4   … of the 44 bytes up to here
  *     48  4   length of the model's name, in bytes; 0 if it is not known
  *     52  4   CRC-32 of the name
- *     56  8   zero
+ *     56  4   length of the notes on who made the embeddings, in bytes; 0 if there are none, as in what is written here
+ *     60  4   CRC-32 of the notes
  *     64      the ids: a JSON array of strings and numbers, in UTF-8
  *             the name of the model that made the embeddings, in UTF-8
  *             then, each from the next multiple of 64 on,
  *             the scales: an f32 an embedding (what a step of an int8 row is worth; of f32 rows the inverse of the length)
  *             the rows
+ *             the notes: JSON of the command line in Rust, with revision, precision and preprocessing
  */
 
 import { ClipVisionError } from "../shared/errors.js";
@@ -43,6 +45,7 @@ export interface OwnHeader {
   count: number;
   idBytes: number;
   modelBytes: number;
+  noteBytes: number;
   sums: { ids: number; model: number; scales: number; rows: number };
 }
 
@@ -96,6 +99,7 @@ export async function readOwnHeader(file: Pick<FileReading, "read">, engine: Sea
     count,
     idBytes: Number(view.getBigUint64(24, true)),
     modelBytes: view.getUint32(48, true),
+    noteBytes: view.getUint32(56, true),
     sums: { ids: view.getUint32(32, true), model: view.getUint32(52, true), scales: view.getUint32(36, true), rows: view.getUint32(40, true) },
   };
 }
@@ -111,7 +115,7 @@ export interface OwnPlaces {
 }
 
 /** The parts of a file with this header. */
-export function placesOf({ count, dimension, idBytes, modelBytes, precision }: OwnHeader): OwnPlaces {
+export function placesOf({ count, dimension, idBytes, modelBytes, noteBytes, precision }: OwnHeader): OwnPlaces {
   const scales = aligned(HEADER + idBytes + modelBytes, ALIGNMENT);
   const rows = aligned(scales + 4 * count, ALIGNMENT);
   const bytes = count * dimension * (precision === "f32" ? 4 : 1);
@@ -120,7 +124,7 @@ export function placesOf({ count, dimension, idBytes, modelBytes, precision }: O
     model: [HEADER + idBytes, modelBytes],
     scales: [scales, 4 * count],
     rows: [rows, bytes],
-    end: rows + bytes,
+    end: rows + bytes + noteBytes,
   };
 }
 

@@ -7,7 +7,7 @@
 import type { Answer } from "../shared/rpc.js";
 import type { Matches } from "./collection.js";
 import type { RowPrecision } from "./engine.js";
-import type { NearGroups } from "./near.js";
+import type { NearGroups, NearLinks } from "./near.js";
 import type { Chance } from "./relevance.js";
 import type { CollectionFormat, EmbeddingId } from "./file.js";
 
@@ -50,7 +50,10 @@ export interface SearchCalls {
   };
   /** Queries, one after the other, that tell what chance is. */
   background: { argument: Float32Array; result: undefined };
-  nearGroups: { argument: number; result: NearGroups };
+  /** Of all pairs one part of so many. */
+  nearLinks: { argument: { threshold: number; part: readonly [part: number, parts: number] }; result: NearLinks };
+  /** Of the links of all parts. */
+  nearGroups: { argument: readonly NearLinks[]; result: NearGroups };
   /** The rows, which have been compacted, with their ids and model, as a file; without those in which nothing is. */
   save: { argument: { format: CollectionFormat } & SavedWith; result: Blob };
   saveToOpfs: { argument: { name: string; format: CollectionFormat } & SavedWith; result: undefined };

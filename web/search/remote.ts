@@ -1,6 +1,7 @@
 /**
  * Search in a collection that stays on its server: `clip-vision/search/remote`. Of a large file a search reads the rows, as a stream
- * that is scored as it arrives, and of the ids the pieces in which the matches' are.
+ * that is scored as it arrives, and then the matches' ids: the first time the list up to them, to learn where each id is, later the
+ * pieces that they are in.
  *
  * ```ts
  * import { RemoteEmbeddings } from "clip-vision/search/remote";
@@ -21,15 +22,15 @@ import { shortUrl } from "../shared/files.js";
 import { platform } from "../shared/platform.js";
 import { RemoteFile, type Network } from "../shared/remote_file.js";
 import { sleep } from "../shared/retry.js";
-import type { Sink } from "../shared/sources.js";
+import { readRange } from "../shared/sources.js";
 import { absoluteUrl } from "../shared/values.js";
 import { WASM } from "../wasm/top_k.js";
-import { checkCount, checkEmbedding, valuesOf } from "./arguments.js";
+import { checkedQuery } from "./arguments.js";
 import { BLOCK, SearchEngine } from "./engine.js";
 import { broken, unsupported, type EmbeddingId } from "./file.js";
 import { IdPlaces } from "./id_places.js";
 import { checkScales, checkSum, modelOf, placesOf, readOwnHeader, OWN_MAGIC, type OwnHeader, type OwnPlaces } from "./own_file.js";
-import type { EmbeddingValues, SearchMatch } from "./options.js";
+import type { EmbeddingLike, SearchMatch } from "./options.js";
 
 /** Options of `RemoteEmbeddings.open`. */
 export interface OpenOptions {
@@ -97,15 +98,16 @@ export class RemoteEmbeddings<Id extends EmbeddingId = EmbeddingId> {
    * finds.
    *
    * @param k how many at most. Default 10
-   * @throws {@link ClipVisionError} `invalid-argument`; `fetch`, also if the file has changed since it was opened; `integrity`
+   * @throws {@link ClipVisionError} `invalid-argument` for a query of another dimension or model, of length 0 or not finite, and for the
+   * options `filter` and `relevance`, which a loaded collection has; `fetch`, also if the file has changed since it was opened; `integrity`
    */
-  async search(query: EmbeddingValues, k = 10, options: RemoteSearchOptions = {}): Promise<SearchMatch<Id>[]> {
-    const values = valuesOf(query, "the query");
-    checkEmbedding(values, "the query");
-    checkCount(k, "k");
-    if (this.size > 0 && values.length !== this.dimension) throw invalid(`The query has ${values.length} values, and those of this collection have ${this.dimension}`);
+  async search(query: EmbeddingLike, k = 10, options: RemoteSearchOptions = {}): Promise<SearchMatch<Id>[]> {
     const { threshold = -Infinity, signal = new AbortController().signal, onProgress } = options;
     signal.throwIfAborted();
+    for (const name of ["filter", "relevance"]) {
+      if ((options as Record<string, unknown>)[name] !== undefined) throw invalid(`${name} needs the whole collection: load it (Embeddings.load), and search there`);
+    }
+    const values = checkedQuery(query, k, threshold, this);
     const most = Math.min(k, this.size);
     if (most === 0) return [];
     const { rows, scores } = await this.#scan(values, most, threshold, signal, onProgress);
@@ -183,19 +185,9 @@ class PartsOfFile {
   /** Gives the bytes from `at` up to `end`, piece by piece. */
   async stream(at: number, end: number, signal: AbortSignal, take: (piece: Uint8Array) => void): Promise<void> {
     if (at >= end) return;
-    let next = at;
-    const sink: Sink = {
-      wanted: () => (next < end ? [next, end] : undefined),
-      take: (offset, piece) => {
-        const fresh = piece.subarray(next - offset, end - offset);
-        next += fresh.length;
-        take(fresh);
-      },
-      size: (bytes) => void (this.size ??= bytes),
-    };
     // A file of its own for each, as several may be read at once; what the server said goes along.
     const file = new RemoteFile(this.#url, this.#network, { validators: this.#file.validators });
-    await file.read(sink, signal);
+    const next = await readRange(file, [at, end], signal, (_, piece) => take(piece), (bytes) => void (this.size ??= bytes));
     this.#file = file;
     if (next < end) throw broken(`it ends at byte ${next}, and should reach to ${end}`);
   }

@@ -30,7 +30,7 @@ export function searchServer(post: Post<SearchResponse>): RpcServer<SearchCalls>
     post,
     async run(call, signal) {
       // What is undone by forgetting the answer is not begun; what the page counts on is done.
-      if (call.type === "search" || call.type === "nearGroups") signal.throwIfAborted();
+      if (call.type === "search" || call.type === "nearLinks") signal.throwIfAborted();
       try {
         const result = await rows.run(call, signal, (done) => post({ type: "progress", id: call.id, done }, []));
         return [result, buffersOf(result)];
@@ -84,8 +84,10 @@ class Rows {
       case "background":
         this.#queries = request.argument as Float32Array<ArrayBuffer>;
         return undefined;
+      case "nearLinks":
+        return this.#nearLinks(request.argument, signal, report);
       case "nearGroups":
-        return this.#nearGroups(request.argument, signal, report);
+        return this.#ready().groupsOf(request.argument);
       case "save":
         return this.#save(request.argument.format, request.argument);
       case "saveToOpfs": {
@@ -95,8 +97,8 @@ class Rows {
     }
   }
 
-  async #nearGroups(threshold: number, signal: AbortSignal, report: (done: number) => void): Promise<Result> {
-    const groups = this.#ready().nearGroups(threshold);
+  async #nearLinks({ threshold, part }: SearchCalls["nearLinks"]["argument"], signal: AbortSignal, report: (done: number) => void): Promise<Result> {
+    const groups = this.#ready().nearLinks(threshold, part);
     let [listened, reported] = [performance.now(), 0];
     for (;;) {
       const step = groups.next();

@@ -13,7 +13,7 @@ import type { Store, Writer } from "./store.js";
 import { hexOf } from "./values.js";
 
 /** Changes whenever the record or the way to its id does; the files have a version of their own. */
-const VERSION = 2;
+const VERSION = 3;
 /** A file that no record names may be one that another tab is about to finish; a day later it is not. */
 const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
 
@@ -30,6 +30,14 @@ interface PartRecord extends FileRecord {
   checksum: number;
   /** What the files that it is made of were verified with; missing where nobody asked for that. */
   verified?: Verified;
+  /** Of a text tower: its table of tokens was asked for with it, whatever its size. */
+  whole?: true;
+}
+
+/** Rows of a table of tokens. */
+interface RowsRecord extends FileRecord {
+  /** In hexadecimal digits. */
+  sha256: string;
 }
 
 /** What an entry says of itself. */
@@ -43,9 +51,11 @@ export interface CacheRecord {
   created: number;
   /** What the server said of each file, by its role. */
   validators: Record<string, Validators>;
+  /** The files are those that open_clip writes, not transformers'. */
+  layout?: "open_clip";
   parts: Partial<Record<Part, PartRecord>>;
   /** Rows of a table of tokens that the text tower's file has not (`worker/kept_rows.ts`). */
-  rows?: FileRecord;
+  rows?: RowsRecord;
 }
 
 /** What identifies a model: everything that a load's result depends on. */
@@ -53,7 +63,7 @@ export interface CacheKey {
   model: string;
   revision?: string;
   precision: string;
-  /** The addresses of its files, by their roles. */
+  /** The addresses of its files, by their roles; and the names of files that checksums chose in their place. */
   urls: readonly (readonly [role: string, url: string])[];
 }
 

@@ -19,6 +19,11 @@ export function checkSha256(actual: string, expected: string, what: string): voi
   throw new ClipVisionError("integrity", `${what} has the sha256 ${actual}, not ${expected}: it is not the file that was meant`);
 }
 
+/** The sha256 of bytes, in hexadecimal digits. */
+export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return hexOf(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)));
+}
+
 /** What the files were checked with that a part of a model is made of. */
 export interface Verified {
   /** The sha256 of each, by its name. */

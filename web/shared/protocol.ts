@@ -219,18 +219,29 @@ export interface PixelTensor {
   shape: [3, number, number];
 }
 
+/** What a model embeds. */
+export type Task = "photos and texts" | "photos" | "texts";
+
 /** A loaded model, and how it runs here. */
 export interface ClipVisionInfo {
   /** What was loaded: the Hub id, the folder's address (without its query, which may be a secret), or `"files"`. */
   readonly model: string;
+  /** What the model embeds: of the other kind every call is an `invalid-argument`. */
+  readonly task: Task;
   /** Values of an embedding. */
   readonly dimension: number;
-  /** Width and height that photos are brought to, in pixels. */
+  /** Width and height that photos are brought to, in pixels; 0 of a model of texts alone. */
   readonly imageSize: number;
+  /**
+   * What `classify` gives: `"softmax"` are probabilities that add up to 1, as one of the labels is taken to fit; `"sigmoid"`, of a
+   * SigLIP, those of each label by itself: of a photo that fits none all are low. `null` of a model without texts.
+   */
+  readonly scores: "softmax" | "sigmoid" | null;
   /** How the model computes. */
   readonly precision: Precision;
   /**
-   * The file that the vision tower came from: `model.safetensors`, or of a folder that has none the one among its ONNX files that
+   * The file that the vision tower came from: `model.safetensors`; of one in several files their list,
+   * `model.safetensors.index.json`; or of a folder that has neither the one among its ONNX files that
    * suits the precision best, such as `onnx/vision_model_quantized.onnx`.
    */
   readonly weights: string;
@@ -238,7 +249,7 @@ export interface ClipVisionInfo {
   readonly simd: "none" | "simd128" | "relaxed";
   /** Threads that compute. */
   readonly threads: number;
-  /** Memory of the weights, in bytes. */
+  /** Memory of the vision tower's weights, in bytes. */
   readonly bytes: number;
 }
 

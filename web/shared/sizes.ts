@@ -13,6 +13,9 @@ export const MAX_BYTES = 256 * 2 ** 20;
 /** The most bytes that one picture's pixels may take, whatever `maxPixels` says; as in Rust. */
 export const MAX_MEMORY = 2 ** 30;
 
+/** Bytes in single precision above which a table of tokens is left in its file: no vocabulary of English alone takes so many. */
+export const LARGE_TABLE = 256 << 20;
+
 /** In pixels. */
 export interface Size {
   width: number;

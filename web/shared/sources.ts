@@ -139,6 +139,32 @@ function readerOf(blob: Blob): { next(): Promise<Uint8Array | undefined>; cancel
   return { next, cancel: () => byob.cancel() };
 }
 
+/**
+ * Reads one range: `take` gets its bytes and where they are in the file, piece by piece; `size` hears the file's length.
+ *
+ * @returns where the bytes ended: before the range does, if the file does
+ */
+export async function readRange(
+  source: Source,
+  [start, end]: ByteRange,
+  signal: AbortSignal,
+  take: (at: number, piece: Uint8Array) => void,
+  size: (bytes: number) => void = () => undefined,
+): Promise<number> {
+  let next = start;
+  const sink: Sink = {
+    wanted: () => (next < end ? [next, end] : undefined),
+    take: (offset, piece) => {
+      const fresh = piece.subarray(Math.max(0, next - offset), Math.max(0, end - offset));
+      take(next, fresh);
+      next += fresh.byteLength;
+    },
+    size,
+  };
+  if (next < end) await source.read(sink, signal);
+  return next;
+}
+
 /** What {@link readAll} makes room for at once where a file's size is known. */
 const AT_ONCE = 64 << 20;
 

@@ -36,6 +36,21 @@ export function linkedTo(...signals: (AbortSignal | undefined)[]): { controller:
   return { controller, unlink: () => forwards.forEach((remove) => remove()) };
 }
 
+/** Does work on each, so many at a time; the first failure stops all. */
+export async function eachOf<T>(items: readonly T[], atOnce: number, signal: AbortSignal, work: (item: T, signal: AbortSignal) => Promise<void>): Promise<void> {
+  const { controller, unlink } = linkedTo(signal);
+  const waiting = [...items];
+  const worker = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item, controller.signal);
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+  } finally {
+    controller.abort();
+    unlink();
+  }
+}
+
 /** A signal that aborts once all of some have; of those, at least one has not by now. */
 export function everyAborted(signals: readonly AbortSignal[]): AbortSignal {
   if (signals.length === 1 && signals[0]) return signals[0];

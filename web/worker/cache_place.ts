@@ -4,14 +4,14 @@
  */
 
 import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
-import { isCoded, messageOf } from "../shared/errors.js";
+import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
 import type { Validators } from "../shared/files.js";
-import type { Verified } from "../shared/integrity.js";
-import { addressOf } from "../shared/model_files.js";
+import { sha256Of, type Verified } from "../shared/integrity.js";
+import { addressOf, openClipOf } from "../shared/model_files.js";
 import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
 import { changed, RemoteFile, type Network } from "../shared/remote_file.js";
 import type { Store } from "../shared/store.js";
-import { covers } from "./checksums.js";
+import { chosenBy, covers } from "./checksums.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
 
 /** What the cache needs of the world. */
@@ -28,8 +28,8 @@ export interface CacheHost extends Network {
 export interface Recorder {
   /** Takes on what has been recorded, to disk. */
   drain(): void;
-  /** Ends the part; `seen` is what the server has said of the files, by their roles, and `verified` what was checked. */
-  finish(seen: Record<string, Validators>, verified: Verified | undefined): Promise<void>;
+  /** Ends the part; `seen` is what the server has said of the files, by their roles, `layout` whose files they are, and `verified` what was checked. */
+  finish(seen: Record<string, Validators>, layout: CacheRecord["layout"], verified: Verified | undefined): Promise<void>;
   discard(): Promise<void>;
 }
 
@@ -55,13 +55,12 @@ export class CachePlace {
 
   /** The place of a model that is to be cached and can be. */
   static async open(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>): Promise<CachePlace | undefined> {
-    const { cache, model, name, revision, table, precision = "stored" } = load;
+    const { cache, model, name, revision, precision = "stored" } = load;
     const files = Object.entries(model) as [string, WireFile][];
     // Files that the user picked, and those of a disk, are on this machine already.
     if (cache === "off" || !files.every(([, file]) => "url" in file && !/^file:/i.test(file.url))) return undefined;
     const urls = files.map(([role, file]): [string, string] => [role, "url" in file ? file.url : ""]);
-    // A text tower without its table is no use to whoever wants the whole one.
-    if (table === "whole") urls.push(["table", table]);
+    for (const file of chosenBy(load)) urls.push(["chosen", file]);
     const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
     try {
       const [store, id] = await Promise.all([host.openStore(), cacheId(key)]);
@@ -77,29 +76,43 @@ export class CachePlace {
     await this.#cache.remove(this.#id).catch(() => undefined);
   }
 
-  /** The rows of the table of tokens that are kept; `undefined` where there are none. Never fails. */
-  async rows(): Promise<Blob | undefined> {
-    const record = await this.#cache.record(this.#id).catch(() => undefined);
-    this.#rowsOf = record?.parts.text?.file;
-    const rows = record?.rows;
-    return rows && this.#cache.open(rows).catch(() => undefined);
+  /** The rows of the table of tokens that are kept; `undefined` where there are none, or damaged ones. Never fails. */
+  async rows(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      const record = await this.#cache.record(this.#id);
+      this.#rowsOf = record?.parts.text?.file;
+      const rows = record?.rows;
+      if (!rows) return undefined;
+      const bytes = new Uint8Array(await (await this.#cache.open(rows)).arrayBuffer());
+      if ((await sha256Of(bytes)) === rows.sha256) return bytes;
+      throw new ClipVisionError("weights", "Their checksum is wrong");
+    } catch (error) {
+      warn(this.#host, "cache-corrupt", `The rows of ${this.#load.name}'s table of tokens that were kept are damaged and are read again`, error);
+      return undefined;
+    }
   }
 
   /** Keeps rows beside a text tower that is in the cache, in place of those that were kept. Never fails. */
-  async saveRows(bytes: Uint8Array): Promise<void> {
-    const record = await this.#cache.record(this.#id).catch(() => undefined);
-    // Another tab may have downloaded another model's meanwhile.
-    if (!record?.parts.text || record.parts.text.file !== this.#rowsOf) return;
-    let recording: Recording | undefined;
-    try {
-      recording = await this.#cache.begin(this.#id, "rows");
-      recording.writer.write(0, bytes);
-      await recording.writer.close();
-      await this.#cache.commit(this.#id, { ...record, rows: { file: recording.file, bytes: bytes.byteLength } });
-    } catch {
-      // They are read again the next time.
-      await recording?.writer.discard().catch(() => undefined);
-    }
+  async saveRows(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#locked(new AbortController().signal, async () => {
+      const record = await this.#cache.record(this.#id);
+      // Another tab may have downloaded another model's meanwhile.
+      if (!record?.parts.text || record.parts.text.file !== this.#rowsOf) return;
+      const { file, writer } = await this.#cache.begin(this.#id, "rows");
+      try {
+        writer.write(0, bytes);
+        await writer.close();
+        await this.#cache.commit(this.#id, { ...record, rows: { file, bytes: bytes.byteLength, sha256: await sha256Of(bytes) } });
+      } catch (error) {
+        await writer.discard();
+        throw error;
+      }
+    }).catch(() => undefined); // they are read again the next time
+  }
+
+  /** Does work while no other tab writes this entry. */
+  #locked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.#host.lock(`clip-vision:${this.#id}`, signal, work);
   }
 
   /** A part from the cache, or from the server by way of it. Of several tabs one downloads, and the others wait for it. */
@@ -113,7 +126,7 @@ export class CachePlace {
   ): Promise<T> {
     const cached = await this.#cached(part, signal, from.fromCache);
     if (cached) return cached.value;
-    return this.#host.lock(`clip-vision:${this.#id}`, signal, async () => {
+    return this.#locked(signal, async () => {
       const meanwhile = await this.#cached(part, signal, from.fromCache);
       if (meanwhile) return meanwhile.value;
       const stored = part === "text" ? await this.#cache.record(this.#id).catch(() => undefined) : undefined;
@@ -136,6 +149,8 @@ export class CachePlace {
     }
     const entry = record?.parts[part];
     if (!record || !entry || !covers(this.#load, part, entry.verified)) return undefined;
+    // A text tower without its table is no use to whoever wants the whole one.
+    if (part === "text" && this.#load.table === "whole" && !entry.whole) return undefined;
     if (this.#load.cache === "revalidate" && part === "vision" && !(await this.#isFresh(record, signal))) return undefined;
     await this.#engine(); // an engine that does not start says nothing of the entry
     try {
@@ -152,9 +167,10 @@ export class CachePlace {
   }
 
   /** Asks the server whether its files are still those of an entry; without an answer they are. */
-  async #isFresh({ validators }: CacheRecord, signal: AbortSignal): Promise<boolean> {
+  async #isFresh({ validators, layout }: CacheRecord, signal: AbortSignal): Promise<boolean> {
+    const model = (layout && openClipOf(this.#load.model)) ?? this.#load.model;
     for (const [key, before] of Object.entries(validators)) {
-      const url = addressOf(this.#load.model, key);
+      const url = addressOf(model, key);
       if (url === undefined) return false;
       let now: Validators;
       try {
@@ -172,6 +188,8 @@ export class CachePlace {
   /** Writes what a loader records into the cache; what fails there is a warning, and the load goes on. */
   async recorder(part: Part, record: CacheRecord, engine: Engine, loader: EngineLoader): Promise<Recorder | undefined> {
     const [cache, id] = [this.#cache, this.#id];
+    const { table, integrity } = this.#load;
+    const isWhole = part === "text" && (table === "whole" || integrity !== undefined);
     let recording: Recording | undefined;
     let at: number | undefined;
     const fail = async (error: unknown) => {
@@ -200,7 +218,7 @@ export class CachePlace {
           void fail(error);
         }
       },
-      finish: async (seen, verified) => {
+      finish: async (seen, layout, verified) => {
         const recorded = guarded(engine, () => loader.finishRecording());
         if (!recording || !recorded || at === undefined) return;
         const { file, writer } = recording;
@@ -208,9 +226,9 @@ export class CachePlace {
           const { header, checksum } = recorded;
           writer.write(0, header);
           await writer.close();
-          const parts = { ...record.parts, [part]: { file, bytes: at, checksum, ...(verified && { verified }) } };
+          const parts = { ...record.parts, [part]: { file, bytes: at, checksum, ...(verified && { verified }), ...(isWhole && { whole: true as const }) } };
           const { rows: _, ...kept } = record; // they were of an earlier text tower
-          await cache.commit(id, { ...kept, validators: { ...record.validators, ...seen }, parts });
+          await cache.commit(id, { ...kept, ...(layout && { layout }), validators: { ...record.validators, ...seen }, parts });
           await cache.tidy();
         } catch (error) {
           await fail(error);

@@ -6,9 +6,10 @@
 import type { Part } from "../shared/cache.js";
 import { ClipVisionError, messageOf } from "../shared/errors.js";
 import { checkSha256, type Verified } from "../shared/integrity.js";
-import { nameOfFile, TOKENIZER, type Role } from "../shared/model_files.js";
+import { FILE_NAMES, nameOfFile, OPEN_CLIP, openClipOf, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireLoad, WireModel } from "../shared/protocol.js";
 import type { Engine } from "./engine.js";
+import { isOfModules, MODULES } from "./modules.js";
 
 /** A sha256 on its way, and what it has to be. */
 export interface Hash {
@@ -45,6 +46,12 @@ export class Checksums {
     const { weights, index } = this.#model;
     const others = [weights, index].some((file) => file && this.has(nameOfFile(file)));
     return !others && this.#onnxFiles().length > 0;
+  }
+
+  /** The files of weights that were chosen in the place of the usual one. */
+  get chosen(): readonly string[] {
+    if (this.onnx) return this.#onnxFiles().sort();
+    return this.sharded && this.#model.index ? [nameOfFile(this.#model.index)] : [];
   }
 
   /** Takes it that the weights are ONNX files: those that have checksums, and whichever of them the part needs. */
@@ -94,7 +101,7 @@ export class Checksums {
   checkNames(): void {
     const { weights, index, ...others } = this.#model;
     const files = [...Object.values(others), this.sharded ? index : weights].flatMap((file) => (file ? [nameOfFile(file)] : []));
-    const known = new Set([...files, ...this.#shards]);
+    const known = new Set([...files, ...this.#shards, ...this.#ofModules()]);
     for (const name of this.#wanted?.keys() ?? []) {
       if (known.has(name)) continue;
       const names = [...known].join(", ");
@@ -102,10 +109,27 @@ export class Checksums {
     }
   }
 
+  /** The files of a model that `modules.json` lists, which is checked itself. */
+  #ofModules(): string[] {
+    return this.has(MODULES) ? [...(this.#wanted?.keys() ?? [])].filter(isOfModules) : [];
+  }
+
   /** What has been checked; nothing if nothing was to be. */
   get verified(): Verified | undefined {
-    return this.#wanted && { files: Object.fromEntries(this.#files), shards: this.#shards };
+    return this.#wanted && { files: Object.fromEntries(this.#files), shards: [...this.#shards, ...this.#ofModules()] };
   }
+}
+
+/** Whether checksums say that the files are those that open_clip writes. */
+export function isOpenClip({ integrity, model }: WireLoad): boolean {
+  return integrity !== undefined && !(FILE_NAMES.config in integrity) && OPEN_CLIP.config in integrity && openClipOf(model) !== undefined;
+}
+
+/** The names of the files that checksums choose where a server may have others too: without them it could be another model. */
+export function chosenBy(load: WireLoad): readonly string[] {
+  const openClip = isOpenClip(load);
+  const model = (openClip && openClipOf(load.model)) || load.model;
+  return [...(openClip ? [OPEN_CLIP.config] : []), ...new Checksums({ ...load, model }).chosen];
 }
 
 /**

@@ -1,17 +1,14 @@
-/** A recording on its way into a Blob: pieces become Blobs of their own, which browsers keep outside of JavaScript's memory. */
+/** A recording on its way into a Blob. */
 
+import { ClipVisionError } from "../shared/errors.js";
+import { Gathering } from "../shared/gathering.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
-
-/** Bytes that are gathered before they become a Blob. */
-const GATHERED = 8 << 20;
 
 /** Takes what a loader records, piece by piece. */
 export class BlobRecorder {
   readonly #engine: Engine;
   readonly #loader: EngineLoader;
-  #blobs: Blob[] = [];
-  #pieces: Uint8Array<ArrayBuffer>[] = [];
-  #gathered = 0;
+  readonly #pieces = new Gathering();
 
   constructor(engine: Engine, loader: EngineLoader) {
     [this.#engine, this.#loader] = [engine, loader];
@@ -19,23 +16,14 @@ export class BlobRecorder {
 
   /** Takes what has been recorded since. */
   drain(): void {
-    const data = guarded(this.#engine, () => this.#loader.takeRecorded()) as Uint8Array<ArrayBuffer>;
-    this.#pieces.push(data);
-    this.#gathered += data.byteLength;
-    if (this.#gathered >= GATHERED) this.#gather();
-  }
-
-  #gather(): void {
-    this.#blobs.push(new Blob(this.#pieces));
-    [this.#pieces, this.#gathered] = [[], 0];
+    this.#pieces.add(guarded(this.#engine, () => this.#loader.takeRecorded()) as Uint8Array<ArrayBuffer>);
   }
 
   /** The whole file, once everything has been read. */
   finish(): Blob {
     this.drain();
-    this.#gather();
     const recorded = guarded(this.#engine, () => this.#loader.finishRecording());
-    const header = (recorded?.header ?? new Uint8Array()) as Uint8Array<ArrayBuffer>;
-    return new Blob([header, ...this.#blobs], { type: "application/octet-stream" });
+    if (!recorded) throw new ClipVisionError("compute", "The engine gave no header for the file");
+    return this.#pieces.blob("application/octet-stream", recorded.header as Uint8Array<ArrayBuffer>);
   }
 }

@@ -35,7 +35,7 @@ import { pageDecoders, pageFetch } from "./page.js";
 import { overallProgress } from "./progress.js";
 import { Photos, type ForeignPhoto, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
-import { Texts, type Tokenizer, type TokenizerFiles } from "./texts.js";
+import { Texts, type CreateTokenizer } from "./texts.js";
 
 /** What the dispatcher needs of the world around it. */
 export interface Host extends PhotoHost {
@@ -52,8 +52,8 @@ export interface Host extends PhotoHost {
   fetch: Fetch;
   /** What else loading needs of the world. */
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
-  /** Makes a tokenizer of its files. */
-  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
+  /** Gets what makes a tokenizer of its files. */
+  tokenizers(): Promise<CreateTokenizer>;
   /** Resolves after the messages that have arrived by now have been handled. */
   nextTurn(): Promise<void>;
 }
@@ -202,11 +202,12 @@ export class Dispatcher {
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
     const loading = new ModelLoading(loadHost, load);
-    const { engine, model } = await loading.vision(this.#reporter(id), signal);
+    const report = this.#reporter(id);
+    const { engine, model } = await loading.vision(report, signal);
     const texts = new Texts({
       model,
       load: (report, stopped) => loading.text(engine, model, report, stopped),
-      createTokenizer: (files) => this.#host.createTokenizer(files),
+      tokenizers: () => this.#host.tokenizers(),
       compute: (stopped, begin) =>
         this.#inTurn(stopped, async () => (await this.#forward(begin, stopped)).output),
       // A call that waits for it reports it first, by its id.
@@ -225,9 +226,13 @@ export class Dispatcher {
     const network = { ...this.#host.loading, fetch: fetchFor("photo") };
     const photos = new Photos({ host: this.#host, network, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
     this.#loaded = { engine, model, loading, photos, batch, texts };
+    // There is nothing else to it.
+    if (info.task === "texts") await texts.ready(signal, report);
     return {
+      task: info.task,
       dimension: info.dimension,
       imageSize: info.imageSize,
+      scores: info.scores ?? null,
       precision: info.precision as LoadedModel["precision"],
       weights: loading.weights,
       simd: info.simd,

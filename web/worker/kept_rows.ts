@@ -11,11 +11,11 @@ type Range = readonly [at: number, bytes: Uint8Array];
 
 /** See the module. */
 export class KeptRows {
-  readonly #save: (bytes: Uint8Array) => Promise<void>;
+  readonly #save: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>;
   readonly #ranges: Range[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(save: (bytes: Uint8Array) => Promise<void>) {
+  constructor(save: (bytes: Uint8Array<ArrayBuffer>) => Promise<void>) {
     this.#save = save;
   }
 
@@ -32,13 +32,13 @@ export class KeptRows {
   }
 
   /** The ranges that were saved. */
-  async restore(saved: Blob | undefined): Promise<readonly Range[]> {
-    if (saved) this.#ranges.push(...unpacked(new Uint8Array(await saved.arrayBuffer())));
+  restore(saved: Uint8Array<ArrayBuffer> | undefined): readonly Range[] {
+    if (saved) this.#ranges.push(...unpacked(saved));
     return [...this.#ranges];
   }
 }
 
-function packed(ranges: readonly Range[]): Uint8Array {
+function packed(ranges: readonly Range[]): Uint8Array<ArrayBuffer> {
   const all = new Uint8Array(ranges.reduce((sum, [, bytes]) => sum + HEAD + bytes.byteLength, 0));
   const view = new DataView(all.buffer);
   let place = 0;

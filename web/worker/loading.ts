@@ -7,27 +7,34 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError } from "../shared/errors.js";
-import { explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
-import { addressOf, FILE_NAMES, OPEN_CLIP, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
+import { ClipVisionError, isCoded } from "../shared/errors.js";
+import { beside, explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
+import { addressOf, FILE_NAMES, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
 import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
+import { LARGE_TABLE } from "../shared/sizes.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
 import { CachePlace, type CacheHost } from "./cache_place.js";
-import { Checksums } from "./checksums.js";
+import { Checksums, isOpenClip } from "./checksums.js";
 import { BlobRecorder } from "./converting.js";
 import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
-import { hinted } from "./hints.js";
+import type { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
-import { LARGE_TABLE, rowReader, type ReadRows } from "./rows.js";
+import { rowReader, type ReadRows } from "./rows.js";
+import { MODULES, needsModules } from "./modules.js";
+import type { bundled } from "./sentence_transformers.js";
 import type { LoadedText } from "./texts.js";
 
 /** What loading needs of the world. */
 export interface LoadHost extends CacheHost {
   /** Starts the engine, from the given wasm file or the package's own. */
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
+  /** See there. */
+  hinted: typeof hinted;
+  /** The configuration of a model of several modules. */
+  bundled: typeof bundled;
 }
 
 /** A longer file is none of a model's JSON files, nor a tokenizer's. */
@@ -42,9 +49,6 @@ interface ConfigFiles {
   processor?: Uint8Array;
 }
 
-/** What a cached model is marked with whose files are open_clip's. */
-const OPEN_CLIP_SEEN = "open_clip";
-
 /** Reads one model. */
 export class ModelLoading {
   readonly #host: LoadHost;
@@ -53,6 +57,8 @@ export class ModelLoading {
   #starting: Promise<Engine> | undefined;
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
   #seen: Record<string, Validators> = {};
+  /** Whose files they are, if not transformers'. */
+  #layout: CacheRecord["layout"];
   /** Whether parts of the weights can be read, as far as that is known. */
   #ranged = true;
 
@@ -118,23 +124,27 @@ export class ModelLoading {
   /** The model's settings; of a folder that is not transformers', those of open_clip, whose files the model has from then on. */
   async #configured(report: Report, signal: AbortSignal): Promise<{ files: ConfigFiles; checksums: Checksums }> {
     const theirs = openClipOf(this.#load.model);
-    const { integrity } = this.#load;
-    if (theirs && integrity && !(FILE_NAMES.config in integrity) && OPEN_CLIP.config in integrity) this.#openClip();
+    if (isOpenClip(this.#load)) this.#openClip();
     const checksums = new Checksums(this.#load);
     const roles = ["config", "preprocessor", "processor"] as const;
+    const reads = roles.map((role) => this.#small(role, checksums, report, signal));
     try {
-      const [config, preprocessor, processor] = await Promise.all(roles.map((role) => this.#small(role, checksums, report, signal)));
+      const [config, preprocessor, processor] = await Promise.all(reads);
       if (this.#load.model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
-      return { files: given({ config, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
+      const read = (name: string) => this.#module(name, checksums, report, signal);
+      const all = config && needsModules(config) ? await this.#host.bundled(config, read) : config;
+      return { files: given({ config: all, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
     } catch (error) {
       const { config } = this.#load.model;
       if (!theirs?.config || !config || nameOfFile(config) !== FILE_NAMES.config || !isMissing(error, config)) throw error;
+      await Promise.allSettled(reads); // what the server says of these files is of no interest
       const transformers = this.#load;
+      this.#seen = {};
       this.#openClip();
       const checksums = new Checksums(this.#load);
       const found = await this.#small("config", checksums, report, signal).catch(() => undefined);
       if (found) return { files: { config: found }, checksums };
-      this.#load = transformers;
+      [this.#load, this.#layout] = [transformers, undefined];
       throw error;
     }
   }
@@ -143,12 +153,16 @@ export class ModelLoading {
   #openClip(): void {
     const model = openClipOf(this.#load.model);
     if (model) this.#load = { ...this.#load, model };
-    this.#seen[OPEN_CLIP_SEEN] = {};
+    this.#layout = "open_clip";
   }
 
   /** What is at the model's address in place of a file that is not. */
-  #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
-    return hinted(error, this.#load.model, this.#host, signal);
+  async #hinted(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof HttpError) || error.status !== 404) return error;
+    return this.#host.hinted(error, this.#load.model, this.#host, signal).catch((failure: unknown) => {
+      signal.throwIfAborted();
+      return isCoded(failure) && failure.code === "fetch" ? error : Promise.reject(failure);
+    });
   }
 
   /** Whether the Hub knows nothing of what was taken for the id of one of its models: what has a revision. */
@@ -157,9 +171,10 @@ export class ModelLoading {
     return error instanceof NoAnswer || (error instanceof HttpError && [401, 403, 404].includes(error.status));
   }
 
-  /** The file that the vision tower came from, now or when it was cached. */
+  /** The file that the vision tower came from, or that lists those that it came from, now or when it was cached. */
   get weights(): string {
-    return onnxFileOf(Object.keys(this.#seen)) ?? nameOfFile(this.#load.model.weights);
+    const { weights, index } = this.#load.model;
+    return onnxFileOf(Object.keys(this.#seen)) ?? nameOfFile(index && "index" in this.#seen ? index : weights);
   }
 
   // ------------------------------------------------------------------------------------------------ the text tower
@@ -218,8 +233,8 @@ export class ModelLoading {
     const [json, vocab, merges] = TOKENIZER.map((role) => info[role] ?? read?.[FILE_NAMES[role]]);
     const files = json ? { json } : vocab && merges && { vocab, merges };
     if (!files) throw withoutTokenizer();
-    const { maxTokens, cleaning, rowsFile } = info;
-    return { files, maxTokens, cleaning, readRows: rowsFile === undefined ? undefined : this.#rowReader(engine, model, rowsFile) };
+    const { maxTokens, cleaning, filling, rowsFile } = info;
+    return { files, maxTokens, cleaning, filling, readRows: rowsFile === undefined ? undefined : this.#rowReader(engine, model, rowsFile) };
   }
 
   /** Reads rows of the table in a file: from the cache those that it keeps, and it keeps those that are new. */
@@ -229,7 +244,7 @@ export class ModelLoading {
     const read = rowReader(engine, model, () => this.#tableFile(file), (at, bytes) => kept?.add(at, bytes));
     const restored = once(async () => {
       try {
-        for (const [at, bytes] of (await kept?.restore(await place?.rows())) ?? []) guarded(engine, () => model.addRows(at, bytes));
+        for (const [at, bytes] of kept?.restore(await place?.rows()) ?? []) guarded(engine, () => model.addRows(at, bytes));
       } catch (error) {
         if (error instanceof EngineCrash) throw error;
         kept?.forget(); // they are damaged, and are read again
@@ -278,8 +293,24 @@ export class ModelLoading {
   async #small(role: Role, checksums: Checksums, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
     const file = this.#load.model[role];
     if (!file) return undefined;
+    const read = await this.#whole(file, nameOfFile(file), checksums, report, signal);
+    if (read) this.#note(role, read.source);
+    return read?.bytes;
+  }
+
+  /** A file that `modules.json` tells of, or that one itself; `undefined` if it is not there, or nothing is beside `config.json`. */
+  async #module(name: string, checksums: Checksums, report: Report, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const { config } = this.#load.model;
+    if (!config || !("url" in config)) return undefined;
+    if (name === MODULES) checksums.require(name);
+    const file = { url: beside(config.url, name), optional: true };
+    return (await this.#whole(file, name, checksums, report, signal))?.bytes;
+  }
+
+  /** A small file, which a checksum is given for by `name`. */
+  async #whole(file: WireFile, name: string, checksums: Checksums, report: Report, signal: AbortSignal) {
     const optional = "optional" in file && file.optional;
-    if (!optional) checksums.require(nameOfFile(file));
+    if (!optional) checksums.require(name);
     let source: Source;
     let bytes: Uint8Array;
     for (let restarts = 0; ; restarts += 1) {
@@ -289,18 +320,17 @@ export class ModelLoading {
         break;
       } catch (error) {
         if (isMissing(error, file)) {
-          checksums.missing(source.name, error);
+          checksums.missing(name, error);
           if (optional) return undefined;
         }
         if (!(error instanceof FileChanged) || restarts === RESTARTS) throw error;
       }
     }
-    const hash = this.#load.integrity && checksums.hash(await this.#engine(), source.name);
+    const hash = this.#load.integrity && checksums.hash(await this.#engine(), name);
     hash?.update(bytes);
     hash?.check();
-    this.#note(role, source);
-    report({ stage: "config", file: source.name, loaded: bytes.byteLength, total: bytes.byteLength });
-    return bytes;
+    report({ stage: "config", file: name, loaded: bytes.byteLength, total: bytes.byteLength });
+    return { bytes, source };
   }
 
   #source(file: WireFile, options: { whole?: boolean; validators?: Validators }): Source {
@@ -326,7 +356,7 @@ export class ModelLoading {
       if (recorder) guarded(engine, () => loader.record(this.#load.name, Object.keys(how.files), Object.values(how.files)));
       try {
         await this.#feedAll(engine, loader, { part: how.part, checksums: how.checksums, after: () => recorder?.drain() }, report, signal);
-        await recorder?.finish(this.#seen, how.checksums.verified);
+        await recorder?.finish(this.#seen, this.#layout, how.checksums.verified);
         return loader;
       } catch (error) {
         await recorder?.discard();
@@ -347,15 +377,15 @@ export class ModelLoading {
     signal: AbortSignal,
   ): Promise<void> {
     const { weights, index } = this.#load.model;
-    const feedFrom = async (file: WireFile, key: string) => {
-      const hash = checksums.hash(engine, nameOfFile(file));
+    const feedFrom = async (file: WireFile, key: string, name = nameOfFile(file)) => {
+      const hash = checksums.hash(engine, name);
       // A checksum says more than what the server says of the file.
       const seen = part === "text" && !hash ? this.#seen[key] : undefined;
       const source = this.#source(file, { whole: hash !== undefined, ...(seen && { validators: seen }) });
       try {
         await feed({ engine, loader, source, hash, after, ...("url" in file && { url: file.url }) }, report, signal);
       } catch (error) {
-        if (isMissing(error, file)) checksums.missing(source.name, error);
+        if (isMissing(error, file)) checksums.missing(name, error);
         throw error;
       }
       this.#note(key, source);
@@ -365,21 +395,32 @@ export class ModelLoading {
     let missing: unknown;
     // A text tower is beside its vision tower.
     const isOnnx = onnx || (part === "text" && onnxFileOf(Object.keys(this.#seen)) !== undefined);
+    const feedShard = () => {
+      const name = guarded(engine, () => loader.file());
+      const url = addressOf(this.#load.model, shardKey(name));
+      if (url === undefined) throw new ClipVisionError("weights", "Weights in several files are read beside an address only");
+      // Two modules of a model may have files of one name.
+      return feedFrom({ url }, shardKey(name), name.endsWith(`/${FILE_NAMES.weights}`) ? name : nameOf(url));
+    };
+    const feedOthers = async (list: string) => {
+      while (guarded(engine, () => loader.nextFile())) {
+        await feedShard().catch((error: unknown) => {
+          throw error instanceof HttpError ? explained(error, `It has weights of the model, as ${list} says`) : error;
+        });
+      }
+    };
     if (!isOnnx && !checksums.sharded) {
       checksums.checkNames();
+      let isThere = false;
       try {
-        return await feedFrom(weights, "weights");
+        await feedFrom(weights, "weights");
+        isThere = true;
       } catch (error) {
         if (!index || !isMissing(error, weights)) throw error;
         missing = error;
       }
+      if (isThere) return feedOthers(MODULES);
     }
-    const feedShard = () => {
-      const key = shardKey(guarded(engine, () => loader.file()));
-      const url = addressOf(this.#load.model, key);
-      if (url === undefined) throw new ClipVisionError("weights", "Weights in several files are read beside an address only");
-      return feedFrom({ url }, key);
-    };
     const json = isOnnx ? undefined : await this.#small("index", checksums, report, signal);
     if (json) {
       guarded(engine, () => loader.setIndex(json));
@@ -391,12 +432,7 @@ export class ModelLoading {
       checksums.checkNames();
       if (!(await this.#feedOnnx(engine, loader, checksums, feedShard))) throw missing ?? withoutWeights(this.#load.name, checksums.onnx);
     }
-    while (guarded(engine, () => loader.nextFile())) {
-      await feedShard().catch((error: unknown) => {
-        const beside = json ? FILE_NAMES.index : this.weights;
-        throw error instanceof HttpError ? explained(error, `It has weights of the model, as ${beside} says`) : error;
-      });
-    }
+    await feedOthers(json ? FILE_NAMES.index : this.weights);
   }
 
   /** Gives a loader the first of the ONNX files that suit best of those that are there; `false` if none is. */
@@ -431,7 +467,7 @@ export class ModelLoading {
       fromCache: async (blob, record) => {
         const value = await fromCache(blob, record);
         this.#seen = { ...record.validators, ...this.#seen };
-        if (OPEN_CLIP_SEEN in this.#seen) this.#openClip();
+        if (record.layout === "open_clip" && this.#layout === undefined) this.#openClip();
         return value;
       },
       fromServer,

@@ -17,7 +17,6 @@ import { readPhoto, type Network } from "../shared/remote_file.js";
 import { checkSize, MAX_BYTES, sizeOf } from "../shared/sizes.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
-import { sizeInHeader } from "./header_size.js";
 import { mayBeSvg, mediaTypesOf } from "./media_type.js";
 import type { PageDecoders } from "./page.js";
 import type { BrowserPixels } from "./pixels.js";
@@ -26,8 +25,8 @@ import type { BrowserPixels } from "./pixels.js";
 export interface PhotoHost {
   /** Reads the pixels of what the browser has decoded, smaller if the shorter edge is over `edge`, and closes it. */
   readPixels(source: ImageBitmap | VideoFrame, edge?: number): Promise<BrowserPixels>;
-  /** Decodes a file with the browser; `undefined` if it can't. */
-  decodeInBrowser(bytes: Uint8Array, type: string): Promise<ImageBitmap | undefined>;
+  /** Decodes a file with the browser, unless its header says that it has more than `maxPixels`; `undefined` if it can't. */
+  decodeInBrowser(bytes: Uint8Array, type: string, maxPixels: number | undefined): Promise<ImageBitmap | undefined>;
   /** Milliseconds from any fixed point. */
   now(): number;
 }
@@ -172,9 +171,7 @@ export class Photos {
       }
     }
     const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
-    const said = sizeInHeader(bytes);
-    if (said) checkSize(said, maxPixels);
-    const bitmap = await host.decodeInBrowser(bytes, type);
+    const bitmap = await host.decodeInBrowser(bytes, type, maxPixels);
     if (bitmap === undefined) throw refusal;
     try {
       checkSize(bitmap, maxPixels);

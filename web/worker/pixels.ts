@@ -11,8 +11,9 @@
 import { AS_STORED } from "../shared/bitmaps.js";
 import { ClipVisionError } from "../shared/errors.js";
 import type { WirePixels } from "../shared/protocol.js";
-import { MAX_MEMORY, sizeOf, type Size } from "../shared/sizes.js";
+import { checkSize, MAX_MEMORY, sizeOf, type Size } from "../shared/sizes.js";
 import { nextTurn } from "../shared/waiting.js";
+import { sizeInHeader } from "./header_size.js";
 
 /** Pixels as a browser gives them. */
 export interface BrowserPixels {
@@ -185,9 +186,13 @@ function differenceOf(pixels: Uint8ClampedArray, drawn: Uint8ClampedArray): numb
  *
  * @param bytes the file
  * @param type its media type, where it is known
+ * @param maxPixels the most pixels that its header may say it has
+ * @throws {@link ClipVisionError} `too-large`
  * @returns its pixels, still the browser's; `undefined` if it does not know the format either
  */
-export async function decodeInBrowser(bytes: Uint8Array, type: string): Promise<ImageBitmap | undefined> {
+export async function decodeInBrowser(bytes: Uint8Array, type: string, maxPixels: number | undefined): Promise<ImageBitmap | undefined> {
+  const said = sizeInHeader(bytes);
+  if (said) checkSize(said, maxPixels);
   try {
     return await createImageBitmap(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }), AS_STORED);
   } catch {

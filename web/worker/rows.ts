@@ -4,13 +4,11 @@
  */
 
 import { ClipVisionError } from "../shared/errors.js";
-import type { ByteRange, Source } from "../shared/sources.js";
-import { linkedTo } from "../shared/waiting.js";
+import { readRange, type ByteRange, type Source } from "../shared/sources.js";
+import { eachOf } from "../shared/waiting.js";
 import { guarded, type Engine, type EngineModel } from "./engine.js";
 import { Semaphore } from "./semaphore.js";
 
-/** Bytes in single precision above which a table is left in its file: no vocabulary of English alone takes so many. */
-export const LARGE_TABLE = 256 << 20;
 /** Ranges that are asked for at the same time: as many as HTTP/1 has connections. */
 const AT_ONCE = 6;
 
@@ -30,8 +28,12 @@ export function rowReader(engine: Engine, model: EngineModel, open: () => Source
       const flat = guarded(engine, () => model.wantedRows(ids));
       const ranges = Array.from({ length: flat.length / 2 }, (_, index): ByteRange => [flat[2 * index]!, flat[2 * index + 1]!]);
       let read = 0;
-      await eachOf(ranges, signal, async (range, stop) => {
-        const bytes = await readRange(open(), range, stop);
+      await eachOf(ranges, AT_ONCE, signal, async (range, stop) => {
+        const [start, end] = range;
+        const bytes = new Uint8Array(end - start);
+        const source = open();
+        const reached = await readRange(source, range, stop, (at, piece) => bytes.set(piece, at - start));
+        if (reached < end) throw new ClipVisionError("weights", `${source.name} is cut short: a row of its table of tokens ends beyond it`);
         guarded(engine, () => model.addRows(range[0], bytes));
         fresh?.(range[0], bytes);
         read += bytes.byteLength;
@@ -41,38 +43,4 @@ export function rowReader(engine: Engine, model: EngineModel, open: () => Source
       turn.leave();
     }
   };
-}
-
-/** Does work on each, a few at a time; the first failure stops all. */
-async function eachOf<T>(items: readonly T[], signal: AbortSignal, work: (item: T, signal: AbortSignal) => Promise<void>): Promise<void> {
-  const { controller, unlink } = linkedTo(signal);
-  const waiting = [...items];
-  const worker = async () => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item, controller.signal);
-  };
-  try {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
-  } finally {
-    controller.abort();
-    unlink();
-  }
-}
-
-async function readRange(source: Source, [start, end]: ByteRange, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(end - start);
-  let at = start;
-  await source.read(
-    {
-      wanted: () => (at < end ? [at, end] : undefined),
-      take: (offset, piece) => {
-        const mine = piece.subarray(Math.max(0, at - offset), Math.max(0, end - offset));
-        bytes.set(mine, at - start);
-        at += mine.byteLength;
-      },
-      size: () => undefined,
-    },
-    signal,
-  );
-  if (at < end) throw new ClipVisionError("weights", `${source.name} is cut short: a row of its table of tokens ends beyond it`);
-  return bytes;
 }

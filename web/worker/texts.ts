@@ -18,7 +18,12 @@ export type TokenizerFiles = { json: Uint8Array } | { vocab: Uint8Array; merges:
 export interface Tokenizer {
   /** Start and end token included, at most `longest`: of a longer text the beginning, and the end token. */
   ids(text: string, longest: number): Uint32Array;
+  /** The token that its file fills up texts with, where it says one. */
+  readonly padding?: number | undefined;
 }
+
+/** Makes a tokenizer of its files. */
+export type CreateTokenizer = (files: TokenizerFiles) => Tokenizer;
 
 /** A text tower that was loaded: its tokenizer's files, and what reads the rows of its table, if that was left in its file. */
 export interface LoadedText {
@@ -26,6 +31,8 @@ export interface LoadedText {
   maxTokens: number;
   /** What is done to a text before the tokenizer sees it. */
   cleaning?: Cleaning | undefined;
+  /** The token that the model fills up texts with, where it does, if the tokenizer does not say another. */
+  filling?: number | undefined;
   readRows?: ReadRows | undefined;
 }
 
@@ -34,7 +41,8 @@ export interface TextContext {
   model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
   load(report: Report, signal: AbortSignal): Promise<LoadedText>;
-  createTokenizer(files: TokenizerFiles): Tokenizer | Promise<Tokenizer>;
+  /** Gets what makes a tokenizer. */
+  tokenizers(): Promise<CreateTokenizer>;
   /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
   compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
   /** The engine is lost though no call may be waiting for it. */
@@ -51,6 +59,8 @@ const MOST_LABELS = 4096;
 interface Ready {
   tokenizer: Tokenizer;
   maxTokens: number;
+  /** The token that texts are filled up with before the model does it with another one. */
+  padding?: number | undefined;
   readRows?: ReadRows | undefined;
 }
 
@@ -93,8 +103,9 @@ export class Texts {
     return { embedding: flat as Floats, tokens: ids.length, tableBytes };
   }
 
-  async #compute(ids: readonly Uint32Array[], { readRows }: Ready, signal: AbortSignal, started?: () => void) {
+  async #compute(texts: readonly Uint32Array[], { readRows, padding, maxTokens }: Ready, signal: AbortSignal, started?: () => void) {
     const { model, compute } = this.#context;
+    const ids = padding === undefined ? texts : texts.map((text) => Uint32Array.from({ length: maxTokens }, (_, at) => text[at] ?? padding));
     const lengths = Uint32Array.from(ids, ({ length }) => length);
     const all = joined(ids, (length) => new Uint32Array(length));
     const tableBytes = (await readRows?.(all, signal)) ?? 0;
@@ -123,6 +134,11 @@ export class Texts {
     return joined(rows, (length) => new Float32Array(length));
   }
 
+  /** Resolves when the tower and its tokenizer are loaded. */
+  async ready(signal: AbortSignal, report: Report): Promise<void> {
+    await this.#whenReady(signal, report);
+  }
+
   async #whenReady(signal: AbortSignal, report: Report): Promise<Ready> {
     this.#reports.add(report);
     try {
@@ -137,11 +153,12 @@ export class Texts {
   };
 
   async #load(signal: AbortSignal): Promise<Ready> {
-    const { load, createTokenizer } = this.#context;
+    const { load, tokenizers } = this.#context;
     try {
-      const { files, maxTokens, cleaning, readRows } = await load(this.#report, signal);
-      const tokenizer = await createTokenizer(files);
-      return { tokenizer: { ids: (text, longest) => tokenizer.ids(cleaned(text, cleaning), longest) }, maxTokens, readRows };
+      const [{ files, maxTokens, cleaning, filling, readRows }, create] = await Promise.all([load(this.#report, signal), tokenizers()]);
+      const tokenizer = create(files);
+      const padding = filling === undefined || tokenizer.padding === filling ? undefined : tokenizer.padding;
+      return { tokenizer: { ids: (text, longest) => tokenizer.ids(cleaned(text, cleaning), longest) }, maxTokens, padding, readRows };
     } catch (error) {
       if (error instanceof EngineCrash) this.#context.crashed(error);
       throw error;

@@ -102,11 +102,18 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const encode = encoder(known);
   const { starts, ends } = frame(known.postProcessor);
   return {
+    padding: paddingOf(config["padding"]),
     ids(text, longest) {
       const ids = encode(beginning(text));
       return Uint32Array.from([...starts, ...ids.slice(0, Math.max(0, longest - starts.length - ends.length)), ...ends].slice(0, longest));
     },
   };
+}
+
+/** The token that a `tokenizer.json` fills up texts with. */
+function paddingOf(padding: unknown): number | undefined {
+  const id = (padding as { pad_id?: unknown } | null | undefined)?.pad_id;
+  return Number.isInteger(id) && Number(id) >= 0 ? Number(id) : undefined;
 }
 
 /** Text -> ids, without special tokens around them. */

@@ -25,7 +25,7 @@ export function startModelView(session: Session, hub: () => string | undefined):
     }
   });
 
-  must("#hub-suggestions", HTMLDataListElement).replaceChildren(...models.map(suggestion));
+  must("#hub-suggestions", HTMLDataListElement).replaceChildren(...models.filter(({ task }) => task !== "texts").map(suggestion));
 
   const folderInput = must("#folder-input", HTMLInputElement);
   must("#folder-button", HTMLButtonElement).addEventListener("click", () => folderInput.click());
@@ -51,7 +51,7 @@ export function startModelView(session: Session, hub: () => string | undefined):
 
 /** A known model, with what its choice costs; the list's numbers are not the Hub's own word. */
 function suggestion({ id, download, accuracy, verified }: KnownModel): HTMLOptionElement {
-  const facts = [`${bytes(download.vision.f32)} for photos`, download.text ? `${bytes(download.text.f32)} for words` : "no words"];
+  const facts = [`${bytes(download.vision)} for photos`, download.text ? `${bytes(download.text + download.query)} for words` : "no words"];
   if (accuracy) facts.push(`${accuracy.imagenet} % on ImageNet`);
   if (!verified) facts.push("not checked on the Hub");
   const option = make("option");

@@ -119,6 +119,13 @@ impl Image {
         self.then(Operation::ResizeShortestEdge { edge: n, filter })
     }
 
+    /// Resizes so that the longer edge is `n` pixels and the shorter one in proportion, and puts it in the middle of a square of
+    /// `n`×`n` pixels, the rest of which has the color `fill` (red, green, blue): open_clip's `resize_mode` "longest". No
+    /// other resize or crop comes after it.
+    pub fn resize_and_pad(self, n: usize, filter: ResizeFilter, fill: [u8; 3]) -> Self {
+        self.then(Operation::ResizeAndPad { edge: n, filter, fill })
+    }
+
     /// Cuts out the middle `width`×`height` pixels; where the image is smaller, surrounds it with zeros (black).
     ///
     /// An odd pixel more is cut at the right and below, an odd zero more is put at the left and above, as
@@ -127,8 +134,8 @@ impl Image {
         self.then(Operation::CenterCrop { width, height, rounded: false })
     }
 
-    /// The same, but for half a pixel, which goes to the even number of pixels at the left and above, as in torchvision: of 3
-    /// pixels more 2 are cut there.
+    /// The same, but for half a pixel, as torchvision has it: when cutting it goes to the even number of pixels at the left and
+    /// above, so that of 3 pixels more 2 are cut there; an odd zero more is put at the right and below.
     pub fn center_crop_rounded(self, width: usize, height: usize) -> Self {
         self.then(Operation::CenterCrop { width, height, rounded: true })
     }

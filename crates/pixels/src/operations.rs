@@ -19,6 +19,12 @@ pub(crate) enum Operation {
         edge: usize,
         filter: ResizeFilter,
     },
+    /// To the longer edge, and to a square of it by pixels of one color around.
+    ResizeAndPad {
+        edge: usize,
+        filter: ResizeFilter,
+        fill: [u8; 3],
+    },
     CenterCrop {
         width: usize,
         height: usize,
@@ -47,6 +53,7 @@ impl Operation {
         match self {
             Self::Resize { .. } => "resize",
             Self::ResizeShortestEdge { .. } => "resize_shortest_edge",
+            Self::ResizeAndPad { .. } => "resize_and_pad",
             Self::CenterCrop { .. } => "center_crop",
             Self::NormalizeUnsigned => "normalize_unsigned",
             Self::NormalizeSigned => "normalize_signed",
@@ -57,7 +64,8 @@ impl Operation {
     }
 
     fn is_geometry(&self) -> bool {
-        matches!(self, Self::Resize { .. } | Self::ResizeShortestEdge { .. } | Self::CenterCrop { .. })
+        use Operation::*;
+        matches!(self, Resize { .. } | ResizeShortestEdge { .. } | ResizeAndPad { .. } | CenterCrop { .. })
     }
 
     /// Whether it turns values into others, and leaves the image's size.
@@ -73,7 +81,9 @@ impl Operation {
             {
                 wrong(format!("a size of {width}x{height}"))
             }
-            Self::ResizeShortestEdge { edge: 0, .. } => wrong("an edge of 0".into()),
+            Self::ResizeShortestEdge { edge: 0, .. } | Self::ResizeAndPad { edge: 0, .. } => {
+                wrong("an edge of 0".into())
+            }
             Self::NormalizeWith { mean, .. } if mean.iter().any(|mean| !mean.is_finite()) => {
                 wrong(format!("a mean of {mean:?}"))
             }
@@ -96,7 +106,10 @@ impl Operation {
             Self::NormalizeWith { mean, std } => (value - mean[channel]) / std[channel],
             Self::Rescale { factor } => (f64::from(value) * factor) as f32,
             Self::Clamp { min, max } => value.clamp(min, max),
-            Self::Resize { .. } | Self::ResizeShortestEdge { .. } | Self::CenterCrop { .. } => value,
+            Self::Resize { .. }
+            | Self::ResizeShortestEdge { .. }
+            | Self::ResizeAndPad { .. }
+            | Self::CenterCrop { .. } => value,
         }
     }
 
@@ -133,6 +146,10 @@ impl Queue {
             if operation.is_geometry() {
                 if let Some(earlier) = first_pointwise {
                     let what = format!("needs 8-bit pixels, but {} comes before it", earlier.name());
+                    return Err(operation.error(&what));
+                }
+                if let Some(padded @ Operation::ResizeAndPad { .. }) = geometry.last() {
+                    let what = format!("comes after {}, which is the last that changes an image's size", padded.name());
                     return Err(operation.error(&what));
                 }
                 geometry.push(*operation);
@@ -177,6 +194,8 @@ mod tests {
             (vec![Resize { width: 0, height: 1, filter }], "resize:"),
             (vec![Resize { width: 1, height: 0, filter }], "resize:"),
             (vec![ResizeShortestEdge { edge: 0, filter }], "resize_shortest_edge:"),
+            (vec![ResizeAndPad { edge: 0, filter, fill: [0; 3] }], "resize_and_pad:"),
+            (vec![ResizeAndPad { edge: 2, filter, fill: [0; 3] }, CROP], "center_crop:"),
             (vec![CenterCrop { width: 0, height: 3, rounded: false }], "center_crop:"),
             (vec![NormalizeWith { mean: [0.0, f32::NAN, 0.0], std: [1.0; 3] }], "normalize_with:"),
             (vec![NormalizeWith { mean: [0.0; 3], std: [1.0, 1.0, 0.0] }], "normalize_with:"),

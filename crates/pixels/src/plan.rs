@@ -61,12 +61,14 @@ pub(crate) struct Plan {
 pub(crate) struct Canvas {
     pub(crate) horizontal: Span,
     pub(crate) vertical: Span,
+    /// Of what color those are that are not its own: zeros, but around an image that is brought to a square.
+    pub(crate) fill: [u8; 3],
 }
 
 impl Canvas {
     /// An image of `width`x`height` pixels.
     pub(crate) fn whole((width, height): (usize, usize)) -> Self {
-        Self { horizontal: Span::whole(width), vertical: Span::whole(height) }
+        Self { horizontal: Span::whole(width), vertical: Span::whole(height), fill: [0; 3] }
     }
 
     /// Width and height.
@@ -94,7 +96,12 @@ impl Canvas {
     }
 
     fn cut_out(&self) -> Self {
-        Self { horizontal: self.horizontal.cut_out(), vertical: self.vertical.cut_out() }
+        Self { horizontal: self.horizontal.cut_out(), vertical: self.vertical.cut_out(), fill: self.fill }
+    }
+
+    /// In the middle of a square that is `edge` pixels high and wide, the rest of which is `fill`.
+    fn padded(self, edge: usize, fill: [u8; 3]) -> Self {
+        Self { horizontal: self.horizontal.padded(edge), vertical: self.vertical.padded(edge), fill }
     }
 
     /// Bytes of it as RGB.
@@ -149,6 +156,12 @@ impl Plan {
             let (size, filter) = match *resize {
                 Operation::Resize { width, height, filter } => ((width, height), filter),
                 Operation::ResizeShortestEdge { edge, filter } => (shortest_edge(planner.canvas.size(), edge)?, filter),
+                // The last of them.
+                Operation::ResizeAndPad { edge, filter, fill } => {
+                    let size = longest_edge(planner.canvas.size(), edge);
+                    planner.resize(size, filter, Canvas::whole(size).padded(edge, fill))?;
+                    return planner.finish();
+                }
                 _ => return Err(resize.error("is no resize")),
             };
             // The crops that follow say what of it is needed.
@@ -246,6 +259,16 @@ fn shortest_edge((width, height): (usize, usize), edge: usize) -> Result<(usize,
     }
     let long = long as usize;
     Ok(if width <= height { (edge, long) } else { (long, edge) })
+}
+
+/// The size whose longer edge is `edge`, the shorter one in proportion, rounded as Python rounds, and a pixel at least:
+/// open_clip's `ResizeKeepRatio` of `longest=1`.
+/// <https://github.com/mlfoundations/open_clip/blob/main/src/open_clip/transform.py>
+fn longest_edge((width, height): (usize, usize), edge: usize) -> (usize, usize) {
+    let ratio = |length: usize| length as f64 / edge as f64;
+    let ratio = ratio(width).max(ratio(height));
+    let scaled = |length: usize| ((length as f64 / ratio).round_ties_even() as usize).clamp(1, edge);
+    (scaled(width), scaled(height))
 }
 
 #[cfg(test)]

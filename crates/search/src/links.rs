@@ -50,8 +50,8 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// Keeps the forest alone, the strongest link first.
-    fn reduce(&mut self) {
+    /// Keeps the forest alone, the strongest link first: fewer than there are rows.
+    pub fn reduce(&mut self) {
         let links = &mut self.links[..self.len];
         sort(links, |a, b| a.score > b.score || (a.score == b.score && (a.first, a.second) < (b.first, b.second)));
         for (row, parent) in (0..).zip(self.parents.iter_mut()) {

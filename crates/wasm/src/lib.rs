@@ -11,6 +11,7 @@
 #![cfg(target_arch = "wasm32")]
 
 use clip_vision::ClipVision;
+use clip_vision::model::Scores;
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Function, Reflect};
 use kernels::Pool;
@@ -49,6 +50,9 @@ export interface LoaderOptions {
 export interface WireInfo {
   dimension: number;
   imageSize: number;
+  task: "photos and texts" | "photos" | "texts";
+  /** Absent of a model without texts. */
+  scores?: "softmax" | "sigmoid";
   precision: string;
   simd: "none" | "simd128" | "relaxed";
   threads: number;
@@ -104,6 +108,8 @@ pub struct Model(ClipVision);
 struct Info {
     dimension: usize,
     image_size: usize,
+    task: &'static str,
+    scores: Option<&'static str>,
     precision: &'static str,
     simd: &'static str,
     threads: usize,
@@ -128,6 +134,8 @@ impl Model {
         let info = Info {
             dimension: self.0.dimension(),
             image_size: self.0.image_size(),
+            task: task(&self.0),
+            scores: self.0.scores().map(Scores::name),
             precision: self.0.options().precision.name(),
             simd,
             threads: kernels::POOL.threads(),
@@ -139,7 +147,17 @@ impl Model {
     }
 }
 
+/// What it embeds.
+fn task(clip: &ClipVision) -> &'static str {
+    match (clip.config().is_ok(), clip.scores().is_some()) {
+        (true, false) => "photos",
+        (false, true) => "texts",
+        _ => "photos and texts",
+    }
+}
+
 /// Images that are worth computing together; 1 where that gains nothing.
 fn batch(clip: &ClipVision) -> usize {
-    (BATCH_TOKENS / clip.config().num_tokens()).clamp(1, MOST_TOGETHER)
+    let tokens = clip.config().map_or(BATCH_TOKENS, |config| config.num_tokens());
+    (BATCH_TOKENS / tokens).clamp(1, MOST_TOGETHER)
 }

@@ -4,7 +4,7 @@
 use super::loader::ModelLoader;
 use super::vision::ForwardPass;
 use super::{Model, answer, thrown};
-use clip_vision::model::Cleaning;
+use clip_vision::model::{Cleaning, EndToken};
 use clip_vision::{Error, ErrorKind, Result};
 use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
@@ -22,6 +22,8 @@ export interface WireTextInfo {
   merges?: Uint8Array;
   /** The file in which the table of tokens was left, by the name that the loader had for it. */
   rowsFile?: string;
+  /** The token that texts are filled up with, where they are, as far as the configuration says; a tokenizer's file knows better. */
+  filling?: number;
   /** What is done to a text before the tokenizer sees it. */
   cleaning?: "canonicalize" | "lower" | "whitespace";
 }
@@ -45,6 +47,7 @@ struct TextInfo {
     #[serde(with = "serde_wasm_bindgen::preserve")]
     merges: JsValue,
     rows_file: Option<String>,
+    filling: Option<u32>,
     cleaning: Option<&'static str>,
 }
 
@@ -63,6 +66,10 @@ impl Model {
         let bytes = |file: Option<Vec<u8>>| file.map_or(JsValue::UNDEFINED, |file| Uint8Array::from(&*file).into());
         let [tokenizer, vocab, merges] = files.map(bytes);
         let cleaning = text.config().cleaning.map(Cleaning::name);
+        let filling = match text.config().end_token {
+            EndToken::FilledUp(id) => Some(id),
+            _ => None,
+        };
         let rows_file = text.rows_file().map(str::to_owned);
         let info = TextInfo {
             max_tokens: text.config().max_position_embeddings,
@@ -70,6 +77,7 @@ impl Model {
             vocab,
             merges,
             rows_file,
+            filling,
             cleaning,
         };
         self.0.set_text(text);

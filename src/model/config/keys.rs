@@ -4,11 +4,12 @@ use super::{Activation, invalid};
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 
-/// The keys of one tower, and the key in the file under which they stand, for messages.
+/// The keys of one tower; and for messages their file, and the key in it under which they stand.
 #[derive(Clone, Copy)]
 pub(crate) struct Keys<'a> {
     pub(crate) keys: &'a Map<String, Value>,
-    pub(crate) path: &'static str,
+    pub(crate) file: &'a str,
+    pub(crate) path: &'a str,
 }
 
 /// The largest sizes that are read. No published tower has more; they bound what a stranger's file may cost, and keep
@@ -31,10 +32,15 @@ pub(crate) mod most {
     pub(crate) const VOCABULARY: usize = 1 << 20;
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    /// Those at the top of a `config.json`.
+    pub(crate) fn whole(keys: &'a Map<String, Value>) -> Self {
+        Self { keys, file: "config.json", path: "" }
+    }
+
     pub(crate) fn error(&self, key: &str, what: impl std::fmt::Display) -> Error {
         let dot = if self.path.is_empty() { "" } else { "." };
-        invalid(format!("config.json: {}{dot}{key} {what}", self.path))
+        invalid(format!("{}: {}{dot}{key} {what}", self.file, self.path))
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -44,6 +50,19 @@ impl Keys<'_> {
     /// A whole number from 1 to `most`.
     pub(crate) fn size(&self, key: &str, default: usize, most: usize) -> Result<usize> {
         self.get(key).map_or(Ok(default), |value| self.positive(key, value, most))
+    }
+
+    /// A size that is given as a multiple of another one, whole or not; rounded down, as Python's `int` does it.
+    pub(crate) fn multiple(&self, key: &str, default: f64, of: usize, most: usize) -> Result<usize> {
+        let given = self.get(key);
+        let ratio = given.map_or(Some(default), Value::as_f64).unwrap_or(f64::NAN);
+        let size = (ratio * of as f64) as usize;
+        match given {
+            Some(value) if !(1..=most).contains(&size) => {
+                Err(self.error(key, format!("is {value}, which makes no size from 1 to {most} of {of}")))
+            }
+            _ => Ok(size),
+        }
     }
 
     /// A token's id, from 0.
@@ -70,22 +89,22 @@ impl Keys<'_> {
         }
     }
 
-    /// `hidden_act`.
-    pub(crate) fn activation(&self, default: Activation) -> Result<Activation> {
-        let Some(value) = self.get("hidden_act") else { return Ok(default) };
+    /// The name of an activation.
+    pub(crate) fn activation(&self, key: &str, default: Activation) -> Result<Activation> {
+        let Some(value) = self.get(key) else { return Ok(default) };
         let known = Activation::NAMES.iter().find(|(name, _)| value == name);
         known.map(|(_, activation)| *activation).ok_or_else(|| {
             let names = Activation::NAMES.map(|(name, _)| name).join(", ");
-            self.error("hidden_act", format!("is {value}; this knows {names}"))
+            self.error(key, format!("is {value}; this knows {names}"))
         })
     }
 
-    /// `layer_norm_eps`.
-    pub(crate) fn eps(&self, default: f64) -> Result<f64> {
-        let Some(value) = self.get("layer_norm_eps") else { return Ok(default) };
+    /// What is added to a variance.
+    pub(crate) fn eps(&self, key: &str, default: f64) -> Result<f64> {
+        let Some(value) = self.get(key) else { return Ok(default) };
         match value.as_f64() {
             Some(eps) if eps > 0.0 && eps < 1.0 => Ok(eps),
-            _ => Err(self.error("layer_norm_eps", format!("is {value}, not a number between 0 and 1"))),
+            _ => Err(self.error(key, format!("is {value}, not a number between 0 and 1"))),
         }
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(json: &str) -> Result<VisionConfig> {
-    ClipConfig::from_json(json.as_bytes()).map(|config| config.vision)
+    ClipConfig::from_json(json.as_bytes()).map(|config| config.vision.unwrap())
 }
 
 #[test]
@@ -60,6 +60,7 @@ fn the_text_tower() {
         hidden_size: 768,
         num_attention_heads: 12,
         max_position_embeddings: 64,
+        num_positions: 64,
         vocab_size: 32000,
         ..b32
     };

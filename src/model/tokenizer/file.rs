@@ -3,7 +3,7 @@
 //! The file comes from strangers, and the crate trusts it: some components panic on values that make no sense, others
 //! double a text as often as they are written, a regular expression may take any time. So only the components and the
 //! regular expressions are read that the tokenizers of CLIP, SigLIP, MetaCLIP 2 and BERT have, each component once, into the
-//! types below, and it is these that the crate gets to see. Everything else that the file says, of padding or of decoding, is left behind.
+//! types below, and it is these that the crate gets to see. Of padding the token alone is taken; what else the file says is left behind.
 //!
 //! `web/worker/tokenizer_file.ts` is the same for the worker; both are tested by `tests/golden/tokenizers.json`.
 
@@ -47,6 +47,9 @@ pub(super) struct File {
     pre_tokenizer: Option<PreTokenizer>,
     post_processor: Option<PostProcessor>,
     model: Model,
+    /// The token that it fills up texts with, which is left to the model.
+    #[serde(skip)]
+    padding: Option<u32>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -76,6 +79,7 @@ impl File {
             pre_tokenizer: part(&mut keys, "pre_tokenizer")?,
             post_processor: part(&mut keys, "post_processor")?,
             model: part(&mut keys, "model")?,
+            padding: keys.get("padding").and_then(|padding| padding.get("pad_id")?.as_u64()?.try_into().ok()),
         };
         if let Model::Bpe(bpe) = &mut file.model {
             bpe.drop_version();
@@ -92,6 +96,11 @@ impl File {
     /// How many tokens after a text stay where it is cut.
     pub(super) fn ends(&self) -> usize {
         self.post_processor.as_ref().map_or(0, PostProcessor::ends)
+    }
+
+    /// The token that it fills up texts with, where it says one.
+    pub(super) fn padding(&self) -> Option<u32> {
+        self.padding
     }
 
     fn check(&self) -> Result<()> {

@@ -3,8 +3,8 @@
 use super::intake::{Arriving, Intake};
 use super::tensor::{External, Tensor};
 use crate::error::{Error, ErrorKind, Result};
-use crate::weights::data::{GAP, Output};
-use crate::weights::invalid;
+use crate::weights::data::Output;
+use crate::weights::{GAP, invalid};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -39,7 +39,7 @@ impl ExternalFiles {
         if location.is_empty() || location.starts_with('.') || location.contains(['/', '\\', ':', '\0']) {
             return Err(invalid(format!("the ONNX file names a file {location:?}")));
         }
-        let bytes = tensor.len().saturating_mul(tensor.kind()?.size()) as u64;
+        let bytes = tensor.len().saturating_mul(tensor.number_type()?.bytes()) as u64;
         let end = offset.checked_add(length.unwrap_or(bytes)).ok_or_else(|| invalid("external data without an end"))?;
         self.files.entry(location).or_default().push((offset..end, tensor));
         Ok(())

@@ -12,9 +12,36 @@ use std::collections::HashMap;
 const MOST_NODES: usize = 1 << 15;
 const MOST_VALUES: usize = 1 << 10;
 
+/// Operations that are looked for among those that take a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taker {
+    Add,
+    Cast,
+    Dequantize,
+    MatMul,
+    Mul,
+}
+
+impl Taker {
+    const COUNT: usize = 5;
+
+    fn of(op: &str) -> Option<Self> {
+        Some(match op {
+            "Add" => Self::Add,
+            "Cast" => Self::Cast,
+            "DequantizeLinear" => Self::Dequantize,
+            "MatMul" => Self::MatMul,
+            "Mul" => Self::Mul,
+            _ => return None,
+        })
+    }
+}
+
 /// An operation.
 #[derive(Debug, Default)]
 pub(super) struct Node {
+    /// How many there are before it.
+    pub(super) index: usize,
     pub(super) op: String,
     /// Names of values; empty where an optional one is left out.
     inputs: Vec<String>,
@@ -70,6 +97,10 @@ impl Node {
         self.inputs.iter().map(String::as_str)
     }
 
+    pub(super) fn outputs(&self) -> impl Iterator<Item = &str> {
+        self.outputs.iter().map(String::as_str)
+    }
+
     pub(super) fn output(&self) -> &str {
         self.outputs.first().map_or("", String::as_str)
     }
@@ -88,30 +119,47 @@ impl Node {
 pub(super) struct Graph {
     nodes: Vec<Node>,
     producers: HashMap<String, usize>,
-    consumers: HashMap<String, Vec<usize>>,
+    consumers: HashMap<String, Consumers>,
+}
+
+/// What takes a value.
+#[derive(Default)]
+struct Consumers {
+    all: Vec<usize>,
+    /// The first of each kind that is looked for.
+    first: [Option<usize>; Taker::COUNT],
 }
 
 impl Graph {
     /// # Errors
     /// [`ErrorKind::Weights`](crate::error::ErrorKind::Weights): something takes, before it, what this operation gives. So there
     /// are no circles.
-    pub(super) fn push(&mut self, node: Node) -> Result<()> {
-        let at = self.nodes.len();
-        if at == MOST_NODES {
+    pub(super) fn push(&mut self, mut node: Node) -> Result<()> {
+        let index = self.nodes.len();
+        if index == MOST_NODES {
             return Err(invalid(format!("the ONNX graph has more than {MOST_NODES} operations")));
         }
+        let out_of_order =
+            |name: &str| Err(invalid(format!("the ONNX graph's operations are out of order at the value {name}")));
         for name in node.outputs.iter().filter(|name| !name.is_empty()) {
-            if self.consumers.contains_key(name) || node.inputs.contains(name) || self.producers.contains_key(name) {
-                return Err(invalid(format!("the ONNX graph's operations are out of order at the value {name}")));
+            if self.consumers.contains_key(name) || self.producers.insert(name.clone(), index).is_some() {
+                return out_of_order(name);
             }
-            self.producers.insert(name.clone(), at);
         }
+        let taker = Taker::of(&node.op);
         for name in node.inputs.iter().filter(|name| !name.is_empty()) {
+            if self.producers.get(name) == Some(&index) {
+                return out_of_order(name);
+            }
             let consumers = self.consumers.entry(name.clone()).or_default();
-            if consumers.last() != Some(&at) {
-                consumers.push(at); // once, however often it takes the value
+            if consumers.all.last() != Some(&index) {
+                consumers.all.push(index); // once, however often it takes the value
+            }
+            if let Some(taker) = taker {
+                consumers.first[taker as usize].get_or_insert(index);
             }
         }
+        node.index = index;
         self.nodes.push(node);
         Ok(())
     }
@@ -131,13 +179,13 @@ impl Graph {
 
     /// What takes a value.
     pub(super) fn consumers(&self, value: &str) -> impl Iterator<Item = &Node> {
-        let nodes = self.consumers.get(value).map(Vec::as_slice).unwrap_or_default();
-        nodes.iter().filter_map(|at| self.nodes.get(*at))
+        let consumers = self.consumers.get(value).map(|consumers| consumers.all.as_slice()).unwrap_or_default();
+        consumers.iter().filter_map(|index| self.nodes.get(*index))
     }
 
-    /// The one operation of a kind that takes a value.
-    pub(super) fn consumer(&self, value: &str, op: &str) -> Option<&Node> {
-        self.consumers(value).find(|node| node.op == op)
+    /// The first operation of a kind that takes a value.
+    pub(super) fn consumer(&self, value: &str, taker: Taker) -> Option<&Node> {
+        self.nodes.get(self.consumers.get(value)?.first[taker as usize]?)
     }
 
     /// The constants among the operations, by name.

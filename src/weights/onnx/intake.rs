@@ -3,10 +3,10 @@
 //! A tensor that stands as the towers see it goes row by row to its sinks while it arrives. One that is transposed or
 //! scaled is collected first, in the bytes that it has in the file, until its scale is there too; its rows are made then.
 
+use super::matrix::{Matrix, Scaling};
 use super::names::Names;
 use super::parts::{Form, Origin};
-use super::rows::{Matrix, Scaling};
-use super::tensor::{Kind, Tensor};
+use super::tensor::{NumberType, Tensor};
 use crate::error::{Error, Result};
 use crate::weights::data::Output;
 use crate::weights::decode::Decoder;
@@ -35,7 +35,7 @@ struct Pending {
 /// An initializer in the bytes of the file.
 #[derive(Clone)]
 pub(super) struct Collected {
-    pub(super) kind: Kind,
+    pub(super) number_type: NumberType,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -100,14 +100,14 @@ impl Intake {
                 pending.check(*role, &tensor).map_err(|error| named(&pending.spec.name, error))?;
             }
         }
-        let kind = tensor.kind()?;
-        let bytes = tensor.len().saturating_mul(kind.size());
+        let number_type = tensor.number_type()?;
+        let bytes = tensor.len().saturating_mul(number_type.bytes());
         if bytes as u64 != len {
             let what =
                 format!("the initializer {} has {len} bytes; its shape {:?} is {bytes}", tensor.name, tensor.dims);
             return Err(invalid(what));
         }
-        if let ([(at, Role::Data)], Kind::Floats(format)) = (uses, kind)
+        if let ([(at, Role::Data)], NumberType::Floats(format)) = (uses, number_type)
             && let Some(pending) = self.pending.get(at).filter(|pending| pending.is_plain())
         {
             let at = *at;
@@ -117,7 +117,7 @@ impl Intake {
             self.uses.remove(&tensor.name);
             return Ok(Arriving::Rows(Box::new((spec, decoder))));
         }
-        Ok(Arriving::Bytes(Box::new(tensor), Collected { kind, bytes: reserved(bytes)? }))
+        Ok(Arriving::Bytes(Box::new(tensor), Collected { number_type, bytes: reserved(bytes)? }))
     }
 
     /// Puts an initializer that has arrived where it belongs.
@@ -224,13 +224,13 @@ impl Pending {
     /// Whether an initializer can be what it is to this tensor.
     fn check(&self, role: Role, tensor: &Tensor) -> Result<()> {
         let TensorSpec { shape, .. } = &self.spec;
-        let (kind, (rows, columns)) = (tensor.kind()?, self.spec.rows());
+        let (number_type, (rows, columns)) = (tensor.number_type()?, self.spec.rows());
         if role != Role::Data {
             let most = match self.origin.form {
                 Form::Blocks { size, .. } => rows.saturating_mul(columns.div_ceil(size.max(1))),
                 _ => rows,
             };
-            if role == Role::Scale && !matches!(kind, Kind::Floats(_)) {
+            if role == Role::Scale && !matches!(number_type, NumberType::Floats(_)) {
                 return Err(invalid(format!("its scale, {}, is in whole numbers", tensor.name)));
             }
             // Outputs are on the first axis, or on the second of a matrix that stands transposed.
@@ -258,10 +258,10 @@ impl Pending {
             }
         };
         let is_scaled = self.origin.scale.is_some();
-        match kind {
+        match number_type {
             _ if !fits => Err(self.other_shape(role, tensor)),
-            Kind::Floats(_) if is_scaled => Err(invalid("it has a scale, and is not in whole numbers")),
-            Kind::U8 | Kind::I8 if !is_scaled => Err(invalid("it is in 8 bits, without a scale")),
+            NumberType::Floats(_) if is_scaled => Err(invalid("it has a scale, and is not in whole numbers")),
+            NumberType::U8 | NumberType::I8 if !is_scaled => Err(invalid("it is in 8 bits, without a scale")),
             _ => Ok(()),
         }
     }
@@ -282,9 +282,9 @@ impl Pending {
     fn finish(self, output: &mut Output) -> Result<()> {
         let Self { spec, origin, data, scale, zero_point } = self;
         let data = data.ok_or_else(|| missing(&spec.name))?;
-        let stands = match data.kind {
-            Kind::Floats(format) => format,
-            Kind::U8 | Kind::I8 => Format::F32,
+        let stands = match data.number_type {
+            NumberType::Floats(format) => format,
+            NumberType::U8 | NumberType::I8 => Format::F32,
         };
         let (rows, columns) = spec.rows();
         let scaling = scale.map(|scale| Scaling::new(&scale, zero_point, origin.form, rows)).transpose()?;

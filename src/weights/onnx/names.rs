@@ -1,7 +1,7 @@
 //! Which weight of a graph is which tensor of a CLIP: the weighted parts of its towers come in an order that cannot be
 //! another one, but for the three linear layers before attention, which attention itself tells apart.
 
-use super::parts::{Kind, Origin, Part, Role, TEXT, VISION};
+use super::parts::{AttentionInput, Origin, Part, PartKind, TEXT, VISION};
 use crate::error::Result;
 use crate::weights::invalid;
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ pub(super) fn names(parts: &[Part]) -> Result<Names> {
         let mut tower = Tower { parts: &text, at: 0, names: &mut names, called: "text tower" };
         tower.text()?;
     }
-    if let Some(scale) = parts.iter().find(|part| part.kind == Kind::LogitScale) {
+    if let Some(scale) = parts.iter().find(|part| part.kind == PartKind::LogitScale) {
         names.insert(LOGIT_SCALE.to_owned(), scale.weight.clone());
     }
     Ok(names)
@@ -46,46 +46,46 @@ struct Tower<'a> {
 
 impl<'a> Tower<'a> {
     fn vision(&mut self) -> Result<()> {
-        self.tensor(Kind::Patches, "vision_model.embeddings.patch_embedding")?;
-        self.vector(Kind::ClassToken, "vision_model.embeddings.class_embedding")?;
-        self.tensor(Kind::Positions, "vision_model.embeddings.position_embedding")?;
-        self.tensor(Kind::Norm, "vision_model.pre_layrnorm")?;
+        self.tensor(PartKind::Patches, "vision_model.embeddings.patch_embedding")?;
+        self.vector(PartKind::ClassToken, "vision_model.embeddings.class_embedding")?;
+        self.tensor(PartKind::Positions, "vision_model.embeddings.position_embedding")?;
+        self.tensor(PartKind::Norm, "vision_model.pre_layrnorm")?;
         self.layers("vision_model")?;
-        self.tensor(Kind::Norm, "vision_model.post_layernorm")?;
+        self.tensor(PartKind::Norm, "vision_model.post_layernorm")?;
         self.projection("visual_projection")
     }
 
     fn text(&mut self) -> Result<()> {
-        self.tensor(Kind::Tokens, "text_model.embeddings.token_embedding")?;
-        self.tensor(Kind::Positions, "text_model.embeddings.position_embedding")?;
+        self.tensor(PartKind::Tokens, "text_model.embeddings.token_embedding")?;
+        self.tensor(PartKind::Positions, "text_model.embeddings.position_embedding")?;
         self.layers("text_model")?;
-        self.tensor(Kind::Norm, "text_model.final_layer_norm")?;
+        self.tensor(PartKind::Norm, "text_model.final_layer_norm")?;
         self.projection("text_projection")
     }
 
     /// Layers of an encoder: a norm, attention, a norm, two linear layers.
     fn layers(&mut self, tower: &str) -> Result<()> {
-        let is_attention = |part: Option<&&Part>| matches!(part, Some(Part { kind: Kind::Linear(Some(_)), .. }));
+        let is_attention = |part: Option<&&Part>| matches!(part, Some(Part { kind: PartKind::Linear(Some(_)), .. }));
         for index in 0.. {
             if !is_attention(self.parts.get(self.at + 1)) {
                 break;
             }
             let name = |part: &str| format!("{tower}.encoder.layers.{index}.{part}");
-            self.tensor(Kind::Norm, &name("layer_norm1"))?;
+            self.tensor(PartKind::Norm, &name("layer_norm1"))?;
             // In any order.
             for _ in 0..3 {
                 let part = match self.peek() {
-                    Some(Kind::Linear(Some(Role::Query))) => "q_proj",
-                    Some(Kind::Linear(Some(Role::Key))) => "k_proj",
-                    Some(Kind::Linear(Some(Role::Value))) => "v_proj",
+                    Some(PartKind::Linear(Some(AttentionInput::Query))) => "q_proj",
+                    Some(PartKind::Linear(Some(AttentionInput::Key))) => "k_proj",
+                    Some(PartKind::Linear(Some(AttentionInput::Value))) => "v_proj",
                     _ => return Err(self.other(&name("self_attn"))),
                 };
                 self.any(&name(&format!("self_attn.{part}")))?;
             }
-            self.tensor(Kind::Linear(None), &name("self_attn.out_proj"))?;
-            self.tensor(Kind::Norm, &name("layer_norm2"))?;
-            self.tensor(Kind::Linear(None), &name("mlp.fc1"))?;
-            self.tensor(Kind::Linear(None), &name("mlp.fc2"))?;
+            self.tensor(PartKind::Linear(None), &name("self_attn.out_proj"))?;
+            self.tensor(PartKind::Norm, &name("layer_norm2"))?;
+            self.tensor(PartKind::Linear(None), &name("mlp.fc1"))?;
+            self.tensor(PartKind::Linear(None), &name("mlp.fc2"))?;
         }
         Ok(())
     }
@@ -93,7 +93,7 @@ impl<'a> Tower<'a> {
     /// The last part, where there is one more.
     fn projection(&mut self, name: &str) -> Result<()> {
         if self.peek().is_some() {
-            self.tensor(Kind::Linear(None), name)?;
+            self.tensor(PartKind::Linear(None), name)?;
         }
         if self.peek().is_some() {
             return Err(self.other("the end"));
@@ -101,12 +101,12 @@ impl<'a> Tower<'a> {
         Ok(())
     }
 
-    fn peek(&self) -> Option<Kind> {
+    fn peek(&self) -> Option<PartKind> {
         self.parts.get(self.at).map(|part| part.kind)
     }
 
     /// The next part, which has to be of this kind: `{name}.weight` and, where it has a bias, `{name}.bias`.
-    fn tensor(&mut self, kind: Kind, name: &str) -> Result<()> {
+    fn tensor(&mut self, kind: PartKind, name: &str) -> Result<()> {
         if self.peek() != Some(kind) {
             return Err(self.other(name));
         }
@@ -123,7 +123,7 @@ impl<'a> Tower<'a> {
     }
 
     /// The next part, which has a name of its own.
-    fn vector(&mut self, kind: Kind, name: &str) -> Result<()> {
+    fn vector(&mut self, kind: PartKind, name: &str) -> Result<()> {
         let part = self.parts.get(self.at).filter(|part| part.kind == kind).ok_or_else(|| self.other(name))?;
         self.at += 1;
         self.insert(name.to_owned(), &part.weight)

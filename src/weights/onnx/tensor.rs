@@ -5,16 +5,15 @@ use crate::error::Result;
 use crate::weights::format::Format;
 use crate::weights::invalid;
 
-/// How numbers are stored.
+/// How numbers are stored: `TensorProto.DataType`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NumberType {
     Floats(Format),
     U8,
     I8,
 }
 
-impl Kind {
-    /// By `TensorProto.DataType`.
+impl NumberType {
     fn of(number: u64) -> Option<Self> {
         Some(match number {
             1 => Self::Floats(Format::F32),
@@ -27,10 +26,9 @@ impl Kind {
     }
 
     /// Bytes of a number.
-    pub(super) fn size(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         match self {
-            Self::Floats(Format::F32) => 4,
-            Self::Floats(_) => 2,
+            Self::Floats(format) => format.float_bytes().unwrap_or(1),
             Self::U8 | Self::I8 => 1,
         }
     }
@@ -135,14 +133,14 @@ impl Tensor {
 
     /// # Errors
     /// [`ErrorKind::Weights`](crate::error::ErrorKind::Weights) for a type that no weights are read of.
-    pub(super) fn kind(&self) -> Result<Kind> {
+    pub(super) fn number_type(&self) -> Result<NumberType> {
         let what = || {
             let number = self.data_type;
             invalid(format!(
                 "it is of ONNX's data type {number}; this reads 1, 2, 3, 10 and 16 (f32, u8, i8, f16, bf16)"
             ))
         };
-        Kind::of(self.data_type).ok_or_else(what)
+        NumberType::of(self.data_type).ok_or_else(what)
     }
 
     /// Numbers in it; the largest number for more.
@@ -153,7 +151,7 @@ impl Tensor {
     /// The bytes that are there already, as if they had been written so.
     pub(super) fn take_data(&mut self) -> Result<Option<Vec<u8>>> {
         let Some(numbers) = self.numbers.take() else { return Ok(self.data.take()) };
-        Ok(Some(match self.kind()?.size() {
+        Ok(Some(match self.number_type()?.bytes() {
             1 => numbers.iter().map(|number| *number as u8).collect(),
             // Half precision is written as the number that its bits are.
             2 => numbers.iter().flat_map(|number| (*number as u16).to_le_bytes()).collect(),

@@ -4,7 +4,7 @@ A folder each in families/: the model's own files, expected.json and expected.sa
 
     <picture>/pixels      f32 (3, size, size), as the model sees it
     <picture>/embedding   f32 (dimension), not normalized
-    text/<n>              f32 (dimension), not normalized, of the ids of expected.json
+    text/<n>              f32 (dimension), not normalized, of the ids of expected.json, which may be those of its strings
     probabilities         f32 (pictures, texts), softmax or sigmoid, as the family has it
     logit_scale           f32 (1), before exp
     logit_bias            f32 (1), where there is one
@@ -30,7 +30,7 @@ STREAM = 0.03
 ADDED = ("embed", "token", "conv1.weight", "pre_layrnorm", "ln_pre", "out_proj", "fc2", "c_proj", "o_proj", "attn.proj")
 
 
-def spread(model, seed):
+def spread(model, seed, norms_after=False):
     """Random weights of which each part acts on the embedding: attention is sharp, positions are as strong as patches, the MLPs work
     where the GELUs differ, and the residual stream is so small that a norm's epsilon matters."""
     generator = torch.Generator().manual_seed(seed)
@@ -39,7 +39,8 @@ def spread(model, seed):
             draw = torch.randn(tensor.shape, generator=generator)
             inputs = tensor[0].numel() if tensor.dim() > 1 else 1
             of_head = ".head." in name or "attn_pool" in name or "probe" in name
-            stream = STREAM if any(part in name for part in ADDED) and not of_head else 1
+            # Where norms come after what is added, all of the stream has their size.
+            stream = STREAM if not norms_after and any(part in name for part in ADDED) and not of_head else 1
             if name.endswith("logit_scale"):
                 tensor.fill_(2.3)
             elif name.endswith("logit_bias"):
@@ -48,11 +49,11 @@ def spread(model, seed):
                 tensor.copy_(0.6 + 0.2 * draw)
             elif tensor.dim() == 1 and name.endswith("weight"):
                 tensor.copy_(stream * (1 + 0.2 * draw))
-            elif name.endswith(("fc1.bias", "c_fc.bias")):
+            elif name.endswith(("fc1.bias", "c_fc.bias", "lin1.bias")):
                 tensor.copy_(0.3 * draw - 0.8)
             elif tensor.dim() == 1:
                 tensor.copy_(stream * 0.2 * draw)
-            elif any(part in name for part in ("fc2", "c_proj")):
+            elif any(part in name for part in ("fc2", "c_proj", "lin2")):
                 tensor.copy_(stream * 3 * draw / inputs**0.5)
             elif "patch_embed" in name or "conv1" in name:
                 tensor.copy_(stream * 1.5 * draw / inputs**0.5)
@@ -93,7 +94,7 @@ def write(directory, pixels, images, embeddings=None, probabilities=None, model=
         if getattr(model, "logit_bias", None) is not None:
             tensors["logit_bias"] = model.logit_bias.detach().float().numpy().reshape(1)
     write_tensors(directory / "expected.safetensors", tensors)
-    versions = {name: version(name) for name in ("torch", "transformers", "open_clip_torch", "timm", "pillow")}
+    versions = {name: version(name) for name in ("torch", "transformers", "open_clip_torch", "timm", "sentence-transformers", "pillow")}
     write_json(directory / "expected.json", {"pictures": PICTURES, **facts, "versions": versions})
 
 
@@ -245,6 +246,49 @@ def siglip_timm(processor):
     write(directory, pixels, images, embeddings, torch.sigmoid(logits), model, texts=ids, pad=1, scores="sigmoid")
 
 
+# Accents, Chinese, words that have no token, what is left out, and two that are longer than the model takes.
+STRINGS = [
+    "a dog on a beach", "Ein Hund am Strand", "Un café à Málaga, s'il vous plaît!", "海滩上的一只狗", "собака на пляже", "Xylophon ☃ 𝔘nknown", "",
+    "  two  spaces\tand\u00a0others\n", "犬 dog कुत्ता", "a dog on a beach " * 9, "海滩上的一只狗" * 5, "Ångström ÅNGSTRÖM",
+]
+
+
+def distilbert(name, seed, storage, *, dense, published):
+    """A DistilBERT with the mean of its tokens and a linear layer, in the files that sentence-transformers writes; `published` as those of
+    `clip-ViT-B-32-multilingual-v1` are, which an older version wrote."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Dense, Normalize, Pooling, Transformer
+    from transformers import BertTokenizer, DistilBertConfig, DistilBertModel
+
+    from .tokenizers import bert
+
+    directory = fresh_directory(f"families/{name}")
+    vocab = bert(False)[0].get_vocab()
+    config = DistilBertConfig(vocab_size=len(vocab), dim=30, hidden_dim=44, n_heads=3, n_layers=2, max_position_embeddings=40)
+    spread(DistilBertModel._from_config(config, attn_implementation="eager"), seed, norms_after=True).to(storage).save_pretrained(directory)
+    BertTokenizer(vocab=vocab, do_lower_case=False).save_pretrained(directory)
+    transformer = Transformer(str(directory), max_seq_length=24, model_kwargs={"dtype": torch.float32})
+    modules = [transformer, Pooling(30, pooling_mode="mean"), spread(Dense(30, 26, **dense), seed + 1).to(storage).to(torch.float32)]
+    model = SentenceTransformer(modules=modules + ([] if published else [Normalize()]), device="cpu")
+    with torch.no_grad():
+        embeddings = torch.from_numpy(model.encode(STRINGS))
+    model.to(storage).save(str(directory))
+    for other in ("README.md", "config_sentence_transformers.json"):
+        (directory / other).unlink()
+    if published:
+        names = ["Transformer", "Pooling", "Dense"]
+        rows = [{"idx": index, "name": str(index), "path": f"{index}_{kind}" if index else "", "type": f"sentence_transformers.models.{kind}"} for index, kind in enumerate(names)]
+        write_json(directory / "modules.json", rows)
+        write_json(directory / "sentence_bert_config.json", {"max_seq_length": 24, "do_lower_case": False})
+        switches = {f"pooling_mode_{kind}": kind == "mean_tokens" for kind in ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens")}
+        write_json(directory / "1_Pooling" / "config.json", {"word_embedding_dimension": 30, **switches})
+        (directory / "tokenizer_config.json").unlink()
+    for file in directory.rglob("*.safetensors"):
+        file.chmod(0o644)
+    ids = [model.tokenizer(text, truncation=True, max_length=24).input_ids for text in STRINGS]
+    write(directory, [], [], embeddings, pictures=[], texts=ids, strings=STRINGS, scores=None)
+
+
 def write_families():
     torch.set_num_threads(1)
     processor = {
@@ -260,4 +304,8 @@ def write_families():
     openai = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
     open_clip("open_clip", 23, {**openai, "mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest", "fill_color": 0})
     open_clip("open_clip_quick", 29, {"mean": HALF, "std": HALF, "interpolation": "bilinear", "resize_mode": "squash"}, quick_gelu=True)
+    open_clip("open_clip_longest", 41, {**openai, "mode": "RGB", "interpolation": "bicubic", "resize_mode": "longest", "fill_color": 131})
+    identity = {"bias": False, "activation_function": torch.nn.Identity()}
+    distilbert("distilbert", 43, torch.float32, dense=identity, published=True)
+    distilbert("distilbert_tanh", 53, torch.float16, dense={"bias": True, "activation_function": torch.nn.Tanh()}, published=False)
     print(json.dumps({path.parent.name: sum(file.stat().st_size for file in path.parent.iterdir()) for path in sorted(ROOT.glob("families/*/expected.json"))}))

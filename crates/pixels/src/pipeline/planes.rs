@@ -26,7 +26,7 @@ pub(super) struct Planes<'a> {
 }
 
 impl<'a> Planes<'a> {
-    /// As large as `canvas`, around whose pixels there are what `table` makes of zeros.
+    /// As large as `canvas`, around whose pixels there is what `table` makes of its color.
     pub(super) fn new(canvas: &Canvas, table: &'a Table) -> Result<Self> {
         let (width, height) = canvas.size();
         let too_long = || Error::new(ErrorKind::OutOfMemory, format!("no memory for {width}x{height}x3 values"));
@@ -34,8 +34,8 @@ impl<'a> Planes<'a> {
         let length = plane.checked_mul(3).filter(|&length| length <= isize::MAX as usize / 4).ok_or_else(too_long)?;
         let mut data = Vec::new();
         data.try_reserve_exact(length).map_err(|error| too_long().with_source(error))?;
-        for values in table {
-            data.resize(data.len() + plane, values[0]);
+        for (values, fill) in table.iter().zip(canvas.fill) {
+            data.resize(data.len() + plane, values[usize::from(fill)]);
         }
         let next = canvas.vertical.before * width + canvas.horizontal.before;
         Ok(Self { tensor: PixelTensor { data, height, width }, table, next, columns: canvas.horizontal.pixels.len() })

@@ -23,11 +23,12 @@ impl Span {
     /// The middle `length` pixels, by transformers' offsets: rounded down when cutting, the odd zero in front when
     /// padding (`center_crop`,
     /// <https://github.com/huggingface/transformers/blob/main/src/transformers/image_transforms.py>).
-    /// `rounded` to the even number of pixels instead of down, as torchvision cuts
+    /// `rounded`, by torchvision's: to the even number of pixels when cutting, the odd zero behind when padding
     /// (<https://github.com/pytorch/vision/blob/main/torchvision/transforms/functional.py>).
     pub(crate) fn center_crop(&self, length: usize, rounded: bool) -> Self {
         if length >= self.length {
-            let before = self.before + (length - self.length).div_ceil(2);
+            let zeros = length - self.length;
+            let before = self.before + if rounded { zeros / 2 } else { zeros.div_ceil(2) };
             return Self { pixels: self.pixels.clone(), before, length };
         }
         let surplus = self.length - length;
@@ -36,6 +37,12 @@ impl Span {
         let (from, to) = (inside(self.before), inside(self.before + self.pixels.len()));
         let start = self.pixels.start + cut.saturating_sub(self.before).min(self.pixels.len());
         Self { pixels: start..start + (to - from), before: from, length }
+    }
+
+    /// In the middle of `length`, no fewer: of an odd number around it the one more comes after.
+    pub(crate) fn padded(&self, length: usize) -> Self {
+        let before = self.before + (length - self.length) / 2;
+        Self { pixels: self.pixels.clone(), before, length }
     }
 
     /// The pixels, and one at least: a crop can be made of zeros alone, and then one is computed that nobody uses.
@@ -77,12 +84,40 @@ mod tests {
         out
     }
 
+    /// What torchvision 0.29.2's `CenterCrop` makes of 1 to 11 pixels: the zeros in front, and the pixels behind them.
     #[test]
-    fn rounded_crops_begin_where_torchvisions_do() {
-        // int(round((original - 4) / 2.0)), in Python
-        let starts = [0, 0, 1, 2, 2, 2, 3, 4, 4, 4];
-        for (surplus, start) in starts.into_iter().enumerate() {
-            assert_eq!(Span::whole(4 + surplus).center_crop(4, true).pixels, start..start + 4);
+    fn rounded_crops_take_what_torchvision_takes() {
+        let of_4 = [
+            (1, 0..1),
+            (1, 0..2),
+            (0, 0..3),
+            (0, 0..4),
+            (0, 0..4),
+            (0, 1..5),
+            (0, 2..6),
+            (0, 2..6),
+            (0, 2..6),
+            (0, 3..7),
+            (0, 4..8),
+        ];
+        let of_7 = [
+            (3, 0..1),
+            (2, 0..2),
+            (2, 0..3),
+            (1, 0..4),
+            (1, 0..5),
+            (0, 0..6),
+            (0, 0..7),
+            (0, 0..7),
+            (0, 1..8),
+            (0, 2..9),
+            (0, 2..9),
+        ];
+        for (length, expected) in [(4, of_4), (7, of_7)] {
+            for (original, (before, pixels)) in (1..).zip(expected) {
+                let span = Span::whole(original).center_crop(length, true);
+                assert_eq!(span, Span { pixels, before, length }, "{original} to {length}");
+            }
         }
     }
 

@@ -211,3 +211,35 @@ fn shortest_edges_are_rounded_as_transformers_rounds() {
     assert_eq!(shortest_edge((1, 100_000_000), 224).unwrap_err().kind(), ErrorKind::TooLarge);
     assert_eq!(shortest_edge((usize::MAX, usize::MAX), usize::MAX).unwrap_err().kind(), ErrorKind::TooLarge);
 }
+
+/// As open_clip's `ResizeKeepRatio` has it; of no height it makes an error, and this one pixel.
+#[test]
+fn the_longest_edge_leaves_the_other_in_proportion() {
+    let rows = [
+        ((640, 480), 224, (224, 168)),
+        ((480, 640), 224, (168, 224)),
+        ((31, 29), 30, (30, 28)),
+        ((1000, 3), 224, (224, 1)),
+        ((3, 1000), 64, (1, 64)),
+        ((224, 224), 224, (224, 224)),
+        ((100, 75), 30, (30, 22)),
+        ((60, 25), 30, (30, 12)),
+        ((60, 35), 30, (30, 18)),
+        ((7, 5), 224, (224, 160)),
+        ((4000, 1125), 256, (256, 72)),
+        ((333, 250), 336, (336, 252)),
+    ];
+    for (size, edge, expected) in rows {
+        assert_eq!(longest_edge(size, edge), expected, "{size:?} to {edge}");
+    }
+}
+
+#[test]
+fn what_pads_an_image_to_a_square_stands_around_it() {
+    let pad = Operation::ResizeAndPad { edge: 30, filter: ResizeFilter::CatmullRom, fill: [9, 8, 7] };
+    let Plan { tensor, .. } = plan(&photo(100, 75, 1), &[pad], Decode::Exact);
+    assert_eq!((tensor.size(), tensor.fill), ((30, 30), [9, 8, 7]));
+    assert_eq!((tensor.horizontal.before, tensor.vertical.before, tensor.vertical.pixels), (0, 4, 0..22));
+    let Plan { tensor, .. } = plan(&photo(60, 35, 6), &[pad], Decode::Exact);
+    assert_eq!((tensor.horizontal.before, tensor.horizontal.pixels, tensor.vertical.pixels), (6, 0..18, 0..30));
+}

@@ -117,6 +117,17 @@ pub unsafe extern "C" fn near_link(
     }
 }
 
+/// Of `len` links keeps those that decide the groups: fewer than there are rows. Returns how many.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn near_reduce(near: *const Near, len: usize) -> usize {
+    // SAFETY: the module's condition.
+    unsafe {
+        let mut links = (*near).links(len);
+        links.reduce();
+        links.len()
+    }
+}
+
 /// The groups that `len` links make: their rows' labels, and a link each. Returns how many.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn near_groups(near: *const Near, len: usize) -> usize {

@@ -3,15 +3,11 @@
 //! The table of a multilingual text tower is most of its file: 256,000 rows or more, of which a query needs some ten. So it
 //! may be left where it stands; what is kept of it is its place, from which rows follow.
 
-use super::format::{Format, values_in};
-use super::{TensorSpec, invalid};
-use crate::error::Result;
-use half::{bf16, f16};
+use super::format::{Format, check_finite, values_in};
+use super::{GAP, TensorSpec};
+use crate::error::{Error, Result};
 use std::collections::BTreeSet;
 use std::ops::Range;
-
-/// Bytes between two rows that are read along rather than left out: about what one more request costs.
-const GAP: u64 = 16 << 10;
 
 /// Where a table stands: rows of `columns` values, one after the other.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +24,7 @@ impl TablePlace {
     /// Of a tensor that stands in some file from byte `start` on. `None` for a form whose rows don't stand by themselves.
     pub(super) fn new(spec: &TensorSpec, format: Format, start: u64) -> Option<Self> {
         let [rows, columns @ ..] = spec.shape.as_slice() else { return None };
-        let row_bytes = format.value_bytes()?.checked_mul(values_in(columns))? as u64;
+        let row_bytes = format.float_bytes()?.checked_mul(values_in(columns))? as u64;
         start.checked_add(row_bytes.checked_mul(*rows as u64)?)?.checked_add(GAP)?;
         Some(Self { file: String::new(), start, format, rows: *rows, columns: values_in(columns) })
     }
@@ -53,7 +49,7 @@ impl TablePlace {
     }
 
     fn row_bytes(&self) -> u64 {
-        (self.format.value_bytes().unwrap_or_default() * self.columns) as u64
+        (self.format.float_bytes().unwrap_or_default() * self.columns) as u64
     }
 
     /// The bytes of rows, those that stand close together in one range.
@@ -79,37 +75,13 @@ impl TablePlace {
         let skipped = usize::try_from(self.start + first * row_bytes - at).unwrap_or(usize::MAX);
         let whole = bytes.get(skipped..).unwrap_or_default().chunks_exact(row_bytes as usize);
         let rows = (first..self.rows as u64).zip(whole).map(|(row, bytes)| {
-            let values = self.format.values(bytes);
-            match values.iter().find(|value| !value.is_finite()) {
-                Some(value) => Err(invalid(format!("row {row} of the table of tokens is not finite: {value}"))),
-                None => Ok((row as u32, values)),
-            }
+            let mut values = vec![0.0; self.columns];
+            self.format.read_floats(bytes, &mut values);
+            let named = |error: Error| error.within(format_args!("row {row} of the table of tokens"));
+            check_finite(&values, 0).map_err(named)?;
+            Ok((row as u32, values))
         });
         rows.collect()
-    }
-}
-
-impl Format {
-    /// Bytes of a value; `None` where values don't stand by themselves.
-    fn value_bytes(self) -> Option<usize> {
-        match self {
-            Self::F64 => Some(8),
-            Self::F32 => Some(4),
-            Self::F16 | Self::Bf16 => Some(2),
-            _ => None,
-        }
-    }
-
-    fn values(self, bytes: &[u8]) -> Vec<f32> {
-        fn each<const N: usize>(bytes: &[u8], value: fn([u8; N]) -> f32) -> Vec<f32> {
-            bytes.as_chunks::<N>().0.iter().map(|bytes| value(*bytes)).collect()
-        }
-        match self {
-            Self::F64 => each(bytes, |bytes| f64::from_le_bytes(bytes) as f32),
-            Self::F16 => each(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
-            Self::Bf16 => each(bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
-            _ => each(bytes, f32::from_le_bytes),
-        }
     }
 }
 
@@ -117,6 +89,7 @@ impl Format {
 mod tests {
     use super::*;
     use crate::weights::Use;
+    use half::f16;
 
     fn place(format: Format) -> TablePlace {
         let spec = TensorSpec::new("table", [100_000, 3], Use::Rows);

@@ -2,12 +2,11 @@
 
 use super::intake::Collected;
 use super::parts::Form;
-use super::tensor::Kind;
+use super::tensor::NumberType;
 use crate::error::Result;
-use crate::weights::format::Format;
+use crate::weights::format::check_finite;
 use crate::weights::invalid;
 use crate::weights::sinks::{Row, RowSink, reserved};
-use half::{bf16, f16};
 
 /// Rows that are made at a time: what a transposed weight has of each of them lies side by side.
 const AT_ONCE: usize = 16;
@@ -45,7 +44,7 @@ impl Scaling {
         let zero_points = match (zero_point, form) {
             (None, Form::Blocks { bits, .. }) => vec![f32::from(1u8 << (bits - 1).min(7))],
             (None, _) => vec![0.0],
-            (Some(zero), Form::Blocks { bits, .. }) if zero.kind == Kind::U8 => {
+            (Some(zero), Form::Blocks { bits, .. }) if zero.number_type == NumberType::U8 => {
                 unpacked(&zero.bytes, bits, rows, of_row)
             }
             (Some(zero), _) => floats(&zero)?,
@@ -104,10 +103,7 @@ impl Matrix {
                 Form::Plain | Form::Exponential => self.plain(first, &mut values),
             }
             for (at, row) in values.chunks(self.columns.max(1)).enumerate() {
-                if let Some((column, value)) = row.iter().enumerate().find(|(_, value)| !value.is_finite()) {
-                    let at = (first + at) * self.columns + column;
-                    return Err(invalid(format!("not finite: value {at} is {value}")));
-                }
+                check_finite(row, (first + at) * self.columns)?;
                 sink.push(Row::Floats(row))?;
             }
         }
@@ -165,7 +161,7 @@ impl Matrix {
 
 /// All numbers of an initializer.
 fn floats(collected: &Collected) -> Result<Vec<f32>> {
-    let len = collected.bytes.len() / collected.kind.size();
+    let len = collected.bytes.len() / collected.number_type.bytes();
     let mut values = reserved(len)?;
     values.resize(len, 0.0);
     numbers(collected, 0, &mut values);
@@ -174,24 +170,18 @@ fn floats(collected: &Collected) -> Result<Vec<f32>> {
 
 /// The numbers from `first` on, as floats.
 fn numbers(collected: &Collected, first: usize, values: &mut [f32]) {
-    let bytes = collected.bytes.get(first * collected.kind.size()..).unwrap_or_default();
-    match collected.kind {
-        Kind::U8 => bytes.iter().zip(values).for_each(|(byte, value)| *value = f32::from(*byte)),
-        Kind::I8 => bytes.iter().zip(values).for_each(|(byte, value)| *value = f32::from(*byte as i8)),
-        Kind::Floats(Format::F16) => convert(bytes, values, |bytes| f16::from_le_bytes(bytes).to_f32()),
-        Kind::Floats(Format::Bf16) => convert(bytes, values, |bytes| bf16::from_le_bytes(bytes).to_f32()),
-        Kind::Floats(_) => convert(bytes, values, f32::from_le_bytes),
+    let bytes = collected.bytes.get(first * collected.number_type.bytes()..).unwrap_or_default();
+    match collected.number_type {
+        NumberType::U8 => bytes.iter().zip(values).for_each(|(byte, value)| *value = f32::from(*byte)),
+        NumberType::I8 => bytes.iter().zip(values).for_each(|(byte, value)| *value = f32::from(*byte as i8)),
+        NumberType::Floats(format) => format.read_floats(bytes, values),
     }
-}
-
-fn convert<const N: usize>(bytes: &[u8], values: &mut [f32], number: fn([u8; N]) -> f32) {
-    let (whole, _) = bytes.as_chunks::<N>();
-    whole.iter().zip(values).for_each(|(bytes, value)| *value = number(*bytes));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::format::Format;
     use crate::weights::sinks::{Value, floats as collect};
 
     fn rows_of(matrix: &Matrix) -> Vec<f32> {
@@ -202,12 +192,12 @@ mod tests {
     }
 
     fn whole_numbers(bytes: &[u8]) -> Collected {
-        Collected { kind: Kind::U8, bytes: bytes.to_vec() }
+        Collected { number_type: NumberType::U8, bytes: bytes.to_vec() }
     }
 
     fn f32s(values: &[f32]) -> Collected {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Collected { kind: Kind::Floats(Format::F32), bytes }
+        Collected { number_type: NumberType::Floats(Format::F32), bytes }
     }
 
     #[test]

@@ -1,0 +1,260 @@
+//! Collections of embeddings in files: what `index` and `merge` write, and `search`, `duplicates`, `classify` and `info`
+//! read. Four formats, of which the npm package reads the first three: its own, `.npy` with the names beside it, JSON lines,
+//! and Parquet.
+
+use search::slices;
+use serde_json::Value;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+
+mod lines;
+mod npy;
+mod own;
+#[cfg(feature = "parquet")]
+mod parquet;
+
+/// What goes wrong with a file: a sentence for the person who gave it.
+pub type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// How rows are kept in the package's own file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum RowPrecision {
+    /// As they are.
+    #[default]
+    F32,
+    /// In a quarter of the size.
+    Int8,
+}
+
+/// The formats, told by a file's extension when it is written and by its content when it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    Own(RowPrecision),
+    Npy,
+    Lines,
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl Format {
+    /// The format that a name stands for.
+    pub fn of(path: &Path, rows: RowPrecision) -> Result<Self> {
+        let format = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("clip-vision") => return Ok(Self::Own(rows)),
+            Some("npy") => Self::Npy,
+            Some("jsonl") => Self::Lines,
+            #[cfg(feature = "parquet")]
+            Some("parquet") => Self::Parquet,
+            #[cfg(not(feature = "parquet"))]
+            Some("parquet") => return Err("this build writes no Parquet: build it with --features parquet".into()),
+            _ => {
+                let what = "is none of .clip-vision, .parquet, .npy and .jsonl, by which the format is told";
+                return Err(format!("{} {what}", path.display()).into());
+            }
+        };
+        match rows {
+            RowPrecision::F32 => Ok(format),
+            RowPrecision::Int8 => Err("--rows int8 is for .clip-vision files alone".into()),
+        }
+    }
+}
+
+/// Rows to be written: any number, which need not fit in memory. They may be gone through more than once.
+pub trait Rows {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// Values of each.
+    fn dimension(&self) -> usize;
+    /// Each name with its embedding, in order.
+    fn each(&mut self, use_row: &mut dyn FnMut(&str, &[f32]) -> Result<()>) -> Result<()>;
+}
+
+/// Who made the embeddings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Made {
+    /// What the collection calls the model; empty if that is not known.
+    pub model: String,
+    /// Model, revision, precision, preprocessing and more, as `info` prints it; null if that is not known.
+    pub how: Value,
+}
+
+/// Writes a file in place of the one that is there: whoever reads it has the old one or the new, whenever we are killed.
+pub fn write(path: &Path, format: Format, rows: &mut dyn Rows, made: &Made) -> Result<()> {
+    replace(path, |file| match format {
+        Format::Own(precision) => own::write(file, precision, rows, made),
+        Format::Npy => npy::write(file, rows),
+        Format::Lines => lines::write(file, rows),
+        #[cfg(feature = "parquet")]
+        Format::Parquet => parquet::write(file, rows, made),
+    })?;
+    match format {
+        Format::Npy => {
+            npy::write_names(&beside(path, "names.json"), rows)?;
+            write_made(path, made)
+        }
+        Format::Lines => write_made(path, made),
+        _ => Ok(()),
+    }
+}
+
+/// Beside a format that has no room for it: who made the embeddings.
+fn write_made(path: &Path, made: &Made) -> Result<()> {
+    replace(&beside(path, "made.json"), |file| Ok(serde_json::to_writer_pretty(file, &made.how)?))
+}
+
+/// Writes a file beside its place first, and puts it there once it is whole and on the disk.
+pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let temporary = beside(path, "tmp");
+    let written = (|| {
+        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&temporary)?;
+        write(&mut file)?;
+        file.sync_all()?;
+        Ok(fs::rename(&temporary, path)?)
+    })();
+    written.map_err(|error: Box<dyn Error>| {
+        let _ = fs::remove_file(&temporary);
+        format!("cannot write {}: {error}", path.display()).into()
+    })
+}
+
+/// The path of a file that belongs to another: `photos.npy` and `names.json` give `photos.npy.names.json`.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The values of a collection's rows, one after the other.
+pub enum Values {
+    F32(Vec<f32>),
+    Int8(Vec<i8>),
+}
+
+/// A collection in memory.
+pub struct Collection {
+    pub names: Vec<String>,
+    pub dimension: usize,
+    pub values: Values,
+    /// What a row's scores are multiplied with: the inverse of its length, or what a step of it is worth.
+    pub scales: Vec<f32>,
+    pub made: Made,
+    pub format: &'static str,
+}
+
+/// A row that was found.
+pub struct Found<'a> {
+    pub name: &'a str,
+    pub score: f32,
+}
+
+/// Rows that are scored between two looks at the best ones.
+const BLOCK: usize = 256;
+
+impl Collection {
+    /// Reads a file whole; its format is told by its content.
+    pub fn open(path: &Path) -> Result<Self> {
+        let read = || {
+            let mut file = File::open(path)?;
+            let mut start = [0; 8];
+            let len = io::Read::read(&mut file, &mut start)?;
+            file.rewind()?;
+            match start.get(..len).unwrap_or_default() {
+                start if start == own::MAGIC => own::read(file),
+                start if start.starts_with(npy::MAGIC) => npy::read(file, path),
+                start if start.starts_with(b"{") => lines::read(file, path),
+                #[cfg(feature = "parquet")]
+                start if start.starts_with(b"PAR1") => parquet::read(file),
+                _ => Err("it is no collection: neither .clip-vision, .parquet, .npy nor .jsonl".into()),
+            }
+        };
+        read().map_err(|error: Box<dyn Error>| format!("cannot read {}: {error}", path.display()).into())
+    }
+
+    /// Of rows of f32, of any length.
+    fn of_f32(names: Vec<String>, dimension: usize, values: Vec<f32>, format: &'static str) -> Result<Self> {
+        if dimension == 0 && !names.is_empty() || names.len().checked_mul(dimension) != Some(values.len()) {
+            return Err(format!("{} values for {} names of {dimension} each", values.len(), names.len()).into());
+        }
+        let scales = inverse_lengths(&values, dimension)?;
+        Ok(Self { names, dimension, values: Values::F32(values), scales, made: Made::default(), format })
+    }
+
+    /// A row as f32.
+    pub fn row(&self, row: usize) -> Vec<f32> {
+        let range = row * self.dimension..(row + 1) * self.dimension;
+        match &self.values {
+            Values::F32(values) => values.get(range).unwrap_or_default().to_vec(),
+            Values::Int8(values) => {
+                let scale = self.scales.get(row).copied().unwrap_or_default();
+                values.get(range).unwrap_or_default().iter().map(|&step| f32::from(step) * scale).collect()
+            }
+        }
+    }
+
+    /// The rows with the largest cosines, the best first: the scores that the npm package gives them, to the bit.
+    pub fn search(&self, query: &[f32], most: usize) -> Result<Vec<Found<'_>>> {
+        if query.len() != self.dimension {
+            return Err(
+                format!("the query has {} values, and the collection's rows {}", query.len(), self.dimension).into()
+            );
+        }
+        // As JavaScript adds them, in double precision.
+        let square: f64 = query.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let mut levels = vec![0; self.dimension];
+        let step = match self.values {
+            Values::F32(_) => 1.0,
+            Values::Int8(_) => slices::quantize_query(query, &mut levels),
+        };
+        let factor = (f64::from(step) / square.sqrt()) as f32;
+        let mut heap = vec![search::Match::default(); most.min(self.names.len())];
+        let mut best = slices::Best::new(&mut heap, 0);
+        let mut scores = [0.0; BLOCK];
+        for (block, scales) in self.scales.chunks(BLOCK).enumerate() {
+            let scores = scores.get_mut(..scales.len()).unwrap_or_default();
+            let range = block * BLOCK * self.dimension..(block * BLOCK + scales.len()) * self.dimension;
+            match &self.values {
+                Values::F32(values) => slices::scores_f32(values.get(range).unwrap_or_default(), query, scores),
+                Values::Int8(values) => slices::scores_int8(values.get(range).unwrap_or_default(), &levels, scores),
+            }
+            slices::scale(scores, Some(scales), factor);
+            best.offer(scores, (block * BLOCK) as u32, None, f32::NEG_INFINITY);
+        }
+        let found = best.sort();
+        let names = heap.into_iter().take(found).filter_map(|found| {
+            let name = self.names.get(found.row as usize)?;
+            Some(Found { name, score: found.score })
+        });
+        Ok(names.collect())
+    }
+}
+
+impl Rows for Collection {
+    fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    fn each(&mut self, use_row: &mut dyn FnMut(&str, &[f32]) -> Result<()>) -> Result<()> {
+        (0..self.names.len()).zip(&self.names).try_for_each(|(row, name)| use_row(name, &self.row(row)))
+    }
+}
+
+/// One over the length of each row.
+fn inverse_lengths(values: &[f32], dimension: usize) -> Result<Vec<f32>> {
+    if dimension == 0 {
+        return Ok(Vec::new());
+    }
+    let mut squares = vec![0.0; values.len() / dimension];
+    slices::squares(values, dimension, &mut squares);
+    if let Some(row) = squares.iter().position(|square| !(*square > 0.0 && square.is_finite())) {
+        return Err(format!("row {row} has no length, or one that is out of range").into());
+    }
+    // In double precision, as JavaScript does it.
+    Ok(squares.into_iter().map(|square| (1.0 / f64::from(square).sqrt()) as f32).collect())
+}

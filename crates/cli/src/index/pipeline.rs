@@ -1,0 +1,85 @@
+//! Pictures to embeddings on all cores: one thread looks for pictures, as many as there are cores decode them, and the caller's
+//! runs the model. Between them are short queues, so that memory does not grow with what there is to do.
+
+use super::store::Stamp;
+use crate::arguments::{BATCH, Decoding};
+use crate::collection::Result;
+use clip_vision::ClipVision;
+use clip_vision::image::PixelTensor;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// A picture that is to be embedded.
+pub struct Job {
+    /// Its place in the order of the index.
+    pub place: usize,
+    pub path: PathBuf,
+    pub name: String,
+    pub stamp: Stamp,
+}
+
+/// What became of it.
+pub struct Done {
+    pub place: usize,
+    pub path: PathBuf,
+    pub name: String,
+    pub stamp: Stamp,
+    pub result: clip_vision::Result<Vec<f32>>,
+}
+
+/// Embeds what `find` sends, and hands each to `done`, in any order. The first error of `done` ends it.
+pub fn run(
+    clip: &ClipVision,
+    decoding: &Decoding,
+    find: impl FnOnce(&mut dyn FnMut(Job) -> bool) + Send,
+    mut done: impl FnMut(Done) -> Result<()>,
+) -> Result<()> {
+    let decoders = thread::available_parallelism().map_or(1, |cores| cores.get());
+    let (jobs, waiting) = sync_channel::<Job>(2 * decoders);
+    let (decoded, ready) = sync_channel(2 * BATCH);
+    let waiting = Arc::new(Mutex::new(waiting));
+    thread::scope(|scope| {
+        scope.spawn(move || find(&mut |job| jobs.send(job).is_ok()));
+        for _ in 0..decoders {
+            let (waiting, decoded) = (Arc::clone(&waiting), decoded.clone());
+            scope.spawn(move || {
+                while let Some(job) = next(&waiting) {
+                    let pixels = clip.measured_pixels(decoding.open(&job.path), || 0.0).map(|measured| measured.tensor);
+                    if decoded.send((job, pixels)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        // The threads have the only ends now: whoever stops, the others do.
+        drop((waiting, decoded));
+        loop {
+            let batch: Vec<_> = ready.iter().take(BATCH).collect();
+            if batch.is_empty() {
+                return Ok(());
+            }
+            embed(clip, batch).try_for_each(&mut done)?;
+        }
+    })
+}
+
+fn next(waiting: &Mutex<Receiver<Job>>) -> Option<Job> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// Embeds pictures together. Should they fail together, each is tried by itself, and has its own error.
+fn embed(clip: &ClipVision, batch: Vec<(Job, clip_vision::Result<PixelTensor>)>) -> impl Iterator<Item = Done> {
+    let pass = |pixels: &[&PixelTensor]| clip.start_pixels(pixels).and_then(|pass| pass.finish());
+    let good: Vec<&PixelTensor> = batch.iter().filter_map(|(_, pixels)| pixels.as_ref().ok()).collect();
+    let together = if good.is_empty() { Vec::new() } else { pass(&good).unwrap_or_default() };
+    let mut together = together.into_iter();
+    batch.into_iter().map(move |(Job { place, path, name, stamp }, pixels)| {
+        let result = pixels.and_then(|pixels| match together.next() {
+            Some(embedding) => Ok(embedding),
+            None => pass(&[&pixels]).map(|mut one| one.pop().unwrap_or_default()),
+        });
+        Done { place, path, name, stamp, result }
+    })
+}

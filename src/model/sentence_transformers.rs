@@ -1,0 +1,264 @@
+//! sentence-transformers' files: `modules.json` lists what a text goes through, each with a configuration of its own, and
+//! `config.json` is that of the first, a transformer. Read is what `clip-ViT-B-32-multilingual-v1` has: a DistilBERT, the mean of
+//! its tokens, and a linear layer into the space of another model's photos; or the first two alone, and a length of 1 after
+//! all.
+//! <https://github.com/UKPLab/sentence-transformers/tree/master/sentence_transformers>
+//!
+//! Whoever loads such a model [bundles](bundled) these files into one, and that is the model's configuration from then on, in
+//! the cache and in converted files too.
+
+use super::config::{ClipConfig, Keys, TextConfig, invalid, most};
+use super::distilbert;
+use crate::error::Result;
+use crate::json;
+use serde_json::{Map, Value};
+
+/// What the bundle has for a `model_type`.
+pub(super) const MODEL_TYPE: &str = "sentence_transformers";
+/// The name of the file that lists the modules, and its key in the bundle.
+pub(crate) const MODULES: &str = "modules.json";
+
+/// What follows a text tower's tokens beyond their mean.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Modules {
+    /// A linear layer.
+    pub dense: Option<Dense>,
+    /// Whether embeddings have a length of 1, whatever is asked for.
+    pub normalize: bool,
+}
+
+/// A linear layer from the mean of the tokens to the embedding.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Dense {
+    /// The file that has its weights, beside the transformer's.
+    pub file: String,
+    /// Whether it adds something.
+    pub bias: bool,
+    /// Whether the hyperbolic tangent is taken of it.
+    pub tanh: bool,
+}
+
+/// The files of the model, by what `read` finds of their names beside `config.json`, as one configuration; `None` of a model whose
+/// `config.json` needs no others.
+///
+/// # Errors
+/// [`ErrorKind::Config`](crate::ErrorKind::Config): one is not JSON, or lacks; those of `read`.
+pub(crate) fn bundled(config: &[u8], read: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Option<Vec<u8>>> {
+    let config: Value = json::read(config).unwrap_or_default();
+    if config.get("model_type").and_then(Value::as_str) != Some(distilbert::MODEL_TYPE) {
+        return Ok(None);
+    }
+    let parsed = |name: &str| match read(name)? {
+        Some(bytes) => {
+            let wrong = |error| invalid(format!("{name} is not JSON")).with_source(error);
+            json::read::<Value>(&bytes).map(Some).map_err(wrong)
+        }
+        None => Ok(None),
+    };
+    let Some(modules) = parsed(MODULES)? else { return Ok(None) };
+    let mut files = Map::from_iter([("model_type".to_owned(), MODEL_TYPE.into())]);
+    let folders = modules.as_array().into_iter().flatten().filter_map(|module| text(module, "path"));
+    let names: Vec<String> = folders.filter(|path| is_folder(path)).map(|path| format!("{path}/config.json")).collect();
+    for name in [SEQUENCE, TOKENIZER].into_iter().chain(names.iter().map(String::as_str)) {
+        files.extend(parsed(name)?.map(|file| (name.to_owned(), file)));
+    }
+    files.extend([(MODULES.to_owned(), modules), (TRANSFORMER.to_owned(), config)]);
+    Ok(Some(Value::from(files).to_string().into_bytes()))
+}
+
+const TRANSFORMER: &str = "config.json";
+/// How long texts may be, in tokens: the first says it in files of before the sixth version, the second since.
+const SEQUENCE: &str = "sentence_bert_config.json";
+const TOKENIZER: &str = "tokenizer_config.json";
+
+/// A folder beside `config.json`.
+fn is_folder(path: &str) -> bool {
+    !path.is_empty() && !path.starts_with('.') && path.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+}
+
+fn text<'a>(keys: &'a Value, key: &str) -> Option<&'a str> {
+    keys.get(key).and_then(Value::as_str)
+}
+
+/// Of the bundle.
+pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
+    let modules = root.get(MODULES).and_then(Value::as_array).ok_or_else(|| invalid("modules.json is not a list"))?;
+    let kind = |module: &Value| text(module, "type").unwrap_or_default().rsplit('.').next().map(str::to_owned);
+    let kinds: Vec<String> = modules.iter().filter_map(kind).collect();
+    let names: Vec<&str> = kinds.iter().map(String::as_str).collect();
+    let path = |at: usize| modules.get(at).and_then(|module| text(module, "path")).unwrap_or_default();
+    let (pooling, dense, normalize) = match names.as_slice() {
+        ["Transformer", "Pooling"] => (1, None, false),
+        ["Transformer", "Pooling", "Normalize"] => (1, None, true),
+        ["Transformer", "Pooling", "Dense"] => (1, Some(2), false),
+        ["Transformer", "Pooling", "Dense", "Normalize"] => (1, Some(2), true),
+        _ => {
+            let what = "a Transformer, a Pooling, and perhaps a Dense and a Normalize are read";
+            return Err(invalid(format!("modules.json lists {}; {what}", names.join(", "))));
+        }
+    };
+    if !path(0).is_empty() {
+        return Err(invalid(format!("modules.json: the Transformer is in the folder {:?}, not beside it", path(0))));
+    }
+    check_pooling(&Part::of(root, path(pooling))?)?;
+    let mut config = distilbert::config(&Part::of(root, "")?.keys())?;
+    config.projection_dim = config.hidden_size;
+    config.max_position_embeddings = longest(root, config.num_positions)?;
+    config.modules.normalize = normalize;
+    if let Some(at) = dense {
+        let part = Part::of(root, path(at))?;
+        config.projection_dim = part.keys().size("out_features", config.hidden_size, most::CHANNELS)?;
+        config.modules.dense = Some(dense_of(&part, path(at), &config)?);
+    }
+    Ok(ClipConfig::of_text(config))
+}
+
+/// One file of the bundle.
+struct Part<'a> {
+    keys: &'a Map<String, Value>,
+    name: String,
+}
+
+impl<'a> Part<'a> {
+    /// The configuration in a folder, or beside it.
+    fn of(root: &'a Map<String, Value>, folder: &str) -> Result<Self> {
+        let name = if folder.is_empty() { TRANSFORMER.to_owned() } else { format!("{folder}/config.json") };
+        match root.get(&name).and_then(Value::as_object) {
+            Some(keys) => Ok(Self { keys, name }),
+            None => Err(invalid(format!("there is no {name}, of which modules.json tells"))),
+        }
+    }
+
+    fn keys(&self) -> Keys<'_> {
+        Keys { file: &self.name, ..Keys::whole(self.keys) }
+    }
+
+    fn is(&self, key: &str, value: impl Into<Value>) -> bool {
+        self.keys.get(key) == Some(&value.into())
+    }
+}
+
+/// The mean of all tokens, in one key or in a switch for each kind.
+fn check_pooling(pooling: &Part<'_>) -> Result<()> {
+    let modes: Vec<&str> =
+        pooling.keys.iter().filter(|(_, on)| **on == Value::Bool(true)).map(|(key, _)| key.as_str()).collect();
+    let modes: Vec<&str> = modes.into_iter().filter(|key| key.starts_with("pooling_mode_")).collect();
+    if pooling.is("pooling_mode", "mean") || modes == ["pooling_mode_mean_tokens"] {
+        return Ok(());
+    }
+    Err(pooling.keys().error("pooling_mode", "is not the mean of the tokens, the only one that is read"))
+}
+
+/// Tokens of the longest text.
+fn longest(root: &Map<String, Value>, positions: usize) -> Result<usize> {
+    let of = |file: &'static str, key: &str| match root.get(file).and_then(Value::as_object) {
+        // A tokenizer without a limit has a number beyond all sizes.
+        Some(keys) if keys.get(key).is_some_and(Value::is_u64) => {
+            Keys { file, ..Keys::whole(keys) }.size(key, positions, usize::MAX).map(Some)
+        }
+        _ => Ok(None),
+    };
+    let longest = of(SEQUENCE, "max_seq_length")?.or(of(TOKENIZER, "model_max_length")?);
+    if root.get(SEQUENCE).is_some_and(|keys| keys.get("do_lower_case") == Some(&Value::Bool(true))) {
+        return Err(invalid(format!("{SEQUENCE}: do_lower_case is true; only false is read")));
+    }
+    Ok(longest.unwrap_or(positions).min(positions))
+}
+
+fn dense_of(part: &Part<'_>, folder: &str, config: &TextConfig) -> Result<Dense> {
+    let inputs = part.keys().size("in_features", config.hidden_size, most::CHANNELS)?;
+    if inputs != config.hidden_size {
+        let what = format!("is {inputs}, but the transformer's tokens have {} channels", config.hidden_size);
+        return Err(part.keys().error("in_features", what));
+    }
+    let activation = part.keys.get("activation_function").and_then(Value::as_str);
+    let tanh = match activation.unwrap_or("torch.nn.modules.activation.Tanh") {
+        "torch.nn.modules.linear.Identity" => false,
+        "torch.nn.modules.activation.Tanh" => true,
+        other => {
+            let what =
+                format!("is {other}; torch.nn.modules.linear.Identity and torch.nn.modules.activation.Tanh are read");
+            return Err(part.keys().error("activation_function", what));
+        }
+    };
+    Ok(Dense { file: format!("{folder}/model.safetensors"), bias: !part.is("bias", false), tanh })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn modules(kinds: &[(&str, &str)]) -> Value {
+        kinds
+            .iter()
+            .map(|(kind, path)| json!({ "type": format!("sentence_transformers.models.{kind}"), "path": path }))
+            .collect()
+    }
+
+    /// As `clip-ViT-B-32-multilingual-v1` has it.
+    fn multilingual() -> Value {
+        json!({
+            "model_type": MODEL_TYPE,
+            "modules.json": modules(&[("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense")]),
+            "config.json": { "model_type": "distilbert", "vocab_size": 119_547, "max_position_embeddings": 512 },
+            "sentence_bert_config.json": { "max_seq_length": 128, "do_lower_case": false },
+            "1_Pooling/config.json": { "pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false },
+            "2_Dense/config.json": {
+                "in_features": 768, "out_features": 512, "bias": false, "activation_function": "torch.nn.modules.linear.Identity",
+            },
+        })
+    }
+
+    #[test]
+    fn the_multilingual_clip_is_read() {
+        let root = multilingual();
+        let found = config(root.as_object().unwrap()).unwrap();
+        assert!(found.vision.is_none());
+        let text = found.text.unwrap();
+        assert_eq!((text.max_position_embeddings, text.num_positions, text.projection_dim), (128, 512, 512));
+        let dense = Dense { file: "2_Dense/model.safetensors".into(), bias: false, tanh: false };
+        assert_eq!(text.modules, Modules { dense: Some(dense), normalize: false });
+    }
+
+    #[test]
+    fn what_is_not_computed_is_refused_by_its_file_and_key() {
+        let cases: [(&str, Value, &[&str]); 8] = [
+            ("modules.json", modules(&[("Transformer", ""), ("CNN", "1_CNN")]), &["modules.json", "CNN"]),
+            (
+                "modules.json",
+                modules(&[("Transformer", "0_Transformer"), ("Pooling", "1_Pooling")]),
+                &["0_Transformer"],
+            ),
+            ("1_Pooling/config.json", json!({ "pooling_mode": "cls" }), &["1_Pooling/config.json", "pooling_mode"]),
+            ("1_Pooling/config.json", Value::Null, &["1_Pooling/config.json"]),
+            ("2_Dense/config.json", json!({ "in_features": 384 }), &["2_Dense/config.json", "in_features"]),
+            (
+                "2_Dense/config.json",
+                json!({ "activation_function": "torch.nn.ReLU" }),
+                &["activation_function", "ReLU"],
+            ),
+            ("sentence_bert_config.json", json!({ "do_lower_case": true }), &["do_lower_case"]),
+            ("config.json", json!({ "n_heads": 5 }), &["config.json", "dim", "n_heads"]),
+        ];
+        for (file, content, parts) in cases {
+            let mut root = multilingual();
+            root[file] = content;
+            let error = config(root.as_object().unwrap()).unwrap_err().to_string();
+            assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+        }
+    }
+
+    #[test]
+    fn files_are_bundled_where_a_configuration_needs_them() {
+        let read = |name: &str| Ok(multilingual().get(name).map(|file| file.to_string().into_bytes()));
+        let bundle = bundled(br#"{"model_type": "distilbert", "vocab_size": 9}"#, read).unwrap().unwrap();
+        let bundle: Value = serde_json::from_slice(&bundle).unwrap();
+        assert_eq!(bundle["2_Dense/config.json"]["out_features"], 512);
+        assert_eq!(config(bundle.as_object().unwrap()).unwrap().text.unwrap().vocab_size, 9);
+        assert_eq!(bundled(br#"{"model_type": "clip"}"#, read).unwrap(), None);
+        assert_eq!(bundled(br#"{"model_type": "distilbert"}"#, |_| Ok(None)).unwrap(), None);
+    }
+}

@@ -1,0 +1,96 @@
+"""An index of the command line in what people read such files with: DuckDB, Polars, pandas, PyArrow and NumPy.
+
+    python readers.py CLIP_VISION MODEL PHOTOS
+
+Each finds the same ten as `clip-vision search`, from the same Parquet file (or `.npy`).
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import duckdb
+import numpy
+import pandas
+import polars
+import pyarrow
+import pyarrow.parquet
+
+QUERIES = ["a red heart", "a green ring"]
+
+
+def run(program, *arguments):
+    """The lines that the command line prints."""
+    done = subprocess.run([program, *arguments], check=True, capture_output=True, text=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def ranked(ids, matrix, query):
+    """The ten ids with the largest cosines: all rows are of length 1."""
+    order = numpy.argsort(-(matrix @ query), kind="stable")[:10]
+    return [ids[at] for at in order]
+
+
+def duckdb_top(parquet, query):
+    width = len(query)
+    sql = f"""select id from read_parquet('{parquet}')
+        order by array_cosine_similarity(embedding::float[{width}], $1::float[{width}]) desc limit 10"""
+    return [row[0] for row in duckdb.execute(sql, [query.tolist()]).fetchall()]
+
+
+def main(program, model, photos):
+    folder = pathlib.Path(tempfile.mkdtemp())
+    parquet, npy = folder / "photos.parquet", folder / "photos.npy"
+    for out in (parquet, npy):
+        run(program, "index", "--quiet", "--model", model, photos, "--revision", "r1", "--out", str(out))
+
+    table = pyarrow.parquet.read_table(parquet)
+    kind = table.schema.field("embedding").type
+    assert pyarrow.types.is_fixed_size_list(kind) and kind.value_type == pyarrow.float32(), kind
+    metadata = pyarrow.parquet.read_metadata(parquet).metadata
+    made = json.loads(metadata[b"clip-vision.made"])
+    assert (metadata[b"clip-vision.model"], made["revision"]) == (pathlib.Path(model).name.encode(), "r1"), made
+    ids = table["id"].to_pylist()
+    assert len(ids) == len(set(ids)) > 10, ids
+    matrix = table["embedding"].combine_chunks().flatten().to_numpy().reshape(len(ids), kind.list_size)
+
+    frame = polars.read_parquet(parquet)
+    assert isinstance(frame.schema["embedding"], polars.Array), frame.schema
+    of_pandas = pandas.read_parquet(parquet)
+    of_npy = numpy.load(npy)
+    names = json.loads((folder / "photos.npy.names.json").read_text(encoding="utf-8"))
+    assert numpy.allclose(of_npy, matrix, atol=1e-6) and names == ids
+
+    texts = run(program, "embed-text", "--json", "--model", model, *QUERIES)
+    for index in (parquet, npy):
+        found = run(program, "search", "--json", "--model", model, "--in", str(index), *QUERIES)
+        for text, hits in zip(texts, found, strict=True):
+            query = numpy.array(text["embedding"], dtype=numpy.float32)
+            expected = [hit["id"] for hit in hits["found"]]
+            answers = {
+                "DuckDB": duckdb_top(parquet, query),
+                "Polars": ranked(frame["id"].to_list(), frame["embedding"].to_numpy(), query),
+                "pandas": ranked(of_pandas["id"].tolist(), numpy.stack(of_pandas["embedding"]), query),
+                "PyArrow": ranked(ids, matrix, query),
+                "NumPy": ranked(names, of_npy, query),
+            }
+            for reader, answer in answers.items():
+                assert answer == expected, f"{reader}, {text['text']}: {answer}, and the command line finds {expected}"
+    # And the other way around: what Polars and PyArrow write is read.
+    writers = {
+        "polars": lambda path: frame.write_parquet(path, compression="uncompressed"),
+        "pyarrow": lambda path: pyarrow.parquet.write_table(table, path, compression="none"),
+    }
+    for name, write in writers.items():
+        written = folder / f"{name}.parquet"
+        write(written)
+        again = run(program, "search", "--json", "--model", model, "--in", str(written), *QUERIES)
+        assert [[hit["id"] for hit in hits["found"]] for hits in again] == [[hit["id"] for hit in hits["found"]] for hits in found], name
+    print(f"DuckDB {duckdb.__version__}, Polars {polars.__version__}, pandas {pandas.__version__}, PyArrow {pyarrow.__version__} and NumPy "
+          f"{numpy.__version__} find the same ten among {len(ids)} as the command line")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
