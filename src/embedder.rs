@@ -137,9 +137,9 @@ impl ClipVision {
         self.vision.as_ref().is_some_and(|vision| vision.default_preprocessing)
     }
 
-    /// How the model's images are prepared.
-    pub fn preprocessing(&self) -> &PreprocessConfig {
-        &self.preprocess
+    /// How the model's images are prepared; `None` of a model of texts alone.
+    pub fn preprocessing(&self) -> Option<&PreprocessConfig> {
+        self.vision.as_ref().map(|vision| &vision.preprocess)
     }
 
     /// The embedding of an image: [`dimension`](Self::dimension) values, of length 1 unless

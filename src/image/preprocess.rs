@@ -288,6 +288,9 @@ impl std::fmt::Display for PreprocessConfig {
         match self.resize {
             Some(Target::ShortestEdge(edge)) => parts.push(format!("shortest edge to {edge} ({:?})", self.filter)),
             Some(Target::Exactly { height, width }) => parts.push(format!("to {width}×{height} ({:?})", self.filter)),
+            Some(Target::Padded { edge, fill }) => {
+                parts.push(format!("longest edge to {edge} ({:?}), padded with {fill:?}", self.filter));
+            }
             None => {}
         }
         if let Some(Crop { height, width, rounded }) = self.crop {

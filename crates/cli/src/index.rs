@@ -218,7 +218,7 @@ fn made_by(clip: &ClipVision, asked: &IndexArguments) -> Made {
         "model": model,
         "revision": asked.revision.clone().or_else(of_cache),
         "precision": clip.options().precision.name(),
-        "preprocessing": clip.preprocessing().to_string(),
+        "preprocessing": clip.preprocessing().map(ToString::to_string),
         "decode": match asked.decoding.decode { DecodeArgument::Exact => "exact", DecodeArgument::Fast => "fast" },
         "background": background,
         "dimension": clip.dimension(),
