@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { buildPackage } from "./build.mjs";
-import { inRoot, main, note, seconds, step } from "./lib.mjs";
+import { Stop, inRoot, main, note, seconds, step } from "./lib.mjs";
 import { serve } from "./serve.mjs";
 import { setUpTests } from "./setup.mjs";
 import { browsers } from "./soak_browsers.mjs";
@@ -79,15 +79,18 @@ const parts = [
   },
   {
     name: "crash",
-    what: "crashes of the engine, the model loaded again after each",
+    what: "crashes of the engine under a photo, others waiting, the model loaded again after each",
     rounds: 50,
     lap: async ({ rounds, model }) => {
       const { ClipVision } = globalThis.soak;
       const clip = await ClipVision.load(model, { worker: () => new Worker("/fixtures/crashing_worker.js", { type: "module" }) });
       for (let round = 0; round < rounds; round += 1) {
-        const code = await clip.embed(new TextEncoder().encode("PANIC")).catch((error) => error.code);
-        if (code !== "worker-crashed") throw new Error(`the panic ended with ${code}`);
-        await clip.embed("/golden/images/rgb-photo.png");
+        const photo = "/golden/images/rgb-photo.png";
+        const calls = [new TextEncoder().encode("PANIC"), photo, photo].map((one) => clip.embed(one).then(() => "done", (error) => error.code));
+        const [panic, ...others] = await Promise.all(calls);
+        if (panic !== "decode") throw new Error(`the panic ended with ${panic}`);
+        if (!others.every((code) => code === "done" || code === "worker-crashed")) throw new Error(`beside the panic others ended with ${others}`);
+        await clip.embed(photo);
       }
       clip.close();
       return undefined;
@@ -107,6 +110,7 @@ async function soak(part, browser, url, context) {
     const engine = await page.evaluate(part.lap, { ...context, rounds: Math.round(rounds / LAPS) });
     await sleep(500); // a worker's end takes a moment
     const process = await browser.memory(page);
+    if (!process) throw new Stop("The page's process can't be found, so its memory is not known.");
     laps.push({ process, engine });
     note(`${String((lap * rounds) / LAPS).padStart(6)}  page ${MB(process).padStart(9)}${engine ? `  engine ${MB(engine)}` : ""}  ${seconds(begin)}`);
   }

@@ -59,11 +59,11 @@ function contentProcesses(browser) {
   const facts = ids.flatMap((id) => {
     try {
       const parent = readFileSync(`/proc/${id}/stat`, "utf8").match(/^.*\) . (\d+)/)?.[1];
-      return [{ id, parent: Number(parent), command: readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0").filter(Boolean) }];
+      return [{ id, parent: Number(parent), command: readFileSync(`/proc/${id}/cmdline`, "utf8") }];
     } catch {
       return []; // it has just ended
     }
   });
   const children = (parent) => facts.filter((one) => one.parent === parent).flatMap((one) => [one, ...children(Number(one.id))]);
-  return children(browser).filter(({ command }) => command.at(-1) === "tab").map(({ id }) => id);
+  return children(browser).filter(({ command }) => /[\0 ]tab[\0 ]*$/.test(command)).map(({ id }) => id);
 }
