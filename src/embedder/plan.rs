@@ -225,7 +225,9 @@ impl Selection for Plan {
         }
         Err(Error::new(
             ErrorKind::Weights,
-            "ONNX files are read of CLIP and MetaCLIP 2 alone; take the repository that the model was published in, which has              model.safetensors (google/siglip-base-patch16-224 for Xenova/siglip-base-patch16-224, facebook/dinov2-small for              Xenova/dinov2-small)",
+            "ONNX files are read of CLIP and MetaCLIP 2 alone; take the repository that the model was published in, which has \
+             model.safetensors (google/siglip-base-patch16-224 for Xenova/siglip-base-patch16-224, facebook/dinov2-small for \
+             Xenova/dinov2-small)",
         ))
     }
 
