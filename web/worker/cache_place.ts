@@ -63,8 +63,9 @@ export class CachePlace {
     for (const file of chosenBy(load)) urls.push(["chosen", file]);
     const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
     try {
-      const [store, id] = await Promise.all([host.openStore(), cacheId(key)]);
-      return new CachePlace(host, load, engine, new ModelCache(store), key, id);
+      // First the store, whose error says why there is none: pages without https cannot hash either.
+      const store = await host.openStore();
+      return new CachePlace(host, load, engine, new ModelCache(store), key, await cacheId(key));
     } catch (error) {
       warn(host, "cache-unavailable", "The model is not cached: there is no storage for it", error);
       return undefined;
