@@ -53,8 +53,9 @@ pub fn run(
                 }
             });
         }
-        // The threads have the only ends now: whoever stops, the others do.
+        // The threads have the only other ends now, and this one ends here, with an error too: whoever stops, the others do.
         drop((waiting, decoded));
+        let ready = ready;
         loop {
             let batch: Vec<_> = ready.iter().take(BATCH).collect();
             if batch.is_empty() {

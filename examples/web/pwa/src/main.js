@@ -17,6 +17,8 @@ async function load() {
     cache: { persist: true }, // asks the browser to keep the model even if the disk fills up
   });
   await clip.embedTexts(LABELS); // the text tower as well is there when there is no network
+  // What clip-vision fetches only for photos of rarer kinds is to be there as well: something that is no photo asks for it.
+  await clip.embed(new Blob(["no photo"])).catch(() => undefined);
   progress.remove();
   status.textContent = "Ready, without a network too.";
   return clip;
