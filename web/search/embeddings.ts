@@ -351,7 +351,13 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
       return connection.call("nearLinks", { threshold, part: [part, helper ? 2 : 1] }, { signal, listeners });
     };
     const parts = [linksOf(this.#connection, 0)];
-    if (helper && saved) parts.push(saved.then((blob) => helper.call("load", { blob }, { signal })).then(() => linksOf(helper, 1)));
+    const copy = async (worker: Connection, file: Promise<Blob>): Promise<NearLinks> => {
+      const { count } = await worker.call("load", { blob: await file }, { signal });
+      // A row that was refused has a number here and none there: one alone then.
+      if (count !== ids.length) throw new ClipVisionError("closed", "The second worker numbers its rows otherwise");
+      return linksOf(worker, 1);
+    };
+    if (helper && saved) parts.push(copy(helper, saved));
     try {
       const { labels, similarities } = await this.#connection.call("nearGroups", await Promise.all(parts), { signal });
       const groups = Array.from(similarities, (similarity): DuplicateGroup<Id> => ({ ids: [], similarity }));
@@ -393,7 +399,11 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
     const { hardwareConcurrency = 1 } = (globalThis.navigator ?? {}) as Partial<Navigator>;
     const bytes = this.#ids.length * this.dimension * (this.#precision === "int8" ? 1 : 4);
     if (hardwareConcurrency < 2 || this.size < MANY || bytes > MOST_COPIED || !this.#connection.isParallel) return undefined;
-    return this.#connect();
+    try {
+      return this.#connect();
+    } catch {
+      return undefined;
+    }
   }
 
   /** What is saved beside the rows. */
