@@ -86,6 +86,12 @@ impl Rows for Merged<'_> {
 /// Writes one index of all.
 pub fn run(asked: &MergeArguments) -> Outcome {
     let format = Format::of(&asked.out, asked.rows)?;
+    // The files are read while that one is written, whose parts are replaced one by one.
+    if let Ok(out) = asked.out.canonicalize()
+        && asked.files.iter().any(|file| file.canonicalize().is_ok_and(|file| file == out))
+    {
+        return Err(format!("{} is one of the indexes that are read: write another file", asked.out.display()).into());
+    }
     let mut merged = Merged::new(&asked.files)?;
     if merged.count == 0 {
         return Err("there is nothing in these indexes".into());

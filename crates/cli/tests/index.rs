@@ -228,6 +228,9 @@ fn shards_become_one_index_with_each_picture_once() {
     run_well(&folder, "index", &["photos", "-o", "whole.jsonl", "-q"]);
     assert!(rows(&folder, "all.jsonl").keys().eq(rows(&folder, "whole.jsonl").keys()));
     run_well(&folder, "index", &["photos/1", "-o", "2.npy", "-q", "--decode", "fast"]);
+    let onto_itself = run_in(&folder, "merge", &["1.npy", "0.clip-vision", "-o", "1.npy"]);
+    assert!(!onto_itself.status.success(), "an index is merged onto itself");
+    assert!(String::from_utf8_lossy(&onto_itself.stderr).contains("1.npy is one of the indexes"));
     let refused = run_in(&folder, "merge", &["0.clip-vision", "2.npy", "-o", "all.jsonl"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("not of one model"), "{refused:?}");
 }
