@@ -2,8 +2,11 @@
 #![allow(clippy::unwrap_used)]
 #![cfg(not(target_arch = "wasm32"))]
 
+mod common;
+
 use clip_vision::Options;
 use clip_vision::model::Loader;
+use common::protobuf_number;
 use std::time::Instant;
 
 /// What a megabyte may take.
@@ -13,18 +16,8 @@ const MANY: usize = 16_000;
 /// Inputs of an operation that has many.
 const GROUP: usize = 1000;
 
-fn varint(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number > 127 {
-        bytes.push(number as u8 | 128);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
-}
-
 fn field(number: usize, content: &[u8]) -> Vec<u8> {
-    [varint(number << 3 | 2), varint(content.len()), content.to_vec()].concat()
+    [protobuf_number(number << 3 | 2), protobuf_number(content.len()), content.to_vec()].concat()
 }
 
 /// A graph, with the initializer `w` after its operations.

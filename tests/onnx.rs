@@ -6,7 +6,7 @@ mod common;
 
 use clip_vision::model::{ConvertOptions, Loader, StoredPrecision, convert};
 use clip_vision::{ClipVision, ErrorKind, Image, ModelFiles, Options, Precision};
-use common::{cosine, golden};
+use common::{cosine, golden, protobuf_number};
 use safetensors::SafeTensors;
 use std::path::{Path, PathBuf};
 
@@ -204,16 +204,6 @@ fn varint(bytes: &[u8]) -> (usize, usize) {
     (bytes[..len].iter().rev().fold(0, |number, byte| number << 7 | usize::from(byte & 127)), len)
 }
 
-fn varint_bytes(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number > 127 {
-        bytes.push(number as u8 | 128);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
-}
-
 /// The fields of a message, each by number with its bytes, head included; ONNX's are numbers and messages here.
 fn fields(message: &[u8]) -> Vec<(usize, &[u8])> {
     let (mut at, mut fields) = (0, Vec::new());
@@ -245,16 +235,16 @@ fn with_field(file: &[u8], before: usize, added: &[u8]) -> Vec<u8> {
             }
             graph.extend_from_slice(field);
         }
-        made.extend([&[0x3a][..], &varint_bytes(graph.len()), &graph].concat());
+        made.extend([&[0x3a][..], &protobuf_number(graph.len()), &graph].concat());
     }
     made
 }
 
 /// The same file with an initializer of so many bytes, which nothing uses, before those that are used.
 fn with_unused(file: &[u8], bytes: usize) -> Vec<u8> {
-    let data = [&[0x4a][..], &varint_bytes(bytes), &vec![0; bytes]].concat(); // raw_data
-    let tensor = [&[0x08][..], &varint_bytes(bytes), &[0x10, 2, 0x42, 3], b"???", &data].concat(); // dims, u8, name
-    with_field(file, 5, &[&[0x2a][..], &varint_bytes(tensor.len()), &tensor].concat())
+    let data = [&[0x4a][..], &protobuf_number(bytes), &vec![0; bytes]].concat(); // raw_data
+    let tensor = [&[0x08][..], &protobuf_number(bytes), &[0x10, 2, 0x42, 3], b"???", &data].concat(); // dims, u8, name
+    with_field(file, 5, &[&[0x2a][..], &protobuf_number(tensor.len()), &tensor].concat())
 }
 
 /// The positions of a large model are not folded into one tensor: `Gather(positions, initializer)` stays in the graph, and the
@@ -264,7 +254,7 @@ fn a_table_of_positions_looked_up_by_an_initializer_is_not_that_of_tokens() {
     let file = std::fs::read(golden("onnx/dynamo/onnx/vision_model.onnx")).unwrap();
     let file = replaced(file, "\n\tembedding\u{12}", "\n\tembeddinG\u{12}", true); // an input, and then an output
     let node = b"\n\tembedding\n\x0cposition_ids\x12\tembeddinG\x22\x06Gather";
-    let file = with_field(&file, 1, &[&[0x0a][..], &varint_bytes(node.len()), node].concat());
+    let file = with_field(&file, 1, &[&[0x0a][..], &protobuf_number(node.len()), node].concat());
     let config = std::fs::read(golden("onnx/dynamo/config.json")).unwrap();
     let preprocessor = std::fs::read(golden("onnx/dynamo/preprocessor_config.json")).unwrap();
     let files = ModelFiles::new(config, file).preprocessor(preprocessor);

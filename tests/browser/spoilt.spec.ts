@@ -6,6 +6,7 @@ import { expect, test } from "./test.ts";
 
 for (const { name, built } of FLAVORS.filter(({ threads }) => threads)) {
   test(`${name}: spoilt pictures end with an answer each`, async ({ serve, openTab }) => {
+    // `npm test` builds all; CLIP_VISION_QUICK and CLIP_VISION_FLAVORS, for trying, do not.
     test.skip(!built, `${name} was not built`);
     test.setTimeout(PATIENCE);
     const { threads, summary } = await embedSpoilt(await openTab(await serve({ isolated: true })), `/dist/wasm/${name}/clip_vision_bg.wasm`);
