@@ -67,9 +67,14 @@ impl Model {
         self.computing.load(&self.path, normalize)
     }
 
-    /// What a collection calls the model unless it is told a name: its folder's or file's.
+    /// What a collection calls the model unless it is told a name: its folder's or file's; of a folder of the Hub's cache
+    /// (`models--owner--name/snapshots/COMMIT`) what the Hub calls it.
     pub fn name(&self) -> String {
         let whole = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let part = |depth: usize| whole.ancestors().nth(depth)?.file_name()?.to_str();
+        if let (Some("snapshots"), Some(id)) = (part(1), part(2).and_then(|folder| folder.strip_prefix("models--"))) {
+            return id.replace("--", "/");
+        }
         whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy().into_owned()
     }
 }

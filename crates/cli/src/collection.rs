@@ -3,7 +3,7 @@
 //! and Parquet.
 
 use search::slices;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{self, Seek};
@@ -80,43 +80,69 @@ pub struct Made {
     pub how: Value,
 }
 
-/// Writes a file in place of the one that is there: whoever reads it has the old one or the new, whenever we are killed.
+/// Writes a file in place of the one that is there: whoever reads it has the old one or the new, whenever we are killed. Of a
+/// format with files beside it all are whole and on the disk before the first takes its place.
 pub fn write(path: &Path, format: Format, rows: &mut dyn Rows, made: &Made) -> Result<()> {
-    replace(path, |file| match format {
+    let mut files = vec![Prepared::new(path.to_owned(), |file| match format {
         Format::Own(precision) => own::write(file, precision, rows, made),
         Format::Npy => npy::write(file, rows),
         Format::Lines => lines::write(file, rows),
         #[cfg(feature = "parquet")]
         Format::Parquet => parquet::write(file, rows, made),
-    })?;
-    match format {
-        Format::Npy => {
-            npy::write_names(&beside(path, "names.json"), rows)?;
-            write_made(path, made)
-        }
-        Format::Lines => write_made(path, made),
-        _ => Ok(()),
+    })?];
+    if format == Format::Npy {
+        files.push(Prepared::new(beside(path, "names.json"), |file| npy::write_names(file, rows))?);
     }
+    if matches!(format, Format::Npy | Format::Lines) {
+        files.push(Prepared::new(beside(path, "made.json"), |file| write_made(file, made))?);
+    }
+    files.into_iter().try_for_each(Prepared::put)
 }
 
-/// Beside a format that has no room for it: who made the embeddings.
-fn write_made(path: &Path, made: &Made) -> Result<()> {
-    replace(&beside(path, "made.json"), |file| Ok(serde_json::to_writer_pretty(file, &made.how)?))
+/// For beside a format that has no room for it: who made the embeddings.
+fn write_made(file: &mut File, made: &Made) -> Result<()> {
+    let named = json!({ "model": made.model });
+    let how = if made.how.is_null() && !made.model.is_empty() { &named } else { &made.how };
+    Ok(serde_json::to_writer_pretty(file, how)?)
 }
 
 /// Writes a file beside its place first, and puts it there once it is whole and on the disk.
 pub fn replace(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
-    let temporary = beside(path, "tmp");
-    let written = (|| {
-        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&temporary)?;
-        write(&mut file)?;
-        file.sync_all()?;
-        Ok(fs::rename(&temporary, path)?)
-    })();
-    written.map_err(|error: Box<dyn Error>| {
-        let _ = fs::remove_file(&temporary);
-        format!("cannot write {}: {error}", path.display()).into()
-    })
+    Prepared::new(path.to_owned(), write)?.put()
+}
+
+/// A file that is whole and on the disk, beside its place. It goes if it is not put there.
+struct Prepared {
+    path: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Prepared {
+    fn new(path: PathBuf, write: impl FnOnce(&mut File) -> Result<()>) -> Result<Self> {
+        let prepared = Self { temporary: beside(&path, "tmp"), path };
+        let written = (|| {
+            let mut options = File::options();
+            let mut file = options.read(true).write(true).create(true).truncate(true).open(&prepared.temporary)?;
+            write(&mut file)?;
+            Ok(file.sync_all()?)
+        })();
+        written.map_err(|error| prepared.failed(error))?;
+        Ok(prepared)
+    }
+
+    fn put(self) -> Result<()> {
+        fs::rename(&self.temporary, &self.path).map_err(|error| self.failed(error.into()))
+    }
+
+    fn failed(&self, error: Box<dyn Error>) -> Box<dyn Error> {
+        format!("cannot write {}: {error}", self.path.display()).into()
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.temporary);
+    }
 }
 
 /// The path of a file that belongs to another: `photos.npy` and `names.json` give `photos.npy.names.json`.

@@ -61,7 +61,7 @@ pub fn run(asked: &DuplicatesArguments) -> Outcome {
                 }
                 Err(error) => {
                     all_good = false;
-                    printed_error(name, &error.to_string());
+                    printed_error(name, &format!("{error:#}"));
                 }
             }
             Ok(())

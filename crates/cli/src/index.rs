@@ -3,7 +3,7 @@
 
 use crate::arguments::{Background, DecodeArgument, Decoding, Model};
 use crate::collection::{self, Format, Made, Result, RowPrecision, Rows, beside, replace};
-use crate::lines::printed_error;
+use crate::lines::{complain, printed_error};
 use crate::progress::Progress;
 use clap::Args;
 use clip_vision::{ClipVision, Image};
@@ -71,16 +71,17 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
     let notes = json!({ "how": &made.how, "probe": probe(&clip)? });
     let rows_path = beside(&asked.out, "rows");
     let opened = Store::open(&rows_path, &notes, clip.dimension(), |found| is_same(found, &notes));
-    let (store, is_afresh) = opened.map_err(|error| format!("{}: {error}", rows_path.display()))?;
-    if is_afresh && !asked.quiet {
-        eprintln!("clip-vision: {} is of another model or other settings: all is computed anew", rows_path.display());
+    let (store, aside) = opened.map_err(|error| format!("{}: {error}", rows_path.display()))?;
+    if let Some(aside) = aside.filter(|_| !asked.quiet) {
+        let (rows, aside) = (rows_path.display(), aside.display());
+        eprintln!("clip-vision: {rows} is of another model or other settings: all is computed anew; it is {aside} now");
     }
 
     let store = Mutex::new(store);
     let failures = Failures::default();
     let progress = Progress::new(asked.quiet || asked.json, || pictures(&asked.paths).count() as u64);
     let mut counts = Counts::default();
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = Printed(asked.json.then(|| BufWriter::new(std::io::stdout().lock())));
     pipeline::run(
         &clip,
         &asked.decoding,
@@ -91,9 +92,7 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
                 Ok(row) => {
                     store.lock().unwrap_or_else(PoisonError::into_inner).put(place, &name, stamp, &row)?;
                     counts.computed += 1;
-                    if asked.json {
-                        writeln!(out, "{}", json!({ "path": name }))?;
-                    }
+                    out.line(&json!({ "path": name }))?;
                 }
                 Err(error) => failures.add(&path.to_string_lossy(), format!("{error:#}")),
             }
@@ -104,11 +103,12 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
     let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failed = failures.0.into_inner().unwrap_or_else(PoisonError::into_inner);
     counts.failed = failed.len();
+    store.keep_under(&failed.iter().filter_map(|(path, _)| name_of(Path::new(path))).collect())?;
     counts.kept = store.count() - counts.computed;
     for (path, why) in &failed {
         if asked.json {
-            writeln!(out, "{}", json!({ "path": path, "error": why }))?;
-        } else if !asked.quiet {
+            out.line(&json!({ "path": path, "error": why }))?;
+        } else {
             printed_error(path, why);
         }
     }
@@ -128,7 +128,11 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
     store.sync()?;
     collection::write(&asked.out, format, &mut store, &made)?;
     let vanished = store.vanished();
-    store.compact(&notes)?;
+    if let Err(error) = store.compact(&notes) {
+        // The index is written; the rows only take more room than they need.
+        let _ = std::fs::remove_file(beside(&rows_path, "tmp"));
+        complain(&format!("{} stays as long as it is: {error}", rows_path.display()));
+    }
     if !asked.quiet {
         let Counts { computed, kept, failed } = counts;
         let all = store.count();
@@ -173,6 +177,27 @@ fn look_for(
             Some((_, false)) => progress.keep(),
             None => progress.step(),
         }
+    }
+}
+
+/// Lines of JSON on standard output, as long as somebody reads them: the index is made whether or not.
+struct Printed<W: Write>(Option<W>);
+
+impl<W: Write> Printed<W> {
+    fn line(&mut self, line: &Value) -> Result<()> {
+        self.with(|out| writeln!(out, "{line}"))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.with(W::flush)
+    }
+
+    fn with(&mut self, write: impl FnOnce(&mut W) -> std::io::Result<()>) -> Result<()> {
+        match self.0.as_mut().map_or(Ok(()), write) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => self.0 = None,
+            other => other?,
+        }
+        Ok(())
     }
 }
 

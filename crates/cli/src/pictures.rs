@@ -4,6 +4,7 @@ use crate::arguments::{BATCH, Decoding};
 use crate::collection::{Collection, Result};
 use crate::index::walk::{Picture, name_of, pictures};
 use clip_vision::ClipVision;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// Hands over the embedding of each picture, of folders of all that are in them, in order.
@@ -13,7 +14,13 @@ pub fn each(
     paths: &[PathBuf],
     mut use_one: impl FnMut(&str, Result<Vec<f32>>) -> Result<()>,
 ) -> Result<()> {
-    let mut pictures = pictures(paths).peekable();
+    // A picture that two of the paths lead to counts once.
+    let mut seen = HashSet::new();
+    let is_new = |picture: &Picture| match picture {
+        Picture::File { path, .. } => seen.insert(name_of(path).unwrap_or_else(|| path.to_string_lossy().into_owned())),
+        Picture::Failed { .. } => true,
+    };
+    let mut pictures = pictures(paths).filter(is_new).peekable();
     while pictures.peek().is_some() {
         let batch: Vec<Picture> = pictures.by_ref().take(BATCH).collect();
         let images = batch.iter().filter_map(|picture| match picture {

@@ -313,3 +313,110 @@ fn embed_reads_names_from_standard_input() {
         String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.iter().map(|line| line["path"].as_str().unwrap()).collect::<Vec<_>>(), photos);
 }
+
+/// A folder with twenty pictures in two folders, and their index `i.jsonl`.
+fn indexed(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    for number in 0..20 {
+        draw(&folder.0.join(format!("photos/{}/{number}.bmp", number / 10)), number);
+    }
+    run_well(&folder, "index", &["photos/0", "photos/1", "-o", "i.jsonl", "-q"]);
+    folder
+}
+
+#[test]
+fn a_damaged_row_is_computed_anew_and_no_other() {
+    let folder = indexed("damaged");
+    let before = rows(&folder, "i.jsonl");
+    let kept = folder.0.join("i.jsonl.rows");
+    let mut bytes = fs::read(&kept).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&kept, bytes).unwrap();
+    let said = run_in(&folder, "index", &["photos/0", "photos/1", "-o", "i.jsonl"]);
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("20 images in i.jsonl: 1 computed, 19 as they were, 0 vanished"), "{said}");
+    assert_eq!(rows(&folder, "i.jsonl"), before);
+}
+
+#[test]
+fn rows_of_a_folder_that_cannot_be_read_are_kept() {
+    let folder = indexed("away");
+    let before = rows(&folder, "i.jsonl");
+    fs::rename(folder.0.join("photos/1"), folder.0.join("away")).unwrap();
+    let output = run_in(&folder, "index", &["photos/0", "photos/1", "-o", "i.jsonl", "-q"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("photos/1"),
+        "errors are printed with --quiet too: {output:?}"
+    );
+    assert_eq!(rows(&folder, "i.jsonl"), before);
+    // A folder that is not asked for any more has vanished.
+    run_well(&folder, "index", &["photos/0", "-o", "i.jsonl", "-q"]);
+    assert_eq!(rows(&folder, "i.jsonl").len(), 10);
+}
+
+#[test]
+fn rows_of_other_settings_are_put_aside() {
+    let folder = indexed("aside");
+    let before = fs::read(folder.0.join("i.jsonl.rows")).unwrap();
+    run_well(&folder, "index", &["photos/0", "-o", "i.jsonl", "-q", "--decode", "fast"]);
+    assert!(fs::read(folder.0.join("i.jsonl.rows.before")).unwrap() == before);
+    // Put back, they are those of the settings that made them.
+    fs::rename(folder.0.join("i.jsonl.rows.before"), folder.0.join("i.jsonl.rows")).unwrap();
+    let said = run_in(&folder, "index", &["photos", "-o", "i.jsonl"]);
+    assert!(String::from_utf8_lossy(&said.stderr).contains("0 computed, 20 as they were"), "{said:?}");
+}
+
+#[test]
+fn an_index_is_written_though_nobody_reads_what_is_printed() {
+    let folder = Folder::new("unread");
+    for number in 0..200 {
+        draw(&folder.0.join(format!("photos/{number}.bmp")), number);
+    }
+    let mut run = command("index", &["photos", "-o", "i.jsonl", "--json"]);
+    let mut run = run.current_dir(&folder.0).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(run.stdout.take());
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    assert_eq!(rows(&folder, "i.jsonl").len(), 200);
+}
+
+#[test]
+fn an_index_that_cannot_be_kept_ends() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let folder = Folder::new("full");
+    for number in 0..200 {
+        draw(&folder.0.join(format!("photos/{number}.bmp")), number);
+    }
+    // A disk that takes no more: 40 KiB a file.
+    let run = command("index", &["photos", "-o", "i.jsonl"]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 40; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    let mut limited = limited.current_dir(&folder.0).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    for _ in 0..600 {
+        if let Some(status) = limited.try_wait().unwrap() {
+            assert_eq!(status.code(), Some(3));
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    limited.kill().unwrap();
+    panic!("it hangs");
+}
+
+#[test]
+fn a_picture_is_no_duplicate_of_itself() {
+    let folder = indexed("itself");
+    let model = root().join("models/shapes");
+    let model = model.to_str().unwrap();
+    let printed =
+        run_well(&folder, "duplicates", &["--model", model, "--threshold", "0.999999", "photos", "photos/0", "--json"]);
+    for line in printed.lines() {
+        let group: Value = serde_json::from_str(line).unwrap();
+        let ids: std::collections::BTreeSet<_> =
+            group["ids"].as_array().unwrap().iter().map(Value::to_string).collect();
+        assert_eq!(ids.len(), group["ids"].as_array().unwrap().len(), "{line}");
+    }
+}

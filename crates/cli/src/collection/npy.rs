@@ -1,6 +1,6 @@
 //! NumPy's `.npy`, a matrix of `<f4`; and beside it `.names.json`, an array of the rows' names.
 
-use super::{Collection, Made, Result, Rows, beside, replace};
+use super::{Collection, Made, Result, Rows, beside};
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::Path;
@@ -26,18 +26,16 @@ pub fn write(file: &mut File, rows: &mut dyn Rows) -> Result<()> {
 }
 
 /// Writes the names.
-pub fn write_names(path: &Path, rows: &mut dyn Rows) -> Result<()> {
-    replace(path, |file| {
-        let mut out = BufWriter::new(file);
-        let mut separator = "[";
-        rows.each(&mut |name, _| {
-            out.write_all(separator.as_bytes())?;
-            separator = ",\n";
-            Ok(serde_json::to_writer(&mut out, name)?)
-        })?;
-        out.write_all(if separator == "[" { b"[]" } else { b"]" })?;
-        Ok(out.flush()?)
-    })
+pub fn write_names(file: &mut File, rows: &mut dyn Rows) -> Result<()> {
+    let mut out = BufWriter::new(file);
+    let mut separator = "[";
+    rows.each(&mut |name, _| {
+        out.write_all(separator.as_bytes())?;
+        separator = ",\n";
+        Ok(serde_json::to_writer(&mut out, name)?)
+    })?;
+    out.write_all(if separator == "[" { b"[]" } else { b"]" })?;
+    Ok(out.flush()?)
 }
 
 /// Reads a matrix with the names beside it.

@@ -1,5 +1,6 @@
 //! The file in which `index` keeps what it has computed: `OUT.rows`. Records are only ever added to it, so whenever the program
-//! is killed, what is whole stays; a record that is cut short is cut off by the next run. The index is made of it when all
+//! is killed, what is whole stays; a record that is cut short is cut off by the next run, and one that is damaged is passed
+//! over. The index is made of it when all
 //! pictures are done, and the next run takes from it what has not changed.
 //!
 //! ```text
@@ -15,9 +16,9 @@
 //!     its embedding: f32
 //! ```
 
-use crate::collection::{Result, Rows};
+use crate::collection::{Result, Rows, beside};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -78,16 +79,15 @@ fn key(name: &str) -> u128 {
 }
 
 impl Store {
-    /// Opens the file, or makes it. What is in it counts if `same` says so of who made it; else it is begun afresh, and
-    /// true is returned with it.
-    pub fn open(path: &Path, made: &Value, dimension: usize, same: impl Fn(&Value) -> bool) -> Result<(Self, bool)> {
-        let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err("another index is at work on it".into()),
-            // A file system without locks.
-            Err(TryLockError::Error(_)) => {}
-        }
+    /// Opens the file, or makes it. What is in it counts if `same` says so of who made it; else it is put aside, and where it
+    /// is now is returned with a new one.
+    pub fn open(
+        path: &Path,
+        made: &Value,
+        dimension: usize,
+        same: impl Fn(&Value) -> bool,
+    ) -> Result<(Self, Option<PathBuf>)> {
+        let mut file = locked(path)?;
         let mut start = [0; 8];
         let is_ours = match file.read_exact(&mut start) {
             Ok(()) => start == *MAGIC,
@@ -101,15 +101,21 @@ impl Store {
         let (entries, order) = (HashMap::new(), Vec::new());
         let mut store = Self { file, path: path.to_owned(), end: 8, dimension, entries, order };
         let (is_same, is_empty) = store.load(&same)?;
+        let mut aside = None;
         if !is_same {
-            store.entries.clear();
+            if !is_empty {
+                let before = beside(path, "before");
+                std::fs::rename(path, &before)?;
+                store.file = locked(path)?;
+                aside = Some(before);
+            }
             store.file.set_len(0)?;
             store.file.rewind()?;
             store.file.write_all(MAGIC)?;
             store.end = 8;
             store.add_record(&serde_json::to_vec(made)?)?;
         }
-        Ok((store, !is_same && !is_empty))
+        Ok((store, aside))
     }
 
     /// Reads what is there, and cuts off what is not whole: whether that is of the same maker, and whether there is nothing.
@@ -118,13 +124,20 @@ impl Store {
         reader.seek(SeekFrom::Start(self.end))?;
         let mut body = Vec::new();
         let (mut is_same, mut is_empty) = (false, true);
-        while read_record(&mut reader, &mut body)? {
+        loop {
+            let is_whole = match read_record(&mut reader, &mut body)? {
+                Record::Whole => true,
+                Record::Damaged => false,
+                Record::End => break,
+            };
             if is_empty {
                 is_empty = false;
-                is_same = serde_json::from_slice(&body).is_ok_and(|made| same(&made));
+                is_same = is_whole && serde_json::from_slice(&body).is_ok_and(|made| same(&made));
                 if !is_same {
                     return Ok((false, false));
                 }
+            } else if !is_whole {
+                // Its picture is computed anew.
             } else if let Some((name, stamp)) = named(&body, self.dimension) {
                 self.entries.insert(key(name), Entry { stamp, at: self.end, seen: false });
             }
@@ -176,7 +189,27 @@ impl Store {
         Ok(())
     }
 
-    /// Rows that were there before and are not in this run: of pictures that vanished, or changed.
+    /// Takes the rows of pictures in these folders, which could not be read: that they are gone is not known.
+    pub fn keep_under(&mut self, folders: &HashSet<String>) -> Result<()> {
+        if folders.is_empty() {
+            return Ok(());
+        }
+        let mut unseen: Vec<u64> = self.entries.values().filter(|entry| !entry.seen).map(|entry| entry.at).collect();
+        unseen.sort_unstable();
+        let mut body = Vec::new();
+        for at in unseen {
+            self.read_at(at, &mut body)?;
+            let Some((name, stamp)) = named(&body, self.dimension) else { continue };
+            let mut above = Path::new(name).ancestors().skip(1).filter_map(Path::to_str);
+            if above.any(|folder| folders.contains(folder)) {
+                self.entries.insert(key(name), Entry { stamp, at, seen: true });
+                self.order.push(at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that were there before and are not in this run: of pictures that vanished.
     pub fn vanished(&self) -> usize {
         self.entries.values().filter(|entry| !entry.seen).count()
     }
@@ -198,7 +231,7 @@ impl Store {
         if self.end <= kept + kept / 3 + 65_536 {
             return Ok(());
         }
-        let temporary = crate::collection::beside(&self.path, "tmp");
+        let temporary = beside(&self.path, "tmp");
         let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&temporary)?;
         file.write_all(MAGIC)?;
         let empty = Self {
@@ -225,25 +258,50 @@ impl Store {
     fn read_at(&mut self, at: u64, body: &mut Vec<u8>) -> Result<()> {
         self.file.seek(SeekFrom::Start(at))?;
         match read_record(&mut self.file, body)? {
-            true => Ok(()),
-            false => Err(format!("{} was changed while it was in use", self.path.display()).into()),
+            Record::Whole => Ok(()),
+            Record::Damaged | Record::End => {
+                Err(format!("{} was changed while it was in use", self.path.display()).into())
+            }
         }
     }
 }
 
-/// The next record; false if there is none that is whole.
-fn read_record(reader: &mut impl Read, body: &mut Vec<u8>) -> Result<bool> {
+/// The file, for this process alone.
+fn locked(path: &Path) -> Result<File> {
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err("another index is at work on it".into()),
+        // Locked, or a file system without locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
+/// What comes next in the file.
+enum Record {
+    Whole,
+    /// A record whose sum is not that of its body.
+    Damaged,
+    /// Nothing, or a record that was cut short.
+    End,
+}
+
+/// Reads the next record.
+fn read_record(reader: &mut impl Read, body: &mut Vec<u8>) -> Result<Record> {
     let mut frame = [0; FRAME];
     if !fill(reader, &mut frame)? {
-        return Ok(false);
+        return Ok(Record::End);
     }
     let [len, sum] = [frame.first_chunk::<4>(), frame.last_chunk::<4>()]
         .map(|part| part.map_or(0, |part| u32::from_le_bytes(*part)));
     if len as usize > LONGEST {
-        return Ok(false);
+        return Ok(Record::End);
     }
     body.resize(len as usize, 0);
-    Ok(fill(reader, body)? && crc32fast::hash(body) == sum)
+    Ok(match fill(reader, body)? {
+        true if crc32fast::hash(body) == sum => Record::Whole,
+        true => Record::Damaged,
+        false => Record::End,
+    })
 }
 
 fn fill(reader: &mut impl Read, bytes: &mut [u8]) -> Result<bool> {
