@@ -172,6 +172,20 @@ describe("revalidation", () => {
     expect((await page({ cache: "revalidate" })).engine.pushed).toEqual([text("better")]);
   });
 
+  it("sees a change of any file that modules.json tells of", async () => {
+    const folder = "https://models.test/m";
+    const { page, files } = machine({
+      ...tagged("weights", '"a"'),
+      [`${folder}/config.json`]: { body: '{"model_type":"distilbert"}', headers: { etag: '"c"' } },
+      [`${folder}/modules.json`]: { body: '[{"path":"1_Pooling"}]', headers: { etag: '"m"' } },
+      [`${folder}/1_Pooling/config.json`]: { body: "{}", headers: { etag: '"p"' } },
+    });
+    await page();
+    expect((await page({ cache: "revalidate" })).engine.pushed).toEqual([text("RECORDEDweights")]);
+    files[`${folder}/1_Pooling/config.json`] = { body: '{"pooling_mode":"cls"}', headers: { etag: '"q"' } };
+    expect((await page({ cache: "revalidate" })).engine.pushed).toEqual([text("weights")]);
+  });
+
   it("takes the cached model where there is no answer, and says so", async () => {
     const { page, files } = machine(tagged("weights", '"a"'));
     await page();

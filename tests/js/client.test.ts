@@ -1,9 +1,15 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Client } from "../../web/page/client.ts";
 import { ClipVisionError, toWireError } from "../../web/shared/errors.ts";
 import type { CallRequest, Request } from "../../web/shared/protocol.ts";
 import { load } from "./fake_host.ts";
 import { clientWith, contentOf, details, FakeWorker, LOADED, photo, rejection } from "./fake_worker.ts";
+
+const script = vi.hoisted(() => ({ isThere: true }));
+vi.mock(import("../../web/page/on_demand.ts"), async (original) => {
+  const { onDemand } = await original();
+  return { onDemand: () => (script.isThere ? onDemand() : Promise.reject(new ClipVisionError("fetch", "later.js is not there"))) };
+});
 
 describe("calls", () => {
   it("load once, and are each answered with its own, in whichever order", async () => {
@@ -146,5 +152,21 @@ describe("the application's fetch", () => {
     expect(result.headers).toContainEqual(["etag", "x"]);
     expect(await new Response(result.body).text()).toBe("{}");
     expect(await rejection(client.call("embed", photo("x"), []))).toMatchObject({ name: "TypeError", message: "offline" });
+  });
+
+  it("fails alone where the script that calls it can't be fetched, and works once it can", async () => {
+    const worker = new FakeWorker((message, self) => {
+      if (message.type === "load") self.send({ type: "done", id: 1, result: LOADED });
+      if (message.type === "embed") self.send({ type: "fetch", id: 5, argument: { url: "https://p.test/photo", purpose: "photo" } });
+      if (message.type === "failed") self.send({ type: "failed", id: 2, error: message.error });
+      if (message.type === "done") self.send({ type: "done", id: 3, result: details(7) });
+    });
+    const client = new Client({ load: load(), createWorker: () => worker, functions: { fetch: async () => new Response("photo") } });
+    await client.start();
+    script.isThere = false;
+    expect(await rejection(client.call("embed", photo("x"), []))).toMatchObject({ code: "fetch", message: "later.js is not there" });
+    script.isThere = true;
+    expect(await client.call("embed", photo("x"), [])).toEqual(details(7));
+    expect(worker.terminated).toBe(false);
   });
 });

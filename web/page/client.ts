@@ -8,7 +8,7 @@
  * the worker still says of it is dropped. But it has to say something: one that is stuck has crashed.
  */
 
-import { ClipVisionError, fromWireError, messageOf } from "../shared/errors.js";
+import { ClipVisionError, fromWireError, messageOf, toWireError } from "../shared/errors.js";
 import { VERSION } from "../shared/protocol.js";
 import type { CallName, Calls, PageCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
 import type { RpcRequest } from "../shared/rpc.js";
@@ -174,7 +174,10 @@ class Session extends RpcClient<Calls, CallListeners> {
   /** Has the application's functions called, in the order of the messages. */
   #serve(message: RpcRequest<PageCalls>): void {
     this.#service ??= onDemand().then(({ pageService }) => pageService(this.#functions, (answer, transfer) => this.#send(answer, transfer)));
-    this.#service.then((service) => service.handle(message)).catch((error: unknown) => this.end(crash(messageOf(error), error)));
+    this.#service.then((service) => service.handle(message)).catch((error: unknown) => {
+      this.#service = undefined; // the next call tries again
+      if (message.type !== "cancel") this.#send({ type: "failed", id: message.id, error: toWireError(error) }, []);
+    });
   }
 
   /** Starts a worker that computes for this one. It answers through the port, if its script starts and is of this release. */

@@ -198,8 +198,11 @@ export class CachePlace {
       recording = undefined;
       await failed?.writer.discard();
       const full = error instanceof DOMException && error.name === "QuotaExceededError";
-      if (full) warn(this.#host, "cache-full", "The model is not cached: there is no room for it", error);
-      else warn(this.#host, "cache-unavailable", "The model could not be cached", error);
+      if (full) {
+        warn(this.#host, "cache-full", "The model is not cached: there is no room for it", error);
+        await cache.tidy().catch(() => undefined); // room for the next time
+      }
+      if (!full) warn(this.#host, "cache-unavailable", "The model could not be cached", error);
     };
     try {
       recording = await cache.begin(id, part);

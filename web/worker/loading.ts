@@ -304,7 +304,9 @@ export class ModelLoading {
     if (!config || !("url" in config)) return undefined;
     if (name === MODULES) checksums.require(name);
     const file = { url: beside(config.url, name), optional: true };
-    return (await this.#whole(file, name, checksums, report, signal))?.bytes;
+    const read = await this.#whole(file, name, checksums, report, signal);
+    if (read?.source instanceof RemoteFile) this.#seen[shardKey(name)] = read.source.validators;
+    return read?.bytes;
   }
 
   /** A small file, which a checksum is given for by `name`. */
