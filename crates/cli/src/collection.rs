@@ -6,7 +6,7 @@ use search::slices;
 use serde_json::{Value, json};
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{self, Seek};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 mod lines;
@@ -97,6 +97,17 @@ pub fn write(path: &Path, format: Format, rows: &mut dyn Rows, made: &Made) -> R
         files.push(Prepared::new(beside(path, "made.json"), |file| write_made(file, made))?);
     }
     files.into_iter().try_for_each(Prepared::put)
+}
+
+/// Writes the rows' names as a list in JSON.
+fn write_list(out: &mut dyn Write, rows: &mut dyn Rows, separator: &str) -> Result<()> {
+    let mut before = "[";
+    rows.each(&mut |name, _| {
+        out.write_all(before.as_bytes())?;
+        before = separator;
+        Ok(serde_json::to_writer(&mut *out, name)?)
+    })?;
+    Ok(out.write_all(if before == "[" { b"[]" } else { b"]" })?)
 }
 
 /// For beside a format that has no room for it: who made the embeddings.

@@ -28,13 +28,7 @@ pub fn write(file: &mut File, rows: &mut dyn Rows) -> Result<()> {
 /// Writes the names.
 pub fn write_names(file: &mut File, rows: &mut dyn Rows) -> Result<()> {
     let mut out = BufWriter::new(file);
-    let mut separator = "[";
-    rows.each(&mut |name, _| {
-        out.write_all(separator.as_bytes())?;
-        separator = ",\n";
-        Ok(serde_json::to_writer(&mut out, name)?)
-    })?;
-    out.write_all(if separator == "[" { b"[]" } else { b"]" })?;
+    super::write_list(&mut out, rows, ",\n")?;
     Ok(out.flush()?)
 }
 

@@ -60,13 +60,7 @@ pub fn write(file: &mut File, precision: RowPrecision, rows: &mut dyn Rows, made
     }
     file.seek(SeekFrom::Start(HEADER as u64))?;
     let mut names = Summed::new(BufWriter::new(&mut *file));
-    let mut separator = "[";
-    rows.each(&mut |name, _| {
-        names.write_all(separator.as_bytes())?;
-        separator = ",";
-        Ok(serde_json::to_writer(&mut names, name)?)
-    })?;
-    names.write_all(if count == 0 { b"[]" } else { b"]" })?;
+    super::write_list(&mut names, rows, ",")?;
     let (names_len, names_sum) = names.finish()?;
     file.write_all(made.model.as_bytes())?;
 
