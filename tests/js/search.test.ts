@@ -375,6 +375,33 @@ describe("Embeddings", () => {
     expect(together).toEqual(alone);
   }, 60_000);
 
+  it("finds them alone where the second worker does not start, says nothing, or has other rows", async () => {
+    onTestFinished(() => void vi.unstubAllGlobals());
+    vi.stubGlobal("navigator", { hardwareConcurrency: 2 });
+    const count = 10_000;
+    const matrix = values(33, count * 8);
+    row(matrix, 8, 7).set(row(matrix, 8, 3));
+    const beside = () => Object.assign(inPlace(), { diesOfErrors: true });
+    const refused = () => {
+      throw new Error("no second worker here");
+    };
+    const silent = () => ({ ...beside(), postMessage: () => undefined, terminate: () => undefined });
+    for (const second of [refused, silent, beside]) {
+      let started = 0;
+      const photos = new Embeddings<string>({ worker: () => (started++ ? second() : beside()) });
+      await photos.addMany(Array.from({ length: count }, (_, i) => `${i}`), matrix);
+      // A row that is refused only once the search has begun.
+      const bad = photos.add("bad", new Float32Array(8));
+      const good = photos.add("good", row(matrix, 8, 3));
+      const groups = photos.nearDuplicates({ threshold: 0.99999 });
+      await expect(bad).rejects.toEqual(invalid(/./));
+      await good;
+      expect((await groups).find(({ ids }) => ids.includes("3"))?.ids.sort()).toEqual(["3", "7", "good"]);
+      expect(started).toBeGreaterThan(1);
+      photos.close();
+    }
+  }, 60_000);
+
   it("rejects everything once it is closed, and cancels a search", async () => {
     const photos = new Embeddings();
     await photos.add(1, Float32Array.of(1, 2));

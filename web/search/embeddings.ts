@@ -10,6 +10,7 @@ import { ClipVisionError, invalid } from "../shared/errors.js";
 import { platform } from "../shared/platform.js";
 import { bindToSelf, publish } from "../shared/public_class.js";
 import { given } from "../shared/values.js";
+import { linkedTo } from "../shared/waiting.js";
 import { startSearchWorker } from "../start_search_worker.js";
 import { blobOf, checkedQuery, checkFormat, checkId, checkModel, checkName, checkPrecision, packed, partsOf, refuseAnother, rowsById, rowsOf } from "./arguments.js";
 import { Connection } from "./connection.js";
@@ -336,7 +337,11 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   }
 
   /** The groups, of which half of the pairs are compared by a helper if there is one. */
-  async #groups(threshold: number, signal: AbortSignal | undefined, report: (share: number) => void, helper?: Connection): Promise<DuplicateGroup<Id>[]> {
+  async #groups(threshold: number, asked: AbortSignal | undefined, report: (share: number) => void, helper?: Connection): Promise<DuplicateGroup<Id>[]> {
+    // What fails in one half ends the other.
+    const { controller, unlink } = linkedTo(asked);
+    const { signal } = controller;
+    let isLoaded = !helper;
     // Rows are numbered as they are now, and the helper gets them as they are now: nothing is awaited in between.
     const saved = helper && this.#connection.call("save", { format: "clip-vision", ...this.#saved() }, { signal });
     const ids = this.#ids;
@@ -350,11 +355,17 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
       };
       return connection.call("nearLinks", { threshold, part: [part, helper ? 2 : 1] }, { signal, listeners });
     };
-    const parts = [linksOf(this.#connection, 0)];
+    const first = async (): Promise<NearLinks> => {
+      const links = await linksOf(this.#connection, 0);
+      if (!isLoaded) throw new ClipVisionError("closed", "The second worker had not started when half of the work was done");
+      return links;
+    };
+    const parts = [first()];
     const copy = async (worker: Connection, file: Promise<Blob>): Promise<NearLinks> => {
       const { count } = await worker.call("load", { blob: await file }, { signal });
       // A row that was refused has a number here and none there: one alone then.
       if (count !== ids.length) throw new ClipVisionError("closed", "The second worker numbers its rows otherwise");
+      isLoaded = true;
       return linksOf(worker, 1);
     };
     if (helper && saved) parts.push(copy(helper, saved));
@@ -364,6 +375,8 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
       labels.forEach((label, row) => groups[label]?.ids.push(ids[row] as Id));
       return groups;
     } finally {
+      controller.abort();
+      unlink();
       helper?.end(new ClipVisionError("closed", "The second worker is done"));
     }
   }
