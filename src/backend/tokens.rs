@@ -10,8 +10,8 @@ use candle_core::{Device, Tensor};
 
 /// Activations: `channels` values for each of `tokens` tokens of each photo or text of a batch, row by row.
 ///
-/// Some of the tokens become embeddings, one of each photo or text. Which they are travels with them: in 8 bits those few
-/// are computed more finely than the rest, which costs little and gains most of the accuracy.
+/// Some of the tokens become embeddings: one of each photo or text mostly, all of them where the mean is taken. Which they are
+/// travels with them: in 8 bits those are computed more finely than the rest, which gains most of the accuracy.
 #[derive(Clone)]
 pub(crate) struct Tokens {
     pub(super) values: Values,

@@ -13,7 +13,8 @@ const LONGEST_NAME: usize = 100;
 
 /// Of sentence-transformers' directories whose `config.json` is in a folder of its own.
 const IN_FOLDERS: &str = "modules.json is there without a config.json beside it: of sentence-transformers' clip-ViT-B-32 and its like load the \
-     model that it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside modules.json";
+     model that it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside modules.json, \
+     which has to give it the path \"\" then";
 
 /// What a directory holds in place of weights that are read, where that is known.
 pub(super) fn of_directory(dir: &Path) -> Option<String> {

@@ -30,8 +30,8 @@ const LAYER: LayerNames = LayerNames {
 /// Of a `config.json` that stands by itself: what becomes of the tokens it does not say.
 pub(super) fn without_modules(_: &Map<String, Value>) -> Result<ClipConfig> {
     Err(invalid(
-        "config.json: model_type is \"distilbert\", which is read of sentence-transformers: modules.json beside it, which says \
-         what becomes of the tokens, is not there",
+        "config.json: model_type is \"distilbert\", which is read of a folder of sentence-transformers alone, with modules.json \
+         beside it, which says what becomes of the tokens",
     ))
 }
 

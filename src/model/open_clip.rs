@@ -77,6 +77,11 @@ fn clip_config(Parts { model, vision, text }: &Parts<'_>) -> Result<ClipConfig> 
         projection_dim: Some(projection_dim),
         ..VisionConfig::vit_base_patch32()
     };
+    if heads > most::HEADS {
+        return Err(
+            vision.error("head_width", format!("makes {heads} heads of {width} channels, more than {}", most::HEADS))
+        );
+    }
     if !width.is_multiple_of(heads) {
         return Err(vision.error("width", format!("is {width}, which {heads} heads (head_width) do not divide")));
     }
@@ -110,10 +115,7 @@ fn text_sizes(text: Keys<'_>, width: usize, default: TextConfig) -> Result<TextC
 
 /// The width of a tower's MLPs.
 fn mlp(tower: Keys<'_>, width: usize) -> Result<usize> {
-    let ratio = tower.keys.get("mlp_ratio").filter(|ratio| !ratio.is_null());
-    let mlp = ratio.map_or(Some(4.0), Value::as_f64).map(|ratio| (width as f64 * ratio) as usize);
-    mlp.filter(|mlp| (1..=most::INTERMEDIATE).contains(mlp))
-        .ok_or_else(|| tower.error("mlp_ratio", format!("is {}", ratio.unwrap_or(&Value::Null))))
+    tower.multiple("mlp_ratio", 4.0, width, most::INTERMEDIATE)
 }
 
 /// What is added to the variance in a tower's norms: what it asks for, or the default.
@@ -145,8 +147,10 @@ fn siglip_config(Parts { model, vision, text }: &Parts<'_>, name: &str) -> Resul
         return Err(unknown());
     };
     let (_, [width, layers, heads, mlp]) = *TIMM.iter().find(|(name, _)| *name == kind).ok_or_else(unknown)?;
-    let patch_size: usize = patch.strip_prefix("patch").and_then(|size| size.parse().ok()).ok_or_else(unknown)?;
-    let seen: Option<usize> = parts.next().and_then(|size| size.parse().ok());
+    let edge = |size: &str| size.parse().ok().filter(|size| (1..=most::EDGE).contains(size));
+    let patch_size = patch.strip_prefix("patch").and_then(edge).ok_or_else(unknown)?;
+    let seen = parts.next().filter(|size| size.bytes().all(|digit| digit.is_ascii_digit()));
+    let seen = seen.map(|size| edge(size).ok_or_else(unknown)).transpose()?;
     for (tower, key, only) in [
         (vision, "timm_pool", json!("map")),
         (text, "pool_type", json!("last")),
@@ -345,7 +349,16 @@ mod tests {
         let cases = [
             (model(json!({ "width": "wide" }), json!({})), "vision_cfg.width is \"wide\""),
             (model(json!({ "width": 100, "head_width": 30 }), json!({})), "vision_cfg.width is 100"),
-            (model(json!({ "mlp_ratio": -1 }), json!({})), "vision_cfg.mlp_ratio is -1"),
+            (model(json!({ "mlp_ratio": -1 }), json!({})), "vision_cfg.mlp_ratio is -1, which makes no size"),
+            (model(json!({ "width": 16_384, "head_width": 1 }), json!({})), "vision_cfg.head_width makes 16384 heads"),
+            (
+                model(json!({ "timm_model_name": "vit_base_patch0_siglip_224" }), json!({})),
+                "vision_cfg.timm_model_name is",
+            ),
+            (
+                model(json!({ "timm_model_name": "vit_base_patch16_siglip_9999" }), json!({})),
+                "vision_cfg.timm_model_name is",
+            ),
             (model(json!({ "patch_size": 500 }), json!({})), "vision_cfg.patch_size is 500"),
             (model(json!({ "image_size": [224, 336] }), json!({})), "vision_cfg.image_size is not square"),
             (model(json!({}), json!({ "heads": 7 })), "text_cfg.width is 512, which heads, 7"),

@@ -60,7 +60,8 @@ pub(crate) fn bundled(config: &[u8], read: impl Fn(&str) -> Result<Option<Vec<u8
     let Some(modules) = parsed(MODULES)? else { return Ok(None) };
     let mut files = Map::from_iter([("model_type".to_owned(), MODEL_TYPE.into())]);
     let folders = modules.as_array().into_iter().flatten().filter_map(|module| text(module, "path"));
-    let names: Vec<String> = folders.filter(|path| is_folder(path)).map(|path| format!("{path}/config.json")).collect();
+    let folders = folders.filter(|path| is_folder(path)).take(MOST_FOLDERS);
+    let names: Vec<String> = folders.map(|path| format!("{path}/config.json")).collect();
     for name in [SEQUENCE, TOKENIZER].into_iter().chain(names.iter().map(String::as_str)) {
         files.extend(parsed(name)?.map(|file| (name.to_owned(), file)));
     }
@@ -68,6 +69,10 @@ pub(crate) fn bundled(config: &[u8], read: impl Fn(&str) -> Result<Option<Vec<u8
     Ok(Some(Value::from(files).to_string().into_bytes()))
 }
 
+/// Folders that are looked into: modules are four at most.
+const MOST_FOLDERS: usize = 8;
+/// Letters of what a file says that an error repeats.
+const LONGEST_WORD: usize = 100;
 const TRANSFORMER: &str = "config.json";
 /// How long texts may be, in tokens: the first says it in files of before the sixth version, the second since.
 const SEQUENCE: &str = "sentence_bert_config.json";
@@ -82,11 +87,15 @@ fn text<'a>(keys: &'a Value, key: &str) -> Option<&'a str> {
     keys.get(key).and_then(Value::as_str)
 }
 
+fn shortened(word: &str) -> String {
+    word.chars().take(LONGEST_WORD).collect()
+}
+
 /// Of the bundle.
 pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
     let modules = root.get(MODULES).and_then(Value::as_array).ok_or_else(|| invalid("modules.json is not a list"))?;
-    let kind = |module: &Value| text(module, "type").unwrap_or_default().rsplit('.').next().map(str::to_owned);
-    let kinds: Vec<String> = modules.iter().filter_map(kind).collect();
+    let kind = |module: &Value| text(module, "type").unwrap_or_default().rsplit('.').next().map(shortened);
+    let kinds: Vec<String> = modules.iter().filter_map(kind).take(MOST_FOLDERS).collect();
     let names: Vec<&str> = kinds.iter().map(String::as_str).collect();
     let path = |at: usize| modules.get(at).and_then(|module| text(module, "path")).unwrap_or_default();
     let (pooling, dense, normalize) = match names.as_slice() {
@@ -100,7 +109,10 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
         }
     };
     if !path(0).is_empty() {
-        return Err(invalid(format!("modules.json: the Transformer is in the folder {:?}, not beside it", path(0))));
+        return Err(invalid(format!(
+            "modules.json: the Transformer is in the folder {:?}, not beside it",
+            shortened(path(0))
+        )));
     }
     check_pooling(&Part::of(root, path(pooling))?)?;
     let mut config = distilbert::config(&Part::of(root, "")?.keys())?;
@@ -173,17 +185,20 @@ fn dense_of(part: &Part<'_>, folder: &str, config: &TextConfig) -> Result<Dense>
         let what = format!("is {inputs}, but the transformer's tokens have {} channels", config.hidden_size);
         return Err(part.keys().error("in_features", what));
     }
-    let activation = part.keys.get("activation_function").and_then(Value::as_str);
-    let tanh = match activation.unwrap_or("torch.nn.modules.activation.Tanh") {
-        "torch.nn.modules.linear.Identity" => false,
-        "torch.nn.modules.activation.Tanh" => true,
-        other => {
-            let what =
-                format!("is {other}; torch.nn.modules.linear.Identity and torch.nn.modules.activation.Tanh are read");
+    let tanh = match part.keys.get("activation_function").map(Value::as_str) {
+        Some(Some("torch.nn.modules.linear.Identity")) => false,
+        None | Some(Some("torch.nn.modules.activation.Tanh")) => true,
+        Some(other) => {
+            let what = format!(
+                "is {}; torch.nn.modules.linear.Identity and torch.nn.modules.activation.Tanh are read",
+                other.map_or("no name".to_owned(), shortened)
+            );
             return Err(part.keys().error("activation_function", what));
         }
     };
-    Ok(Dense { file: format!("{folder}/model.safetensors"), bias: !part.is("bias", false), tanh })
+    let bias = part.keys.get("bias").map_or(Some(true), Value::as_bool);
+    let bias = bias.ok_or_else(|| part.keys().error("bias", "must be true or false"))?;
+    Ok(Dense { file: format!("{folder}/model.safetensors"), bias, tanh })
 }
 
 #[cfg(test)]
@@ -224,8 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn a_strangers_list_of_modules_costs_no_more_than_a_sound_one() {
+        let many: Value = (0..1_000_000).map(|at| json!({ "path": format!("{at}") })).collect();
+        let many = many.to_string().into_bytes();
+        let reads = std::cell::Cell::new(0);
+        let read = |name: &str| {
+            reads.set(reads.get() + 1);
+            Ok(Some(if name == MODULES { many.clone() } else { b"{}".to_vec() }))
+        };
+        let bundle = bundled(br#"{"model_type": "distilbert"}"#, read).unwrap().unwrap();
+        assert!(reads.get() <= 3 + MOST_FOLDERS, "{} files are read", reads.get());
+        let error = config(json::read::<Value>(&bundle).unwrap().as_object().unwrap()).unwrap_err();
+        assert!(error.to_string().len() < 1000, "{} letters", error.to_string().len());
+    }
+
+    #[test]
     fn what_is_not_computed_is_refused_by_its_file_and_key() {
-        let cases: [(&str, Value, &[&str]); 8] = [
+        let cases: [(&str, Value, &[&str]); 10] = [
             ("modules.json", modules(&[("Transformer", ""), ("CNN", "1_CNN")]), &["modules.json", "CNN"]),
             (
                 "modules.json",
@@ -240,6 +270,8 @@ mod tests {
                 json!({ "activation_function": "torch.nn.ReLU" }),
                 &["activation_function", "ReLU"],
             ),
+            ("2_Dense/config.json", json!({ "activation_function": 3 }), &["activation_function", "no name"]),
+            ("2_Dense/config.json", json!({ "bias": "false" }), &["2_Dense/config.json", "bias"]),
             ("sentence_bert_config.json", json!({ "do_lower_case": true }), &["do_lower_case"]),
             ("config.json", json!({ "n_heads": 5 }), &["config.json", "dim", "n_heads"]),
         ];

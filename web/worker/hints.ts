@@ -14,7 +14,7 @@ const LORA = "adapter_config.json";
 /** Of sentence-transformers' models whose `config.json` is in a folder of its own. */
 const IN_FOLDERS =
   `${MODULES} is there without a ${FILE_NAMES.config} beside it: of sentence-transformers' clip-ViT-B-32 and its like load the model that ` +
-  `it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside ${MODULES}`;
+  `it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside ${MODULES}, which has to give it the path "" then`;
 /** Bytes of an adapter_config.json. */
 const MOST = 1 << 20;
 /** Letters of another model's name that are repeated. */
