@@ -19,8 +19,9 @@ import endToEnd from "./end_to_end.mjs";
 import firstEmbedding from "./first_embedding.mjs";
 import images from "./images.mjs";
 import load from "./load.mjs";
+import nativeFolder from "./native_folder.mjs";
 import nativeForward from "./native_forward.mjs";
 import query from "./query.mjs";
 import search from "./search.mjs";
 
-export const sections = [...browserForward, accuracy, endToEnd, load, firstEmbedding, busyPage, query, ...nativeForward, ...images, search];
+export const sections = [...browserForward, accuracy, endToEnd, load, firstEmbedding, busyPage, query, ...nativeForward, nativeFolder, ...images, search];
