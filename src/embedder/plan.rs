@@ -160,12 +160,12 @@ impl Plan {
         let clip = match (self.towers, self.settings) {
             (Towers::Vision | Towers::Both, Some(settings)) => {
                 let default_preprocessing = settings.has_default_preprocessing();
-                let Settings { config, preprocess, .. } = settings;
+                let Settings { config, preprocess, config_json, preprocessor_json, .. } = settings;
                 let dimension = config.embedding_dim();
                 let vision = match config.vision {
                     Some(config) => {
                         let tower = Arc::new(VisionTower::build(config, vision_prefix, &mut loaded)?);
-                        Some(Vision { tower, preprocess, default_preprocessing })
+                        Some(Vision { tower, preprocess, default_preprocessing, config_json, preprocessor_json })
                     }
                     None => None,
                 };

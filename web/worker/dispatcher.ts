@@ -9,6 +9,7 @@
 
 import { ClipVisionError, toWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
+import { isGpuFailure, type GpuFailureLike } from "../shared/gpu_failure.js";
 import type {
   CallName,
   CallRequest,
@@ -17,23 +18,26 @@ import type {
   FetchPurpose,
   PageCalls,
   LoadedModel,
+  PixelTensor,
   Response,
   ServiceRequest,
   WireConversion,
   WireEmbedding,
   WireLoad,
   WirePhoto,
+  WirePrepared,
 } from "../shared/protocol.js";
 import { redacted } from "../shared/redact.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import { RpcServer, type Moved } from "../shared/rpc_server.js";
 import { Batch, type Computed } from "./batch.js";
-import { EngineCrash, guarded, release, type Engine, type EngineModel, type EnginePass } from "./engine.js";
+import { EngineCrash, guarded, release, type Engine, type EngineModel, type EnginePass, type EnginePrepared } from "./engine.js";
 import type { Report } from "./feed.js";
+import type { GpuTowers } from "./gpu/towers.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
 import { pageDecoders, pageFetch } from "./page.js";
 import { overallProgress } from "./progress.js";
-import { Photos, type ForeignPhoto, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
+import { Photos, type ForeignPhoto, type PhotoHost, type PhotoModel, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type CreateTokenizer } from "./texts.js";
 
@@ -51,7 +55,7 @@ export interface Host extends PhotoHost {
   /** Reads addresses. */
   fetch: Fetch;
   /** What else loading needs of the world. */
-  loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
+  loading: Omit<LoadHost, "fetch" | "startEngine" | "warn" | "now">;
   /** Gets what makes a tokenizer of its files. */
   tokenizers(): Promise<CreateTokenizer>;
   /** Resolves after the messages that have arrived by now have been handled. */
@@ -69,14 +73,34 @@ const DEFAULT_PREPROCESSING =
 /** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
 const LISTEN_EVERY = 4;
 
+/** What a model is loaded with, now and should it be loaded again. */
+interface How {
+  load: WireLoad;
+  host: LoadHost;
+  photosOf(engine: Engine, model: PhotoModel, imageSize: number): Photos;
+}
+
+/** What a pass gave: embeddings one after the other, and its milliseconds. */
+interface Pass {
+  output: Float32Array;
+  forward: number;
+}
+
+/** What is said of a worker that has no model. */
+const PREPARER: LoadedModel = {
+  task: "photos", dimension: 0, imageSize: 0, scores: null, precision: "f32", weights: "", device: "wasm", simd: "none", threads: 1, bytes: 0, batch: 1,
+};
+
 /** A model, and who computes with it. */
 interface Loaded {
   engine: Engine;
   model: EngineModel;
   loading: ModelLoading;
-  photos: Photos;
+  how: How;
   batch: Batch;
   texts: Texts;
+  /** Where its towers are, if not in the engine. */
+  gpu: GpuTowers | undefined;
 }
 
 /** An answer, and the buffers that move with it. */
@@ -90,7 +114,13 @@ export class Dispatcher {
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #foreignAhead = new Semaphore(READ_AHEAD);
   readonly #turn = new Semaphore(1);
+  /** The engine prepares photos while a GPU computes. */
+  readonly #gpuTurn = new Semaphore(1);
   #loaded: Loaded | undefined;
+  /** Prepares photos, for the model or for another worker's. */
+  #photos: Photos | undefined;
+  /** The model on its way into the engine, in place of the GPU. */
+  #fallingBack: Promise<void> | undefined;
 
   constructor(host: Host) {
     this.#host = host;
@@ -132,6 +162,16 @@ export class Dispatcher {
         return this.#withPhoto(request.argument, signal, (photo) => this.#embedOneOfMany(request.id, photo, signal));
       case "tensor":
         return this.#withPhoto(request.argument, signal, (photo) => this.#tensor(request.id, photo, signal));
+      case "settings": {
+        const { engine, model } = this.#ready();
+        const settings = guarded(engine, () => model.settings());
+        if (!settings) throw new ClipVisionError("compute", "A model of texts alone has no photos to prepare");
+        return [settings, []];
+      }
+      case "prepare":
+        return this.#withPhoto(request.argument, signal, (photo) => this.#prepare(request.id, photo, signal));
+      case "embedPrepared":
+        return this.#embedPrepared(request.id, request.argument, signal);
       case "toBlob":
         return [await this.#toBlob(request.id, request.argument, signal), []];
       case "classify": {
@@ -155,7 +195,7 @@ export class Dispatcher {
       let foreign: ForeignPhoto;
       await this.#readAhead.enter(signal);
       try {
-        const read = await this.#ready().photos.read(photo, signal);
+        const read = await this.#photosOf().read(photo, signal);
         if (read.kind !== "foreign") return await work(read, prepared);
         foreign = read;
       } finally {
@@ -163,7 +203,7 @@ export class Dispatcher {
       }
       await this.#foreignAhead.enter(signal);
       try {
-        return await work(await this.#ready().photos.byApplication(foreign, signal), prepared);
+        return await work(await this.#photosOf().byApplication(foreign, signal), prepared);
       } finally {
         this.#foreignAhead.leave();
       }
@@ -195,39 +235,52 @@ export class Dispatcher {
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
     const fetchFor = (purpose: FetchPurpose) => (load.fetchOnPage ? pageFetch(this.#page, purpose) : this.#host.fetch);
-    const loadHost: LoadHost = {
+    const host: LoadHost = {
       ...this.#host.loading,
+      now: this.#host.now,
       fetch: withToken(fetchFor("model"), load.token),
       startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
-    const loading = new ModelLoading(loadHost, load);
-    const report = this.#reporter(id);
-    const { engine, model } = await loading.vision(report, signal);
+    const { maxBytes, maxPixels, decodeOnPage, preparing } = load;
+    const application = pageDecoders(this.#page, decodeOnPage);
+    const network = { ...this.#host.loading, fetch: fetchFor("photo") };
+    const photosOf = (engine: Engine, model: PhotoModel, imageSize: number): Photos =>
+      new Photos({ host: this.#host, network, engine, model, imageSize, maxBytes, maxPixels, application, warn: host.warn });
+    if (preparing) {
+      const engine = await host.startEngine(load.wasmUrl, signal);
+      const preparer = guarded(engine, () => new engine.Preparer(preparing, maxBytes, maxPixels));
+      this.#photos = photosOf(engine, preparer, preparer.imageSize());
+      return PREPARER;
+    }
+    return this.#loadModel(new ModelLoading(host, load), { load, host, photosOf }, this.#reporter(id), signal);
+  }
+
+  /** Loads a model, in place of the one that there is, if there is one. */
+  async #loadModel(loading: ModelLoading, how: How, report: Report, signal: AbortSignal): Promise<LoadedModel> {
+    const before = this.#loaded;
+    const { engine, model, gpu, examined } = await loading.vision(report, signal);
+    const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
+    if (defaultPreprocessing && !before) how.host.warn({ code: "default-preprocessing", message: DEFAULT_PREPROCESSING });
     const texts = new Texts({
       model,
       load: (report, stopped) => loading.text(engine, model, report, stopped),
       tokenizers: () => this.#host.tokenizers(),
-      compute: (stopped, begin) =>
-        this.#inTurn(stopped, async () => (await this.#forward(begin, stopped)).output),
+      compute: (ids, lengths, stopped, started) => this.#computeTexts(model, ids, lengths, stopped, started),
       // A call that waits for it reports it first, by its id.
       crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(crash.cause)),
     });
-    const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
-    if (defaultPreprocessing) this.#host.post({ type: "warning", warning: { code: "default-preprocessing", message: DEFAULT_PREPROCESSING } });
+    const size = gpu?.batch ?? info.batch;
     const batch = new Batch({
-      size: info.batch,
-      start: (photos) => model.start(photos),
-      forward: (start, stopped) => this.#forward(start, stopped),
-      inTurn: (stopped, work) => this.#inTurn(stopped, work),
+      size,
+      // What is computed on a GPU has its turn there.
+      inTurn: (stopped, work) => (this.#ready().gpu ? inTurnOf(this.#gpuTurn, stopped, work) : this.#inTurn(stopped, work)),
+      compute: (photos, stopped) => this.#computePhotos(photos, stopped),
     });
-    const { maxBytes, maxPixels, decodeOnPage } = load;
-    const application = pageDecoders(this.#page, decodeOnPage);
-    const network = { ...this.#host.loading, fetch: fetchFor("photo") };
-    const photos = new Photos({ host: this.#host, network, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
-    this.#loaded = { engine, model, loading, photos, batch, texts };
-    // There is nothing else to it.
-    if (info.task === "texts") await texts.ready(signal, report);
+    // There is nothing else to a model of texts; and one that had its texts before is to have them still.
+    if (info.task === "texts" || before?.texts.isReady) await texts.ready(signal, report);
+    this.#photos = how.photosOf(engine, model, info.imageSize);
+    this.#loaded = { engine, model, loading, how, batch, texts, gpu };
     return {
       task: info.task,
       dimension: info.dimension,
@@ -235,11 +288,28 @@ export class Dispatcher {
       scores: info.scores ?? null,
       precision: info.precision as LoadedModel["precision"],
       weights: loading.weights,
+      device: gpu ? "webgpu" : "wasm",
+      ...examined,
       simd: info.simd,
       threads: info.threads,
       bytes: info.modelBytes,
-      batch: info.batch,
+      batch: size,
     };
+  }
+
+  /** Loads the model once more, into the engine, since the GPU failed; once for all calls that hear of it. */
+  #fallBack(failure: GpuFailureLike): Promise<void> {
+    const { gpu, how, engine } = this.#ready();
+    if (!gpu) return Promise.resolve(); // another call was first
+    return (this.#fallingBack ??= (async () => {
+      gpu.close();
+      const { device: _, ...load } = how.load;
+      const host: LoadHost = { ...how.host, startEngine: () => Promise.resolve(engine) };
+      const signal = new AbortController().signal; // others wait for it too
+      const model = await this.#loadModel(new ModelLoading(host, load), how, () => undefined, signal);
+      this.#host.post({ type: "reloaded", model: { ...model, gpu: gpu.info, why: failure.why } });
+      how.host.warn({ code: "gpu-failed", message: `WebAssembly computes from now on: ${failure.message}` });
+    })().finally(() => (this.#fallingBack = undefined)));
   }
 
   #reporter(id: number): Report {
@@ -248,35 +318,61 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
+  /** Prepares a photo and goes on with it: in the same turn, unless a GPU computes meanwhile. */
+  async #withPrepared(id: number, photo: ReadPhoto, signal: AbortSignal, work: (prepared: Prepared) => Promise<Answer>): Promise<Answer> {
+    const prepare = () => this.#photosOf().prepare(photo);
+    if (!this.#ready().gpu) return this.#started(id, signal, async () => work(await prepare()));
+    const prepared = await this.#started(id, signal, prepare);
+    return work(prepared);
+  }
+
   #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    return this.#started(id, signal, async () => {
-      const prepared = await this.#ready().photos.prepare(photo);
-      const { output, forward } = await this.#forward(() => this.#ready().model.start([prepared.prepared]), signal);
+    return this.#withPrepared(id, photo, signal, async (prepared) => {
+      const { output, forward } = await this.#computeInTurn([prepared.prepared], signal);
       return embeddingAnswer(prepared, { embedding: output, forward });
     });
   }
 
   async #embedOneOfMany(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    const prepared = await this.#started(id, signal, () => this.#ready().photos.prepare(photo));
+    const prepared = await this.#started(id, signal, () => this.#photosOf().prepare(photo));
     return embeddingAnswer(prepared, await this.#ready().batch.embed(prepared.prepared, signal));
+  }
+
+  /** Prepares a photo for another worker. */
+  #prepare(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
+    return this.#started(id, signal, async () => {
+      const { prepared, ...reading } = await this.#photosOf().prepare(photo);
+      const pixels = this.#tensorOf(prepared);
+      return [{ pixels, ...reading }, [pixels.data.buffer]];
+    });
+  }
+
+  async #embedPrepared({ pixels, ...reading }: WirePrepared, signal: AbortSignal): Promise<Answer> {
+    const { engine, model, batch } = this.#ready();
+    const prepared = guarded(engine, () => model.prepared(pixels.data));
+    return embeddingAnswer(reading, await batch.embed(prepared, signal));
   }
 
   #tensor(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo);
-      try {
-        const { data, shape } = guarded(this.#ready().engine, () => prepared.tensor());
-        return [{ data: floats(data), shape }, [data.buffer]];
-      } finally {
-        release(prepared);
-      }
+      const pixels = this.#tensorOf((await this.#photosOf().prepare(photo)).prepared);
+      return [pixels, [pixels.data.buffer]];
     });
   }
 
+  /** The pixel tensor of a photo, which is let go of. */
+  #tensorOf(prepared: EnginePrepared): PixelTensor {
+    try {
+      const { data, shape } = guarded(this.#photosOf().engine, () => prepared.tensor());
+      return { data: floats(data), shape };
+    } finally {
+      release(prepared);
+    }
+  }
+
   #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
-    return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo);
-      const { output } = await this.#forward(() => this.#ready().model.start([prepared]), signal);
+    return this.#withPrepared(id, photo, signal, async ({ prepared }) => {
+      const { output } = await this.#computeInTurn([prepared], signal);
       return this.#probabilities(output, labels);
     });
   }
@@ -291,16 +387,31 @@ export class Dispatcher {
     return [probabilities, [probabilities.buffer]];
   }
 
-  async #embedTexts(id: number, texts: readonly string[], signal: AbortSignal): Promise<Answer> {
+  #embedTexts(id: number, texts: readonly string[], signal: AbortSignal): Promise<Answer> {
     const started = () => this.#host.post({ type: "started", id });
-    const embeddings = await this.#ready().texts.embed(texts, signal, this.#reporter(id), started);
-    return [embeddings.map(floats), embeddings.map(({ buffer }) => buffer)];
+    return this.#withTexts(async (loaded) => {
+      const embeddings = await loaded.embed(texts, signal, this.#reporter(id), started);
+      return [embeddings.map(floats), embeddings.map(({ buffer }) => buffer)];
+    });
   }
 
-  async #embedText(id: number, text: string, signal: AbortSignal): Promise<Answer> {
+  #embedText(id: number, text: string, signal: AbortSignal): Promise<Answer> {
     const started = () => this.#host.post({ type: "started", id });
-    const details = await this.#ready().texts.details(text, signal, this.#reporter(id), started);
-    return [details, [details.embedding.buffer]];
+    return this.#withTexts(async (loaded) => {
+      const details = await loaded.details(text, signal, this.#reporter(id), started);
+      return [details, [details.embedding.buffer]];
+    });
+  }
+
+  /** Works with the texts; once more, should the GPU fail. */
+  async #withTexts<T>(work: (texts: Texts) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#ready().texts);
+    } catch (error) {
+      if (!isGpuFailure(error)) throw error;
+      await this.#fallBack(error);
+      return work(this.#ready().texts);
+    }
   }
 
   #toBlob(id: number, conversion: WireConversion, signal: AbortSignal): Promise<Blob> {
@@ -308,8 +419,43 @@ export class Dispatcher {
     return loading.convert(engine, model, conversion, this.#reporter(id), signal);
   }
 
+  // -------------------------------------------------------------------------------------------------- computing
+
+  /** Embeds photos that are prepared, and takes them away. The caller has the engine's turn, unless a GPU computes. */
+  async #computeInTurn(photos: EnginePrepared[], signal: AbortSignal): Promise<Pass> {
+    if (!this.#ready().gpu) return this.#computePhotos(photos, signal);
+    return inTurnOf(this.#gpuTurn, signal, () => this.#computePhotos(photos, signal));
+  }
+
+  /** The same for who has the turn of what computes. A photo is not lost with the GPU: it is computed in the engine. */
+  async #computePhotos(photos: EnginePrepared[], signal: AbortSignal): Promise<Pass> {
+    const { gpu, engine } = this.#ready();
+    if (!gpu) return this.#forward(() => this.#ready().model.start(photos), signal);
+    try {
+      const begin = this.#host.now();
+      const output = await gpu.photos(photos);
+      photos.forEach(release);
+      return { output, forward: this.#host.now() - begin };
+    } catch (error) {
+      if (error instanceof EngineCrash || !isGpuFailure(error)) throw error;
+      await this.#fallBack(error);
+    }
+    return this.#inTurn(signal, () => this.#forward(() => this.#ready().model.start(photos), signal));
+  }
+
+  /** Embeds texts of their tokens, with a model that may be another's by now. */
+  async #computeTexts(model: EngineModel, ids: Uint32Array, lengths: Uint32Array, signal: AbortSignal, started?: () => void): Promise<Float32Array> {
+    const { gpu } = this.#ready();
+    const compute = async (): Promise<Float32Array> => {
+      started?.();
+      if (gpu) return gpu.texts(ids, lengths);
+      return (await this.#forward(() => model.startTexts(ids, lengths), signal)).output;
+    };
+    return gpu ? inTurnOf(this.#gpuTurn, signal, compute) : this.#inTurn(signal, compute);
+  }
+
   /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */
-  async #forward(start: () => EnginePass, signal: AbortSignal): Promise<{ output: Float32Array; forward: number }> {
+  async #forward(start: () => EnginePass, signal: AbortSignal): Promise<Pass> {
     const { engine } = this.#ready();
     const { now, nextTurn } = this.#host;
     let begin = now();
@@ -331,10 +477,25 @@ export class Dispatcher {
     }
   }
 
+  #photosOf(): Photos {
+    if (!this.#photos) this.#ready();
+    return this.#photos as Photos;
+  }
+
   #ready(): Loaded {
     if (this.#calls.stopped) throw new ClipVisionError("worker-crashed", "The engine stopped");
     if (!this.#loaded) throw new ClipVisionError("compute", "A photo or a text came before the model");
     return this.#loaded;
+  }
+}
+
+/** Does work while no other has the turn. */
+async function inTurnOf<T>(turn: Semaphore, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+  await turn.enter(signal);
+  try {
+    return await work();
+  } finally {
+    turn.leave();
   }
 }
 
@@ -351,7 +512,7 @@ function withToken(fetch: Fetch, token: WireLoad["token"]): Fetch {
 const floats = (values: Float32Array): Floats => values as Floats;
 
 /** The answer for a photo that was prepared and computed. */
-function embeddingAnswer(prepared: Prepared, { embedding, forward }: Computed): Answer {
+function embeddingAnswer(prepared: Omit<Prepared, "prepared">, { embedding, forward }: Computed): Answer {
   const { decode, preprocess, decoder, width, height, noisy } = prepared;
   const timings = { decode, preprocess, forward };
   const answer: WireEmbedding = { embedding: floats(embedding), timings, decoder, width, height, ...(noisy && { noisy }) };
