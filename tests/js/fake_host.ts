@@ -82,6 +82,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
         throw new DOMException("private", "SecurityError");
       },
       lock: (_, __, work) => work(),
+      gpu: () => Promise.reject(new Error("no GPU among fakes")),
       hinted,
       bundled,
     },
@@ -169,6 +170,7 @@ export function machine(served: Record<string, Served> = {}) {
           );
           return mine;
         },
+        gpu: () => Promise.reject(new Error("no GPU among fakes")),
         hinted,
         bundled,
       },

@@ -171,7 +171,7 @@ export class Dispatcher {
       case "prepare":
         return this.#withPhoto(request.argument, signal, (photo) => this.#prepare(request.id, photo, signal));
       case "embedPrepared":
-        return this.#embedPrepared(request.id, request.argument, signal);
+        return this.#embedPrepared(request.argument, signal);
       case "toBlob":
         return [await this.#toBlob(request.id, request.argument, signal), []];
       case "classify": {
@@ -429,7 +429,7 @@ export class Dispatcher {
 
   /** The same for who has the turn of what computes. A photo is not lost with the GPU: it is computed in the engine. */
   async #computePhotos(photos: EnginePrepared[], signal: AbortSignal): Promise<Pass> {
-    const { gpu, engine } = this.#ready();
+    const { gpu } = this.#ready();
     if (!gpu) return this.#forward(() => this.#ready().model.start(photos), signal);
     try {
       const begin = this.#host.now();

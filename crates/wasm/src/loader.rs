@@ -43,6 +43,7 @@ struct LoaderArguments {
     processor: JsValue,
     precision: Option<String>,
     normalize: Option<bool>,
+    plans: Option<bool>,
     max_bytes: Option<f64>,
     max_pixels: Option<f64>,
 }
@@ -51,7 +52,7 @@ impl LoaderArguments {
     fn options(&self) -> Result<Options> {
         let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
         let limits = limits(self.max_bytes, self.max_pixels);
-        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)).limits(limits))
+        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)).plans(self.plans.unwrap_or(false)).limits(limits))
     }
 }
 

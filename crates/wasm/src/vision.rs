@@ -176,7 +176,7 @@ struct TensorAnswer {
 /// A photo as the model sees it.
 #[wasm_bindgen]
 pub struct PreparedPhoto {
-    pixels: PixelTensor,
+    pub(super) pixels: PixelTensor,
     reading: Reading,
 }
 

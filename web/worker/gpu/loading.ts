@@ -31,20 +31,13 @@ const WORTH_IT = 1.3;
 /** Passes that are timed; the shortest counts. */
 const TIMED = 3;
 
-/** What a loader has given. */
-interface Uploaded {
-  loader: EngineLoader;
-  buffers: GPUBuffer[];
-}
-
 /** A GPU that a model is loaded into. */
 export class GpuLoading {
   readonly #context: GpuContext;
   #gpu: Gpu | undefined;
   #pipelines: Pipelines | undefined;
-  /** The buffers of each tower's weights, and the loader that fills them. */
-  #photos: Uploaded | undefined;
-  #texts: Uploaded | undefined;
+  /** The buffers of weights, by their tensors' names. */
+  readonly #weights = new Map<string, GPUBuffer>();
   #towers: GpuTowers | undefined;
   #chosen = false;
   info: GpuInfo | undefined;
@@ -129,9 +122,9 @@ export class GpuLoading {
     let isRight = true;
     const cases = run(() => probe.cases());
     for (let index = 0; index < cases; index += 1) {
-      const plan = run(() => probe.plan(index));
+      const plan = run(() => probe.plan(index, gpu.name.isFallback));
       const input = run(() => probe.input(index));
-      const runner = await Runner.make(gpu, pipelines, plan, []);
+      const runner = await Runner.make(gpu, pipelines, plan, new Map());
       try {
         const output = await runner.run([input]);
         const again = await runner.run([input]);
@@ -165,7 +158,6 @@ export class GpuLoading {
   /** Tells a loader of the vision tower that its weights go to the GPU; one of the text tower knows it by the model. */
   begin(loader: EngineLoader): EngineLoader {
     this.#context.run(() => loader.toGpu());
-    this.#photos = { loader, buffers: [] };
     return loader;
   }
 
@@ -177,15 +169,14 @@ export class GpuLoading {
     const [gpu] = this.#open();
     const uploads = this.#context.run(() => loader.takeUploads());
     if (uploads.length === 0) return;
-    if (loader !== this.#photos?.loader && loader !== this.#texts?.loader) this.#texts = { loader, buffers: [] };
-    const buffers = (loader === this.#photos?.loader ? this.#photos : this.#texts)?.buffers ?? [];
     // Its failure is the device's from then on.
-    void gpu.checked("the weights", () => {
-      for (const { buffer, size, offset, bytes } of uploads) {
-        buffers[buffer] ??= bufferOf(gpu.device, size, STORAGE | COPY_DST);
-        gpu.device.queue.writeBuffer(buffers[buffer], offset, bytes as Uint8Array<ArrayBuffer>);
+    const upload = gpu.checked("the weights", () => {
+      for (const { name, bytes } of uploads) {
+        this.#weights.get(name)?.destroy(); // a file that changed is loaded anew
+        this.#weights.set(name, bufferOf(gpu.device, bytes.byteLength, STORAGE | COPY_DST, bytes as Uint8Array<ArrayBuffer>));
       }
-    }).catch(() => undefined);
+    });
+    upload.catch(() => undefined);
   }
 
   /**
@@ -198,8 +189,7 @@ export class GpuLoading {
     if (gpu.failure) throw gpu.failure;
     const { run } = this.#context;
     const info = this.info as GpuInfo;
-    const photoWeights = this.#photos?.buffers ?? [];
-    this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, photoWeights, textWeights: () => this.#texts?.buffers ?? [] });
+    this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, weights: this.#weights });
     return this.#towers;
   }
 

@@ -4,40 +4,16 @@
  */
 
 import { COMPUTE, COPY_DST, COPY_SRC, MAP_READ, STORAGE, UNIFORM } from "./constants.js";
+import type { EngineModel } from "../engine.js";
 import { GpuFailure, type Gpu } from "./device.js";
 
-/** A buffer of a plan. */
-export interface PlanBuffer {
-  bytes: number;
-  /** What it holds: that of the weights of this number; the content that is given; what goes in, comes out, or is between steps. */
-  holds: { weights: number } | { content: Uint8Array } | "input" | "output" | "between";
-}
+/** A plan as the engine gives it (`crates/wasm/src/gpu.rs`). */
+export type Plan = ReturnType<EngineModel["photoPlan"]>;
+type Kernel = Plan["kernels"][number];
 
-/** How a shader sees a buffer. */
-export type Access = "read" | "write" | "uniform";
-
-/** A shader: binding n of its only group is as `bindings[n]` says. */
-export interface PlanKernel {
-  name: string;
-  wgsl: string;
-  bindings: Access[];
-}
-
-/** A dispatch: of which kernel, on which buffers, binding by binding, and of how many workgroups. */
-export interface PlanStep {
-  kernel: number;
-  buffers: number[];
-  workgroups: [number, number, number];
-}
-
-/** A pass over a number of photos or texts. */
-export interface Plan {
-  kernels: PlanKernel[];
-  buffers: PlanBuffer[];
-  steps: PlanStep[];
-}
-
-const BUFFER_TYPE: Record<Access, GPUBufferBindingType> = { read: "read-only-storage", write: "storage", uniform: "uniform" };
+const BUFFER_TYPE = { read: "read-only-storage", readWrite: "storage", uniform: "uniform" } as const;
+/** What a plan's uniforms are aligned to. */
+const UNIFORM_BYTES = 256;
 
 /** A shader of which there is a pipeline. */
 interface Pipeline {
@@ -59,17 +35,17 @@ export class Pipelines {
     return this.#made.size;
   }
 
-  get(kernel: PlanKernel): Promise<Pipeline> {
+  get(kernel: Kernel): Promise<Pipeline> {
     const key = `${kernel.bindings.join()} ${kernel.wgsl}`;
     const made = this.#made.get(key) ?? this.#make(kernel);
     this.#made.set(key, made);
     return made;
   }
 
-  #make({ name, wgsl, bindings }: PlanKernel): Promise<Pipeline> {
+  #make({ label, wgsl, bindings }: Kernel): Promise<Pipeline> {
     const { device } = this.#gpu;
-    return this.#gpu.checked(`the shader ${name}`, async () => {
-      const entries = bindings.map((access, binding) => ({ binding, visibility: COMPUTE, buffer: { type: BUFFER_TYPE[access] } }));
+    return this.#gpu.checked(`the shader ${label}`, async () => {
+      const entries = bindings.map((kind, binding) => ({ binding, visibility: COMPUTE, buffer: { type: BUFFER_TYPE[kind] } }));
       const layout = device.createBindGroupLayout({ entries });
       const module = device.createShaderModule({ code: wgsl });
       const pipeline = await device.createComputePipelineAsync({ layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }), compute: { module, entryPoint: "main" } });
@@ -78,82 +54,99 @@ export class Pipelines {
   }
 }
 
-/** Makes a buffer with a content, of at least one vec4. */
-export function bufferOf(device: GPUDevice, bytes: number, usage: GPUBufferUsageFlags, content?: Uint8Array): GPUBuffer {
-  const buffer = device.createBuffer({ size: Math.max(16, Math.ceil(bytes / 4) * 4), usage });
-  if (content && content.byteLength > 0) device.queue.writeBuffer(buffer, 0, content as Uint8Array<ArrayBuffer>);
+/** Makes a buffer with a content, if it has one. */
+export function bufferOf(device: GPUDevice, size: number, usage: GPUBufferUsageFlags, content?: AllowSharedBufferSource): GPUBuffer {
+  const buffer = device.createBuffer({ size: Math.max(16, Math.ceil(size / 4) * 4), usage });
+  if (content && content.byteLength > 0) device.queue.writeBuffer(buffer, 0, content);
   return buffer;
+}
+
+/** What is dispatched. */
+type Step = readonly [pipeline: GPUComputePipeline, group: GPUBindGroup, workgroups: readonly [number, number, number]];
+
+/** The buffers of a plan by its places, and those that are written and read. */
+interface Memory {
+  own: GPUBuffer[];
+  input: GPUBuffer;
+  output: GPUBuffer;
+  reading: GPUBuffer;
 }
 
 /** A plan that can be run. */
 export class Runner {
-  /** Dispatches of a pass. */
-  readonly dispatches: number;
   readonly #gpu: Gpu;
-  readonly #own: GPUBuffer[];
-  readonly #input: GPUBuffer;
-  readonly #output: GPUBuffer;
-  readonly #reading: GPUBuffer;
-  readonly #steps: [GPUComputePipeline, GPUBindGroup, [number, number, number]][];
+  readonly #memory: Memory;
+  readonly #steps: readonly Step[];
+  /** Values of the output. */
+  readonly #length: number;
 
-  private constructor(gpu: Gpu, own: GPUBuffer[], input: GPUBuffer, output: GPUBuffer, reading: GPUBuffer, steps: [GPUComputePipeline, GPUBindGroup, [number, number, number]][]) {
+  private constructor(gpu: Gpu, memory: Memory, steps: readonly Step[], length: number) {
     this.#gpu = gpu;
-    this.#own = own;
-    this.#input = input;
-    this.#output = output;
-    this.#reading = reading;
+    this.#memory = memory;
     this.#steps = steps;
-    this.dispatches = steps.length;
+    this.#length = length;
+  }
+
+  /** Dispatches of a pass. */
+  get dispatches(): number {
+    return this.#steps.length;
   }
 
   /**
    * Makes all that a plan needs.
    *
-   * @param weights the buffers of the weights, by their numbers
+   * @param weights the buffers of the weights, by their tensors' names
    */
-  static async make(gpu: Gpu, pipelines: Pipelines, plan: Plan, weights: readonly GPUBuffer[]): Promise<Runner> {
+  static async make(gpu: Gpu, pipelines: Pipelines, plan: Plan, weights: ReadonlyMap<string, GPUBuffer>): Promise<Runner> {
     const made = await Promise.all(plan.kernels.map((kernel) => pipelines.get(kernel)));
     const { device } = gpu;
-    return gpu.checked("buffers", () => {
-      const uniform = new Set(plan.steps.flatMap(({ kernel, buffers }) => buffers.filter((_, at) => plan.kernels[kernel]?.bindings[at] === "uniform")));
+    return gpu.checked("the buffers", () => {
       const own: GPUBuffer[] = [];
-      let input = undefined as GPUBuffer | undefined;
-      let output = undefined as GPUBuffer | undefined;
-      const make = (bytes: number, usage: GPUBufferUsageFlags, content?: Uint8Array): GPUBuffer => {
-        const buffer = bufferOf(device, bytes, usage, content);
+      const make = (size: number, usage: GPUBufferUsageFlags, content?: AllowSharedBufferSource): GPUBuffer => {
+        const buffer = bufferOf(device, size, usage, content);
         own.push(buffer);
         return buffer;
       };
-      const buffers = plan.buffers.map(({ bytes, holds }, at): GPUBuffer | undefined => {
-        if (holds === "input") return (input = make(bytes, STORAGE | COPY_DST));
-        if (holds === "output") return (output = make(bytes, STORAGE | COPY_SRC));
-        if (holds === "between") return make(bytes, STORAGE);
-        if ("weights" in holds) return weights[holds.weights];
-        return make(bytes, (uniform.has(at) ? UNIFORM : STORAGE) | COPY_DST, holds.content);
+      let input = undefined as GPUBuffer | undefined;
+      let output = undefined as GPUBuffer | undefined;
+      const buffers = plan.buffers.map(({ size, role, weight, values }): GPUBuffer | undefined => {
+        switch (role) {
+          case "weight":
+            return weights.get(weight ?? "");
+          case "constants":
+            return make(size, STORAGE | COPY_DST, values as Float32Array<ArrayBuffer>);
+          case "input":
+            return (input = make(size, STORAGE | COPY_DST));
+          case "output":
+            return (output = make(size, STORAGE | COPY_SRC));
+          case "scratch":
+            return make(size, STORAGE);
+        }
       });
-      const steps = plan.steps.map((step): [GPUComputePipeline, GPUBindGroup, [number, number, number]] => {
-        const kernel = made[step.kernel];
-        if (!kernel) throw new GpuFailure("failed", "A step without a kernel");
-        const entries = step.buffers.map((at, binding) => {
-          const buffer = buffers[at];
-          if (!buffer) throw new GpuFailure("failed", "A step without a buffer");
-          return { binding, resource: { buffer } };
+      const uniforms = make(plan.uniforms.byteLength, UNIFORM | COPY_DST, plan.uniforms as Uint8Array<ArrayBuffer>);
+      const steps = plan.steps.map(({ kernel, buffers: used, uniform, workgroups }): Step => {
+        const [{ pipeline, layout }, { bindings }] = [there(made[kernel]), there(plan.kernels[kernel])];
+        const places = used.values();
+        const entries = bindings.map((kind, binding): GPUBindGroupEntry => {
+          if (kind === "uniform") return { binding, resource: { buffer: uniforms, offset: uniform, size: UNIFORM_BYTES } };
+          return { binding, resource: { buffer: there(buffers[there(places.next().value)]) } };
         });
-        return [kernel.pipeline, device.createBindGroup({ layout: kernel.layout, entries }), step.workgroups];
+        return [pipeline, device.createBindGroup({ layout, entries }), workgroups];
       });
-      if (!input || !output) throw new GpuFailure("failed", "A plan without input or output");
-      const reading = make(output.size, COPY_DST | MAP_READ);
-      return new Runner(gpu, own, input, output, reading, steps);
+      const reading = make(there(output).size, COPY_DST | MAP_READ);
+      const memory = { own, input: there(input), output: there(output), reading };
+      return new Runner(gpu, memory, steps, plan.outputRows * plan.outputColumns);
     });
   }
 
   /** Runs a pass: parts of the input, one after the other, become the output. One at a time. */
-  run(input: readonly Float32Array[]): Promise<Float32Array<ArrayBuffer>> {
+  run(parts: readonly Float32Array[]): Promise<Float32Array<ArrayBuffer>> {
     const { device } = this.#gpu;
-    return this.#gpu.checked("a pass", () => {
+    const { input, output, reading } = this.#memory;
+    return this.#gpu.checked("a pass", async () => {
       let at = 0;
-      for (const part of input) {
-        device.queue.writeBuffer(this.#input, at, part as Float32Array<ArrayBuffer>);
+      for (const part of parts) {
+        device.queue.writeBuffer(input, at, part as Float32Array<ArrayBuffer>);
         at += part.byteLength;
       }
       const encoder = device.createCommandEncoder();
@@ -165,14 +158,20 @@ export class Runner {
         pass.dispatchWorkgroups(...workgroups);
       }
       pass.end();
-      encoder.copyBufferToBuffer(this.#output, 0, this.#reading, 0, this.#output.size);
+      encoder.copyBufferToBuffer(output, 0, reading, 0, output.size);
       device.queue.submit([encoder.finish()]);
-      return this.#gpu.read(this.#reading);
+      return (await this.#gpu.read(reading)).subarray(0, this.#length);
     });
   }
 
   /** Lets go of its buffers; those of the weights are others'. */
   free(): void {
-    for (const buffer of this.#own) buffer.destroy();
+    for (const buffer of this.#memory.own) buffer.destroy();
   }
+}
+
+/** What a plan says that there is. */
+function there<T>(value: T | undefined): T {
+  if (value === undefined) throw new GpuFailure("failed", "A plan without a part that it names");
+  return value;
 }

@@ -15,9 +15,8 @@ export interface TowersContext {
   model: EngineModel;
   /** Runs a piece of Rust. */
   run<T>(work: () => T): T;
-  /** The buffers of the weights. */
-  photoWeights: readonly GPUBuffer[];
-  textWeights(): readonly GPUBuffer[];
+  /** The buffers of weights, by their tensors' names; those of the text tower come later. */
+  weights: ReadonlyMap<string, GPUBuffer>;
 }
 
 /** Photos of a pass at most; fewer where a GPU gives less memory. */
@@ -48,15 +47,16 @@ export class GpuTowers {
    * @throws {@link GpuFailure}
    */
   static async make(context: TowersContext): Promise<GpuTowers> {
-    const { gpu, pipelines, model, photoWeights, run } = context;
-    const canary = await Runner.make(gpu, pipelines, run(() => model.canaryPlan()), photoWeights);
+    const { gpu, pipelines, model, weights, run } = context;
+    const software = gpu.name.isFallback;
+    const canary = await Runner.make(gpu, pipelines, run(() => model.canaryPlan(software)), weights);
     const output = await canary.run([run(() => model.canaryInput())]);
     canary.free();
     const { cosine, right } = run(() => model.checkCanary(output));
     if (!right) throw new GpuFailure("wrong-numbers", `The GPU computes other values than the CPU with the model's weights (cosine ${cosine})`);
     const { maxStorageBufferBindingSize } = gpu.device.limits;
     let batch = MOST_PHOTOS;
-    while (batch > 1 && !fits(run(() => model.photoPlan(batch)), maxStorageBufferBindingSize)) batch /= 2;
+    while (batch > 1 && !fits(run(() => model.photoPlan(batch, software)), maxStorageBufferBindingSize)) batch /= 2;
     const towers = new GpuTowers(context, batch);
     await towers.#photoRunner(1); // its pipelines are made while the page still waits for the model
     return towers;
@@ -87,16 +87,16 @@ export class GpuTowers {
   }
 
   #photoRunner(count: number): Promise<Runner> {
-    const { model, run, photoWeights } = this.#context;
-    const made = this.#photos.get(count) ?? this.#make(run(() => model.photoPlan(count)), photoWeights);
+    const { gpu, model, run } = this.#context;
+    const made = this.#photos.get(count) ?? this.#make(run(() => model.photoPlan(count, gpu.name.isFallback)));
     this.#photos.set(count, made);
     return made;
   }
 
   async #textRunner(lengths: Uint32Array): Promise<Runner> {
-    const { model, run, textWeights } = this.#context;
+    const { gpu, model, run } = this.#context;
     const key = lengths.join();
-    const made = this.#texts.get(key) ?? this.#make(run(() => model.textPlan(lengths)), textWeights());
+    const made = this.#texts.get(key) ?? this.#make(run(() => model.textPlan(lengths, gpu.name.isFallback)));
     this.#texts.delete(key);
     this.#texts.set(key, made); // what is used comes last
     for (const [oldest, runner] of this.#texts) {
@@ -107,8 +107,9 @@ export class GpuTowers {
     return made;
   }
 
-  #make(plan: Plan, weights: readonly GPUBuffer[]): Promise<Runner> {
-    return Runner.make(this.#context.gpu, this.#context.pipelines, plan, weights);
+  #make(plan: Plan): Promise<Runner> {
+    const { gpu, pipelines, weights } = this.#context;
+    return Runner.make(gpu, pipelines, plan, weights);
   }
 
   /** Other texts are computed from now on. */
@@ -123,7 +124,7 @@ export class GpuTowers {
 
 /** Whether a GPU has the memory for a pass. */
 function fits({ buffers }: Plan, mostOfOne: number): boolean {
-  const own = buffers.filter(({ holds }) => typeof holds === "string").map(({ bytes }) => bytes);
+  const own = buffers.filter(({ role }) => role !== "weight" && role !== "constants").map(({ size }) => size);
   return Math.max(...own) <= mostOfOne && own.reduce((sum, bytes) => sum + bytes, 0) <= MOST_BETWEEN;
 }
 
