@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex};
 
 mod convert;
 mod files;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hints;
 mod loader;
 mod onnx_files;

@@ -29,6 +29,7 @@
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
 //! | `avif`, `jxl`, `heif` | photos in AVIF, JPEG XL and (by the system's libheif) HEIC |
+//! | `gpu` | towers as plans for an executor on any GPU: [`gpu::Plan`] |
 //! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -67,6 +68,12 @@ pub use precision::Precision;
 pub mod search {
     pub use ::search::{Error, Group, Match, Result, Rows, Values};
     pub use ::search::{cosine_similarity, near_duplicates, quantize_rows, top_k};
+}
+
+/// What a model that was loaded for a GPU ([`Options::plans`]) is to be computed by: plain data for an executor.
+#[cfg(feature = "gpu")]
+pub mod gpu {
+    pub use crate::backend::gpu::{Binding, Buffer, Kernel, Plan, Role, Step, Tuning};
 }
 
 /// The examples of docs/rust.md, compiled as tests of the documentation.

@@ -77,6 +77,10 @@ impl TensorSpec {
         match self.usage.destination(target) {
             Destination::Floats => rows.saturating_mul(columns).saturating_mul(size_of::<f32>()),
             Destination::Packed(packing) => packing.bytes(rows, columns),
+            #[cfg(feature = "gpu")]
+            Destination::Matrix { int8 } => {
+                rows.saturating_mul(columns).saturating_mul(if int8 { 2 } else { size_of::<f32>() })
+            }
             Destination::Bytes | Destination::Nowhere => 0,
         }
     }
@@ -157,6 +161,18 @@ impl Weights {
             Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
+    }
+
+    /// The weights for a GPU that have arrived since the last call, by name.
+    #[cfg(feature = "gpu")]
+    fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
+        let arrived = self.0.iter_mut().filter_map(|(name, value)| match value {
+            Value::Matrix(matrix) if !matrix.bytes.is_empty() => {
+                Some((name.clone(), std::mem::take(&mut matrix.bytes)))
+            }
+            _ => None,
+        });
+        arrived.collect()
     }
 
     fn insert(&mut self, name: String, value: Value) {

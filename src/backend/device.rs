@@ -24,13 +24,21 @@ pub(crate) struct Backend {
     precision: Precision,
     /// The memory of the kernels' results; `None` where candle computes.
     buffers: Option<Arc<Buffers>>,
+    /// Whether weights are a GPU's, and passes are plans for it.
+    #[cfg(feature = "gpu")]
+    plans: bool,
 }
 
 impl Backend {
     /// The kernels, on at most `threads` threads.
     #[cfg(not(feature = "candle"))]
     pub(crate) fn on_cpu(precision: Precision, threads: Option<NonZero<usize>>) -> Self {
-        Self { precision, buffers: Some(Arc::new(Buffers::new(Threads::at_most(threads)))) }
+        Self {
+            precision,
+            buffers: Some(Arc::new(Buffers::new(Threads::at_most(threads)))),
+            #[cfg(feature = "gpu")]
+            plans: false,
+        }
     }
 
     /// The kernels on the CPU, on at most `threads` threads, and candle everywhere else.
@@ -46,7 +54,19 @@ impl Backend {
         #[cfg(test)]
         let kernels = kernels && !CANDLE_ON_CPU.get();
         let buffers = kernels.then(|| Arc::new(Buffers::new(Threads::at_most(threads))));
-        Ok(Self { device: device.clone(), precision, buffers })
+        Ok(Self {
+            device: device.clone(),
+            precision,
+            buffers,
+            #[cfg(feature = "gpu")]
+            plans: false,
+        })
+    }
+
+    /// The same, with weights for a GPU and plans in place of passes.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn planning(self, plans: bool) -> Self {
+        Self { plans, ..self }
     }
 
     #[cfg(feature = "candle")]
@@ -70,6 +90,10 @@ impl Backend {
 
     /// What a model's weights are read for.
     pub(crate) fn target(&self) -> Target {
+        #[cfg(feature = "gpu")]
+        if self.plans {
+            return Target::Gpu { int8: self.precision == Precision::Int8 };
+        }
         if self.has_kernels() { Target::Cpu { int8: self.precision == Precision::Int8 } } else { Target::Candle }
     }
 }

@@ -310,6 +310,14 @@ impl Loader {
         self.reader.next_file()
     }
 
+    /// The weights of linear layers that have arrived since the last call, by their tensors' names and as a GPU's kernels read
+    /// them, where [`Options::plans`] asks for a GPU's. They are kept nowhere else, and all have to be taken before
+    /// [`finish`](Self::finish).
+    #[cfg(feature = "gpu")]
+    pub fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
+        self.reader.take_matrices()
+    }
+
     /// Computes the CRC-32 of all bytes that come.
     ///
     /// ```

@@ -75,6 +75,11 @@ pub struct Options {
     /// How the table of the text tower's tokens is read from a disk; of files in memory it is read whole. Default
     /// [`Table::Auto`].
     pub table: Table,
+    /// Whether the model is for a GPU: its weights are given out while it is loaded
+    /// ([`Loader::take_matrices`](crate::model::Loader::take_matrices)), and it makes plans of what is to be computed
+    /// ([`ClipVision::plan`](crate::ClipVision::plan)). Default false.
+    #[cfg(feature = "gpu")]
+    pub plans: bool,
     /// What a photo without limits of its own may cost. Default [`Limits::default`].
     pub limits: Limits,
     /// What a photo of [`Image::from_url`](crate::Image::from_url) without an access of its own may be read from. Default
@@ -91,6 +96,8 @@ impl Default for Options {
             normalize: true,
             threads: None,
             table: Table::default(),
+            #[cfg(feature = "gpu")]
+            plans: false,
             limits: Limits::default(),
             url_access: UrlAccess::default(),
         }
@@ -141,6 +148,13 @@ impl Options {
         self
     }
 
+    /// The same with weights for a GPU, and plans of what is to be computed.
+    #[cfg(feature = "gpu")]
+    pub fn plans(mut self, plans: bool) -> Self {
+        self.plans = plans;
+        self
+    }
+
     /// The same with other limits on what a photo may cost.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -156,9 +170,12 @@ impl Options {
     /// What computes in this arithmetic.
     pub(super) fn backend(&self, precision: Precision) -> Result<Backend> {
         #[cfg(feature = "candle")]
-        return Backend::new(&self.device, precision, self.threads);
+        let backend = Backend::new(&self.device, precision, self.threads)?;
         #[cfg(not(feature = "candle"))]
-        Ok(Backend::on_cpu(precision, self.threads))
+        let backend = Backend::on_cpu(precision, self.threads);
+        #[cfg(feature = "gpu")]
+        let backend = backend.planning(self.plans);
+        Ok(backend)
     }
 }
 

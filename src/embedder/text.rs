@@ -195,13 +195,27 @@ impl TextModel {
     /// # Errors
     /// Those of [`embed_tokens`](Self::embed_tokens), and [`ErrorKind::InvalidArgument`] for no texts.
     pub fn start(&self, texts: &[&[u32]]) -> Result<Pass> {
-        if let Some(read) = &self.reads {
-            for range in self.wanted_rows(texts) {
-                self.add_rows(range.start, &read(range)?)?;
-            }
+        self.read_rows(texts)?;
+        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalizes()))
+    }
+
+    /// Reads the rows of tokens that texts need, where they are read by rows.
+    pub(super) fn read_rows(&self, texts: &[&[u32]]) -> Result<()> {
+        let Some(read) = &self.reads else { return Ok(()) };
+        for range in self.wanted_rows(texts) {
+            self.add_rows(range.start, &read(range)?)?;
         }
-        let normalize = self.normalize || self.config().modules.normalize;
-        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, normalize))
+        Ok(())
+    }
+
+    /// Whether embeddings are given length 1.
+    pub(super) fn normalizes(&self) -> bool {
+        self.normalize || self.config().modules.normalize
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(super) fn tower(&self) -> &TextTower {
+        &self.tower
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times
