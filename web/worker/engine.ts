@@ -30,6 +30,9 @@ export type EnginePrepared = ReturnType<EngineModel["prepare"]>;
 /** A forward pass under way, over photos or texts. */
 export type EnginePass = ReturnType<EngineModel["start"]>;
 
+/** The plan of a pass on a GPU, and what its output is read by. */
+export type EnginePlan = ReturnType<EngineModel["photoPlan"]>;
+
 /** The engine, ready to load a model. */
 export interface Engine {
   readonly ModelLoader: Glue["ModelLoader"];

@@ -148,29 +148,27 @@ export class ModelLoading {
     throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error });
   }
 
-  /** A loader of what `make` makes, which gives what it reads to the GPU if one is used; decided by the model that the file at `source` is. */
-  async #forGpu(make: () => EngineLoader, source: Source, signal: AbortSignal): Promise<() => EngineLoader> {
+  /** What makes loaders: for a GPU if one is to be used, which is decided by the model that the file at `source` is. */
+  async #forGpu(make: (plans: boolean) => EngineLoader, source: Source, signal: AbortSignal): Promise<() => EngineLoader> {
     try {
-      await this.#gpu?.choose(make, source, signal);
+      await this.#gpu?.choose(() => make(false), source, signal);
+      this.#examined = given({ gpu: this.#gpu?.info }, "gpu");
     } catch (error) {
       this.#giveUpGpu(error);
     }
-    const gpu = this.#gpu;
-    if (!gpu) return make;
-    this.#examined = given({ gpu: gpu.info }, "gpu");
-    return () => gpu.begin(make());
+    return () => make(this.#gpu !== undefined);
   }
 
   #engine(): Promise<Engine> {
     return this.#starting ?? Promise.reject(new ClipVisionError("compute", "The engine was not started"));
   }
 
-  #options(files: ConfigFiles = {}) {
-    return { ...files, ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
+  #options(files: ConfigFiles, plans: boolean) {
+    return { ...files, ...(plans && { plans }), ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
   }
 
   async #cachedVision(engine: Engine, blob: Blob, record: CacheRecord, report: Report, signal: AbortSignal): Promise<EngineModel> {
-    const make = await this.#forGpu(() => new engine.ModelLoader(this.#options()), new BlobSource(blob, FILE_NAMES.weights), signal);
+    const make = await this.#forGpu((plans) => new engine.ModelLoader(this.#options({}, plans)), new BlobSource(blob, FILE_NAMES.weights), signal);
     const loader = await this.#refill(engine, make, blob, record.parts.vision?.checksum, report, signal);
     return guarded(engine, () => loader.finish());
   }
@@ -184,7 +182,7 @@ export class ModelLoading {
     });
     const engine = await this.#engine();
     const checksums = read.checksums;
-    const make = await this.#forGpu(() => new engine.ModelLoader(this.#options(read.files)), this.#source(this.#load.model.weights, {}), signal);
+    const make = await this.#forGpu((plans) => new engine.ModelLoader(this.#options(read.files, plans)), this.#source(this.#load.model.weights, {}), signal);
     const filled = this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
     const loader = await filled.catch(async (error: unknown) => Promise.reject(await this.#hinted(error, signal)));
     return guarded(engine, () => loader.finish());
@@ -277,7 +275,7 @@ export class ModelLoading {
     const { precision, visionOnly } = how;
     const [names, contents] = [Object.keys(files), Object.values(files)];
     const loader = guarded(engine, () =>
-      engine.ModelLoader.forConversion(this.#options(settings), precision, visionOnly, this.#load.name, names, contents),
+      engine.ModelLoader.forConversion(this.#options(settings, false), precision, visionOnly, this.#load.name, names, contents),
     );
     try {
       const recorder = new BlobRecorder(engine, loader);

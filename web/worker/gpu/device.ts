@@ -88,8 +88,8 @@ export class Gpu {
   private constructor(name: AdapterName, device: GPUDevice) {
     this.name = name;
     this.device = device;
-    device.lost.then(({ reason, message }) => this.#fail("lost", `The GPU was lost (${reason}): ${message}`));
-    device.onuncapturederror = ({ error }) => this.#fail(reasonOf(error), `The GPU failed: ${error.message}`);
+    void device.lost.then(({ reason, message }) => this.fail("lost", `The GPU was lost (${reason}): ${message}`));
+    device.onuncapturederror = ({ error }) => this.fail(reasonOf(error), `The GPU failed: ${error.message}`);
   }
 
   /** Opens an adapter's device, with all the memory that it gives. */
@@ -109,13 +109,15 @@ export class Gpu {
     return this.#failing.signal.aborted ? (this.#failing.signal.reason as GpuFailure) : undefined;
   }
 
-  #fail(why: GpuRefusal, message: string): void {
+  /** Says that it failed: the failure, or the one before it. */
+  fail(why: GpuRefusal, message: string): GpuFailure {
     this.#failing.abort(new GpuFailure(why, message));
+    return this.#failing.signal.reason as GpuFailure;
   }
 
   /** Lets go of it and of all its memory; what is under way fails. */
   close(): void {
-    this.#fail("lost", "The GPU was closed");
+    this.fail("lost", "The GPU was closed");
     this.device.destroy();
     this.#turns.port1.close();
   }

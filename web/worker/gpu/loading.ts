@@ -155,19 +155,13 @@ export class GpuLoading {
 
   // ------------------------------------------------------------------------------------------------ the weights
 
-  /** Tells a loader of the vision tower that its weights go to the GPU; one of the text tower knows it by the model. */
-  begin(loader: EngineLoader): EngineLoader {
-    this.#context.run(() => loader.toGpu());
-    return loader;
-  }
-
   /**
    * Takes what a loader has made of the last piece. It throws no failure of the GPU, which is heard at the end: so the model gets into
    * the cache all the same, from which it is loaded without a GPU.
    */
   take(loader: EngineLoader): void {
     const [gpu] = this.#open();
-    const uploads = this.#context.run(() => loader.takeUploads());
+    const uploads = this.#context.run(() => loader.takeMatrices());
     if (uploads.length === 0) return;
     // Its failure is the device's from then on.
     const upload = gpu.checked("the weights", () => {
@@ -195,7 +189,7 @@ export class GpuLoading {
 
   /** The text tower has been loaded, perhaps not for the first time. */
   hasText(): void {
-    this.#towers?.forgetTexts();
+    void this.#towers?.forgetTexts();
   }
 
   close(): void {

@@ -4,11 +4,11 @@
  */
 
 import { COMPUTE, COPY_DST, COPY_SRC, MAP_READ, STORAGE, UNIFORM } from "./constants.js";
-import type { EngineModel } from "../engine.js";
+import type { EnginePlan } from "../engine.js";
 import { GpuFailure, type Gpu } from "./device.js";
 
 /** A plan as the engine gives it (`crates/wasm/src/gpu.rs`). */
-export type Plan = ReturnType<EngineModel["photoPlan"]>;
+export type Plan = ReturnType<EnginePlan["take"]>;
 type Kernel = Plan["kernels"][number];
 
 const BUFFER_TYPE = { read: "read-only-storage", readWrite: "storage", uniform: "uniform" } as const;
@@ -135,7 +135,7 @@ export class Runner {
       });
       const reading = make(there(output).size, COPY_DST | MAP_READ);
       const memory = { own, input: there(input), output: there(output), reading };
-      return new Runner(gpu, memory, steps, plan.outputRows * plan.outputColumns);
+      return new Runner(gpu, memory, steps, plan.outputLength);
     });
   }
 

@@ -2,9 +2,11 @@
  * The towers of a model on a GPU: photos and texts that are prepared in the engine go in, embeddings come out. One pass at a time.
  */
 
+import { isCoded } from "../../shared/errors.js";
 import type { GpuInfo } from "../../shared/protocol.js";
-import type { EngineModel, EnginePrepared } from "../engine.js";
-import { GpuFailure, type Gpu } from "./device.js";
+import { joined } from "../../shared/values.js";
+import type { EngineModel, EnginePlan, EnginePrepared } from "../engine.js";
+import type { Gpu } from "./device.js";
 import { Runner, type Pipelines, type Plan } from "./plan.js";
 
 /** What the towers are made of. */
@@ -23,8 +25,14 @@ export interface TowersContext {
 const MOST_PHOTOS = 16;
 /** Bytes for what is between the steps of a pass. */
 const MOST_BETWEEN = 512 << 20;
-/** Passes over texts whose buffers are kept: the lengths of texts differ. */
-const KEPT_TEXTS = 4;
+/** Lengths of texts whose passes are kept. */
+const KEPT_TEXTS = 16;
+
+/** A plan that can be run, and what its output is read by. */
+interface Pass {
+  plan: EnginePlan;
+  runner: Runner;
+}
 
 /** See the module. */
 export class GpuTowers {
@@ -32,8 +40,8 @@ export class GpuTowers {
   /** Photos that are worth computing together. */
   readonly batch: number;
   readonly #context: TowersContext;
-  readonly #photos = new Map<number, Promise<Runner>>();
-  readonly #texts = new Map<string, Promise<Runner>>();
+  readonly #photos = new Map<number, Promise<Pass>>();
+  readonly #texts = new Map<number, Promise<Pass>>();
 
   private constructor(context: TowersContext, batch: number) {
     this.info = context.info;
@@ -42,23 +50,25 @@ export class GpuTowers {
   }
 
   /**
-   * Tries the towers on the weights that they were given.
+   * Takes the vision tower of a model whose weights are on the GPU.
    *
-   * @throws {@link GpuFailure}
+   * @throws {@link GpuFailure} where it does not compute what it should
    */
   static async make(context: TowersContext): Promise<GpuTowers> {
-    const { gpu, pipelines, model, weights, run } = context;
-    const software = gpu.name.isFallback;
-    const canary = await Runner.make(gpu, pipelines, run(() => model.canaryPlan(software)), weights);
-    const output = await canary.run([run(() => model.canaryInput())]);
-    canary.free();
-    const { cosine, right } = run(() => model.checkCanary(output));
-    if (!right) throw new GpuFailure("wrong-numbers", `The GPU computes other values than the CPU with the model's weights (cosine ${cosine})`);
+    const { gpu, model, run } = context;
     const { maxStorageBufferBindingSize } = gpu.device.limits;
+    const planned = (count: number): Plan => {
+      const plan = run(() => model.photoPlan(count, gpu.name.isFallback));
+      try {
+        return run(() => plan.take());
+      } finally {
+        plan.free();
+      }
+    };
     let batch = MOST_PHOTOS;
-    while (batch > 1 && !fits(run(() => model.photoPlan(batch, software)), maxStorageBufferBindingSize)) batch /= 2;
+    while (batch > 1 && !fits(planned(batch), maxStorageBufferBindingSize)) batch /= 2;
     const towers = new GpuTowers(context, batch);
-    await towers.#photoRunner(1); // its pipelines are made while the page still waits for the model
+    await towers.#photoPass(1); // its pipelines are made while the page still waits for the model
     return towers;
   }
 
@@ -70,51 +80,69 @@ export class GpuTowers {
     for (let at = 0; at < inputs.length; ) {
       // Powers of two, so that there are few plans.
       const count = Math.min(this.batch, 2 ** Math.floor(Math.log2(inputs.length - at)));
-      const output = await (await this.#photoRunner(count)).run(inputs.slice(at, at + count));
-      outputs.push(run(() => model.photoOutput(output, count)));
+      const { plan, runner } = await this.#photoPass(count);
+      const output = await runner.run(inputs.slice(at, at + count));
+      outputs.push(this.#read(() => model.photoOutput(plan, output)));
       at += count;
     }
-    const [first] = outputs;
-    if (outputs.length === 1 && first) return first;
-    return joinedFloats(outputs);
+    return joined(outputs, (length) => new Float32Array(length));
   }
 
   /** Embeds texts, of their tokens one after the other: the embeddings likewise. */
   async texts(ids: Uint32Array, lengths: Uint32Array): Promise<Float32Array> {
     const { model, run } = this.#context;
-    const output = await (await this.#textRunner(lengths)).run([run(() => model.textInput(ids, lengths))]);
-    return run(() => model.textOutput(output, lengths.length));
+    const outputs: Float32Array[] = [];
+    let at = 0;
+    for (const length of lengths) {
+      const { tokens, values } = run(() => model.textInput(ids.subarray(at, at + length)));
+      const { plan, runner } = await this.#textPass(tokens);
+      const output = await runner.run([values]);
+      outputs.push(this.#read(() => model.textOutput(plan, output)));
+      at += length;
+    }
+    return joined(outputs, (length) => new Float32Array(length));
   }
 
-  #photoRunner(count: number): Promise<Runner> {
+  /** What Rust reads of an output; where that is no embedding the GPU failed without a word. */
+  #read(work: () => Float32Array): Float32Array {
+    try {
+      return this.#context.run(work);
+    } catch (error) {
+      if (!isCoded(error) || error.code !== "compute") throw error;
+      throw this.#context.gpu.fail("wrong-numbers", error.message);
+    }
+  }
+
+  #photoPass(count: number): Promise<Pass> {
     const { gpu, model, run } = this.#context;
     const made = this.#photos.get(count) ?? this.#make(run(() => model.photoPlan(count, gpu.name.isFallback)));
     this.#photos.set(count, made);
     return made;
   }
 
-  async #textRunner(lengths: Uint32Array): Promise<Runner> {
+  async #textPass(tokens: number): Promise<Pass> {
     const { gpu, model, run } = this.#context;
-    const key = lengths.join();
-    const made = this.#texts.get(key) ?? this.#make(run(() => model.textPlan(lengths, gpu.name.isFallback)));
-    this.#texts.delete(key);
-    this.#texts.set(key, made); // what is used comes last
-    for (const [oldest, runner] of this.#texts) {
-      if (this.#texts.size <= KEPT_TEXTS) break;
-      this.#texts.delete(oldest);
-      (await runner).free();
+    const made = this.#texts.get(tokens) ?? this.#make(run(() => model.textPlan(tokens, gpu.name.isFallback)));
+    this.#texts.delete(tokens);
+    this.#texts.set(tokens, made); // what is used comes last
+    const [oldest] = this.#texts;
+    if (oldest && this.#texts.size > KEPT_TEXTS) {
+      this.#texts.delete(oldest[0]);
+      freePass(await oldest[1]);
     }
     return made;
   }
 
-  #make(plan: Plan): Promise<Runner> {
-    const { gpu, pipelines, weights } = this.#context;
-    return Runner.make(gpu, pipelines, plan, weights);
+  async #make(plan: EnginePlan): Promise<Pass> {
+    const { gpu, pipelines, weights, run } = this.#context;
+    return { plan, runner: await Runner.make(gpu, pipelines, run(() => plan.take()), weights) };
   }
 
-  /** Other texts are computed from now on. */
-  forgetTexts(): void {
+  /** The text tower has been loaded once more: other buffers have its weights. */
+  async forgetTexts(): Promise<void> {
+    const passes = [...this.#texts.values()];
     this.#texts.clear();
+    for (const pass of passes) await pass.then(freePass, () => undefined);
   }
 
   close(): void {
@@ -122,18 +150,13 @@ export class GpuTowers {
   }
 }
 
-/** Whether a GPU has the memory for a pass. */
-function fits({ buffers }: Plan, mostOfOne: number): boolean {
-  const own = buffers.filter(({ role }) => role !== "weight" && role !== "constants").map(({ size }) => size);
-  return Math.max(...own) <= mostOfOne && own.reduce((sum, bytes) => sum + bytes, 0) <= MOST_BETWEEN;
+function freePass({ plan, runner }: Pass): void {
+  runner.free();
+  plan.free();
 }
 
-function joinedFloats(parts: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+/** Whether a GPU has the memory for a pass. */
+function fits({ buffers }: Plan, mostOfOne: number): boolean {
+  const own = buffers.filter(({ role }) => role !== "weight").map(({ size }) => size);
+  return Math.max(...own) <= mostOfOne && own.reduce((sum, bytes) => sum + bytes, 0) <= MOST_BETWEEN;
 }
