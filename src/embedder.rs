@@ -4,6 +4,8 @@
 //! only calls what is here.
 
 use crate::backend::Photos;
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
 use crate::model::config::{Scores, VisionConfig};
@@ -67,6 +69,9 @@ pub struct ClipVision {
     options: Options,
     weight_bytes: usize,
     text: Mutex<TextState>,
+    /// What computes, where it is a GPU.
+    #[cfg(feature = "wgpu")]
+    executor: Option<Arc<Executor>>,
 }
 
 /// What a model does with images.
@@ -296,6 +301,10 @@ impl ClipVision {
 
     fn start_with(&self, photos: Photos<'_>) -> Result<Pass> {
         let Vision { tower, .. } = self.vision()?;
+        #[cfg(feature = "wgpu")]
+        if let Some(executor) = &self.executor {
+            return Ok(Pass::ended(self.on_gpu(executor, photos)?));
+        }
         let pass = tower.start(photos, Wanted::First)?;
         Ok(Pass::of_photos(tower.clone(), pass, self.options.normalize))
     }

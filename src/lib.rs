@@ -30,6 +30,7 @@
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
 //! | `avif`, `jxl`, `heif` | photos in AVIF, JPEG XL and (by the system's libheif) HEIC |
 //! | `gpu` | towers as plans for an executor on any GPU: [`gpu::Plan`] |
+//! | `wgpu` | any GPU, by Vulkan, Metal or DirectX 12: [`gpu::Gpu`] |
 //! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -73,6 +74,8 @@ pub mod search {
 /// What a model that was loaded for a GPU ([`Options::plans`]) is to be computed by: plain data for an executor.
 #[cfg(feature = "gpu")]
 pub mod gpu {
+    #[cfg(feature = "wgpu")]
+    pub use crate::backend::gpu::Gpu;
     pub use crate::backend::gpu::{Binding, Buffer, Kernel, Plan, Role, Step, Tuning};
 }
 

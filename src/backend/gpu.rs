@@ -9,9 +9,15 @@
 
 mod kernels;
 mod matrix;
+#[cfg(feature = "wgpu")]
+mod native;
 mod plan;
 mod recording;
 
 pub(crate) use matrix::{Matrix, padded_rows};
+#[cfg(feature = "wgpu")]
+pub(crate) use native::Executor;
+#[cfg(feature = "wgpu")]
+pub use native::Gpu;
 pub use plan::{Binding, Buffer, Kernel, Plan, Role, Step, Tuning};
 pub(crate) use recording::{Add, GpuLinear, OnGpu, Recording, Rows};

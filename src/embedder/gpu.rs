@@ -2,6 +2,8 @@
 
 use super::{ClipVision, TextModel, normalize};
 use crate::backend::Photos;
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::backend::gpu::{Plan, Tuning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PixelTensor;
@@ -35,6 +37,33 @@ impl ClipVision {
     /// [`ErrorKind::Compute`]: the values are no embeddings: too few, not finite, or all zero, as of a GPU that failed silently.
     pub fn plan_output(&self, plan: &Plan, values: &[f32]) -> Result<Vec<Vec<f32>>> {
         embeddings(plan, values, self.dimension, self.options.normalize)
+    }
+}
+
+#[cfg(feature = "wgpu")]
+impl ClipVision {
+    /// The embeddings of photos, computed at once.
+    pub(super) fn on_gpu(&self, executor: &Executor, photos: Photos<'_>) -> Result<Vec<Vec<f32>>> {
+        let batch = photos.shapes().count();
+        if batch == 0 {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no images"));
+        }
+        let input = self.vision()?.tower.plan_input(photos)?;
+        let ready = executor.ready(batch, || self.plan(batch, executor.tuning()))?;
+        self.plan_output(&ready.plan, &executor.run(&ready, &input)?)
+    }
+}
+
+#[cfg(feature = "wgpu")]
+impl TextModel {
+    /// The embeddings of texts in token ids, computed at once, one after the other.
+    pub(super) fn on_gpu(&self, executor: &Executor, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        let embed = |ids: &&[u32]| {
+            let (tokens, input) = self.plan_input(ids)?;
+            let ready = executor.ready(tokens, || self.plan(tokens, executor.tuning()))?;
+            self.plan_output(&ready.plan, &executor.run(&ready, &input)?)
+        };
+        texts.iter().map(embed).collect()
     }
 }
 

@@ -5,6 +5,8 @@ use crate::backend::Backend;
 use crate::backend::check_device_name;
 #[cfg(feature = "candle")]
 use crate::backend::device_from_name;
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Gpu;
 use crate::error::Result;
 use crate::image::{Limits, UrlAccess};
 use crate::precision::Precision;
@@ -80,6 +82,10 @@ pub struct Options {
     /// ([`ClipVision::plan`](crate::ClipVision::plan)). Default false.
     #[cfg(feature = "gpu")]
     pub plans: bool,
+    /// The GPU that computes, in place of the processor. It has the results of one to seven digits, or an error: what a GPU can't
+    /// do is not done elsewhere silently.
+    #[cfg(feature = "wgpu")]
+    pub gpu: Option<Gpu>,
     /// What a photo without limits of its own may cost. Default [`Limits::default`].
     pub limits: Limits,
     /// What a photo of [`Image::from_url`](crate::Image::from_url) without an access of its own may be read from. Default
@@ -98,6 +104,8 @@ impl Default for Options {
             table: Table::default(),
             #[cfg(feature = "gpu")]
             plans: false,
+            #[cfg(feature = "wgpu")]
+            gpu: None,
             limits: Limits::default(),
             url_access: UrlAccess::default(),
         }
@@ -153,6 +161,13 @@ impl Options {
     pub fn plans(mut self, plans: bool) -> Self {
         self.plans = plans;
         self
+    }
+
+    /// The same computed on a GPU.
+    #[cfg(feature = "wgpu")]
+    pub fn gpu(mut self, gpu: Gpu) -> Self {
+        self.gpu = Some(gpu);
+        self.plans(true)
     }
 
     /// The same with other limits on what a photo may cost.

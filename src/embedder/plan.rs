@@ -7,6 +7,8 @@ use super::text::{TextModel, no_text_tower};
 use super::texts::TextState;
 use super::{ClipVision, ConvertOptions, Options, Vision};
 use crate::backend::Backend;
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{ClipConfig, Family, TextConfig};
 use crate::model::source::Loaded;
@@ -170,11 +172,29 @@ impl Plan {
                     None => None,
                 };
                 let text = Mutex::new(TextState::Absent(config.text));
-                Some(ClipVision { vision, dimension, options, weight_bytes: vision_bytes, text })
+                Some(ClipVision {
+                    vision,
+                    dimension,
+                    options,
+                    weight_bytes: vision_bytes,
+                    text,
+                    #[cfg(feature = "wgpu")]
+                    executor: None,
+                })
             }
             _ => None,
         };
         Ok(Built { clip, text })
+    }
+}
+
+#[cfg(feature = "wgpu")]
+impl Built {
+    /// The same, computed by an executor, where there is one.
+    pub(super) fn on(self, executor: Option<Arc<Executor>>) -> Self {
+        let clip = self.clip.map(|clip| ClipVision { executor: executor.clone(), ..clip });
+        let text = self.text.map(|(text, files)| (text.on(executor), files));
+        Self { clip, text }
     }
 }
 

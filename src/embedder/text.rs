@@ -2,6 +2,8 @@
 
 use super::plan::TokenizerFiles;
 use super::{Pass, normalize};
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{Scores, TextConfig};
 use crate::model::text::TextTower;
@@ -32,6 +34,9 @@ pub struct TextModel {
     normalize: bool,
     /// Reads of the file that the table of tokens was left in, where it was.
     reads: Option<ReadRange>,
+    /// What computes, where it is a GPU.
+    #[cfg(feature = "wgpu")]
+    executor: Option<Arc<Executor>>,
     /// Bytes that were so read.
     table_bytes: AtomicU64,
     #[cfg(feature = "text")]
@@ -53,6 +58,8 @@ impl TextModel {
             tower: Arc::new(tower),
             normalize,
             reads: None,
+            #[cfg(feature = "wgpu")]
+            executor: None,
             table_bytes: AtomicU64::new(0),
             #[cfg(feature = "text")]
             tokenizer: None,
@@ -96,6 +103,12 @@ impl TextModel {
             tower.fill_up_with(id);
         }
         Self { tokenizer, ..self }
+    }
+
+    /// The same, computed by an executor, where there is one.
+    #[cfg(feature = "wgpu")]
+    pub(super) fn on(self, executor: Option<Arc<Executor>>) -> Self {
+        Self { executor, ..self }
     }
 
     /// The same, which reads the rows of its tokens by itself.
@@ -196,6 +209,10 @@ impl TextModel {
     /// Those of [`embed_tokens`](Self::embed_tokens), and [`ErrorKind::InvalidArgument`] for no texts.
     pub fn start(&self, texts: &[&[u32]]) -> Result<Pass> {
         self.read_rows(texts)?;
+        #[cfg(feature = "wgpu")]
+        if let Some(executor) = &self.executor {
+            return Ok(Pass::ended(self.on_gpu(executor, texts)?));
+        }
         Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalizes()))
     }
 
