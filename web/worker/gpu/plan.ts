@@ -48,8 +48,15 @@ export class Pipelines {
       const entries = bindings.map((kind, binding) => ({ binding, visibility: COMPUTE, buffer: { type: BUFFER_TYPE[kind] } }));
       const layout = device.createBindGroupLayout({ entries });
       const module = device.createShaderModule({ code: wgsl });
-      const pipeline = await device.createComputePipelineAsync({ layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }), compute: { module, entryPoint: "main" } });
-      return { pipeline, layout };
+      const pipelineLayout = device.createPipelineLayout({ bindGroupLayouts: [layout] });
+      try {
+        const pipeline = await device.createComputePipelineAsync({ layout: pipelineLayout, compute: { module, entryPoint: "main" } });
+        return { pipeline, layout };
+      } catch (cause) {
+        const { messages } = await module.getCompilationInfo();
+        const wrong = messages.find(({ type }) => type === "error");
+        throw wrong ? new GpuFailure("failed", `the shader ${label}, line ${wrong.lineNum}: ${wrong.message}`, cause) : cause;
+      }
     });
   }
 }
