@@ -9,7 +9,7 @@
 
 import { ClipVisionError, toWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
-import { isGpuFailure, type GpuFailureLike } from "../shared/gpu_failure.js";
+import { gpuFailure, isGpuFailure, type GpuFailureLike } from "../shared/gpu_failure.js";
 import type {
   CallName,
   CallRequest,
@@ -40,9 +40,10 @@ import { overallProgress } from "./progress.js";
 import { Photos, type ForeignPhoto, type PhotoHost, type PhotoModel, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type CreateTokenizer } from "./texts.js";
+import { Turns, type PassResult, type TurnHost } from "./turns.js";
 
 /** What the dispatcher needs of the world around it. */
-export interface Host extends PhotoHost {
+export interface Host extends PhotoHost, TurnHost {
   /** Sends a message to the page. */
   post(message: Response, transfer?: Transferable[]): void;
   /** Starts the engine, from the given wasm file or the package's own, with so many threads or as many as are good. */
@@ -58,8 +59,6 @@ export interface Host extends PhotoHost {
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn" | "now">;
   /** Gets what makes a tokenizer of its files. */
   tokenizers(): Promise<CreateTokenizer>;
-  /** Resolves after the messages that have arrived by now have been handled. */
-  nextTurn(): Promise<void>;
 }
 
 /**
@@ -70,20 +69,11 @@ const READ_AHEAD = 8;
 const DEFAULT_PREPROCESSING =
   "The model has neither preprocessor_config.json nor a processor_config.json that says how its photos are prepared: CLIP's " +
   "own preprocessing is used (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation)";
-/** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
-const LISTEN_EVERY = 4;
-
 /** What a model is loaded with, now and should it be loaded again. */
 interface How {
   load: WireLoad;
   host: LoadHost;
   photosOf(engine: Engine, model: PhotoModel, imageSize: number): Photos;
-}
-
-/** What a pass gave: embeddings one after the other, and its milliseconds. */
-interface Pass {
-  output: Float32Array;
-  forward: number;
 }
 
 /** What is said of a worker that has no model. */
@@ -113,9 +103,7 @@ export class Dispatcher {
   readonly #page: RpcClient<PageCalls>;
   readonly #readAhead = new Semaphore(READ_AHEAD);
   readonly #foreignAhead = new Semaphore(READ_AHEAD);
-  readonly #turn = new Semaphore(1);
-  /** The engine prepares photos while a GPU computes. */
-  readonly #gpuTurn = new Semaphore(1);
+  readonly #turns: Turns;
   #loaded: Loaded | undefined;
   /** Prepares photos, for the model or for another worker's. */
   #photos: Photos | undefined;
@@ -124,6 +112,7 @@ export class Dispatcher {
 
   constructor(host: Host) {
     this.#host = host;
+    this.#turns = new Turns(host);
     this.#page = new RpcClient((message, transfer) => host.post(message, transfer));
     this.#calls = new RpcServer<Calls>({
       post: (message, transfer) => host.post(message, transfer),
@@ -176,7 +165,7 @@ export class Dispatcher {
         return [await this.#toBlob(request.id, request.argument, signal), []];
       case "classify": {
         const { argument, id } = request;
-        const labels = () => this.#ready().texts.labels(argument.prompts, signal, this.#reporter(id));
+        const labels = () => this.#withTexts((texts) => texts.labels(argument.prompts, signal, this.#reporter(id)));
         if ("embedding" in argument) return this.#compare(id, argument.embedding, await labels(), signal);
         return this.#withPhoto(argument.photo, signal, (photo, given) => this.#classify(id, photo, given, signal), labels);
       }
@@ -213,19 +202,9 @@ export class Dispatcher {
     }
   }
 
-  /** One computation at a time, and the messages that came meanwhile are handled before the next. */
-  async #inTurn<T>(signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
-    await this.#turn.enter(signal);
-    try {
-      return await work();
-    } finally {
-      void this.#host.nextTurn().then(() => this.#turn.leave());
-    }
-  }
-
-  /** The same, and the page hears that the call waits no longer. */
+  /** Works in the engine's turn, and the page hears that the call waits no longer. */
   #started<T>(id: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return this.#inTurn(signal, () => {
+    return this.#turns.inEngine(signal, () => {
       this.#host.post({ type: "started", id });
       return work();
     });
@@ -273,8 +252,7 @@ export class Dispatcher {
     const size = gpu?.batch ?? info.batch;
     const batch = new Batch({
       size,
-      // What is computed on a GPU has its turn there.
-      inTurn: (stopped, work) => (this.#ready().gpu ? inTurnOf(this.#gpuTurn, stopped, work) : this.#inTurn(stopped, work)),
+      inTurn: (stopped, work) => this.#inTurn(stopped, work),
       compute: (photos, stopped) => this.#computePhotos(photos, stopped),
     });
     // There is nothing else to a model of texts; and one that had its texts before is to have them still.
@@ -318,19 +296,26 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
-  /** Prepares a photo and goes on with it: in the same turn, unless a GPU computes meanwhile. */
-  async #withPrepared(id: number, photo: ReadPhoto, signal: AbortSignal, work: (prepared: Prepared) => Promise<Answer>): Promise<Answer> {
+  /** Prepares a photo and embeds it: in the same turn, unless a GPU computes meanwhile. */
+  async #embedded(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Prepared & Computed> {
     const prepare = () => this.#photosOf().prepare(photo);
-    if (!this.#ready().gpu) return this.#started(id, signal, async () => work(await prepare()));
+    const embed = async (prepared: Prepared): Promise<Prepared & Computed> => {
+      const { output, forward } = await this.#computePhotos([prepared.prepared], signal);
+      return { ...prepared, embedding: output, forward };
+    };
+    if (!this.#ready().gpu) return this.#started(id, signal, async () => embed(await prepare()));
     const prepared = await this.#started(id, signal, prepare);
-    return work(prepared);
+    let isTaken = false;
+    try {
+      return await this.#inTurn(signal, () => ((isTaken = true), embed(prepared)));
+    } finally {
+      if (!isTaken) release(prepared.prepared);
+    }
   }
 
-  #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    return this.#withPrepared(id, photo, signal, async (prepared) => {
-      const { output, forward } = await this.#computeInTurn([prepared.prepared], signal);
-      return embeddingAnswer(prepared, { embedding: output, forward });
-    });
+  async #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
+    const embedded = await this.#embedded(id, photo, signal);
+    return embeddingAnswer(embedded, embedded);
   }
 
   async #embedOneOfMany(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
@@ -370,11 +355,8 @@ export class Dispatcher {
     }
   }
 
-  #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
-    return this.#withPrepared(id, photo, signal, async ({ prepared }) => {
-      const { output } = await this.#computeInTurn([prepared], signal);
-      return this.#probabilities(output, labels);
-    });
+  async #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
+    return this.#probabilities((await this.#embedded(id, photo, signal)).embedding, labels);
   }
 
   #compare(id: number, embedding: Floats, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
@@ -421,14 +403,14 @@ export class Dispatcher {
 
   // -------------------------------------------------------------------------------------------------- computing
 
-  /** Embeds photos that are prepared, and takes them away. The caller has the engine's turn, unless a GPU computes. */
-  async #computeInTurn(photos: EnginePrepared[], signal: AbortSignal): Promise<Pass> {
-    if (!this.#ready().gpu) return this.#computePhotos(photos, signal);
-    return inTurnOf(this.#gpuTurn, signal, () => this.#computePhotos(photos, signal));
+  /** Works in the turn of what computes, which a GPU has been when the turn comes, or is no longer. */
+  #inTurn<T>(signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+    if (!this.#ready().gpu) return this.#turns.inEngine(signal, work);
+    return this.#turns.onGpu(signal, () => (this.#ready().gpu ? work() : this.#turns.inEngine(signal, work)));
   }
 
-  /** The same for who has the turn of what computes. A photo is not lost with the GPU: it is computed in the engine. */
-  async #computePhotos(photos: EnginePrepared[], signal: AbortSignal): Promise<Pass> {
+  /** Embeds photos that are prepared, in the turn of what computes, and takes them away. One is not lost with a GPU: the engine computes it. */
+  async #computePhotos(photos: EnginePrepared[], signal: AbortSignal): Promise<PassResult> {
     const { gpu } = this.#ready();
     if (!gpu) return this.#forward(() => this.#ready().model.start(photos), signal);
     try {
@@ -437,44 +419,25 @@ export class Dispatcher {
       photos.forEach(release);
       return { output, forward: this.#host.now() - begin };
     } catch (error) {
-      if (error instanceof EngineCrash || !isGpuFailure(error)) throw error;
+      if (!isGpuFailure(error)) throw error;
       await this.#fallBack(error);
     }
-    return this.#inTurn(signal, () => this.#forward(() => this.#ready().model.start(photos), signal));
+    return this.#turns.inEngine(signal, () => this.#forward(() => this.#ready().model.start(photos), signal));
   }
 
-  /** Embeds texts of their tokens, with a model that may be another's by now. */
-  async #computeTexts(model: EngineModel, ids: Uint32Array, lengths: Uint32Array, signal: AbortSignal, started?: () => void): Promise<Float32Array> {
-    const { gpu } = this.#ready();
-    const compute = async (): Promise<Float32Array> => {
+  /** Embeds texts of their tokens, with a model that was loaded once more meanwhile if its GPU failed: then that is what is thrown. */
+  #computeTexts(model: EngineModel, ids: Uint32Array, lengths: Uint32Array, signal: AbortSignal, started?: () => void): Promise<Float32Array> {
+    return this.#inTurn(signal, async () => {
+      const { gpu, model: current } = this.#ready();
+      if (model !== current) throw gpuFailure("lost", "The GPU failed before");
       started?.();
       if (gpu) return gpu.texts(ids, lengths);
       return (await this.#forward(() => model.startTexts(ids, lengths), signal)).output;
-    };
-    return gpu ? inTurnOf(this.#gpuTurn, signal, compute) : this.#inTurn(signal, compute);
+    });
   }
 
-  /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */
-  async #forward(start: () => EnginePass, signal: AbortSignal): Promise<Pass> {
-    const { engine } = this.#ready();
-    const { now, nextTurn } = this.#host;
-    let begin = now();
-    const pass = guarded(engine, start);
-    let forward = now() - begin;
-    try {
-      for (;;) {
-        await nextTurn();
-        signal.throwIfAborted();
-        begin = now();
-        let output: Float32Array | undefined;
-        do output = guarded(engine, () => pass.step());
-        while (!output && now() - begin < LISTEN_EVERY);
-        forward += now() - begin;
-        if (output) return { output, forward };
-      }
-    } finally {
-      release(pass);
-    }
+  #forward(start: () => EnginePass, signal: AbortSignal): Promise<PassResult> {
+    return this.#turns.forward(this.#ready().engine, start, signal);
   }
 
   #photosOf(): Photos {
@@ -486,16 +449,6 @@ export class Dispatcher {
     if (this.#calls.stopped) throw new ClipVisionError("worker-crashed", "The engine stopped");
     if (!this.#loaded) throw new ClipVisionError("compute", "A photo or a text came before the model");
     return this.#loaded;
-  }
-}
-
-/** Does work while no other has the turn. */
-async function inTurnOf<T>(turn: Semaphore, signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
-  await turn.enter(signal);
-  try {
-    return await work();
-  } finally {
-    turn.leave();
   }
 }
 
