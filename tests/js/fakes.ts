@@ -113,18 +113,13 @@ export class FakeLoader extends Freed implements EngineLoader {
   record(): void {
     this.recorded = [];
   }
-  /** Whether its weights go to a GPU. */
-  onGpu = false;
-  toGpu(): void {
-    this.onGpu = true;
-  }
   knowsModel(): boolean {
     return true;
   }
   gpuProbe(): ReturnType<EngineLoader["gpuProbe"]> {
     return undefined;
   }
-  takeUploads(): ReturnType<EngineLoader["takeUploads"]> {
+  takeMatrices(): ReturnType<EngineLoader["takeMatrices"]> {
     return [];
   }
   finish(): EngineModel {
@@ -282,9 +277,6 @@ export class FakeModel extends Freed implements EngineModel {
   readonly textPlan = noGpu;
   readonly textInput = noGpu;
   readonly textOutput = noGpu;
-  readonly canaryPlan = noGpu;
-  readonly canaryInput = noGpu;
-  readonly checkCanary = noGpu;
 
   /** Not a probability: the sum of both first values. */
   probabilities(embedding: Float32Array, labels: Float32Array): Float32Array {

@@ -152,7 +152,7 @@ export class ModelLoading {
   async #forGpu(make: (plans: boolean) => EngineLoader, source: Source, signal: AbortSignal): Promise<() => EngineLoader> {
     try {
       await this.#gpu?.choose(() => make(false), source, signal);
-      this.#examined = given({ gpu: this.#gpu?.info }, "gpu");
+      if (this.#gpu) this.#examined = given({ gpu: this.#gpu.info }, "gpu");
     } catch (error) {
       this.#giveUpGpu(error);
     }
