@@ -113,10 +113,10 @@ export class FakeLoader extends Freed implements EngineLoader {
   record(): void {
     this.recorded = [];
   }
-  knowsModel(): boolean {
-    return true;
+  shape(): string {
+    return "a shape";
   }
-  gpuProbe(): ReturnType<EngineLoader["gpuProbe"]> {
+  probe(): undefined {
     return undefined;
   }
   takeMatrices(): ReturnType<EngineLoader["takeMatrices"]> {

@@ -4,7 +4,7 @@
 use super::loader::ModelLoader;
 use super::vision::PreparedPhoto;
 use super::{Model, answer, thrown};
-use clip_vision::gpu::{Binding, Plan, Role, Tuning};
+use clip_vision::gpu::{Binding, Plan, Probe, Role, Tuning, Verdict};
 use js_sys::{Float32Array, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -39,6 +39,13 @@ export interface WirePlan {
 }
 /** The weight of a linear layer, by its tensor's name, as the kernels read it. */
 export interface WireMatrix { name: string; bytes: Uint8Array }
+/** What a probe found. */
+export interface WireVerdict {
+  /** Whether the GPU may be trusted. */
+  right: boolean;
+  /** The least cosine of its embeddings and the processor's. */
+  cosine: number;
+}
 /** A text for a plan of so many tokens. */
 export interface WireTextInput { tokens: number; values: Float32Array }
 "#;
@@ -51,6 +58,9 @@ extern "C" {
     /// Weights.
     #[wasm_bindgen(typescript_type = "WireMatrix[]")]
     pub type WireMatrices;
+    /// What a probe found.
+    #[wasm_bindgen(typescript_type = "WireVerdict")]
+    pub type WireVerdict;
     /// A text.
     #[wasm_bindgen(typescript_type = "WireTextInput")]
     pub type WireTextInput;
@@ -98,6 +108,12 @@ struct MatrixAnswer {
     name: String,
     #[serde(with = "serde_wasm_bindgen::preserve")]
     bytes: Uint8Array,
+}
+
+#[derive(Serialize)]
+struct VerdictAnswer {
+    right: bool,
+    cosine: f64,
 }
 
 #[derive(Serialize)]
@@ -178,15 +194,63 @@ fn tuning(software: bool) -> Tuning {
     if software { Tuning::Software } else { Tuning::Hardware }
 }
 
+fn matrices(matrices: Vec<(String, Vec<u8>)>) -> Result<WireMatrices, JsValue> {
+    let wire = |(name, bytes): (String, Vec<u8>)| MatrixAnswer { name, bytes: Uint8Array::from(bytes.as_slice()) };
+    let matrices: Vec<MatrixAnswer> = matrices.into_iter().map(wire).collect();
+    answer(&matrices).map_err(thrown)
+}
+
 #[wasm_bindgen]
 impl ModelLoader {
     /// The weights that have arrived since the last call, of a loader with the option `plans`.
     #[wasm_bindgen(js_name = takeMatrices)]
     pub fn take_matrices(&mut self) -> Result<WireMatrices, JsValue> {
-        let matrices = self.0.take_matrices().into_iter();
-        let matrices: Vec<MatrixAnswer> =
-            matrices.map(|(name, bytes)| MatrixAnswer { name, bytes: Uint8Array::from(bytes.as_slice()) }).collect();
-        answer(&matrices).map_err(thrown)
+        matrices(self.0.take_matrices())
+    }
+
+    /// The shape of the model's vision tower, in words by which a verdict is kept; undefined while its file has not said it.
+    pub fn shape(&self) -> Option<String> {
+        self.0.shape()
+    }
+
+    /// A probe of that shape; undefined of a model of texts alone.
+    pub fn probe(&self) -> Result<Option<GpuProbe>, JsValue> {
+        self.0.probe().map(|probe| probe.map(GpuProbe)).map_err(thrown)
+    }
+}
+
+/// What a GPU and the processor compute of made-up weights of a model's shape.
+#[wasm_bindgen]
+pub struct GpuProbe(Probe);
+
+#[wasm_bindgen]
+impl GpuProbe {
+    /// Its weights, once.
+    #[wasm_bindgen(js_name = takeMatrices)]
+    pub fn take_matrices(&mut self) -> Result<WireMatrices, JsValue> {
+        matrices(self.0.take_matrices())
+    }
+
+    /// Its pass over so many photos.
+    pub fn plan(&self, count: usize, software: bool) -> Result<PassPlan, JsValue> {
+        self.0.plan(count, tuning(software)).map(PassPlan).map_err(thrown)
+    }
+
+    /// What that pass begins with.
+    pub fn input(&self, count: usize) -> Result<Float32Array, JsValue> {
+        let values = self.0.input(count).map_err(thrown)?;
+        Ok(Float32Array::from(values.as_slice()))
+    }
+
+    /// Computes a photo here, for whoever takes the time of it.
+    pub fn compute(&self) -> Result<(), JsValue> {
+        self.0.on_processor(0).map(drop).map_err(thrown)
+    }
+
+    /// Compares what a plan has given, in two runs.
+    pub fn check(&self, plan: &PassPlan, first: &[f32], second: &[f32]) -> Result<WireVerdict, JsValue> {
+        let Verdict { right, cosine, .. } = self.0.check(&plan.0, first, second);
+        answer(&VerdictAnswer { right, cosine }).map_err(thrown)
     }
 }
 

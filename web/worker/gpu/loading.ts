@@ -30,6 +30,8 @@ export interface GpuContext {
 const WORTH_IT = 1.3;
 /** Passes that are timed; the shortest counts. */
 const TIMED = 3;
+/** Photos of the passes of a probe: one, an odd number, and a batch, which software in a GPU's place would take too long for. */
+const PROBED = [1, 3, 16];
 
 /** A GPU that a model is loaded into. */
 export class GpuLoading {
@@ -59,47 +61,42 @@ export class GpuLoading {
     if (this.#chosen) return;
     const { device, run, openStore } = this.#context;
     const adapter = await findAdapter(device === "webgpu");
-    const probe = { key: () => "x", free() {} } as never as ReturnType<EngineLoader["gpuProbe"]> & object; void [this.#probe, make, source, signal]; // TEMPORARY
+    const { vendor, architecture, device: name, description } = adapter.info;
+    const loader = run(make);
     try {
-      const { vendor, architecture, device: name, description } = adapter.info;
-      const key = JSON.stringify([VERSION, navigator.userAgent, vendor, architecture, name, description, run(() => probe.key())]);
+      const shape = await this.#shape(loader, source, signal);
+      const key = JSON.stringify([VERSION, navigator.userAgent, vendor, architecture, name, description, shape]);
       const verdicts = new Verdicts(await openStore?.().catch(() => undefined));
       const kept = await verdicts.get(key);
       if (kept) this.#judge(kept, { vendor, architecture });
       this.#gpu = await Gpu.open(adapter);
       this.#pipelines = new Pipelines(this.#gpu);
       if (!kept || kept.why === "wrong-numbers") {
-        const verdict = 1 + 1 === 2 ? { cosine: 1, gpuTime: 1, wasmTime: 2 } : await this.#examine(probe); // TEMPORARY
+        const verdict = await this.#examine(loader);
         await verdicts.set(key, verdict);
         this.#judge(verdict, { vendor, architecture });
       }
       this.#chosen = true;
     } finally {
-      probe.free();
+      loader.free();
     }
   }
 
-  async #probe(make: () => EngineLoader, source: Source, signal: AbortSignal) {
+  /** The shape of the model's vision tower, for which the file's header is read where nothing else says it. */
+  async #shape(loader: EngineLoader, source: Source, signal: AbortSignal): Promise<string> {
     const { run } = this.#context;
-    const loader = run(make);
-    try {
-      const isKnown = () => run(() => loader.knowsModel());
-      if (!isKnown()) {
-        await source.read(
-          {
-            wanted: () => (isKnown() ? undefined : (run(() => loader.wanted()) as [number, number] | undefined)),
-            take: (at, piece) => void (isKnown() || run(() => loader.push(at, piece))),
-            size: (bytes) => run(() => loader.setSize(bytes)),
-          },
-          signal,
-        );
-      }
-      const probe = run(() => loader.gpuProbe());
-      if (!probe) throw new GpuFailure("unsupported-model", "Models of this kind are computed in WebAssembly alone");
-      return probe;
-    } finally {
-      loader.free();
+    const shape = () => run(() => loader.shape());
+    if (shape() === undefined) {
+      await source.read(
+        {
+          wanted: () => (shape() === undefined ? (run(() => loader.wanted()) as [number, number] | undefined) : undefined),
+          take: (at, piece) => void (shape() === undefined && run(() => loader.push(at, piece))),
+          size: (bytes) => run(() => loader.setSize(bytes)),
+        },
+        signal,
+      );
     }
+    return shape() ?? "";
   }
 
   /** What an earlier probe, or this one, found; `"webgpu"` takes what computes right, however slowly. */
@@ -114,38 +111,40 @@ export class GpuLoading {
     }
   }
 
-  /** Computes the probe here and there. */
-  async #examine(probe: ReturnType<EngineLoader["gpuProbe"]> & object): Promise<Verdict> {
+  /** Computes a probe of the model's shape, here and there. */
+  async #examine(loader: EngineLoader): Promise<Verdict> {
     const { run, now } = this.#context;
     const [gpu, pipelines] = this.#open();
-    let [cosine, gpuTime, wasmTime] = [1, Infinity, Infinity];
-    let isRight = true;
-    const cases = run(() => probe.cases());
-    for (let index = 0; index < cases; index += 1) {
-      const plan = run(() => probe.plan(index, gpu.name.isFallback));
-      const input = run(() => probe.input(index));
-      const runner = await Runner.make(gpu, pipelines, plan, new Map());
-      try {
-        const output = await runner.run([input]);
-        const again = await runner.run([input]);
-        const checked = run(() => probe.check(index, output));
-        cosine = Math.min(cosine, checked.cosine);
-        isRight &&= checked.right && output.every((value, at) => Object.is(value, again[at]));
-        if (index > 0 || !isRight) continue;
-        for (let time = 0; time < TIMED; time += 1) {
+    const probe = run(() => loader.probe());
+    if (!probe) throw new GpuFailure("unsupported-model", "Models of texts alone are computed in WebAssembly");
+    const weights = new Map<string, GPUBuffer>();
+    let [cosine, gpuTime, wasmTime, isRight] = [1, Infinity, Infinity, true];
+    try {
+      await this.#upload(run(() => probe.takeMatrices()), weights);
+      for (const count of gpu.name.isFallback ? PROBED.slice(0, -1) : PROBED) {
+        const plan = run(() => probe.plan(count, gpu.name.isFallback));
+        const runner = await Runner.make(gpu, pipelines, run(() => plan.take()), weights);
+        const input = [run(() => probe.input(count))];
+        const [first, second] = [await runner.run(input), await runner.run(input)];
+        const verdict = run(() => probe.check(plan, first, second));
+        cosine = Math.min(cosine, verdict.cosine);
+        isRight &&= verdict.right;
+        for (let time = 0; count === 1 && time < TIMED; time += 1) {
           const begin = now();
-          await runner.run([input]);
+          await runner.run(input);
           const between = now();
-          run(() => probe.compute(index));
-          gpuTime = Math.min(gpuTime, between - begin);
-          wasmTime = Math.min(wasmTime, now() - between);
+          run(() => probe.compute());
+          [gpuTime, wasmTime] = [Math.min(gpuTime, between - begin), Math.min(wasmTime, now() - between)];
         }
-      } finally {
         runner.free();
+        plan.free();
       }
+    } finally {
+      for (const buffer of weights.values()) buffer.destroy();
+      probe.free();
     }
-    if (!isRight) return { cosine, gpuTime: 0, wasmTime: 0, why: "wrong-numbers" };
-    return { cosine, gpuTime, wasmTime, ...(gpuTime * WORTH_IT > wasmTime && { why: "slower" }) };
+    const why = isRight ? (gpuTime * WORTH_IT > wasmTime ? ("slower" as const) : undefined) : ("wrong-numbers" as const);
+    return { cosine, gpuTime, wasmTime, ...(why && { why }) };
   }
 
   #open(): [Gpu, Pipelines] {
@@ -160,17 +159,19 @@ export class GpuLoading {
    * the cache all the same, from which it is loaded without a GPU.
    */
   take(loader: EngineLoader): void {
-    const [gpu] = this.#open();
-    const uploads = this.#context.run(() => loader.takeMatrices());
-    if (uploads.length === 0) return;
+    const matrices = this.#context.run(() => loader.takeMatrices());
     // Its failure is the device's from then on.
-    const upload = gpu.checked("the weights", () => {
-      for (const { name, bytes } of uploads) {
-        this.#weights.get(name)?.destroy(); // a file that changed is loaded anew
-        this.#weights.set(name, bufferOf(gpu.device, bytes.byteLength, STORAGE | COPY_DST, bytes as Uint8Array<ArrayBuffer>));
+    if (matrices.length > 0) this.#upload(matrices, this.#weights).catch(() => undefined);
+  }
+
+  #upload(matrices: readonly { name: string; bytes: Uint8Array }[], to: Map<string, GPUBuffer>): Promise<void> {
+    const [gpu] = this.#open();
+    return gpu.checked("the weights", () => {
+      for (const { name, bytes } of matrices) {
+        to.get(name)?.destroy(); // a file that changed is loaded anew
+        to.set(name, bufferOf(gpu.device, bytes.byteLength, STORAGE | COPY_DST, bytes as Uint8Array<ArrayBuffer>));
       }
     });
-    upload.catch(() => undefined);
   }
 
   /**

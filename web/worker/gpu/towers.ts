@@ -68,7 +68,14 @@ export class GpuTowers {
     let batch = MOST_PHOTOS;
     while (batch > 1 && !fits(planned(batch), maxStorageBufferBindingSize)) batch /= 2;
     const towers = new GpuTowers(context, batch);
-    await towers.#photoPass(1); // its pipelines are made while the page still waits for the model
+    // A gray photo: what comes out has to be an embedding, and the pipelines are made while the page still waits for the model.
+    const { imageSize } = run(() => model.info());
+    const photo = run(() => model.prepared(new Float32Array(3 * imageSize * imageSize)));
+    try {
+      await towers.photos([photo]);
+    } finally {
+      photo.free();
+    }
     return towers;
   }
 
