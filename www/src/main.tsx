@@ -3,8 +3,8 @@
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { refreshFailures } from "./state/indexing.ts";
-import { addDrawings } from "./state/intake.ts";
-import { allPhotos, library, readPhotos } from "./state/library.ts";
+import { addFirstDrawings } from "./state/intake.ts";
+import { readPhotos } from "./state/library.ts";
 import { useModel } from "./state/model.ts";
 import { settings } from "./state/settings.ts";
 import "./styles/main.css";
@@ -14,15 +14,16 @@ render(<App />, document.getElementById("app") as HTMLElement);
 const SEEDED = "clip-vision demo seeded";
 
 async function begin(): Promise<void> {
-  const loading = useModel(settings.value.model);
-  await readPhotos();
+  await seed();
+  await Promise.all([readPhotos(), useModel(settings.value.model)]);
   await refreshFailures();
-  const { waiting } = await library.work();
-  if (allPhotos.value.length === 0 && waiting === 0 && !localStorage.getItem(SEEDED)) {
-    localStorage.setItem(SEEDED, "yes"); // once: whoever removes the drawings does not want them back
-    await addDrawings();
-  }
-  await loading;
+}
+
+/** The first visit finds drawings in the library; whoever removes them does not want them back. */
+async function seed(): Promise<void> {
+  if (localStorage.getItem(SEEDED)) return;
+  await addFirstDrawings(); // once more, if the page is left meanwhile: none is taken in twice
+  localStorage.setItem(SEEDED, "yes");
 }
 
 void begin();

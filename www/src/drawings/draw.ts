@@ -6,14 +6,24 @@ import { SHAPES } from "./shapes.ts";
 type Context = OffscreenCanvasRenderingContext2D;
 
 /** The picture of a number, as a JPEG file. */
-export async function drawingOf(index: number): Promise<Blob> {
+export const drawingOf = async (index: number): Promise<Blob> =>
+  drawn(index, 1).convertToBlob({ type: "image/jpeg", quality: 0.92 });
+
+/** The same, with a shorter side of so many pixels, to show. */
+export function drawingToShow(index: number, edge: number): ImageBitmap {
+  const { width, height } = sceneOf(index);
+  return drawn(index, edge / Math.min(width, height)).transferToImageBitmap();
+}
+
+function drawn(index: number, scale: number): OffscreenCanvas {
   const scene = sceneOf(index);
-  const canvas = new OffscreenCanvas(scene.width, scene.height);
+  const canvas = new OffscreenCanvas(Math.round(scale * scene.width), Math.round(scale * scene.height));
   const context = canvas.getContext("2d");
   if (!context) throw new Error("this browser gives no canvas to draw on");
+  context.scale(scale, scale);
   drawBehind(context, scene);
   drawThings(context, scene);
-  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
+  return canvas;
 }
 
 function drawBehind(context: Context, { pattern, behindTones: [first, second], width, height, random }: Scene): void {
@@ -46,10 +56,11 @@ function drawThings(context: Context, { shape, tone, count, size, turn, width, h
   for (let i = 0; i < count; i += 1) {
     const [x, y] = count === 1 ? [0, 0] : (quarters[i] as readonly [number, number]);
     const shift = (): number => (random() - 0.5) * 2 * slack;
-    context.setTransform(1, 0, 0, 1, width / 2 + (x + shift()) * edge, height / 2 + (y + shift()) * edge);
+    context.save();
+    context.translate(width / 2 + (x + shift()) * edge, height / 2 + (y + shift()) * edge);
     context.rotate(turn);
     context.scale((size * edge) / 2, (size * edge) / 2);
     context.fill(path);
+    context.restore();
   }
-  context.resetTransform();
 }

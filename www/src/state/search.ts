@@ -20,7 +20,8 @@ export const anyway = signal(false);
 
 export type Found =
   | { state: "everything" }
-  | { state: "found"; matches: readonly SearchMatch<number>[] }
+  /** `judged`: what is no match was left out; else all are in order. */
+  | { state: "found"; matches: readonly SearchMatch<number>[]; judged: boolean }
   /** Nothing is nearer than by chance. */
   | { state: "nothing" }
   | { state: "failed"; error: Error };
@@ -95,14 +96,24 @@ async function answer(asked: readonly Term[], model: ClipVision, least: number):
     const rows = collection.value;
     if (!rows?.size || rows.dimension !== query.length) return;
     const queries = least > 0 && asked.every(({ kind, sign }) => kind === "text" && sign > 0) ? await everyday(model) : undefined;
-    const matches = await rows.search(query, MOST, { signal: given, ...(queries && { relevance: { queries, least } }) });
+    const matches = matching(await rows.search(query, MOST, { signal: given, ...(queries && { relevance: { queries, least: 0 } }) }), least);
     batch(() => {
-      found.value = matches.length ? { state: "found", matches } : { state: "nothing" };
+      found.value = matches.length ? { state: "found", matches, judged: Boolean(queries) } : { state: "nothing" };
       took.value = performance.now() - begin;
     });
   } catch (error) {
     if (!given.aborted && (error as Error).name !== "AbortError") found.value = { state: "failed", error: error as Error };
   }
+}
+
+/** How much less relevant than the best a match may be. */
+const BEHIND = 0.55;
+
+/** Nothing, if the best is no nearer than by chance; else what is about as near as the best. */
+function matching(matches: readonly SearchMatch<number>[], least: number): readonly SearchMatch<number>[] {
+  const best = matches[0]?.relevance;
+  if (best === undefined) return matches;
+  return best < least ? [] : matches.filter(({ relevance = 0 }) => relevance >= best - BEHIND);
 }
 
 /** Texts and photos that were embedded lately, of the model that is in use. */

@@ -26,6 +26,7 @@ export const de: Texts = {
     drop: (name: string) => `Remove ${name} from the search`,
     clear: "Clear the search",
     found: (n: number, ms: number) => `${few(n, "match", "matches")} in ${ms.toFixed(0)} ms`,
+    nearest: (n: number, ms: number) => `${few(n, "photo", "photos")}, the nearest first, in ${ms.toFixed(0)} ms`,
     nothing: "Nothing here looks like that",
     nothingMore: "No photo is nearer to these words than chance has it. Try other words, or look at what comes nearest.",
     anyway: "Show the nearest",
@@ -90,7 +91,9 @@ export const de: Texts = {
     used: (used: string, quota: string) => `${used} used of ${quota} that the browser allows`,
     clear: "Remove everything",
     clearSure: "Remove all photos, embeddings and folders from this browser? Files on your disk stay as they are.",
-    drawings: "Draw more pictures",
+    drawings: "Draw pictures",
+    drawingsCount: "How many",
+    drawingsMore: "Shapes that this page draws, each one different: something to search when there are no photos at hand.",
   },
   reasons: {
     "unsupported-format": "This is not a photo that can be read here.",

@@ -22,6 +22,7 @@ export function LibraryView() {
       <Indexing />
       <Failures />
       <Folders />
+      <Drawings />
       <Storage />
     </div>
   );
@@ -48,9 +49,29 @@ function Indexing() {
         {progress.value && <button type="button" onClick={pause}>{words.pause}</button>}
         {paused.value && waiting.value > 0 && <button type="button" class="primary" onClick={resume}>{words.resume}</button>}
         {(progress.value || waiting.value > 0) && <button type="button" class="quiet" onClick={() => void cancel()}>{words.cancel}</button>}
-        <button type="button" class="quiet" onClick={() => void addDrawings(88, allPhotos.value.length)}>{words.drawings}</button>
       </div>
     </section>
+  );
+}
+
+function Drawings() {
+  const { library: words } = t.value;
+  const count = useSignal(88);
+  const draw = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    await addDrawings(count.value, await library.drawings());
+  };
+  return (
+    <form class="panel" onSubmit={(event) => void draw(event)}>
+      <h2>{words.drawings}</h2>
+      <p class="hint">{words.drawingsMore}</p>
+      <div class="actions">
+        <label class="inline">{words.drawingsCount}
+          <input type="number" min={1} max={20000} required value={count} onInput={(event) => (count.value = event.currentTarget.valueAsNumber)} />
+        </label>
+        <button type="submit">{words.drawings}</button>
+      </div>
+    </form>
   );
 }
 

@@ -50,7 +50,7 @@ function Finding() {
       </div>
     );
   }
-  const sentence = result.state === "found" ? search.found(result.matches.length, took.value) : "";
+  const sentence = result.state !== "found" ? "" : (result.judged ? search.found : search.nearest)(result.matches.length, took.value);
   announce(result.state === "nothing" ? search.nothing : sentence);
   return <div class="finding"><p>{sentence}</p>{terms.value.every(({ kind }) => kind === "text") && <Share />}</div>;
 }
