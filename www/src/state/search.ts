@@ -107,7 +107,7 @@ async function answer(asked: readonly Term[], model: ClipVision, least: number):
 }
 
 /** How much less relevant than the best a match may be. */
-const BEHIND = 0.55;
+const BEHIND = 0.7;
 
 /** Nothing, if the best is no nearer than by chance; else what is about as near as the best. */
 function matching(matches: readonly SearchMatch<number>[], least: number): readonly SearchMatch<number>[] {
