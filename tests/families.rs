@@ -160,6 +160,7 @@ fn a_model_without_texts_says_so() {
     assert!(error.to_string().contains("no text tower"), "{error}");
 }
 
+#[cfg(feature = "text")]
 #[test]
 fn a_model_of_texts_alone_reads_texts_as_python_does_and_says_what_it_is() {
     for name in ["distilbert", "distilbert_tanh"] {
@@ -183,6 +184,7 @@ fn a_model_of_texts_alone_reads_texts_as_python_does_and_says_what_it_is() {
     }
 }
 
+#[cfg(feature = "text")]
 #[test]
 fn modules_decide_on_the_length_and_are_needed() {
     let length = |name: &str| {
