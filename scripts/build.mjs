@@ -372,6 +372,7 @@ export async function buildAll(chosen = chosenFlavors(), { keep = false } = {}) 
 
 const TARGETS = {
   all: () => setUpBuild().then(() => buildAll()),
+  demo: () => setUpBuild().then(() => buildAll()).then(() => note(`${path.relative(inRoot(), demoDist)} is for any file server`)),
   package: () => setUpBuild().then(() => buildPackage()),
   wasm: () => setUpBuild().then(() => buildWasm(chosenFlavors())).then(buildSearch),
   typescript: () => setUpNode().then(buildTypeScript),

@@ -1,0 +1,340 @@
+/**
+ * The library itself, in its worker: what comes in, what waits, what is there. The page asks for jobs, has the model embed
+ * them, and hands back what became of them; everything is on disk by then, so a reload or a crash loses at most the photos that
+ * were being computed, which are still among the arrivals.
+ */
+
+import { type Database, openDatabase, spaceFrom } from "./database.ts";
+import { drawingToShow } from "../drawings/draw.ts";
+import { newFilesOf } from "./folders.ts";
+import { EDGE, fileOf, hashOf, thumbnailOf } from "./pictures.ts";
+import type { Arrival, Embedded, Failure, Folder, Job, Original, Outcome, Page, Photo, Reason, Rows, Settled, Work } from "./types.ts";
+import { transfer } from "comlink";
+
+/** Records that are read or written at a time. */
+const MANY = 1000;
+/** A photo's own file may be this large; a larger one is refused before it is read. */
+const MOST_BYTES = 256 << 20;
+
+const reasonOf = (error: unknown): Reason => {
+  const { name = "Error", message = String(error) } = error as Error;
+  if (name === "QuotaExceededError") return { code: "disk-full", message };
+  return { code: name === "NotFoundError" || name === "NotAllowedError" ? "file-gone" : "file", message };
+};
+
+export class Library {
+  readonly #database: Promise<Database> = openDatabase();
+  /** Arrivals that the page has and has not answered for. */
+  readonly #taken = new Map<number, { arrival: Arrival; hash: string; file: Blob }>();
+  readonly #takenHashes = new Set<string>();
+  /** Photos without an embedding of the model that is in use, and not yet handed out. */
+  #missing: number[] = [];
+  #space = "";
+
+  /** Takes files in; the page learns of each that there is no room for. */
+  async add(arrivals: readonly Arrival[]): Promise<Failure[]> {
+    const database = await this.#database;
+    const failed: Failure[] = [];
+    for (let from = 0; from < arrivals.length; from += 50) {
+      const part = arrivals.slice(from, from + 50);
+      try {
+        const transaction = database.transaction("arrivals", "readwrite");
+        for (const arrival of part) void transaction.store.add({ ...arrival, failed: 0 });
+        await transaction.done;
+      } catch (error) {
+        failed.push(...part.map(({ name }) => ({ ...reasonOf(error), arrival: -1, name })));
+      }
+    }
+    return failed;
+  }
+
+  /** Adds drawings by their numbers. */
+  addDrawings(names: readonly string[], first: number): Promise<Failure[]> {
+    return this.add(names.map((name, i) => ({ name, original: { kind: "drawn", index: first + i } })));
+  }
+
+  /** The first number of a drawing that is not in the library. */
+  async drawings(): Promise<number> {
+    const hashes = await (await this.#database).getAllKeysFromIndex("photos", "hash", IDBKeyRange.bound("drawn ", "drawn :"));
+    const { store } = (await this.#database).transaction("originals");
+    const originals = await Promise.all(hashes.map((seq) => store.get(seq)));
+    return Math.max(-1, ...originals.map((original) => (original?.kind === "drawn" ? original.index : -1))) + 1;
+  }
+
+  /** From now on, what has no embedding in this space is to be embedded. */
+  async useSpace(space: string): Promise<Work> {
+    const database = await this.#database;
+    this.#space = space;
+    const [photos, there] = await Promise.all([database.getAllKeys("photos"), database.getAllKeys("embeddings", spaceFrom(space))]);
+    const known = new Set(there.map(([, seq]) => seq));
+    this.#missing = photos.filter((seq) => !known.has(seq));
+    return this.work();
+  }
+
+  async work(): Promise<Work> {
+    const database = await this.#database;
+    const [waiting, failed] = await Promise.all([0, 1].map((state) => database.countFromIndex("arrivals", "failed", state)));
+    return { waiting: (waiting ?? 0) + this.#missing.length, failed: failed ?? 0 };
+  }
+
+  /** Up to so many jobs that nobody has yet; none when everything is done or under way. */
+  async take(count: number): Promise<Job[]> {
+    const database = await this.#database;
+    const jobs: Job[] = [];
+    const after = Math.max(-1, ...this.#taken.keys());
+    let cursor = await database.transaction("arrivals").store.openCursor(IDBKeyRange.lowerBound(after, true));
+    const found: [number, Arrival][] = [];
+    for (; cursor && found.length < count; cursor = await cursor.continue()) {
+      if (cursor.value.failed === 0) found.push([cursor.key, cursor.value]);
+    }
+    for (const [key, arrival] of found) {
+      const job = await this.#jobOf(key, arrival);
+      if (job) jobs.push(job);
+    }
+    if (found.length === 0) for (const seq of this.#missing.splice(0, count)) jobs.push(...(await this.#again(seq)));
+    else if (jobs.length === 0) return this.take(count); // all of them were there already, or failed
+    return jobs;
+  }
+
+  /** An arrival's bytes, unless they are in the library already or can't be read. */
+  async #jobOf(key: number, arrival: Arrival): Promise<Job | undefined> {
+    const database = await this.#database;
+    try {
+      const file = await fileOf(arrival.original);
+      if (file.size > MOST_BYTES) throw Object.assign(new Error(`the file has ${file.size} bytes`), { name: "too-large" });
+      const hash = arrival.original.kind === "drawn" ? `drawn ${arrival.original.index}` : await hashOf(await file.arrayBuffer());
+      if (this.#takenHashes.has(hash) || (await database.getKeyFromIndex("photos", "hash", hash)) !== undefined) {
+        await database.delete("arrivals", key);
+        return undefined;
+      }
+      this.#taken.set(key, { arrival, hash, file });
+      this.#takenHashes.add(hash);
+      return { arrival: key, name: arrival.name, file };
+    } catch (error) {
+      await this.#fail(key, arrival, (error as Error).name === "too-large" ? { code: "too-large", message: (error as Error).message } : reasonOf(error));
+      return undefined;
+    }
+  }
+
+  async #again(seq: number): Promise<Job[]> {
+    const file = await this.file(seq).catch(() => undefined);
+    const photo = await (await this.#database).get("photos", seq);
+    return file && photo ? [{ seq, name: photo.name, file }] : [];
+  }
+
+  async #fail(key: number, arrival: Arrival, reason: Reason): Promise<void> {
+    await (await this.#database).put("arrivals", { ...arrival, failed: 1, reason }, key);
+  }
+
+  /** What became of jobs. All that is kept is on disk when this returns. */
+  async settle(space: string, outcomes: readonly Outcome[]): Promise<Settled> {
+    const settled: Settled = { photos: [], rows: [], diskFull: false };
+    const small = await Promise.all(outcomes.map((outcome) => this.#thumbnail(outcome)));
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.arrival !== undefined) await this.#settleArrival(outcome.arrival, space, outcome, small[i], settled);
+      else if (outcome.embedding && outcome.seq !== undefined) {
+        await (await this.#database).put("embeddings", outcome.embedding, [space, outcome.seq]);
+        settled.rows.push({ seq: outcome.seq, embedding: outcome.embedding });
+      }
+    }
+    return settled;
+  }
+
+  async #thumbnail({ arrival, embedding }: Outcome): Promise<ArrayBuffer | undefined> {
+    const taken = embedding && arrival !== undefined ? this.#taken.get(arrival) : undefined;
+    if (!taken || taken.arrival.original.kind === "drawn") return undefined; // it is drawn when it is looked at
+    return thumbnailOf(taken.file);
+  }
+
+  async #settleArrival(key: number, space: string, outcome: Outcome, thumbnail: ArrayBuffer | undefined, settled: Settled): Promise<void> {
+    const { embedding, failure } = outcome;
+    const taken = this.#taken.get(key);
+    if (!taken) return;
+    try {
+      if (embedding) {
+        const photo = await this.#keep(key, space, embedding, outcome, taken, thumbnail);
+        settled.photos.push(photo);
+        settled.rows.push({ seq: photo.seq, embedding });
+      } else {
+        await this.#fail(key, taken.arrival, failure ?? { code: "compute", message: "there is no embedding" });
+      }
+    } catch (error) {
+      const reason = reasonOf(error);
+      settled.diskFull ||= reason.code === "disk-full";
+      await this.#fail(key, taken.arrival, reason).catch(() => undefined); // it stays among the arrivals
+    } finally {
+      this.#taken.delete(key);
+      this.#takenHashes.delete(taken.hash);
+    }
+  }
+
+  /** One photo, wholly or not at all. */
+  async #keep(
+    key: number, space: string, embedding: Float32Array, { width = 0, height = 0 }: Outcome,
+    { arrival, hash, file }: { arrival: Arrival; hash: string; file: Blob }, thumbnail: ArrayBuffer | undefined,
+  ): Promise<Photo> {
+    const { name, folder, original } = arrival;
+    const record = { hash, name, ...(folder && { folder }), bytes: file.size, width, height, added: Date.now() };
+    const stores = ["photos", "originals", "thumbnails", "embeddings", "arrivals"] as const;
+    const transaction = (await this.#database).transaction(stores, "readwrite", { durability: "relaxed" });
+    const seq = await transaction.objectStore("photos").add(record as Photo); // the store numbers it
+    void transaction.objectStore("originals").put(original, seq);
+    if (thumbnail) void transaction.objectStore("thumbnails").put(thumbnail, seq);
+    void transaction.objectStore("embeddings").put(embedding, [space, seq]);
+    void transaction.objectStore("arrivals").delete(key);
+    await transaction.done;
+    return { ...record, seq };
+  }
+
+  /** Jobs that were handed out and will not be answered: they wait again. */
+  async putBack(): Promise<void> {
+    this.#taken.clear();
+    this.#takenHashes.clear();
+    await this.useSpace(this.#space);
+  }
+
+  /** All that waits is given up. */
+  async cancel(): Promise<void> {
+    await this.putBack();
+    const transaction = (await this.#database).transaction("arrivals", "readwrite");
+    let cursor = await transaction.store.index("failed").openCursor(0);
+    for (; cursor; cursor = await cursor.continue()) void cursor.delete();
+    await transaction.done;
+  }
+
+  async failures(): Promise<Failure[]> {
+    const found: Failure[] = [];
+    let cursor = await (await this.#database).transaction("arrivals").store.index("failed").openCursor(1);
+    for (; cursor && found.length < MANY; cursor = await cursor.continue()) {
+      const { name, reason } = cursor.value;
+      found.push({ arrival: cursor.primaryKey, name, code: reason?.code ?? "compute", message: reason?.message ?? "" });
+    }
+    return found;
+  }
+
+  /** Tries what has failed again, or forgets it. */
+  async retry(arrivals: readonly number[]): Promise<void> {
+    const transaction = (await this.#database).transaction("arrivals", "readwrite");
+    for (const key of arrivals) {
+      const arrival = await transaction.store.get(key);
+      if (!arrival) continue;
+      const { reason: _reason, ...rest } = arrival;
+      await transaction.store.delete(key);
+      await transaction.store.add({ ...rest, failed: 0 }); // behind the others
+    }
+    await transaction.done;
+  }
+
+  async forget(arrivals: readonly number[]): Promise<void> {
+    const transaction = (await this.#database).transaction("arrivals", "readwrite");
+    for (const key of arrivals) void transaction.store.delete(key);
+    await transaction.done;
+  }
+
+  /** The photos, from a number on. */
+  async photos(from = 0): Promise<Page<Photo>> {
+    const items = await (await this.#database).getAll("photos", IDBKeyRange.lowerBound(from), MANY);
+    return { items, ...(items.length === MANY && { next: (items.at(-1) as Photo).seq + 1 }) };
+  }
+
+  /** The embeddings of a space, from a photo's number on. */
+  async embeddings(space: string, from = 0): Promise<Rows> {
+    const database = await this.#database;
+    const range = spaceFrom(space, from);
+    const [keys, rows] = await Promise.all([database.getAllKeys("embeddings", range, MANY), database.getAll("embeddings", range, MANY)]);
+    const width = rows[0]?.length ?? 0;
+    const values = new Float32Array(rows.length * width);
+    rows.forEach((row, i) => values.set(row, i * width));
+    const seqs = keys.map(([, seq]) => seq);
+    return transfer({ seqs, values, ...(keys.length === MANY && { next: (seqs.at(-1) as number) + 1 }) }, [values.buffer]);
+  }
+
+  /** Thumbnails, decoded, for as many of the photos as have one. */
+  async thumbnails(seqs: readonly number[]): Promise<(ImageBitmap | undefined)[]> {
+    const transaction = (await this.#database).transaction(["thumbnails", "originals"]);
+    const bitmaps = await Promise.all(seqs.map(async (seq) => {
+      const file = await transaction.objectStore("thumbnails").get(seq);
+      if (file) return createImageBitmap(new Blob([file])).catch(() => undefined);
+      const original = await transaction.objectStore("originals").get(seq);
+      return original?.kind === "drawn" ? drawingToShow(original.index, EDGE) : undefined;
+    }));
+    return transfer(bitmaps, bitmaps.filter((bitmap) => bitmap !== undefined));
+  }
+
+  /** Takes in what has an embedding already: the drawings that come with the page, or a collection from elsewhere. */
+  async addEmbedded(space: string, entries: readonly Embedded[], values: Float32Array): Promise<Photo[]> {
+    const stores = ["photos", "originals", "embeddings"] as const;
+    const transaction = (await this.#database).transaction(stores, "readwrite", { durability: "relaxed" });
+    const width = values.length / entries.length;
+    const photos: Photo[] = [];
+    for (const [i, { original, ...known }] of entries.entries()) {
+      if ((await transaction.objectStore("photos").index("hash").getKey(known.hash)) !== undefined) continue;
+      const photo = { bytes: 0, ...known, added: Date.now() };
+      const seq = await transaction.objectStore("photos").add(photo as Photo); // the store numbers it
+      if (original) void transaction.objectStore("originals").put(original, seq);
+      void transaction.objectStore("embeddings").put(values.slice(i * width, (i + 1) * width), [space, seq]);
+      photos.push({ ...photo, seq });
+    }
+    await transaction.done;
+    return photos;
+  }
+
+  /** A photo's file. A file of the disk that the page may not read any more, or that is gone, is an error. */
+  async file(seq: number): Promise<Blob> {
+    const original: Original | undefined = await (await this.#database).get("originals", seq);
+    if (!original) throw new Error("only the embedding of this photo is here");
+    return fileOf(original);
+  }
+
+  async remove(seqs: readonly number[]): Promise<void> {
+    const stores = ["photos", "originals", "thumbnails", "embeddings"] as const;
+    const transaction = (await this.#database).transaction(stores, "readwrite");
+    for (const seq of seqs) {
+      for (const name of ["photos", "originals", "thumbnails"] as const) void transaction.objectStore(name).delete(seq);
+    }
+    const gone = new Set(seqs);
+    let cursor = await transaction.objectStore("embeddings").openKeyCursor();
+    const keys: [string, number][] = [];
+    for (; cursor; cursor = await cursor.continue()) if (gone.has(cursor.key[1])) keys.push(cursor.key);
+    for (const key of keys) void transaction.objectStore("embeddings").delete(key);
+    await transaction.done;
+  }
+
+  /** Everything: photos, copies, embeddings, folders. */
+  async clear(): Promise<void> {
+    const database = await this.#database;
+    const stores = ["photos", "originals", "thumbnails", "embeddings", "arrivals", "folders"] as const;
+    const transaction = database.transaction(stores, "readwrite");
+    for (const name of stores) void transaction.objectStore(name).clear();
+    await transaction.done;
+    this.#taken.clear();
+    this.#takenHashes.clear();
+    this.#missing = [];
+  }
+
+  async folders(): Promise<Folder[]> {
+    const database = await this.#database;
+    const [keys, values] = await Promise.all([database.getAllKeys("folders"), database.getAll("folders")]);
+    return values.map((value, i) => ({ ...value, key: keys[i] as number }));
+  }
+
+  /** Looks through a folder of the disk, and takes in what is new; how many files that are. */
+  async scan(handle: FileSystemDirectoryHandle): Promise<number> {
+    const database = await this.#database;
+    const known = await this.folders();
+    const same = await Promise.all(known.map((folder) => folder.handle.isSameEntry(handle)));
+    const key = known[same.indexOf(true)]?.key;
+    const before = new Set((await database.getAll("photos")).filter(({ folder }) => folder).map(({ folder, name }) => `${folder}/${name}`));
+    let count = 0;
+    for await (const arrivals of newFilesOf(handle, before)) {
+      count += arrivals.length;
+      await this.add(arrivals);
+    }
+    await database.put("folders", { name: handle.name, handle, scanned: Date.now() }, key);
+    return count;
+  }
+
+  async forgetFolder(key: number): Promise<void> {
+    await (await this.#database).delete("folders", key);
+  }
+}
