@@ -27,6 +27,8 @@ mod options;
 mod pass;
 mod plan;
 mod preparer;
+#[cfg(feature = "gpu")]
+mod probe;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,8 @@ pub use loader::Loader;
 pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
 pub use preparer::Preparer;
+#[cfg(feature = "gpu")]
+pub use probe::{Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 

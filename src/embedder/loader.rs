@@ -42,7 +42,7 @@ use std::sync::Arc;
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 pub struct Loader {
-    reader: Reader<Plan>,
+    pub(super) reader: Reader<Plan>,
     /// What computes, where it is a GPU.
     #[cfg(feature = "wgpu")]
     executor: Option<Arc<Executor>>,
@@ -342,6 +342,13 @@ impl Loader {
     #[cfg(feature = "gpu")]
     pub fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
         self.reader.take_matrices()
+    }
+
+    /// The shape of the model's vision tower, and in what it computes, in words that are the same for all models of one shape: a key
+    /// for what was found of them. `None` while it is not known.
+    #[cfg(feature = "gpu")]
+    pub fn shape(&self) -> Option<String> {
+        self.reader.plan().shape()
     }
 
     /// Computes the CRC-32 of all bytes that come.
