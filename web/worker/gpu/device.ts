@@ -21,9 +21,12 @@ export class GpuFailure extends Error implements GpuFailureLike {
 }
 
 /** Milliseconds for an adapter, and for a device: a driver that starts takes one or two seconds. */
-const OPENING = 15_000;
+const OPENING = 10_000;
 /** Milliseconds after which a pass counts as hung. Software that stands for a GPU takes half a minute for a large model. */
 const HUNG = 180_000;
+
+/** Milliseconds for a reason of what was interrupted. */
+const REASON = 100;
 
 /** The errors that a scope catches; each wants a scope of its own. */
 const FILTERS: readonly GPUErrorFilter[] = ["validation", "out-of-memory", "internal"];
@@ -150,6 +153,8 @@ export class Gpu {
     try {
       return await within(HUNG, `The GPU (${what})`, Promise.race([failed, run()]));
     } catch (cause) {
+      // What a loss interrupts may be heard of before the loss.
+      if (!this.failure) await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, REASON))]);
       const failure = this.failure ?? (cause instanceof GpuFailure ? cause : new GpuFailure("failed", `${what}: ${messageOf(cause)}`, cause));
       this.#failing.abort(failure); // what comes after it is not believed either
       throw failure;
