@@ -26,6 +26,8 @@ mod onnx_files;
 mod options;
 mod pass;
 mod plan;
+#[cfg(feature = "gpu")]
+mod probe;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,8 @@ pub(crate) use files::dimension_at;
 pub use loader::Loader;
 pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
+#[cfg(feature = "gpu")]
+pub use probe::{Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 

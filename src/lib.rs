@@ -74,9 +74,10 @@ pub mod search {
 /// What a model that was loaded for a GPU ([`Options::plans`]) is to be computed by: plain data for an executor.
 #[cfg(feature = "gpu")]
 pub mod gpu {
-    #[cfg(feature = "wgpu")]
-    pub use crate::backend::gpu::Gpu;
     pub use crate::backend::gpu::{Binding, Buffer, Kernel, Plan, Role, Step, Tuning};
+    #[cfg(feature = "wgpu")]
+    pub use crate::backend::gpu::{Executor, Gpu};
+    pub use crate::embedder::{Probe, Verdict};
 }
 
 /// The examples of docs/rust.md, compiled as tests of the documentation.

@@ -99,6 +99,7 @@ pub(crate) fn check_length(name: impl std::fmt::Display, bytes: u64) -> Result<(
 }
 
 /// What a model finds in its weights: the tensors' names, and what a file of our own says of itself.
+#[derive(Default)]
 pub(crate) struct Header {
     names: BTreeSet<String>,
     stored: Option<Stored>,
@@ -165,7 +166,7 @@ impl Weights {
 
     /// The weights for a GPU that have arrived since the last call, by name.
     #[cfg(feature = "gpu")]
-    fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
+    pub(crate) fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
         let arrived = self.0.iter_mut().filter_map(|(name, value)| match value {
             Value::Matrix(matrix) if !matrix.bytes.is_empty() => {
                 Some((name.clone(), std::mem::take(&mut matrix.bytes)))
@@ -173,6 +174,18 @@ impl Weights {
             _ => None,
         });
         arrived.collect()
+    }
+
+    /// Takes a tensor of these values, as if it had been read.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn make(&mut self, spec: &TensorSpec, target: Target, values: &[f32]) -> Result<()> {
+        let mut sink = sinks::chain(spec, Format::F32, spec.usage.destination(target), None)?;
+        let (_, columns) = spec.rows();
+        for row in values.chunks(columns.max(1)) {
+            sink.push(sinks::Row::Floats(row))?;
+        }
+        self.insert(spec.name.clone(), sink.end()?);
+        Ok(())
     }
 
     fn insert(&mut self, name: String, value: Value) {

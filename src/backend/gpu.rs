@@ -16,8 +16,6 @@ mod recording;
 
 pub(crate) use matrix::{Matrix, padded_rows};
 #[cfg(feature = "wgpu")]
-pub(crate) use native::Executor;
-#[cfg(feature = "wgpu")]
-pub use native::Gpu;
+pub use native::{Executor, Gpu};
 pub use plan::{Binding, Buffer, Kernel, Plan, Role, Step, Tuning};
 pub(crate) use recording::{Add, GpuLinear, OnGpu, Recording, Rows};

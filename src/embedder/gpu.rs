@@ -50,7 +50,7 @@ impl ClipVision {
         }
         let input = self.vision()?.tower.plan_input(photos)?;
         let ready = executor.ready(batch, || self.plan(batch, executor.tuning()))?;
-        self.plan_output(&ready.plan, &executor.run(&ready, &input)?)
+        self.plan_output(&ready.plan, &executor.pass(&ready, &input)?)
     }
 }
 
@@ -61,7 +61,7 @@ impl TextModel {
         let embed = |ids: &&[u32]| {
             let (tokens, input) = self.plan_input(ids)?;
             let ready = executor.ready(tokens, || self.plan(tokens, executor.tuning()))?;
-            self.plan_output(&ready.plan, &executor.run(&ready, &input)?)
+            self.plan_output(&ready.plan, &executor.pass(&ready, &input)?)
         };
         texts.iter().map(embed).collect()
     }

@@ -42,7 +42,7 @@ use std::sync::Arc;
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 pub struct Loader {
-    reader: Reader<Plan>,
+    pub(super) reader: Reader<Plan>,
     /// What computes, where it is a GPU.
     #[cfg(feature = "wgpu")]
     executor: Option<Arc<Executor>>,

@@ -10,6 +10,8 @@ use crate::backend::Backend;
 #[cfg(feature = "wgpu")]
 use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "gpu")]
+use crate::model::config::VisionConfig;
 use crate::model::config::{ClipConfig, Family, TextConfig};
 use crate::model::source::Loaded;
 use crate::model::text::TextTower;
@@ -94,6 +96,12 @@ impl Plan {
 
     pub(super) fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// The vision tower's configuration, as far as it is known and there is one.
+    #[cfg(feature = "gpu")]
+    pub(super) fn vision_config(&self) -> Option<&VisionConfig> {
+        self.settings.as_ref().and_then(|settings| settings.config.vision.as_ref())
     }
 
     /// The ONNX files that may hold what is read.

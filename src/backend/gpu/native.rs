@@ -115,6 +115,17 @@ impl Gpu {
     pub fn tuning(&self) -> Tuning {
         if self.is_software() { Tuning::Software } else { Tuning::Hardware }
     }
+
+    /// What runs plans of these weights, each named by its tensor: a model's, which does so by itself, or a
+    /// [`Probe`](crate::gpu::Probe)'s.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfMemory`].
+    pub fn executor(&self, weights: Vec<(String, Vec<u8>)>) -> Result<Executor> {
+        let executor = Executor::new(self.clone());
+        weights.into_iter().try_for_each(|(name, bytes)| executor.upload(name, &bytes))?;
+        Ok(executor)
+    }
 }
 
 impl Device {
@@ -183,11 +194,17 @@ impl Device {
 }
 
 /// The weights of one tower on a GPU, and the plans that have been made ready there.
-pub(crate) struct Executor {
+pub struct Executor {
     gpu: Gpu,
     weights: Mutex<HashMap<String, wgpu::Buffer>>,
     /// By photos, or by tokens of a text.
     ready: Mutex<HashMap<usize, Arc<Ready>>>,
+}
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor").field("gpu", &self.gpu).finish_non_exhaustive()
+    }
 }
 
 /// A plan with its memory.
@@ -300,8 +317,17 @@ impl Executor {
         Ok(Ready { plan, steps, input, output, read, running: Mutex::default() })
     }
 
-    /// Runs a plan: its output.
-    pub(crate) fn run(&self, ready: &Ready, input: &[f32]) -> Result<Vec<f32>> {
+    /// Runs a plan once: its output.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`]: a kernel is refused, or a weight is missing. [`ErrorKind::OutOfMemory`]. [`ErrorKind::Device`]: the
+    /// GPU was lost.
+    pub fn run(&self, plan: &Plan, input: &[f32]) -> Result<Vec<f32>> {
+        self.pass(&self.prepare(plan.clone())?, input)
+    }
+
+    /// Runs a plan that was made ready.
+    pub(crate) fn pass(&self, ready: &Ready, input: &[f32]) -> Result<Vec<f32>> {
         let Device { device, queue, .. } = &*self.gpu.0;
         let _one = lock(&ready.running);
         let bytes: Vec<u8> = input.iter().flat_map(|value| value.to_le_bytes()).collect();
