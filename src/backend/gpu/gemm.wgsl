@@ -43,9 +43,9 @@ fn put(plane: u32, row: u32, column: u32, sum: vec4f) {
   var y = activated(sum + constants[sizes.biases[plane] + column]);
   var to = row;
   if (sizes.add == 2u) {
-    let patch = row % sizes.group;
-    to = row / sizes.group * sizes.group_stride + sizes.group_first + patch;
-    y += constants[sizes.positions + patch * sizes.columns + column];
+    let place = row % sizes.group;
+    to = row / sizes.group * sizes.group_stride + sizes.group_first + place;
+    y += constants[sizes.positions + place * sizes.columns + column];
   }
   let at = sizes.c_start + plane * sizes.c_plane + to * sizes.c_stride + column;
   if (sizes.add == 1u) { y += c[at]; }

@@ -35,18 +35,18 @@ fn deviation(at: u32, vector: u32, mean: f32) -> vec4f {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let row = group.y * sizes.across + group.x;
   if (row >= sizes.rows) { return; }
-  let from = sizes.x_start + row * sizes.x_stride;
+  let first = sizes.x_start + row * sizes.x_stride;
   var sum = vec4f();
-  for (var i = index; i < sizes.vectors; i += 64u) { sum += x[from + i]; } // padding is zero
+  for (var i = index; i < sizes.vectors; i += 64u) { sum += x[first + i]; } // padding is zero
   let mean = total(index, dot(sum, vec4f(1.0))) / f32(sizes.channels);
   sum = vec4f();
   for (var i = index; i < sizes.vectors; i += 64u) {
-    let d = deviation(from, i, mean);
+    let d = deviation(first, i, mean);
     sum = fma(d, d, sum);
   }
   let scale = inverseSqrt(total(index, dot(sum, vec4f(1.0))) / f32(sizes.channels) + sizes.eps);
   let to = sizes.y_start + row * sizes.y_stride;
   for (var i = index; i < sizes.vectors; i += 64u) {
-    y[to + i] = deviation(from, i, mean) * scale * constants[sizes.weight + i] + constants[sizes.bias + i];
+    y[to + i] = deviation(first, i, mean) * scale * constants[sizes.weight + i] + constants[sizes.bias + i];
   }
 }

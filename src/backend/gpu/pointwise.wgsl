@@ -15,7 +15,7 @@ fn main(@builtin(global_invocation_id) thread: vec3u) {
   let row = thread.y;
   let i = thread.x;
   if (row >= sizes.rows || i >= sizes.vectors) { return; }
-  let from = sizes.x_start + row * sizes.x_stride + i;
+  let first = sizes.x_start + row * sizes.x_stride + i;
   let to = sizes.y_start + row * sizes.y_stride + i;
   $BODY
 }
