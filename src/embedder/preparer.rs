@@ -1,8 +1,8 @@
 //! [`Preparer`]: a model's preprocessing without the model.
 
-use super::{ClipVision, Options};
-use super::settings::Settings;
 use super::no_vision_tower;
+use super::settings::Settings;
+use super::{ClipVision, Options};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
 

@@ -52,7 +52,11 @@ impl LoaderArguments {
     fn options(&self) -> Result<Options> {
         let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
         let limits = limits(self.max_bytes, self.max_pixels);
-        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)).plans(self.plans.unwrap_or(false)).limits(limits))
+        Ok(Options::default()
+            .precision(precision)
+            .normalize(self.normalize.unwrap_or(true))
+            .plans(self.plans.unwrap_or(false))
+            .limits(limits))
     }
 }
 
