@@ -5,7 +5,7 @@
 //     npm run setup [build] [-- --install]     all of it (or what builds need; system packages through sudo too), and then the
 //                                              environment as shell lines, for cargo by hand
 
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Stop, ask, inCache, inRoot, main, note, once, run, seconds, step, warn, which } from "./lib.mjs";
@@ -261,6 +261,15 @@ export async function ensureFirefox() {
   );
   if (!outcome.skipped) process.env.FIREFOX = look();
   return outcome;
+}
+
+/** Mesa's software in a GPU's place, lavapipe, for tests of GPUs: `{ skipped: "why" }` where it is not to be had. */
+export function ensureVulkan() {
+  const folder = "/usr/share/vulkan/icd.d";
+  const look = () => existsSync(folder) && readdirSync(folder).some((file) => file.startsWith("lvp_icd"));
+  return attempt(look, "lavapipe (Debian: mesa-vulkan-drivers)", () =>
+    aptInstall(["mesa-vulkan-drivers", "libvulkan1"], "the tests of GPUs run on software in a GPU's place"),
+  );
 }
 
 /**

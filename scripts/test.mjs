@@ -9,7 +9,7 @@ import path from "node:path";
 import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
 import { Stop, commandLine, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
-import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureVulkan, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
@@ -199,6 +199,7 @@ const stages = [
     run: async () => {
       const { skipped } = await ensureFirefox();
       if (skipped) return { skipped };
+      await ensureVulkan(); // without it the tests of its GPU are skipped
       await buildPackage();
       await playwright("tests/firefox");
     },
