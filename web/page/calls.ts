@@ -78,6 +78,8 @@ const MOST_WORKERS = 4;
 const WORKERS_MEMORY = 512 << 20;
 /** Workers that prepare photos for a GPU: so many keep one busy that takes 5 ms a photo, of photos of 12 megapixels. */
 const MOST_PREPARERS = 15;
+/** Photos in flight of each: one is prepared, the next ones are read meanwhile. */
+const IN_PREPARATION = 3;
 
 /** One model's calls. */
 export class ModelCalls {
@@ -233,7 +235,9 @@ export class ModelCalls {
       closed = true;
       others.forEach((other) => other.close());
     };
-    return { embedders, batch, close };
+    // For a GPU two batches, and what each worker prepares.
+    const inFlight = () => 2 * batch + IN_PREPARATION * embedders.length;
+    return { embedders, batch, close, ...(isGpu && { inFlight }) };
   }
 
   async #withPhoto<Name extends "embed" | "embedOneOfMany" | "prepare" | "tensor" | "classify">(

@@ -62,7 +62,7 @@ export interface Host extends PhotoHost, TurnHost {
 }
 
 /**
- * Photos that are read or held in memory before their turn: two batches; more would only cost memory. As many again of those
+ * Photos that are read or held in memory before their turn: two batches, on a GPU too; more would only cost memory. As many of those
  * that the application decodes, which are counted apart: its decoder may take any time, and nothing else waits for that.
  */
 const READ_AHEAD = 8;
@@ -101,7 +101,7 @@ export class Dispatcher {
   readonly #host: Host;
   readonly #calls: RpcServer<Calls>;
   readonly #page: RpcClient<PageCalls>;
-  readonly #readAhead = new Semaphore(READ_AHEAD);
+  #readAhead = new Semaphore(READ_AHEAD);
   readonly #foreignAhead = new Semaphore(READ_AHEAD);
   readonly #turns: Turns;
   #loaded: Loaded | undefined;
@@ -182,13 +182,14 @@ export class Dispatcher {
     try {
       const prepared = (await before?.()) as T;
       let foreign: ForeignPhoto;
-      await this.#readAhead.enter(signal);
+      const readAhead = this.#readAhead;
+      await readAhead.enter(signal);
       try {
         const read = await this.#photosOf().read(photo, signal);
         if (read.kind !== "foreign") return await work(read, prepared);
         foreign = read;
       } finally {
-        this.#readAhead.leave();
+        readAhead.leave();
       }
       await this.#foreignAhead.enter(signal);
       try {
@@ -250,6 +251,7 @@ export class Dispatcher {
       crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(crash.cause)),
     });
     const size = gpu?.batch ?? info.batch;
+    this.#readAhead = new Semaphore(Math.max(READ_AHEAD, 2 * size));
     const batch = new Batch({
       size,
       inTurn: (stopped, work) => this.#inTurn(stopped, work),
