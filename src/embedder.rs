@@ -42,7 +42,7 @@ pub use loader::Loader;
 pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
 #[cfg(feature = "gpu")]
-pub use probe::{Probe, Verdict};
+pub use probe::{Matrices, Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 
