@@ -9,7 +9,7 @@ import path from "node:path";
 import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
 import { Stop, commandLine, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
-import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureVulkan, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
@@ -99,6 +99,21 @@ const stages = [
       const features = ["--features", "avif,jxl"];
       await run("cargo", ["test", "--locked", "-p", "clip-vision-pixels", ...features, "--lib", "--test", "damage", "--test", "odd", "--test", "phones"]);
       await run("cargo", ["clippy", "--locked", "-p", "clip-vision-cli", "-p", "clip-vision", ...features, "--", "-D", "warnings"]);
+    },
+  },
+  {
+    name: "gpu",
+    what: "every kernel and every model on a GPU, or on a processor that does a GPU's work; the command line with it",
+    needs: "cargo",
+    run: async () => {
+      const { skipped } = process.platform === "linux" ? await ensureVulkan() : {};
+      if (skipped) return { skipped };
+      const test = (...args) => run("cargo", ["test", "--locked", ...args], { env: { CLIP_VISION_GPU: "1" } }); // to pass they have to run
+      const core = ["-p", "clip-vision", "--no-default-features", "--features", "text,wgpu"];
+      await test(...core, "--lib", "gpu");
+      await test(...core, "--test", "gpu");
+      await test("-p", "clip-vision-cli", "--no-default-features", "--features", "wgpu", "--test", "cli", "gpu");
+      await run("cargo", ["clippy", "--locked", "-p", "clip-vision", "-p", "clip-vision-cli", "--features", "wgpu", "--all-targets", "--", "-D", "warnings"]);
     },
   },
   {
