@@ -307,6 +307,15 @@ export async function ensureAarch64() {
   };
 }
 
+/** A processor that does a GPU's work, by Vulkan: `{}`, or `{ skipped: "why" }`. */
+export async function ensureVulkan() {
+  const folders = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+  const isThere = () => folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
+  return attempt(isThere, "a Vulkan driver", () =>
+    aptInstall(["mesa-vulkan-drivers", "libvulkan1"], "the tests of GPUs run on a processor that does a GPU's work"),
+  );
+}
+
 /** A Python of their own for the packages of a requirements.txt: `{ python }`, or `{ skipped: "why" }`. */
 export async function ensurePython(name, requirements) {
   const system = findProgram("PYTHON", ["python3", "python"]);

@@ -102,6 +102,21 @@ const stages = [
     },
   },
   {
+    name: "gpu",
+    what: "every kernel and every model on a GPU, or on a processor that does a GPU's work; the command line with it",
+    needs: "cargo",
+    run: async () => {
+      const { skipped } = process.platform === "linux" ? await ensureVulkan() : {};
+      if (skipped) return { skipped };
+      const test = (...args) => run("cargo", ["test", "--locked", ...args], { env: { CLIP_VISION_GPU: "1" } }); // to pass they have to run
+      const core = ["-p", "clip-vision", "--no-default-features", "--features", "text,wgpu"];
+      await test(...core, "--lib", "gpu");
+      await test(...core, "--test", "gpu");
+      await test("-p", "clip-vision-cli", "--no-default-features", "--features", "wgpu", "--test", "cli", "gpu");
+      await run("cargo", ["clippy", "--locked", "-p", "clip-vision", "-p", "clip-vision-cli", "--features", "wgpu", "--all-targets", "--", "-D", "warnings"]);
+    },
+  },
+  {
     name: "heic",
     what: "photos of phones by the system's libheif",
     needs: "cargo",

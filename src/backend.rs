@@ -28,6 +28,8 @@ pub(crate) use device::CANDLE_ON_CPU;
 pub(crate) use device::check_device_name;
 #[cfg(feature = "candle")]
 pub use device::device_from_name;
+#[cfg(feature = "wgpu")]
+pub(crate) use device::wgpu_number;
 pub(crate) use kernels::Activation;
 pub(crate) use linear::Linear;
 pub(crate) use norm::LayerNorm;

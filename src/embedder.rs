@@ -44,7 +44,7 @@ pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
 pub use preparer::Preparer;
 #[cfg(feature = "gpu")]
-pub use probe::{Probe, Verdict};
+pub use probe::{Matrices, Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 

@@ -77,7 +77,7 @@ pub mod gpu {
     pub use crate::backend::gpu::{Binding, Buffer, Kernel, Plan, Role, Step, Tuning};
     #[cfg(feature = "wgpu")]
     pub use crate::backend::gpu::{Executor, Gpu};
-    pub use crate::embedder::{Probe, Verdict};
+    pub use crate::embedder::{Matrices, Probe, Verdict};
 }
 
 /// The examples of docs/rust.md, compiled as tests of the documentation.

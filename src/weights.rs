@@ -71,6 +71,21 @@ impl TensorSpec {
         self.usage.rows(&self.shape)
     }
 
+    /// Values of it as they are after 8 bits, where it can be in 8 bits.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn restored(&self, values: &[f32]) -> Result<Vec<f32>> {
+        let (rows, columns) = self.rows();
+        let Some(rotation) = self.usage.rotation() else { return Ok(values.to_vec()) };
+        let mut quantizer = kernels::Quantizer::new(kernels::Isa::best(), columns, rotation)?;
+        let mut all = Vec::with_capacity(rows * columns);
+        for row in values.chunks(columns.max(1)) {
+            let (integers, step) = quantizer.quantize(row);
+            let integers = integers.to_vec();
+            all.extend(quantizer.restore(&integers, step));
+        }
+        Ok(all)
+    }
+
     /// About the memory that it takes. Shapes come from files: what no address reaches is the largest number.
     pub(crate) fn bytes(&self, target: Target) -> usize {
         let (rows, columns) = self.rows();

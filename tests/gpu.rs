@@ -128,6 +128,8 @@ fn a_probe_finds_right_what_is_right_and_wrong_what_is_wrong() {
                 ("let before = exp(largest - most);", "let before = 1.0;"),
                 ("activated(sum +", "activated(sum -"),
                 ("1.702 * x", "1.6 * x"),
+                ("p, sums[at]", "q, sums[at]"),
+                ("p, s0)", "q, s0)"),
             ] {
                 let mut broken = plan.clone();
                 broken.kernels.iter_mut().for_each(|kernel| kernel.wgsl = kernel.wgsl.replace(right, wrong));

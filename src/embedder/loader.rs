@@ -340,7 +340,7 @@ impl Loader {
     /// them, where [`Options::plans`] asks for a GPU's. They are kept nowhere else, and all have to be taken before
     /// [`finish`](Self::finish).
     #[cfg(feature = "gpu")]
-    pub fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
+    pub fn take_matrices(&mut self) -> super::Matrices {
         self.reader.take_matrices()
     }
 

@@ -6,7 +6,7 @@ use crate::backend::check_device_name;
 #[cfg(feature = "candle")]
 use crate::backend::device_from_name;
 #[cfg(feature = "wgpu")]
-use crate::backend::gpu::Gpu;
+use crate::backend::{gpu::Gpu, wgpu_number};
 use crate::error::Result;
 use crate::image::{Limits, UrlAccess};
 use crate::precision::Precision;
@@ -82,8 +82,7 @@ pub struct Options {
     /// ([`ClipVision::plan`](crate::ClipVision::plan)). Default false.
     #[cfg(feature = "gpu")]
     pub plans: bool,
-    /// The GPU that computes, in place of the processor. It has the results of one to seven digits, or an error: what a GPU can't
-    /// do is not done elsewhere silently.
+    /// The GPU that computes, in place of the processor. Where it fails there is an error: nothing is computed elsewhere silently.
     #[cfg(feature = "wgpu")]
     pub gpu: Option<Gpu>,
     /// What a photo without limits of its own may cost. Default [`Limits::default`].
@@ -126,12 +125,17 @@ impl Options {
         self
     }
 
-    /// The same on the device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+    /// The same on the device that a name stands for: `"cpu"`; `"cuda"` or `"cuda:N"`, an NVIDIA GPU through candle; `"gpu"` or
+    /// `"gpu:N"`, any GPU through Vulkan, Metal or DirectX 12. They are counted from 0.
     ///
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device): the device is not there, or this build has no support for it; the message says how to build
     /// one that has. [`InvalidArgument`](crate::ErrorKind::InvalidArgument): an unknown name.
     pub fn device_named(self, name: &str) -> Result<Self> {
+        #[cfg(feature = "wgpu")]
+        if let Some(number) = wgpu_number(name) {
+            return Ok(self.gpu(Gpu::open(number)?));
+        }
         #[cfg(feature = "candle")]
         return Ok(self.device(device_from_name(name)?));
         #[cfg(not(feature = "candle"))]

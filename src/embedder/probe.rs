@@ -12,6 +12,9 @@ use crate::model::vision::{VisionPrefix, VisionTower};
 use crate::precision::Precision;
 use crate::weights::{Header, TensorSpec, Use, Weights};
 
+/// The weights of linear layers as a GPU's kernels read them, by the names of their tensors.
+pub type Matrices = Vec<(String, Vec<u8>)>;
+
 /// Layers: one that computes all tokens, and the last, which computes those that become embeddings.
 const LAYERS: usize = 2;
 /// Photos that differ from each other.
@@ -20,8 +23,6 @@ const PHOTOS: usize = 3;
 const OUTLIERS: usize = 64;
 /// A cosine below this is a wrong one.
 const LEAST_COSINE: f64 = 0.999_999;
-/// The same with weights in 8 bits, which the processor multiplies in 8 bits, and a GPU restored.
-const LEAST_COSINE_INT8: f64 = 0.99;
 /// A difference of two values of embeddings of length 1 above this is a wrong one.
 const MOST_DIFFERENCE: f32 = 1e-3;
 
@@ -49,11 +50,10 @@ const MOST_DIFFERENCE: f32 = 1e-3;
 pub struct Probe {
     tower: VisionTower,
     planned: VisionTower,
-    matrices: Vec<(String, Vec<u8>)>,
+    matrices: Matrices,
     photos: Vec<PixelTensor>,
     /// The processor's embeddings of them, of length 1.
     expected: Vec<Vec<f32>>,
-    least_cosine: f64,
 }
 
 /// What a probe found.
@@ -88,14 +88,14 @@ impl Loader {
         let config = VisionConfig { num_hidden_layers: config.num_hidden_layers.min(LAYERS), ..config.clone() };
         let options = plan.options().clone();
         let precision = if options.precision == Precision::Int8 { Precision::Int8 } else { Precision::F32 };
-        let (tower, _) = made_up(&config, precision, options.clone().plans(false))?;
+        // Both with the same weights: what 8 bits lose is lost before.
+        let (tower, _) = made_up(&config, precision, options.clone().precision(Precision::F32).plans(false))?;
         let (planned, matrices) = made_up(&config, precision, options.plans(true))?;
         let mut random = Random(2);
         let size = config.image_size;
         let photo = |_| PixelTensor { data: random.values(3 * size * size, 2.0), height: size, width: size };
         let photos: Vec<PixelTensor> = (0..PHOTOS).map(photo).collect();
-        let least_cosine = if precision == Precision::Int8 { LEAST_COSINE_INT8 } else { LEAST_COSINE };
-        let mut probe = Probe { tower, planned, matrices, photos, expected: Vec::new(), least_cosine };
+        let mut probe = Probe { tower, planned, matrices, photos, expected: Vec::new() };
         probe.expected = (0..PHOTOS).map(|photo| probe.on_processor(photo)).collect::<Result<_>>()?;
         Ok(Some(probe))
     }
@@ -103,7 +103,7 @@ impl Loader {
 
 impl Probe {
     /// The weights of its linear layers, by name, as [`Loader::take_matrices`] gives those of a model; once.
-    pub fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
+    pub fn take_matrices(&mut self) -> Matrices {
         std::mem::take(&mut self.matrices)
     }
 
@@ -150,7 +150,7 @@ impl Probe {
             cosine = if product.is_finite() { cosine.min(product) } else { 0.0 };
             difference = row.iter().zip(expected).map(|(x, y)| (x - y).abs()).fold(difference, f32::max);
         }
-        let near = cosine >= self.least_cosine && (difference <= MOST_DIFFERENCE || self.least_cosine < LEAST_COSINE);
+        let near = cosine >= LEAST_COSINE && difference <= MOST_DIFFERENCE;
         Verdict { right: near && same, cosine, difference, same }
     }
 }
@@ -162,17 +162,17 @@ fn unit(mut embedding: Vec<f32>) -> Vec<f32> {
 }
 
 /// A tower of weights that are made up, the same ones in every run; and what is to go to a GPU of it.
-fn made_up(
-    config: &VisionConfig,
-    precision: Precision,
-    options: super::Options,
-) -> Result<(VisionTower, Vec<(String, Vec<u8>)>)> {
+fn made_up(config: &VisionConfig, precision: Precision, options: super::Options) -> Result<(VisionTower, Matrices)> {
     let header = Header::default();
     let prefix = VisionPrefix::find(&header);
-    let backend = options.backend(precision)?;
+    let backend = options.backend(options.precision)?;
     let (mut weights, mut random) = (Weights::default(), Random(1));
     for spec in VisionTower::declare(config, prefix, &header)? {
-        let values = values_of(&spec, &mut random);
+        let mut values = values_of(&spec, &mut random);
+        // What is for a GPU goes by way of 8 bits itself.
+        if precision == Precision::Int8 && !options.plans {
+            values = spec.restored(&values)?;
+        }
         weights.make(&spec, backend.target(), &values)?;
     }
     let matrices = weights.take_matrices();
@@ -187,10 +187,13 @@ fn values_of(spec: &TensorSpec, random: &mut Random) -> Vec<f32> {
             let inputs: usize = spec.shape.iter().skip(1).product();
             random.values(len, 1.7 / (inputs.max(1) as f32).sqrt())
         }
-        // The gains of norms, and with them what layers see.
-        Use::Vector if spec.name.ends_with("weight") => {
+        // The gains of norms, and with them what layers see; of the last norm they would drown what the layers give.
+        Use::Vector if spec.name.contains("layers.") && spec.name.ends_with("weight") => {
             let gain = |(channel, value): (usize, f32)| if channel % OUTLIERS == 7 { 8.0 } else { 1.0 + value };
             random.values(len, 0.1).into_iter().enumerate().map(gain).collect()
+        }
+        Use::Vector if spec.name.ends_with("weight") => {
+            random.values(len, 0.1).into_iter().map(|value| 1.0 + value).collect()
         }
         Use::Scalar | Use::Table | Use::Rows | Use::Vector | Use::File => random.values(len, 0.1),
     }

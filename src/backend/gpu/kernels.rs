@@ -125,8 +125,8 @@ pub(super) enum Pointwise {
 pub(super) fn pointwise(what: Pointwise) -> Kernel {
     let body = match what {
         Pointwise::Fill => "y[to] = constants[sizes.constant + i];",
-        Pointwise::Copy => "y[to] = x[from];",
-        Pointwise::AddScaled => "y[to] += x[from] * constants[sizes.constant + i];",
+        Pointwise::Copy => "y[to] = x[first];",
+        Pointwise::AddScaled => "y[to] += x[first] * constants[sizes.constant + i];",
         Pointwise::Tanh => "y[to] = tanh(clamp(y[to], vec4f(-15.0), vec4f(15.0))); // of large values it may be NaN",
         Pointwise::Mean => {
             "var sum = vec4f();\n  for (var t = 0u; t < sizes.tokens; t++) { \
@@ -140,4 +140,38 @@ pub(super) fn pointwise(what: Pointwise) -> Kernel {
 fn kernel(label: &str, wgsl: String) -> Kernel {
     let bindings = vec![Binding::Read, Binding::Read, Binding::ReadWrite, Binding::Uniform];
     Kernel { label: label.to_owned(), wgsl, bindings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words that WGSL keeps for itself; browsers refuse them as names, which wgpu does not.
+    /// <https://www.w3.org/TR/WGSL/#reserved-words>
+    const RESERVED: &str = "NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become \
+        cast catch class co_await co_return co_yield coherent column_major common compile compile_fragment concept const_cast \
+        consteval constexpr constinit crate debugger decltype delete demote demote_to_helper do dynamic_cast enum explicit export \
+        extends extern external fallthrough filter final finally friend from fxgroup get goto groupshared highp impl implements \
+        import inline instanceof interface layout lowp macro macro_rules match mediump meta mod module move mut mutable namespace \
+        new nil noexcept noinline nointerpolation non_coherent noncoherent noperspective null nullptr of operator package \
+        packoffset partial pass patch pixelfragment precise precision premerge priv protected pub public readonly ref regardless \
+        register reinterpret_cast require resource restrict self set shared sizeof smooth snorm static static_assert static_cast \
+        std subroutine super target template this thread_local throw trait try type typedef typeid typename typeof union unless \
+        unorm unsafe unsized use using varying virtual volatile wgsl where with writeonly yield";
+
+    #[test]
+    fn no_name_is_a_reserved_word_and_nothing_is_left_to_be_filled_in() {
+        let products = [Tile::Direct, Tile::Shared(32), Tile::Shared(64)]
+            .map(|tile| [1, 2, 3].map(|weights| [true, false].map(|half| product(tile, weights, half))));
+        let whats = [Pointwise::Fill, Pointwise::Copy, Pointwise::AddScaled, Pointwise::Tanh, Pointwise::Mean];
+        let others = [norm(), attention(64), attention(5)].into_iter().chain(whats.map(pointwise));
+        let reserved: Vec<&str> = RESERVED.split_whitespace().collect();
+        for kernel in products.into_iter().flatten().flatten().chain(others) {
+            assert!(!kernel.wgsl.contains('$'), "{}", kernel.wgsl);
+            let code: String =
+                kernel.wgsl.lines().map(|line| line.split("//").next().unwrap_or_default().to_owned() + "\n").collect();
+            let word = code.split(|c: char| !c.is_alphanumeric() && c != '_').find(|word| reserved.contains(word));
+            assert_eq!(word, None, "{}", kernel.label);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// A GPU of this machine. Clones share it, and so may many models.
 ///
@@ -219,6 +220,9 @@ pub(crate) struct Ready {
     running: Mutex<()>,
 }
 
+/// How long an answer may take that is there.
+const ANSWER: Duration = Duration::from_secs(60);
+
 /// Plans that are kept ready: those of the last few lengths.
 const MOST_READY: usize = 16;
 
@@ -348,8 +352,9 @@ impl Executor {
         self.gpu.0.check()?;
         let lost = |what: String| Error::new(ErrorKind::Device, format!("the GPU does not answer: {what}"));
         waited.map_err(|error| lost(error.to_string()))?;
+        // Another thread that waits for the same GPU may be the one that is told.
         receive
-            .try_recv()
+            .recv_timeout(ANSWER)
             .map_err(|_| lost("nothing was read".to_owned()))?
             .map_err(|error| lost(error.to_string()))?;
         let range = ready.read.get_mapped_range(..).map_err(|error| lost(error.to_string()))?;
