@@ -263,15 +263,6 @@ export async function ensureFirefox() {
   return outcome;
 }
 
-/** Mesa's software in a GPU's place, lavapipe, for tests of GPUs: `{ skipped: "why" }` where it is not to be had. */
-export function ensureVulkan() {
-  const folder = "/usr/share/vulkan/icd.d";
-  const look = () => existsSync(folder) && readdirSync(folder).some((file) => file.startsWith("lvp_icd"));
-  return attempt(look, "lavapipe (Debian: mesa-vulkan-drivers)", () =>
-    aptInstall(["mesa-vulkan-drivers", "libvulkan1"], "the tests of GPUs run on software in a GPU's place"),
-  );
-}
-
 /**
  * WebKitGTK's driver, with the browser that it comes with, and a display for it that nobody sees: WEBKIT_DRIVER and XVFB in the
  * environment, or `{ skipped: "why" }`.

@@ -28,6 +28,9 @@ const MOST_BETWEEN = 512 << 20;
 /** Lengths of texts whose passes are kept. */
 const KEPT_TEXTS = 16;
 
+/** What embeddings of the same photo by other kernels have to have. */
+const LEAST_COSINE = 0.99999;
+
 /** A plan that can be run, and what its output is read by. */
 interface Pass {
   plan: EnginePlan;
@@ -68,15 +71,30 @@ export class GpuTowers {
     let batch = MOST_PHOTOS;
     while (batch > 1 && !fits(planned(batch), maxStorageBufferBindingSize)) batch /= 2;
     const towers = new GpuTowers(context, batch);
-    // A gray photo: what comes out has to be an embedding, and the pipelines are made while the page still waits for the model.
+    await towers.#try();
+    return towers;
+  }
+
+  /**
+   * Tries the tower on its real weights: a photo has to give the same bits again, and on hardware, by other kernels, the same embedding.
+   * So the pipelines are made while the page still waits for the model, too.
+   */
+  async #try(): Promise<void> {
+    const { gpu, model, run } = this.#context;
     const { imageSize } = run(() => model.info());
-    const photo = run(() => model.prepared(new Float32Array(3 * imageSize * imageSize)));
+    const photo = run(() => model.prepared(Float32Array.from({ length: 3 * imageSize * imageSize }, (_, at) => Math.sin(at))));
     try {
-      await towers.photos([photo]);
+      const [first, again] = [await this.photos([photo]), await this.photos([photo])];
+      if (first.some((value, at) => value !== again[at])) throw gpu.fail("wrong-numbers", "The GPU gives another embedding of the same photo");
+      if (gpu.name.isFallback) return;
+      const other = await this.#make(run(() => model.photoPlan(1, true)));
+      const output = await other.runner.run([run(() => model.photoInput(photo))]);
+      const cosine = cosineOf(first, this.#read(() => model.photoOutput(other.plan, output)));
+      freePass(other);
+      if (!(cosine >= LEAST_COSINE)) throw gpu.fail("wrong-numbers", `Two ways to compute the same photo differ on this GPU (cosine ${cosine})`);
     } finally {
       photo.free();
     }
-    return towers;
   }
 
   /** Embeds photos: the embeddings one after the other. The photos stay the caller's. */
@@ -160,6 +178,17 @@ export class GpuTowers {
 function freePass({ plan, runner }: Pass): void {
   runner.free();
   plan.free();
+}
+
+function cosineOf(a: Float32Array, b: Float32Array): number {
+  let [product, aa, bb] = [0, 0, 0];
+  a.forEach((value, at) => {
+    const other = b[at] ?? 0;
+    product += value * other;
+    aa += value * value;
+    bb += other * other;
+  });
+  return product / Math.sqrt(aa * bb);
 }
 
 /** Whether a GPU has the memory for a pass. */
