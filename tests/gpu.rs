@@ -1,5 +1,4 @@
-//! Every model of the tests on a GPU, or on a processor that does a GPU's work (lavapipe): `npm test -- gpu`. Where neither is,
-//! each test says so and has not been run.
+//! Every model of the tests on a GPU, or on a processor that does a GPU's work (lavapipe).
 #![cfg(feature = "wgpu")]
 #![allow(clippy::unwrap_used)]
 
@@ -13,17 +12,9 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 /// The GPU of the tests.
-fn gpu() -> Option<Gpu> {
-    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
-    let gpu = GPU.get_or_init(|| match Gpu::open(0) {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var_os("CLIP_VISION_GPU").is_some() => panic!("{error}"),
-        Err(error) => {
-            eprintln!("not run: {error}");
-            None
-        }
-    });
-    gpu.clone()
+fn gpu() -> Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    GPU.get_or_init(|| Gpu::open(0).unwrap()).clone()
 }
 
 /// The folders of models of all families.
@@ -44,8 +35,9 @@ fn pictures(names: &[&str]) -> Vec<Image> {
 }
 
 #[test]
-fn embeddings_are_those_of_the_processor() {
-    let Some(gpu) = gpu() else { return };
+#[ignore = "needs a GPU: npm test -- gpu"]
+fn gpu_embeddings_are_those_of_the_processor() {
+    let gpu = gpu();
     let models = models();
     assert!(models.len() > 12, "{models:?}");
     for path in models {
@@ -80,8 +72,9 @@ fn embeddings_are_those_of_the_processor() {
 }
 
 #[test]
-fn bits_are_the_same_from_run_to_run() {
-    let Some(gpu) = gpu() else { return };
+#[ignore = "needs a GPU: npm test -- gpu"]
+fn gpu_bits_are_the_same_from_run_to_run() {
+    let gpu = gpu();
     let options = Options::default().gpu(gpu);
     let load = || ClipVision::from_dir("models/shapes", options.clone()).unwrap();
     let embed = |clip: &ClipVision| clip.embed(pictures(&PICTURES[..1]).remove(0)).unwrap();
@@ -93,8 +86,9 @@ fn bits_are_the_same_from_run_to_run() {
 }
 
 #[test]
-fn a_layer_is_seven_dispatches_of_few_kernels() {
-    let Some(gpu) = gpu() else { return };
+#[ignore = "needs a GPU: npm test -- gpu"]
+fn gpu_a_layer_is_seven_dispatches_of_few_kernels() {
+    let gpu = gpu();
     let clip = ClipVision::from_dir(golden("models").join("b32-tiny"), Options::default().gpu(gpu)).unwrap();
     let layers = clip.config().unwrap().num_hidden_layers;
     for tuning in [Tuning::Hardware, Tuning::Software] {
@@ -106,8 +100,9 @@ fn a_layer_is_seven_dispatches_of_few_kernels() {
 }
 
 #[test]
-fn a_probe_finds_right_what_is_right_and_wrong_what_is_wrong() {
-    let Some(gpu) = gpu() else { return };
+#[ignore = "needs a GPU: npm test -- gpu"]
+fn gpu_a_probe_finds_right_what_is_right_and_wrong_what_is_wrong() {
+    let gpu = gpu();
     for (path, precision) in [("models/shapes", Precision::F32), ("models/shapes", Precision::Int8)] {
         let config = std::fs::read(PathBuf::from(path).join("config.json")).unwrap();
         let loader = Loader::new(&config, None, Options::default().precision(precision)).unwrap();
@@ -147,8 +142,9 @@ fn a_probe_finds_right_what_is_right_and_wrong_what_is_wrong() {
 }
 
 #[test]
-fn a_program_that_is_none_is_an_error() {
-    let Some(gpu) = gpu() else { return };
+#[ignore = "needs a GPU: npm test -- gpu"]
+fn gpu_a_program_that_is_none_is_an_error() {
+    let gpu = gpu();
     let clip = ClipVision::from_dir("models/shapes", Options::default().gpu(gpu.clone())).unwrap();
     let mut plan = clip.plan(1, gpu.tuning()).unwrap();
     plan.kernels[0].wgsl.push_str("fn broken( {");

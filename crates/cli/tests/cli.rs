@@ -109,9 +109,9 @@ fn a_device_that_is_not_built_in_says_how_to_build_it() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--features cuda"));
 }
 
-/// Run by `npm test -- gpu`.
 #[cfg(feature = "wgpu")]
 #[test]
+#[ignore = "needs a GPU: npm test -- gpu"]
 fn a_gpu_embeds_as_the_processor_does() {
     let photo = golden("images/photo-420.jpg").display().to_string();
     let [cpu, gpu] = ["cpu", "gpu"].map(|device| embed(&["--json", "--device", device, &photo]));

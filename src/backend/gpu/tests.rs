@@ -7,17 +7,9 @@ use crate::precision::Precision;
 use kernels::{Isa, PackedBuilder, Packing};
 use std::sync::{Arc, OnceLock};
 
-fn gpu() -> Option<&'static Gpu> {
-    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
-    GPU.get_or_init(|| match Gpu::open(0) {
-        Ok(gpu) => Some(gpu),
-        Err(error) if std::env::var_os("CLIP_VISION_GPU").is_some() => panic!("{error}"),
-        Err(error) => {
-            eprintln!("not run: {error}");
-            None
-        }
-    })
-    .as_ref()
+fn gpu() -> &'static Gpu {
+    static GPU: OnceLock<Gpu> = OnceLock::new();
+    GPU.get_or_init(|| Gpu::open(0).unwrap())
 }
 
 const TUNINGS: [Tuning; 2] = [Tuning::Hardware, Tuning::Software];
@@ -94,13 +86,12 @@ fn check(
     weights: &Matrices,
     compute: impl Fn(Tokens, bool) -> crate::Result<Tokens>,
 ) {
-    let Some(gpu) = gpu() else { return };
     let expected = compute(tokens(shape, values), false).unwrap();
     let channels = expected.channels;
     let expected = expected.cpu().unwrap().to_vec();
     for tuning in TUNINGS {
         let plan = compute(Tokens::recorded(tuning, shape), true).unwrap().into_plan().unwrap();
-        let executor = gpu.executor(weights.clone()).unwrap();
+        let executor = gpu().executor(weights.clone()).unwrap();
         let output = executor.run(&plan, &super::padded_rows(values, shape[2])).unwrap();
         let rows = output.chunks(plan.output_columns).flat_map(|row| &row[..channels]);
         let largest = expected.iter().fold(1f32, |largest, value| largest.max(value.abs()));
@@ -115,6 +106,7 @@ fn check(
 }
 
 #[test]
+#[ignore = "needs a GPU: npm test -- gpu"]
 fn products() {
     let mut random = Random(1);
     let mut sizes: Vec<[usize; 4]> =
@@ -144,6 +136,7 @@ fn products() {
 }
 
 #[test]
+#[ignore = "needs a GPU: npm test -- gpu"]
 fn norms_and_what_is_done_to_each_value() {
     let mut random = Random(2);
     let mut sizes: Vec<[usize; 3]> = (0..14).map(|_| [random.size(3), random.size(40), random.size(70)]).collect();
@@ -174,6 +167,7 @@ fn norms_and_what_is_done_to_each_value() {
 }
 
 #[test]
+#[ignore = "needs a GPU: npm test -- gpu"]
 fn attention() {
     let mut random = Random(3);
     let mut sizes: Vec<[usize; 4]> =
