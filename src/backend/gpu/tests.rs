@@ -1,8 +1,9 @@
 //! Each kernel on a GPU, or on a processor that does a GPU's work, against its twin among the kernels of the CPU.
 
-use super::{Gpu, Matrices, Matrix, Tuning};
+use super::{Gpu, Matrix, Tuning};
 use crate::backend::buffers::Buffers;
 use crate::backend::{self, Activation, Backend, LayerNorm, Linear, Mask, Table, Tokens};
+use crate::embedder::Matrices;
 use crate::precision::Precision;
 use kernels::{Isa, PackedBuilder, Packing};
 use std::sync::{Arc, OnceLock};
