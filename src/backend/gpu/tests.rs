@@ -1,5 +1,7 @@
 //! Each kernel on a GPU, or on a processor that does a GPU's work, against its twin among the kernels of the CPU.
 
+#![allow(clippy::unwrap_used)]
+
 use super::{Gpu, Matrices, Matrix, Tuning};
 use crate::backend::buffers::Buffers;
 use crate::backend::{self, Activation, Backend, LayerNorm, Linear, Mask, Table, Tokens};
@@ -67,7 +69,7 @@ impl Twins {
         for row in weight.chunks(inputs) {
             let _ = builder.push_row(row).unwrap();
         }
-        let mut matrix = Matrix::new(&weight, inputs, false);
+        let mut matrix = Matrix::new(&weight, inputs, false).unwrap();
         assert_eq!(matrix.half, half);
         let bytes = std::mem::take(&mut matrix.bytes);
         Self {
