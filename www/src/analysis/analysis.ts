@@ -95,17 +95,15 @@ function beside(rows: Float32Array, width: number, sample: readonly number[], pl
   return places;
 }
 
-/** Places within 0..1, but for the margin, with the same scale in both directions. */
+/** Places within 0..1, each direction by itself: the map fills whatever it is shown in. */
 function fitted(places: Float32Array): Float32Array {
   const span = [0, 1].map((axis) => {
     const values = places.filter((_, i) => i % 2 === axis).sort();
-    const at = (part: number): number => values[Math.floor(part * (values.length - 1))] as number;
-    return { low: at(0), high: at(1) };
+    return { low: values[0] as number, high: values.at(-1) as number };
   });
-  const scale = Math.max(...span.map(({ low, high }) => high - low)) || 1;
   return places.map((value, i) => {
     const { low, high } = span[i % 2] as { low: number; high: number };
-    return 0.5 + (value - (low + high) / 2) / scale;
+    return (value - low) / (high - low || 1);
   });
 }
 

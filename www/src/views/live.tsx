@@ -96,9 +96,8 @@ async function follow(video: HTMLVideoElement, model: ClipVision, labels: readon
   let rate = 0;
   let before = performance.now();
   try {
-    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await new Promise((resolve) => video.addEventListener("loadeddata", resolve, { once: true, signal }));
     while (!signal.aborted && labels.length) {
-      await new Promise((resolve) => requestAnimationFrame(resolve)); // no oftener than the screen shows anything
+      await nextFrame(video);
       const begin = performance.now();
       const answer = await latest.classify(video, labels, { signal });
       const now = performance.now();
@@ -109,4 +108,12 @@ async function follow(video: HTMLVideoElement, model: ClipVision, labels: readon
   } catch (error) {
     if (!signal.aborted) console.warn(error);
   }
+}
+
+/** Resolves with a new picture of the camera; no oftener than there are new ones. */
+async function nextFrame(video: HTMLVideoElement): Promise<void> {
+  if ("requestVideoFrameCallback" in video) return new Promise((resolve) => void video.requestVideoFrameCallback(() => resolve()));
+  const element: HTMLVideoElement = video;
+  do await new Promise((resolve) => requestAnimationFrame(resolve));
+  while (element.readyState < HTMLMediaElement.HAVE_CURRENT_DATA);
 }

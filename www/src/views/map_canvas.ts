@@ -1,4 +1,7 @@
-/** Draws the map, and follows pointers and keys. Thumbnails that would lie upon each other are left out until one comes nearer. */
+/**
+ * Draws the map, and follows pointers and keys. The map has cells, a picture each, so that none lies upon another: what else would be
+ * in one comes to light when one comes nearer.
+ */
 
 import { wantThumbnail } from "../parts/thumbnails.ts";
 import type { Places } from "../state/map.ts";
@@ -13,6 +16,7 @@ export interface Listeners {
 const EDGE = 46;
 const MOST_KEPT = 1200;
 const MOST_NEAR = 60;
+const [NEAREST, FURTHEST] = [0.5, 80];
 const KEYS: Record<string, [x: number, y: number, zoom: number]> = {
   ArrowLeft: [80, 0, 1], ArrowRight: [-80, 0, 1], ArrowUp: [0, 80, 1], ArrowDown: [0, -80, 1], "+": [0, 0, 1.3], "=": [0, 0, 1.3], "-": [0, 0, 1 / 1.3],
 };
@@ -23,8 +27,8 @@ export class MapCanvas {
   readonly #pictures = new Map<number, ImageBitmap | "asked" | "none">();
   readonly #pointers = new Map<number, { x: number; y: number }>();
   #size = { width: 1, height: 1, ratio: 1 };
-  /** Where the map's corner is on the screen, and its edge. */
-  #view = { x: 0, y: 0, edge: 1 };
+  /** Where the map's corner is on the screen, and how much larger than the screen it is. */
+  #view = { x: 0, y: 0, zoom: 1 };
   #frame = 0;
   #moved = 0;
   #shown: { seq: number; x: number; y: number }[] = [];
@@ -54,11 +58,8 @@ export class MapCanvas {
 
   #resize({ width, height }: { width: number; height: number }): void {
     const ratio = Math.min(2, devicePixelRatio);
-    const first = this.#size.width === 1;
     this.#size = { width, height, ratio };
     [this.canvas.width, this.canvas.height] = [width * ratio, height * ratio];
-    const edge = Math.min(width, height) - EDGE;
-    if (first) this.#view = { x: (width - edge) / 2, y: (height - edge) / 2, edge };
     this.#draw();
   }
 
@@ -75,19 +76,18 @@ export class MapCanvas {
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
     const taken = new Set<number>();
-    const columns = Math.ceil(width / EDGE) + 2;
+    const { x: left, y: top, zoom } = this.#view;
     this.#shown = [];
     context.fillStyle = this.#dot;
     for (const [i, seq] of this.places.seqs.entries()) {
-      const x = this.#view.x + (this.places.places[2 * i] as number) * this.#view.edge;
-      const y = this.#view.y + (this.places.places[2 * i + 1] as number) * this.#view.edge;
-      if (x < -EDGE || y < -EDGE || x > width + EDGE || y > height + EDGE) continue;
-      const cell = Math.floor(y / EDGE + 1) * columns + Math.floor(x / EDGE + 1);
-      if (taken.has(cell)) context.fillRect(x - 1.5, y - 1.5, 3, 3);
-      else {
-        taken.add(cell);
-        this.#shown.push({ seq, x, y });
-      }
+      const x = EDGE + (this.places.places[2 * i] as number) * (width - 2 * EDGE) * zoom;
+      const y = EDGE + (this.places.places[2 * i + 1] as number) * (height - 2 * EDGE) * zoom;
+      const [column, row] = [Math.floor(x / EDGE), Math.floor(y / EDGE)];
+      if (left + x < -EDGE || top + y < -EDGE || left + x > width + EDGE || top + y > height + EDGE) continue;
+      const cell = row * 1e5 + column;
+      if (taken.has(cell)) continue;
+      taken.add(cell);
+      this.#shown.push({ seq, x: left + (column + 0.5) * EDGE, y: top + (row + 0.5) * EDGE });
     }
     for (const { seq, x, y } of this.#shown) this.#picture(seq, x, y);
   }
@@ -95,8 +95,9 @@ export class MapCanvas {
   #picture(seq: number, x: number, y: number): void {
     const picture = this.#pictures.get(seq);
     if (typeof picture === "object") {
-      const scale = (EDGE - 4) / Math.max(picture.width, picture.height);
-      this.#context.drawImage(picture, x - (picture.width * scale) / 2, y - (picture.height * scale) / 2, picture.width * scale, picture.height * scale);
+      const side = Math.min(picture.width, picture.height);
+      const [from, edge] = [[(picture.width - side) / 2, (picture.height - side) / 2] as const, EDGE - 3];
+      this.#context.drawImage(picture, ...from, side, side, x - edge / 2, y - edge / 2, edge, edge);
       return;
     }
     this.#context.fillRect(x - 3, y - 3, 6, 6);
@@ -122,9 +123,9 @@ export class MapCanvas {
 
   /** Moves the map, and zooms by a factor about a place on the screen. */
   #move(dx: number, dy: number, zoom = 1, at = { x: this.#size.width / 2, y: this.#size.height / 2 }): void {
-    const { x, y, edge } = this.#view;
-    const factor = Math.min(60 * Math.min(this.#size.width, this.#size.height), Math.max(150, edge * zoom)) / edge;
-    this.#view = { x: at.x - (at.x - x - dx) * factor, y: at.y - (at.y - y - dy) * factor, edge: edge * factor };
+    const { x, y, zoom: before } = this.#view;
+    const factor = Math.min(FURTHEST, Math.max(NEAREST, before * zoom)) / before;
+    this.#view = { x: at.x - (at.x - x - dx) * factor, y: at.y - (at.y - y - dy) * factor, zoom: before * factor };
     this.#draw();
   }
 
