@@ -159,7 +159,7 @@ export const en = {
     precision: "Precision",
     threads: "Threads",
     threadsOf: (cores: number) => `of ${cores} cores`,
-    oneCore: "more would not help on this processor",
+    oneCore: "one core is left to the page",
     notIsolated: "the page is not isolated: the server sends no COOP and COEP headers",
     relaxed: "relaxed: the fastest that WebAssembly has",
     simd128: "128 bits: this browser has no relaxed SIMD",
