@@ -265,18 +265,18 @@ export class Library {
   async addEmbedded(space: string, entries: readonly Embedded[], values: Float32Array): Promise<Photo[]> {
     const stores = ["photos", "originals", "embeddings"] as const;
     const transaction = (await this.#database).transaction(stores, "readwrite", { durability: "relaxed" });
+    const index = transaction.objectStore("photos").index("hash");
     const width = values.length / entries.length;
-    const photos: Photo[] = [];
-    for (const [i, { original, ...known }] of entries.entries()) {
-      if ((await transaction.objectStore("photos").index("hash").getKey(known.hash)) !== undefined) continue;
+    const photos = await Promise.all(entries.map(async ({ original, ...known }, i) => {
+      if ((await index.getKey(known.hash)) !== undefined) return undefined;
       const photo = { bytes: 0, ...known, added: Date.now() };
       const seq = await transaction.objectStore("photos").add(photo as Photo); // the store numbers it
       if (original) void transaction.objectStore("originals").put(original, seq);
       void transaction.objectStore("embeddings").put(values.slice(i * width, (i + 1) * width), [space, seq]);
-      photos.push({ ...photo, seq });
-    }
+      return { ...photo, seq };
+    }));
     await transaction.done;
-    return photos;
+    return photos.filter((photo) => photo !== undefined);
   }
 
   /** A photo's file. A file of the disk that the page may not read any more, or that is gone, is an error. */

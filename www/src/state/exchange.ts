@@ -50,21 +50,31 @@ export async function addRows(rows: Embeddings<string>): Promise<number> {
   const own = collection.value as Embeddings<number>;
   try {
     if (own.dimension && rows.dimension !== own.dimension) throw new RangeError(`${rows.dimension} / ${own.dimension}`);
-    const entries = rows.ids().map(entryOf);
-    const values = await rows.getMany();
-    const photos = await library.addEmbedded(space(), entries, values);
-    const fresh = new Map(photos.map(({ hash, seq }) => [hash, seq]));
-    const width = rows.dimension;
-    const kept = entries.flatMap(({ hash }, i) => (fresh.has(hash) ? [i] : []));
-    const packed = new Float32Array(kept.length * width);
-    kept.forEach((row, i) => packed.set(values.subarray(row * width, (row + 1) * width), i * width));
-    await own.addMany(kept.map((row) => fresh.get((entries[row] as Embedded).hash) as number), packed);
-    show(photos);
-    embedded.value = own.size;
-    return photos.length;
+    const ids = rows.ids();
+    let count = 0;
+    for (let from = 0; from < ids.length; from += AT_ONCE) {
+      const part = ids.slice(from, from + AT_ONCE);
+      count += await addPart(own, part, await rows.getMany(part));
+    }
+    return count;
   } finally {
     rows.close();
   }
+}
+
+/** So many at a time, so that the page is not busy long. */
+const AT_ONCE = 1000;
+
+async function addPart(own: Embeddings<number>, ids: readonly string[], values: Float32Array): Promise<number> {
+  const entries = ids.map(entryOf);
+  const width = values.length / ids.length;
+  const photos = await library.addEmbedded(space(), entries, values);
+  const fresh = new Map(photos.map(({ hash, seq }) => [hash, seq]));
+  const kept = entries.flatMap(({ hash }, i) => (fresh.has(hash) ? [{ seq: fresh.get(hash) as number, row: i }] : []));
+  await own.addMany(kept.map(({ seq }) => seq), kept.map(({ row }) => values.subarray(row * width, (row + 1) * width)));
+  show(photos);
+  embedded.value = own.size;
+  return photos.length;
 }
 
 function entryOf(id: string | number): Embedded {
