@@ -164,11 +164,12 @@ test("what a page shows is accessible in every view, light and dark, in three la
   test.setTimeout(120_000);
   await page.emulateMedia({ reducedMotion: "reduce" });
   await openDemo(page, server);
-  for (const [language, scheme] of [["English", "light"], ["Deutsch", "dark"], ["Español", "light"]] as const) {
+  const all = ["search", "library", "labels", "map", "live", "inside", "models", "settings"];
+  for (const [language, scheme, views] of [["English", "light", all], ["English", "dark", all], ["Deutsch", "light", ["library"]], ["Español", "dark", ["models"]]] as const) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.goto(`${server.url}#/settings`);
     await page.getByRole("combobox").selectOption({ label: language });
-    for (const view of ["search", "library", "labels", "map", "live", "inside", "models", "settings"]) {
+    for (const view of views) {
       await page.goto(`${server.url}#/${view}`);
       await expect(page.locator(`.view-${view}`)).toBeVisible();
       if (view === "labels") await expect(page.locator(".tile canvas[data-state=there]").first()).toBeVisible();
@@ -244,7 +245,7 @@ test("inside: the stages, what matters for words, both precisions", async ({ pag
   await page.getByRole("button", { name: "Show", exact: true }).click();
   const lit = page.getByRole("img", { name: /^Parts of the photo that matter/ });
   await expect(lit).toHaveAttribute("aria-busy", "false", { timeout: 30_000 });
-  expect(await brightness(lit)).toBeGreaterThan(1.4);
+  expect((await brightness(lit)) / (await brightness(page.locator(".pixels")))).toBeGreaterThan(1.2);
   await page.getByRole("button", { name: "Compare" }).click();
   await expect(page.locator(".compared")).toHaveCount(2, { timeout: 30_000 });
   await expect(page.locator(".compared").last()).toContainText(/cosine (1\.0000|0\.99\d\d)/);
@@ -309,17 +310,23 @@ test("a model that isn't there is a sentence, and the one in use stays", async (
 test("near duplicates come in groups, and the best is kept", async ({ page, server }) => {
   await openDemo(page, server);
   await goTo(page, "Library");
-  const images = ["photo-420.jpg", "photo-422.jpg", "photo-444.jpg", "photo-640x427.jpg"].map((name) => golden("images", name));
-  await page.locator("[data-purpose=files]").setInputFiles(images);
-  await expect(page.getByRole("heading", { name: "356 photos" })).toBeVisible({ timeout: 20_000 });
+  const photo = readFileSync(golden("images", "photo-420.jpg"));
+  const copies = [0, 1, 2].map((i) => ({ name: `copy ${i}.jpg`, mimeType: "image/jpeg", buffer: Buffer.concat([photo, Buffer.alloc(10 * i)]) })); // zeros after its end
+  await page.locator("[data-purpose=files]").setInputFiles(copies);
+  await expect(page.getByRole("heading", { name: "355 photos" })).toBeVisible({ timeout: 20_000 });
   const panel = page.getByRole("region", { name: "Near duplicates" });
   await panel.getByRole("slider").fill("0.995");
   await panel.getByRole("button", { name: "Find" }).click();
-  const group = panel.getByRole("listitem").filter({ has: page.getByRole("button", { name: "photo-420.jpg" }) });
-  await expect(group).toBeVisible();
-  const before = await group.locator(".strip button").count();
+  const group = panel.getByRole("listitem").filter({ has: page.getByRole("button", { name: "copy 0.jpg" }) });
+  await expect(group.locator(".strip button")).toHaveCount(3);
+  await expect(group.locator("[data-best]")).toHaveAccessibleName("copy 2.jpg"); // the largest file
+  await panel.getByRole("checkbox").check();
+  await goTo(page, "Photos");
+  await expect(cells(page).first()).toHaveAccessibleName("copy 2.jpg");
+  await expect(cells(page).nth(1)).not.toHaveAccessibleName(/^copy/);
+  await goTo(page, "Library");
   await group.getByRole("button", { name: "Keep the best" }).click();
-  await expect(page.getByRole("heading", { name: `${356 - before + 1} photos` })).toBeVisible();
+  await expect(page.getByRole("heading", { name: "353 photos" })).toBeVisible();
 });
 
 test("a link shares a query", async ({ page, server }) => {
@@ -328,20 +335,22 @@ test("a link shares a query", async ({ page, server }) => {
   await expect(cells(page).first()).toHaveAccessibleName(/blue-rings?-/, { timeout: 20_000 });
 });
 
-test("a full disk stops the work with a sentence, and what waits comes when there is room", async ({ page, server }) => {
-  await openDemo(page, server);
+test("a full disk stops the work with a sentence, and what was there stays", async ({ page, server }) => {
   const client = await page.context().newCDPSession(page);
-  const { usage } = await client.send("Storage.getUsageAndQuota", { origin: new URL(server.url).origin });
-  await client.send("Storage.overrideQuotaForOrigin", { origin: new URL(server.url).origin, quotaSize: usage + 20_000 });
+  const { origin } = new URL(server.url);
+  await client.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 12e6 }); // from the start: Chromium remembers what is left
+  await openDemo(page, server);
   await goTo(page, "Library");
   const photo = readFileSync(golden("images", "photo-640x427.jpg"));
-  const files = Array.from({ length: 6 }, (_, i) => ({ name: `photo ${i}.jpg`, mimeType: "image/jpeg", buffer: Buffer.concat([photo, Buffer.alloc(40_000, i)]) }));
+  const files = Array.from({ length: 6 }, (_, i) => ({ name: `photo ${i}.jpg`, mimeType: "image/jpeg", buffer: Buffer.concat([photo, Buffer.alloc(2_500_000, i)]) }));
   await page.locator("[data-purpose=files]").setInputFiles(files);
   await expect(page.getByRole("alert").filter({ hasText: "There is no room left" })).toBeVisible({ timeout: 20_000 });
   await expect(page.getByRole("region", { name: "Could not be read" })).toContainText("There was no room on this device.");
-  await client.send("Storage.overrideQuotaForOrigin", { origin: new URL(server.url).origin });
-  await page.locator("[data-purpose=files]").setInputFiles(files);
-  await expect(page.getByRole("heading", { name: "358 photos" })).toBeVisible({ timeout: 20_000 });
+  const { photos, embeddings, copies } = await records(page);
+  expect(embeddings).toBe(photos);
+  expect(copies).toBeLessThan(6);
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
 });
 
 test("the collection goes out and comes back, and Python reads it", async ({ page, server, browser }, info) => {
