@@ -9,11 +9,11 @@ import path from "node:path";
 import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
 import { Stop, commandLine, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
-import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureVulkan, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
-const NATIVE = ["--locked", "--workspace", "--features", "http,text,tokio"];
+const NATIVE = ["--locked", "--workspace", "--features", "http,text,tokio,wgpu"];
 /** The crates with the loops that have SIMD of their own. */
 const LOWER = ["simd", "kernels", "jpeg", "webp", "pixels", "search"];
 /** The tests of clip-vision against Pillow's and transformers' values: all of that SIMD together. */
@@ -99,6 +99,17 @@ const stages = [
       const features = ["--features", "avif,jxl"];
       await run("cargo", ["test", "--locked", "-p", "clip-vision-pixels", ...features, "--lib", "--test", "damage", "--test", "odd", "--test", "phones"]);
       await run("cargo", ["clippy", "--locked", "-p", "clip-vision-cli", "-p", "clip-vision", ...features, "--", "-D", "warnings"]);
+    },
+  },
+  {
+    name: "gpu",
+    what: "every kernel and every model on a GPU, or on a processor that does a GPU's work; the command line with it",
+    needs: "cargo",
+    run: async () => {
+      const { skipped } = process.platform === "linux" ? await ensureVulkan() : {};
+      if (skipped) return { skipped };
+      // Compiled by the stage `cargo`, which leaves them out.
+      await run("cargo", ["test", ...NATIVE, "--lib", "--test", "gpu", "--test", "cli", "--", "--ignored", "gpu"]);
     },
   },
   {

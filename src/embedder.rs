@@ -4,6 +4,8 @@
 //! only calls what is here.
 
 use crate::backend::Photos;
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
 use crate::model::config::{Scores, VisionConfig};
@@ -16,12 +18,16 @@ use std::sync::{Arc, Mutex};
 
 mod convert;
 mod files;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hints;
 mod loader;
 mod onnx_files;
 mod options;
 mod pass;
 mod plan;
+#[cfg(feature = "gpu")]
+mod probe;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -35,6 +41,8 @@ pub(crate) use files::dimension_at;
 pub use loader::Loader;
 pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
+#[cfg(feature = "gpu")]
+pub use probe::{Matrices, Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 
@@ -63,6 +71,9 @@ pub struct ClipVision {
     options: Options,
     weight_bytes: usize,
     text: Mutex<TextState>,
+    /// What computes, where it is a GPU.
+    #[cfg(feature = "wgpu")]
+    executor: Option<Arc<Executor>>,
 }
 
 /// What a model does with images.
@@ -293,6 +304,10 @@ impl ClipVision {
 
     fn start_with(&self, photos: Photos<'_>) -> Result<Pass> {
         let Vision { tower, .. } = self.vision()?;
+        #[cfg(feature = "wgpu")]
+        if let Some(executor) = &self.executor {
+            return Ok(Pass::ended(self.on_gpu(executor, photos)?));
+        }
         let pass = tower.start(photos, Wanted::First)?;
         Ok(Pass::of_photos(tower.clone(), pass, self.options.normalize))
     }

@@ -2,6 +2,8 @@
 
 use super::plan::TokenizerFiles;
 use super::{Pass, normalize};
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{Scores, TextConfig};
 use crate::model::text::TextTower;
@@ -32,6 +34,9 @@ pub struct TextModel {
     normalize: bool,
     /// Reads of the file that the table of tokens was left in, where it was.
     reads: Option<ReadRange>,
+    /// What computes, where it is a GPU.
+    #[cfg(feature = "wgpu")]
+    executor: Option<Arc<Executor>>,
     /// Bytes that were so read.
     table_bytes: AtomicU64,
     #[cfg(feature = "text")]
@@ -53,6 +58,8 @@ impl TextModel {
             tower: Arc::new(tower),
             normalize,
             reads: None,
+            #[cfg(feature = "wgpu")]
+            executor: None,
             table_bytes: AtomicU64::new(0),
             #[cfg(feature = "text")]
             tokenizer: None,
@@ -96,6 +103,12 @@ impl TextModel {
             tower.fill_up_with(id);
         }
         Self { tokenizer, ..self }
+    }
+
+    /// The same, computed by an executor, where there is one.
+    #[cfg(feature = "wgpu")]
+    pub(super) fn on(self, executor: Option<Arc<Executor>>) -> Self {
+        Self { executor, ..self }
     }
 
     /// The same, which reads the rows of its tokens by itself.
@@ -195,13 +208,31 @@ impl TextModel {
     /// # Errors
     /// Those of [`embed_tokens`](Self::embed_tokens), and [`ErrorKind::InvalidArgument`] for no texts.
     pub fn start(&self, texts: &[&[u32]]) -> Result<Pass> {
-        if let Some(read) = &self.reads {
-            for range in self.wanted_rows(texts) {
-                self.add_rows(range.start, &read(range)?)?;
-            }
+        self.read_rows(texts)?;
+        #[cfg(feature = "wgpu")]
+        if let Some(executor) = &self.executor {
+            return Ok(Pass::ended(self.on_gpu(executor, texts)?));
         }
-        let normalize = self.normalize || self.config().modules.normalize;
-        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, normalize))
+        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalizes()))
+    }
+
+    /// Reads the rows of tokens that texts need, where they are read by rows.
+    pub(super) fn read_rows(&self, texts: &[&[u32]]) -> Result<()> {
+        let Some(read) = &self.reads else { return Ok(()) };
+        for range in self.wanted_rows(texts) {
+            self.add_rows(range.start, &read(range)?)?;
+        }
+        Ok(())
+    }
+
+    /// Whether embeddings are given length 1.
+    pub(super) fn normalizes(&self) -> bool {
+        self.normalize || self.config().modules.normalize
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(super) fn tower(&self) -> &TextTower {
+        &self.tower
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times
