@@ -205,12 +205,12 @@ const stages = [
   },
   {
     name: "firefox",
-    what: "the built package's inputs and worker in a stock Firefox",
+    what: "the built package's inputs and worker, and the demo, in a stock Firefox",
     needs: "build",
     run: async () => {
       const { skipped } = await ensureFirefox();
       if (skipped) return { skipped };
-      await buildPackage();
+      await buildAll();
       await playwright("tests/firefox");
     },
   },
@@ -221,7 +221,7 @@ const stages = [
     run: async () => {
       const { skipped } = await ensureWebKit();
       if (skipped) return { skipped };
-      await buildPackage();
+      await buildAll();
       await playwright("tests/webkit");
     },
   },
