@@ -28,11 +28,20 @@ const VIEWS = {
     await page.locator(".grid li button").first().click();
   },
   library: async (page) => page.keyboard.press("Escape"),
-  labels: async () => undefined,
+  labels: async (page) => page.waitForTimeout(1500),
   map: async (page) => page.waitForTimeout(6000),
-  live: async () => undefined,
-  inside: async (page) => page.waitForTimeout(4000),
+  live: async (page) => {
+    await page.getByRole("button", { name: "Start the camera" }).click();
+    await page.waitForTimeout(2500);
+  },
+  inside: async (page) => {
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.waitForTimeout(4000);
+    await page.setViewportSize({ width: page.viewportSize().width, height: 1900 });
+  },
   models: async () => undefined,
+  "library-all": async (page) => page.setViewportSize({ width: page.viewportSize().width, height: 1900 }),
   settings: async () => undefined,
 };
 
@@ -42,7 +51,7 @@ mkdirSync(folder, { recursive: true });
 const server = await serve(demoDist);
 const browser = await chromium.launch({
   executablePath: process.env.CHROME ?? "/usr/bin/chromium",
-  args: webdriver["goog:chromeOptions"].args,
+  args: [...webdriver["goog:chromeOptions"].args, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
 });
 try {
   for (const { width, height, scale } of SIZES) {
@@ -55,6 +64,7 @@ try {
         await page.waitForTimeout(700); // thumbnails
         const file = path.join(folder, `${width}-${colorScheme}-${name}.png`);
         await page.screenshot({ path: file });
+        await page.setViewportSize({ width, height });
         console.log(file);
       }
       await page.close();

@@ -205,13 +205,13 @@ const stages = [
   },
   {
     name: "firefox",
-    what: "the built package's inputs and worker in a stock Firefox",
+    what: "the built package's inputs and worker, and the demo, in a stock Firefox",
     needs: "build",
     run: async () => {
       const { skipped } = await ensureFirefox();
       if (skipped) return { skipped };
       await ensureVulkan(); // without it the tests of its GPU are skipped
-      await buildPackage();
+      await buildAll();
       await playwright("tests/firefox");
     },
   },
@@ -222,7 +222,7 @@ const stages = [
     run: async () => {
       const { skipped } = await ensureWebKit();
       if (skipped) return { skipped };
-      await buildPackage();
+      await buildAll();
       await playwright("tests/webkit");
     },
   },

@@ -1,7 +1,8 @@
 /** The built demo in a real browser, from its static files, as a visitor uses it. */
 
 import { existsSync, readFileSync } from "node:fs";
-import { type BrowserContext, type Page, expect, test as base } from "@playwright/test";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type BrowserContext, type Locator, type Page, expect, test as base } from "@playwright/test";
 import { CHROME } from "./chrome.ts";
 import { FIRST, type Server, cells, draw, finding, golden, goTo, openDemo, records, search, searchField, serveDemo } from "./demo.ts";
 
@@ -157,4 +158,216 @@ test("a server without headers: the service worker isolates the page, and there 
   } finally {
     await plain.close();
   }
+});
+
+test("what a page shows is accessible in every view, light and dark, in three languages", async ({ page, server }) => {
+  test.setTimeout(120_000);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await openDemo(page, server);
+  const all = ["search", "library", "labels", "map", "live", "inside", "models", "settings"];
+  for (const [language, scheme, views] of [["English", "light", all], ["English", "dark", all], ["Deutsch", "light", ["library"]], ["Español", "dark", ["models"]]] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.goto(`${server.url}#/settings`);
+    await page.getByRole("combobox").selectOption({ label: language });
+    for (const view of views) {
+      await page.goto(`${server.url}#/${view}`);
+      await expect(page.locator(`.view-${view}`)).toBeVisible();
+      if (view === "labels") await expect(page.locator(".tile canvas[data-state=there]").first()).toBeVisible();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => `${language} ${view}: ${id} ${nodes[0]?.html}`)).toEqual([]);
+    }
+  }
+});
+
+test("the opened photo and a search without results are accessible, on a phone too", async ({ page, server }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await openDemo(page, server);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await cells(page).first().click();
+  await expect(page.getByRole("dialog").getByRole("img")).toBeVisible();
+  await page.getByRole("button", { name: "Search by a part" }).click();
+  expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)).toEqual([]);
+  await page.getByRole("button", { name: "Search by this part" }).click();
+  await expect(finding(page)).toHaveText(/the nearest first/);
+  await search(page, "a submarine", /^$|in/);
+  expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)).toEqual([]);
+});
+
+test("the keyboard moves through photos, opens one, and closes it", async ({ page, server }) => {
+  await openDemo(page, server);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
+  await cells(page).first().focus();
+  for (const key of ["ArrowRight", "ArrowDown", "End"]) await page.keyboard.press(key);
+  await expect(page.locator("[data-index='351']")).toBeFocused();
+  await page.keyboard.press("Home");
+  await expect(page.locator("[data-index='0']")).toBeFocused();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog");
+  const title = await dialog.getByRole("heading").textContent();
+  await page.keyboard.press("ArrowRight");
+  await expect(dialog.getByRole("heading")).not.toHaveText(title ?? "");
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+});
+
+test("labels are edited, and each photo has the one that fits", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Labels");
+  await page.getByRole("button", { name: "Remove the label moon" }).click();
+  await page.getByRole("textbox", { name: "Add labels" }).fill("crescent, star");
+  await page.getByRole("button", { name: "Add labels" }).click();
+  await expect(page.locator(".tile strong")).toHaveText(["circle", "square", "triangle", "star", "heart", "cross", "ring", "crescent"]);
+  await page.locator(".tile").filter({ hasText: "crescent" }).getByRole("button").first().click();
+  await expect(page.getByRole("heading", { name: "crescent" })).toBeVisible();
+  const names = await cells(page).evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label") ?? ""));
+  expect(names.filter((name) => /moons?-on/.test(name)).length / names.length).toBeGreaterThanOrEqual(0.9);
+});
+
+test("the map shows the library, and a click opens a photo", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Map");
+  const map = page.getByRole("application", { name: /Map of the library/ });
+  await expect(map).toBeVisible({ timeout: 30_000 });
+  await map.focus();
+  await page.keyboard.press("+");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog").getByRole("heading")).toHaveText(/-on-/);
+});
+
+test("inside: the stages, what matters for words, both precisions", async ({ page, server }) => {
+  await openDemo(page, server);
+  await search(page, "green heart");
+  await cells(page).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "Look inside" }).click();
+  await expect(page.getByText("64 × 64 pixels")).toBeVisible({ timeout: 20_000 });
+  await expect(page.locator(".figures").first()).toContainText(/Decode.*ms.*Preprocess.*ms.*Forward.*ms/s);
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  const lit = page.getByRole("img", { name: /^Parts of the photo that matter/ });
+  await expect(lit).toHaveAttribute("aria-busy", "false", { timeout: 30_000 });
+  expect((await brightness(lit)) / (await brightness(page.locator(".pixels")))).toBeGreaterThan(1.2);
+  await page.getByRole("button", { name: "Compare" }).click();
+  await expect(page.locator(".compared")).toHaveCount(2, { timeout: 30_000 });
+  await expect(page.locator(".compared").last()).toContainText(/cosine (1\.0000|0\.99\d\d)/);
+});
+
+/** How much brighter the middle, where the drawing is, has stayed than the border. */
+const brightness = (canvas: Locator): Promise<number> =>
+  canvas.evaluate((element: HTMLCanvasElement) => {
+    const { data, width, height } = (element.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, element.width, element.height);
+    const sums = { middle: [0, 0], border: [0, 0] } as Record<string, [number, number]>;
+    for (let i = 0; i < width * height; i += 1) {
+      const [x, y] = [Math.abs((i % width) / width - 0.5), Math.abs(Math.floor(i / width) / height - 0.5)];
+      const sum = sums[Math.max(x, y) < 0.25 ? "middle" : "border"]!;
+      sum[0] += data[4 * i]! + data[4 * i + 1]! + data[4 * i + 2]!;
+      sum[1] += 1;
+    }
+    return sums["middle"]![0] / sums["middle"]![1] / (sums["border"]![0] / sums["border"]![1]);
+  });
+
+test("the camera is asked about frame by frame", async ({ playwright, server }) => {
+  const browser = await playwright.chromium.launch({
+    executablePath: CHROME,
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}#/live`);
+    await page.getByRole("button", { name: "Start the camera" }).click();
+    await expect(page.getByTestId("rate")).toHaveText(/^\d+ frames a second, \d+ ms each$/, { timeout: 30_000 });
+    await expect(page.locator(".bars meter")).toHaveCount(6);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await expect(page.locator("video")).toBeHidden();
+  } finally {
+    await browser.close();
+  }
+});
+
+test("another model embeds the library again, by itself; the first comes back with what it knows", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Models");
+  await expect(page.locator(".badge", { hasText: "Recommended" })).toHaveCount(1);
+  await page.getByRole("textbox", { name: "Name or address" }).fill("/golden/models/b32-tiny/");
+  await page.getByRole("textbox", { name: "Name or address" }).press("Enter");
+  await expect.poll(async () => (await records(page))["embeddings"], { timeout: 60_000 }).toBe(2 * FIRST);
+  await page.getByRole("button", { name: "Use Shapes" }).click();
+  await expect(page.locator(".badge", { hasText: "In use" })).toBeVisible({ timeout: 20_000 });
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+});
+
+test("a model that isn't there is a sentence, and the one in use stays", async ({ page, server, complaints }) => {
+  await openDemo(page, server);
+  await goTo(page, "Models");
+  await page.getByRole("textbox", { name: "Name or address" }).fill("/golden/models/none/");
+  await page.getByRole("textbox", { name: "Name or address" }).press("Enter");
+  await expect(page.getByRole("alert").first()).toContainText("The model could not be loaded");
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+  complaints.splice(0, complaints.length, ...complaints.filter((text) => !/404/.test(text))); // the browser's own line
+});
+
+test("near duplicates come in groups, and the best is kept", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const photo = readFileSync(golden("images", "photo-420.jpg"));
+  const copies = [0, 1, 2].map((i) => ({ name: `copy ${i}.jpg`, mimeType: "image/jpeg", buffer: Buffer.concat([photo, Buffer.alloc(10 * i)]) })); // zeros after its end
+  await page.locator("[data-purpose=files]").setInputFiles(copies);
+  await expect(page.getByRole("heading", { name: "355 photos" })).toBeVisible({ timeout: 20_000 });
+  const panel = page.getByRole("region", { name: "Near duplicates" });
+  await panel.getByRole("slider").fill("0.995");
+  await panel.getByRole("button", { name: "Find" }).click();
+  const group = panel.getByRole("listitem").filter({ has: page.getByRole("button", { name: "copy 0.jpg" }) });
+  await expect(group.locator(".strip button")).toHaveCount(3);
+  await expect(group.locator("[data-best]")).toHaveAccessibleName("copy 2.jpg"); // the largest file
+  await panel.getByRole("checkbox").check();
+  await goTo(page, "Photos");
+  await expect(cells(page).first()).toHaveAccessibleName("copy 2.jpg");
+  await expect(cells(page).nth(1)).not.toHaveAccessibleName(/^copy/);
+  await goTo(page, "Library");
+  await group.getByRole("button", { name: "Keep the best" }).click();
+  await expect(page.getByRole("heading", { name: "353 photos" })).toBeVisible();
+});
+
+test("a link shares a query", async ({ page, server }) => {
+  await page.goto(`${server.url}#/search?q=${encodeURIComponent("blue ring")}`);
+  await expect(searchField(page)).toHaveValue("blue ring");
+  await expect(cells(page).first()).toHaveAccessibleName(/blue-rings?-/, { timeout: 20_000 });
+});
+
+test("a full disk stops the work with a sentence, and what was there stays", async ({ page, server }) => {
+  const client = await page.context().newCDPSession(page);
+  const { origin } = new URL(server.url);
+  await client.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 12e6 }); // from the start: Chromium remembers what is left
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const photo = readFileSync(golden("images", "photo-640x427.jpg"));
+  const files = Array.from({ length: 6 }, (_, i) => ({ name: `photo ${i}.jpg`, mimeType: "image/jpeg", buffer: Buffer.concat([photo, Buffer.alloc(2_500_000, i)]) }));
+  await page.locator("[data-purpose=files]").setInputFiles(files);
+  await expect(page.getByRole("alert").filter({ hasText: "There is no room left" })).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByRole("region", { name: "Could not be read" })).toContainText("There was no room on this device.");
+  const { photos, embeddings, copies } = await records(page);
+  expect(embeddings).toBe(photos);
+  expect(copies).toBeLessThan(6);
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+});
+
+test("the collection goes out and comes back, and Python reads it", async ({ page, server, browser }, info) => {
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Our own file" }).click()]);
+  const file = info.outputPath("photos.clip-vision");
+  await download.saveAs(file);
+  const { Embeddings } = (await import(new URL("../../dist/node/search.js", import.meta.url).href)) as typeof import("clip-vision/search");
+  const rows = await Embeddings.load<string>(new Blob([readFileSync(file)]));
+  expect([rows.size, rows.dimension, rows.model]).toEqual([FIRST, 96, "shapes"]);
+  expect(rows.ids().some((id) => id.startsWith("red-heart-on-"))).toBe(true);
+  rows.close();
+  const other = await (await browser.newContext()).newPage();
+  await openDemo(other, server);
+  await goTo(other, "Library");
+  await other.locator("[data-purpose=collection]").setInputFiles(file);
+  await expect(other.getByRole("heading", { name: "704 photos" })).toBeVisible({ timeout: 20_000 });
+  await other.context().close();
 });

@@ -7,6 +7,8 @@ import type { Arrival, Folder, Original, Photo, Reason } from "./types.ts";
 export interface Stores extends DBSchema {
   photos: { key: number; value: Photo; indexes: { hash: string } };
   originals: { key: number; value: Original };
+  /** Files that are not on the disk, or not to be found there again. They stay where they are when an arrival becomes a photo. */
+  copies: { key: number; value: Blob };
   /** JPEG files. */
   thumbnails: { key: number; value: ArrayBuffer };
   /** By the name of the model's space, and the photo's number. */
@@ -24,6 +26,7 @@ export const openDatabase = (): Promise<Database> =>
       const photos = database.createObjectStore("photos", { keyPath: "seq", autoIncrement: true });
       photos.createIndex("hash", "hash", { unique: true });
       database.createObjectStore("originals");
+      database.createObjectStore("copies", { autoIncrement: true });
       database.createObjectStore("thumbnails");
       database.createObjectStore("embeddings");
       database.createObjectStore("arrivals", { autoIncrement: true }).createIndex("failed", "failed");

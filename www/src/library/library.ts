@@ -5,9 +5,9 @@
  */
 
 import { type Database, openDatabase, spaceFrom } from "./database.ts";
-import { drawingToShow } from "../drawings/draw.ts";
+import { drawingOf, drawingToShow } from "../drawings/draw.ts";
 import { newFilesOf } from "./folders.ts";
-import { EDGE, fileOf, hashOf, thumbnailOf } from "./pictures.ts";
+import { EDGE, hashOf, thumbnailOf } from "./pictures.ts";
 import type { Arrival, Embedded, Failure, Folder, Job, Original, Outcome, Page, Photo, Reason, Rows, Settled, Work } from "./types.ts";
 import { transfer } from "comlink";
 
@@ -21,6 +21,13 @@ const reasonOf = (error: unknown): Reason => {
   if (name === "QuotaExceededError") return { code: "disk-full", message };
   return { code: name === "NotFoundError" || name === "NotAllowedError" ? "file-gone" : "file", message };
 };
+
+/** A photo that the page has a result of. */
+interface Ready {
+  outcome: Outcome;
+  taken: { arrival: Arrival; hash: string; file: Blob } | undefined;
+  thumbnail: ArrayBuffer | undefined;
+}
 
 export class Library {
   readonly #database: Promise<Database> = openDatabase();
@@ -38,8 +45,11 @@ export class Library {
     for (let from = 0; from < arrivals.length; from += 50) {
       const part = arrivals.slice(from, from + 50);
       try {
-        const transaction = database.transaction("arrivals", "readwrite");
-        for (const arrival of part) void transaction.store.add({ ...arrival, failed: 0 });
+        const transaction = database.transaction(["arrivals", "copies"], "readwrite");
+        await Promise.all(part.map(async ({ original, ...arrival }) => {
+          const kept: Original = original.kind === "given" ? { kind: "copy", copy: await transaction.objectStore("copies").add(original.blob) } : original;
+          await transaction.objectStore("arrivals").add({ ...arrival, original: kept, failed: 0 });
+        }));
         await transaction.done;
       } catch (error) {
         failed.push(...part.map(({ name }) => ({ ...reasonOf(error), arrival: -1, name })));
@@ -100,11 +110,11 @@ export class Library {
   async #jobOf(key: number, arrival: Arrival): Promise<Job | undefined> {
     const database = await this.#database;
     try {
-      const file = await fileOf(arrival.original);
+      const file = await this.#fileOf(arrival.original);
       if (file.size > MOST_BYTES) throw Object.assign(new Error(`the file has ${file.size} bytes`), { name: "too-large" });
       const hash = arrival.original.kind === "drawn" ? `drawn ${arrival.original.index}` : await hashOf(await file.arrayBuffer());
       if (this.#takenHashes.has(hash) || (await database.getKeyFromIndex("photos", "hash", hash)) !== undefined) {
-        await database.delete("arrivals", key);
+        await this.forget([key]);
         return undefined;
       }
       this.#taken.set(key, { arrival, hash, file });
@@ -126,18 +136,29 @@ export class Library {
     await (await this.#database).put("arrivals", { ...arrival, failed: 1, reason }, key);
   }
 
-  /** What became of jobs. All that is kept is on disk when this returns. */
+  /** What became of jobs. All that is kept is on disk when this returns: in one transaction, or, if that fails, one by one. */
   async settle(space: string, outcomes: readonly Outcome[]): Promise<Settled> {
     const settled: Settled = { photos: [], rows: [], diskFull: false };
-    const small = await Promise.all(outcomes.map((outcome) => this.#thumbnail(outcome)));
-    for (const [i, outcome] of outcomes.entries()) {
-      if (outcome.arrival !== undefined) await this.#settleArrival(outcome.arrival, space, outcome, small[i], settled);
-      else if (outcome.embedding && outcome.seq !== undefined) {
-        await (await this.#database).put("embeddings", outcome.embedding, [space, outcome.seq]);
-        settled.rows.push({ seq: outcome.seq, embedding: outcome.embedding });
-      }
+    const thumbnails = await Promise.all(outcomes.map((outcome) => this.#thumbnail(outcome)));
+    const ready = outcomes.map((outcome, i) => ({ outcome, thumbnail: thumbnails[i], taken: this.#taken.get(outcome.arrival ?? -1) }));
+    const kept = ready.filter(({ outcome, taken }) => outcome.embedding && (taken || outcome.seq !== undefined));
+    try {
+      await this.#keep(space, kept, settled);
+    } catch {
+      for (const one of kept) await this.#keep(space, [one], settled).catch((error: unknown) => this.#failed(one, reasonOf(error), settled));
+    }
+    for (const one of ready) if (!one.outcome.embedding) await this.#failed(one, one.outcome.failure ?? { code: "compute", message: "" }, settled);
+    for (const { outcome, taken } of ready) {
+      this.#taken.delete(outcome.arrival ?? -1);
+      if (taken) this.#takenHashes.delete(taken.hash);
     }
     return settled;
+  }
+
+  async #failed({ outcome, taken }: Ready, reason: Reason, settled: Settled): Promise<void> {
+    settled.diskFull ||= reason.code === "disk-full";
+    if (outcome.arrival === undefined || !taken) return;
+    await this.#fail(outcome.arrival, taken.arrival, reason).catch(() => undefined); // it stays among the arrivals
   }
 
   async #thumbnail({ arrival, embedding }: Outcome): Promise<ArrayBuffer | undefined> {
@@ -146,44 +167,29 @@ export class Library {
     return thumbnailOf(taken.file);
   }
 
-  async #settleArrival(key: number, space: string, outcome: Outcome, thumbnail: ArrayBuffer | undefined, settled: Settled): Promise<void> {
-    const { embedding, failure } = outcome;
-    const taken = this.#taken.get(key);
-    if (!taken) return;
-    try {
-      if (embedding) {
-        const photo = await this.#keep(key, space, embedding, outcome, taken, thumbnail);
-        settled.photos.push(photo);
-        settled.rows.push({ seq: photo.seq, embedding });
-      } else {
-        await this.#fail(key, taken.arrival, failure ?? { code: "compute", message: "there is no embedding" });
-      }
-    } catch (error) {
-      const reason = reasonOf(error);
-      settled.diskFull ||= reason.code === "disk-full";
-      await this.#fail(key, taken.arrival, reason).catch(() => undefined); // it stays among the arrivals
-    } finally {
-      this.#taken.delete(key);
-      this.#takenHashes.delete(taken.hash);
-    }
-  }
-
-  /** One photo, wholly or not at all. */
-  async #keep(
-    key: number, space: string, embedding: Float32Array, { width = 0, height = 0 }: Outcome,
-    { arrival, hash, file }: { arrival: Arrival; hash: string; file: Blob }, thumbnail: ArrayBuffer | undefined,
-  ): Promise<Photo> {
-    const { name, folder, original } = arrival;
-    const record = { hash, name, ...(folder && { folder }), bytes: file.size, width, height, added: Date.now() };
+  /** Photos with all that belongs to them, wholly or not at all. */
+  async #keep(space: string, kept: readonly Ready[], settled: Settled): Promise<void> {
     const stores = ["photos", "originals", "thumbnails", "embeddings", "arrivals"] as const;
     const transaction = (await this.#database).transaction(stores, "readwrite", { durability: "relaxed" });
-    const seq = await transaction.objectStore("photos").add(record as Photo); // the store numbers it
-    void transaction.objectStore("originals").put(original, seq);
-    if (thumbnail) void transaction.objectStore("thumbnails").put(thumbnail, seq);
-    void transaction.objectStore("embeddings").put(embedding, [space, seq]);
-    void transaction.objectStore("arrivals").delete(key);
+    const photos: Photo[] = [];
+    const rows: Settled["rows"] = [];
+    for (const { outcome: { arrival: key, embedding, seq: known, width = 0, height = 0 }, taken, thumbnail } of kept) {
+      let seq = known;
+      if (taken && key !== undefined) {
+        const { arrival: { name, folder, original }, hash, file } = taken;
+        const record = { hash, name, ...(folder && { folder }), bytes: file.size, width, height, added: Date.now() };
+        seq = await transaction.objectStore("photos").add(record as Photo); // the store numbers it
+        void transaction.objectStore("originals").put(original, seq);
+        if (thumbnail) void transaction.objectStore("thumbnails").put(thumbnail, seq);
+        void transaction.objectStore("arrivals").delete(key);
+        photos.push({ ...record, seq });
+      }
+      void transaction.objectStore("embeddings").put(embedding as Float32Array, [space, seq as number]);
+      rows.push({ seq: seq as number, embedding: embedding as Float32Array });
+    }
     await transaction.done;
-    return { ...record, seq };
+    settled.photos.push(...photos);
+    settled.rows.push(...rows);
   }
 
   /** Jobs that were handed out and will not be answered: they wait again. */
@@ -196,10 +202,7 @@ export class Library {
   /** All that waits is given up. */
   async cancel(): Promise<void> {
     await this.putBack();
-    const transaction = (await this.#database).transaction("arrivals", "readwrite");
-    let cursor = await transaction.store.index("failed").openCursor(0);
-    for (; cursor; cursor = await cursor.continue()) void cursor.delete();
-    await transaction.done;
+    await this.forget(await (await this.#database).getAllKeysFromIndex("arrivals", "failed", 0));
   }
 
   async failures(): Promise<Failure[]> {
@@ -226,8 +229,12 @@ export class Library {
   }
 
   async forget(arrivals: readonly number[]): Promise<void> {
-    const transaction = (await this.#database).transaction("arrivals", "readwrite");
-    for (const key of arrivals) void transaction.store.delete(key);
+    const transaction = (await this.#database).transaction(["arrivals", "copies"], "readwrite");
+    await Promise.all(arrivals.map(async (key) => {
+      const arrival = await transaction.objectStore("arrivals").get(key);
+      if (arrival?.original.kind === "copy") void transaction.objectStore("copies").delete(arrival.original.copy);
+      void transaction.objectStore("arrivals").delete(key);
+    }));
     await transaction.done;
   }
 
@@ -265,31 +272,41 @@ export class Library {
   async addEmbedded(space: string, entries: readonly Embedded[], values: Float32Array): Promise<Photo[]> {
     const stores = ["photos", "originals", "embeddings"] as const;
     const transaction = (await this.#database).transaction(stores, "readwrite", { durability: "relaxed" });
+    const index = transaction.objectStore("photos").index("hash");
     const width = values.length / entries.length;
-    const photos: Photo[] = [];
-    for (const [i, { original, ...known }] of entries.entries()) {
-      if ((await transaction.objectStore("photos").index("hash").getKey(known.hash)) !== undefined) continue;
+    const photos = await Promise.all(entries.map(async ({ original, ...known }, i) => {
+      if ((await index.getKey(known.hash)) !== undefined) return undefined;
       const photo = { bytes: 0, ...known, added: Date.now() };
       const seq = await transaction.objectStore("photos").add(photo as Photo); // the store numbers it
       if (original) void transaction.objectStore("originals").put(original, seq);
       void transaction.objectStore("embeddings").put(values.slice(i * width, (i + 1) * width), [space, seq]);
-      photos.push({ ...photo, seq });
-    }
+      return { ...photo, seq };
+    }));
     await transaction.done;
-    return photos;
+    return photos.filter((photo) => photo !== undefined);
   }
 
   /** A photo's file. A file of the disk that the page may not read any more, or that is gone, is an error. */
   async file(seq: number): Promise<Blob> {
     const original: Original | undefined = await (await this.#database).get("originals", seq);
     if (!original) throw new Error("only the embedding of this photo is here");
-    return fileOf(original);
+    return this.#fileOf(original);
+  }
+
+  async #fileOf(original: Original): Promise<Blob> {
+    if (original.kind === "drawn") return drawingOf(original.index);
+    if (original.kind === "file") return original.handle.getFile();
+    const blob = original.kind === "given" ? original.blob : await (await this.#database).get("copies", original.copy);
+    if (!blob) throw new DOMException("its copy is not in the database", "NotFoundError");
+    return blob;
   }
 
   async remove(seqs: readonly number[]): Promise<void> {
-    const stores = ["photos", "originals", "thumbnails", "embeddings"] as const;
+    const stores = ["photos", "originals", "copies", "thumbnails", "embeddings"] as const;
     const transaction = (await this.#database).transaction(stores, "readwrite");
     for (const seq of seqs) {
+      const original = await transaction.objectStore("originals").get(seq);
+      if (original?.kind === "copy") void transaction.objectStore("copies").delete(original.copy);
       for (const name of ["photos", "originals", "thumbnails"] as const) void transaction.objectStore(name).delete(seq);
     }
     const gone = new Set(seqs);
@@ -303,7 +320,7 @@ export class Library {
   /** Everything: photos, copies, embeddings, folders. */
   async clear(): Promise<void> {
     const database = await this.#database;
-    const stores = ["photos", "originals", "thumbnails", "embeddings", "arrivals", "folders"] as const;
+    const stores = ["photos", "originals", "copies", "thumbnails", "embeddings", "arrivals", "folders"] as const;
     const transaction = database.transaction(stores, "readwrite");
     for (const name of stores) void transaction.objectStore(name).clear();
     await transaction.done;

@@ -1,16 +1,7 @@
 /** Bytes, hashes and thumbnails of pictures, in the library's worker. */
 
-import { drawingOf } from "../drawings/draw.ts";
-import type { Original } from "./types.ts";
-
 /** Pixels of a thumbnail's shorter side: twice what a cell of the grid has. */
 export const EDGE = 256;
-
-/** The file of a photo. */
-export async function fileOf(original: Original): Promise<Blob> {
-  if (original.kind === "copy") return original.blob;
-  return original.kind === "file" ? original.handle.getFile() : drawingOf(original.index);
-}
 
 /** What tells bytes from all others. */
 export async function hashOf(bytes: ArrayBuffer): Promise<string> {

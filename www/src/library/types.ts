@@ -17,9 +17,10 @@ export interface Photo {
   added: number;
 }
 
-/** Where a photo's bytes are. */
+/** Where a photo's bytes are: given by the page, in the database by their number, on the disk, or nowhere, since they are drawn. */
 export type Original =
-  | { kind: "copy"; blob: Blob }
+  | { kind: "given"; blob: Blob }
+  | { kind: "copy"; copy: number }
   | { kind: "file"; handle: FileSystemFileHandle }
   | { kind: "drawn"; index: number };
 

@@ -3,9 +3,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Photo } from "../library/types.ts";
-import { allPhotos, hide, library, photoOf } from "../state/library.ts";
-import { collection, embedded } from "../state/model.ts";
+import { allPhotos, photoOf } from "../state/library.ts";
 import type { Box } from "../state/query.ts";
+import { removePhotos } from "../state/removing.ts";
 import { go } from "../state/route.ts";
 import { likePhoto, onlyLike, scores, shown } from "../state/search.ts";
 import { bytes, t } from "../texts/index.ts";
@@ -94,7 +94,7 @@ function Actions({ photo, hasFile, onPart }: { photo: Photo; hasFile: boolean; o
       <button type="button" onClick={() => search(() => likePhoto(term, -1))}>{words.unlike}</button>
       <button type="button" disabled={!hasFile} onClick={onPart}>{words.part}</button>
       <button type="button" disabled={!hasFile} onClick={() => { close(); go("inside", photo.seq); }}>{words.inside}</button>
-      <button type="button" class="quiet" onClick={() => void remove(photo.seq)}><Icon name="trash" />{words.remove}</button>
+      <button type="button" class="quiet" onClick={() => { close(); void removePhotos([photo.seq]); }}><Icon name="trash" />{words.remove}</button>
     </div>
   );
 }
@@ -113,13 +113,4 @@ function BoxActions({ photo, box, onCancel }: { photo: Photo; box: Box; onCancel
       <button type="button" class="quiet" onClick={onCancel}>{cancel}</button>
     </div>
   );
-}
-
-/** From the library; a file on the disk stays. */
-async function remove(seq: number): Promise<void> {
-  close();
-  await library.remove([seq]);
-  await collection.value?.remove(seq);
-  hide([seq]);
-  embedded.value = collection.value?.size ?? 0;
 }

@@ -22,7 +22,7 @@ const looksLikePhoto = (file: File): boolean => file.type.startsWith("image/") |
 
 const arrivalOf = (file: File): Arrival => {
   const folder = file.webkitRelativePath.split("/").slice(0, -1).join("/");
-  return { name: file.name, ...(folder && { folder }), original: { kind: "copy", blob: file } };
+  return { name: file.name, ...(folder && { folder }), original: { kind: "given", blob: file } };
 };
 
 /** Takes files in. Of a folder those that are photos; of single ones all, so that one that can't be read is named. */

@@ -32,6 +32,9 @@ export const modelError = signal<ClipVisionError | undefined>();
 /** Embeddings of two models can't be compared, nor should those of two precisions be mixed. */
 export const spaceOf = (model: string, precision: string): string => (model ? `${model} ${precision}` : "shapes");
 
+/** What `ClipVision.load` takes for a name in the settings. */
+export const modelSource = (model: string): string => model || BUNDLED;
+
 let opening: AbortController | undefined;
 
 /** Loads a model ("" is the bundled one) and what it has embedded so far; the one in use stays until then. */
@@ -42,7 +45,7 @@ export async function useModel(model: string, precision = settings.value.precisi
   download.value = { overall: 0, cached: false };
   try {
     await inControl; // the service worker keeps what the model's worker asks for
-    const loaded = await ClipVision.load(model || BUNDLED, optionsFor(model, precision, given));
+    const loaded = await ClipVision.load(modelSource(model), optionsFor(model, precision, given));
     const rows = await readCollection(spaceOf(model, precision), given);
     clip.value?.close();
     collection.value?.close();

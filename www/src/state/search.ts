@@ -32,11 +32,14 @@ export const took = signal(0);
 
 export const terms = computed<readonly Term[]>(() => [...photoTerms.value, ...termsIn(text.value)]);
 
+/** Near duplicates of better photos, which are left out on request. */
+export const collapsed = signal<ReadonlySet<number>>(new Set());
+
 /** What the grid shows. */
 export const shown = computed<readonly number[]>(() => {
   const result = found.value;
-  if (result.state === "found") return result.matches.map(({ id }) => id);
-  return result.state === "everything" ? allPhotos.value : [];
+  const seqs = result.state === "found" ? result.matches.map(({ id }) => id) : result.state === "everything" ? allPhotos.value : [];
+  return collapsed.value.size ? seqs.filter((seq) => !collapsed.value.has(seq)) : seqs;
 });
 
 export const scores = computed<ReadonlyMap<number, number>>(() => {

@@ -3,6 +3,8 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { AddButtons } from "../parts/add_buttons.tsx";
 import { announce } from "../parts/announcer.tsx";
+import { Duplicates } from "../parts/duplicates.tsx";
+import { ExchangePanel } from "../parts/exchange_panel.tsx";
 import type { Failure, Folder } from "../library/types.ts";
 import { cancel, diskFull, failures, forgetFailures, pause, paused, progress, refreshWork, resume, retry, waiting } from "../state/indexing.ts";
 import { addDrawings, refused, scanFolder } from "../state/intake.ts";
@@ -22,6 +24,8 @@ export function LibraryView() {
       <Indexing />
       <Failures />
       <Folders />
+      <Duplicates />
+      <ExchangePanel />
       <Drawings />
       <Storage />
     </div>

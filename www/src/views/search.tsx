@@ -52,7 +52,7 @@ function Finding() {
   }
   const sentence = result.state !== "found" ? "" : (result.judged ? search.found : search.nearest)(result.matches.length, took.value);
   announce(result.state === "nothing" ? search.nothing : sentence);
-  return <div class="finding"><p>{sentence}</p>{terms.value.every(({ kind }) => kind === "text") && <Share />}</div>;
+  return <div class="finding"><p>{sentence}</p>{sentence && terms.value.every(({ kind }) => kind === "text") && <Share />}</div>;
 }
 
 function Share() {
