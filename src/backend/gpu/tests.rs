@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::{Gpu, Matrices, Matrix, Tuning};
+use super::{Gpu, Matrix, Tuning};
 use crate::backend::buffers::Buffers;
 use crate::backend::{self, Activation, Backend, LayerNorm, Linear, Mask, Table, Tokens};
+use crate::embedder::Matrices;
 use crate::precision::Precision;
 use kernels::{Isa, PackedBuilder, Packing};
 use std::sync::{Arc, OnceLock};
