@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { needsGpu, testGpuModels } from "./both/gpu.ts";
+import { serveDemo } from "./demo.ts";
 import type { Tab } from "./both/tab.ts";
 import { expected, maxDifference, Safetensors } from "./golden.ts";
 import { heavyConfig, heavyWeights } from "./heavy_model.ts";
@@ -172,4 +173,20 @@ test("embedMany is canceled in the middle, and its workers end", async ({ page, 
   expect(answer!.pulled, "no more are pulled than are in flight").toBeLessThanOrEqual(60 + 32 + 3 * 3 + 1);
   expect(maxDifference(answer!.again, golden)).toBeLessThanOrEqual(1e-4);
   await expect.poll(() => page.workers().length).toBe(before + 1);
+});
+
+test("the page that measures says what this device computes, in a text to paste", async ({ page, tab }) => {
+  await needsGpu(tab);
+  const demo = await serveDemo();
+  try {
+    await page.goto(`${demo.url}bench.html?tiny`);
+    await page.getByRole("button", { name: "Measure" }).click();
+    await expect(page.getByRole("button", { name: "Copy" })).toBeVisible({ timeout: 60_000 });
+    const report = await page.locator("#report").innerText();
+    expect(report).toContain("auto takes wasm: fallback-adapter");
+    for (const device of ["wasm", "webgpu"]) expect(report, report).toMatch(new RegExp(`^tiny, ${device} +(\\d+(\\.\\d+)? +){4}`, "m"));
+    expect(Number(/cosine (\S+)$/m.exec(report)![1])).toBeGreaterThan(0.999999);
+  } finally {
+    await demo.close();
+  }
 });

@@ -3,7 +3,7 @@
 import { ClipVision } from "clip-vision";
 import { cosineSimilarity } from "clip-vision/search";
 import { measure, type Measured } from "./measure.ts";
-import { modelOf, SHAPES, type Shape } from "./models.ts";
+import { modelOf, SHAPES, TINY, type Shape } from "./models.ts";
 
 const element = <Kind extends HTMLElement>(id: string): Kind => document.getElementById(id) as Kind;
 const [run, copy, large] = [element<HTMLButtonElement>("run"), element<HTMLButtonElement>("copy"), element<HTMLInputElement>("large")];
@@ -29,10 +29,11 @@ async function measureAll(): Promise<void> {
   add("```");
   add(navigator.userAgent);
   add(`${navigator.hardwareConcurrency} cores, ${crossOriginIsolated ? "isolated: threads" : "not isolated: one thread"}`);
-  await chosen(SHAPES[0] as Shape);
+  const shapes = new URLSearchParams(location.search).has("tiny") ? [TINY] : SHAPES;
+  await chosen(shapes[0] as Shape);
   add("");
   add("milliseconds               load    first      one  of many   (one: the median of 15; of many: each of 64 in batches)");
-  for (const shape of SHAPES) {
+  for (const shape of shapes) {
     if (shape.name !== "L/14" || large.checked) await compare(shape);
   }
   add("```");

@@ -20,6 +20,9 @@ export const SHAPES: readonly Shape[] = [
   { name: "L/14", kind: "clip", hidden: 1024, layers: 24, heads: 16, patch: 14, image: 224, dimension: 768 },
 ];
 
+/** What `bench.html?tiny` measures in their place, to see whether the page itself works. */
+export const TINY: Shape = { name: "tiny", kind: "siglip", hidden: 64, layers: 2, heads: 4, patch: 32, image: 224, dimension: 64 };
+
 /** A tensor: its values are random, or all one, as the gains of norms. */
 type Tensor = [name: string, shape: number[], values?: "ones"];
 
