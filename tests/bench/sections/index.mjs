@@ -20,8 +20,11 @@ import firstEmbedding from "./first_embedding.mjs";
 import gpu from "./gpu.mjs";
 import images from "./images.mjs";
 import load from "./load.mjs";
+import nativeFolder from "./native_folder.mjs";
 import nativeForward from "./native_forward.mjs";
 import query from "./query.mjs";
 import search from "./search.mjs";
 
-export const sections = [...browserForward, accuracy, endToEnd, load, firstEmbedding, busyPage, query, gpu, ...nativeForward, ...images, search];
+export const sections = [
+  ...browserForward, accuracy, endToEnd, load, firstEmbedding, busyPage, query, gpu, ...nativeForward, nativeFolder, ...images, search,
+];
