@@ -86,11 +86,11 @@ export class Library {
     return Math.max(-1, ...originals.map((original) => (original?.kind === "drawn" ? original.index : -1))) + 1;
   }
 
-  /** From now on, what has no embedding in this space is to be embedded. */
+  /** From now on, what has no embedding in this space is to be embedded, if there is more of it here than embeddings. */
   async useSpace(space: string): Promise<Work> {
     const database = await this.#database;
     this.#space = space;
-    const [photos, there] = await Promise.all([database.getAllKeys("photos"), database.getAllKeys("embeddings", spaceFrom(space))]);
+    const [photos, there] = await Promise.all([database.getAllKeys("originals"), database.getAllKeys("embeddings", spaceFrom(space))]);
     const known = new Set(there.map(([, seq]) => seq));
     this.#missing = photos.filter((seq) => !known.has(seq));
     return this.work();
@@ -117,8 +117,8 @@ export class Library {
       if (job) jobs.push(job);
     }
     if (found.length === 0) for (const seq of this.#missing.splice(0, count)) jobs.push(...(await this.#again(seq)));
-    else if (jobs.length === 0) return this.take(count); // all of them were there already, or failed
-    return jobs;
+    const more = found.length > 0 || this.#missing.length > 0;
+    return jobs.length === 0 && more ? this.take(count) : jobs; // those were there already, or can't be read
   }
 
   /** An arrival's bytes, unless they are in the library already or can't be read. */
