@@ -391,7 +391,8 @@ test("an index of the command line opens, and of another model only on request",
   await input.setInputFiles(golden("search", "ours.clip-vision"));
   await expect(page.locator("#main").getByText(/of another size|made by|could not be opened/)).toBeVisible();
   await goTo(page, "Photos");
-  const [first] = JSON.parse(readFileSync(golden("search", "native", "found.json"), "utf8")) as { query: string; found: { id: string }[] }[];
-  const names = await search(page, first!.query);
-  expect(names.some((name) => first!.found.some(({ id }) => id.endsWith(name)))).toBe(true);
+  const found = JSON.parse(readFileSync(golden("search", "native", "found.json"), "utf8")) as { found: { id: string }[] }[];
+  const known = found.flatMap((query) => query.found.map(({ id }) => id.split("/").at(-1)));
+  const names = await cells(page).evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label")));
+  expect(names.filter((name) => known.includes(name ?? "")).length).toBeGreaterThan(5);
 });
