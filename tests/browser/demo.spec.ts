@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { AxeBuilder } from "@axe-core/playwright";
-import { type BrowserContext, type Locator, type Page, expect, test as base } from "@playwright/test";
+import { type BrowserContext, type Download, type Locator, type Page, expect, test as base } from "@playwright/test";
 import { CHROME } from "./chrome.ts";
 import { FIRST, type Server, cells, draw, finding, golden, goTo, openDemo, records, search, searchField, serveDemo } from "./demo.ts";
 
@@ -353,7 +353,7 @@ test("a full disk stops the work with a sentence, and what was there stays", asy
   expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
 });
 
-test("the collection goes out and comes back, and Python reads it", async ({ page, server, browser }, info) => {
+test("the collection goes out and comes back, for NumPy with its names", async ({ page, server, browser }, info) => {
   await openDemo(page, server);
   await goTo(page, "Library");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Our own file" }).click()]);
@@ -364,10 +364,35 @@ test("the collection goes out and comes back, and Python reads it", async ({ pag
   expect([rows.size, rows.dimension, rows.model]).toEqual([FIRST, 96, "shapes"]);
   expect(rows.ids().some((id) => id.startsWith("red-heart-on-"))).toBe(true);
   rows.close();
+  const downloads: Download[] = [];
+  page.on("download", (one) => downloads.push(one));
+  await page.getByRole("button", { name: "NumPy" }).click();
+  await expect.poll(() => downloads.map((one) => one.suggestedFilename()).sort()).toEqual(["photos.npy", "photos.npy.names.json"]);
+  const contents = await Promise.all(downloads.map(async (one) => [one.suggestedFilename(), readFileSync(await one.path())] as const));
+  const { "photos.npy": matrix, "photos.npy.names.json": names } = Object.fromEntries(contents);
+  expect(matrix!.toString("latin1", 0, 128)).toContain(`'shape': (${FIRST}, 96)`);
+  expect(JSON.parse(names!.toString())).toHaveLength(FIRST);
   const other = await (await browser.newContext()).newPage();
   await openDemo(other, server);
   await goTo(other, "Library");
   await other.locator("[data-purpose=collection]").setInputFiles(file);
   await expect(other.getByRole("heading", { name: "704 photos" })).toBeVisible({ timeout: 20_000 });
   await other.context().close();
+});
+
+test("an index of the command line opens, and of another model only on request", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const input = page.locator("[data-purpose=collection]");
+  await input.setInputFiles(golden("search", "native", "photos.clip-vision"));
+  await expect(page.getByRole("heading", { name: "400 photos" })).toBeVisible({ timeout: 20_000 });
+  await input.setInputFiles(golden("search", "native", "photos.clip-vision"));
+  await expect(page.locator("#main").getByText("0 photos added")).toBeVisible();
+  await input.setInputFiles(golden("search", "ours.clip-vision"));
+  await expect(page.locator("#main").getByText(/of another size|made by|could not be opened/)).toBeVisible();
+  await goTo(page, "Photos");
+  const found = JSON.parse(readFileSync(golden("search", "native", "found.json"), "utf8")) as { found: { id: string }[] }[];
+  const known = found.flatMap((query) => query.found.map(({ id }) => id.split("/").at(-1)));
+  const names = await cells(page).evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label")));
+  expect(names.filter((name) => known.includes(name ?? "")).length).toBeGreaterThan(5);
 });

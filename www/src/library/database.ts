@@ -8,7 +8,7 @@ export interface Stores extends DBSchema {
   photos: { key: number; value: Photo; indexes: { hash: string } };
   originals: { key: number; value: Original };
   /** Files that are not on the disk, or not to be found there again. They stay where they are when an arrival becomes a photo. */
-  copies: { key: number; value: Blob };
+  copies: { key: number; value: Blob | ArrayBuffer };
   /** JPEG files. */
   thumbnails: { key: number; value: ArrayBuffer };
   /** By the name of the model's space, and the photo's number. */

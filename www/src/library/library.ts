@@ -37,25 +37,40 @@ export class Library {
   /** Photos without an embedding of the model that is in use, and not yet handed out. */
   #missing: number[] = [];
   #space = "";
+  /** Whether the database takes Blobs, and not just bytes. */
+  #keepsBlobs = true;
 
   /** Takes files in; the page learns of each that there is no room for. */
   async add(arrivals: readonly Arrival[]): Promise<Failure[]> {
-    const database = await this.#database;
     const failed: Failure[] = [];
     for (let from = 0; from < arrivals.length; from += 50) {
       const part = arrivals.slice(from, from + 50);
       try {
-        const transaction = database.transaction(["arrivals", "copies"], "readwrite");
-        await Promise.all(part.map(async ({ original, ...arrival }) => {
-          const kept: Original = original.kind === "given" ? { kind: "copy", copy: await transaction.objectStore("copies").add(original.blob) } : original;
-          await transaction.objectStore("arrivals").add({ ...arrival, original: kept, failed: 0 });
-        }));
-        await transaction.done;
+        await this.#note(part);
       } catch (error) {
         failed.push(...part.map(({ name }) => ({ ...reasonOf(error), arrival: -1, name })));
       }
     }
     return failed;
+  }
+
+  /** Notes arrivals down, with copies of files that could not be found again. */
+  async #note(arrivals: readonly Arrival[]): Promise<void> {
+    const files = arrivals.map(({ original }) => (original.kind === "given" ? original.blob : undefined));
+    const bytes = this.#keepsBlobs ? files : await Promise.all(files.map((file) => file?.arrayBuffer()));
+    const transaction = (await this.#database).transaction(["arrivals", "copies"], "readwrite");
+    try {
+      await Promise.all(arrivals.map(async ({ original, ...arrival }, i) => {
+        const copy = bytes[i] && (await transaction.objectStore("copies").add(bytes[i]));
+        await transaction.objectStore("arrivals").add({ ...arrival, original: copy === undefined ? original : { kind: "copy", copy }, failed: 0 });
+      }));
+      await transaction.done;
+    } catch (error) {
+      await transaction.done.catch(() => undefined);
+      if (!this.#keepsBlobs || (error as Error).name === "QuotaExceededError") throw error;
+      this.#keepsBlobs = false; // as in a private window of WebKit's
+      await this.#note(arrivals);
+    }
   }
 
   /** Adds drawings by their numbers. */
@@ -71,11 +86,11 @@ export class Library {
     return Math.max(-1, ...originals.map((original) => (original?.kind === "drawn" ? original.index : -1))) + 1;
   }
 
-  /** From now on, what has no embedding in this space is to be embedded. */
+  /** From now on, what has no embedding in this space is to be embedded, if there is more of it here than embeddings. */
   async useSpace(space: string): Promise<Work> {
     const database = await this.#database;
     this.#space = space;
-    const [photos, there] = await Promise.all([database.getAllKeys("photos"), database.getAllKeys("embeddings", spaceFrom(space))]);
+    const [photos, there] = await Promise.all([database.getAllKeys("originals"), database.getAllKeys("embeddings", spaceFrom(space))]);
     const known = new Set(there.map(([, seq]) => seq));
     this.#missing = photos.filter((seq) => !known.has(seq));
     return this.work();
@@ -102,8 +117,8 @@ export class Library {
       if (job) jobs.push(job);
     }
     if (found.length === 0) for (const seq of this.#missing.splice(0, count)) jobs.push(...(await this.#again(seq)));
-    else if (jobs.length === 0) return this.take(count); // all of them were there already, or failed
-    return jobs;
+    const more = found.length > 0 || this.#missing.length > 0;
+    return jobs.length === 0 && more ? this.take(count) : jobs; // those were there already, or can't be read
   }
 
   /** An arrival's bytes, unless they are in the library already or can't be read. */
@@ -298,7 +313,7 @@ export class Library {
     if (original.kind === "file") return original.handle.getFile();
     const blob = original.kind === "given" ? original.blob : await (await this.#database).get("copies", original.copy);
     if (!blob) throw new DOMException("its copy is not in the database", "NotFoundError");
-    return blob;
+    return blob instanceof Blob ? blob : new Blob([blob]);
   }
 
   async remove(seqs: readonly number[]): Promise<void> {

@@ -56,5 +56,5 @@ export function ExchangePanel() {
 async function give(format: CollectionFormat): Promise<void> {
   const { blob, names } = await exported(format);
   save(blob, FORMATS[format]);
-  if (format === "npy") save(new Blob([names.join("\n")], { type: "text/plain" }), "photos.txt");
+  if (format === "npy") save(new Blob([JSON.stringify(names)], { type: "application/json" }), `${FORMATS.npy}.names.json`);
 }

@@ -3,7 +3,7 @@
 import { type CollectionFormat, Embeddings } from "clip-vision/search";
 import type { Embedded } from "../library/types.ts";
 import { library, photoOf, show } from "./library.ts";
-import { collection, embedded, space } from "./model.ts";
+import { collection, embedded, modelName, space } from "./model.ts";
 
 export const FORMATS: Record<CollectionFormat, string> = { "clip-vision": "photos.clip-vision", arrow: "photos.arrow", npy: "photos.npy" };
 
@@ -19,12 +19,12 @@ function namesOf(seqs: readonly number[]): string[] {
   });
 }
 
-/** A file of all embeddings, by the photos' names. NumPy's format has no names: they come as lines of text beside it. */
+/** A file of all embeddings, by the photos' names. NumPy's format has no names: they come beside it, as the command line writes them. */
 export async function exported(format: CollectionFormat): Promise<{ blob: Blob; names: string[] }> {
   const rows = collection.value as Embeddings<number>;
   const seqs = rows.ids();
   const names = namesOf(seqs);
-  const copy = new Embeddings<string>({ model: space() });
+  const copy = new Embeddings<string>({ model: modelName() });
   try {
     await copy.addMany(names, await rows.getMany(seqs));
     return { blob: await copy.toBlob(format), names };
@@ -42,7 +42,7 @@ export class OtherModel extends Error {
 /** Opens a collection: its photos can be found, though they are not here. Of another model it is refused, unless `anyway`. */
 export async function imported(file: Blob): Promise<number> {
   const rows = (await Embeddings.load<string | number>(file)) as Embeddings<string>;
-  if (rows.model !== undefined && rows.model !== space()) throw new OtherModel(rows.model, rows);
+  if (rows.model !== undefined && rows.model !== modelName()) throw new OtherModel(rows.model, rows);
   return addRows(rows);
 }
 

@@ -96,5 +96,8 @@ async function readCollection(space: string, given: AbortSignal): Promise<Embedd
   return rows;
 }
 
+/** What the model in use is called in files, as by the command line's `index`. */
+export const modelName = (): string => settings.value.model || "shapes";
+
 /** The space of the model in use. */
 export const space = (): string => spaceOf(settings.value.model, settings.value.precision);

@@ -8,9 +8,8 @@ import { ExchangePanel } from "../parts/exchange_panel.tsx";
 import type { Failure, Folder } from "../library/types.ts";
 import { cancel, diskFull, failures, forgetFailures, pause, paused, progress, refreshWork, resume, retry, waiting } from "../state/indexing.ts";
 import { addDrawings, refused, scanFolder } from "../state/intake.ts";
-import { allPhotos, hideAll, library } from "../state/library.ts";
-import { collection, embedded } from "../state/model.ts";
-import { bytes, duration, t } from "../texts/index.ts";
+import { allPhotos, library } from "../state/library.ts";
+import { duration, t } from "../texts/index.ts";
 
 export function LibraryView() {
   const { library: words, views } = t.value;
@@ -27,7 +26,6 @@ export function LibraryView() {
       <Duplicates />
       <ExchangePanel />
       <Drawings />
-      <Storage />
     </div>
   );
 }
@@ -150,29 +148,5 @@ function Scanned({ folder, onChange }: { folder: Folder; onChange: () => Promise
       <button type="button" class="small" onClick={() => void scan()}>{words.scan}</button>
       <button type="button" class="quiet small" onClick={() => void library.forgetFolder(folder.key).then(onChange)}>{words.forgetFolder}</button>
     </li>
-  );
-}
-
-function Storage() {
-  const { library: words } = t.value;
-  const used = useSignal<StorageEstimate>({});
-  useSignalEffect(() => {
-    allPhotos.value;
-    void navigator.storage?.estimate?.().then((estimate) => (used.value = estimate));
-  });
-  const clear = async (): Promise<void> => {
-    if (!confirm(words.clearSure)) return;
-    await cancel();
-    await library.clear();
-    await collection.value?.remove(...collection.value.ids());
-    hideAll();
-    embedded.value = 0;
-  };
-  return (
-    <section class="panel" aria-labelledby="storage">
-      <h2 id="storage">{words.store}</h2>
-      {used.value.quota !== undefined && <p class="hint">{words.used(bytes(used.value.usage ?? 0), bytes(used.value.quota))}</p>}
-      <div class="actions"><button type="button" class="quiet" onClick={() => void clear()}><span>{words.clear}</span></button></div>
-    </section>
   );
 }

@@ -64,7 +64,7 @@ function Answer({ seen }: { seen: Signal<Seen | undefined> }) {
         {labels.slice(0, 6).map(({ label, score }) => (
           <li key={label}>
             <span>{label}</span>
-            <meter min={0} max={1} value={score} aria-label={label} />
+            <span class="bar"><span style={{ width: `${100 * score}%` }} /><meter class="visually-hidden" min={0} max={1} value={score} aria-label={label} /></span>
             <span class="number">{Math.round(100 * score)} %</span>
           </li>
         ))}

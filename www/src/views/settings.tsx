@@ -1,5 +1,7 @@
-/** What can be chosen: the language, and how strict a search is. */
+/** What can be chosen, what has left the device, and what is kept on it. */
 
+import { StoragePanel } from "../parts/storage_panel.tsx";
+import { requests } from "../state/offline.ts";
 import { choose, settings } from "../state/settings.ts";
 import { LANGUAGES, type Language, t } from "../texts/index.ts";
 
@@ -22,6 +24,20 @@ export function SettingsView() {
           <small class="hint">{words.strictnessMore}</small>
         </label>
       </section>
+      <Privacy />
+      <StoragePanel />
     </div>
+  );
+}
+
+function Privacy() {
+  const { settings: words } = t.value;
+  const hosts = Object.entries(requests.value);
+  return (
+    <section class="panel" aria-labelledby="privacy">
+      <h2 id="privacy">{words.privacy}</h2>
+      <p class="hint">{words.privacyMore}</p>
+      {hosts.length === 0 ? <p>{words.noRequests}</p> : <ul>{hosts.map(([host, count]) => <li key={host}>{words.requests(host, count)}</li>)}</ul>}
+    </section>
   );
 }
