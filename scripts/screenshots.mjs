@@ -1,5 +1,5 @@
-// node scripts/screenshots.mjs [FOLDER] [PHOTO…]: the built demo as it looks (npm run build) with photos in it, on a phone
-// and on a desk, light and dark; with the sample drawings where none are named. For README, and to look at after a change.
+// node scripts/screenshots.mjs [FOLDER]: every view of the built demo as it looks (npm run build), on a phone and on a desk, light
+// and dark. For README, and to look at after a change.
 
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -13,39 +13,60 @@ const SIZES = [
   { width: 1280, height: 900, scale: 1 },
 ];
 
+const find = (words) => async (page) => {
+  await page.getByRole("searchbox").fill(words);
+  await page.waitForTimeout(500);
+};
+
+/** What is done in each view before it is looked at; what follows a hyphen tells two pictures of one view apart. */
+const VIEWS = {
+  search: async () => undefined,
+  "search-found": find("star"),
+  "search-nothing": find("a submarine"),
+  "search-photo": async (page) => {
+    await find("a blue heart")(page);
+    await page.locator(".grid li button").first().click();
+  },
+  library: async (page) => page.keyboard.press("Escape"),
+  labels: async (page) => page.waitForTimeout(1500),
+  map: async (page) => page.waitForTimeout(6000),
+  live: async (page) => {
+    await page.getByRole("button", { name: "Start the camera" }).click();
+    await page.waitForTimeout(2500);
+  },
+  inside: async (page) => {
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByRole("button", { name: "Compare" }).click();
+    await page.waitForTimeout(4000);
+    await page.setViewportSize({ width: page.viewportSize().width, height: 1900 });
+  },
+  models: async () => undefined,
+  "library-all": async (page) => page.setViewportSize({ width: page.viewportSize().width, height: 1900 }),
+  settings: async () => undefined,
+};
+
 const webdriver = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"));
-const [folder = inRoot("target", "screenshots"), ...photos] = process.argv.slice(2);
+const [folder = inRoot("target", "screenshots")] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const server = await serve(demoDist);
 const browser = await chromium.launch({
   executablePath: process.env.CHROME ?? "/usr/bin/chromium",
-  args: webdriver["goog:chromeOptions"].args,
+  args: [...webdriver["goog:chromeOptions"].args, "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
 });
 try {
   for (const { width, height, scale } of SIZES) {
     for (const colorScheme of ["light", "dark"]) {
       const page = await browser.newPage({ viewport: { width, height }, colorScheme, deviceScaleFactor: scale });
-      const shoot = async (name, options) => {
+      for (const [name, prepare] of Object.entries(VIEWS)) {
+        await page.goto(`${server.url}#/${name.split("-", 1)[0]}`);
+        if (name === "search") await page.getByText(/^\d+ photos/).first().waitFor();
+        await prepare(page);
+        await page.waitForTimeout(700); // thumbnails
         const file = path.join(folder, `${width}-${colorScheme}-${name}.png`);
-        await page.screenshot({ path: file, ...options });
+        await page.screenshot({ path: file });
+        await page.setViewportSize({ width, height });
         console.log(file);
-      };
-      await page.goto(server.url);
-      await page.locator("#model-facts").waitFor();
-      await shoot("empty");
-      if (photos.length) await page.locator("#photo-input").setInputFiles(photos);
-      else await page.getByRole("button", { name: "Try sample drawings" }).click();
-      await page.locator(".card").first().waitFor();
-      await page.locator("#batch-progress").waitFor({ state: "hidden" });
-      await page.waitForFunction(() => document.querySelectorAll(".thumbnail img").length > 0);
-      await page.getByLabel("Search the photos").fill("a yellow star");
-      await page.getByRole("button", { name: "Search" }).click();
-      await page.getByLabel("Label the photos").fill("circle, square, star, heart, ring, moon, cross");
-      await page.getByRole("button", { name: "Label", exact: true }).click();
-      await page.waitForTimeout(1500); // words, thumbnails, and the indicator's next word
-      await page.evaluate(() => scrollTo(0, 0));
-      await shoot("photos");
-      await shoot("whole", { fullPage: true });
+      }
       await page.close();
     }
   }

@@ -5,7 +5,7 @@
 //     npm run setup [build] [-- --install]     all of it (or what builds need; system packages through sudo too), and then the
 //                                              environment as shell lines, for cargo by hand
 
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Stop, ask, inCache, inRoot, main, note, once, run, seconds, step, warn, which } from "./lib.mjs";
@@ -296,6 +296,15 @@ export async function ensureAarch64() {
     target: AARCH64,
     env: { [`${variable}_LINKER`]: linker, [`${variable}_RUNNER`]: `${emulator} -L /usr/aarch64-linux-gnu` },
   };
+}
+
+/** A processor that does a GPU's work, by Vulkan: `{}`, or `{ skipped: "why" }`. */
+export async function ensureVulkan() {
+  const folders = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
+  const isThere = () => folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
+  return attempt(isThere, "a Vulkan driver", () =>
+    aptInstall(["mesa-vulkan-drivers", "libvulkan1"], "the tests of GPUs run on a processor that does a GPU's work"),
+  );
 }
 
 /** A Python of their own for the packages of a requirements.txt: `{ python }`, or `{ skipped: "why" }`. */

@@ -9,11 +9,11 @@ import path from "node:path";
 import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
 import { Stop, commandLine, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
-import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
+import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureVulkan, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
-const NATIVE = ["--locked", "--workspace", "--features", "http,text,tokio"];
+const NATIVE = ["--locked", "--workspace", "--features", "http,text,tokio,wgpu"];
 /** The crates with the loops that have SIMD of their own. */
 const LOWER = ["simd", "kernels", "jpeg", "webp", "pixels", "search"];
 /** The tests of clip-vision against Pillow's and transformers' values: all of that SIMD together. */
@@ -99,6 +99,17 @@ const stages = [
       const features = ["--features", "avif,jxl"];
       await run("cargo", ["test", "--locked", "-p", "clip-vision-pixels", ...features, "--lib", "--test", "damage", "--test", "odd", "--test", "phones"]);
       await run("cargo", ["clippy", "--locked", "-p", "clip-vision-cli", "-p", "clip-vision", ...features, "--", "-D", "warnings"]);
+    },
+  },
+  {
+    name: "gpu",
+    what: "every kernel and every model on a GPU, or on a processor that does a GPU's work; the command line with it",
+    needs: "cargo",
+    run: async () => {
+      const { skipped } = process.platform === "linux" ? await ensureVulkan() : {};
+      if (skipped) return { skipped };
+      // Compiled by the stage `cargo`, which leaves them out.
+      await run("cargo", ["test", ...NATIVE, "--lib", "--test", "gpu", "--test", "cli", "--", "--ignored", "gpu"]);
     },
   },
   {
@@ -194,12 +205,13 @@ const stages = [
   },
   {
     name: "firefox",
-    what: "the built package's inputs and worker in a stock Firefox",
+    what: "the built package's inputs and worker, and the demo, in a stock Firefox",
     needs: "build",
     run: async () => {
       const { skipped } = await ensureFirefox();
       if (skipped) return { skipped };
-      await buildPackage();
+      await ensureVulkan(); // without it the tests of its GPU are skipped
+      await buildAll();
       await playwright("tests/firefox");
     },
   },
@@ -210,7 +222,7 @@ const stages = [
     run: async () => {
       const { skipped } = await ensureWebKit();
       if (skipped) return { skipped };
-      await buildPackage();
+      await buildAll();
       await playwright("tests/webkit");
     },
   },

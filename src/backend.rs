@@ -2,14 +2,17 @@
 //!
 //! The towers in `model/` say what is computed; this is the one place that decides with what. On the CPU it is our
 //! kernels, whose weights are packed as they are read, and whose results go into buffers that are used again
-//! ([`buffers`]); on a GPU it is candle's operations. Each operation has both ways side by side behind one signature, and
-//! the towers don't know. Without the feature `candle` its way is not there.
+//! ([`buffers`]); on CUDA it is candle's operations; for any other GPU the operations are written down as a plan (`gpu.rs`). Each
+//! operation has its ways side by side behind one signature, and the towers don't know. Without the features `candle` and
+//! `gpu` their ways are not there.
 
 use crate::error::{Error, ErrorKind};
 
 mod attention;
 mod buffers;
 mod device;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
 mod linear;
 mod norm;
 mod patches;
@@ -25,6 +28,8 @@ pub(crate) use device::CANDLE_ON_CPU;
 pub(crate) use device::check_device_name;
 #[cfg(feature = "candle")]
 pub use device::device_from_name;
+#[cfg(feature = "wgpu")]
+pub(crate) use device::wgpu_number;
 pub(crate) use kernels::Activation;
 pub(crate) use linear::Linear;
 pub(crate) use norm::LayerNorm;

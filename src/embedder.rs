@@ -4,6 +4,8 @@
 //! only calls what is here.
 
 use crate::backend::Photos;
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
 use crate::model::config::{Scores, VisionConfig};
@@ -16,12 +18,17 @@ use std::sync::{Arc, Mutex};
 
 mod convert;
 mod files;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hints;
 mod loader;
 mod onnx_files;
 mod options;
 mod pass;
 mod plan;
+mod preparer;
+#[cfg(feature = "gpu")]
+mod probe;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -35,6 +42,9 @@ pub(crate) use files::dimension_at;
 pub use loader::Loader;
 pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
+pub use preparer::Preparer;
+#[cfg(feature = "gpu")]
+pub use probe::{Matrices, Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 
@@ -63,6 +73,9 @@ pub struct ClipVision {
     options: Options,
     weight_bytes: usize,
     text: Mutex<TextState>,
+    /// What computes, where it is a GPU.
+    #[cfg(feature = "wgpu")]
+    executor: Option<Arc<Executor>>,
 }
 
 /// What a model does with images.
@@ -71,6 +84,9 @@ struct Vision {
     preprocess: PreprocessConfig,
     /// Was that a guess, since no file says it?
     default_preprocessing: bool,
+    /// The files that say all this.
+    config_json: Vec<u8>,
+    preprocessor_json: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for ClipVision {
@@ -238,11 +254,7 @@ impl ClipVision {
     /// As [`embed`](Self::embed).
     pub fn measured_pixels(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
         let Vision { tower, preprocess, .. } = self.vision()?;
-        let image = if image.is_normalized() { image } else { preprocess.apply(image) };
-        let measured = image.or(self.options.limits, &self.options.url_access).measure(clock)?;
-        let PixelTensor { height, width, .. } = measured.tensor;
-        tower.check_shape(&[3, height, width])?;
-        Ok(measured)
+        preparer::prepared(preprocess, tower.config().image_size, &self.options, image, clock)
     }
 
     /// The embedding of a pixel tensor, f32 (3, image_size, image_size).
@@ -293,6 +305,10 @@ impl ClipVision {
 
     fn start_with(&self, photos: Photos<'_>) -> Result<Pass> {
         let Vision { tower, .. } = self.vision()?;
+        #[cfg(feature = "wgpu")]
+        if let Some(executor) = &self.executor {
+            return Ok(Pass::ended(self.on_gpu(executor, photos)?));
+        }
         let pass = tower.start(photos, Wanted::First)?;
         Ok(Pass::of_photos(tower.clone(), pass, self.options.normalize))
     }

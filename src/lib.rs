@@ -29,6 +29,8 @@
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
 //! | `avif`, `jxl`, `heif` | photos in AVIF, JPEG XL and (by the system's libheif) HEIC |
+//! | `gpu` | towers as plans for an executor on any GPU: [`gpu::Plan`] |
+//! | `wgpu` | any GPU, by Vulkan, Metal or DirectX 12: [`gpu::Gpu`] |
 //! | `cuda`, `cudnn` | NVIDIA GPUs, through candle: see [`device_from_name`] |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -67,6 +69,15 @@ pub use precision::Precision;
 pub mod search {
     pub use ::search::{Error, Group, Match, Result, Rows, Values};
     pub use ::search::{cosine_similarity, near_duplicates, quantize_rows, top_k};
+}
+
+/// What a model that was loaded for a GPU ([`Options::plans`]) is to be computed by: plain data for an executor.
+#[cfg(feature = "gpu")]
+pub mod gpu {
+    pub use crate::backend::gpu::{Binding, Buffer, Kernel, Plan, Role, Step, Tuning};
+    #[cfg(feature = "wgpu")]
+    pub use crate::backend::gpu::{Executor, Gpu};
+    pub use crate::embedder::{Matrices, Probe, Verdict};
 }
 
 /// The examples of docs/rust.md, compiled as tests of the documentation.

@@ -71,12 +71,31 @@ impl TensorSpec {
         self.usage.rows(&self.shape)
     }
 
+    /// Values of it as they are after 8 bits, where it can be in 8 bits.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn restored(&self, values: &[f32]) -> Result<Vec<f32>> {
+        let (rows, columns) = self.rows();
+        let Some(rotation) = self.usage.rotation() else { return Ok(values.to_vec()) };
+        let mut quantizer = kernels::Quantizer::new(kernels::Isa::best(), columns, rotation)?;
+        let mut all = Vec::with_capacity(rows * columns);
+        for row in values.chunks(columns.max(1)) {
+            let (integers, step) = quantizer.quantize(row);
+            let integers = integers.to_vec();
+            all.extend(quantizer.restore(&integers, step));
+        }
+        Ok(all)
+    }
+
     /// About the memory that it takes. Shapes come from files: what no address reaches is the largest number.
     pub(crate) fn bytes(&self, target: Target) -> usize {
         let (rows, columns) = self.rows();
         match self.usage.destination(target) {
             Destination::Floats => rows.saturating_mul(columns).saturating_mul(size_of::<f32>()),
             Destination::Packed(packing) => packing.bytes(rows, columns),
+            #[cfg(feature = "gpu")]
+            Destination::Matrix { int8 } => {
+                rows.saturating_mul(columns).saturating_mul(if int8 { 2 } else { size_of::<f32>() })
+            }
             Destination::Bytes | Destination::Nowhere => 0,
         }
     }
@@ -95,6 +114,7 @@ pub(crate) fn check_length(name: impl std::fmt::Display, bytes: u64) -> Result<(
 }
 
 /// What a model finds in its weights: the tensors' names, and what a file of our own says of itself.
+#[derive(Default)]
 pub(crate) struct Header {
     names: BTreeSet<String>,
     stored: Option<Stored>,
@@ -157,6 +177,30 @@ impl Weights {
             Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         }
+    }
+
+    /// The weights for a GPU that have arrived since the last call, by name.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
+        let arrived = self.0.iter_mut().filter_map(|(name, value)| match value {
+            Value::Matrix(matrix) if !matrix.bytes.is_empty() => {
+                Some((name.clone(), std::mem::take(&mut matrix.bytes)))
+            }
+            _ => None,
+        });
+        arrived.collect()
+    }
+
+    /// Takes a tensor of these values, as if it had been read.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn make(&mut self, spec: &TensorSpec, target: Target, values: &[f32]) -> Result<()> {
+        let mut sink = sinks::chain(spec, Format::F32, spec.usage.destination(target), None)?;
+        let (_, columns) = spec.rows();
+        for row in values.chunks(columns.max(1)) {
+            sink.push(sinks::Row::Floats(row))?;
+        }
+        self.insert(spec.name.clone(), sink.end()?);
+        Ok(())
     }
 
     fn insert(&mut self, name: String, value: Value) {

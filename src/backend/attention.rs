@@ -1,6 +1,8 @@
 //! Attention: what the tokens gather from each other, between a layer's projections. In: queries, keys and values, each
 //! (batch, tokens, channels). Out: as many tokens as there are queries.
 
+#[cfg(feature = "gpu")]
+use super::gpu::OnGpu;
 use super::tokens::{Tokens, Values};
 use crate::error::Result;
 use kernels::Isa;
@@ -22,16 +24,16 @@ pub(crate) enum Mask {
 /// <https://arxiv.org/abs/1706.03762>
 pub(crate) fn attention([query, key, value]: [&Tokens; 3], num_heads: usize, mask: Mask) -> Result<Tokens> {
     let head_size = query.channels / num_heads;
+    let sizes = kernels::Attention {
+        batch: query.batch,
+        tokens: key.tokens,
+        queries: query.tokens,
+        heads: num_heads,
+        head_size,
+        causal: mask == Mask::Causal,
+    };
     match (&query.values, &key.values, &value.values) {
         (Values::Cpu(queries), Values::Cpu(keys), Values::Cpu(values)) => {
-            let sizes = kernels::Attention {
-                batch: query.batch,
-                tokens: key.tokens,
-                queries: query.tokens,
-                heads: num_heads,
-                head_size,
-                causal: mask == Mask::Causal,
-            };
             let mut attended = query.alike(query.channels)?;
             let y = attended.cpu_mut()?;
             queries.buffers().with_workspace(|workspace, threads| {
@@ -39,12 +41,16 @@ pub(crate) fn attention([query, key, value]: [&Tokens; 3], num_heads: usize, mas
             })?;
             Ok(attended)
         }
+        #[cfg(feature = "gpu")]
+        (Values::Gpu(queries), Values::Gpu(keys), Values::Gpu(values)) => {
+            Ok(query.of_gpu(OnGpu::attention([queries, keys, values], &sizes)?, query.channels))
+        }
         #[cfg(feature = "candle")]
         (Values::Candle(queries), Values::Candle(keys), Values::Candle(values)) => {
             let attended = by_candle([queries, keys, values], num_heads, mask)?;
             Tokens::of_tensor(attended, query.embedding_rows.clone())
         }
-        #[cfg(feature = "candle")]
+        #[cfg(any(feature = "candle", feature = "gpu"))]
         _ => Err(super::mixed()),
     }
 }

@@ -24,13 +24,21 @@ pub(crate) struct Backend {
     precision: Precision,
     /// The memory of the kernels' results; `None` where candle computes.
     buffers: Option<Arc<Buffers>>,
+    /// Whether weights are a GPU's, and passes are plans for it.
+    #[cfg(feature = "gpu")]
+    plans: bool,
 }
 
 impl Backend {
     /// The kernels, on at most `threads` threads.
     #[cfg(not(feature = "candle"))]
     pub(crate) fn on_cpu(precision: Precision, threads: Option<NonZero<usize>>) -> Self {
-        Self { precision, buffers: Some(Arc::new(Buffers::new(Threads::at_most(threads)))) }
+        Self {
+            precision,
+            buffers: Some(Arc::new(Buffers::new(Threads::at_most(threads)))),
+            #[cfg(feature = "gpu")]
+            plans: false,
+        }
     }
 
     /// The kernels on the CPU, on at most `threads` threads, and candle everywhere else.
@@ -46,7 +54,19 @@ impl Backend {
         #[cfg(test)]
         let kernels = kernels && !CANDLE_ON_CPU.get();
         let buffers = kernels.then(|| Arc::new(Buffers::new(Threads::at_most(threads))));
-        Ok(Self { device: device.clone(), precision, buffers })
+        Ok(Self {
+            device: device.clone(),
+            precision,
+            buffers,
+            #[cfg(feature = "gpu")]
+            plans: false,
+        })
+    }
+
+    /// The same, with weights for a GPU and plans in place of passes.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn planning(self, plans: bool) -> Self {
+        Self { plans, ..self }
     }
 
     #[cfg(feature = "candle")]
@@ -70,23 +90,41 @@ impl Backend {
 
     /// What a model's weights are read for.
     pub(crate) fn target(&self) -> Target {
+        #[cfg(feature = "gpu")]
+        if self.plans {
+            return Target::Gpu { int8: self.precision == Precision::Int8 };
+        }
         if self.has_kernels() { Target::Cpu { int8: self.precision == Precision::Int8 } } else { Target::Candle }
     }
 }
 
-/// The number of the GPU that a name stands for; `None` for the CPU.
+/// The number in the name of a device of some kind: 0 without one.
+fn number_of(kind: &str, name: &str) -> Option<usize> {
+    match name.strip_prefix(kind)? {
+        "" => Some(0),
+        number => number.strip_prefix(':')?.parse().ok(),
+    }
+}
+
+/// The number of the GPU, through wgpu, that a name stands for.
+pub(crate) fn wgpu_number(name: &str) -> Option<usize> {
+    number_of("gpu", name)
+}
+
+/// The number of the GPU, through CUDA, that a name stands for; `None` for the CPU.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidArgument`]: an unknown name.
-fn gpu_number(name: &str) -> Result<Option<usize>> {
-    match name {
-        "cpu" => return Ok(None),
-        "cuda" => return Ok(Some(0)),
-        _ => {}
+/// [`ErrorKind::InvalidArgument`]: an unknown name. [`ErrorKind::Device`]: one of wgpu's.
+fn cuda_number(name: &str) -> Result<Option<usize>> {
+    if name == "cpu" {
+        return Ok(None);
     }
-    let number = name.strip_prefix("cuda:").and_then(|number| number.parse().ok());
-    number.map(Some).ok_or_else(|| {
-        let what = format!("unknown device {name:?}: there are \"cpu\", \"cuda\" and \"cuda:N\"");
+    if wgpu_number(name).is_some() {
+        let what = format!("device {name:?}: this build has no wgpu; build with `--features wgpu`");
+        return Err(Error::new(ErrorKind::Device, what));
+    }
+    number_of("cuda", name).map(Some).ok_or_else(|| {
+        let what = format!("unknown device {name:?}: there are \"cpu\", \"cuda\", \"cuda:N\", \"gpu\" and \"gpu:N\"");
         Error::new(ErrorKind::InvalidArgument, what)
     })
 }
@@ -103,10 +141,11 @@ fn no_cuda(name: &str) -> Error {
 /// [`ErrorKind::Device`], [`ErrorKind::InvalidArgument`].
 #[cfg(not(feature = "candle"))]
 pub(crate) fn check_device_name(name: &str) -> Result<()> {
-    gpu_number(name)?.map_or(Ok(()), |_| Err(no_cuda(name)))
+    cuda_number(name)?.map_or(Ok(()), |_| Err(no_cuda(name)))
 }
 
-/// The device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+/// The device of candle's that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`. For GPUs through wgpu there is
+/// [`Options::device_named`](crate::Options::device_named).
 ///
 /// ```
 /// use clip_vision::device_from_name;
@@ -121,7 +160,7 @@ pub(crate) fn check_device_name(name: &str) -> Result<()> {
 /// one that has. [`ErrorKind::InvalidArgument`]: an unknown name.
 #[cfg(feature = "candle")]
 pub fn device_from_name(name: &str) -> Result<Device> {
-    let Some(number) = gpu_number(name)? else { return Ok(Device::Cpu) };
+    let Some(number) = cuda_number(name)? else { return Ok(Device::Cpu) };
     if !candle_core::utils::cuda_is_available() {
         return Err(no_cuda(name));
     }

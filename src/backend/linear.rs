@@ -2,9 +2,13 @@
 
 #[cfg(feature = "candle")]
 use super::Backend;
+#[cfg(feature = "gpu")]
+use super::gpu::{Add, GpuLinear, Matrix};
 use super::tokens::{Tokens, Values};
 use super::{Activation, mixed};
 use crate::error::Result;
+#[cfg(feature = "gpu")]
+use crate::error::{Error, ErrorKind};
 use kernels::{Layer, Output, Packed, PackedBuilder};
 
 #[cfg(feature = "candle")]
@@ -15,12 +19,29 @@ pub(crate) enum Linear {
     Packed(Box<Packed>),
     #[cfg(feature = "candle")]
     Candle(candle_nn::Linear),
+    /// The weight is on a GPU.
+    #[cfg(feature = "gpu")]
+    Gpu(GpuLinear),
 }
 
 impl Linear {
     /// Of a weight that was packed as it was read.
     pub(crate) fn packed(weight: PackedBuilder, bias: Option<&[f32]>) -> Result<Self> {
         Ok(Self::Packed(Box::new(weight.finish(bias)?)))
+    }
+
+    /// Of a weight that was given to a GPU, outputs on the first axis of its shape and inputs on all others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`](crate::error::ErrorKind::Compute): it was not.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn gpu(name: String, shape: &[usize], matrix: &Matrix, bias: Option<Vec<f32>>) -> Result<Self> {
+        if !matrix.bytes.is_empty() {
+            let what = format!("tensor {name} was not taken to the GPU: Loader::take_matrices gives it");
+            return Err(Error::new(ErrorKind::Compute, what));
+        }
+        let (outputs, inputs) = (shape.first().copied().unwrap_or(1), shape.iter().skip(1).product());
+        Ok(Self::Gpu(GpuLinear { name, half: matrix.half, outputs, inputs, bias }))
     }
 
     /// Of the values of a weight, outputs on the first axis and inputs on all others.
@@ -68,6 +89,12 @@ impl Linear {
                 let layers = layers.iter().zip(&mut results);
                 multiply(layers.map(|(layer, y)| layer.layer(output, y.cpu_mut()?)).collect::<Result<_>>()?, x)?;
             }
+            #[cfg(feature = "gpu")]
+            Values::Gpu(values) => {
+                let layers = layers.iter().map(|layer| layer.as_gpu()).collect::<Result<Vec<_>>>()?;
+                let all = values.multiplied(&layers, x.rows(), activation)?;
+                results.extend(all.into_iter().zip(&layers).map(|(y, layer)| x.of_gpu(y, layer.outputs)));
+            }
             #[cfg(feature = "candle")]
             Values::Candle(values) => {
                 for layer in layers {
@@ -88,6 +115,11 @@ impl Linear {
                 sum.values = Values::Candle((sum.candle()? + self.as_candle()?.forward(x)?)?);
                 Ok(())
             }
+            #[cfg(feature = "gpu")]
+            Values::Gpu(values) => {
+                let rows = sum.rows();
+                values.multiply(&[self.as_gpu()?], rows, sum.gpu_mut()?, Activation::None, &Add::Itself)
+            }
         }
     }
 
@@ -99,8 +131,8 @@ impl Linear {
     fn as_packed(&self) -> Result<&Packed> {
         match self {
             Self::Packed(packed) => Ok(packed),
-            #[cfg(feature = "candle")]
-            Self::Candle(_) => Err(mixed()),
+            #[cfg(any(feature = "candle", feature = "gpu"))]
+            _ => Err(mixed()),
         }
     }
 
@@ -108,7 +140,15 @@ impl Linear {
     pub(super) fn as_candle(&self) -> Result<&candle_nn::Linear> {
         match self {
             Self::Candle(linear) => Ok(linear),
-            Self::Packed(_) => Err(mixed()),
+            _ => Err(mixed()),
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(super) fn as_gpu(&self) -> Result<&GpuLinear> {
+        match self {
+            Self::Gpu(linear) => Ok(linear),
+            _ => Err(mixed()),
         }
     }
 }

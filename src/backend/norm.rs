@@ -46,6 +46,10 @@ impl LayerNorm {
                 )?;
                 Ok(y)
             }
+            #[cfg(feature = "gpu")]
+            (Self::Kernel { weight, bias, eps }, Values::Gpu(values)) => {
+                Ok(x.of_gpu(values.normed(x.gpu_rows(), [weight, bias], *eps)?, x.channels))
+            }
             #[cfg(feature = "candle")]
             (Self::Candle(norm), Values::Candle(values)) => {
                 Tokens::of_tensor(norm.forward(&values.contiguous()?)?, x.embedding_rows.clone())

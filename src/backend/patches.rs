@@ -1,6 +1,10 @@
 //! From pixels to the first tokens of a vision tower. A convolution whose stride is its kernel's size is a linear layer
 //! over patches.
 
+#[cfg(feature = "gpu")]
+use super::Activation;
+#[cfg(feature = "gpu")]
+use super::gpu::{Add, OnGpu, Rows};
 use super::linear::multiply;
 use super::tokens::{Tokens, Values};
 use super::{Backend, Linear, Table};
@@ -142,6 +146,20 @@ pub(crate) fn embed_patches(
             }
             Ok(embedded)
         }
+        #[cfg(feature = "gpu")]
+        Values::Gpu(patches) => {
+            let (channels, positions) = (positions.channels, positions.cpu()?);
+            let (class_position, positions) = positions.split_at(first * channels);
+            let rows = Rows { rows: batch * tokens, channels };
+            let y = OnGpu::unwritten(patches.recording(), rows);
+            let add = Add::Positions { values: positions, stride: tokens, first };
+            patches.multiply(&[weight.as_gpu()?], batch * count, &y, Activation::None, &add)?;
+            if let Some(class_token) = class_token {
+                let token: Vec<f32> = class_token.cpu()?.iter().zip(class_position).map(|(x, y)| x + y).collect();
+                y.every(0, tokens).fill(&token, Rows { rows: batch, channels })?;
+            }
+            Ok(Tokens { values: Values::Gpu(y), batch, tokens, channels, embedding_rows })
+        }
         #[cfg(feature = "candle")]
         Values::Candle(patches) => {
             let (positions, channels) = (positions.candle()?, positions.channels);
@@ -164,6 +182,17 @@ pub(crate) fn repeated(token: &Table, x: &Tokens) -> Result<Tokens> {
             let token = token.cpu()?;
             repeated.cpu_mut()?.chunks_exact_mut(token.len().max(1)).for_each(|place| place.copy_from_slice(token));
             Ok(repeated)
+        }
+        #[cfg(feature = "gpu")]
+        Values::Gpu(values) => {
+            let values = OnGpu::repeated(values.recording(), token.cpu()?, x.batch)?;
+            Ok(Tokens {
+                values: Values::Gpu(values),
+                batch: x.batch,
+                tokens: 1,
+                channels: token.channels,
+                embedding_rows,
+            })
         }
         #[cfg(feature = "candle")]
         Values::Candle(_) => {

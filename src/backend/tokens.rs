@@ -5,6 +5,8 @@ use super::{Table, mixed};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Arc;
 
+#[cfg(feature = "gpu")]
+use super::gpu::{OnGpu, Plan, Recording, Rows, Tuning, padded_rows};
 #[cfg(feature = "candle")]
 use candle_core::{Device, Tensor};
 
@@ -30,6 +32,9 @@ pub(super) enum Values {
     /// Where candle put them: (batch, tokens, channels).
     #[cfg(feature = "candle")]
     Candle(Tensor),
+    /// Where a GPU will put them.
+    #[cfg(feature = "gpu")]
+    Gpu(OnGpu),
 }
 
 impl std::fmt::Debug for Tokens {
@@ -78,8 +83,8 @@ impl Tokens {
     pub(super) fn cpu(&self) -> Result<&BufferValues> {
         match &self.values {
             Values::Cpu(values) => Ok(values),
-            #[cfg(feature = "candle")]
-            Values::Candle(_) => Err(mixed()),
+            #[cfg(any(feature = "candle", feature = "gpu"))]
+            _ => Err(mixed()),
         }
     }
 
@@ -94,8 +99,8 @@ impl Tokens {
                 }
                 Arc::get_mut(values).map(|values| &mut **values).ok_or_else(mixed)
             }
-            #[cfg(feature = "candle")]
-            Values::Candle(_) => Err(mixed()),
+            #[cfg(any(feature = "candle", feature = "gpu"))]
+            _ => Err(mixed()),
         }
     }
 
@@ -104,8 +109,50 @@ impl Tokens {
     pub(super) fn candle(&self) -> Result<&Tensor> {
         match &self.values {
             Values::Candle(values) => Ok(values),
-            Values::Cpu(_) => Err(mixed()),
+            _ => Err(mixed()),
         }
+    }
+
+    /// What a plan begins with: tokens that will be written to a GPU. The last of each photo or text becomes its embedding.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn recorded(tuning: Tuning, [batch, tokens, channels]: [usize; 3]) -> Self {
+        let (_, values) = Recording::new(tuning, Rows { rows: batch.saturating_mul(tokens), channels });
+        let embedding_rows = (1..=batch).map(|text| text * tokens - 1).collect();
+        Self { values: Values::Gpu(values), batch, tokens, channels, embedding_rows }
+    }
+
+    /// The plan that gives these.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn into_plan(self) -> Result<Plan> {
+        let rows = self.gpu_rows();
+        match self.values {
+            Values::Gpu(values) => values.recording().clone().finish(values, rows),
+            _ => Err(mixed()),
+        }
+    }
+
+    /// Where on a GPU the values are, to write to; whoever shares them keeps what they are.
+    #[cfg(feature = "gpu")]
+    pub(super) fn gpu_mut(&mut self) -> Result<&OnGpu> {
+        let rows = self.gpu_rows();
+        match &mut self.values {
+            Values::Gpu(values) => {
+                values.own(rows)?;
+                Ok(values)
+            }
+            _ => Err(mixed()),
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(super) fn gpu_rows(&self) -> Rows {
+        Rows { rows: self.rows(), channels: self.channels }
+    }
+
+    /// As many, with `channels` channels, on a GPU.
+    #[cfg(feature = "gpu")]
+    pub(super) fn of_gpu(&self, values: OnGpu, channels: usize) -> Self {
+        Self { values: Values::Gpu(values), channels, ..self.clone() }
     }
 
     /// The tokens that become embeddings alone: (batch, 1, channels).
@@ -127,6 +174,18 @@ impl Tokens {
                 let rows = Tensor::from_vec(rows, count, values.device())?;
                 let pooled = values.flatten_to(1)?.index_select(&rows, 0)?;
                 Self::of_tensor(pooled.reshape((count, 1, channels))?, embedding_rows)
+            }
+            #[cfg(feature = "gpu")]
+            Values::Gpu(values) => {
+                // One of each photo or text, all at the same place.
+                let first = self.embedding_rows.first().copied().unwrap_or_default();
+                let is_regular =
+                    self.embedding_rows.iter().enumerate().all(|(at, row)| *row == first + at * self.tokens);
+                if count != self.batch || !is_regular {
+                    return Err(mixed());
+                }
+                let values = Values::Gpu(values.every(first, self.tokens));
+                Ok(Self { values, batch: count, tokens: 1, channels, embedding_rows })
             }
         }
     }
@@ -154,6 +213,11 @@ impl Tokens {
             }
             #[cfg(feature = "candle")]
             Values::Candle(values) => Self::of_tensor(values.mean_keepdim(1)?, embedding_rows),
+            #[cfg(feature = "gpu")]
+            Values::Gpu(values) => {
+                let values = values.mean(Rows { rows: self.batch, channels: self.channels }, self.tokens)?;
+                Ok(Self { values: Values::Gpu(values), tokens: 1, embedding_rows, ..*self })
+            }
         }
     }
 
@@ -163,6 +227,11 @@ impl Tokens {
             Values::Cpu(_) => self.cpu_mut()?.iter_mut().for_each(|value| *value = value.tanh()),
             #[cfg(feature = "candle")]
             Values::Candle(values) => self.values = Values::Candle(values.tanh()?),
+            #[cfg(feature = "gpu")]
+            Values::Gpu(_) => {
+                let rows = self.gpu_rows();
+                self.gpu_mut()?.tanh(rows)?;
+            }
         }
         Ok(self)
     }
@@ -184,6 +253,11 @@ impl Tokens {
                 self.values = Values::Candle((self.candle()? + others.broadcast_mul(scale.candle()?)?)?);
                 Ok(())
             }
+            #[cfg(feature = "gpu")]
+            Values::Gpu(others) => {
+                let rows = self.gpu_rows();
+                self.gpu_mut()?.add_scaled(others, scale.cpu()?, rows)
+            }
         }
     }
 
@@ -196,7 +270,15 @@ impl Tokens {
                 Ok(Tensor::from_slice(values, shape, &Device::Cpu)?)
             }
             Values::Candle(values) => Ok(values.clone()),
+            #[cfg(feature = "gpu")]
+            Values::Gpu(_) => Err(mixed()),
         }
+    }
+
+    /// The values, each token's filled up with zeros to a multiple of four.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn to_padded(&self) -> Result<Vec<f32>> {
+        Ok(padded_rows(self.cpu()?, self.channels).into_owned())
     }
 
     /// The values of each token by themselves.
@@ -205,6 +287,8 @@ impl Tokens {
             Values::Cpu(values) => Ok(values.chunks(self.channels.max(1)).map(<[f32]>::to_vec).collect()),
             #[cfg(feature = "candle")]
             Values::Candle(values) => Ok(values.flatten_to(1)?.to_vec2()?),
+            #[cfg(feature = "gpu")]
+            Values::Gpu(_) => Err(mixed()),
         }
     }
 }

@@ -4,10 +4,14 @@ use super::plan::{Built, Plan, TokenizerFiles, Towers};
 use super::settings::Settings;
 use super::text::TextModel;
 use super::{ClipVision, ConvertOptions, Options};
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::TextConfig;
 use crate::weights::{FILES, Reader, Recorded};
 use std::ops::Range;
+#[cfg(feature = "wgpu")]
+use std::sync::Arc;
 
 /// Makes a [`ClipVision`] of weights that arrive in pieces: from a disk, or from a network.
 ///
@@ -38,7 +42,10 @@ use std::ops::Range;
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 pub struct Loader {
-    reader: Reader<Plan>,
+    pub(super) reader: Reader<Plan>,
+    /// What computes, where it is a GPU.
+    #[cfg(feature = "wgpu")]
+    executor: Option<Arc<Executor>>,
 }
 
 impl std::fmt::Debug for Loader {
@@ -160,7 +167,13 @@ impl Loader {
     }
 
     fn of(towers: Towers, settings: Option<Settings>, options: Options) -> Result<Self> {
-        Ok(Self { reader: Reader::new(Plan::new(towers, settings, options)?) })
+        #[cfg(feature = "wgpu")]
+        let executor = options.gpu.clone().map(|gpu| Arc::new(Executor::new(gpu)));
+        Ok(Self {
+            reader: Reader::new(Plan::new(towers, settings, options)?),
+            #[cfg(feature = "wgpu")]
+            executor,
+        })
     }
 }
 
@@ -290,7 +303,8 @@ impl Loader {
     /// [`ErrorKind::Weights`], as soon as the file is seen to be wrong: a tensor that is missing, of another shape or
     /// type, or not finite; a file that is not safetensors. [`ErrorKind::OutOfMemory`].
     pub fn push(&mut self, piece: &[u8]) -> Result<()> {
-        self.reader.push(piece)
+        self.reader.push(piece)?;
+        self.upload()
     }
 
     /// Takes a piece that begins at byte `offset` of the file. Pieces come in ascending order; what is not
@@ -299,7 +313,19 @@ impl Loader {
     /// # Errors
     /// As [`push`](Self::push), and [`ErrorKind::InvalidArgument`] where pieces overlap or something wanted was left out.
     pub fn push_at(&mut self, offset: u64, piece: &[u8]) -> Result<()> {
-        self.reader.push_at(offset, piece)
+        self.reader.push_at(offset, piece)?;
+        self.upload()
+    }
+
+    /// Gives what has arrived to the GPU, where one computes.
+    fn upload(&mut self) -> Result<()> {
+        #[cfg(feature = "wgpu")]
+        if let Some(executor) = &self.executor {
+            for (name, bytes) in self.reader.take_matrices() {
+                executor.upload(name, &bytes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Goes on to the next file of the index; false if there is none.
@@ -308,6 +334,21 @@ impl Loader {
     /// [`ErrorKind::Weights`]: the current one is cut short.
     pub fn next_file(&mut self) -> Result<bool> {
         self.reader.next_file()
+    }
+
+    /// The weights of linear layers that have arrived since the last call, by their tensors' names and as a GPU's kernels read
+    /// them, where [`Options::plans`] asks for a GPU's. They are kept nowhere else, and all have to be taken before
+    /// [`finish`](Self::finish).
+    #[cfg(feature = "gpu")]
+    pub fn take_matrices(&mut self) -> super::Matrices {
+        self.reader.take_matrices()
+    }
+
+    /// The shape of the model's vision tower, and in what it computes, in words that are the same for all models of one shape: a key
+    /// for what was found of them. `None` while it is not known.
+    #[cfg(feature = "gpu")]
+    pub fn shape(&self) -> Option<String> {
+        self.reader.plan().shape()
     }
 
     /// Computes the CRC-32 of all bytes that come.
@@ -454,7 +495,10 @@ impl Loader {
 
     fn build(self) -> Result<Built> {
         let (plan, weights) = self.reader.finish()?;
-        plan.build(weights)
+        let built = plan.build(weights)?;
+        #[cfg(feature = "wgpu")]
+        let built = built.on(self.executor);
+        Ok(built)
     }
 }
 

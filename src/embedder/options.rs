@@ -5,6 +5,8 @@ use crate::backend::Backend;
 use crate::backend::check_device_name;
 #[cfg(feature = "candle")]
 use crate::backend::device_from_name;
+#[cfg(feature = "wgpu")]
+use crate::backend::{gpu::Gpu, wgpu_number};
 use crate::error::Result;
 use crate::image::{Limits, UrlAccess};
 use crate::precision::Precision;
@@ -75,6 +77,14 @@ pub struct Options {
     /// How the table of the text tower's tokens is read from a disk; of files in memory it is read whole. Default
     /// [`Table::Auto`].
     pub table: Table,
+    /// Whether the model is for a GPU: its weights are given out while it is loaded
+    /// ([`Loader::take_matrices`](crate::model::Loader::take_matrices)), and it makes plans of what is to be computed
+    /// ([`ClipVision::plan`](crate::ClipVision::plan)). Default false.
+    #[cfg(feature = "gpu")]
+    pub plans: bool,
+    /// The GPU that computes, in place of the processor. Where it fails there is an error: nothing is computed elsewhere silently.
+    #[cfg(feature = "wgpu")]
+    pub gpu: Option<Gpu>,
     /// What a photo without limits of its own may cost. Default [`Limits::default`].
     pub limits: Limits,
     /// What a photo of [`Image::from_url`](crate::Image::from_url) without an access of its own may be read from. Default
@@ -91,6 +101,10 @@ impl Default for Options {
             normalize: true,
             threads: None,
             table: Table::default(),
+            #[cfg(feature = "gpu")]
+            plans: false,
+            #[cfg(feature = "wgpu")]
+            gpu: None,
             limits: Limits::default(),
             url_access: UrlAccess::default(),
         }
@@ -111,12 +125,17 @@ impl Options {
         self
     }
 
-    /// The same on the device that a name stands for: `"cpu"`, `"cuda"` (the first GPU) or `"cuda:N"`.
+    /// The same on the device that a name stands for: `"cpu"`; `"cuda"` or `"cuda:N"`, an NVIDIA GPU through candle; `"gpu"` or
+    /// `"gpu:N"`, any GPU through Vulkan, Metal or DirectX 12. They are counted from 0.
     ///
     /// # Errors
     /// [`Device`](crate::ErrorKind::Device): the device is not there, or this build has no support for it; the message says how to build
     /// one that has. [`InvalidArgument`](crate::ErrorKind::InvalidArgument): an unknown name.
     pub fn device_named(self, name: &str) -> Result<Self> {
+        #[cfg(feature = "wgpu")]
+        if let Some(number) = wgpu_number(name) {
+            return Ok(self.gpu(Gpu::open(number)?));
+        }
         #[cfg(feature = "candle")]
         return Ok(self.device(device_from_name(name)?));
         #[cfg(not(feature = "candle"))]
@@ -141,6 +160,20 @@ impl Options {
         self
     }
 
+    /// The same with weights for a GPU, and plans of what is to be computed.
+    #[cfg(feature = "gpu")]
+    pub fn plans(mut self, plans: bool) -> Self {
+        self.plans = plans;
+        self
+    }
+
+    /// The same computed on a GPU.
+    #[cfg(feature = "wgpu")]
+    pub fn gpu(mut self, gpu: Gpu) -> Self {
+        self.gpu = Some(gpu);
+        self.plans(true)
+    }
+
     /// The same with other limits on what a photo may cost.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -156,9 +189,12 @@ impl Options {
     /// What computes in this arithmetic.
     pub(super) fn backend(&self, precision: Precision) -> Result<Backend> {
         #[cfg(feature = "candle")]
-        return Backend::new(&self.device, precision, self.threads);
+        let backend = Backend::new(&self.device, precision, self.threads)?;
         #[cfg(not(feature = "candle"))]
-        Ok(Backend::on_cpu(precision, self.threads))
+        let backend = Backend::on_cpu(precision, self.threads);
+        #[cfg(feature = "gpu")]
+        let backend = backend.planning(self.plans);
+        Ok(backend)
     }
 }
 

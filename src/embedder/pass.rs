@@ -31,6 +31,9 @@ pub struct Pass {
 enum Tower {
     Vision(Arc<VisionTower>, VisionPass),
     Text(Arc<TextTower>, TextPass),
+    /// A GPU has computed all of it.
+    #[cfg(feature = "wgpu")]
+    Ended(Vec<Vec<f32>>),
 }
 
 impl std::fmt::Debug for Pass {
@@ -38,6 +41,8 @@ impl std::fmt::Debug for Pass {
         match &self.tower {
             Tower::Vision(_, pass) => f.debug_tuple("Pass").field(pass).finish(),
             Tower::Text(_, pass) => f.debug_tuple("Pass").field(pass).finish(),
+            #[cfg(feature = "wgpu")]
+            Tower::Ended(_) => f.debug_tuple("Pass").finish_non_exhaustive(),
         }
     }
 }
@@ -51,6 +56,12 @@ impl Pass {
         Self { tower: Tower::Text(tower, pass), normalize }
     }
 
+    /// One whose embeddings are there, as they are to be.
+    #[cfg(feature = "wgpu")]
+    pub(super) fn ended(embeddings: Vec<Vec<f32>>) -> Self {
+        Self { tower: Tower::Ended(embeddings), normalize: false }
+    }
+
     /// Computes the next part, which for the most part is a layer. When it was the last one: the embeddings, in the order of
     /// the photos or texts, of length 1 unless [`Options::normalize`](crate::Options::normalize) is off. A pass that has
     /// ended gives them again.
@@ -62,6 +73,8 @@ impl Pass {
         let more = match &mut self.tower {
             Tower::Vision(tower, pass) => tower.step(pass)?,
             Tower::Text(tower, pass) => tower.step(pass)?,
+            #[cfg(feature = "wgpu")]
+            Tower::Ended(_) => false,
         };
         if more {
             return Ok(None);
@@ -69,6 +82,8 @@ impl Pass {
         let mut embeddings = match &self.tower {
             Tower::Vision(_, pass) => pass.tokens.get()?.to_rows()?,
             Tower::Text(_, pass) => pass.embeddings()?,
+            #[cfg(feature = "wgpu")]
+            Tower::Ended(embeddings) => embeddings.clone(),
         };
         if self.normalize {
             embeddings.iter_mut().for_each(|embedding| normalize(embedding));

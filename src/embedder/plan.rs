@@ -7,7 +7,11 @@ use super::text::{TextModel, no_text_tower};
 use super::texts::TextState;
 use super::{ClipVision, ConvertOptions, Options, Vision};
 use crate::backend::Backend;
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "gpu")]
+use crate::model::config::VisionConfig;
 use crate::model::config::{ClipConfig, Family, TextConfig};
 use crate::model::source::Loaded;
 use crate::model::text::TextTower;
@@ -94,6 +98,19 @@ impl Plan {
         &self.options
     }
 
+    /// The vision tower's configuration, as far as it is known and there is one.
+    #[cfg(feature = "gpu")]
+    pub(super) fn vision_config(&self) -> Option<&VisionConfig> {
+        self.settings.as_ref().and_then(|settings| settings.config.vision.as_ref())
+    }
+
+    /// The vision tower's configuration and the precision, in words; `None` while they are not known.
+    #[cfg(feature = "gpu")]
+    pub(super) fn shape(&self) -> Option<String> {
+        let settings = self.settings.as_ref()?;
+        Some(format!("{} {:?}", self.options.precision.name(), settings.config.vision))
+    }
+
     /// The ONNX files that may hold what is read.
     pub(super) fn onnx_choices(&self) -> Vec<Vec<String>> {
         let (wanted, precision) = match &self.towers {
@@ -160,21 +177,39 @@ impl Plan {
         let clip = match (self.towers, self.settings) {
             (Towers::Vision | Towers::Both, Some(settings)) => {
                 let default_preprocessing = settings.has_default_preprocessing();
-                let Settings { config, preprocess, .. } = settings;
+                let Settings { config, preprocess, config_json, preprocessor_json, .. } = settings;
                 let dimension = config.embedding_dim();
                 let vision = match config.vision {
                     Some(config) => {
                         let tower = Arc::new(VisionTower::build(config, vision_prefix, &mut loaded)?);
-                        Some(Vision { tower, preprocess, default_preprocessing })
+                        Some(Vision { tower, preprocess, default_preprocessing, config_json, preprocessor_json })
                     }
                     None => None,
                 };
                 let text = Mutex::new(TextState::Absent(config.text));
-                Some(ClipVision { vision, dimension, options, weight_bytes: vision_bytes, text })
+                Some(ClipVision {
+                    vision,
+                    dimension,
+                    options,
+                    weight_bytes: vision_bytes,
+                    text,
+                    #[cfg(feature = "wgpu")]
+                    executor: None,
+                })
             }
             _ => None,
         };
         Ok(Built { clip, text })
+    }
+}
+
+#[cfg(feature = "wgpu")]
+impl Built {
+    /// The same, computed by an executor, where there is one.
+    pub(super) fn on(self, executor: Option<Arc<Executor>>) -> Self {
+        let clip = self.clip.map(|clip| ClipVision { executor: executor.clone(), ..clip });
+        let text = self.text.map(|(text, files)| (text.on(executor), files));
+        Self { clip, text }
     }
 }
 

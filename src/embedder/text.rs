@@ -2,6 +2,8 @@
 
 use super::plan::TokenizerFiles;
 use super::{Pass, normalize};
+#[cfg(feature = "wgpu")]
+use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{Scores, TextConfig};
 use crate::model::text::TextTower;
@@ -32,6 +34,9 @@ pub struct TextModel {
     normalize: bool,
     /// Reads of the file that the table of tokens was left in, where it was.
     reads: Option<ReadRange>,
+    /// What computes, where it is a GPU.
+    #[cfg(feature = "wgpu")]
+    executor: Option<Arc<Executor>>,
     /// Bytes that were so read.
     table_bytes: AtomicU64,
     #[cfg(feature = "text")]
@@ -53,6 +58,8 @@ impl TextModel {
             tower: Arc::new(tower),
             normalize,
             reads: None,
+            #[cfg(feature = "wgpu")]
+            executor: None,
             table_bytes: AtomicU64::new(0),
             #[cfg(feature = "text")]
             tokenizer: None,
@@ -62,16 +69,16 @@ impl TextModel {
     /// The same with the tokenizer of a `tokenizer.json`; [`Loader::finish_text`](super::Loader::finish_text) has an example.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: it is not a tokenizer's file.
+    /// [`ErrorKind::Config`]: it is not a tokenizer's file. [`ErrorKind::InvalidArgument`]: a pass over texts is under way.
     #[cfg(feature = "text")]
     pub fn with_tokenizer(self, json: &[u8]) -> Result<Self> {
-        Ok(self.tokenizing(Some(Tokenizer::from_json(json)?)))
+        self.tokenizing(Some(Tokenizer::from_json(json)?))
     }
 
     /// The same with the tokenizer of these files, if they are there.
     pub(super) fn with_files(self, files: &TokenizerFiles) -> Result<Self> {
         #[cfg(feature = "text")]
-        return Ok(self.tokenizing(Tokenizer::from_files(files)?));
+        return self.tokenizing(Tokenizer::from_files(files)?);
         #[cfg(not(feature = "text"))]
         {
             let _ = files;
@@ -85,17 +92,24 @@ impl TextModel {
     /// [`ErrorKind::Config`]: they are malformed, or lack the start or the end token.
     #[cfg(feature = "text")]
     pub fn with_vocab(self, vocab: &[u8], merges: &[u8]) -> Result<Self> {
-        Ok(self.tokenizing(Some(Tokenizer::from_vocab(vocab, merges)?)))
+        self.tokenizing(Some(Tokenizer::from_vocab(vocab, merges)?))
     }
 
     /// The same with that tokenizer, whose word on what fills up texts counts more than the configuration's.
     #[cfg(feature = "text")]
-    fn tokenizing(mut self, tokenizer: Option<Tokenizer>) -> Self {
-        let padding = tokenizer.as_ref().and_then(Tokenizer::padding);
-        if let (Some(id), Some(tower)) = (padding, Arc::get_mut(&mut self.tower)) {
-            tower.fill_up_with(id);
+    fn tokenizing(mut self, tokenizer: Option<Tokenizer>) -> Result<Self> {
+        if let Some(id) = tokenizer.as_ref().and_then(Tokenizer::padding) {
+            let under_way =
+                || Error::new(ErrorKind::InvalidArgument, "a pass over texts is under way: its tokenizer comes before");
+            Arc::get_mut(&mut self.tower).ok_or_else(under_way)?.fill_up_with(id);
         }
-        Self { tokenizer, ..self }
+        Ok(Self { tokenizer, ..self })
+    }
+
+    /// The same, computed by an executor, where there is one.
+    #[cfg(feature = "wgpu")]
+    pub(super) fn on(self, executor: Option<Arc<Executor>>) -> Self {
+        Self { executor, ..self }
     }
 
     /// The same, which reads the rows of its tokens by itself.
@@ -195,13 +209,31 @@ impl TextModel {
     /// # Errors
     /// Those of [`embed_tokens`](Self::embed_tokens), and [`ErrorKind::InvalidArgument`] for no texts.
     pub fn start(&self, texts: &[&[u32]]) -> Result<Pass> {
-        if let Some(read) = &self.reads {
-            for range in self.wanted_rows(texts) {
-                self.add_rows(range.start, &read(range)?)?;
-            }
+        self.read_rows(texts)?;
+        #[cfg(feature = "wgpu")]
+        if let Some(executor) = &self.executor {
+            return Ok(Pass::ended(self.on_gpu(executor, texts)?));
         }
-        let normalize = self.normalize || self.config().modules.normalize;
-        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, normalize))
+        Ok(Pass::of_texts(self.tower.clone(), self.tower.start(texts)?, self.normalizes()))
+    }
+
+    /// Reads the rows of tokens that texts need, where they are read by rows.
+    pub(super) fn read_rows(&self, texts: &[&[u32]]) -> Result<()> {
+        let Some(read) = &self.reads else { return Ok(()) };
+        for range in self.wanted_rows(texts) {
+            self.add_rows(range.start, &read(range)?)?;
+        }
+        Ok(())
+    }
+
+    /// Whether embeddings are given length 1.
+    pub(super) fn normalizes(&self) -> bool {
+        self.normalize || self.config().modules.normalize
+    }
+
+    #[cfg(feature = "gpu")]
+    pub(super) fn tower(&self) -> &TextTower {
+        &self.tower
     }
 
     /// The probability of each label for an image, from their embeddings: the softmax over the cosines times

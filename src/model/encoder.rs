@@ -56,6 +56,13 @@ impl PassTokens {
         self.0.as_ref().ok_or_else(has_failed)
     }
 
+    /// # Errors
+    /// [`ErrorKind::Compute`] after a step that failed.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn into_inner(self) -> Result<Tokens> {
+        self.0.ok_or_else(has_failed)
+    }
+
     /// Does a step.
     ///
     /// # Errors

@@ -146,6 +146,8 @@ impl Source for Loaded {
         let bias = bias.map(|bias| self.floats(&bias)).transpose()?;
         match self.weights.take(&weight.name)? {
             Value::Packed(packed) => Linear::packed(packed, bias.as_deref()),
+            #[cfg(feature = "gpu")]
+            Value::Matrix(matrix) => Linear::gpu(weight.name, &weight.shape, &matrix, bias),
             #[cfg(feature = "candle")]
             Value::Floats(values) => Linear::candle(values, &weight.shape, bias, &self.backend),
             _ => Err(other_form(&weight)),

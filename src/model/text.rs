@@ -2,6 +2,8 @@
 //! images'. In CLIP a token sees itself and those before it, so that the end token has seen the whole text; in SigLIP each sees
 //! all, and the last one is taken; in a DistilBERT each sees all, and their mean is taken.
 
+#[cfg(feature = "gpu")]
+use crate::backend::gpu::{Plan, Tuning};
 use crate::backend::{Backend, Mask, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{EndToken, Family, TextConfig};
@@ -148,15 +150,41 @@ impl TextTower {
     }
 
     fn embed_tokens(&self, texts: &[&[u32]]) -> Result<Tokens> {
-        let TextLayers { token_embedding, position_embedding, embedding_norm, .. } = &self.layers;
-        let mut tokens = token_embedding.embed(texts, position_embedding, &self.backend)?;
+        let TextLayers { token_embedding, position_embedding, .. } = &self.layers;
+        self.normed(token_embedding.embed(texts, position_embedding, &self.backend)?)
+    }
+
+    fn normed(&self, mut tokens: Tokens) -> Result<Tokens> {
         if self.config.end_token == EndToken::Mean {
             tokens.all_become_embeddings();
         }
-        match embedding_norm {
+        match &self.layers.embedding_norm {
             Some(norm) => norm.forward(&tokens),
             None => Ok(tokens),
         }
+    }
+
+    /// The plan of a pass over a text of so many tokens, at least one: tokens with their positions in, the embedding out.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn plan(&self, tokens: usize, tuning: Tuning) -> Result<Plan> {
+        let tokens = self.normed(Tokens::recorded(tuning, [1, tokens, self.config.hidden_size]))?;
+        let group = Group { texts: vec![0], tokens: PassTokens::new(tokens) };
+        let mut pass = TextPass { done: 0, groups: vec![group] };
+        while self.step(&mut pass)? {}
+        let group = pass.groups.pop().ok_or_else(|| Error::new(ErrorKind::Compute, "a pass over no texts"))?;
+        group.tokens.into_inner()?.into_plan()
+    }
+
+    /// What such a plan begins with, for a text in token ids, filled up as it says; and the tokens that the plan is to be for.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    #[cfg(feature = "gpu")]
+    pub(crate) fn plan_input(&self, ids: &[u32]) -> Result<(usize, Vec<f32>)> {
+        let TextLayers { token_embedding, position_embedding, .. } = &self.layers;
+        let seen = self.seen(ids)?;
+        let tokens = token_embedding.embed(&[&seen], position_embedding, &self.backend)?;
+        Ok((seen.len(), tokens.to_padded()?))
     }
 
     /// Computes the next part of a pass; true while there is another one after it. A pass that has ended stays as it is;

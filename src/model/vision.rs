@@ -1,6 +1,8 @@
 //! The vision tower: a ViT, one of whose tokens, or what is gathered from all of them, is the image's embedding. What it is
 //! made of its family says (`clip.rs` and its neighbors). <https://arxiv.org/abs/2010.11929>
 
+#[cfg(feature = "gpu")]
+use crate::backend::gpu::{Plan, Tuning};
 use crate::backend::{self, Backend, Mask, Photos, Tokens};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::config::{Family, VisionConfig};
@@ -195,10 +197,35 @@ impl VisionTower {
             return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no images"));
         }
         photos.shapes().try_for_each(|shape| self.check_shape(&shape))?;
-        let patches = backend::patches(photos, self.config.patch_size, &self.backend)?;
+        self.start_patches(&self.patches(photos)?, wanted)
+    }
+
+    /// The patches of photos that have the right shape.
+    fn patches(&self, photos: Photos<'_>) -> Result<Tokens> {
+        backend::patches(photos, self.config.patch_size, &self.backend)
+    }
+
+    fn start_patches(&self, patches: &Tokens, wanted: Wanted) -> Result<VisionPass> {
         let VisionLayers { patch_embedding, class_token, positions, .. } = &self.layers;
-        let tokens = backend::embed_patches(&patches, patch_embedding, class_token.as_ref(), positions)?;
+        let tokens = backend::embed_patches(patches, patch_embedding, class_token.as_ref(), positions)?;
         Ok(VisionPass { stage: VisionStage::Embeddings, tokens: PassTokens::new(tokens), wanted })
+    }
+
+    /// The plan of a pass over so many photos, at least one: patches in, embeddings out.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn plan(&self, batch: usize, tuning: Tuning) -> Result<Plan> {
+        let VisionConfig { patch_size: patch, .. } = self.config;
+        let shape = [batch, self.config.grid_size() * self.config.grid_size(), 3 * patch * patch];
+        let mut pass = self.start_patches(&Tokens::recorded(tuning, shape), Wanted::First)?;
+        while self.step(&mut pass)? {}
+        pass.tokens.into_inner()?.into_plan()
+    }
+
+    /// What such a plan begins with: the patches of photos, filled up as it says.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn plan_input(&self, photos: Photos<'_>) -> Result<Vec<f32>> {
+        photos.shapes().try_for_each(|shape| self.check_shape(&shape))?;
+        self.patches(photos)?.to_padded()
     }
 
     /// Whether this is the shape of a pixel tensor that the tower takes.

@@ -114,6 +114,9 @@ pub(crate) enum Target {
     Cpu { int8: bool },
     /// A device that candle computes on, in single precision.
     Candle,
+    /// A GPU that is given plans: in single precision, or with weights rounded to 8 bits as the kernels of a CPU have them.
+    #[cfg(feature = "gpu")]
+    Gpu { int8: bool },
     /// Only to be recorded.
     Recording,
 }
@@ -123,12 +126,27 @@ pub(crate) enum Target {
 pub(super) enum Destination {
     /// They are packed one by one, for a kernel.
     Packed(Packing),
+    /// They are packed as a whole, for a GPU; rounded to 8 bits before, or as they are.
+    #[cfg(feature = "gpu")]
+    Matrix { int8: bool },
     /// They are collected in single precision.
     Floats,
     /// They are collected as they are.
     Bytes,
     /// They are discarded.
     Nowhere,
+}
+
+impl Destination {
+    /// Whether rows arrive there in 8 bits, or as those were restored.
+    pub(super) fn is_int8(self) -> bool {
+        match self {
+            Self::Packed(packing) => matches!(packing, Packing::Int8(_)),
+            #[cfg(feature = "gpu")]
+            Self::Matrix { int8 } => int8,
+            Self::Floats | Self::Bytes | Self::Nowhere => false,
+        }
+    }
 }
 
 impl Use {
@@ -148,6 +166,10 @@ impl Use {
             (Self::File, _) => Destination::Bytes,
             (Self::Patches | Self::Hidden | Self::Projection, Target::Cpu { int8 }) => {
                 Destination::Packed(self.rotation().filter(|_| int8).map_or(Packing::F32, Packing::Int8))
+            }
+            #[cfg(feature = "gpu")]
+            (Self::Patches | Self::Hidden | Self::Projection, Target::Gpu { int8 }) => {
+                Destination::Matrix { int8: int8 && self.rotation().is_some() }
             }
             _ => Destination::Floats,
         }
@@ -191,7 +213,7 @@ pub(super) fn recorded(
         (_, Some(Format::F16)) => Format::F16,
         (_, Some(Format::Int8)) if spec.usage.rotation().is_some() => Format::Int8,
         (_, Some(Format::Int8)) if values_in(&spec.shape) > LARGE => Format::F16,
-        (_, None) if matches!(destination, Destination::Packed(Packing::Int8(_))) => Format::Int8,
+        (_, None) if destination.is_int8() => Format::Int8,
         (Format::F64, _) => Format::F32,
         _ => stands,
     })

@@ -119,6 +119,12 @@ impl<S: Selection> Reader<S> {
         self.output.recording.as_ref().map(|recording| recording.recorder.lock().take()).unwrap_or_default()
     }
 
+    /// The weights for a GPU that have arrived since the last call, by name.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn take_matrices(&mut self) -> Vec<(String, Vec<u8>)> {
+        self.output.weights.take_matrices()
+    }
+
     /// Computes the CRC-32 of all bytes that come.
     pub(crate) fn keep_checksum(&mut self) {
         self.checksum = Some(crc32fast::Hasher::new());

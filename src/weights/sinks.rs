@@ -4,6 +4,8 @@
 use super::format::{Destination, Format, recorded};
 use super::recorder::SharedRecorder;
 use super::{TablePlace, TensorSpec, invalid};
+#[cfg(feature = "gpu")]
+use crate::backend::gpu::Matrix;
 use crate::error::{Error, ErrorKind, Result};
 use kernels::{Isa, PackedBuilder, Packing, Quantizer};
 use std::sync::Arc;
@@ -31,6 +33,9 @@ pub(crate) enum Value {
     Floats(Vec<f32>),
     /// Without its bias.
     Packed(PackedBuilder),
+    /// The same, for a GPU.
+    #[cfg(feature = "gpu")]
+    Matrix(Matrix),
     Bytes(Vec<u8>),
     /// Left where it stands.
     Left(TablePlace),
@@ -63,11 +68,14 @@ pub(super) fn chain(
         None => None,
     };
     let packed_int8 = matches!(destination, Destination::Packed(Packing::Int8(_)));
-    let int8 = stands == Format::Int8 || packed_int8 || recording.is_some_and(|(_, format)| format == Format::Int8);
+    let int8 =
+        stands == Format::Int8 || destination.is_int8() || recording.is_some_and(|(_, format)| format == Format::Int8);
 
     // From the last one to the first.
     let mut sink: Box<dyn RowSink> = match destination {
         Destination::Packed(packing) => Box::new(Pack::new(packing, rows, columns)?),
+        #[cfg(feature = "gpu")]
+        Destination::Matrix { int8 } => Box::new(Whole { values: reserved(rows * columns)?, columns, rounded: int8 }),
         Destination::Floats => floats(rows * columns)?,
         Destination::Bytes => bytes(rows * columns, Vec::new())?,
         Destination::Nowhere => Box::new(Discard),
@@ -231,6 +239,28 @@ impl RowSink for Pack {
             self.builder.set_steps(&self.steps)?;
         }
         Ok(Value::Packed(self.builder))
+    }
+}
+
+/// Packs a linear layer's weight for a GPU.
+#[cfg(feature = "gpu")]
+struct Whole {
+    values: Vec<f32>,
+    columns: usize,
+    /// Whether they have been in 8 bits, and may be rounded to half precision.
+    rounded: bool,
+}
+
+#[cfg(feature = "gpu")]
+impl RowSink for Whole {
+    fn push(&mut self, row: Row<'_>) -> Result<()> {
+        let Row::Floats(row) = row else { return Err(unexpected()) };
+        self.values.extend_from_slice(row);
+        Ok(())
+    }
+
+    fn end(self: Box<Self>) -> Result<Value> {
+        Ok(Value::Matrix(Matrix::new(&self.values, self.columns, self.rounded)?))
     }
 }
 

@@ -1,350 +1,398 @@
-// The built demo in a real browser, from its static files, as a visitor uses it: mouse, keyboard, drop and paste.
+/** The built demo in a real browser, from its static files, as a visitor uses it. */
 
-import { existsSync } from "node:fs";
-import path from "node:path";
-import { fileURLToPath } from "node:url";
-import { type Locator, type Page, type Route, expect, test } from "@playwright/test";
+import { existsSync, readFileSync } from "node:fs";
+import { AxeBuilder } from "@axe-core/playwright";
+import { type BrowserContext, type Download, type Locator, type Page, expect, test as base } from "@playwright/test";
 import { CHROME } from "./chrome.ts";
-import { cosine, expected, imageFile } from "./golden.ts";
-
-type Serve = (folders: Record<string, string>) => Promise<{ url: string; close: () => Promise<void> }>;
-const { serve } = (await import(new URL("../../scripts/serve.mjs", import.meta.url).href)) as { serve: Serve };
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const golden = (...parts: string[]): string => path.join(root, "tests", "golden", ...parts);
+import { FIRST, type Server, cells, draw, finding, golden, goTo, openDemo, records, search, searchField, serveDemo } from "./demo.ts";
 
 // `npm test` stops without one; this is for Playwright by hand.
-test.skip(!existsSync(CHROME), `there is no browser at ${CHROME}`);
+base.skip(!existsSync(CHROME), `there is no browser at ${CHROME}`);
 
-let server: Awaited<ReturnType<Serve>>;
-test.beforeAll(async () => {
-  server = await serve({ "/": path.join(root, "www", "dist"), "/golden": golden() });
-});
-test.afterAll(() => server.close());
-
-/** The page as it is when the bundled model is ready; whatever it complains about on the console fails the test. */
-let complaints: string[];
-test.beforeEach(({ page }) => {
-  complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => {
-    if (message.type() === "error") complaints.push(message.text());
-  });
-});
-test.afterEach(() => expect(complaints).toEqual([]));
-
-const TIME = /^[\d.]+\sm?s$/;
-const modelName = (page: Page): Locator => page.locator("#model-name");
-const cards = (page: Page, state?: string): Locator => page.locator(state ? `.card[data-state="${state}"]` : ".card");
-const chooser = (page: Page): Locator => page.locator("summary", { hasText: "Choose a model" });
-
-async function open(page: Page, query = "", name = "Shapes"): Promise<void> {
-  await page.goto(server.url + query);
-  await expect(page.locator("#model-facts")).toBeVisible({ timeout: 20_000 });
-  await expect(modelName(page)).toHaveText(name);
-}
-
-const addPhotos = (page: Page, ...files: string[]): Promise<void> =>
-  page.locator("#photo-input").setInputFiles(files.map((file) => golden("images", file)));
-
-test("starts with the bundled model, and says plainly what it is", async ({ page }) => {
-  await open(page);
-  await expect(page.locator("#model-badge")).toHaveText("drawings only");
-  await expect(page.locator("#model-note")).toContainText("nothing of photographs");
-  await expect(page.locator("#model-facts")).toContainText("96 values");
-  await expect(page.locator("#similarity")).toBeHidden();
-});
-
-test("sample drawings become cards, embeddings and a matrix", async ({ page }) => {
-  await open(page);
-  await page.getByRole("button", { name: "Try sample drawings" }).click();
-  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
-  const first = cards(page).first();
-  await expect(first.getByRole("img")).toHaveAttribute("aria-label", /^Embedding of 96 values, from −0\.\d{3} at position/);
-  await expect(first.locator(".card-meta")).toHaveText(/^640\s×\s480 · [\d.]+\skB · 96\svalues · [\d.]+\sm?s$/);
-  await expect(first.locator(".timings dd")).toHaveText([TIME, TIME, TIME]);
-  await expect(first.locator(".thumbnail img")).toHaveJSProperty("naturalWidth", 480);
-  expect(await drawnColors(first.locator("canvas"))).toBeGreaterThan(20);
-  await expect(page.getByRole("table").getByRole("columnheader")).toHaveCount(8);
-  await expect(page.getByRole("table").getByRole("rowheader")).toHaveCount(8);
-  await expect(page.getByRole("status")).toHaveText("8 photos embedded.");
-});
-
-const drawnColors = (canvas: Locator): Promise<number> =>
-  canvas.evaluate((element: HTMLCanvasElement) => {
-    const { data } = (element.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, element.width, element.height);
-    return new Set(new Uint32Array(data.buffer)).size;
-  });
-
-test("a search puts the photos in order, and labels say what they show", async ({ page }) => {
-  await open(page);
-  await expect(page.locator("#words")).toBeHidden();
-  await page.getByRole("button", { name: "Try sample drawings" }).click();
-  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
-  const search = page.getByLabel("Search the photos");
-  const names = page.locator("#found .found-name");
-  for (const [text, name] of [["a red heart", "red heart.jpg"], ["three yellow stars", "yellow stars.jpg"], ["a blue ring", "blue ring.jpg"]] as const) {
-    await search.fill(text);
-    await search.press("Enter");
-    await expect(page.locator("#words-finding")).toHaveText(new RegExp(`^Nearest to “${text}” is “${name}”, at 0\\.\\d\\d\\.$`));
-    await expect(names.first()).toHaveText(name);
-    await expect(names).toHaveCount(8);
-  }
-  await page.getByLabel("Label the photos").fill("heart, circle, star, square, ring, moon, cross");
-  await page.getByRole("button", { name: "Label", exact: true }).click();
-  for (const name of await names.allTextContents()) {
-    const row = page.locator("#found li", { hasText: name });
-    const shape = name.replace(/^\w+ (cross|\w+?)s?\.jpg$/, "$1");
-    await expect(row.locator(".found-label").first(), name).toHaveText(new RegExp(`^${shape} \\d+\\s%$`));
-  }
-  await search.fill("");
-  await search.press("Enter");
-  await expect(page.locator("#words-finding")).toBeHidden();
-  await expect(names.first()).toHaveText("red heart.jpg"); // the labels stay, in the photos' own order
-});
-
-test("words that a model can't read are a sentence", async ({ page }) => {
-  await open(page, "?model=/golden/models/odd-widths/", "odd-widths");
-  await addPhotos(page, "rgb-20x13.png");
-  await page.getByLabel("Search the photos").fill("a dog");
-  await page.getByLabel("Search the photos").press("Enter");
-  await expect(page.getByRole("alert")).toContainText("This model knows photos only");
-});
-
-test("the matrix has the similarities that transformers' embeddings have", async ({ page }) => {
-  const names = ["rgb-photo.png", "rgb-noise.png", "rgb-500x375.png", "lossless.webp", "rgb.bmp"];
-  await open(page, "?model=/golden/models/b32-tiny/", "b32-tiny");
-  await addPhotos(page, ...names);
-  await expect(cards(page, "done")).toHaveCount(names.length, { timeout: 20_000 });
-  const python = expected("b32-tiny");
-  await expect(page.getByRole("table").locator("tbody tr")).toHaveCount(names.length);
-  const shown = await page.locator("#matrix tbody tr").evaluateAll((rows) =>
-    rows.map((row) => [...row.querySelectorAll("td")].map((cell) => Number(cell.textContent.replace("−", "-")))),
-  );
-  names.forEach((first, i) => {
-    names.forEach((second, j) => {
-      const [a, b] = [python.embedding(first), python.embedding(second)];
-      if (!a || !b) throw new Error(`no golden embedding of ${first} or ${second}`);
-      expect(Math.abs((shown[i]?.[j] ?? NaN) - cosine(a, b)), `${first} and ${second}`).toBeLessThan(0.0051);
+/** Whatever the page complains about on the console fails the test. */
+const test = base.extend<{ complaints: string[] }, { server: Server }>({
+  server: [async ({}, use) => {
+    const server = await serveDemo();
+    await use(server);
+    await server.close();
+  }, { scope: "worker" }],
+  complaints: [async ({ page }, use) => {
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(String(error.stack)));
+    page.on("console", (message) => {
+      if (message.type() === "error") complaints.push(message.text());
     });
-  });
+    await use(complaints);
+    expect(complaints).toEqual([]);
+  }, { auto: true }],
 });
 
-test("a file that is not a photo says so on its card, and the others are embedded", async ({ page }) => {
-  await open(page);
-  await page.locator("#photo-input").setInputFiles([
-    { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("not a photo") },
-    { name: "cut.png", mimeType: "image/png", buffer: imageFile("rgb-photo.png").subarray(0, 3000) },
-    { name: "empty.jpg", mimeType: "image/jpeg", buffer: Buffer.alloc(0) },
-    { name: "good.jpg", mimeType: "image/jpeg", buffer: imageFile("photo-420.jpg") },
-  ]);
-  await expect(cards(page, "failed")).toHaveCount(3, { timeout: 20_000 });
-  await expect(cards(page, "done")).toHaveCount(1);
-  const sentences = cards(page).locator(".card-complaint");
-  await expect(sentences.nth(0)).toHaveText(/^This is not a photo that can be read here\./);
-  await expect(sentences.nth(1)).toHaveText(/damaged or cut short/);
-  await expect(sentences.nth(2)).toHaveText(/^This is not a photo/);
-  await expect(cards(page).nth(0).locator("details")).toBeVisible();
-  await expect(page.getByRole("status")).toHaveText("1 photo embedded, 3 could not be read.");
-});
-
-test("photos can be dropped and pasted", async ({ page }) => {
-  await open(page);
-  const give = (type: "drop" | "paste", name: string): Promise<void> =>
-    page.evaluate(
-      ([kind, fileName, content]) => {
-        const transfer = new DataTransfer();
-        const bytes = Uint8Array.from(atob(content), (character) => character.charCodeAt(0));
-        transfer.items.add(new File([bytes], fileName, { type: "image/png" }));
-        const init = { bubbles: true, cancelable: true };
-        const event =
-          kind === "drop"
-            ? new DragEvent("drop", { ...init, dataTransfer: transfer })
-            : new ClipboardEvent("paste", { ...init, clipboardData: transfer });
-        document.body.dispatchEvent(event);
-      },
-      [type, name, imageFile("rgb-20x13.png").toString("base64")] as const,
-    );
-  await give("drop", "dropped.png");
-  await give("paste", "pasted.png");
-  await expect(cards(page, "done")).toHaveCount(2, { timeout: 20_000 });
-  await expect(page.locator(".card-name")).toHaveText(["dropped.png", "pasted.png"]);
-});
-
-test("cards are removed one by one and all at once", async ({ page }) => {
-  await open(page);
-  await addPhotos(page, "rgb-20x13.png", "rgb-31x29.png", "rgb-1x1.png");
-  await expect(cards(page, "done")).toHaveCount(3, { timeout: 20_000 });
-  await page.getByRole("button", { name: "Remove rgb-31x29.png" }).click();
-  await expect(page.locator(".card-name")).toHaveText(["rgb-20x13.png", "rgb-1x1.png"]);
-  await expect(page.getByRole("button", { name: "Remove rgb-1x1.png" })).toBeFocused();
-  await page.getByRole("button", { name: "Remove rgb-1x1.png" }).click();
-  await expect(page.locator("#similarity")).toBeHidden();
-  await page.getByRole("button", { name: "Clear all" }).click();
-  await expect(cards(page)).toHaveCount(0);
-});
-
-test("a batch shows its progress, can be canceled, and goes on where it was", async ({ page }) => {
-  await open(page);
-  const many = Array.from({ length: 40 }, (_, i) => ({
-    name: `photo ${i}.png`,
-    mimeType: "image/png",
-    buffer: imageFile("rgb-500x375.png"),
-  }));
-  await page.locator("#photo-input").setInputFiles(many);
-  await page.locator("#batch-cancel").click();
-  await expect(page.locator("#batch-progress")).toBeHidden();
-  const done = await cards(page, "done").count();
-  expect(done).toBeLessThan(40);
-  await expect(cards(page, "canceled")).toHaveCount(40 - done);
-  await page.getByRole("button", { name: "Embed the rest" }).click();
-  await expect(page.locator("#batch-text")).toHaveText(/^Embedding: \d+ of \d+$/);
-  await expect(cards(page, "done")).toHaveCount(40, { timeout: 60_000 });
-  await expect(page.locator("#batch-progress")).toBeHidden();
-  await expect(page.getByRole("button", { name: "Embed the rest" })).toBeHidden();
-});
-
-test("a folder from disk is a model, and every photo is embedded again", async ({ page }) => {
-  await open(page);
-  await addPhotos(page, "rgb-20x13.png");
-  await expect(cards(page, "done")).toHaveCount(1, { timeout: 20_000 });
-  await page.locator("#folder-input").setInputFiles(golden("models", "odd-widths"));
-  await expect(modelName(page)).toHaveText("odd-widths", { timeout: 20_000 });
-  await expect(page.locator("#model-badge")).toBeHidden();
-  await expect(page.locator("#model-facts")).toContainText("37 values");
-  await expect(page.locator(".card-meta")).toContainText("37 values");
-  await page.locator("#folder-input").setInputFiles(golden("images"));
-  await expect(page.getByRole("alert")).toContainText("The folder “images” has no config.json.");
-  await expect(modelName(page)).toHaveText("odd-widths");
-});
-
-/** Answers with a file of a golden model, or that there is none. */
-const fulfill = (route: Route, model: string, name: string): Promise<void> => {
-  const file = golden("models", model, name);
-  return route.fulfill(existsSync(file) ? { path: file } : { status: 404 });
-};
-
-test("a model on a hub, from the page's address and from the form", async ({ page }) => {
-  const asked: string[] = [];
-  await page.route(/\/hub\/\w+\/clip\/resolve\//, async (route) => {
-    const url = new URL(route.request().url());
-    asked.push(url.pathname);
-    await fulfill(route, "patch14-gelu", path.basename(url.pathname));
-  });
-  await open(page, "?model=some/clip@refs/pr/1&hub=/hub/", "some/clip");
-  expect(asked).toContain("/hub/some/clip/resolve/refs%2Fpr%2F1/model.safetensors");
-  await chooser(page).click();
-  await page.getByLabel("From the Hugging Face Hub").fill("other/clip");
-  await page.getByLabel("From the Hugging Face Hub").press("Enter");
-  await expect(modelName(page)).toHaveText("other/clip");
-  expect(asked).toContain("/hub/other/clip/resolve/main/config.json");
-});
-
-test("a link that names another server is asked about first", async ({ page }) => {
-  const asked: string[] = [];
-  await page.route("https://hub.example/**", async (route) => {
-    asked.push(route.request().url());
-    const file = golden("models", "patch14-gelu", path.basename(new URL(route.request().url()).pathname));
-    const headers = { "Access-Control-Allow-Origin": "*" };
-    await route.fulfill(existsSync(file) ? { path: file, headers } : { status: 404, headers });
-  });
-  const dialog = page.getByRole("dialog");
-  for (const [button, name] of [["Use the bundled model", "Shapes"], ["Load it", "some/clip"]] as const) {
-    await page.goto(`${server.url}?model=some/clip&hub=https://hub.example/`);
-    await expect(dialog).toContainText("hub.example");
-    expect(asked).toEqual([]);
-    await dialog.getByRole("button", { name: button }).click();
-    await expect(modelName(page)).toHaveText(name);
+test("a first visit finds drawings that are searched as one types", async ({ page, server }) => {
+  await openDemo(page, server);
+  await expect(cells(page).first().locator("canvas")).toHaveAttribute("data-state", "there");
+  expect(await cells(page).count()).toBeLessThan(120); // of 352 only those on the screen
+  for (const [words, kind] of [["red heart", /^(\w+-)?red-hearts?-/], ["a picture of a blue ring", /^(\w+-)?blue-rings?-/]] as const) {
+    const names = await search(page, words);
+    expect(names.length).toBeGreaterThanOrEqual(2);
+    expect(names.slice(0, 2).filter((name) => !kind.test(name)), names.join()).toEqual([]);
   }
-  expect(asked).not.toEqual([]);
-  complaints = complaints.filter((text) => !/404/.test(text)); // the browser's own line on a file that there may be
+  await search(page, "a submarine", /^$/);
+  await expect(page.getByRole("heading", { name: "Nothing here looks like that" })).toBeVisible();
+  await page.getByRole("button", { name: "Show the nearest" }).click();
+  await expect(cells(page)).not.toHaveCount(0);
+  await page.getByRole("button", { name: "Clear the search" }).click();
+  await expect(finding(page)).toHaveText("352 photos");
 });
 
-test("a model that isn't there is a sentence, and the one in use stays", async ({ page }) => {
-  await open(page);
-  await chooser(page).click();
-  const field = page.getByLabel("From the Hugging Face Hub");
-  await field.fill("/golden/models/none");
-  await field.press("Enter");
-  await expect(page.getByRole("alert")).toContainText("“none” could not be downloaded.");
-  await expect(modelName(page)).toHaveText("Shapes");
-  await field.fill("clip");
-  await field.press("Enter");
-  await expect(page.getByRole("alert")).toContainText("“clip” is neither a model's name");
-  complaints = complaints.filter((text) => !/404/.test(text)); // the browser's own line on a failed request
+test("minus leaves out, and photos can be asked with", async ({ page, server }) => {
+  await openDemo(page, server);
+  const names = await search(page, "star −red");
+  expect(names.slice(0, 10).filter((name) => name.includes("star") && !/(^|-)red-stars?-/.test(name)).length).toBeGreaterThanOrEqual(9);
+  await search(page, "green heart");
+  await cells(page).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "More like this" }).click();
+  await expect(searchField(page)).toHaveValue("");
+  await expect(finding(page)).toHaveText(/^352 photos, the nearest first/);
+  await expect(cells(page).first()).toHaveAccessibleName(/green-heart/);
+  await page.getByRole("button", { name: /^Like .*Press to turn/ }).click();
+  await expect(cells(page).first()).not.toHaveAccessibleName(/green-heart/);
 });
 
-test("a download shows its progress and can be canceled", async ({ page }) => {
-  await page.route("**/slow/**", async (route) => {
-    const name = path.basename(new URL(route.request().url()).pathname);
-    if (name !== "model.safetensors") await fulfill(route, "b32-tiny", name);
-    // and the weights never come
-  });
-  await open(page);
-  await chooser(page).click();
-  await page.getByLabel("From the Hugging Face Hub").fill("/slow/");
-  await page.getByRole("button", { name: "Load", exact: true }).click();
-  await expect(page.locator("#load-text")).toContainText("slow: loading");
-  await page.locator("#load-cancel").click();
-  await expect(page.locator("#load-progress")).toBeHidden();
-  await expect(page.getByRole("alert")).toBeHidden();
-  await expect(modelName(page)).toHaveText("Shapes");
-  await page.getByRole("button", { name: "Try sample drawings" }).click();
-  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
+test("2,000 pictures: held-out captions find them, after a reload without a network too", async ({ page, server, context }) => {
+  test.setTimeout(180_000);
+  await openDemo(page, server);
+  await draw(page, 2000 - FIRST);
+  await expect(page.getByRole("heading", { name: "2,000 photos" })).toBeVisible({ timeout: 150_000 });
+  await goTo(page, "Photos");
+  await precise(page);
+  await context.setOffline(true);
+  await page.reload();
+  await expect(finding(page)).toHaveText("2,000 photos", { timeout: 30_000 });
+  await precise(page);
 });
 
-test("the keyboard reaches everything", async ({ page }) => {
-  await open(page);
-  await page.keyboard.press("Tab");
-  await expect(chooser(page)).toBeFocused();
-  await page.keyboard.press("Enter");
-  await page.keyboard.press("Tab");
-  await expect(page.getByLabel("From the Hugging Face Hub")).toBeFocused();
-  for (const name of ["Load", "Choose a folder", "Use the bundled model", /^Drop, paste or choose photos/, "Try sample drawings"]) {
-    await page.keyboard.press("Tab");
-    await expect(page.getByRole("button", { name, exact: true })).toBeFocused();
+/** Captions that no drawing has: an opening, a synonym; the first ten of each are looked at. */
+async function precise(page: Page): Promise<void> {
+  const captions: [string, string][] = [["a picture of a red heart", "red-heart"], ["an image of a violet star", "purple-star"], ["a photo of a green disc", "green-circle"], ["this is a yellow donut", "yellow-ring"], ["a drawing of a blue box", "blue-square"], ["a white crescent", "white-moon"], ["a picture of an orange plus", "orange-cross"], ["a drawing of a pink triangle", "pink-triangle"]];
+  let right = 0;
+  for (const [caption, kind] of captions) {
+    const names = (await search(page, caption)).slice(0, 10);
+    const hits = names.filter((name) => [`${kind}-on-`, `${kind}s-on-`, `${kind}es-on-`].some((part) => name.includes(part))).length;
+    right += hits;
   }
-  await page.keyboard.press("Enter");
-  await expect(cards(page, "done")).toHaveCount(8, { timeout: 20_000 });
-  await page.locator("#matrix-scroll").focus();
-  await expect(page.getByRole("region", { name: "Similarity of every pair" }).last()).toBeFocused();
-});
-
-for (const colorScheme of ["light", "dark"] as const) {
-  test(`on a phone, ${colorScheme}: nothing sticks out, every number can be read`, async ({ page }) => {
-    await page.setViewportSize({ width: 390, height: 844 });
-    await page.emulateMedia({ colorScheme });
-    await open(page);
-    await addPhotos(page, "rgb-photo.png", "rgb-noise.png", "rgb-500x375.png", "photo-420.jpg", "gray.png", "rgb-3x500.png", "photo-cmyk.jpg");
-    await expect(cards(page, "done")).toHaveCount(7, { timeout: 20_000 });
-    await expect(page.locator("#matrix tbody tr")).toHaveCount(7);
-    await chooser(page).click();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
-    expect(await worstContrast(page)).toBeGreaterThanOrEqual(4.5);
-  });
+  expect(right / (10 * captions.length)).toBeGreaterThanOrEqual(0.9);
 }
 
-/** The lowest contrast of text and background among the matrix' cells, by WCAG's formula, as painted. */
-const worstContrast = (page: Page): Promise<number> =>
-  page.locator("#matrix tbody td").evaluateAll((cells) => {
-    const context = document.createElement("canvas").getContext("2d") as CanvasRenderingContext2D;
-    const luminance = (...layers: string[]): number => {
-      for (const color of layers) {
-        context.fillStyle = color;
-        context.fillRect(0, 0, 1, 1);
-      }
-      const [r = 0, g = 0, b = 0] = [...context.getImageData(0, 0, 1, 1).data].map((byte) => {
-        const value = byte / 255;
-        return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-      });
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const surface = getComputedStyle(document.querySelector("#similarity") as Element).backgroundColor;
-    return Math.min(
-      ...cells.map((cell) => {
-        const { color, backgroundColor } = getComputedStyle(cell);
-        const [a, b] = [luminance(surface, backgroundColor, color), luminance(surface, backgroundColor)];
-        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-      }),
-    );
+test("a page that is left midway goes on where it was, and nothing is there twice", async ({ page, server }) => {
+  await openDemo(page, server);
+  await draw(page, 200);
+  await expect(page.locator("#index-bar")).toBeVisible();
+  await expect.poll(async () => (await records(page))["photos"]).toBeGreaterThan(FIRST + 30);
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "552 photos" })).toBeVisible({ timeout: 60_000 });
+  await expect.poll(async () => (await records(page))["arrivals"]).toBe(0);
+  expect(await records(page)).toMatchObject({ photos: 552, originals: 552, embeddings: 552, thumbnails: 0 });
+});
+
+/** A PNG that says it has 108 megapixels. */
+function giant(): Buffer {
+  const bytes = Buffer.from(readFileSync(golden("images", "rgb-20x13.png")));
+  bytes.writeUInt32BE(12_000, 16);
+  bytes.writeUInt32BE(9_000, 20);
+  return bytes;
+}
+
+test("what can't be read is listed with its reason, and the same photo comes once", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const photo = readFileSync(golden("images", "rgb-photo.png"));
+  await page.locator("[data-purpose=files]").setInputFiles([
+    { name: "notes.jpg", mimeType: "image/jpeg", buffer: Buffer.from("not a photo") },
+    { name: "cut.png", mimeType: "image/png", buffer: photo.subarray(0, 3000) },
+    { name: "giant.png", mimeType: "image/png", buffer: giant() },
+    { name: "photo.png", mimeType: "image/png", buffer: photo },
+    { name: "again.png", mimeType: "image/png", buffer: photo },
+  ]);
+  await expect(page.getByRole("heading", { name: "353 photos" })).toBeVisible({ timeout: 20_000 });
+  const failures = page.getByRole("region", { name: "Could not be read" }).getByRole("listitem");
+  await expect(failures).toHaveCount(3);
+  await expect(failures.filter({ hasText: "notes.jpg" })).toContainText("This is not a photo that can be read here.");
+  await expect(failures.filter({ hasText: "cut.png" })).toContainText("damaged or cut short");
+  await expect(failures.filter({ hasText: "giant.png" })).toContainText("larger than 100 megapixels");
+  await page.getByRole("button", { name: "Try all again" }).click();
+  await expect(failures).toHaveCount(3, { timeout: 20_000 });
+  await page.getByRole("button", { name: "Forget all" }).click();
+  await expect(failures).toHaveCount(0);
+  await expect.poll(async () => (await records(page))["arrivals"]).toBe(0);
+});
+
+/** Every request that the page, its workers and its service worker make. */
+function watched(context: BrowserContext): { url: string; method: string; body: string | null }[] {
+  const seen: { url: string; method: string; body: string | null }[] = [];
+  context.on("request", (request) => seen.push({ url: request.url(), method: request.method(), body: request.postData() }));
+  return seen;
+}
+
+test("nothing leaves the device", async ({ page, server, context }) => {
+  const requests = watched(context);
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  await page.locator("[data-purpose=files]").setInputFiles([{ name: "secret.png", mimeType: "image/png", buffer: readFileSync(golden("images", "rgb-photo.png")) }]);
+  await expect(page.getByRole("heading", { name: "353 photos" })).toBeVisible({ timeout: 20_000 });
+  await goTo(page, "Photos");
+  await search(page, "a private thing", /^$|in/);
+  await expect(page.locator(".privacy")).toContainText("Nothing has left this device.");
+  const own = new URL(server.url).origin;
+  expect(requests.length).toBeGreaterThan(5);
+  expect(requests.filter(({ url, method, body }) => (!url.startsWith("blob:") && new URL(url).origin !== own) || method !== "GET" || body !== null)).toEqual([]);
+  expect(requests.filter(({ url }) => /secret|private/.test(url))).toEqual([]);
+});
+
+test("a server without headers: the service worker isolates the page, and there are threads", async ({ page }) => {
+  const plain = await serveDemo(true);
+  try {
+    await page.goto(plain.url);
+    await expect(finding(page)).toHaveText("352 photos", { timeout: 30_000 });
+    await expect.poll(() => page.evaluate(() => crossOriginIsolated)).toBe(true);
+    expect((await search(page, "red heart")).length).toBeGreaterThan(2);
+  } finally {
+    await plain.close();
+  }
+});
+
+test("what a page shows is accessible in every view, light and dark, in three languages", async ({ page, server }) => {
+  test.setTimeout(120_000);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await openDemo(page, server);
+  const all = ["search", "library", "labels", "map", "live", "inside", "models", "settings"];
+  for (const [language, scheme, views] of [["English", "light", all], ["English", "dark", all], ["Deutsch", "light", ["library"]], ["Español", "dark", ["models"]]] as const) {
+    await page.emulateMedia({ colorScheme: scheme });
+    await page.goto(`${server.url}#/settings`);
+    await page.getByRole("combobox").selectOption({ label: language });
+    for (const view of views) {
+      await page.goto(`${server.url}#/${view}`);
+      await expect(page.locator(`.view-${view}`)).toBeVisible();
+      if (view === "labels") await expect(page.locator(".tile canvas[data-state=there]").first()).toBeVisible();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      expect(violations.map(({ id, nodes }) => `${language} ${view}: ${id} ${nodes[0]?.html}`)).toEqual([]);
+    }
+  }
+});
+
+test("the opened photo and a search without results are accessible, on a phone too", async ({ page, server }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await openDemo(page, server);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
+  await cells(page).first().click();
+  await expect(page.getByRole("dialog").getByRole("img")).toBeVisible();
+  await page.getByRole("button", { name: "Search by a part" }).click();
+  expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)).toEqual([]);
+  await page.getByRole("button", { name: "Search by this part" }).click();
+  await expect(finding(page)).toHaveText(/the nearest first/);
+  await search(page, "a submarine", /^$|in/);
+  expect((await new AxeBuilder({ page }).analyze()).violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`)).toEqual([]);
+});
+
+test("the keyboard moves through photos, opens one, and closes it", async ({ page, server }) => {
+  await openDemo(page, server);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Skip to content" })).toBeFocused();
+  await cells(page).first().focus();
+  for (const key of ["ArrowRight", "ArrowDown", "End"]) await page.keyboard.press(key);
+  await expect(page.locator("[data-index='351']")).toBeFocused();
+  await page.keyboard.press("Home");
+  await expect(page.locator("[data-index='0']")).toBeFocused();
+  await page.keyboard.press("Enter");
+  const dialog = page.getByRole("dialog");
+  const title = await dialog.getByRole("heading").textContent();
+  await page.keyboard.press("ArrowRight");
+  await expect(dialog.getByRole("heading")).not.toHaveText(title ?? "");
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+});
+
+test("labels are edited, and each photo has the one that fits", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Labels");
+  await page.getByRole("button", { name: "Remove the label moon" }).click();
+  await page.getByRole("textbox", { name: "Add labels" }).fill("crescent, star");
+  await page.getByRole("button", { name: "Add labels" }).click();
+  await expect(page.locator(".tile strong")).toHaveText(["circle", "square", "triangle", "star", "heart", "cross", "ring", "crescent"]);
+  await page.locator(".tile").filter({ hasText: "crescent" }).getByRole("button").first().click();
+  await expect(page.getByRole("heading", { name: "crescent" })).toBeVisible();
+  const names = await cells(page).evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label") ?? ""));
+  expect(names.filter((name) => /moons?-on/.test(name)).length / names.length).toBeGreaterThanOrEqual(0.9);
+});
+
+test("the map shows the library, and a click opens a photo", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Map");
+  const map = page.getByRole("application", { name: /Map of the library/ });
+  await expect(map).toBeVisible({ timeout: 30_000 });
+  await map.focus();
+  await page.keyboard.press("+");
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog").getByRole("heading")).toHaveText(/-on-/);
+});
+
+test("inside: the stages, what matters for words, both precisions", async ({ page, server }) => {
+  await openDemo(page, server);
+  await search(page, "green heart");
+  await cells(page).first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "Look inside" }).click();
+  await expect(page.getByText("64 × 64 pixels")).toBeVisible({ timeout: 20_000 });
+  await expect(page.locator(".figures").first()).toContainText(/Decode.*ms.*Preprocess.*ms.*Forward.*ms/s);
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  const lit = page.getByRole("img", { name: /^Parts of the photo that matter/ });
+  await expect(lit).toHaveAttribute("aria-busy", "false", { timeout: 30_000 });
+  expect((await brightness(lit)) / (await brightness(page.locator(".pixels")))).toBeGreaterThan(1.2);
+  await page.getByRole("button", { name: "Compare" }).click();
+  await expect(page.locator(".compared")).toHaveCount(2, { timeout: 30_000 });
+  await expect(page.locator(".compared").last()).toContainText(/cosine (1\.0000|0\.99\d\d)/);
+});
+
+/** How much brighter the middle, where the drawing is, has stayed than the border. */
+const brightness = (canvas: Locator): Promise<number> =>
+  canvas.evaluate((element: HTMLCanvasElement) => {
+    const { data, width, height } = (element.getContext("2d") as CanvasRenderingContext2D).getImageData(0, 0, element.width, element.height);
+    const sums = { middle: [0, 0], border: [0, 0] } as Record<string, [number, number]>;
+    for (let i = 0; i < width * height; i += 1) {
+      const [x, y] = [Math.abs((i % width) / width - 0.5), Math.abs(Math.floor(i / width) / height - 0.5)];
+      const sum = sums[Math.max(x, y) < 0.25 ? "middle" : "border"]!;
+      sum[0] += data[4 * i]! + data[4 * i + 1]! + data[4 * i + 2]!;
+      sum[1] += 1;
+    }
+    return sums["middle"]![0] / sums["middle"]![1] / (sums["border"]![0] / sums["border"]![1]);
   });
+
+test("the camera is asked about frame by frame", async ({ playwright, server }) => {
+  const browser = await playwright.chromium.launch({
+    executablePath: CHROME,
+    args: ["--headless", "--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
+  });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${server.url}#/live`);
+    await page.getByRole("button", { name: "Start the camera" }).click();
+    await expect(page.getByTestId("rate")).toHaveText(/^\d+ frames a second, \d+ ms each$/, { timeout: 30_000 });
+    await expect(page.locator(".bars meter")).toHaveCount(6);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await expect(page.locator("video")).toBeHidden();
+  } finally {
+    await browser.close();
+  }
+});
+
+test("another model embeds the library again, by itself; the first comes back with what it knows", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Models");
+  await expect(page.locator(".badge", { hasText: "Recommended" })).toHaveCount(1);
+  await page.getByRole("textbox", { name: "Name or address" }).fill("/golden/models/b32-tiny/");
+  await page.getByRole("textbox", { name: "Name or address" }).press("Enter");
+  await expect.poll(async () => (await records(page))["embeddings"], { timeout: 60_000 }).toBe(2 * FIRST);
+  await page.getByRole("button", { name: "Use Shapes" }).click();
+  await expect(page.locator(".badge", { hasText: "In use" })).toBeVisible({ timeout: 20_000 });
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+});
+
+test("a model that isn't there is a sentence, and the one in use stays", async ({ page, server, complaints }) => {
+  await openDemo(page, server);
+  await goTo(page, "Models");
+  await page.getByRole("textbox", { name: "Name or address" }).fill("/golden/models/none/");
+  await page.getByRole("textbox", { name: "Name or address" }).press("Enter");
+  await expect(page.getByRole("alert").first()).toContainText("The model could not be loaded");
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+  complaints.splice(0, complaints.length, ...complaints.filter((text) => !/404/.test(text))); // the browser's own line
+});
+
+test("near duplicates come in groups, and the best is kept", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const photo = readFileSync(golden("images", "photo-420.jpg"));
+  const copies = [0, 1, 2].map((i) => ({ name: `copy ${i}.jpg`, mimeType: "image/jpeg", buffer: Buffer.concat([photo, Buffer.alloc(10 * i)]) })); // zeros after its end
+  await page.locator("[data-purpose=files]").setInputFiles(copies);
+  await expect(page.getByRole("heading", { name: "355 photos" })).toBeVisible({ timeout: 20_000 });
+  const panel = page.getByRole("region", { name: "Near duplicates" });
+  await panel.getByRole("slider").fill("0.995");
+  await panel.getByRole("button", { name: "Find" }).click();
+  const group = panel.getByRole("listitem").filter({ has: page.getByRole("button", { name: "copy 0.jpg" }) });
+  await expect(group.locator(".strip button")).toHaveCount(3);
+  await expect(group.locator("[data-best]")).toHaveAccessibleName("copy 2.jpg"); // the largest file
+  await panel.getByRole("checkbox").check();
+  await goTo(page, "Photos");
+  await expect(cells(page).first()).toHaveAccessibleName("copy 2.jpg");
+  await expect(cells(page).nth(1)).not.toHaveAccessibleName(/^copy/);
+  await goTo(page, "Library");
+  await group.getByRole("button", { name: "Keep the best" }).click();
+  await expect(page.getByRole("heading", { name: "353 photos" })).toBeVisible();
+});
+
+test("a link shares a query", async ({ page, server }) => {
+  await page.goto(`${server.url}#/search?q=${encodeURIComponent("blue ring")}`);
+  await expect(searchField(page)).toHaveValue("blue ring");
+  await expect(cells(page).first()).toHaveAccessibleName(/blue-rings?-/, { timeout: 20_000 });
+});
+
+test("a full disk stops the work with a sentence, and what was there stays", async ({ page, server }) => {
+  const client = await page.context().newCDPSession(page);
+  const { origin } = new URL(server.url);
+  await client.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 12e6 }); // from the start: Chromium remembers what is left
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const photo = readFileSync(golden("images", "photo-640x427.jpg"));
+  const files = Array.from({ length: 6 }, (_, i) => ({ name: `photo ${i}.jpg`, mimeType: "image/jpeg", buffer: Buffer.concat([photo, Buffer.alloc(2_500_000, i)]) }));
+  await page.locator("[data-purpose=files]").setInputFiles(files);
+  await expect(page.getByRole("alert").filter({ hasText: "There is no room left" })).toBeVisible({ timeout: 20_000 });
+  await expect(page.getByRole("region", { name: "Could not be read" })).toContainText("There was no room on this device.");
+  const { photos, embeddings, copies } = await records(page);
+  expect(embeddings).toBe(photos);
+  expect(copies).toBeLessThan(6);
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+});
+
+test("the collection goes out and comes back, for NumPy with its names", async ({ page, server, browser }, info) => {
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Our own file" }).click()]);
+  const file = info.outputPath("photos.clip-vision");
+  await download.saveAs(file);
+  const { Embeddings } = (await import(new URL("../../dist/node/search.js", import.meta.url).href)) as typeof import("clip-vision/search");
+  const rows = await Embeddings.load<string>(new Blob([readFileSync(file)]));
+  expect([rows.size, rows.dimension, rows.model]).toEqual([FIRST, 96, "shapes"]);
+  expect(rows.ids().some((id) => id.startsWith("red-heart-on-"))).toBe(true);
+  rows.close();
+  const downloads: Download[] = [];
+  page.on("download", (one) => downloads.push(one));
+  await page.getByRole("button", { name: "NumPy" }).click();
+  await expect.poll(() => downloads.map((one) => one.suggestedFilename()).sort()).toEqual(["photos.npy", "photos.npy.names.json"]);
+  const contents = await Promise.all(downloads.map(async (one) => [one.suggestedFilename(), readFileSync(await one.path())] as const));
+  const { "photos.npy": matrix, "photos.npy.names.json": names } = Object.fromEntries(contents);
+  expect(matrix!.toString("latin1", 0, 128)).toContain(`'shape': (${FIRST}, 96)`);
+  expect(JSON.parse(names!.toString())).toHaveLength(FIRST);
+  const other = await (await browser.newContext()).newPage();
+  await openDemo(other, server);
+  await goTo(other, "Library");
+  await other.locator("[data-purpose=collection]").setInputFiles(file);
+  await expect(other.getByRole("heading", { name: "704 photos" })).toBeVisible({ timeout: 20_000 });
+  await other.context().close();
+});
+
+test("an index of the command line opens, and of another model only on request", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Library");
+  const input = page.locator("[data-purpose=collection]");
+  await input.setInputFiles(golden("search", "native", "photos.clip-vision"));
+  await expect(page.getByRole("heading", { name: "400 photos" })).toBeVisible({ timeout: 20_000 });
+  await input.setInputFiles(golden("search", "native", "photos.clip-vision"));
+  await expect(page.locator("#main").getByText("0 photos added")).toBeVisible();
+  await input.setInputFiles(golden("search", "ours.clip-vision"));
+  await expect(page.locator("#main").getByText(/of another size|made by|could not be opened/)).toBeVisible();
+  await goTo(page, "Photos");
+  const found = JSON.parse(readFileSync(golden("search", "native", "found.json"), "utf8")) as { found: { id: string }[] }[];
+  const known = found.flatMap((query) => query.found.map(({ id }) => id.split("/").at(-1)));
+  const names = await cells(page).evaluateAll((buttons) => buttons.map((button) => button.getAttribute("aria-label")));
+  expect(names.filter((name) => known.includes(name ?? "")).length).toBeGreaterThan(5);
+});

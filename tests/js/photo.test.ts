@@ -129,6 +129,23 @@ describe("photos that are pixels", () => {
   );
 });
 
+describe("a <video>", () => {
+  const camera = { videoWidth: 4, videoHeight: 3, readyState: 4, HAVE_CURRENT_DATA: 2 };
+
+  it("whose frame comes a moment later than it says is waited for", async () => {
+    const capture = vi.fn(async () => "bitmap").mockRejectedValueOnce(new Error("no current data"));
+    vi.stubGlobal("createImageBitmap", capture);
+    expect((await pack(tagged("HTMLVideoElement", camera))).photo).toEqual({ kind: "bitmap", bitmap: "bitmap" });
+    expect(capture).toHaveBeenCalledTimes(2);
+  });
+
+  it("that gives none is an error after a second, and one without any at once", async () => {
+    vi.stubGlobal("createImageBitmap", async () => Promise.reject(new Error("no current data")));
+    await expect(pack(tagged("HTMLVideoElement", camera))).rejects.toMatchObject({ code: "decode", message: "The browser gives no pixels of the <video>" });
+    await expect(pack(tagged("HTMLVideoElement", { ...camera, readyState: 1 }))).rejects.toThrow(/loadeddata/);
+  });
+});
+
 describe("photos that are too large", () => {
   const size = (width: number, height: number, names: [string, string] = ["width", "height"]) => ({ [names[0]]: width, [names[1]]: height });
   const decode = vi.fn(async () => undefined);

@@ -197,6 +197,12 @@ for (const precision of ["f32", "int8"] as const) {
         expect(cosineSimilarity((await photos.get(id))!, row(matrix, DIMENSION, index))).toBeGreaterThan(1 - tolerance);
       }
       expect(await photos.get("photo-1")).toBeUndefined();
+      const many = await photos.getMany(["late", "photo-7", "late"]);
+      const single = await Promise.all(["late", "photo-7", "late"].map((id) => photos.get(id)));
+      expect(many).toEqual(Float32Array.from(single.flatMap((one) => Array.from(one!))));
+      expect((await photos.getMany()).slice(0, DIMENSION)).toEqual(await photos.get(photos.ids()[0]!));
+      expect(await photos.getMany([])).toEqual(new Float32Array());
+      await expect(photos.getMany(["late", "photo-1"])).rejects.toMatchObject({ code: "invalid-argument", message: expect.stringContaining('"photo-1"') });
       expect([photos.has("late"), photos.has("photo-1")]).toEqual([true, false]);
       expect(await photos.remove("photo-1")).toBe(0);
     });

@@ -63,6 +63,13 @@ def main(program, model, photos):
     names = json.loads((folder / "photos.npy.names.json").read_text(encoding="utf-8"))
     assert numpy.allclose(of_npy, matrix, atol=1e-6) and names == ids
 
+    arrow = folder / "photos.arrow"
+    with pyarrow.ipc.new_file(arrow, table.schema) as writer:
+        writer.write_table(table)
+    example = pathlib.Path(__file__).parents[2] / "examples" / "python" / "nearest.py"
+    said = [subprocess.run([sys.executable, example, path, ids[3]], check=True, capture_output=True, text=True).stdout for path in (npy, arrow)]
+    assert said[0] == said[1] and said[0].splitlines()[0] == f"1.000  {ids[3]}", said
+
     texts = run(program, "embed-text", "--json", "--model", model, *QUERIES)
     for index in (parquet, npy):
         found = run(program, "search", "--json", "--model", model, "--in", str(index), *QUERIES)

@@ -222,14 +222,22 @@ async function captureImage(image: HTMLImageElement, maxPixels: number | undefin
   return createImageBitmap(image, AS_STORED).catch(failure("gives no pixels of"));
 }
 
+const VIDEO_TRIES = 20;
+
 async function captureVideo(video: HTMLVideoElement, maxPixels: number | undefined): Promise<ImageBitmap> {
   if (video.readyState < video.HAVE_CURRENT_DATA) {
     throw invalid("The <video> has no frame yet: wait for its 'loadeddata' event");
   }
   checkSize(video, maxPixels);
-  return createImageBitmap(video).catch((cause: unknown) => {
-    throw new ClipVisionError("decode", "The browser gives no pixels of the <video>", { cause });
-  });
+  // Chromium says that there is a frame of a camera some moments before it gives one.
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await createImageBitmap(video);
+    } catch (cause) {
+      if (tries === VIDEO_TRIES) throw new ClipVisionError("decode", "The browser gives no pixels of the <video>", { cause });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
 }
 
 async function captureCanvas(canvas: HTMLCanvasElement | OffscreenCanvas, maxPixels: number | undefined): Promise<ImageBitmap> {

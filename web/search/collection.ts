@@ -205,6 +205,14 @@ export class Collection {
     return this.readRows(row, 1);
   }
 
+  /** Any rows as f32, one after the other; nothing if nothing is in one of them. */
+  readAll(rows: Uint32Array): Float32Array<ArrayBuffer> | undefined {
+    if (!rows.every((row) => this.has(row))) return undefined;
+    const values = new Float32Array(rows.length * this.#dimension);
+    rows.forEach((row, i) => values.set(this.read(row), i * this.#dimension));
+    return values;
+  }
+
   /** Rows as f32, one after the other. */
   readRows(first: number, count: number): Float32Array<ArrayBuffer> {
     const at = this.#address(first);

@@ -261,7 +261,25 @@ export class Embeddings<Id extends EmbeddingId = EmbeddingId> {
   /** The embedding of an id; in precision `int8` as near to it as was kept. `undefined` if there is none. */
   async get(id: Id): Promise<Float32Array | undefined> {
     const row = this.#rows.get(id);
-    return row === undefined ? undefined : this.#connection.call("read", row);
+    return row === undefined ? undefined : this.#connection.call("read", Uint32Array.of(row));
+  }
+
+  /**
+   * The embeddings of many ids at once, one after the other in one array, as {@link Embeddings.addMany} takes them.
+   *
+   * @param ids default: all, in the order of {@link Embeddings.ids}
+   * @throws {@link ClipVisionError} `invalid-argument` if there is no embedding of an id; `out-of-memory`, `worker-crashed`, `closed`
+   */
+  async getMany(ids: Iterable<Id> = this.ids()): Promise<Float32Array> {
+    const named = Array.from(ids);
+    const rows = Uint32Array.from(named, (id) => {
+      const row = this.#rows.get(id);
+      if (row === undefined) throw invalid(`There is no embedding of ${JSON.stringify(id)}`);
+      return row;
+    });
+    const values = await this.#connection.call("read", rows);
+    if (!values) throw invalid("There is no embedding of one of these ids any more");
+    return values;
   }
 
   /**

@@ -41,8 +41,8 @@ export interface SearchCalls {
    * them: the page does not know yet that they could not be put.
    */
   compact: { argument: Uint32Array; result: undefined };
-  /** Nothing if nothing is in the row. */
-  read: { argument: number; result: Float32Array | undefined };
+  /** Rows, one after the other; nothing if nothing is in one of them. */
+  read: { argument: Uint32Array; result: Float32Array | undefined };
   /** With `least` only rows of that relevance, by the background that was given before. */
   search: {
     argument: { query: Float32Array; k: number; threshold: number; mask?: Uint8Array; least?: number };

@@ -73,7 +73,7 @@ class Rows {
       case "compact":
         return this.#ready().compact(request.argument) as undefined;
       case "read":
-        return this.#ready().has(request.argument) ? this.#ready().read(request.argument) : undefined;
+        return this.#ready().readAll(request.argument);
       case "search": {
         const { query, k, threshold, mask, least } = request.argument;
         const collection = this.#ready();

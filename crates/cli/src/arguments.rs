@@ -40,7 +40,7 @@ pub struct Computing {
     /// The arithmetic of the model: f32, int8, or as the weights are stored
     #[arg(long, default_value = "stored", value_parser = str::parse::<Precision>)]
     pub precision: Precision,
-    /// Where the model runs: cpu, cuda or cuda:N
+    /// Where the model runs: cpu, gpu or gpu:N, cuda or cuda:N
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }

@@ -109,6 +109,26 @@ fn a_device_that_is_not_built_in_says_how_to_build_it() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--features cuda"));
 }
 
+#[cfg(feature = "wgpu")]
+#[test]
+#[ignore = "needs a GPU: npm test -- gpu"]
+fn a_gpu_embeds_as_the_processor_does() {
+    let photo = golden("images/photo-420.jpg").display().to_string();
+    let [cpu, gpu] = ["cpu", "gpu"].map(|device| embed(&["--json", "--device", device, &photo]));
+    assert!(gpu.status.success(), "{gpu:?}");
+    let embedding = |output| -> Vec<f32> { serde_json::from_value(lines(output)[0]["embedding"].clone()).unwrap() };
+    assert!(max_difference(&embedding(&cpu), &embedding(&gpu)) < 1e-6);
+    let output = embed(&["--device", "gpu:99", &photo]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there are: "), "{output:?}");
+}
+
+#[cfg(not(feature = "wgpu"))]
+#[test]
+fn a_gpu_that_is_not_built_in_says_how_to_build_it() {
+    let output = embed(&["--device", "gpu", "cat.jpg"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--features wgpu"), "{output:?}");
+}
+
 #[test]
 fn a_line_of_json_a_text() {
     let texts = ["a photo of a dog", "", "犬"];

@@ -1,0 +1,12 @@
+// npm run test:demo [-- PLAYWRIGHT'S OPTIONS]: the demo with 50,000 embeddings, 20,000 photos, and over a long time. Some 20 minutes; it
+// measures frames and tasks, so nothing else should run meanwhile. `npm test` has all the rest of the demo.
+
+import { buildAll } from "./build.mjs";
+import { inRoot, main, run } from "./lib.mjs";
+import { setUpTests } from "./setup.mjs";
+
+await main(async () => {
+  await setUpTests();
+  await buildAll();
+  await run(process.execPath, [inRoot("node_modules/@playwright/test/cli.js"), "test", "-c", "tests/demo", ...process.argv.slice(2)]);
+});

@@ -1,0 +1,6 @@
+/** The worker of what takes long. */
+
+import { expose } from "comlink";
+import { Analysis } from "./analysis.ts";
+
+expose(new Analysis());

@@ -1,0 +1,29 @@
+/** The page: what was kept is shown at once, then the model comes, and goes on where the last visit ended. */
+
+import { render } from "preact";
+import { App } from "./app.tsx";
+import { refreshFailures } from "./state/indexing.ts";
+import { addFirstDrawings } from "./state/intake.ts";
+import { readPhotos } from "./state/library.ts";
+import { useModel } from "./state/model.ts";
+import { settings } from "./state/settings.ts";
+import "./styles/main.css";
+
+render(<App />, document.getElementById("app") as HTMLElement);
+
+const SEEDED = "clip-vision demo seeded";
+
+async function begin(): Promise<void> {
+  await seed();
+  await Promise.all([readPhotos(), useModel(settings.value.model)]);
+  await refreshFailures();
+}
+
+/** The first visit finds drawings in the library; whoever removes them does not want them back. */
+async function seed(): Promise<void> {
+  if (localStorage.getItem(SEEDED)) return;
+  await addFirstDrawings(); // once more, if the page is left meanwhile: none is taken in twice
+  localStorage.setItem(SEEDED, "yes");
+}
+
+void begin();

@@ -1,0 +1,43 @@
+/** Single precision against 8 bits, on this device, as a picture. */
+
+import { useSignal } from "@preact/signals";
+import { type Comparison, compared } from "../state/inside.ts";
+import { clip, modelSource } from "../state/model.ts";
+import { settings } from "../state/settings.ts";
+import { bytes, t } from "../texts/index.ts";
+
+export function Compare({ file }: { file: Blob }) {
+  const { inside: words } = t.value;
+  const rows = useSignal<Comparison[]>([]);
+  const busy = useSignal(false);
+  const failed = useSignal("");
+  const run = async (): Promise<void> => {
+    [busy.value, failed.value] = [true, ""];
+    try {
+      rows.value = await compared(modelSource(settings.value.model), file, new AbortController().signal);
+    } catch (error) {
+      failed.value = (error as Error).message;
+    }
+    busy.value = false;
+  };
+  const most = Math.max(...rows.value.map(({ forward }) => forward));
+  return (
+    <section class="panel">
+      <h2>{words.compare}</h2>
+      <p class="hint">{words.compareMore}</p>
+      {failed.value && <p class="complaint" role="alert">{failed.value}</p>}
+      {rows.value.length > 0 && (
+        <ul class="bars">
+          {rows.value.map(({ name, forward, bytes: size, cosine }) => (
+            <li key={name} class="compared">
+              <span>{name}</span>
+              <span class="bar"><span style={{ width: `${(100 * forward) / most}%` }} /></span>
+              <span class="number">{words.compared(forward, bytes(size), cosine)}</span>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div class="actions"><button type="button" disabled={busy.value || !clip.value} onClick={() => void run()}>{busy.value ? words.comparing : words.compareGo}</button></div>
+    </section>
+  );
+}

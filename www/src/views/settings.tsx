@@ -1,0 +1,43 @@
+/** What can be chosen, what has left the device, and what is kept on it. */
+
+import { StoragePanel } from "../parts/storage_panel.tsx";
+import { requests } from "../state/offline.ts";
+import { choose, settings } from "../state/settings.ts";
+import { LANGUAGES, type Language, t } from "../texts/index.ts";
+
+export function SettingsView() {
+  const { views, settings: words } = t.value;
+  return (
+    <div class="column">
+      <h1>{views.settings}</h1>
+      <section class="panel">
+        <label class="field">
+          <span>{words.language}</span>
+          <select value={settings.value.language} onChange={(event) => choose({ language: event.currentTarget.value as Language })}>
+            {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code}>{name}</option>)}
+          </select>
+        </label>
+        <label class="field">
+          <span>{words.strictness}</span>
+          <input type="range" min={0} max={6} step={0.05} value={settings.value.least} onInput={(event) => choose({ least: Number(event.currentTarget.value) })} />
+          <output>{settings.value.least === 0 ? words.everything : settings.value.least.toFixed(2)}</output>
+          <small class="hint">{words.strictnessMore}</small>
+        </label>
+      </section>
+      <Privacy />
+      <StoragePanel />
+    </div>
+  );
+}
+
+function Privacy() {
+  const { settings: words } = t.value;
+  const hosts = Object.entries(requests.value);
+  return (
+    <section class="panel" aria-labelledby="privacy">
+      <h2 id="privacy">{words.privacy}</h2>
+      <p class="hint">{words.privacyMore}</p>
+      {hosts.length === 0 ? <p>{words.noRequests}</p> : <ul>{hosts.map(([host, count]) => <li key={host}>{words.requests(host, count)}</li>)}</ul>}
+    </section>
+  );
+}
