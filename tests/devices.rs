@@ -42,7 +42,8 @@ fn check(name: &str, device: &Device) {
     let options = || Options::default().device(device.clone());
     let read = |path: &str| std::fs::read(golden(path)).unwrap();
     for model in MODELS {
-        let [config, weights] = ["config.json", "model.safetensors"].map(|file| read(&format!("models/{model}/{file}")));
+        let [config, weights] =
+            ["config.json", "model.safetensors"].map(|file| read(&format!("models/{model}/{file}")));
         let mut files = ModelFiles::new(config, weights);
         files.preprocessor = std::fs::read(model_dir(model).join("preprocessor_config.json")).ok();
         let expected = read(&format!("expected/{model}.safetensors"));
