@@ -92,6 +92,7 @@ await main(async () => {
   const env = {
     CUDA_HOME: toolkit,
     CUDA_PATH: toolkit,
+    CUDA_ROOT: toolkit,
     NVCC: path.join(toolkit, "bin", "nvcc"),
     PATH: `${path.join(toolkit, "bin")}${path.delimiter}${process.env.PATH}`,
     LIBRARY_PATH: joined("LIBRARY_PATH"),
