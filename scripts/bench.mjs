@@ -27,7 +27,7 @@ async function measure(section, ready, askedRounds) {
   const begin = Date.now();
   const inBrowser = section.needs.some((need) => need === "package" || need === "browser");
   // Imported no earlier: it is the set-up that installs Playwright.
-  const browser = inBrowser ? await (await import("../tests/bench/lib/tabs.mjs")).openBrowser(ready.chrome) : undefined;
+  const browser = inBrowser ? await (await import("../tests/bench/lib/tabs.mjs")).openBrowser(ready.chrome, section.flags) : undefined;
   try {
     const tables = await section.run({ ...ready, rounds, say: note, tab: (module, options) => browser.open(module, options) });
     keep(section.name, { tables, rounds, versions: versionsOf(section, browser) });

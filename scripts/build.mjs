@@ -244,6 +244,7 @@ const BUNDLES = [
   { worker: "worker" },
   { tokenizer: "tokenizer" },
   { seldom: "seldom" },
+  { gpu: "gpu" },
   { search_worker: "search_worker" },
   { "node/index": "node/index", "node/search": "node/search" },
   { "node/cli": "node/cli" },
@@ -282,7 +283,7 @@ async function bundle() {
       sizes.push(`${fileName} ${sized(Buffer.from(quoted))}`);
     }
   }
-  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^((wasm|vendor|worker|node)[\\/]|(load_later|tokenizer|seldom)\.)/.test(path.relative(modules, file));
+  const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^((wasm|vendor|worker|node)[\\/]|(load_later|tokenizer|seldom|gpu)\.)/.test(path.relative(modules, file));
   const isWasm = (file) => file.endsWith("_bg.wasm");
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));

@@ -210,6 +210,7 @@ const stages = [
     run: async () => {
       const { skipped } = await ensureFirefox();
       if (skipped) return { skipped };
+      await ensureVulkan(); // without it the tests of its GPU are skipped
       await buildAll();
       await playwright("tests/firefox");
     },

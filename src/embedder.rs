@@ -26,6 +26,7 @@ mod onnx_files;
 mod options;
 mod pass;
 mod plan;
+mod preparer;
 #[cfg(feature = "gpu")]
 mod probe;
 mod settings;
@@ -41,6 +42,7 @@ pub(crate) use files::dimension_at;
 pub use loader::Loader;
 pub use options::{ModelFiles, Options, Table};
 pub use pass::Pass;
+pub use preparer::Preparer;
 #[cfg(feature = "gpu")]
 pub use probe::{Matrices, Probe, Verdict};
 pub use text::TextModel;
@@ -82,6 +84,9 @@ struct Vision {
     preprocess: PreprocessConfig,
     /// Was that a guess, since no file says it?
     default_preprocessing: bool,
+    /// The files that say all this.
+    config_json: Vec<u8>,
+    preprocessor_json: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for ClipVision {
@@ -249,11 +254,7 @@ impl ClipVision {
     /// As [`embed`](Self::embed).
     pub fn measured_pixels(&self, image: Image, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
         let Vision { tower, preprocess, .. } = self.vision()?;
-        let image = if image.is_normalized() { image } else { preprocess.apply(image) };
-        let measured = image.or(self.options.limits, &self.options.url_access).measure(clock)?;
-        let PixelTensor { height, width, .. } = measured.tensor;
-        tower.check_shape(&[3, height, width])?;
-        Ok(measured)
+        preparer::prepared(preprocess, tower.config().image_size, &self.options, image, clock)
     }
 
     /// The embedding of a pixel tensor, f32 (3, image_size, image_size).

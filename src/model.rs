@@ -19,7 +19,7 @@ pub(crate) mod token_rows;
 pub(crate) mod tokenizer;
 pub(crate) mod vision;
 
-pub use crate::embedder::{ConvertOptions, Converted, Loader, Pass, Table, TextModel, Vocab, convert};
+pub use crate::embedder::{ConvertOptions, Converted, Loader, Pass, Preparer, Table, TextModel, Vocab, convert};
 pub use crate::precision::StoredPrecision;
 pub use crate::weights::{FILES as TOKENIZER_FILES, Recorded};
 pub use cleaning::Cleaning;

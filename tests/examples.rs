@@ -1,4 +1,4 @@
-//! The programs in `examples/`, run as a person runs them: cargo has built them beside this test.
+//! The programs in `examples/`, run as a person runs them; `server.rs` has the server.
 #![cfg(not(target_arch = "wasm32"))]
 #![cfg(all(feature = "text", feature = "tokio"))]
 #![allow(clippy::unwrap_used)]
@@ -6,16 +6,8 @@
 mod common;
 
 use common::golden;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use common::programs::example;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
-fn example(name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.parent().and_then(|deps| deps.parent()).unwrap().join("examples");
-    Command::new(folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX)))
-}
 
 fn shapes() -> PathBuf {
     common::root().join("models/shapes")
@@ -93,46 +85,4 @@ fn own_preprocessing_differs_a_little() {
     let printed = output("own_preprocessing", &[&photo("photo-640x427.jpg")]);
     let cosine: f32 = printed.trim().rsplit(' ').next().unwrap().parse().unwrap();
     assert!((0.3..0.99999).contains(&cosine), "{printed}");
-}
-
-/// Ends the server when the test does.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn post(address: &str, body: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!(
-        "POST /embed HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
-}
-
-#[test]
-fn server_answers_with_embeddings_and_with_errors() {
-    let child = example("server").arg(shapes()).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
-    let mut server = Server(child);
-    let mut line = String::new();
-    BufReader::new(server.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.trim().trim_start_matches("http://").trim_end_matches("/embed").to_owned();
-
-    let photo = std::fs::read(golden("images/rgb-500x375.png")).unwrap();
-    let answer = post(&address, &photo);
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    let embedding: Vec<f32> = serde_json::from_str(body).unwrap();
-    assert!((embedding.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-4);
-
-    let answer = post(&address, b"no photo");
-    assert!(answer.starts_with("HTTP/1.1 422"), "{answer}");
 }

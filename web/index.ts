@@ -42,10 +42,13 @@ export type { PhotoSource } from "./page/photo.js";
 export type {
   ClipVisionInfo,
   Decoder,
+  Device,
   EmbeddingDetails,
   FetchPurpose,
   FileProgress,
   Floats,
+  GpuInfo,
+  GpuRefusal,
   LoadProgress,
   LoadWarning,
   ModelOptions,

@@ -1,5 +1,5 @@
 /**
- * Fetches the worker's other scripts, `tokenizer.js` and `seldom.js` beside this module, once they are needed. They are named as the
+ * Fetches the worker's other scripts, `tokenizer.js`, `seldom.js` and `gpu.js` beside this module, once they are needed. They are named as the
  * wasm files are, so that bundlers copy them as they are, and no worker has to be split into chunks. That is also why this stands up
  * here: the addresses have to be those beside the bundle.
  */
@@ -7,6 +7,7 @@
 import { ClipVisionError, messageOf } from "./shared/errors.js";
 import { shortUrl } from "./shared/files.js";
 import { left } from "./shared/later_scripts.js";
+import type { GpuScript } from "./gpu.js";
 import type { Seldom } from "./seldom.js";
 import type { TokenizerScript } from "./tokenizer.js";
 
@@ -17,6 +18,9 @@ const ADDRESSES = {
   },
   seldom() {
     return new URL("./seldom.js", import.meta.url).href;
+  },
+  gpu() {
+    return new URL("./gpu.js", import.meta.url).href;
   },
 };
 
@@ -52,3 +56,6 @@ export const tokenizerScript = () => later("tokenizer") as Promise<TokenizerScri
 
 /** What few pages need. */
 export const seldomScript = () => later("seldom") as Promise<Seldom>;
+
+/** What computes on a GPU. */
+export const gpuScript = () => later("gpu") as Promise<GpuScript>;

@@ -4,7 +4,7 @@
  * the file elsewhere names it with `workerUrl`.
  */
 
-import { seldomScript, tokenizerScript } from "./load_later.js";
+import { gpuScript, seldomScript, tokenizerScript } from "./load_later.js";
 import { toWireError } from "./shared/errors.js";
 import { VERSION, type Request, type Response } from "./shared/protocol.js";
 import { sleep } from "./shared/retry.js";
@@ -42,6 +42,7 @@ function createDispatcher(): Dispatcher {
       origin: location.origin,
       openStore: () => openStore(async () => (await seldomScript()).openCacheStore()),
       lock: withLock,
+      gpu: async () => (await gpuScript()).GpuLoading,
       hinted: async (...asked) => (await seldomScript()).hinted(...asked),
       bundled: async (...asked) => (await seldomScript()).bundled(...asked),
     },

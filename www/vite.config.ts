@@ -85,6 +85,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // a data: URL would need a wider policy
     modulePreload: { polyfill: false },
     sourcemap: true,
+    rolldownOptions: { input: ["index.html", "bench.html"].map((page) => fileURLToPath(new URL(page, import.meta.url))) },
   },
   worker: { format: "es" },
   server: { headers: isolation, fs: { allow: [fileURLToPath(new URL("..", import.meta.url))] } },

@@ -16,8 +16,6 @@ mod recording;
 #[cfg(all(test, feature = "wgpu", not(target_arch = "wasm32")))]
 mod tests;
 
-#[cfg(test)]
-pub(crate) use crate::embedder::Matrices;
 pub(crate) use matrix::{Matrix, padded_rows};
 #[cfg(feature = "wgpu")]
 pub use native::{Executor, Gpu};

@@ -58,6 +58,9 @@ impl ClipVision {
 impl TextModel {
     /// The embeddings of texts in token ids, computed at once, one after the other.
     pub(super) fn on_gpu(&self, executor: &Executor, texts: &[&[u32]]) -> Result<Vec<Vec<f32>>> {
+        if texts.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a forward pass over no texts"));
+        }
         let embed = |ids: &&[u32]| {
             let (tokens, input) = self.plan_input(ids)?;
             let ready = executor.ready(tokens, || self.plan(tokens, executor.tuning()))?;

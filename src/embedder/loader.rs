@@ -344,6 +344,13 @@ impl Loader {
         self.reader.take_matrices()
     }
 
+    /// The shape of the model's vision tower, and in what it computes, in words that are the same for all models of one shape: a key
+    /// for what was found of them. `None` while it is not known.
+    #[cfg(feature = "gpu")]
+    pub fn shape(&self) -> Option<String> {
+        self.reader.plan().shape()
+    }
+
     /// Computes the CRC-32 of all bytes that come.
     ///
     /// ```

@@ -104,6 +104,13 @@ impl Plan {
         self.settings.as_ref().and_then(|settings| settings.config.vision.as_ref())
     }
 
+    /// The vision tower's configuration and the precision, in words; `None` while they are not known.
+    #[cfg(feature = "gpu")]
+    pub(super) fn shape(&self) -> Option<String> {
+        let settings = self.settings.as_ref()?;
+        Some(format!("{} {:?}", self.options.precision.name(), settings.config.vision))
+    }
+
     /// The ONNX files that may hold what is read.
     pub(super) fn onnx_choices(&self) -> Vec<Vec<String>> {
         let (wanted, precision) = match &self.towers {
@@ -170,12 +177,12 @@ impl Plan {
         let clip = match (self.towers, self.settings) {
             (Towers::Vision | Towers::Both, Some(settings)) => {
                 let default_preprocessing = settings.has_default_preprocessing();
-                let Settings { config, preprocess, .. } = settings;
+                let Settings { config, preprocess, config_json, preprocessor_json, .. } = settings;
                 let dimension = config.embedding_dim();
                 let vision = match config.vision {
                     Some(config) => {
                         let tower = Arc::new(VisionTower::build(config, vision_prefix, &mut loaded)?);
-                        Some(Vision { tower, preprocess, default_preprocessing })
+                        Some(Vision { tower, preprocess, default_preprocessing, config_json, preprocessor_json })
                     }
                     None => None,
                 };

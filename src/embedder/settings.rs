@@ -13,8 +13,8 @@ pub(super) struct Settings {
     pub(super) preprocess: PreprocessConfig,
     /// Does no file say how images are prepared?
     guessed: bool,
-    config_json: Vec<u8>,
-    preprocessor_json: Option<Vec<u8>>,
+    pub(super) config_json: Vec<u8>,
+    pub(super) preprocessor_json: Option<Vec<u8>>,
 }
 
 /// How images are prepared, where an `open_clip_config.json` says it.

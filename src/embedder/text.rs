@@ -69,16 +69,16 @@ impl TextModel {
     /// The same with the tokenizer of a `tokenizer.json`; [`Loader::finish_text`](super::Loader::finish_text) has an example.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`]: it is not a tokenizer's file.
+    /// [`ErrorKind::Config`]: it is not a tokenizer's file. [`ErrorKind::InvalidArgument`]: a pass over texts is under way.
     #[cfg(feature = "text")]
     pub fn with_tokenizer(self, json: &[u8]) -> Result<Self> {
-        Ok(self.tokenizing(Some(Tokenizer::from_json(json)?)))
+        self.tokenizing(Some(Tokenizer::from_json(json)?))
     }
 
     /// The same with the tokenizer of these files, if they are there.
     pub(super) fn with_files(self, files: &TokenizerFiles) -> Result<Self> {
         #[cfg(feature = "text")]
-        return Ok(self.tokenizing(Tokenizer::from_files(files)?));
+        return self.tokenizing(Tokenizer::from_files(files)?);
         #[cfg(not(feature = "text"))]
         {
             let _ = files;
@@ -92,17 +92,18 @@ impl TextModel {
     /// [`ErrorKind::Config`]: they are malformed, or lack the start or the end token.
     #[cfg(feature = "text")]
     pub fn with_vocab(self, vocab: &[u8], merges: &[u8]) -> Result<Self> {
-        Ok(self.tokenizing(Some(Tokenizer::from_vocab(vocab, merges)?)))
+        self.tokenizing(Some(Tokenizer::from_vocab(vocab, merges)?))
     }
 
     /// The same with that tokenizer, whose word on what fills up texts counts more than the configuration's.
     #[cfg(feature = "text")]
-    fn tokenizing(mut self, tokenizer: Option<Tokenizer>) -> Self {
-        let padding = tokenizer.as_ref().and_then(Tokenizer::padding);
-        if let (Some(id), Some(tower)) = (padding, Arc::get_mut(&mut self.tower)) {
-            tower.fill_up_with(id);
+    fn tokenizing(mut self, tokenizer: Option<Tokenizer>) -> Result<Self> {
+        if let Some(id) = tokenizer.as_ref().and_then(Tokenizer::padding) {
+            let under_way =
+                || Error::new(ErrorKind::InvalidArgument, "a pass over texts is under way: its tokenizer comes before");
+            Arc::get_mut(&mut self.tower).ok_or_else(under_way)?.fill_up_with(id);
         }
-        Self { tokenizer, ..self }
+        Ok(Self { tokenizer, ..self })
     }
 
     /// The same, computed by an executor, where there is one.

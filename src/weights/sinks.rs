@@ -260,7 +260,7 @@ impl RowSink for Whole {
     }
 
     fn end(self: Box<Self>) -> Result<Value> {
-        Ok(Value::Matrix(Matrix::new(&self.values, self.columns, self.rounded)))
+        Ok(Value::Matrix(Matrix::new(&self.values, self.columns, self.rounded)?))
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! native clip-vision-f32|clip-vision-int8|candle MODEL PICTURES
+//! native roof-f32|roof-int8 MODEL PICTURES
 //! ```
 //!
-//! It answers each line of its input, `forward 0 1 2` or `embed 0 1 2` (numbers of pictures in the file PICTURES), with
+//! Of a roof (`roof.rs`) the milliseconds are those of 10⁹ multiplications, and there are no embeddings. It answers each line of its input, `forward 0 1 2` or `embed 0 1 2` (numbers of pictures in the file PICTURES), with
 //! a line of JSON: `{"ms": …}` or `{"embeddings": [[…], …]}`. The number of threads comes from RAYON_NUM_THREADS.
 
 use candle_core::{Device, Tensor};
@@ -18,16 +19,31 @@ use std::time::Instant;
 #[path = "candle/src/model.rs"]
 mod candle_clip;
 use candle_clip::CandleClip;
-
-const SIZE: usize = 224;
-const MEAN: [f64; 3] = [0.48145466, 0.4578275, 0.40821073];
-const STD: [f64; 3] = [0.26862954, 0.26130258, 0.27577711];
+#[path = "roof.rs"]
+mod roof;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 enum Contender {
     ClipVision(Box<ClipVision>),
     Candle(CandleClip),
+    Roof { int8: bool, threads: usize },
+}
+
+/// How the model's pictures are made tensors: `image` of its about.json.
+struct Normalization {
+    size: usize,
+    mean: [f64; 3],
+    std: [f64; 3],
+}
+
+impl Normalization {
+    fn read(model: &Path) -> Result<Self> {
+        let about: serde_json::Value = serde_json::from_slice(&std::fs::read(model.join("about.json"))?)?;
+        let image = &about["image"];
+        let three = |name: &str| serde_json::from_value(image[name].clone());
+        Ok(Self { size: serde_json::from_value(image["size"].clone())?, mean: three("mean")?, std: three("std")? })
+    }
 }
 
 impl Contender {
@@ -44,29 +60,41 @@ impl Contender {
                 let weights = std::fs::read(model.join("model.safetensors"))?;
                 Ok(Self::Candle(CandleClip::load(&config, weights)?))
             }
+            "roof-f32" | "roof-int8" => {
+                let threads = std::env::var("RAYON_NUM_THREADS")?.parse()?;
+                Ok(Self::Roof { int8: kind == "roof-int8", threads })
+            }
             _ => Err(format!("there is no contender {kind}").into()),
         }
     }
 
-    fn forward(&self, pixels: &[f32], count: usize) -> Result<Vec<f32>> {
-        match self {
+    /// Milliseconds, and the embeddings.
+    fn forward(&self, pixels: &[f32], count: usize, size: usize) -> Result<(f64, Vec<f32>)> {
+        let begin = Instant::now();
+        let embeddings = match self {
             Self::ClipVision(clip) => {
-                let pixels = Tensor::from_slice(pixels, (count, 3, SIZE, SIZE), &Device::Cpu)?;
-                Ok(clip.vision_tower()?.forward(&pixels)?.flatten_all()?.to_vec1()?)
+                let pixels = Tensor::from_slice(pixels, (count, 3, size, size), &Device::Cpu)?;
+                clip.vision_tower()?.forward(&pixels)?.flatten_all()?.to_vec1()?
             }
-            Self::Candle(clip) => Ok(clip.embed(pixels, count)?),
-        }
+            Self::Candle(clip) => clip.embed(pixels, count)?,
+            Self::Roof { int8, threads } => {
+                let ms = roof::milliseconds(*int8, *threads).ok_or("no roof is known of this processor")?;
+                return Ok((ms, Vec::new()));
+            }
+        };
+        Ok((begin.elapsed().as_secs_f64() * 1e3, embeddings))
     }
 }
 
 /// Pictures as pixel tensors, one after the other.
-fn tensors(pictures: &[u8], indices: &[usize]) -> Result<Vec<f32>> {
-    let mut values = Vec::with_capacity(indices.len() * 3 * SIZE * SIZE);
+fn tensors(pictures: &[u8], indices: &[usize], Normalization { size, mean, std }: &Normalization) -> Result<Vec<f32>> {
+    let len = 3 * size * size;
+    let mut values = Vec::with_capacity(indices.len() * len);
     for &index in indices {
-        let picture = pictures.chunks_exact(3 * SIZE * SIZE).nth(index).ok_or("there are fewer pictures")?;
+        let picture = pictures.chunks_exact(len).nth(index).ok_or("there are fewer pictures")?;
         for channel in 0..3 {
             let plane = picture.iter().skip(channel).step_by(3);
-            values.extend(plane.map(|&value| ((f64::from(value) / 255.0 - MEAN[channel]) / STD[channel]) as f32));
+            values.extend(plane.map(|&value| ((f64::from(value) / 255.0 - mean[channel]) / std[channel]) as f32));
         }
     }
     Ok(values)
@@ -80,6 +108,7 @@ fn main() -> Result<()> {
         return Ok(());
     };
     let contender = Contender::load(kind, Path::new(model))?;
+    let normalization = Normalization::read(Path::new(model))?;
     let pictures = std::fs::read(pictures)?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", json!({ "ready": true }))?;
@@ -88,14 +117,12 @@ fn main() -> Result<()> {
         let mut words = line.split_whitespace();
         let order = words.next().ok_or("an empty line")?;
         let indices = words.map(str::parse).collect::<std::result::Result<Vec<usize>, _>>()?;
-        let pixels = tensors(&pictures, &indices)?;
-        let begin = Instant::now();
-        let embeddings = contender.forward(&pixels, indices.len())?;
-        let ms = begin.elapsed().as_secs_f64() * 1e3;
+        let pixels = tensors(&pictures, &indices, &normalization)?;
+        let (ms, embeddings) = contender.forward(&pixels, indices.len(), normalization.size)?;
         let answer = match order {
             "forward" => json!({ "ms": ms }),
             "embed" => {
-                let rows: Vec<&[f32]> = embeddings.chunks(embeddings.len() / indices.len().max(1)).collect();
+                let rows: Vec<&[f32]> = embeddings.chunks((embeddings.len() / indices.len().max(1)).max(1)).collect();
                 json!({ "embeddings": rows })
             }
             _ => return Err(format!("no order is called {order}").into()),

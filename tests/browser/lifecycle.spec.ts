@@ -268,6 +268,7 @@ test("a model of Blobs and bytes loads again after a crash; progress is told; in
     imageSize: 30,
     scores: null,
     precision: "f32",
+    device: "wasm",
     simd: expect.stringMatching(/^(simd128|relaxed)$/), // by the builds that there are: flavors.spec.ts
     threads: 1,
     bytes: expect.any(Number),

@@ -26,7 +26,12 @@ pub struct Golden<'a> {
 impl<'a> Golden<'a> {
     /// `expected` is `expected/<name>.safetensors`.
     pub fn new(name: &'a str, files: ModelFiles, expected: &'a [u8]) -> Self {
-        let clip = ClipVision::from_files(files, Options::default()).unwrap();
+        Self::with(name, files, expected, Options::default())
+    }
+
+    /// The same, loaded in another way.
+    pub fn with(name: &'a str, files: ModelFiles, expected: &'a [u8], options: Options) -> Self {
+        let clip = ClipVision::from_files(files, options).unwrap();
         Self { name, clip, expected: SafeTensors::deserialize(expected).unwrap() }
     }
 

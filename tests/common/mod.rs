@@ -6,6 +6,7 @@ mod basics;
 pub mod drawings;
 pub mod giants;
 pub mod goldens;
+pub mod programs;
 pub mod random;
 pub mod shapes;
 pub mod sources;

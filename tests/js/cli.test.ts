@@ -130,6 +130,17 @@ it("classify prints the labels' probabilities in their order, and the likeliest"
   expect(plain.stdout).toMatch(new RegExp(`^${PHOTO}\t${line.label} [\\d.]{6}\t.* [\\d.]{6}\n$`));
 });
 
+it("embed reads names from standard input, one a line, as many as there are", async () => {
+  const names = [PHOTO, "none.png", golden("images", "gray.png")];
+  const child = spawn(process.execPath, [cli, "embed", "--model", SHAPES, "--json", "-", names[0]!], { cwd: root });
+  child.stdin.end(names.join("\r\n"));
+  let stdout = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  const status = await new Promise((resolve) => child.once("close", resolve));
+  expect(status).toBe(1); // one of them is not there
+  expect(lines({ status: 1, stdout, stderr: "" }).map((line) => [line["path"], "error" in line])).toEqual([...names, names[0]!].map((name) => [name, name === "none.png"]));
+});
+
 describe("index and search", () => {
   it("write a collection of folders and photos, and find texts and photos in it", async () => {
     const photos = path.join(folder, "photos");
@@ -160,6 +171,29 @@ describe("index and search", () => {
     const plain = await run("search", "--model", SHAPES, "--in", out, "--top", "2", "a red circle");
     expect(plain.stdout).toMatch(/^a red circle\t-?0\.\d{4}\t\S+\na red circle\t-?0\.\d{4}\t\S+\n$/);
     collection.close();
+  });
+
+  it("write what classify labels and duplicates compares", async () => {
+    const photos = path.join(folder, "alike");
+    mkdirSync(photos);
+    for (const name of ["a.png", "b.png"]) cpSync(PHOTO, path.join(photos, name));
+    cpSync(golden("images", "gray.png"), path.join(photos, "c.png"));
+    const out = path.join(folder, "alike.clip-vision");
+    expect(await run("index", "--model", SHAPES, "-q", "-o", out, photos)).toEqual({ status: 0, stdout: "", stderr: "" });
+    const ids = ["a", "b"].map((name) => `${photos}/${name}.png`);
+    const [group, ...others] = lines(await run("duplicates", "--in", out, "--threshold", "0.9999", "--json"));
+    expect(group!["ids"]).toEqual(ids);
+    expect(group!["similarity"]).toBeCloseTo(1, 5);
+    expect(others).toEqual([]);
+    expect((await run("duplicates", "--in", out, "--threshold", "0.9999")).stdout).toBe(`1.0000\t${ids.join("\t")}\n`);
+    const labels = ["--labels", "a circle,a square", "--labels", "noise", "--json"];
+    const ofCollection = lines(await run("classify", "--model", SHAPES, ...labels, "--in", out));
+    const ofFolder = lines(await run("classify", "--model", SHAPES, ...labels, photos));
+    expect(ofCollection).toHaveLength(3);
+    expect(ofCollection.map((line) => [line["path"], line["label"]])).toEqual(ofFolder.map((line) => [line["path"], line["label"]]));
+    const [ofOne, ofOther] = [ofCollection, ofFolder].map((all) => all[0]!["probabilities"] as number[]);
+    expect(ofOne).toHaveLength(3);
+    ofOne!.forEach((probability, at) => expect(probability).toBeCloseTo(ofOther![at]!, 5));
   });
 
   it("leave what was there if there is nothing to write, and say what is wrong", async () => {
@@ -235,6 +269,13 @@ describe("arguments", () => {
     ["convert", "--model", SHAPES],
     ["convert", "--model", SHAPES, "--out", "x", "--precision", "f32"],
     ["convert", "--model", SHAPES, "--out", "x", "more"],
+    ["classify", "--model", SHAPES, "--labels", "a", "--in", "x", PHOTO],
+    ["classify", "--model", SHAPES, "--labels", "a", "--in", "x", "--decode", "fast"],
+    ["classify", "--model", SHAPES, "--labels", "a", "--name", "x", PHOTO],
+    ["duplicates", "--in", "x", "--threshold", "1.5"],
+    ["duplicates", "--in", "x", PHOTO],
+    ["index", "--model", SHAPES, "-o", "x.parquet", PHOTO],
+    ["info", "x.clip-vision"],
     ["unknown"],
     ["toString"],
     ...["white", "fff", "+12345", "1234567", "é1234", ""].map((color) => ["embed", "--model", SHAPES, `--background=${color}`, PHOTO]),

@@ -28,7 +28,7 @@ describe("load", () => {
     expect(answer).toEqual({
       type: "done",
       id: 1,
-      result: { task: "photos and texts", dimension: 2, imageSize: 8, scores: "softmax", precision: "f32", weights: "model.safetensors", simd: "simd128", threads: 3, bytes: 99, batch: 1 },
+      result: { task: "photos and texts", dimension: 2, imageSize: 8, scores: "softmax", precision: "f32", weights: "model.safetensors", device: "wasm", simd: "simd128", threads: 3, bytes: 99, batch: 1 },
     });
     expect(engine.options).toEqual({
       config: text("{}"),

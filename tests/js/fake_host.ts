@@ -9,6 +9,8 @@ import { bundled } from "../../web/worker/sentence_transformers.ts";
 import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
 import { FakeEngine } from "./fakes.ts";
 
+const noGpu: Host["loading"]["gpu"] = () => Promise.reject(new Error("fakes have no GPU"));
+
 /** A store in memory. */
 export class MemoryStore implements Store {
   readonly files = new Map<string, Uint8Array<ArrayBuffer>>();
@@ -82,6 +84,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
         throw new DOMException("private", "SecurityError");
       },
       lock: (_, __, work) => work(),
+      gpu: noGpu,
       hinted,
       bundled,
     },
@@ -153,7 +156,7 @@ export function machine(served: Record<string, Served> = {}) {
   /** A page: loads the model, asks for a text if told to, and says what came of it. */
   const page = async (
     more: Partial<WireLoad> = {},
-    { text: asksText = false, open = async () => store as never, host = {} as Partial<Host> } = {},
+    { text: asksText = false, open = async () => store as never, host = {} as Partial<Host>, gpu = noGpu } = {},
   ) => {
     const all = dispatcherWith(files, {
       ...host,
@@ -169,6 +172,7 @@ export function machine(served: Record<string, Served> = {}) {
           );
           return mine;
         },
+        gpu,
         hinted,
         bundled,
       },

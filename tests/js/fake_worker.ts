@@ -38,7 +38,7 @@ export class FakeWorker implements WorkerLike {
   }
 }
 
-export const LOADED = { task: "photos and texts", dimension: 2, imageSize: 8, scores: "softmax", precision: "f32", weights: "model.safetensors", simd: "simd128", threads: 1, bytes: 9, batch: 1 } as const;
+export const LOADED = { task: "photos and texts", dimension: 2, imageSize: 8, scores: "softmax", precision: "f32", weights: "model.safetensors", device: "wasm", simd: "simd128", threads: 1, bytes: 9, batch: 1 } as const;
 
 export const photo = (content: string): WirePhoto => ({ kind: "encoded", bytes: text(content) });
 export const contentOf = (request: CallRequest): string =>

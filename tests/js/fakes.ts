@@ -113,6 +113,15 @@ export class FakeLoader extends Freed implements EngineLoader {
   record(): void {
     this.recorded = [];
   }
+  shape(): string {
+    return "a shape";
+  }
+  probe(): undefined {
+    return undefined;
+  }
+  takeMatrices(): ReturnType<EngineLoader["takeMatrices"]> {
+    return [];
+  }
   finish(): EngineModel {
     throw rustError("invalid-argument", "this loader reads the text tower");
   }
@@ -251,11 +260,33 @@ export class FakeModel extends Freed implements EngineModel {
     return this.#pass([...lengths].flatMap((length) => [ids[(at += length) - length]!, length]));
   }
 
+  settings(): ReturnType<EngineModel["settings"]> {
+    return { config: text("{}") };
+  }
+
+  /** A photo of as many bytes as the tensor has values. */
+  prepared(data: Float32Array): FakePrepared {
+    this.held += 1;
+    return new FakePrepared(this, { kind: "encoded", bytes: Uint8Array.from(data) }, Uint8Array.from(data));
+  }
+
+  // What a GPU would compute: the tests have their own in its place (gpu.test.ts).
+  readonly photoPlan = noGpu;
+  readonly photoInput = noGpu;
+  readonly photoOutput = noGpu;
+  readonly textPlan = noGpu;
+  readonly textInput = noGpu;
+  readonly textOutput = noGpu;
+
   /** Not a probability: the sum of both first values. */
   probabilities(embedding: Float32Array, labels: Float32Array): Float32Array {
     return labels.filter((_, index) => index % 2 === 0).map((label) => label + embedding[0]!);
   }
 }
+
+const noGpu = (): never => {
+  throw new Error("fakes have no GPU");
+};
 
 export class FakeEngine implements Engine {
   readonly bytes = 3;
@@ -292,6 +323,17 @@ export class FakeEngine implements Engine {
       }
     };
   }
+
+  /** Prepares photos as the model does. */
+  readonly Preparer: Engine["Preparer"] = ((engine: FakeEngine) =>
+    class extends Freed {
+      imageSize(): number {
+        return 8;
+      }
+      prepare(photo: EnginePhoto): FakePrepared {
+        return engine.model.prepare(photo);
+      }
+    })(this);
 
   readonly Sha256: Engine["Sha256"] = class extends Freed {
     readonly #hash = createHash("sha256");

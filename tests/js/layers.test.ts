@@ -13,7 +13,7 @@ const MAY: Record<string, readonly string[]> = {
   worker: ["shared", "wasm", "vendor"],
   search: ["shared", "wasm", "start_search_worker.ts"],
   node: ["shared", "page", "worker", "search", "wasm", "index.ts"],
-  "": ["load_later.ts", "seldom.ts", "tokenizer.ts", "shared", "page", "worker", "search", "wasm"],
+  "": ["load_later.ts", "gpu.ts", "seldom.ts", "tokenizer.ts", "shared", "page", "worker", "search", "wasm"],
 };
 
 const folderOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "");

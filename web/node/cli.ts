@@ -8,14 +8,17 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { argumentsOf, Usage, type Arguments } from "./cli_arguments.js";
 // The package's own scripts: what they load is loaded once.
-import { ClipVision, ClipVisionError, type Rgb, type StoredPrecision } from "./index.js";
+import { ClipVision, ClipVisionError, type Classification, type Rgb, type StoredPrecision } from "./index.js";
 import { Embeddings } from "./search.js";
 
 /** What is read of a folder: the formats that Rust decodes. */
 const PHOTO = /\.(jpe?g|png|webp|gif|bmp|tiff?|ico)$/i;
 const DEVICE = "the npm package computes on the processor alone (--device cpu). The command line in Rust uses CUDA: cargo run --release -p clip-vision-cli --features cuda -- …";
+/** Photos whose names are read from standard input before they are embedded together. */
+const NAMES = 256;
 
 /** Prints lines; a failure is on its line of JSON, or on stderr. */
 class Lines {
@@ -129,9 +132,27 @@ const embeddingLine = (lines: Lines) => (name: string, embedding: Float32Array) 
   return lines.print(name, { embedding: values }, `${name}\t${values.join(" ")}`);
 };
 
+/** Photos in groups: those that were named, and in place of `-` those that standard input names, however many. */
+async function* named(photos: readonly string[]): AsyncGenerator<string[]> {
+  let group: string[] = [];
+  for (const photo of photos) {
+    if (photo !== "-") {
+      group.push(photo);
+      continue;
+    }
+    for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+      if (line !== "") group.push(line);
+      if (group.length >= NAMES) yield group.splice(0);
+    }
+  }
+  if (group.length > 0) yield group;
+}
+
 function embed(asked: Arguments): Promise<boolean> {
   const lines = new Lines("path", asked.flags.has("json"));
-  return withModel(asked, lines, (clip) => eachPhoto(clip, asked, asked.rest, lines, embeddingLine(lines)));
+  return withModel(asked, lines, async (clip) => {
+    for await (const photos of named(asked.rest)) await eachPhoto(clip, asked, photos, lines, embeddingLine(lines));
+  });
 }
 
 function embedText(asked: Arguments): Promise<boolean> {
@@ -143,20 +164,27 @@ function embedText(asked: Arguments): Promise<boolean> {
   });
 }
 
-function classify(asked: Arguments): Promise<boolean> {
+async function classify(asked: Arguments): Promise<boolean> {
   const lines = new Lines("path", asked.flags.has("json"));
-  const { labels = "", template = "" } = asked.values;
+  const { labels = "", template = "", in: file } = asked.values;
   const names = labels.split(",");
   const decoding = decodingOf(asked.values);
-  return withModel(asked, lines, async (clip) => {
-    await clip.embedText("");
-    await each(asked.rest, lines, async (photo) => {
-      const ranked = await clip.classify(addressOf(photo), names, { template, ...decoding });
-      const probabilities = rounded(names.map((label) => ranked.find((one) => one.label === label)?.score ?? 0));
-      const text = ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join("\t");
-      await lines.print(photo, { label: ranked[0]?.label, probabilities }, `${photo}\t${text}`);
+  const print = async (photo: string, ranked: readonly Classification[]): Promise<void> => {
+    const probabilities = rounded(names.map((label) => ranked.find((one) => one.label === label)?.score ?? 0));
+    const text = ranked.map(({ label, score }) => `${label} ${score.toFixed(4)}`).join("\t");
+    await lines.print(photo, { label: ranked[0]?.label, probabilities }, `${photo}\t${text}`);
+  };
+  const collection = file === undefined ? undefined : await openCollection(file, asked.values);
+  const photos = collection ? [] : await photosIn(asked.rest);
+  const work = async (clip: ClipVision): Promise<void> => {
+    await clip.embedText(""); // a model without a text tower is no failure of a photo
+    await each(photos, lines, async (photo) => print(photo, await clip.classify(addressOf(photo), names, { template, ...decoding })));
+    await each(collection?.ids() ?? [], lines, async (id) => {
+      const embedding = await collection?.get(id);
+      if (embedding) await print(id, await clip.classify(embedding, names, { template }));
     });
-  });
+  };
+  return withModel(asked, lines, work).finally(() => collection?.close());
 }
 
 /** Photos that were named, and all those in folders, by their paths. */
@@ -209,20 +237,26 @@ async function index(asked: Arguments): Promise<boolean> {
     } finally {
       collection.close();
     }
-    console.error(`clip-vision: ${collection.size} photos in ${out}`);
+    if (!asked.flags.has("quiet")) complain(`${collection.size} photos in ${out}`);
   });
+}
+
+/** A collection of the model that is asked for: of another its embeddings can't be compared. */
+async function openCollection(file: string, values: Arguments["values"]): Promise<Embeddings<string>> {
+  const collection = await Embeddings.load<string>(path.resolve(file));
+  const { model } = collection;
+  // A page may have saved the whole address.
+  if (model !== undefined && model !== nameOf(values) && lastPart(model) !== nameOf(values)) {
+    collection.close();
+    throw new Error(`${file} is of the model "${model}", not of "${nameOf(values)}": their embeddings can't be compared. If it is the same model, give --name "${model}"`);
+  }
+  return collection;
 }
 
 async function search(asked: Arguments): Promise<boolean> {
   const lines = new Lines("query", asked.flags.has("json"));
   const { in: file = "", top } = asked.values;
-  const collection = await Embeddings.load(path.resolve(file));
-  const { model } = collection;
-  // A page may have saved the whole address.
-  if (model !== undefined && model !== nameOf(asked.values) && lastPart(model) !== nameOf(asked.values)) {
-    collection.close();
-    throw new Error(`${file} is of the model "${model}", not of "${nameOf(asked.values)}": their embeddings can't be compared. If it is the same model, give --name "${model}"`);
-  }
+  const collection = await openCollection(file, asked.values);
   const decoding = decodingOf(asked.values);
   const isFile = async (name: string) => (await stat(name).catch(() => undefined))?.isFile() === true;
   return withModel(asked, lines, async (clip) => {
@@ -233,6 +267,20 @@ async function search(asked: Arguments): Promise<boolean> {
     });
     collection.close();
   });
+}
+
+async function duplicates({ flags, values }: Arguments): Promise<boolean> {
+  const collection = await Embeddings.load<string>(path.resolve(values["in"] ?? ""));
+  try {
+    for (const { ids, similarity } of await collection.nearDuplicates({ threshold: Number(values["threshold"]) })) {
+      const [one] = rounded([similarity]);
+      const line = flags.has("json") ? JSON.stringify({ ids, similarity: one }) : `${similarity.toFixed(4)}\t${ids.join("\t")}`;
+      if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
+    }
+  } finally {
+    collection.close();
+  }
+  return true;
 }
 
 function run(asked: Arguments): Promise<boolean> {
@@ -247,6 +295,8 @@ function run(asked: Arguments): Promise<boolean> {
       return index(asked);
     case "search":
       return search(asked);
+    case "duplicates":
+      return duplicates(asked);
     default:
       return convert(asked);
   }

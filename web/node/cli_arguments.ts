@@ -9,6 +9,10 @@ interface Option {
   readonly value?: string;
   readonly default?: string;
   readonly required?: true;
+  /** One letter that stands for it. */
+  readonly short?: string;
+  /** It may be given more than once: the values are one, with commas between them. */
+  readonly many?: true;
   /** What is wrong with a value, if anything is. */
   readonly check?: (text: string) => string | undefined;
 }
@@ -18,7 +22,15 @@ interface Command {
   readonly options: Readonly<Record<string, Option>>;
   /** What the rest are called; at least one is needed. None: there are none. */
   readonly rest?: string;
+  /** An option in place of the rest, and of the options that are about them. */
+  readonly inPlace?: { readonly of: string; readonly without: readonly string[]; readonly only: readonly string[] };
 }
+
+/** What the command line in Rust alone has. */
+const IN_RUST = ["info", "merge", "completions", "man"];
+
+/** How to get the other command line. */
+const RUST = "cargo run --release -p clip-vision-cli -- …";
 
 const oneOf = (...values: string[]) => (text: string) => (values.includes(text) ? undefined : `it is none of ${values.join(", ")}`);
 
@@ -52,7 +64,7 @@ const IMAGES: Record<string, Option> = {
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   embed: {
-    help: "Print the embedding of each image, a file or a URL. Exits with 1 if any image failed",
+    help: "Print the embedding of each image, a file or a URL; - reads their names from standard input, one a line. Exits with 1 if any image failed",
     options: { ...COMMON, ...LENGTH, ...IMAGES },
     rest: "IMAGE",
   },
@@ -62,25 +74,35 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     rest: "TEXT",
   },
   classify: {
-    help: "Print how likely each label is for each image, without training for them. Exits with 1 if any image failed",
+    help: "Print how likely each label is for each image, of a folder for all images in it, without training for them. Exits with 1 if any image failed",
     options: {
       ...COMMON,
-      labels: { value: "A,B,…", required: true, help: "What an image may show, in words; commas between them" },
+      labels: { value: "A,B,…", required: true, many: true, help: "What an image may show, in words; commas between them" },
       template: {
         value: "TEMPLATE",
         default: "a photo of a {}",
         check: (text) => (text.includes("{}") ? undefined : "it has no {} for the label"),
         help: "The caption that a label stands for; {} is the label",
       },
+      in: { value: "FILE", help: "A collection whose images are labeled, in place of files: they are not decoded again" },
+      ...NAME,
       ...IMAGES,
     },
     rest: "IMAGE",
+    inPlace: { of: "in", without: ["decode", "background"], only: ["name"] },
   },
   index: {
     help: "Write a collection of the embeddings of images, and of all images in folders. Exits with 1 if any image failed",
     options: {
       ...COMMON,
-      out: { value: "FILE", required: true, help: "The collection to write, by the images' paths; `search` and Embeddings.load read it" },
+      out: {
+        value: "FILE",
+        required: true,
+        short: "o",
+        check: (text) => (/\.(parquet|npy|jsonl)$/i.test(text) ? `only the command line in Rust writes this format: ${RUST}` : undefined),
+        help: "The collection to write, by the images' paths; `search` and Embeddings.load read it",
+      },
+      quiet: { short: "q", help: "Print nothing but errors" },
       ...NAME,
       rows: { value: "ROWS", default: "f32", check: oneOf("f32", "int8"), help: "How embeddings are kept: f32, or int8 in a quarter of the size" },
       ...IMAGES,
@@ -97,6 +119,19 @@ const COMMANDS: Readonly<Record<string, Command>> = {
       ...IMAGES,
     },
     rest: "QUERY",
+  },
+  duplicates: {
+    help: "Find groups of images that are nearly the same, in a collection",
+    options: {
+      in: { value: "FILE", required: true, help: "The collection, as `index` wrote it" },
+      threshold: {
+        value: "THRESHOLD",
+        default: "0.95",
+        check: (text) => (text.trim() !== "" && Math.abs(Number(text)) <= 1 ? undefined : "it is no cosine, from -1 to 1"),
+        help: "The cosine from which two images are nearly the same",
+      },
+      json: COMMON["json"] as Option,
+    },
   },
   convert: {
     help: "Write a model as one small file, to host yourself: the address of a server, or `--model`, then takes it",
@@ -142,24 +177,29 @@ export function argumentsOf(given: readonly string[], version: string): Argument
   if (command === "--help" || command === "-h" || command === "help") throw new Usage(help(rest[0]), 0);
   if (command === "") throw new Usage(help(undefined), 2);
   const table = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined;
+  if (IN_RUST.includes(command)) throw wrong(`only the command line in Rust has the command '${command}': ${RUST}`);
   if (!table) throw wrong(`unrecognized subcommand '${command}'`);
   const asksHelp = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : undefined).some((one) => one === "--help" || one === "-h");
   if (asksHelp) throw new Usage(help(command), 0);
   return { command, ...parsed(command, table, rest) };
 }
 
-function parsed(command: string, { options, rest: operand }: Command, args: string[]): Omit<Arguments, "command"> {
-  const types = Object.entries(options).map(([name, { value }]) => [name, { type: value ? ("string" as const) : ("boolean" as const) }] as const);
-  let read: { values: Record<string, string | boolean | undefined>; positionals: string[] };
+function parsed(command: string, { options, rest: operand, inPlace }: Command, args: string[]): Omit<Arguments, "command"> {
+  const types = Object.entries(options).map(([name, { value, short, many = false }]) => {
+    return [name, { type: value ? ("string" as const) : ("boolean" as const), multiple: many, ...(short && { short }) }] as const;
+  });
+  let read: { values: Record<string, string | boolean | (string | boolean)[] | undefined>; positionals: string[] };
   try {
     read = parseArgs({ args, options: Object.fromEntries(types), allowPositionals: true, strict: true });
   } catch (error) {
     throw wrong((error as Error).message);
   }
+  const { values: given, positionals: rest } = read;
   const values: Record<string, string> = {};
   const flags = new Set<string>();
   for (const [name, option] of Object.entries(options)) {
-    const value = read.values[name] ?? option.default;
+    const one = given[name] ?? option.default;
+    const value = Array.isArray(one) ? one.join(",") : one;
     if (value === true) flags.add(name);
     if (typeof value !== "string") {
       if (option.required) throw wrong(`the following required arguments were not provided: --${name} <${option.value}>`);
@@ -169,9 +209,17 @@ function parsed(command: string, { options, rest: operand }: Command, args: stri
     if (problem) throw wrong(`invalid value '${value}' for '--${name} <${option.value}>': ${problem}`);
     values[name] = value;
   }
-  if (!operand && read.positionals.length > 0) throw wrong(`unexpected argument '${read.positionals[0]}' found`);
-  if (operand && read.positionals.length === 0) throw wrong(`the following required arguments were not provided: <${operand}>...\n\nUsage: clip-vision ${command} [OPTIONS] <${operand}>...`);
-  return { flags, values, rest: read.positionals };
+  if (!operand && rest.length > 0) throw wrong(`unexpected argument '${rest[0]}' found`);
+  const isInPlace = inPlace !== undefined && given[inPlace.of] !== undefined;
+  const useless = isInPlace ? inPlace.without.find((name) => given[name] !== undefined) : undefined;
+  const what = isInPlace && rest.length > 0 ? `<${operand}>...` : useless && `--${useless}`;
+  if (what) throw wrong(`the argument '--${inPlace?.of}' cannot be used with '${what}'`);
+  const missed = isInPlace ? undefined : inPlace?.only.find((name) => given[name] !== undefined);
+  if (missed) throw wrong(`the argument '--${missed}' is for '--${inPlace?.of}' alone`);
+  if (operand && rest.length === 0 && !isInPlace) {
+    throw wrong(`the following required arguments were not provided: <${operand}>...\n\nUsage: clip-vision ${command} [OPTIONS] <${operand}>...`);
+  }
+  return { flags, values, rest };
 }
 
 function help(command: string | undefined): string {
@@ -182,8 +230,8 @@ function help(command: string | undefined): string {
     const about = "CLIP embeddings of images and texts, equal to Python's, labels for images, and search";
     return [about, "", "Usage: clip-vision <COMMAND>", "", "Commands:", ...lines, "", "Options of a command: clip-vision <COMMAND> --help"].join("\n");
   }
-  const lines = Object.entries(table.options).flatMap(([name, { value, help: what, default: usual }]) => [
-    `      --${name}${value ? ` <${value}>` : ""}`,
+  const lines = Object.entries(table.options).flatMap(([name, { value, short, help: what, default: usual }]) => [
+    `  ${short ? `-${short}, ` : "    "}--${name}${value ? ` <${value}>` : ""}`,
     `          ${what}${usual === undefined ? "" : ` [default: ${usual}]`}`,
   ]);
   const usage = `Usage: clip-vision ${command}${table.rest ? ` [OPTIONS] <${table.rest}>...` : " [OPTIONS]"}`;

@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { invalid, toWireError } from "../shared/errors.js";
 import { VERSION, type Request, type Response } from "../shared/protocol.js";
+import { gpuFailure } from "../shared/gpu_failure.js";
 import { sleep } from "../shared/retry.js";
 import { builds } from "../wasm/index.js";
 import { Dispatcher } from "../worker/dispatcher.js";
@@ -40,6 +41,7 @@ const createDispatcher = (): Dispatcher => new Dispatcher({
     origin: "",
     openStore: () => DiskStore.open(),
     lock: withFileLock,
+    gpu: () => Promise.reject(gpuFailure("no-adapter", "In Node there is no WebGPU")),
     hinted,
     bundled,
   },

@@ -14,6 +14,7 @@ import type {
   WireEmbedding,
   WireOpacity,
   WirePhoto,
+  WireSettings,
 } from "../shared/protocol.js";
 import { sleep } from "../shared/retry.js";
 import { tagOf } from "../shared/values.js";
@@ -75,6 +76,10 @@ const FEW = 12;
 /** Workers that `embedMany` starts by itself, and how much memory their models may take together, in bytes. */
 const MOST_WORKERS = 4;
 const WORKERS_MEMORY = 512 << 20;
+/** Workers that prepare photos for a GPU: so many keep one busy that takes 5 ms a photo, of photos of 12 megapixels. */
+const MOST_PREPARERS = 15;
+/** Photos in flight of each: one is prepared, the next ones are read meanwhile. */
+const IN_PREPARATION = 3;
 
 /** One model's calls. */
 export class ModelCalls {
@@ -175,44 +180,67 @@ export class ModelCalls {
     return values;
   }
 
-  /** How many workers are worth their memory, where threads can't keep the processor busy. */
+  /** How many workers are worth their memory, where threads can't keep the processor busy; or, for a GPU, to prepare its photos. */
   #workers(): number {
-    const { threads, bytes } = this.info;
-    if (threads > 1 || !this.#context.isAtHand) return 1;
+    const { threads, bytes, device } = this.info;
     const cores = (globalThis.navigator as Partial<Navigator> | undefined)?.hardwareConcurrency ?? 1;
+    if (device === "webgpu") return Math.max(1, Math.min(MOST_PREPARERS, cores - 1));
+    if (threads > 1 || !this.#context.isAtHand) return 1;
     return Math.max(1, Math.min(MOST_WORKERS, cores - 1, Math.floor(WORKERS_MEMORY / Math.max(1, bytes))));
   }
 
   /**
    * This model's worker, and others, which are started after so many photos and join in once they have loaded the model; one that
-   * can't is skipped.
+   * can't is skipped. Where a GPU computes the others have no model: they prepare photos for the one that has.
    */
   #startWorkers(count: number, after: number): Workers {
     const { client, batch, info } = this.#context;
+    const isGpu = info.device === "webgpu";
     const others: Client[] = [];
     let given = 0;
-    const embedder =
-      (one: Client): Embedder =>
+    let closed = false;
+    const counted =
+      (embed: Embedder): Embedder =>
       (photo, options) => {
         if ((given += 1) === after) startOthers();
-        return this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one).then((answer) => this.#named(answer));
+        return embed(photo, options);
       };
+    const embedder = (one: Client): Embedder =>
+      counted(async (photo, options) => this.#named(await this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one)));
+    const preparer = (one: Client): Embedder =>
+      counted(async (photo, options) => {
+        const prepared = await this.#withPhoto("prepare", photo, options, (packed) => packed, atOnce, one);
+        return this.#named(await client.call("embedPrepared", prepared, [prepared.pixels.data.buffer], { signal: options.signal }));
+      });
     const embedders = [embedder(client)];
+    const start = (other: Client, of: (other: Client) => Embedder): void => {
+      others.push(other);
+      other.start().then(
+        () => embedders.push(of(other)),
+        () => undefined,
+      );
+    };
     const startOthers = (): void => {
-      for (let more = info.threads > 1 ? 1 : count; more > 1; more -= 1) {
-        const other = client.another();
-        others.push(other);
-        other.start().then(
-          () => embedders.push(embedder(other)),
-          () => undefined,
-        );
+      if (isGpu) {
+        const starts = (preparing: WireSettings) => {
+          for (let more = count; more > 0 && !closed; more -= 1) start(client.another(preparing), preparer);
+        };
+        client.call("settings", undefined, []).then(starts, () => undefined);
+        return;
       }
+      for (let more = info.threads > 1 ? 1 : count; more > 1; more -= 1) start(client.another(), embedder);
     };
     if (after === 0) startOthers();
-    return { embedders, batch, close: () => others.forEach((other) => other.close()) };
+    const close = (): void => {
+      closed = true;
+      others.forEach((other) => other.close());
+    };
+    // For a GPU two batches, and what each worker prepares.
+    const inFlight = () => 2 * batch + IN_PREPARATION * embedders.length;
+    return { embedders, batch, close, ...(isGpu && { inFlight }) };
   }
 
-  async #withPhoto<Name extends "embed" | "embedOneOfMany" | "tensor" | "classify">(
+  async #withPhoto<Name extends "embed" | "embedOneOfMany" | "prepare" | "tensor" | "classify">(
     name: Name,
     source: PhotoSource,
     options: CallOptions & TextOptions,

@@ -10,7 +10,7 @@
 
 import { ClipVisionError, fromWireError, messageOf, toWireError } from "../shared/errors.js";
 import { VERSION } from "../shared/protocol.js";
-import type { CallName, Calls, PageCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad } from "../shared/protocol.js";
+import type { CallName, Calls, PageCalls, LoadedModel, LoadProgress, LoadWarning, Request, Response, WireLoad, WireSettings } from "../shared/protocol.js";
 import type { RpcRequest } from "../shared/rpc.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import type { RpcServer } from "../shared/rpc_server.js";
@@ -35,6 +35,8 @@ export interface ClientOptions {
   cancelTimeout?: number;
   /** Called with problems that do not stop a load. */
   onWarning?: (warning: LoadWarning) => void;
+  /** Called with what was loaded, each time that it is. */
+  onLoaded?: (model: LoadedModel) => void;
 }
 
 /** What a call wants besides its answer. */
@@ -73,18 +75,20 @@ class Session extends RpcClient<Calls, CallListeners> {
   #service: Promise<RpcServer<PageCalls>> | undefined;
   readonly #onEnd: (session: Session) => void;
   readonly #onWarning: ((warning: LoadWarning) => void) | undefined;
+  readonly #onLoaded: ((model: LoadedModel) => void) | undefined;
   readonly #watch: Watch;
   #heard = false;
   readonly #silence: ReturnType<typeof setTimeout>;
 
   constructor(
-    { createWorker, load, functions, onWarning, startTimeout = START_TIMEOUT, cancelTimeout = CANCEL_TIMEOUT }: ClientOptions,
+    { createWorker, load, functions, onWarning, onLoaded, startTimeout = START_TIMEOUT, cancelTimeout = CANCEL_TIMEOUT }: ClientOptions,
     onProgress: ((progress: LoadProgress) => void) | undefined,
     onEnd: (session: Session) => void,
   ) {
     super((message, transfer) => this.#send(message, transfer));
     this.#onEnd = onEnd;
     this.#onWarning = onWarning;
+    this.#onLoaded = onLoaded;
     this.#createWorker = createWorker;
     this.#worker = started(createWorker);
     this.#watch = new Watch(cancelTimeout, () => this.#stuck(cancelTimeout));
@@ -95,7 +99,7 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#functions = functions ?? {};
     this.ready = this.call("load", load, { listeners: { onProgress } });
     // A model that does not load leaves a worker without a purpose.
-    this.ready.catch((error: unknown) => {
+    this.ready.then(this.#onLoaded, (error: unknown) => {
       const message = `The model was not loaded: ${messageOf(error)}`;
       this.end(crash(message, error));
     });
@@ -158,6 +162,8 @@ class Session extends RpcClient<Calls, CallListeners> {
         return this.listenersOf(message.id)?.onProgress?.(message.progress);
       case "warning":
         return this.#onWarning?.(message.warning);
+      case "reloaded":
+        return this.#onLoaded?.(message.model);
       case "crashed": {
         const error = fromWireError(message.error);
         return this.end(crash(`The worker stopped: ${error.message}`, error), message.id);
@@ -243,10 +249,13 @@ export class Client {
     }
   }
 
-  /** Another client, with a worker of its own and the same model. */
-  another(): Client {
-    const { onWarning: _said, ...options } = this.#options; // what there is to say was said of the first
-    return new Client(options);
+  /**
+   * Another client, with a worker of its own and the same model; or, with `preparing`, one that prepares photos for this one, without
+   * the model.
+   */
+  another(preparing?: WireSettings): Client {
+    const { onWarning: _said, onLoaded: _known, load, ...options } = this.#options; // what there is to say was said of the first
+    return new Client({ ...options, load: preparing ? { ...load, preparing, threads: 1 } : load });
   }
 
   /** Aborted by {@link close}, with the error that every call rejects with from then on. */

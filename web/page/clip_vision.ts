@@ -1,17 +1,17 @@
 /** A model as an application uses it: the class `ClipVision`. */
 
 import { platform } from "../shared/platform.js";
-import type { ClipVisionInfo, EmbeddingDetails, Floats, PixelTensor, TextDetails } from "../shared/protocol.js";
+import type { ClipVisionInfo, EmbeddingDetails, Floats, LoadedModel, PixelTensor, TextDetails } from "../shared/protocol.js";
 import { bindToSelf, publish } from "../shared/public_class.js";
 import { withoutSecrets } from "../shared/redact.js";
 import { given, optionUrl } from "../shared/values.js";
 import { startWorker } from "../start_worker.js";
-import { ModelCalls, type Classification, type PhotoOrEmbedding } from "./calls.js";
+import { ModelCalls, type CallsContext, type Classification, type PhotoOrEmbedding } from "./calls.js";
 import { Client } from "./client.js";
 import { decodersOf, decodingOf, svgOf } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { WaitingPlace, type Latest } from "./latest.js";
-import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkTable, checkThreads, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
+import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkTable, checkThreads, deviceOf, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
 import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
 import { FIRST_MODEL } from "./models.js";
 import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
@@ -25,14 +25,16 @@ import type { PhotoSource } from "./photo.js";
  * reject with `worker-crashed`, and the next call starts another worker with the same model.
  */
 export class ClipVision {
-  /** The model, and how it runs here. */
-  readonly info: ClipVisionInfo;
   readonly #calls: ModelCalls;
 
   private constructor(calls: ModelCalls) {
     this.#calls = calls;
-    this.info = calls.info;
     bindToSelf(this);
+  }
+
+  /** The model, and how it runs here. Another object once that has changed, as when a GPU fails. */
+  get info(): ClipVisionInfo {
+    return this.#calls.info;
   }
 
   /**
@@ -51,6 +53,7 @@ export class ClipVision {
     signal?.throwIfAborted();
     checkPlace();
     checkThreads(threads);
+    const { why, ...device } = deviceOf(options.device);
     checkTable(options.table);
     const { photos, times } = limitsOf(options.limits);
     const { cache, persist } = cacheOf(options.cache);
@@ -71,6 +74,7 @@ export class ClipVision {
         cache,
         ...(options.integrity !== undefined && { integrity: checksums(options.integrity, files.weights) }),
         ...given(options, "precision", "normalize", "threads", "table"),
+        ...device,
         ...photos,
         ...(wasmUrl !== undefined && { wasmUrl: optionUrl(wasmUrl, "wasmUrl").href }),
         ...(token && { token }),
@@ -80,12 +84,15 @@ export class ClipVision {
       functions: { fetch, decoders, maxPixels: photos.maxPixels },
       ...times,
       onWarning: warn,
+      onLoaded: (model) => Object.assign(context, named(model)),
     });
-    const { batch, ...loaded } = await client.start(signal, onProgress);
+    const named = ({ batch, ...model }: LoadedModel) => ({ batch, info: Object.freeze({ model: name, ...given({ why }, "why"), ...model }) });
+    const isAtHand = cache !== "off" || "blob" in files.weights;
+    const context: Partial<CallsContext> = {};
+    const loaded = await client.start(signal, onProgress);
     if (persist && cache !== "off") void globalThis.navigator?.storage?.persist?.().catch(() => false);
     checkStarted(threads, loaded.threads, warn);
-    const info = Object.freeze({ model: name, ...loaded });
-    return new ClipVision(new ModelCalls({ client, info, batch, isAtHand: cache !== "off" || "blob" in files.weights, decoding, svg, fetch, limits: photos, warn }));
+    return new ClipVision(new ModelCalls(Object.assign(context, { client, ...named(loaded), isAtHand, decoding, svg, fetch, limits: photos, warn })));
   }
 
   /**

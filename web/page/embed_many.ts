@@ -67,7 +67,8 @@ export interface EmbedManyOptions<Item = PhotoSource> extends DecodingOptions {
    * How many workers embed at the same time, each with its own copy of the model in memory. Those beyond the first are
    * started for this call, join in once they have loaded the model, and end with the call. This is for pages without
    * threads: if `info.threads` is more than 1, one worker keeps every core busy, and no other is started. Default: one less
-   * than the number of cores, at most 4, and only as many as fit their models into 512 MB together.
+   * than the number of cores, at most 4, and only as many as fit their models into 512 MB together. For a GPU (`info.device`) it is
+   * how many more decode and prepare its photos, without a model; default one less than the number of cores, at most 15.
    */
   workers?: number;
 }
@@ -86,11 +87,13 @@ export interface Workers {
   readonly embedders: readonly Embedder[];
   /** Photos that a worker computes together. */
   readonly batch: number;
+  /** Photos in flight at most, if the workers don't compute each for itself. */
+  inFlight?(): number;
   /** Ends the ones that were started for this call. */
   close(): void;
 }
 
-/** Photos in flight of each worker: one is computed, the next ones are read meanwhile; or two batches of them. */
+/** Photos in flight of each worker that computes: one is computed, the next ones are read meanwhile; or two batches of them. */
 const inFlightOf = (batch: number): number => (batch === 1 ? 3 : 2 * batch);
 const MOST_WORKERS = 64;
 
@@ -159,7 +162,7 @@ export async function* embedMany<Item>(
   let pulled: Promise<IteratorResult<Item>> | undefined;
   try {
     for (;;) {
-      if (!exhausted && inFlight.length < most * started.embedders.length) pulled ??= Promise.resolve(iterator.next());
+      if (!exhausted && inFlight.length < (started.inFlight?.() ?? most * started.embedders.length)) pulled ??= Promise.resolve(iterator.next());
       const first = inFlight[0];
       if (!pulled && !first) return;
       const item = pulled?.then((next) => ({ next }));

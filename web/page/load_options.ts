@@ -4,7 +4,7 @@ import { ClipVisionError, invalid } from "../shared/errors.js";
 import { sha256Hex } from "../shared/integrity.js";
 import { nameOfFile } from "../shared/model_files.js";
 import { platform } from "../shared/platform.js";
-import type { CacheMode, LoadWarning, PhotoLimits, WireFile, WireLoad } from "../shared/protocol.js";
+import type { CacheMode, ClipVisionInfo, LoadWarning, PhotoLimits, WireFile, WireLoad } from "../shared/protocol.js";
 import { tagOf } from "../shared/values.js";
 import type { EmbedManyOptions } from "./embed_many.js";
 import type { BlobOptions, CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, Limits, LoadOptions, TextOptions } from "./options.js";
@@ -50,6 +50,17 @@ export function checkThreads(threads: number | undefined): void {
 export function checkTable(table: unknown): void {
   if (table === undefined || table === "whole" || table === "ranges") return;
   throw invalid(`table must be "whole" or "ranges", not ${typeof table === "string" ? `"${table}"` : tagOf(table)}`);
+}
+
+/** The option `device`, as far as it is for the worker to decide. Of iPhones and iPads nobody has reported yet that it works there. */
+export function deviceOf(device: LoadOptions["device"]): Pick<WireLoad, "device"> & Pick<ClipVisionInfo, "why"> {
+  if (device !== undefined && device !== "auto" && device !== "wasm" && device !== "webgpu") {
+    throw invalid(`device must be "auto", "wasm" or "webgpu", not ${typeof device === "string" ? `"${String(device)}"` : tagOf(device)}`);
+  }
+  const { userAgent = "", maxTouchPoints = 0 } = (globalThis.navigator ?? {}) as Partial<Navigator>;
+  const isTouched = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
+  if (device === "auto" && isTouched) return { why: "untested-device" };
+  return device === undefined || device === "wasm" ? {} : { device };
 }
 
 /** The option `token`, and the one server that it is for: that of the weights. */
@@ -98,6 +109,7 @@ const LOAD: Known<LoadOptions> = {
   precision: true,
   normalize: true,
   threads: true,
+  device: true,
   token: true,
   table: true,
   signal: true,

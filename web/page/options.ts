@@ -1,6 +1,6 @@
 /** What an application may ask of a model and of each call. */
 
-import type { FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits, StoredPrecision, TableMode } from "../shared/protocol.js";
+import type { Device, FetchPurpose, LoadProgress, LoadWarning, ModelOptions, PhotoLimits, StoredPrecision, TableMode } from "../shared/protocol.js";
 import type { DecodingOptions, PhotoDecoder } from "./decoding.js";
 import type { HubOptions } from "./model.js";
 
@@ -39,6 +39,14 @@ export interface LoadOptions extends ModelOptions, DecodingOptions {
    * number in use. It makes no difference to the embeddings, not by a bit.
    */
   threads?: number;
+  /**
+   * What computes. `"wasm"`, the default, is the CPU. `"auto"` is a GPU (WebGPU) where a probe, before any weight is read, finds that
+   * it computes what the CPU does and is at least 1.3 times as fast, and else the CPU; {@link ClipVisionInfo.device} says which it is,
+   * and {@link ClipVisionInfo.why} why it is not the GPU. `"webgpu"` takes a GPU that computes right, however fast it is, software in a GPU's
+   * place too, and rejects with `gpu` where there is none. A GPU that fails later is replaced by the CPU: no call is lost, and
+   * the warning `gpu-failed` says so. docs/gpu.md has the rest.
+   */
+  device?: "auto" | Device;
   /**
    * How the table of the text tower's tokens is read. That of a multilingual model is most of its file (786 MB in SigLIP 2),
    * and a text needs some ten of its rows. `"ranges"` reads those when the text comes, and keeps them; each text with words

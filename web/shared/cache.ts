@@ -9,7 +9,7 @@
 import { ClipVisionError } from "./errors.js";
 import type { Validators } from "./files.js";
 import type { Verified } from "./integrity.js";
-import type { Store, Writer } from "./store.js";
+import { VERDICTS, type Store, type Writer } from "./store.js";
 import { hexOf } from "./values.js";
 
 /** Changes whenever the record or the way to its id does; the files have a version of their own. */
@@ -161,7 +161,7 @@ export class ModelCache {
       if (id !== undefined && (await this.#isOutdated(name))) await this.remove(id).catch(() => undefined);
     }
     for (const name of await this.#store.list()) {
-      if (RECORD.test(name) || named.has(name)) continue;
+      if (RECORD.test(name) || named.has(name) || name === VERDICTS) continue;
       const modified = (await this.#store.modified(name)) ?? 0;
       if (Date.now() - modified > ABANDONED_AFTER) await this.#discard(name);
     }

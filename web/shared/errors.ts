@@ -32,6 +32,8 @@ export type ClipVisionErrorCode =
   | "closed"
   /** The browser has no module workers, no WebAssembly or no WebAssembly SIMD, or the page's policy forbids them. */
   | "unsupported-browser"
+  /** The option `device: "webgpu"` asked for a GPU, and there is none that computes right. */
+  | "gpu"
   /** An argument makes no sense: an option of an unknown value, pixels that do not fill their size. */
   | "invalid-argument"
   /** The computation itself failed; a bug of this package. */
@@ -49,6 +51,7 @@ const CODES: ReadonlySet<string> = new Set<ClipVisionErrorCode>([
   "worker-crashed",
   "closed",
   "unsupported-browser",
+  "gpu",
   "invalid-argument",
   "compute",
 ]);

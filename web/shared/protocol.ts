@@ -11,10 +11,48 @@ import type { WireError } from "./errors.js";
 import type { Answer, Call, RpcRequest } from "./rpc.js";
 
 /** Changes whenever a message changes: a page and a self-hosted worker of different releases must not guess. */
-export const VERSION = 9;
+export const VERSION = 10;
 
 /** How the model computes: in 32-bit floats, or its linear layers in 8-bit integers. */
 export type Precision = "f32" | "int8";
+
+/** What computes: the kernels in WebAssembly, or a GPU by way of WebGPU. */
+export type Device = "wasm" | "webgpu";
+
+/** Why no GPU computes, though one was asked for. */
+export type GpuRefusal =
+  /** There is no WebGPU, or it knows no GPU. */
+  | "no-adapter"
+  /** The browser has software in place of a GPU. */
+  | "fallback-adapter"
+  /** Nobody has reported yet that it works on devices of this kind: iPhones and iPads. */
+  | "untested-device"
+  /** Models of this kind are computed in WebAssembly alone. */
+  | "unsupported-model"
+  /** It is not so much faster than WebAssembly that it is worth it. */
+  | "slower"
+  /** It computed other values than the CPU. */
+  | "wrong-numbers"
+  /** The driver, the browser or the system took it away. */
+  | "lost"
+  /** It has not the memory. */
+  | "out-of-memory"
+  /** It, its driver or the browser failed in another way. */
+  | "failed";
+
+/** A GPU, and what a probe of it found before it was used. */
+export interface GpuInfo {
+  /** Who made it, as far as the browser says: `"apple"`, `"nvidia"`, `""`. */
+  readonly vendor: string;
+  /** Its architecture, as far as the browser says: `"metal-3"`, `"ampere"`, `""`. */
+  readonly architecture: string;
+  /** The smallest cosine of what it computed and what the CPU did, of a layer of the model's shape. */
+  readonly cosine: number;
+  /** Milliseconds that it took for such a layer of one photo, its answer included. */
+  readonly gpuTime: number;
+  /** Milliseconds that WebAssembly took for the same. */
+  readonly wasmTime: number;
+}
 
 /** An embedding, or the values of a tensor, with a buffer of its own: what `Blob`, `Response` and `postMessage` take. */
 export type Floats = Float32Array<ArrayBuffer>;
@@ -34,7 +72,8 @@ export interface LoadWarning {
    * - `canvas-noise`: the browser falsifies the pixels of photos that come through a canvas, to resist fingerprinting
    *   (reported once);
    * - `unknown-option`: an option that there is not, which changed nothing;
-   * - `no-threads`: more threads were asked for than there can be, since the page is not cross-origin isolated, say.
+   * - `no-threads`: more threads were asked for than there can be, since the page is not cross-origin isolated, say;
+   * - `gpu-failed`: the GPU failed after the model was loaded; from then on WebAssembly computes, and no call is lost.
    */
   code:
     | "cache-unavailable"
@@ -44,7 +83,8 @@ export interface LoadWarning {
     | "default-preprocessing"
     | "canvas-noise"
     | "unknown-option"
-    | "no-threads";
+    | "no-threads"
+    | "gpu-failed";
   /** What happened, for a person. */
   message: string;
 }
@@ -105,6 +145,10 @@ export interface WireLoad extends ModelOptions, PhotoLimits {
   /** The sha256 that files have to have, in hexadecimal digits, by their names: of every file that is used. */
   integrity?: Record<string, string>;
   threads?: number;
+  /** What is to compute: `"auto"` is a GPU that was found right and faster. Missing: WebAssembly. */
+  device?: Device | "auto";
+  /** The worker decodes and prepares photos for another one that has the model: what that one gave for it. */
+  preparing?: WireSettings;
   wasmUrl?: string;
   /** What a server is sent along that has the model's files, and no other one. */
   token?: { value: string; origin: string };
@@ -245,6 +289,12 @@ export interface ClipVisionInfo {
    * suits the precision best, such as `onnx/vision_model_quantized.onnx`.
    */
   readonly weights: string;
+  /** What computes. Of a GPU that fails later, it is `"wasm"` from then on. */
+  readonly device: Device;
+  /** The GPU that was looked at, whether or not it computes; missing where none was. */
+  readonly gpu?: GpuInfo;
+  /** Why no GPU computes, where one was asked for. */
+  readonly why?: GpuRefusal;
   /** The SIMD instructions of the engine that was chosen for this browser. */
   readonly simd: "none" | "simd128" | "relaxed";
   /** Threads that compute. */
@@ -257,6 +307,19 @@ export interface ClipVisionInfo {
 export interface LoadedModel extends Omit<ClipVisionInfo, "model"> {
   /** Photos that are worth computing together. */
   readonly batch: number;
+}
+
+/** A model's files that say how its photos are prepared. */
+export interface WireSettings {
+  config: Uint8Array;
+  preprocessor?: Uint8Array;
+}
+
+/** A photo as the model sees it, and how it was read: by one worker, for another. */
+export interface WirePrepared extends Pick<EmbeddingDetails, "decoder" | "width" | "height" | "noisy"> {
+  pixels: PixelTensor;
+  decode: number;
+  preprocess: number;
 }
 
 /** How far the files of a load have come. */
@@ -289,6 +352,12 @@ export interface Calls {
   /** The same for one of many: it may be computed together with others. */
   embedOneOfMany: { argument: WirePhoto; result: WireEmbedding };
   tensor: { argument: WirePhoto; result: PixelTensor };
+  /** What another worker needs to prepare photos for this one. */
+  settings: { argument: undefined; result: WireSettings };
+  /** Reads a photo, for another worker to compute. */
+  prepare: { argument: WirePhoto; result: WirePrepared };
+  /** Computes one that was prepared elsewhere, perhaps with others. */
+  embedPrepared: { argument: WirePrepared; result: WireEmbedding };
   embedText: { argument: string; result: TextDetails };
   embedTexts: { argument: readonly string[]; result: Floats[] };
   classify: { argument: WireQuestion; result: Floats };
@@ -341,6 +410,8 @@ export type Response =
   | { type: "canceled"; id: number }
   | { type: "progress"; id: number; progress: LoadProgress }
   | { type: "warning"; warning: LoadWarning }
+  /** The model was loaded once more, without the GPU. */
+  | { type: "reloaded"; model: LoadedModel }
   | Answer<Calls>
   /** The engine is lost, and this worker with it; `id` is the call that broke it, if it was one. */
   | { type: "crashed"; id?: number; error: WireError }

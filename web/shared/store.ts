@@ -28,6 +28,9 @@ export interface Store {
 /** What the store is called, of either kind. */
 export const FOLDER = "clip-vision";
 
+/** The file of what was found of GPUs (`worker/gpu/verdicts.ts`), which belongs to no model. */
+export const VERDICTS = "gpu.json";
+
 const isNamed = (error: unknown, name: string): boolean => error instanceof DOMException && error.name === name;
 
 /**

@@ -87,6 +87,11 @@ export class Shared<T> {
     this.#patience = patience;
   }
 
+  /** Whether the work was done, and not in vain. */
+  get done(): boolean {
+    return this.#done;
+  }
+
   /** The work's result; rejects with the signal's reason if that comes first. */
   async get(signal: AbortSignal): Promise<T> {
     const running = (this.#running ??= this.#start());

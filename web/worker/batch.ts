@@ -7,7 +7,7 @@
  */
 
 import { everyAborted } from "../shared/waiting.js";
-import { release, type EnginePass, type EnginePrepared } from "./engine.js";
+import { release, type EnginePrepared } from "./engine.js";
 
 /** What came of one photo. */
 export interface Computed {
@@ -20,10 +20,8 @@ export interface Computed {
 export interface BatchContext {
   /** Photos of a pass at most. */
   size: number;
-  /** Begins a pass over photos, which it takes away. */
-  start(photos: EnginePrepared[]): EnginePass;
-  /** Computes a pass, until the signal ends it. */
-  forward(start: () => EnginePass, signal: AbortSignal): Promise<{ output: Float32Array; forward: number }>;
+  /** Computes a pass over photos, which it takes away, until the signal ends it. */
+  compute(photos: EnginePrepared[], signal: AbortSignal): Promise<{ output: Float32Array; forward: number }>;
   /** Runs work when no other computation does. */
   inTurn<T>(signal: AbortSignal, work: () => T | Promise<T>): Promise<T>;
 }
@@ -57,12 +55,12 @@ export class Batch {
 
   /** Computes a photo, and others that wait with it. */
   #compute(first: Member): Promise<Computed> {
-    const { size, start, forward } = this.#context;
+    const { size, compute } = this.#context;
     const others = [...this.#waiting].filter((member) => member !== first && !member.signal.aborted);
     const members = [first, ...others].slice(0, size);
     for (const member of members) this.#waiting.delete(member);
     const everyone = everyAborted(members.map(({ signal }) => signal));
-    const pass = forward(() => start(members.map(({ photo }) => photo)), everyone);
+    const pass = compute(members.map(({ photo }) => photo), everyone);
     members.forEach((member, index) => {
       member.computed = pass.then(({ output, forward }) => {
         const dimension = output.length / members.length;

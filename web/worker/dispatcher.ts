@@ -9,6 +9,7 @@
 
 import { ClipVisionError, toWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
+import { gpuFailure, isGpuFailure, type GpuFailureLike } from "../shared/gpu_failure.js";
 import type {
   CallName,
   CallRequest,
@@ -17,28 +18,32 @@ import type {
   FetchPurpose,
   PageCalls,
   LoadedModel,
+  PixelTensor,
   Response,
   ServiceRequest,
   WireConversion,
   WireEmbedding,
   WireLoad,
   WirePhoto,
+  WirePrepared,
 } from "../shared/protocol.js";
 import { redacted } from "../shared/redact.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import { RpcServer, type Moved } from "../shared/rpc_server.js";
 import { Batch, type Computed } from "./batch.js";
-import { EngineCrash, guarded, release, type Engine, type EngineModel, type EnginePass } from "./engine.js";
+import { EngineCrash, guarded, release, type Engine, type EngineModel, type EnginePass, type EnginePrepared } from "./engine.js";
 import type { Report } from "./feed.js";
+import type { GpuTowers } from "./gpu/towers.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
 import { pageDecoders, pageFetch } from "./page.js";
 import { overallProgress } from "./progress.js";
-import { Photos, type ForeignPhoto, type PhotoHost, type Prepared, type ReadPhoto } from "./photos.js";
+import { Photos, type ForeignPhoto, type PhotoHost, type PhotoModel, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
 import { Texts, type CreateTokenizer } from "./texts.js";
+import { Turns, type PassResult, type TurnHost } from "./turns.js";
 
 /** What the dispatcher needs of the world around it. */
-export interface Host extends PhotoHost {
+export interface Host extends PhotoHost, TurnHost {
   /** Sends a message to the page. */
   post(message: Response, transfer?: Transferable[]): void;
   /** Starts the engine, from the given wasm file or the package's own, with so many threads or as many as are good. */
@@ -51,32 +56,41 @@ export interface Host extends PhotoHost {
   /** Reads addresses. */
   fetch: Fetch;
   /** What else loading needs of the world. */
-  loading: Omit<LoadHost, "fetch" | "startEngine" | "warn">;
+  loading: Omit<LoadHost, "fetch" | "startEngine" | "warn" | "now">;
   /** Gets what makes a tokenizer of its files. */
   tokenizers(): Promise<CreateTokenizer>;
-  /** Resolves after the messages that have arrived by now have been handled. */
-  nextTurn(): Promise<void>;
 }
 
 /**
- * Photos that are read or held in memory before their turn: two batches; more would only cost memory. As many again of those
+ * Photos that are read or held in memory before their turn: two batches, on a GPU too; more would only cost memory. As many of those
  * that the application decodes, which are counted apart: its decoder may take any time, and nothing else waits for that.
  */
 const READ_AHEAD = 8;
 const DEFAULT_PREPROCESSING =
   "The model has neither preprocessor_config.json nor a processor_config.json that says how its photos are prepared: CLIP's " +
   "own preprocessing is used (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation)";
-/** Milliseconds of computing after which the worker listens, once the layer is done; listening takes a hundredth of that. */
-const LISTEN_EVERY = 4;
+/** What a model is loaded with, now and should it be loaded again. */
+interface How {
+  load: WireLoad;
+  host: LoadHost;
+  photosOf(engine: Engine, model: PhotoModel, imageSize: number): Photos;
+}
+
+/** What is said of a worker that has no model. */
+const PREPARER: LoadedModel = {
+  task: "photos", dimension: 0, imageSize: 0, scores: null, precision: "f32", weights: "", device: "wasm", simd: "none", threads: 1, bytes: 0, batch: 1,
+};
 
 /** A model, and who computes with it. */
 interface Loaded {
   engine: Engine;
   model: EngineModel;
   loading: ModelLoading;
-  photos: Photos;
+  how: How;
   batch: Batch;
   texts: Texts;
+  /** Where its towers are, if not in the engine. */
+  gpu: GpuTowers | undefined;
 }
 
 /** An answer, and the buffers that move with it. */
@@ -87,13 +101,18 @@ export class Dispatcher {
   readonly #host: Host;
   readonly #calls: RpcServer<Calls>;
   readonly #page: RpcClient<PageCalls>;
-  readonly #readAhead = new Semaphore(READ_AHEAD);
+  #readAhead = new Semaphore(READ_AHEAD);
   readonly #foreignAhead = new Semaphore(READ_AHEAD);
-  readonly #turn = new Semaphore(1);
+  readonly #turns: Turns;
   #loaded: Loaded | undefined;
+  /** Prepares photos, for the model or for another worker's. */
+  #photos: Photos | undefined;
+  /** The model on its way into the engine, in place of the GPU. */
+  #fallingBack: Promise<void> | undefined;
 
   constructor(host: Host) {
     this.#host = host;
+    this.#turns = new Turns(host);
     this.#page = new RpcClient((message, transfer) => host.post(message, transfer));
     this.#calls = new RpcServer<Calls>({
       post: (message, transfer) => host.post(message, transfer),
@@ -132,11 +151,21 @@ export class Dispatcher {
         return this.#withPhoto(request.argument, signal, (photo) => this.#embedOneOfMany(request.id, photo, signal));
       case "tensor":
         return this.#withPhoto(request.argument, signal, (photo) => this.#tensor(request.id, photo, signal));
+      case "settings": {
+        const { engine, model } = this.#ready();
+        const settings = guarded(engine, () => model.settings());
+        if (!settings) throw new ClipVisionError("compute", "A model of texts alone has no photos to prepare");
+        return [settings, []];
+      }
+      case "prepare":
+        return this.#withPhoto(request.argument, signal, (photo) => this.#prepare(request.id, photo, signal));
+      case "embedPrepared":
+        return this.#embedPrepared(request.argument, signal);
       case "toBlob":
         return [await this.#toBlob(request.id, request.argument, signal), []];
       case "classify": {
         const { argument, id } = request;
-        const labels = () => this.#ready().texts.labels(argument.prompts, signal, this.#reporter(id));
+        const labels = () => this.#withTexts((texts) => texts.labels(argument.prompts, signal, this.#reporter(id)));
         if ("embedding" in argument) return this.#compare(id, argument.embedding, await labels(), signal);
         return this.#withPhoto(argument.photo, signal, (photo, given) => this.#classify(id, photo, given, signal), labels);
       }
@@ -153,17 +182,18 @@ export class Dispatcher {
     try {
       const prepared = (await before?.()) as T;
       let foreign: ForeignPhoto;
-      await this.#readAhead.enter(signal);
+      const readAhead = this.#readAhead;
+      await readAhead.enter(signal);
       try {
-        const read = await this.#ready().photos.read(photo, signal);
+        const read = await this.#photosOf().read(photo, signal);
         if (read.kind !== "foreign") return await work(read, prepared);
         foreign = read;
       } finally {
-        this.#readAhead.leave();
+        readAhead.leave();
       }
       await this.#foreignAhead.enter(signal);
       try {
-        return await work(await this.#ready().photos.byApplication(foreign, signal), prepared);
+        return await work(await this.#photosOf().byApplication(foreign, signal), prepared);
       } finally {
         this.#foreignAhead.leave();
       }
@@ -173,19 +203,9 @@ export class Dispatcher {
     }
   }
 
-  /** One computation at a time, and the messages that came meanwhile are handled before the next. */
-  async #inTurn<T>(signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
-    await this.#turn.enter(signal);
-    try {
-      return await work();
-    } finally {
-      void this.#host.nextTurn().then(() => this.#turn.leave());
-    }
-  }
-
-  /** The same, and the page hears that the call waits no longer. */
+  /** Works in the engine's turn, and the page hears that the call waits no longer. */
   #started<T>(id: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return this.#inTurn(signal, () => {
+    return this.#turns.inEngine(signal, () => {
       this.#host.post({ type: "started", id });
       return work();
     });
@@ -195,39 +215,52 @@ export class Dispatcher {
 
   async #load(id: number, load: WireLoad, signal: AbortSignal): Promise<LoadedModel> {
     const fetchFor = (purpose: FetchPurpose) => (load.fetchOnPage ? pageFetch(this.#page, purpose) : this.#host.fetch);
-    const loadHost: LoadHost = {
+    const host: LoadHost = {
       ...this.#host.loading,
+      now: this.#host.now,
       fetch: withToken(fetchFor("model"), load.token),
       startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
-    const loading = new ModelLoading(loadHost, load);
-    const report = this.#reporter(id);
-    const { engine, model } = await loading.vision(report, signal);
+    const { maxBytes, maxPixels, decodeOnPage, preparing } = load;
+    const application = pageDecoders(this.#page, decodeOnPage);
+    const network = { ...this.#host.loading, fetch: fetchFor("photo") };
+    const photosOf = (engine: Engine, model: PhotoModel, imageSize: number): Photos =>
+      new Photos({ host: this.#host, network, engine, model, imageSize, maxBytes, maxPixels, application, warn: host.warn });
+    if (preparing) {
+      const engine = await host.startEngine(load.wasmUrl, signal);
+      const preparer = guarded(engine, () => new engine.Preparer(preparing, maxBytes, maxPixels));
+      this.#photos = photosOf(engine, preparer, preparer.imageSize());
+      return PREPARER;
+    }
+    return this.#loadModel(new ModelLoading(host, load), { load, host, photosOf }, this.#reporter(id), signal);
+  }
+
+  /** Loads a model, in place of the one that there is, if there is one. */
+  async #loadModel(loading: ModelLoading, how: How, report: Report, signal: AbortSignal): Promise<LoadedModel> {
+    const before = this.#loaded;
+    const { engine, model, gpu, examined } = await loading.vision(report, signal);
+    const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
+    if (defaultPreprocessing && !before) how.host.warn({ code: "default-preprocessing", message: DEFAULT_PREPROCESSING });
     const texts = new Texts({
       model,
       load: (report, stopped) => loading.text(engine, model, report, stopped),
       tokenizers: () => this.#host.tokenizers(),
-      compute: (stopped, begin) =>
-        this.#inTurn(stopped, async () => (await this.#forward(begin, stopped)).output),
+      compute: (ids, lengths, stopped, started) => this.#computeTexts(model, ids, lengths, stopped, started),
       // A call that waits for it reports it first, by its id.
       crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(crash.cause)),
     });
-    const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
-    if (defaultPreprocessing) this.#host.post({ type: "warning", warning: { code: "default-preprocessing", message: DEFAULT_PREPROCESSING } });
+    const size = gpu?.batch ?? info.batch;
+    this.#readAhead = new Semaphore(Math.max(READ_AHEAD, 2 * size));
     const batch = new Batch({
-      size: info.batch,
-      start: (photos) => model.start(photos),
-      forward: (start, stopped) => this.#forward(start, stopped),
+      size,
       inTurn: (stopped, work) => this.#inTurn(stopped, work),
+      compute: (photos, stopped) => this.#computePhotos(photos, stopped),
     });
-    const { maxBytes, maxPixels, decodeOnPage } = load;
-    const application = pageDecoders(this.#page, decodeOnPage);
-    const network = { ...this.#host.loading, fetch: fetchFor("photo") };
-    const photos = new Photos({ host: this.#host, network, engine, model, maxBytes, maxPixels, application, warn: loadHost.warn });
-    this.#loaded = { engine, model, loading, photos, batch, texts };
-    // There is nothing else to it.
-    if (info.task === "texts") await texts.ready(signal, report);
+    // There is nothing else to a model of texts; and one that had its texts before is to have them still.
+    if (info.task === "texts" || before?.texts.isReady) await texts.ready(signal, report);
+    this.#photos = how.photosOf(engine, model, info.imageSize);
+    this.#loaded = { engine, model, loading, how, batch, texts, gpu };
     return {
       task: info.task,
       dimension: info.dimension,
@@ -235,11 +268,28 @@ export class Dispatcher {
       scores: info.scores ?? null,
       precision: info.precision as LoadedModel["precision"],
       weights: loading.weights,
+      device: gpu ? "webgpu" : "wasm",
+      ...examined,
       simd: info.simd,
       threads: info.threads,
       bytes: info.modelBytes,
-      batch: info.batch,
+      batch: size,
     };
+  }
+
+  /** Loads the model once more, into the engine, since the GPU failed; once for all calls that hear of it. */
+  #fallBack(failure: GpuFailureLike): Promise<void> {
+    const { gpu, how, engine } = this.#ready();
+    if (!gpu) return Promise.resolve(); // another call was first
+    return (this.#fallingBack ??= (async () => {
+      gpu.close();
+      const { device: _, ...load } = how.load;
+      const host: LoadHost = { ...how.host, startEngine: () => Promise.resolve(engine) };
+      const signal = new AbortController().signal; // others wait for it too
+      const model = await this.#loadModel(new ModelLoading(host, load), how, () => undefined, signal);
+      this.#host.post({ type: "reloaded", model: { ...model, gpu: gpu.info, why: failure.why } });
+      how.host.warn({ code: "gpu-failed", message: `WebAssembly computes from now on: ${failure.message}` });
+    })().finally(() => (this.#fallingBack = undefined)));
   }
 
   #reporter(id: number): Report {
@@ -248,37 +298,67 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
-  #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    return this.#started(id, signal, async () => {
-      const prepared = await this.#ready().photos.prepare(photo);
-      const { output, forward } = await this.#forward(() => this.#ready().model.start([prepared.prepared]), signal);
-      return embeddingAnswer(prepared, { embedding: output, forward });
-    });
+  /** Prepares a photo and embeds it: in the same turn, unless a GPU computes meanwhile. */
+  async #embedded(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Prepared & Computed> {
+    const prepare = () => this.#photosOf().prepare(photo);
+    const embed = async (prepared: Prepared): Promise<Prepared & Computed> => {
+      const { output, forward } = await this.#computePhotos([prepared.prepared], signal);
+      return { ...prepared, embedding: output, forward };
+    };
+    if (!this.#ready().gpu) return this.#started(id, signal, async () => embed(await prepare()));
+    const prepared = await this.#started(id, signal, prepare);
+    let isTaken = false;
+    try {
+      return await this.#inTurn(signal, () => ((isTaken = true), embed(prepared)));
+    } finally {
+      if (!isTaken) release(prepared.prepared);
+    }
+  }
+
+  async #embed(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
+    const embedded = await this.#embedded(id, photo, signal);
+    return embeddingAnswer(embedded, embedded);
   }
 
   async #embedOneOfMany(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
-    const prepared = await this.#started(id, signal, () => this.#ready().photos.prepare(photo));
+    const prepared = await this.#started(id, signal, () => this.#photosOf().prepare(photo));
     return embeddingAnswer(prepared, await this.#ready().batch.embed(prepared.prepared, signal));
+  }
+
+  /** Prepares a photo for another worker. */
+  #prepare(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
+    return this.#started(id, signal, async () => {
+      const { prepared, ...reading } = await this.#photosOf().prepare(photo);
+      const pixels = this.#tensorOf(prepared);
+      return [{ pixels, ...reading }, [pixels.data.buffer]];
+    });
+  }
+
+  async #embedPrepared({ pixels, ...reading }: WirePrepared, signal: AbortSignal): Promise<Answer> {
+    const { engine, model, batch } = this.#ready();
+    const prepared = guarded(engine, () => model.prepared(pixels.data));
+    return embeddingAnswer(reading, await batch.embed(prepared, signal));
   }
 
   #tensor(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Answer> {
     return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo);
-      try {
-        const { data, shape } = guarded(this.#ready().engine, () => prepared.tensor());
-        return [{ data: floats(data), shape }, [data.buffer]];
-      } finally {
-        release(prepared);
-      }
+      const pixels = this.#tensorOf((await this.#photosOf().prepare(photo)).prepared);
+      return [pixels, [pixels.data.buffer]];
     });
   }
 
-  #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
-    return this.#started(id, signal, async () => {
-      const { prepared } = await this.#ready().photos.prepare(photo);
-      const { output } = await this.#forward(() => this.#ready().model.start([prepared]), signal);
-      return this.#probabilities(output, labels);
-    });
+  /** The pixel tensor of a photo, which is let go of. */
+  #tensorOf(prepared: EnginePrepared): PixelTensor {
+    try {
+      const { data, shape } = guarded(this.#photosOf().engine, () => prepared.tensor());
+      return { data: floats(data), shape };
+    } finally {
+      release(prepared);
+    }
+  }
+
+  async #classify(id: number, photo: ReadPhoto, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
+    return this.#probabilities((await this.#embedded(id, photo, signal)).embedding, labels);
   }
 
   #compare(id: number, embedding: Floats, labels: Float32Array, signal: AbortSignal): Promise<Answer> {
@@ -291,16 +371,31 @@ export class Dispatcher {
     return [probabilities, [probabilities.buffer]];
   }
 
-  async #embedTexts(id: number, texts: readonly string[], signal: AbortSignal): Promise<Answer> {
+  #embedTexts(id: number, texts: readonly string[], signal: AbortSignal): Promise<Answer> {
     const started = () => this.#host.post({ type: "started", id });
-    const embeddings = await this.#ready().texts.embed(texts, signal, this.#reporter(id), started);
-    return [embeddings.map(floats), embeddings.map(({ buffer }) => buffer)];
+    return this.#withTexts(async (loaded) => {
+      const embeddings = await loaded.embed(texts, signal, this.#reporter(id), started);
+      return [embeddings.map(floats), embeddings.map(({ buffer }) => buffer)];
+    });
   }
 
-  async #embedText(id: number, text: string, signal: AbortSignal): Promise<Answer> {
+  #embedText(id: number, text: string, signal: AbortSignal): Promise<Answer> {
     const started = () => this.#host.post({ type: "started", id });
-    const details = await this.#ready().texts.details(text, signal, this.#reporter(id), started);
-    return [details, [details.embedding.buffer]];
+    return this.#withTexts(async (loaded) => {
+      const details = await loaded.details(text, signal, this.#reporter(id), started);
+      return [details, [details.embedding.buffer]];
+    });
+  }
+
+  /** Works with the texts; once more, should the GPU fail. */
+  async #withTexts<T>(work: (texts: Texts) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.#ready().texts);
+    } catch (error) {
+      if (!isGpuFailure(error)) throw error;
+      await this.#fallBack(error);
+      return work(this.#ready().texts);
+    }
   }
 
   #toBlob(id: number, conversion: WireConversion, signal: AbortSignal): Promise<Blob> {
@@ -308,27 +403,48 @@ export class Dispatcher {
     return loading.convert(engine, model, conversion, this.#reporter(id), signal);
   }
 
-  /** Computes a pass, and handles messages between the layers: a call that is canceled ends it there. */
-  async #forward(start: () => EnginePass, signal: AbortSignal): Promise<{ output: Float32Array; forward: number }> {
-    const { engine } = this.#ready();
-    const { now, nextTurn } = this.#host;
-    let begin = now();
-    const pass = guarded(engine, start);
-    let forward = now() - begin;
+  // -------------------------------------------------------------------------------------------------- computing
+
+  /** Works in the turn of what computes, which a GPU has been when the turn comes, or is no longer. */
+  #inTurn<T>(signal: AbortSignal, work: () => T | Promise<T>): Promise<T> {
+    if (!this.#ready().gpu) return this.#turns.inEngine(signal, work);
+    return this.#turns.onGpu(signal, () => (this.#ready().gpu ? work() : this.#turns.inEngine(signal, work)));
+  }
+
+  /** Embeds photos that are prepared, in the turn of what computes, and takes them away. One is not lost with a GPU: the engine computes it. */
+  async #computePhotos(photos: EnginePrepared[], signal: AbortSignal): Promise<PassResult> {
+    const { gpu } = this.#ready();
+    if (!gpu) return this.#forward(() => this.#ready().model.start(photos), signal);
     try {
-      for (;;) {
-        await nextTurn();
-        signal.throwIfAborted();
-        begin = now();
-        let output: Float32Array | undefined;
-        do output = guarded(engine, () => pass.step());
-        while (!output && now() - begin < LISTEN_EVERY);
-        forward += now() - begin;
-        if (output) return { output, forward };
-      }
-    } finally {
-      release(pass);
+      const begin = this.#host.now();
+      const output = await gpu.photos(photos);
+      photos.forEach(release);
+      return { output, forward: this.#host.now() - begin };
+    } catch (error) {
+      if (!isGpuFailure(error)) throw error;
+      await this.#fallBack(error);
     }
+    return this.#turns.inEngine(signal, () => this.#forward(() => this.#ready().model.start(photos), signal));
+  }
+
+  /** Embeds texts of their tokens, with a model that was loaded once more meanwhile if its GPU failed: then that is what is thrown. */
+  #computeTexts(model: EngineModel, ids: Uint32Array, lengths: Uint32Array, signal: AbortSignal, started?: () => void): Promise<Float32Array> {
+    return this.#inTurn(signal, async () => {
+      const { gpu, model: current } = this.#ready();
+      if (model !== current) throw gpuFailure("lost", "The GPU failed before");
+      started?.();
+      if (gpu) return gpu.texts(ids, lengths);
+      return (await this.#forward(() => model.startTexts(ids, lengths), signal)).output;
+    });
+  }
+
+  #forward(start: () => EnginePass, signal: AbortSignal): Promise<PassResult> {
+    return this.#turns.forward(this.#ready().engine, start, signal);
+  }
+
+  #photosOf(): Photos {
+    if (!this.#photos) this.#ready();
+    return this.#photos as Photos;
   }
 
   #ready(): Loaded {
@@ -351,7 +467,7 @@ function withToken(fetch: Fetch, token: WireLoad["token"]): Fetch {
 const floats = (values: Float32Array): Floats => values as Floats;
 
 /** The answer for a photo that was prepared and computed. */
-function embeddingAnswer(prepared: Prepared, { embedding, forward }: Computed): Answer {
+function embeddingAnswer(prepared: Omit<Prepared, "prepared">, { embedding, forward }: Computed): Answer {
   const { decode, preprocess, decoder, width, height, noisy } = prepared;
   const timings = { decode, preprocess, forward };
   const answer: WireEmbedding = { embedding: floats(embedding), timings, decoder, width, height, ...(noisy && { noisy }) };

@@ -30,9 +30,13 @@ export type EnginePrepared = ReturnType<EngineModel["prepare"]>;
 /** A forward pass under way, over photos or texts. */
 export type EnginePass = ReturnType<EngineModel["start"]>;
 
+/** The plan of a pass on a GPU, and what its output is read by. */
+export type EnginePlan = ReturnType<EngineModel["photoPlan"]>;
+
 /** The engine, ready to load a model. */
 export interface Engine {
   readonly ModelLoader: Glue["ModelLoader"];
+  readonly Preparer: Glue["Preparer"];
   readonly Sha256: Glue["Sha256"];
   /** How long its file is, as it was sent; 0 where the server did not say. */
   readonly bytes: number;
@@ -74,9 +78,10 @@ export async function startEngine(
   } catch (cause) {
     throw startFailure(cause, url);
   }
-  const { ModelLoader, Sha256, refusedBytes } = flavor.glue;
+  const { ModelLoader, Preparer, Sha256, refusedBytes } = flavor.glue;
   return {
     ModelLoader,
+    Preparer,
     Sha256,
     bytes: Number(response.headers.get("content-length") ?? 0),
     panicMessage: () => panic,

@@ -7,19 +7,22 @@
  */
 
 import type { CacheRecord, Part } from "../shared/cache.js";
-import { ClipVisionError, isCoded } from "../shared/errors.js";
+import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
 import { beside, explained, HttpError, nameOf, NoAnswer, type Validators } from "../shared/files.js";
+import { gpuFailure, isGpuFailure } from "../shared/gpu_failure.js";
 import { addressOf, FILE_NAMES, openClipOf, nameOfFile, onnxFileOf, shardKey, TOKENIZER, type Role } from "../shared/model_files.js";
-import type { WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
+import type { GpuInfo, GpuRefusal, WireConversion, WireFile, WireLoad } from "../shared/protocol.js";
 import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { LARGE_TABLE } from "../shared/sizes.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
-import { CachePlace, type CacheHost } from "./cache_place.js";
+import { CachePlace, type CacheHost, type Recorder } from "./cache_place.js";
 import { Checksums, isOpenClip } from "./checksums.js";
 import { BlobRecorder } from "./converting.js";
 import { EngineCrash, guarded, release, type Engine, type EngineLoader, type EngineModel } from "./engine.js";
 import { feed, type Report } from "./feed.js";
+import type { GpuLoading } from "./gpu/loading.js";
+import type { GpuTowers } from "./gpu/towers.js";
 import type { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
 import { rowReader, type ReadRows } from "./rows.js";
@@ -31,6 +34,10 @@ import type { LoadedText } from "./texts.js";
 export interface LoadHost extends CacheHost {
   /** Starts the engine, from the given wasm file or the package's own. */
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
+  /** Gets what loads a model into a GPU; rejects with a failure of the GPU where there is nothing of the kind. */
+  gpu(): Promise<typeof GpuLoading>;
+  /** Milliseconds from any fixed point. */
+  now(): number;
   /** See there. */
   hinted: typeof hinted;
   /** The configuration of a model of several modules. */
@@ -49,12 +56,24 @@ interface ConfigFiles {
   processor?: Uint8Array;
 }
 
+/** A vision tower that was loaded, into the engine or a GPU. */
+export interface LoadedVision {
+  engine: Engine;
+  model: EngineModel;
+  gpu: GpuTowers | undefined;
+  /** The GPU that was looked at, and why it was not taken. */
+  examined: { gpu?: GpuInfo; why?: GpuRefusal };
+}
+
 /** Reads one model. */
 export class ModelLoading {
   readonly #host: LoadHost;
   #load: WireLoad;
   #place: CachePlace | undefined;
   #starting: Promise<Engine> | undefined;
+  /** Takes the towers to a GPU, where one is to be used. */
+  #gpu: GpuLoading | undefined;
+  #examined: LoadedVision["examined"] = {};
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
   #seen: Record<string, Validators> = {};
   /** Whose files they are, if not transformers'. */
@@ -69,8 +88,8 @@ export class ModelLoading {
 
   // ---------------------------------------------------------------------------------------------- the vision tower
 
-  /** Starts the engine and loads the vision tower into it; one failure stops all that is under way. */
-  async vision(report: Report, signal: AbortSignal): Promise<{ engine: Engine; model: EngineModel }> {
+  /** Starts the engine and loads the vision tower into it, or into a GPU; one failure stops all that is under way. */
+  async vision(report: Report, signal: AbortSignal): Promise<LoadedVision> {
     // `signal` itself stays what tells an abort from a failure.
     const stop = new AbortController();
     const forward = () => stop.abort(signal.reason);
@@ -81,27 +100,75 @@ export class ModelLoading {
       // Whoever needs it waits for it, and hears of its failure.
       this.#starting.then(({ bytes }) => report({ stage: "engine", file: "clip_vision_bg.wasm", loaded: bytes, total: bytes }), () => undefined);
       this.#place = await CachePlace.open(this.#host, this.#load, () => this.#engine());
-      const model = await this.#part("vision", stop.signal, {
-        fromCache: async (blob, record) => this.#cachedVision(await this.#engine(), blob, record, report, stop.signal),
-        fromServer: (record) => this.#servedVision(record, report, stop.signal),
-      });
-      return { engine: await this.#engine(), model };
+      const load = async (): Promise<Omit<LoadedVision, "examined">> => {
+        const model = await this.#part("vision", stop.signal, {
+          fromCache: async (blob, record) => this.#cachedVision(await this.#engine(), blob, record, report, stop.signal),
+          fromServer: (record) => this.#servedVision(record, report, stop.signal),
+        });
+        return { engine: await this.#engine(), model, gpu: await this.#gpu?.towers(model) };
+      };
+      return await this.#onGpu(load);
+    } catch (error) {
+      this.#gpu?.close();
+      throw error;
     } finally {
       signal.removeEventListener("abort", forward);
       stop.abort();
     }
   }
 
+  /** Loads into a GPU, if that is asked for, and where that fails once more without one, from the cache then if there is one. */
+  async #onGpu(load: () => Promise<Omit<LoadedVision, "examined">>): Promise<LoadedVision> {
+    const { device = "wasm", cache } = this.#load;
+    if (device === "wasm") return { ...(await load()), examined: {} };
+    try {
+      const script = this.#host.gpu().catch((cause: unknown) => {
+        throw isGpuFailure(cause) ? cause : gpuFailure("failed", messageOf(cause), cause);
+      });
+      const [engine, Loading] = await Promise.all([this.#engine(), script]);
+      const { now, openStore } = this.#host;
+      this.#gpu = new Loading({ engine, run: (work) => guarded(engine, work), device, now, ...(cache !== "off" && { openStore }) });
+    } catch (error) {
+      this.#giveUpGpu(error);
+    }
+    const result = await load().catch((error: unknown) => {
+      this.#giveUpGpu(error);
+      return load();
+    });
+    return { ...result, examined: this.#examined };
+  }
+
+  /** Goes on without a GPU, which failed; throws what is no failure of one, or all that a caller has to hear. */
+  #giveUpGpu(error: unknown): void {
+    if (!isGpuFailure(error)) throw error;
+    this.#examined = { ...given({ gpu: this.#gpu?.info }, "gpu"), why: error.why };
+    this.#gpu?.close();
+    this.#gpu = undefined;
+    if (this.#load.device !== "webgpu") return;
+    throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error });
+  }
+
+  /** What makes loaders: for a GPU if one is to be used, which is decided by the model that the file at `source` is. */
+  async #forGpu(make: (plans: boolean) => EngineLoader, source: Source, signal: AbortSignal): Promise<() => EngineLoader> {
+    try {
+      await this.#gpu?.choose(() => make(false), source, signal);
+      if (this.#gpu) this.#examined = given({ gpu: this.#gpu.info }, "gpu");
+    } catch (error) {
+      this.#giveUpGpu(error);
+    }
+    return () => make(this.#gpu !== undefined);
+  }
+
   #engine(): Promise<Engine> {
     return this.#starting ?? Promise.reject(new ClipVisionError("compute", "The engine was not started"));
   }
 
-  #options(files: ConfigFiles = {}) {
-    return { ...files, ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
+  #options(files: ConfigFiles, plans: boolean) {
+    return { ...files, ...(plans && { plans }), ...given(this.#load, "precision", "normalize", "maxBytes", "maxPixels") };
   }
 
   async #cachedVision(engine: Engine, blob: Blob, record: CacheRecord, report: Report, signal: AbortSignal): Promise<EngineModel> {
-    const make = () => new engine.ModelLoader(this.#options());
+    const make = await this.#forGpu((plans) => new engine.ModelLoader(this.#options({}, plans)), new BlobSource(blob, FILE_NAMES.weights), signal);
     const loader = await this.#refill(engine, make, blob, record.parts.vision?.checksum, report, signal);
     return guarded(engine, () => loader.finish());
   }
@@ -115,7 +182,7 @@ export class ModelLoading {
     });
     const engine = await this.#engine();
     const checksums = read.checksums;
-    const make = () => new engine.ModelLoader(this.#options(read.files));
+    const make = await this.#forGpu((plans) => new engine.ModelLoader(this.#options(read.files, plans)), this.#source(this.#load.model.weights, {}), signal);
     const filled = this.#fill(engine, make, { part: "vision", record, checksums, files: {} }, report, signal);
     const loader = await filled.catch(async (error: unknown) => Promise.reject(await this.#hinted(error, signal)));
     return guarded(engine, () => loader.finish());
@@ -208,7 +275,7 @@ export class ModelLoading {
     const { precision, visionOnly } = how;
     const [names, contents] = [Object.keys(files), Object.values(files)];
     const loader = guarded(engine, () =>
-      engine.ModelLoader.forConversion(this.#options(settings), precision, visionOnly, this.#load.name, names, contents),
+      engine.ModelLoader.forConversion(this.#options(settings, false), precision, visionOnly, this.#load.name, names, contents),
     );
     try {
       const recorder = new BlobRecorder(engine, loader);
@@ -230,6 +297,7 @@ export class ModelLoading {
 
   #setText(engine: Engine, model: EngineModel, loader: EngineLoader, read: Record<string, Uint8Array> | undefined): LoadedText {
     const info = guarded(engine, () => model.setText(loader)); // takes the loader, and frees it
+    this.#gpu?.hasText();
     const [json, vocab, merges] = TOKENIZER.map((role) => info[role] ?? read?.[FILE_NAMES[role]]);
     const files = json ? { json } : vocab && merges && { vocab, merges };
     if (!files) throw withoutTokenizer();
@@ -357,7 +425,7 @@ export class ModelLoading {
       const recorder = how.record && (await this.#place?.recorder(how.part, how.record, engine, loader));
       if (recorder) guarded(engine, () => loader.record(this.#load.name, Object.keys(how.files), Object.values(how.files)));
       try {
-        await this.#feedAll(engine, loader, { part: how.part, checksums: how.checksums, after: () => recorder?.drain() }, report, signal);
+        await this.#feedAll(engine, loader, { part: how.part, checksums: how.checksums, after: () => this.#passOn(loader, recorder) }, report, signal);
         await recorder?.finish(this.#seen, this.#layout, how.checksums.verified);
         return loader;
       } catch (error) {
@@ -368,6 +436,12 @@ export class ModelLoading {
         if (restarts === RESTARTS) throw error;
       }
     }
+  }
+
+  /** Passes on what a loader has made of the last piece. */
+  #passOn(loader: EngineLoader, recorder?: Recorder): void {
+    recorder?.drain();
+    this.#gpu?.take(loader);
   }
 
   /** Gives a loader the weights, from one file or from those of an index. */
@@ -489,7 +563,7 @@ export class ModelLoading {
     try {
       guarded(engine, () => loader.keepChecksum());
       const fromCache: Report = (progress, always) => report({ ...progress, cached: true }, always);
-      await feed({ engine, loader, source: new BlobSource(blob, FILE_NAMES.weights) }, fromCache, signal);
+      await feed({ engine, loader, source: new BlobSource(blob, FILE_NAMES.weights), after: () => this.#passOn(loader) }, fromCache, signal);
       if (guarded(engine, () => loader.checksum()) !== checksum) throw new ClipVisionError("weights", "Its checksum is wrong");
       return loader;
     } catch (error) {

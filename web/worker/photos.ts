@@ -31,12 +31,17 @@ export interface PhotoHost {
   now(): number;
 }
 
+/** What prepares photos: a model, or what does only that. */
+export type PhotoModel = Pick<EngineModel, "prepare">;
+
 /** What they need of the dispatcher. */
 export interface PhotoContext {
   host: PhotoHost;
   network: Network;
   engine: Engine;
-  model: EngineModel;
+  model: PhotoModel;
+  /** Width and height that the model wants. */
+  imageSize: number;
   application: PageDecoders;
   /** The most bytes and pixels of a photo's file. */
   maxBytes: number | undefined;
@@ -84,6 +89,10 @@ export class Photos {
   constructor(context: PhotoContext) {
     this.#context = context;
     this.#maxBytes = context.maxBytes ?? MAX_BYTES;
+  }
+
+  get engine(): Engine {
+    return this.#context.engine;
   }
 
   /** Reads a photo. What is over a limit is refused before that, let alone copied into the engine's memory. */
@@ -139,7 +148,7 @@ export class Photos {
 
   /** Decodes and preprocesses a photo. */
   async prepare(photo: ReadPhoto): Promise<Prepared> {
-    const { engine, model, host, maxPixels } = this.#context;
+    const { engine, model, host, imageSize, maxPixels } = this.#context;
     const opacity: WireOpacity = photo.background ? { background: photo.background } : {};
     const start = host.now();
     const inRust = (given: EnginePhoto, by?: { decoder: "browser" | "application"; decode: number }): Prepared => {
@@ -170,7 +179,7 @@ export class Photos {
         if (decoder === "rust" || !undecoded) throw refusal;
       }
     }
-    const edge = decode === "fast" ? REDUCING_GAP * guarded(engine, () => model.info()).imageSize : undefined;
+    const edge = decode === "fast" ? REDUCING_GAP * imageSize : undefined;
     const bitmap = await host.decodeInBrowser(bytes, type, maxPixels);
     if (bitmap === undefined) throw refusal;
     try {

@@ -6,7 +6,7 @@
 import type { Floats, TextDetails } from "../shared/protocol.js";
 import { joined } from "../shared/values.js";
 import { Shared } from "../shared/waiting.js";
-import { EngineCrash, type EngineModel, type EnginePass } from "./engine.js";
+import { EngineCrash, type EngineModel } from "./engine.js";
 import type { Report } from "./feed.js";
 import type { ReadRows } from "./rows.js";
 import { cleaned, type Cleaning } from "./tokenizer/cleaning.js";
@@ -43,8 +43,11 @@ export interface TextContext {
   load(report: Report, signal: AbortSignal): Promise<LoadedText>;
   /** Gets what makes a tokenizer. */
   tokenizers(): Promise<CreateTokenizer>;
-  /** Computes a pass when no other computation is under way, and lets messages in between its layers. */
-  compute(signal: AbortSignal, begin: () => EnginePass): Promise<Float32Array>;
+  /**
+   * Computes texts, of their tokens one after the other, when no other computation is under way, and lets messages in between the
+   * layers; `started` is called when their turn has come.
+   */
+  compute(ids: Uint32Array, lengths: Uint32Array, signal: AbortSignal, started?: () => void): Promise<Float32Array>;
   /** The engine is lost though no call may be waiting for it. */
   crashed(crash: EngineCrash): void;
 }
@@ -76,6 +79,11 @@ export class Texts {
     this.#ready = new Shared((signal) => this.#load(signal), PATIENCE);
   }
 
+  /** Whether the tower is loaded. */
+  get isReady(): boolean {
+    return this.#ready.done;
+  }
+
   /** The embeddings of texts, in their order; `started` is called once the first are computed. */
   async embed(
     texts: readonly string[],
@@ -104,15 +112,11 @@ export class Texts {
   }
 
   async #compute(texts: readonly Uint32Array[], { readRows, padding, maxTokens }: Ready, signal: AbortSignal, started?: () => void) {
-    const { model, compute } = this.#context;
     const ids = padding === undefined ? texts : texts.map((text) => Uint32Array.from({ length: maxTokens }, (_, at) => text[at] ?? padding));
     const lengths = Uint32Array.from(ids, ({ length }) => length);
     const all = joined(ids, (length) => new Uint32Array(length));
     const tableBytes = (await readRows?.(all, signal)) ?? 0;
-    const flat = await compute(signal, () => {
-      started?.();
-      return model.startTexts(all, lengths);
-    });
+    const flat = await this.#context.compute(all, lengths, signal, started);
     return { flat, tableBytes };
   }
 

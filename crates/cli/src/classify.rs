@@ -14,11 +14,11 @@ pub struct ClassifyArguments {
     common: Common,
     #[command(flatten)]
     labels: Labels,
-    /// An index whose images are labeled, in place of files
-    #[arg(long = "in", value_name = "FILE", conflicts_with = "images")]
+    /// An index whose images are labeled, in place of files: they are not decoded again
+    #[arg(long = "in", value_name = "FILE", conflicts_with_all = ["images", "decode", "background"])]
     index: Option<PathBuf>,
     /// What the index calls the model [default: the last part of --model]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "images")]
     name: Option<String>,
     #[command(flatten)]
     decoding: Decoding,

@@ -59,6 +59,11 @@ impl Format {
             RowPrecision::Int8 => Err("--rows int8 is for .clip-vision files alone".into()),
         }
     }
+
+    /// Whether so many embeddings fit, as far as that is limited.
+    pub fn check_size(self, count: usize, dimension: usize) -> Result<()> {
+        if matches!(self, Self::Own(_)) { own::check_size(count, dimension) } else { Ok(()) }
+    }
 }
 
 /// Rows to be written: any number, which need not fit in memory. They may be gone through more than once.

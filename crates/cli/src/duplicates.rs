@@ -11,10 +11,13 @@ use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+/// What says how images are embedded.
+const EMBEDDING: [&str; 6] = ["paths", "model", "precision", "device", "decode", "background"];
+
 #[derive(Args)]
 pub struct DuplicatesArguments {
-    /// An index
-    #[arg(long = "in", value_name = "FILE", conflicts_with = "paths", required_unless_present = "paths")]
+    /// An index. It has its embeddings already: what says how they are made is for images and folders alone
+    #[arg(long = "in", value_name = "FILE", required_unless_present = "paths", conflicts_with_all = EMBEDDING)]
     index: Option<PathBuf>,
     /// The cosine from which two images are nearly the same
     #[arg(long, default_value = "0.95", value_parser = threshold)]

@@ -77,6 +77,7 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
         eprintln!("clip-vision: {rows} is of another model or other settings: all is computed anew; it is {aside} now");
     }
 
+    check_count(format, clip.dimension(), &asked.paths)?;
     let store = Mutex::new(store);
     let failures = Failures::default();
     let progress = Progress::new(asked.quiet || asked.json, || pictures(&asked.paths).count() as u64);
@@ -142,6 +143,18 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
         );
     }
     Ok(failed.is_empty())
+}
+
+/// Before days of work: whether the index has room for all pictures. They are counted where that could fail, which takes a look at each.
+fn check_count(format: Format, dimension: usize, paths: &[PathBuf]) -> Result<()> {
+    format.check_size(1, dimension)?;
+    // A picture that two of the paths lead to counts once: of such paths the end tells.
+    let overlap = |one: &PathBuf| paths.iter().filter(|path| one.starts_with(path)).count() > 1;
+    if matches!(format, Format::Own(_)) && !paths.iter().any(overlap) {
+        let count = pictures(paths).filter(|picture| matches!(picture, Picture::File { .. })).count();
+        format.check_size(count, dimension)?;
+    }
+    Ok(())
 }
 
 /// Goes through the pictures: a job for each whose row is not there. Ends early when no one wants more jobs.
@@ -274,4 +287,22 @@ fn is_same(found: &Value, notes: &Value) -> bool {
 
 fn shown(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Format, RowPrecision, check_count};
+
+    #[test]
+    fn what_no_file_holds_is_refused_before_it_is_computed() {
+        let own = Format::Own(RowPrecision::F32);
+        assert!(own.check_size(16_000_000, 512).is_ok());
+        let refused = own.check_size(16_000_001, 512).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("16000001 embeddings of 512 values: a .clip-vision file holds at most"),
+            "{refused}"
+        );
+        assert!(Format::Npy.check_size(16_000_001, 512).is_ok());
+        assert!(check_count(own, 65_537, &[]).is_err() && check_count(own, 65_536, &[]).is_ok());
+    }
 }

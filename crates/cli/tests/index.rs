@@ -258,6 +258,19 @@ fn an_index_is_labeled_and_its_duplicates_are_found() {
     let model = root().join("models/shapes").display().to_string();
     let of_folder = run_well(&folder, "duplicates", &[&arguments[..], &["--model", &model, "photos"]].concat());
     assert_eq!(label(of_folder.trim())["ids"], group["ids"]);
+
+    // What an index has no use for is refused.
+    for wrong in [&["--precision", "int8"][..], &["--device", "cpu"], &["--decode", "fast"], &["--background", "drop"]]
+    {
+        let duplicates = run_in(&folder, "duplicates", &[&["--in", "photos.clip-vision"], wrong].concat());
+        assert_eq!(duplicates.status.code(), Some(2), "{wrong:?}");
+        assert!(String::from_utf8_lossy(&duplicates.stderr).contains("cannot be used with"), "{duplicates:?}");
+    }
+    let model = ["--in", "photos.clip-vision", "--model", &model];
+    assert_eq!(run_in(&folder, "duplicates", &model).status.code(), Some(2));
+    for wrong in [&["--in", "photos.clip-vision", "--decode", "fast"][..], &["--name", "shapes", "photos"]] {
+        assert_eq!(run_in(&folder, "classify", &[&labels[..], wrong].concat()).status.code(), Some(2), "{wrong:?}");
+    }
 }
 
 /// `tests/js/native_index.test.ts` reads the same files.

@@ -26,6 +26,7 @@ const BATCH_TOKENS: usize = 200;
 const MOST_TOGETHER: usize = 4;
 
 mod checksum;
+mod gpu;
 mod loader;
 mod memory;
 mod text;
@@ -42,6 +43,8 @@ export interface LoaderOptions {
   processor?: Uint8Array;
   precision?: string;
   normalize?: boolean;
+  /** Whether the weights are for a GPU, and passes are plans. Default false. */
+  plans?: boolean;
   /** Limits on a photo: encoded bytes and decoded pixels. Absent: the defaults. */
   maxBytes?: number;
   maxPixels?: number;

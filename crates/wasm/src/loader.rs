@@ -43,6 +43,7 @@ struct LoaderArguments {
     processor: JsValue,
     precision: Option<String>,
     normalize: Option<bool>,
+    plans: Option<bool>,
     max_bytes: Option<f64>,
     max_pixels: Option<f64>,
 }
@@ -50,15 +51,25 @@ struct LoaderArguments {
 impl LoaderArguments {
     fn options(&self) -> Result<Options> {
         let precision = self.precision.as_deref().map(str::parse).transpose()?.unwrap_or_default();
-        let mut limits = Limits::default();
-        if let Some(bytes) = self.max_bytes {
-            limits.max_bytes = bytes as u64;
-        }
-        if let Some(pixels) = self.max_pixels {
-            limits.max_pixels = pixels as u64;
-        }
-        Ok(Options::default().precision(precision).normalize(self.normalize.unwrap_or(true)).limits(limits))
+        let limits = limits(self.max_bytes, self.max_pixels);
+        Ok(Options::default()
+            .precision(precision)
+            .normalize(self.normalize.unwrap_or(true))
+            .plans(self.plans.unwrap_or(false))
+            .limits(limits))
     }
+}
+
+/// The limits on a photo, of encoded bytes and decoded pixels; the defaults where there are none.
+pub(super) fn limits(max_bytes: Option<f64>, max_pixels: Option<f64>) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(bytes) = max_bytes {
+        limits.max_bytes = bytes as u64;
+    }
+    if let Some(pixels) = max_pixels {
+        limits.max_pixels = pixels as u64;
+    }
+    limits
 }
 
 fn bytes(value: &JsValue) -> Option<Vec<u8>> {

@@ -1,11 +1,12 @@
 //! A photo's way through the model, in pieces between which the worker may listen to its messages: decoded and
 //! preprocessed by itself, then computed layer by layer, together with others.
 
+use super::loader::limits;
 use super::{Model, answer, malformed, thrown};
 use clip_vision::Image;
 use clip_vision::image::{Decode, Measured, PixelTensor};
-use clip_vision::model::Pass;
-use clip_vision::{Error, ErrorKind, Result};
+use clip_vision::model::{Pass, Preparer as PhotoPreparer};
+use clip_vision::{Error, ErrorKind, Options, Result};
 use js_sys::{Float32Array, Object, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
@@ -29,6 +30,8 @@ export interface WirePrepared {
   preprocess: number;
 }
 export interface WireTensor { data: Float32Array; shape: [3, number, number] }
+/** A model's files that say how its photos are prepared. */
+export interface WireSettings { config: Uint8Array; preprocessor?: Uint8Array }
 "#;
 
 #[wasm_bindgen]
@@ -42,6 +45,9 @@ extern "C" {
     /// A pixel tensor.
     #[wasm_bindgen(typescript_type = "WireTensor")]
     pub type WireTensor;
+    /// What prepares a model's photos is made of.
+    #[wasm_bindgen(typescript_type = "WireSettings")]
+    pub type WireSettings;
 
     // By hand, for web-sys asks for it of a Window or a WorkerGlobalScope, and a thread of Node's is neither.
     #[wasm_bindgen(js_namespace = performance)]
@@ -113,6 +119,13 @@ impl Photo {
         }
     }
 
+    /// Decoded, and prepared by `measure`.
+    fn prepared(self, measure: impl FnOnce(Image) -> Result<Measured<PixelTensor>>) -> Result<PreparedPhoto> {
+        let decoder = self.decoder();
+        let Measured { tensor: pixels, size: (width, height), decode, preprocess, .. } = measure(self.image()?)?;
+        Ok(PreparedPhoto { pixels, reading: Reading { decoder, width, height, decode, preprocess } })
+    }
+
     fn image(self) -> Result<Image> {
         let (image, background) = match self {
             Self::Encoded(EncodedPhoto { bytes, decode, background }) => {
@@ -163,7 +176,7 @@ struct TensorAnswer {
 /// A photo as the model sees it.
 #[wasm_bindgen]
 pub struct PreparedPhoto {
-    pixels: PixelTensor,
+    pub(super) pixels: PixelTensor,
     reading: Reading,
 }
 
@@ -216,11 +229,61 @@ impl Model {
 
 impl Model {
     fn prepare_photo(&self, photo: WirePhoto) -> Result<PreparedPhoto> {
-        let photo = Photo::read(photo)?;
-        let decoder = photo.decoder();
-        let image = photo.image()?;
-        let Measured { tensor: pixels, size: (width, height), decode, preprocess, .. } =
-            self.0.measured_pixels(image, now)?;
-        Ok(PreparedPhoto { pixels, reading: Reading { decoder, width, height, decode, preprocess } })
+        Photo::read(photo)?.prepared(|image| self.0.measured_pixels(image, now))
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Settings {
+    #[serde(with = "serde_wasm_bindgen::preserve")]
+    config: JsValue,
+    #[serde(default, with = "serde_wasm_bindgen::preserve", skip_serializing_if = "JsValue::is_undefined")]
+    preprocessor: JsValue,
+}
+
+#[wasm_bindgen]
+impl Model {
+    /// What another worker's `Preparer` is made of; undefined of a model of texts alone.
+    pub fn settings(&self) -> Result<Option<WireSettings>, JsValue> {
+        let Some((config, preprocessor)) = self.0.settings() else { return Ok(None) };
+        let bytes = |bytes: &[u8]| JsValue::from(Uint8Array::from(bytes));
+        let settings = Settings { config: bytes(config), preprocessor: preprocessor.map_or(JsValue::UNDEFINED, bytes) };
+        answer(&settings).map(Some).map_err(thrown)
+    }
+
+    /// A photo that a `Preparer` made: the values of its pixel tensor.
+    pub fn prepared(&self, data: &[f32]) -> Result<PreparedPhoto, JsValue> {
+        let pixels = self.0.prepared_pixels(data.to_vec()).map_err(thrown)?;
+        let (width, height) = (pixels.width, pixels.height);
+        Ok(PreparedPhoto { pixels, reading: Reading { decoder: "raw", width, height, decode: 0.0, preprocess: 0.0 } })
+    }
+}
+
+/// Prepares photos for a model of another worker.
+#[wasm_bindgen]
+pub struct Preparer(PhotoPreparer);
+
+#[wasm_bindgen]
+impl Preparer {
+    /// Of the files that the model gave; the limits are those on a photo's encoded bytes and decoded pixels.
+    #[wasm_bindgen(constructor)]
+    pub fn new(settings: WireSettings, max_bytes: Option<f64>, max_pixels: Option<f64>) -> Result<Self, JsValue> {
+        let Settings { config, preprocessor } =
+            serde_wasm_bindgen::from_value(settings.into()).map_err(malformed).map_err(thrown)?;
+        let bytes = |value: &JsValue| value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec);
+        let options = Options::default().limits(limits(max_bytes, max_pixels));
+        let config = bytes(&config).unwrap_or_default();
+        PhotoPreparer::new(&config, bytes(&preprocessor).as_deref(), options).map(Self).map_err(thrown)
+    }
+
+    /// Width and height of the photos that the model takes.
+    #[wasm_bindgen(js_name = imageSize)]
+    pub fn image_size(&self) -> usize {
+        self.0.image_size()
+    }
+
+    /// Decodes and preprocesses a photo.
+    pub fn prepare(&self, photo: WirePhoto) -> Result<PreparedPhoto, JsValue> {
+        Photo::read(photo).and_then(|photo| photo.prepared(|image| self.0.measured_pixels(image, now))).map_err(thrown)
     }
 }

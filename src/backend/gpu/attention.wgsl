@@ -22,10 +22,10 @@ var<workgroup> values: array<Part, $TILE>;
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
   let column = group.x * $PARTSu;
   let query = group.y * 64u + index;
-  let first = sizes.q_start + (group.z * sizes.queries + min(query, sizes.queries - 1u)) * sizes.q_stride + column;
+  let start = sizes.q_start + (group.z * sizes.queries + min(query, sizes.queries - 1u)) * sizes.q_stride + column;
   var asked: array<Part, $PARTS>;
   var sum: array<Part, $PARTS>;
-  for (var i = 0u; i < $PARTSu; i++) { asked[i] = q[first + i] * sizes.scale; }
+  for (var i = 0u; i < $PARTSu; i++) { asked[i] = q[start + i] * sizes.scale; }
   var largest = -3.0e38;
   var weight = 0.0;
   for (var first = 0u; first < sizes.tokens; first += $KEYSu) {

@@ -1,6 +1,7 @@
 //! The weight of a linear layer as the kernels read it: `[input][output]`, each filled up with zeros to a multiple of four, in
 //! half precision where that loses nothing, or was asked for.
 
+use crate::error::{Error, ErrorKind, Result};
 use half::f16;
 use std::borrow::Cow;
 
@@ -17,15 +18,22 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    /// Of rows of `inputs` weights, one row for each output.
-    pub(crate) fn new(values: &[f32], inputs: usize, rounded: bool) -> Self {
+    /// Of rows of `inputs` weights, one row for each output; `rounded` to half precision, or so only where that loses nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfMemory`].
+    pub(crate) fn new(values: &[f32], inputs: usize, rounded: bool) -> Result<Self> {
         let fits = |value: f32| f16::from_f32(value).is_finite();
         let is_half = |value: f32| f16::from_f32(value).to_f32().to_bits() == value.to_bits();
         let half = values.iter().all(|value| if rounded { fits(*value) } else { is_half(*value) });
         let outputs = values.len() / inputs.max(1);
         let columns = padded(outputs);
         let size = if half { size_of::<f16>() } else { size_of::<f32>() };
-        let mut bytes = vec![0; padded(inputs) * columns * size];
+        let (mut bytes, len) = (Vec::new(), padded(inputs) * columns * size);
+        bytes.try_reserve_exact(len).map_err(|error| {
+            Error::new(ErrorKind::OutOfMemory, format!("no memory for {len} bytes")).with_source(error)
+        })?;
+        bytes.resize(len, 0);
         for (input, place) in bytes.chunks_exact_mut((columns * size).max(1)).enumerate().take(inputs) {
             let column = values.iter().skip(input).step_by(inputs.max(1));
             match half {
@@ -35,7 +43,7 @@ impl Matrix {
                 false => column.zip(place.as_chunks_mut::<4>().0).for_each(|(value, to)| *to = value.to_le_bytes()),
             }
         }
-        Self { bytes, half }
+        Ok(Self { bytes, half })
     }
 }
 
@@ -59,14 +67,14 @@ mod tests {
     #[test]
     fn weights_are_transposed_and_filled_up() {
         // Two outputs of three inputs; 0.1 has no half.
-        let single = Matrix::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 0.1], 3, false);
+        let single = Matrix::new(&[1.0, 2.0, 3.0, 4.0, 5.0, 0.1], 3, false).unwrap();
         let floats: Vec<f32> = single.bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         assert!(!single.half);
         assert_eq!(floats, [1.0, 4.0, 0.0, 0.0, 2.0, 5.0, 0.0, 0.0, 3.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        let half = Matrix::new(&[1.0, -2.5], 1, false);
+        let half = Matrix::new(&[1.0, -2.5], 1, false).unwrap();
         let floats: Vec<f32> =
             half.bytes.as_chunks().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect();
-        assert!(half.half && Matrix::new(&[0.1], 1, true).half);
+        assert!(half.half && Matrix::new(&[0.1], 1, true).unwrap().half);
         assert_eq!(floats[..4], [1.0, -2.5, 0.0, 0.0]);
         assert_eq!(padded_rows(&[1.0, 2.0, 3.0], 3)[..], [1.0, 2.0, 3.0, 0.0]);
     }

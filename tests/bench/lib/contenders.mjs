@@ -27,6 +27,16 @@ export const clipVision = (bench, model, kind, threads) => ({
   },
 });
 
+/** clip-vision on a GPU, or on software in its place. */
+export const clipVisionGpu = (bench, model) => ({
+  name: "clip-vision",
+  start: () => bench.tab("clip_vision_gpu", { model, precision: "f32" }),
+});
+
+/** onnxruntime-web's WebGPU backend, with the f32 model. */
+export const onnxruntimeGpu = (bench, model) =>
+  peer(bench, "peers", { name: "onnxruntime-web", kind: "f32", threads: 1 }, { module: "onnxruntime_gpu", model, file: ONNX.f32 });
+
 /** onnxruntime-web's wasm backend, with the f32 model or the one of `quantize_dynamic`. */
 export const onnxruntimeWeb = (bench, model, kind, threads) =>
   peer(bench, "peers", { name: "onnxruntime-web", kind, threads }, { module: "onnxruntime", model, file: ONNX[kind], threads });

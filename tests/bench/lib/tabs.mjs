@@ -15,8 +15,8 @@ import { SETTLE } from "./turns.mjs";
 /** A page that does nothing longer than this is given up. */
 const PATIENCE = 240_000;
 
-/** Starts the server and the browser; `chrome` is the browser's path. */
-export async function openBrowser(chrome) {
+/** Starts the server and the browser; `chrome` is the browser's path, and `flags` are what it is started with besides. */
+export async function openBrowser(chrome, flags = []) {
   const server = await serve({
     "/": inRoot("tests", "bench", "page"),
     "/dist": dist,
@@ -25,7 +25,7 @@ export async function openBrowser(chrome) {
     "/models": modelsFolder,
   });
   const { args } = JSON.parse(readFileSync(inRoot("webdriver.json"), "utf8"))["goog:chromeOptions"];
-  const browser = await chromium.launch({ executablePath: chrome, args });
+  const browser = await chromium.launch({ executablePath: chrome, args: [...args, ...flags] });
   const context = await browser.newContext();
   const cdp = await browser.newBrowserCDPSession();
   return {
@@ -75,6 +75,8 @@ async function openTab({ url, context, cdp }, module, options) {
       call,
       /** Bytes of WebAssembly memory of the contender's worker, now: the first one, for its threads come later and share it. */
       wasmMemory: () => page.workers().find((worker) => worker.url().endsWith("_worker.js")).evaluate(() => globalThis.wasmMemory()),
+      /** What was asked of the GPU since it was last asked. */
+      gpuCounts: () => page.workers().find((worker) => worker.url().endsWith("_worker.js")).evaluate(() => globalThis.gpuCounts()),
       /** The most memory that the tab's process ever had, in bytes; undefined where the system does not say. */
       peakMemory: () => (pid === undefined ? undefined : peakMemory(pid)),
       /** Bytes of WebAssembly that were downloaded, raw and gzipped. */

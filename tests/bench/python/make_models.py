@@ -5,7 +5,8 @@
 OUT/pictures/     pictures-SIZE.rgb: COUNT pictures, u8 (SIZE, SIZE, 3) each; photos/*.jpg, larger, for the way from a file
 OUT/<model>/      config.json, preprocessor_config.json, model.safetensors: a Hugging Face directory
                   onnx/vision_model.onnx: pixel_values -> image_embeds, as transformers.js expects it
-                  onnx/vision_model_quantized.onnx: the same by onnxruntime's quantize_dynamic; _fp16.onnx by its converter
+                  onnx/vision_model_quantized.onnx: the same by onnxruntime's quantize_dynamic; _static.onnx by its
+                  quantize_static; _fp16.onnx by its converter
                   reference.f32: torch's embeddings of the pictures, f32 (COUNT, dimension), of length 1
                   photos.f32: those of the photos, decoded by Pillow and prepared by transformers
                   about.json: dimension, versions, how alike the embeddings of different pictures are

@@ -7,12 +7,13 @@ import onnx
 import onnxruntime
 import torch
 import transformers
-from onnxruntime.quantization import quantize_dynamic
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 from PIL import Image, ImageDraw
 
 COUNT = 50
+CALIBRATION = 8
 
 
 def draw(rng, width, height):
@@ -91,6 +92,28 @@ def export(embed, size, folder):
     onnx.save(half.model, folder / "vision_model_fp16.onnx")
 
 
+class Calibration(CalibrationDataReader):
+    """Pictures one by one, of which a quantiser learns how large activations get."""
+
+    def __init__(self, pixels):
+        self.rows = iter(pixels.numpy())
+
+    def get_next(self):
+        row = next(self.rows, None)
+        return None if row is None else {"pixel_values": row[None]}
+
+
+def export_static(folder, pixels):
+    """vision_model_static.onnx: int8 whose activations' steps are fixed beforehand, from a few pictures' tensors. For onnxruntime, and
+    for OpenVINO, which reads the same nodes (QuantizeLinear and DequantizeLinear)."""
+    quantize_static(
+        folder / "vision_model.onnx", folder / "vision_model_static.onnx", Calibration(pixels), quant_format=QuantFormat.QDQ,
+        op_types_to_quantize=["MatMul", "Gemm"], per_channel=True, weight_type=QuantType.QInt8, activation_type=QuantType.QUInt8,
+        # Attention stays f32, as in everybody else's int8 here.
+        extra_options={"MatMulConstBOnly": True},
+    )
+
+
 def unit(embeddings):
     return torch.nn.functional.normalize(embeddings, dim=-1)
 
@@ -106,7 +129,9 @@ def write(path, embeddings):
 
 def write_references(out, folder, embed, prepare, *, weights, image):
     """reference.f32, photos.f32 and about.json. `image` is what a page has to know to make tensors: size, mean, std."""
-    raw = embed_all(embed, prepare(read_pictures(out, image["size"])))
+    pixels = prepare(read_pictures(out, image["size"]))
+    export_static(folder / "onnx", pixels[:CALIBRATION])
+    raw = embed_all(embed, pixels)
     write(folder / "reference.f32", unit(raw))
     photos = sorted((out / "pictures" / "photos").iterdir())
     write(folder / "photos.f32", unit(embed_all(embed, prepare([Image.open(photo).convert("RGB") for photo in photos]))))

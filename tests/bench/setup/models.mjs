@@ -49,5 +49,5 @@ export function readModel(name) {
   };
 }
 
-/** The file of the pictures of 224 pixels. */
-export const picturesFile = path.join(modelsFolder, "pictures", "pictures-224.rgb");
+/** The file of the pictures of so many pixels. */
+export const picturesFile = (size) => path.join(modelsFolder, "pictures", `pictures-${size}.rgb`);

@@ -20,6 +20,6 @@ export function versionsOf({ needs }, browser) {
     ...(needs.includes("browser") && { "onnxruntime-web": peerVersion("onnxruntime-web") }),
     ...((needs.includes("browser") || needs.includes("peers")) && { "transformers.js": peerVersion("@huggingface/transformers") }),
     ...((needs.includes("browser") || needs.includes("native")) && { candle: lockedVersion("candle-core") }),
-    ...(needs.includes("python") && pythonVersions(needs.includes("native-images") ? ["pillow", "transformers"] : ["onnxruntime", "torch"])),
+    ...(needs.includes("python") && pythonVersions(needs.includes("native-images") ? ["pillow", "transformers"] : ["onnxruntime", "openvino", "torch", "transformers"])),
   };
 }

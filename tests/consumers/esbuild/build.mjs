@@ -5,6 +5,6 @@ import { cpSync } from "node:fs";
 import { build } from "esbuild";
 
 await build({ bundle: true, format: "esm", minify: true, outdir: "out", logLevel: "warning", entryPoints: ["../app/main.js"] });
-for (const part of ["worker.js", "tokenizer.js", "seldom.js", "search_worker.js", "wasm"]) {
+for (const part of ["worker.js", "tokenizer.js", "seldom.js", "gpu.js", "search_worker.js", "wasm"]) {
   cpSync(`../node_modules/clip-vision/dist/${part}`, `out/${part}`, { recursive: true });
 }

@@ -51,13 +51,19 @@ impl<W: Write> Write for Summed<W> {
     }
 }
 
+/// Whether so many embeddings fit into a file.
+pub fn check_size(count: usize, dimension: usize) -> Result<()> {
+    if count > MOST_ROWS || dimension > MOST_VALUES {
+        let what = "a .clip-vision file holds at most 16,000,000 of 65,536 values: write several, or .parquet";
+        return Err(format!("{count} embeddings of {dimension} values: {what}").into());
+    }
+    Ok(())
+}
+
 /// Writes a collection: the names in one walk through the rows, the rows in another, so that neither is ever in memory.
 pub fn write(file: &mut File, precision: RowPrecision, rows: &mut dyn Rows, made: &Made) -> Result<()> {
     let (count, dimension) = (rows.count(), rows.dimension());
-    if count > MOST_ROWS || dimension > MOST_VALUES {
-        let what = "a file holds at most 16,000,000 embeddings of 65,536 values: write several, or .parquet";
-        return Err(format!("{count} embeddings of {dimension} values; {what}").into());
-    }
+    check_size(count, dimension)?;
     file.seek(SeekFrom::Start(HEADER as u64))?;
     let mut names = Summed::new(BufWriter::new(&mut *file));
     super::write_list(&mut names, rows, ",")?;

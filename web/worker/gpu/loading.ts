@@ -1,0 +1,199 @@
+/**
+ * How a model gets to a GPU: first it is decided whether the GPU is worth it, then each tensor goes up as it arrives, and in the end
+ * the towers are tried on the real weights.
+ */
+
+import type { Device, GpuInfo } from "../../shared/protocol.js";
+import { VERSION } from "../../shared/protocol.js";
+import type { Source } from "../../shared/sources.js";
+import type { Store } from "../../shared/store.js";
+import type { Engine, EngineLoader, EngineModel } from "../engine.js";
+import { COPY_DST, STORAGE } from "./constants.js";
+import { findAdapter, Gpu, GpuFailure } from "./device.js";
+import { bufferOf, Pipelines, Runner } from "./plan.js";
+import { GpuTowers } from "./towers.js";
+import { Verdicts, type Verdict } from "./verdicts.js";
+
+/** What it needs of the loading. */
+export interface GpuContext {
+  engine: Engine;
+  /** Runs a piece of Rust. */
+  run<T>(work: () => T): T;
+  /** `"auto"` takes no software in a GPU's place, and nothing that is not faster. */
+  device: Exclude<Device, "wasm"> | "auto";
+  now(): number;
+  /** Opens the store in which verdicts are kept; missing where they are not. */
+  openStore?(): Promise<Store>;
+}
+
+/** So many times as fast as WebAssembly a GPU has to be. */
+const WORTH_IT = 1.3;
+/** Passes that are timed; the shortest counts. */
+const TIMED = 3;
+/** Photos of the passes of a probe: one, an odd number, and a batch, which software in a GPU's place would take too long for. */
+const PROBED = [1, 3, 16];
+
+/** A GPU that a model is loaded into. */
+export class GpuLoading {
+  readonly #context: GpuContext;
+  #gpu: Gpu | undefined;
+  #pipelines: Pipelines | undefined;
+  /** The buffers of weights, by their tensors' names. */
+  readonly #weights = new Map<string, GPUBuffer>();
+  #towers: GpuTowers | undefined;
+  #chosen = false;
+  info: GpuInfo | undefined;
+
+  constructor(context: GpuContext) {
+    this.#context = context;
+  }
+
+  // ------------------------------------------------------------------------------------------------ whether
+
+  /**
+   * Decides, the first time it is called, by what a probe finds: a layer of the model's shape, computed here and there.
+   *
+   * @param make makes a loader of the model
+   * @param source the file that says what the model is, where the loader does not know it yet
+   * @throws {@link GpuFailure} where the GPU is not to be used, and what reading the file throws
+   */
+  async choose(make: () => EngineLoader, source: Source, signal: AbortSignal): Promise<void> {
+    if (this.#chosen) return;
+    const { device, run, openStore } = this.#context;
+    const adapter = await findAdapter(device === "webgpu");
+    const { vendor, architecture, device: name, description } = adapter.info;
+    const loader = run(make);
+    try {
+      const shape = await this.#shape(loader, source, signal);
+      const key = JSON.stringify([VERSION, navigator.userAgent, vendor, architecture, name, description, shape]);
+      const verdicts = new Verdicts(await openStore?.().catch(() => undefined));
+      const kept = await verdicts.get(key);
+      if (kept) this.#judge(kept, { vendor, architecture });
+      this.#gpu = await Gpu.open(adapter);
+      this.#pipelines = new Pipelines(this.#gpu);
+      if (!kept || kept.why === "wrong-numbers") {
+        const verdict = await this.#examine(loader);
+        await verdicts.set(key, verdict);
+        this.#judge(verdict, { vendor, architecture });
+      }
+      this.#chosen = true;
+    } finally {
+      loader.free();
+    }
+  }
+
+  /** The shape of the model's vision tower, for which the file's header is read where nothing else says it. */
+  async #shape(loader: EngineLoader, source: Source, signal: AbortSignal): Promise<string> {
+    const { run } = this.#context;
+    const shape = () => run(() => loader.shape());
+    if (shape() === undefined) {
+      await source.read(
+        {
+          wanted: () => (shape() === undefined ? (run(() => loader.wanted()) as [number, number] | undefined) : undefined),
+          take: (at, piece) => void (shape() === undefined && run(() => loader.push(at, piece))),
+          size: (bytes) => run(() => loader.setSize(bytes)),
+        },
+        signal,
+      );
+    }
+    return shape() ?? "";
+  }
+
+  /** What an earlier probe, or this one, found; `"webgpu"` takes what computes right, however slowly. */
+  #judge({ why, ...times }: Verdict, { vendor, architecture }: Pick<GpuInfo, "vendor" | "architecture">): void {
+    this.info = { vendor, architecture, ...times };
+    if (why === "slower" && this.#context.device === "auto") {
+      const [gpu, wasm] = [times.gpuTime, times.wasmTime].map((time) => time.toFixed(1));
+      throw new GpuFailure(why, `The GPU takes ${gpu} ms for a layer, and WebAssembly ${wasm} ms`);
+    }
+    if (why === "wrong-numbers" && (this.#context.device === "auto" || this.#gpu)) {
+      throw new GpuFailure(why, `The GPU computes other values than the CPU (cosine ${times.cosine})`);
+    }
+  }
+
+  /** Computes a probe of the model's shape, here and there. */
+  async #examine(loader: EngineLoader): Promise<Verdict> {
+    const { run, now } = this.#context;
+    const [gpu, pipelines] = this.#open();
+    const probe = run(() => loader.probe());
+    if (!probe) throw new GpuFailure("unsupported-model", "Models of texts alone are computed in WebAssembly");
+    const weights = new Map<string, GPUBuffer>();
+    let [cosine, gpuTime, wasmTime, isRight] = [1, Infinity, Infinity, true];
+    try {
+      await this.#upload(run(() => probe.takeMatrices()), weights);
+      for (const count of gpu.name.isFallback ? PROBED.slice(0, -1) : PROBED) {
+        const plan = run(() => probe.plan(count, gpu.name.isFallback));
+        const runner = await Runner.make(gpu, pipelines, run(() => plan.take()), weights);
+        const input = [run(() => probe.input(count))];
+        const [first, second] = [await runner.run(input), await runner.run(input)];
+        const verdict = run(() => probe.check(plan, first, second));
+        cosine = Math.min(cosine, verdict.cosine);
+        isRight &&= verdict.right;
+        for (let time = 0; count === 1 && time < TIMED; time += 1) {
+          const begin = now();
+          await runner.run(input);
+          const between = now();
+          run(() => probe.compute());
+          [gpuTime, wasmTime] = [Math.min(gpuTime, between - begin), Math.min(wasmTime, now() - between)];
+        }
+        runner.free();
+        plan.free();
+      }
+    } finally {
+      for (const buffer of weights.values()) buffer.destroy();
+      probe.free();
+    }
+    const why = isRight ? (gpuTime * WORTH_IT > wasmTime ? ("slower" as const) : undefined) : ("wrong-numbers" as const);
+    return { cosine, gpuTime, wasmTime, ...(why && { why }) };
+  }
+
+  #open(): [Gpu, Pipelines] {
+    if (!this.#gpu || !this.#pipelines) throw new GpuFailure("failed", "The GPU was not opened");
+    return [this.#gpu, this.#pipelines];
+  }
+
+  // ------------------------------------------------------------------------------------------------ the weights
+
+  /**
+   * Takes what a loader has made of the last piece. It throws no failure of the GPU, which is heard at the end: so the model gets into
+   * the cache all the same, from which it is loaded without a GPU.
+   */
+  take(loader: EngineLoader): void {
+    const matrices = this.#context.run(() => loader.takeMatrices());
+    // Its failure is the device's from then on.
+    if (matrices.length > 0) this.#upload(matrices, this.#weights).catch(() => undefined);
+  }
+
+  #upload(matrices: readonly { name: string; bytes: Uint8Array }[], to: Map<string, GPUBuffer>): Promise<void> {
+    const [gpu] = this.#open();
+    return gpu.checked("the weights", () => {
+      for (const { name, bytes } of matrices) {
+        to.get(name)?.destroy(); // a file that changed is loaded anew
+        to.set(name, bufferOf(gpu.device, bytes.byteLength, STORAGE | COPY_DST, bytes as Uint8Array<ArrayBuffer>));
+      }
+    });
+  }
+
+  /**
+   * The vision tower, once all its weights are there.
+   *
+   * @throws {@link GpuFailure} where it does not compute what it should
+   */
+  async towers(model: EngineModel): Promise<GpuTowers> {
+    const [gpu, pipelines] = this.#open();
+    if (gpu.failure) throw gpu.failure;
+    const { run } = this.#context;
+    const info = this.info as GpuInfo;
+    this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, weights: this.#weights });
+    return this.#towers;
+  }
+
+  /** The text tower has been loaded, perhaps not for the first time. */
+  hasText(): void {
+    void this.#towers?.forgetTexts();
+  }
+
+  close(): void {
+    this.#gpu?.close();
+  }
+}

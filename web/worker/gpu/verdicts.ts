@@ -1,0 +1,57 @@
+/**
+ * What probes have found, kept beside the cached models: by the adapter, the browser and this package's release, and by the layer that was
+ * computed. So a page that is opened again waits for no probe.
+ */
+
+import type { GpuInfo, GpuRefusal } from "../../shared/protocol.js";
+import { VERDICTS, type Store } from "../../shared/store.js";
+
+/** What a probe found. */
+export interface Verdict extends Pick<GpuInfo, "cosine" | "gpuTime" | "wasmTime"> {
+  /** Why the GPU is not to be used; missing where it is. */
+  why?: GpuRefusal;
+}
+
+/** So many are kept, the latest. */
+const MOST = 32;
+
+/** The verdicts of a store. Nothing here fails: without a store a probe is made each time. */
+export class Verdicts {
+  readonly #store: Store | undefined;
+
+  constructor(store: Store | undefined) {
+    this.#store = store;
+  }
+
+  async get(key: string): Promise<Verdict | undefined> {
+    return (await this.#all()).find(([kept]) => kept === key)?.[1];
+  }
+
+  /** Keeps a verdict, in place of an earlier one. */
+  async set(key: string, verdict: Verdict): Promise<void> {
+    if (!this.#store) return;
+    const others = (await this.#all()).filter(([kept]) => kept !== key);
+    try {
+      const writer = await this.#store.create(VERDICTS);
+      writer.write(0, new TextEncoder().encode(JSON.stringify([...others, [key, verdict]].slice(-MOST))));
+      await writer.close();
+    } catch {
+      // another tab is writing its own, or there is no room: the next load makes a probe again
+    }
+  }
+
+  async #all(): Promise<[string, Verdict][]> {
+    try {
+      const all = JSON.parse((await (await this.#store?.read(VERDICTS))?.text()) ?? "[]") as unknown;
+      return Array.isArray(all) ? all.filter(isEntry) : [];
+    } catch {
+      return []; // cut off while it was written
+    }
+  }
+}
+
+function isEntry(entry: unknown): entry is [string, Verdict] {
+  if (!Array.isArray(entry) || typeof entry[0] !== "string") return false;
+  const { cosine, gpuTime, wasmTime } = (entry[1] ?? {}) as Partial<Verdict>;
+  return [cosine, gpuTime, wasmTime].every((value) => typeof value === "number");
+}
