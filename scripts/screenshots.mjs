@@ -1,5 +1,5 @@
 // node scripts/screenshots.mjs [FOLDER]: every view of the built demo as it looks (npm run build), on a phone and on a desk, light
-// and dark. For README, and to look at after a change.
+// and dark, to look at after a change; and readme.png, which is docs/demo.png.
 
 import { mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -70,6 +70,13 @@ try {
       await page.close();
     }
   }
+  // The picture of README: four views on a desk.
+  const views = ["search-found", "map", "labels", "inside"].map((name) => readFileSync(path.join(folder, `1280-light-${name}.png`)).toString("base64"));
+  const page = await browser.newPage({ viewport: { width: 1600, height: 1132 } });
+  const images = views.map((data) => `<img src="data:image/png;base64,${data}" style="width: 100%; height: 556px; object-fit: cover; object-position: top; border-radius: 8px" />`);
+  await page.setContent(`<body style="margin: 0; padding: 8px; display: grid; grid-template-columns: 1fr 1fr; gap: 8px; background: #d5d8d4">${images.join("")}</body>`);
+  await page.screenshot({ path: path.join(folder, "readme.png"), fullPage: true });
+  console.log(path.join(folder, "readme.png"));
 } finally {
   await browser.close();
   await server.close();
