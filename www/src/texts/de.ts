@@ -166,7 +166,7 @@ export const de: Texts = {
     notIsolated: "die Seite ist nicht isoliert: Der Server sendet weder COOP noch COEP",
     relaxed: "relaxed: das Schnellste, was WebAssembly hat",
     simd128: "128 Bit: Dieser Browser hat kein relaxed SIMD",
-    gpuUnused: "es gibt eine, und dieses Paket nutzt sie nicht",
+    gpuUnused: "es gibt eine, um die diese Seite nicht bittet",
     gpuNone: "dieser Browser bietet keine",
     memory: "Speicher der Gewichte",
   },

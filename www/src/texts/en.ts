@@ -163,7 +163,7 @@ export const en = {
     notIsolated: "the page is not isolated: the server sends no COOP and COEP headers",
     relaxed: "relaxed: the fastest that WebAssembly has",
     simd128: "128 bits: this browser has no relaxed SIMD",
-    gpuUnused: "there is one, and this build does not use it",
+    gpuUnused: "there is one, which this page does not ask for",
     gpuNone: "this browser offers none",
     memory: "Memory of the weights",
   },

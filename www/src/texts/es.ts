@@ -166,7 +166,7 @@ export const es: Texts = {
     notIsolated: "la página no está aislada: el servidor no envía COOP ni COEP",
     relaxed: "relaxed: lo más rápido que tiene WebAssembly",
     simd128: "128 bits: este navegador no tiene SIMD relaxed",
-    gpuUnused: "hay una, y este paquete no la usa",
+    gpuUnused: "hay una, que esta página no pide",
     gpuNone: "este navegador no ofrece ninguna",
     memory: "Memoria de los pesos",
   },
