@@ -335,6 +335,21 @@ test("a link shares a query", async ({ page, server }) => {
   await expect(cells(page).first()).toHaveAccessibleName(/blue-rings?-/, { timeout: 20_000 });
 });
 
+test("a view whose code can't be had says so, and the rest goes on", async ({ page, server, complaints }) => {
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, "serviceWorker")); // it would have the code
+  await page.route("**/assets/settings-*.js", (route) => route.abort());
+  await openDemo(page, server);
+  await goTo(page, "Settings");
+  await expect(page.getByRole("alert")).toContainText("could not be loaded");
+  await goTo(page, "Photos");
+  await search(page, "red star");
+  await goTo(page, "Settings");
+  await page.unroute("**/assets/settings-*.js");
+  await page.getByRole("button", { name: "Reload the page" }).click();
+  await expect(page.getByRole("heading", { name: "Settings" })).toBeVisible();
+  complaints.splice(0, complaints.length, ...complaints.filter((text) => !/ERR_FAILED/.test(text))); // the browser's own lines
+});
+
 test("a full disk stops the work with a sentence, and what was there stays", async ({ page, server }) => {
   const client = await page.context().newCDPSession(page);
   const { origin } = new URL(server.url);

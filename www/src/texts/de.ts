@@ -1,8 +1,9 @@
 /** Alles, was die Seite sagt, auf Deutsch. */
 
 import type { Texts } from "./en.ts";
+import { whole } from "./numbers.ts";
 
-const few = (n: number, one: string, many: string): string => `${n.toLocaleString("de")} ${n === 1 ? one : many}`;
+const few = (n: number, one: string, many: string): string => `${whole("de", n)} ${n === 1 ? one : many}`;
 const decimal = (n: number, digits: number): string => n.toLocaleString("de", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 export const de: Texts = {
@@ -17,6 +18,7 @@ export const de: Texts = {
   close: "Schließen",
   cancel: "Abbrechen",
   details: "Einzelheiten",
+  later: { failed: "Diese Ansicht konnte nicht geladen werden: vielleicht gibt es eine neue Fassung der Seite, oder kein Netz", reload: "Seite neu laden" },
 
   search: {
     label: "Deine Fotos durchsuchen",

@@ -1,6 +1,8 @@
 /** All that the page says, in English. The other languages have the same shape. */
 
-const few = (n: number, one: string, many: string): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+import { whole } from "./numbers.ts";
+
+const few = (n: number, one: string, many: string): string => `${whole("en", n)} ${n === 1 ? one : many}`;
 
 export const en = {
   title: "Photo search that stays on your device",
@@ -14,6 +16,7 @@ export const en = {
   close: "Close",
   cancel: "Cancel",
   details: "Details",
+  later: { failed: "This view could not be loaded: there may be a new version of the page, or no network", reload: "Reload the page" },
 
   search: {
     label: "Search your photos",

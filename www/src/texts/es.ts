@@ -1,8 +1,9 @@
 /** Todo lo que dice la página, en español. */
 
 import type { Texts } from "./en.ts";
+import { whole } from "./numbers.ts";
 
-const few = (n: number, one: string, many: string): string => `${n.toLocaleString("es")} ${n === 1 ? one : many}`;
+const few = (n: number, one: string, many: string): string => `${whole("es", n)} ${n === 1 ? one : many}`;
 const decimal = (n: number, digits: number): string => n.toLocaleString("es", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 export const es: Texts = {
@@ -17,6 +18,7 @@ export const es: Texts = {
   close: "Cerrar",
   cancel: "Cancelar",
   details: "Detalles",
+  later: { failed: "No se pudo cargar esta vista: puede que haya una versión nueva de la página, o que no haya red", reload: "Recargar la página" },
 
   search: {
     label: "Busca en tus fotos",
