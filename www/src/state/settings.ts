@@ -1,13 +1,18 @@
 /** What the user has chosen, kept in localStorage: a few words, none of them about photos. */
 
 import { effect, signal } from "@preact/signals";
+import type { LoadOptions } from "clip-vision";
 import { LANGUAGES, type Language } from "../texts/index.ts";
+
+/** What is to compute: "wasm" is the processor. */
+export type WantedDevice = NonNullable<LoadOptions["device"]>;
 
 export interface Settings {
   language: Language;
   /** Of the model: a Hub id, or "" for the bundled one. */
   model: string;
   precision: "f32" | "int8";
+  device: WantedDevice;
   /** The least relevance that the best match has to have; 0 leaves nothing out. */
   least: number;
   labels: string[];
@@ -26,6 +31,7 @@ const DEFAULTS: Settings = {
   language: preferred ?? "en",
   model: "",
   precision: "int8",
+  device: "wasm", // the default of the package too
   least: LEAST,
   labels: ["circle", "square", "triangle", "star", "heart", "cross", "ring", "moon"],
 };

@@ -1,8 +1,9 @@
 /** What can be chosen, what has left the device, and what is kept on it. */
 
 import { StoragePanel } from "../parts/storage_panel.tsx";
+import { download, useModel } from "../state/model.ts";
 import { requests } from "../state/offline.ts";
-import { choose, settings } from "../state/settings.ts";
+import { type WantedDevice, choose, settings } from "../state/settings.ts";
 import { LANGUAGES, type Language, t } from "../texts/index.ts";
 
 export function SettingsView() {
@@ -17,6 +18,7 @@ export function SettingsView() {
             {Object.entries(LANGUAGES).map(([code, name]) => <option key={code} value={code}>{name}</option>)}
           </select>
         </label>
+        <Device />
         <label class="field">
           <span>{words.strictness}</span>
           <input type="range" min={0} max={6} step={0.05} value={settings.value.least} onInput={(event) => choose({ least: Number(event.currentTarget.value) })} />
@@ -27,6 +29,20 @@ export function SettingsView() {
       <Privacy />
       <StoragePanel />
     </div>
+  );
+}
+
+/** A GPU that can't be had is a sentence in the status line, and the choice stays what it was. */
+function Device() {
+  const { settings: words } = t.value;
+  return (
+    <label class="field">
+      <span>{words.device}</span>
+      <select value={settings.value.device} disabled={Boolean(download.value)} onChange={(event) => void useModel({ device: event.currentTarget.value as WantedDevice })}>
+        {Object.entries(words.devices).map(([device, name]) => <option key={device} value={device}>{name}</option>)}
+      </select>
+      <small class="hint">{words.deviceMore}</small>
+    </label>
   );
 }
 
