@@ -35,8 +35,9 @@ export function Compare({ file }: { file: Blob }) {
           {rows.value.map(({ name, figures, why }) => (
             <li key={name} class="compared">
               <span>{name}</span>
-              <span class="bar">{figures && <span style={{ width: `${(100 * figures.forward) / most}%` }} />}</span>
-              <span class="number">{figures ? words.compared(figures.forward, bytes(figures.bytes), figures.cosine) : why && words.why[why]}</span>
+              {figures && <span class="bar"><span style={{ width: `${(100 * figures.forward) / most}%` }} /></span>}
+              {figures && <span class="number">{words.compared(figures.forward, bytes(figures.bytes), figures.cosine)}</span>}
+              {why && <span class="hint">{words.why[why]}</span>}
             </li>
           ))}
         </ul>

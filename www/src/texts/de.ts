@@ -1,10 +1,10 @@
 /** Alles, was die Seite sagt, auf Deutsch. */
 
 import type { Texts } from "./en.ts";
-import { whole } from "./numbers.ts";
+import { decimal as decimalIn, whole } from "./numbers.ts";
 
 const few = (n: number, one: string, many: string): string => `${whole("de", n)} ${n === 1 ? one : many}`;
-const decimal = (n: number, digits: number): string => n.toLocaleString("de", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const decimal = (n: number, digits: number): string => decimalIn("de", n, digits);
 
 export const de: Texts = {
   title: "Fotosuche, die auf deinem Gerät bleibt",

@@ -1,10 +1,10 @@
 /** Todo lo que dice la página, en español. */
 
 import type { Texts } from "./en.ts";
-import { whole } from "./numbers.ts";
+import { decimal as decimalIn, whole } from "./numbers.ts";
 
 const few = (n: number, one: string, many: string): string => `${whole("es", n)} ${n === 1 ? one : many}`;
-const decimal = (n: number, digits: number): string => n.toLocaleString("es", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const decimal = (n: number, digits: number): string => decimalIn("es", n, digits);
 
 export const es: Texts = {
   title: "Búsqueda de fotos que no sale de tu dispositivo",

@@ -12,7 +12,7 @@ import { allPhotos, photoOf } from "../state/library.ts";
 import { clip, info } from "../state/model.ts";
 import { chosen, linkTo } from "../state/route.ts";
 import { settings } from "../state/settings.ts";
-import { bytes, t } from "../texts/index.ts";
+import { bytes, decimal, t } from "../texts/index.ts";
 
 export function InsideView() {
   const seq = chosen.value ?? allPhotos.value[0];
@@ -73,7 +73,7 @@ function Stages({ details: { timings, decoder, width, height } }: { details: Emb
       </div>
       <dl class="figures">
         {stages.map(({ name, time }) => (
-          <div key={name}><dt data-stage={name}>{words.stages[name]}</dt><dd>{time.toFixed(1)} ms</dd></div>
+          <div key={name}><dt data-stage={name}>{words.stages[name]}</dt><dd>{decimal(time, 1)} ms</dd></div>
         ))}
         <div><dt>{words.decoder}</dt><dd>{words.decoders[decoder]}, {t.value.photo.size(width, height)}</dd></div>
       </dl>

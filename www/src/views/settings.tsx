@@ -4,7 +4,7 @@ import { StoragePanel } from "../parts/storage_panel.tsx";
 import { download, useModel } from "../state/model.ts";
 import { requests } from "../state/offline.ts";
 import { type WantedDevice, choose, settings } from "../state/settings.ts";
-import { LANGUAGES, type Language, t } from "../texts/index.ts";
+import { LANGUAGES, type Language, decimal, t } from "../texts/index.ts";
 
 export function SettingsView() {
   const { views, settings: words } = t.value;
@@ -22,7 +22,7 @@ export function SettingsView() {
         <label class="field">
           <span>{words.strictness}</span>
           <input type="range" min={0} max={6} step={0.05} value={settings.value.least} onInput={(event) => choose({ least: Number(event.currentTarget.value) })} />
-          <output>{settings.value.least === 0 ? words.everything : settings.value.least.toFixed(2)}</output>
+          <output>{settings.value.least === 0 ? words.everything : decimal(settings.value.least, 2)}</output>
           <small class="hint">{words.strictnessMore}</small>
         </label>
       </section>
