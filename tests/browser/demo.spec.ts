@@ -108,6 +108,16 @@ test("a page that is left midway goes on where it was, and nothing is there twic
   expect(await records(page)).toMatchObject({ photos: 552, originals: 552, embeddings: 552, thumbnails: 0 });
 });
 
+test("after a pause all goes on, also what was about to be computed", async ({ page, server }) => {
+  await openDemo(page, server);
+  await draw(page, 200);
+  await expect.poll(async () => (await records(page))["photos"]).toBeGreaterThan(FIRST + 20);
+  await page.locator("#main").getByRole("button", { name: "Pause" }).click();
+  await page.locator("#main").getByRole("button", { name: "Go on" }).click();
+  await expect.poll(async () => (await records(page))["embeddings"], { timeout: 30_000 }).toBe(FIRST + 200);
+  await expect(page.getByText("Everything is searchable")).toBeVisible();
+});
+
 /** A PNG that says it has 108 megapixels. */
 function giant(): Buffer {
   const bytes = Buffer.from(readFileSync(golden("images", "rgb-20x13.png")));
