@@ -247,8 +247,9 @@ test("inside: the stages, what matters for words, both precisions", async ({ pag
   await expect(lit).toHaveAttribute("aria-busy", "false", { timeout: 30_000 });
   expect((await brightness(lit)) / (await brightness(page.locator(".pixels")))).toBeGreaterThan(1.2);
   await page.getByRole("button", { name: "Compare" }).click();
-  await expect(page.locator(".compared")).toHaveCount(2, { timeout: 30_000 });
-  await expect(page.locator(".compared").last()).toContainText(/cosine (1\.0000|0\.99\d\d)/);
+  await expect(page.locator(".compared")).toHaveCount(3, { timeout: 30_000 });
+  await expect(page.locator(".compared").nth(1)).toContainText(/cosine (1\.0000|0\.99\d\d)/);
+  await expect(page.locator(".compared").last()).toContainText("this browser offers none for this device");
 });
 
 /** How much brighter the middle, where the drawing is, has stayed than the border. */
@@ -264,6 +265,23 @@ const brightness = (canvas: Locator): Promise<number> =>
     }
     return sums["middle"]![0] / sums["middle"]![1] / (sums["border"]![0] / sums["border"]![1]);
   });
+
+test("a GPU that is not there is a sentence, and the processor stays; of an earlier visit, it is done without", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Settings");
+  const device = page.getByLabel("What computes");
+  await device.selectOption("webgpu");
+  await expect(page.getByRole("alert")).toContainText("No GPU computes here (no-adapter)");
+  await expect(device).toHaveValue("wasm");
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+  await page.evaluate(() => localStorage.setItem("clip-vision demo", JSON.stringify({ device: "webgpu" })));
+  await page.reload();
+  await expect(finding(page)).toHaveText("352 photos", { timeout: 30_000 });
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+  await goTo(page, "Look inside");
+  await expect(page.locator(".figures.wide")).toContainText(/Device\s*the processor.*GPU\s*this browser offers none/);
+});
 
 test("the camera is asked about frame by frame", async ({ playwright, server }) => {
   const browser = await playwright.chromium.launch({

@@ -6,7 +6,6 @@ import { refreshFailures } from "./state/indexing.ts";
 import { addFirstDrawings } from "./state/intake.ts";
 import { readPhotos } from "./state/library.ts";
 import { useModel } from "./state/model.ts";
-import { settings } from "./state/settings.ts";
 import "./styles/main.css";
 
 
@@ -17,7 +16,7 @@ async function begin(): Promise<void> {
   render(<App />, document.getElementById("app") as HTMLElement);
   await pause();
   await seed();
-  await Promise.all([readPhotos(), useModel(settings.value.model)]);
+  await Promise.all([readPhotos(), useModel()]);
   await refreshFailures();
 }
 
