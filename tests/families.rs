@@ -292,15 +292,11 @@ fn a_fused_weight_of_another_shape_is_refused_by_its_own_name() {
 }
 
 #[test]
-fn onnx_files_of_other_families_are_refused_with_what_to_take() {
+fn onnx_files_of_texts_alone_are_refused_with_what_to_take() {
     let onnx = std::fs::read(golden("onnx/torchscript/onnx/vision_model.onnx")).unwrap();
-    for family in ["siglip", "dinov2"] {
-        let config = ["config.json", "preprocessor_config.json"].map(|name| file_of(family, name));
-        let mut loader = clip_vision::model::Loader::new(&config[0], Some(&config[1]), Options::default()).unwrap();
-        let error = loader.push(&onnx[..1 << 10]).unwrap_err();
-        assert_eq!(error.kind(), clip_vision::ErrorKind::Weights);
-        assert!(error.to_string().contains("model.safetensors"), "{family}: {error}");
-    }
+    let error = mixed("onnx", "distilbert", &[("model.safetensors", onnx)]);
+    assert_eq!(error.kind(), clip_vision::ErrorKind::Weights);
+    assert!(error.to_string().contains("ONNX files are read of CLIP"), "{error}");
 }
 
 #[test]
