@@ -167,7 +167,8 @@ impl TextModel {
     }
 
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`; 100 in most
-    /// published models, and of those that have none, since they were taught another model's space.
+    /// published models, and of those that have none, since they were taught another model's space. 0 of a SigLIP whose files do
+    /// not say it: ONNX files of the towers alone.
     pub fn logit_scale(&self) -> f32 {
         self.tower.logit_scale()
     }
