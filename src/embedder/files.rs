@@ -10,7 +10,7 @@ use crate::image::PreprocessConfig;
 #[cfg(feature = "tokio")]
 use crate::model::config::ClipConfig;
 use crate::model::config::TextConfig;
-use crate::model::sentence_transformers;
+use crate::model::{bundle, word_pieces};
 use crate::weights::{FILES, LONGEST_FILE, check_length};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -134,10 +134,10 @@ fn is_open_clip(dir: &Path) -> bool {
     has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) && !has("model.safetensors")
 }
 
-/// The configuration of a directory; of sentence-transformers' all of them in one.
+/// The configuration of a directory; where it is in several files all of them in one.
 fn read_config(dir: &Path) -> Result<Vec<u8>> {
     let config = read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))?;
-    let bundle = sentence_transformers::bundled(&config, |name| read_optional(&dir.join(name)))?;
+    let bundle = bundle::bundled(&config, |name| read_optional(&dir.join(name)))?;
     Ok(bundle.unwrap_or(config))
 }
 
@@ -197,10 +197,17 @@ fn ranges_of(path: PathBuf) -> Result<ReadRange> {
     }))
 }
 
-/// The tokenizer's files of a directory, in the order of [`FILES`].
+/// The tokenizer's files of a directory, in the order of [`FILES`]; of a `vocab.txt` the `tokenizer.json` that it stands for.
 pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
     let [tokenizer, vocab, merges] = FILES.map(|name| read_optional(&dir.join(name)));
-    Ok([tokenizer?, vocab?, merges?])
+    let files = [tokenizer?, vocab?, merges?];
+    if !matches!(files, [None, None, _] | [None, _, None]) {
+        return Ok(files);
+    }
+    let Some(vocabulary) = read_optional(&dir.join(word_pieces::VOCABULARY))? else { return Ok(files) };
+    let config = read_optional(&dir.join(word_pieces::TOKENIZER_CONFIG))?;
+    let tokenizer = word_pieces::tokenizer_json(&vocabulary, config.as_deref());
+    Ok([Some(tokenizer.map_err(|error| error.within(dir.display()))?), None, None])
 }
 
 /// Length of the embeddings of the model at a path, from its configuration alone.

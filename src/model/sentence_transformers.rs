@@ -4,19 +4,18 @@
 //! all.
 //! <https://github.com/UKPLab/sentence-transformers/tree/master/sentence_transformers>
 //!
-//! Whoever loads such a model [bundles](bundled) these files into one, and that is the model's configuration from then on, in
-//! the cache and in converted files too.
+//! They are [bundled](super::bundle) into one.
 
+use super::bundle::{ReadJson, TOKENIZER_CONFIG, longest_of};
 use super::config::{ClipConfig, Keys, TextConfig, invalid, most};
 use super::distilbert;
 use crate::error::Result;
-use crate::json;
 use serde_json::{Map, Value};
 
 /// What the bundle has for a `model_type`.
 pub(super) const MODEL_TYPE: &str = "sentence_transformers";
 /// The name of the file that lists the modules, and its key in the bundle.
-pub(crate) const MODULES: &str = "modules.json";
+const MODULES: &str = "modules.json";
 
 /// What follows a text tower's tokens beyond their mean.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,33 +39,21 @@ pub struct Dense {
     pub tanh: bool,
 }
 
-/// The files of the model, by what `read` finds of their names beside `config.json`, as one configuration; `None` of a model whose
-/// `config.json` needs no others.
+/// The files of the model as one configuration; `None` where there is no `modules.json`.
 ///
 /// # Errors
-/// [`ErrorKind::Config`](crate::ErrorKind::Config): one is not JSON, or lacks; those of `read`.
-pub(crate) fn bundled(config: &[u8], read: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Option<Vec<u8>>> {
-    let config: Value = json::read(config).unwrap_or_default();
-    if config.get("model_type").and_then(Value::as_str) != Some(distilbert::MODEL_TYPE) {
-        return Ok(None);
-    }
-    let parsed = |name: &str| match read(name)? {
-        Some(bytes) => {
-            let wrong = |error| invalid(format!("{name} is not JSON")).with_source(error);
-            json::read::<Value>(&bytes).map(Some).map_err(wrong)
-        }
-        None => Ok(None),
-    };
-    let Some(modules) = parsed(MODULES)? else { return Ok(None) };
+/// Those of `read`.
+pub(super) fn bundle(config: Value, read: ReadJson<'_>) -> Result<Option<Value>> {
+    let Some(modules) = read(MODULES)? else { return Ok(None) };
     let mut files = Map::from_iter([("model_type".to_owned(), MODEL_TYPE.into())]);
     let folders = modules.as_array().into_iter().flatten().filter_map(|module| text(module, "path"));
     let folders = folders.filter(|path| is_folder(path)).take(MOST_FOLDERS);
     let names: Vec<String> = folders.map(|path| format!("{path}/config.json")).collect();
-    for name in [SEQUENCE, TOKENIZER].into_iter().chain(names.iter().map(String::as_str)) {
-        files.extend(parsed(name)?.map(|file| (name.to_owned(), file)));
+    for name in [SEQUENCE, TOKENIZER_CONFIG].into_iter().chain(names.iter().map(String::as_str)) {
+        files.extend(read(name)?.map(|file| (name.to_owned(), file)));
     }
     files.extend([(MODULES.to_owned(), modules), (TRANSFORMER.to_owned(), config)]);
-    Ok(Some(Value::from(files).to_string().into_bytes()))
+    Ok(Some(files.into()))
 }
 
 /// Folders that are looked into: modules are four at most.
@@ -74,9 +61,8 @@ const MOST_FOLDERS: usize = 8;
 /// Letters of what a file says that an error repeats.
 const LONGEST_WORD: usize = 100;
 const TRANSFORMER: &str = "config.json";
-/// How long texts may be, in tokens: the first says it in files of before the sixth version, the second since.
+/// How long texts may be, in tokens, says this file before the sixth version, and the tokenizer's since.
 const SEQUENCE: &str = "sentence_bert_config.json";
-const TOKENIZER: &str = "tokenizer_config.json";
 
 /// A folder beside `config.json`.
 fn is_folder(path: &str) -> bool {
@@ -165,14 +151,8 @@ fn check_pooling(pooling: &Part<'_>) -> Result<()> {
 
 /// Tokens of the longest text.
 fn longest(root: &Map<String, Value>, positions: usize) -> Result<usize> {
-    let of = |file: &'static str, key: &str| match root.get(file).and_then(Value::as_object) {
-        // A tokenizer without a limit has a number beyond all sizes.
-        Some(keys) if keys.get(key).is_some_and(Value::is_u64) => {
-            Keys { file, ..Keys::whole(keys) }.size(key, positions, usize::MAX).map(Some)
-        }
-        _ => Ok(None),
-    };
-    let longest = of(SEQUENCE, "max_seq_length")?.or(of(TOKENIZER, "model_max_length")?);
+    let of = |file, key| longest_of(root, file, key, positions);
+    let longest = of(SEQUENCE, "max_seq_length")?.or(of(TOKENIZER_CONFIG, "model_max_length")?);
     if root.get(SEQUENCE).is_some_and(|keys| keys.get("do_lower_case") == Some(&Value::Bool(true))) {
         return Err(invalid(format!("{SEQUENCE}: do_lower_case is true; only false is read")));
     }
@@ -203,7 +183,9 @@ fn dense_of(part: &Part<'_>, folder: &str, config: &TextConfig) -> Result<Dense>
 
 #[cfg(test)]
 mod tests {
+    use super::super::bundle::bundled;
     use super::*;
+    use crate::json as strict;
     use serde_json::json;
 
     fn modules(kinds: &[(&str, &str)]) -> Value {
@@ -249,7 +231,7 @@ mod tests {
         };
         let bundle = bundled(br#"{"model_type": "distilbert"}"#, read).unwrap().unwrap();
         assert!(reads.get() <= 3 + MOST_FOLDERS, "{} files are read", reads.get());
-        let error = config(json::read::<Value>(&bundle).unwrap().as_object().unwrap()).unwrap_err();
+        let error = config(strict::read::<Value>(&bundle).unwrap().as_object().unwrap()).unwrap_err();
         assert!(error.to_string().len() < 1000, "{} letters", error.to_string().len());
     }
 
