@@ -3,7 +3,7 @@
 
 mod common;
 
-use clip_vision::model::Scores;
+use clip_vision::model::{ConvertOptions, Scores, StoredPrecision, TextConfig, convert};
 use clip_vision::{ClipVision, Image, Options, Precision};
 use common::{cosine, golden, max_difference};
 use safetensors::SafeTensors;
@@ -95,7 +95,7 @@ fn pixels_are_pythons() {
 #[test]
 fn embeddings_are_pythons() {
     let all = Golden::all();
-    assert_eq!(all.len(), 10);
+    assert_eq!(all.len(), 12);
     for golden in all {
         let clip = golden.load(Options::default());
         let [images, texts] = worst(&golden, &clip);
@@ -124,7 +124,7 @@ fn embeddings_in_8_bits_are_near_them() {
         assert!(images >= 0.998 && texts >= 0.999, "{}: {images}, {texts}", golden.dir.display());
     }
     let all = Golden::all_of("families_int8");
-    assert_eq!(all.len(), 8);
+    assert_eq!(all.len(), 10);
     for golden in all {
         let least = if golden.dir.display().to_string().contains("outliers") { 0.998 } else { 0.999 };
         let [images, texts] = worst(&golden, &golden.load(Options::default().precision(Precision::Int8)));
@@ -182,6 +182,50 @@ fn a_model_of_texts_alone_reads_texts_as_python_does_and_says_what_it_is() {
             assert!(difference <= 2e-6, "{name} {}: {difference}", strings[index]);
         }
     }
+}
+
+#[cfg(feature = "text")]
+#[test]
+fn a_chinese_clip_reads_texts_as_python_does() {
+    for (name, longest) in [("chinese_clip", 24), ("chinese_clip_saved", 20)] {
+        let golden = Golden::read(golden("families").join(name));
+        let clip = golden.load(Options::default());
+        let text = clip.text().unwrap();
+        let TextConfig { max_position_embeddings, num_positions, .. } = text.config();
+        assert_eq!((*max_position_embeddings, *num_positions), (longest, 24));
+        let strings: Vec<&str> =
+            golden.facts["strings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        for (string, ids) in strings.iter().zip(golden.texts()) {
+            assert_eq!(text.tokenize(string).unwrap(), ids, "{name}: {string}");
+        }
+        // Together, though they are of many lengths.
+        for (index, found) in clip.embed_texts(&strings).unwrap().iter().enumerate() {
+            let difference = max_difference(found, &unit(&golden.tensor(&format!("text/{index}"))));
+            assert!(difference <= 2e-6, "{name} {}: {difference}", strings[index]);
+        }
+        // One file of ours carries the tokenizer along, whatever it was made of.
+        let file = std::env::temp_dir().join(format!("chinese-{name}-{}.safetensors", std::process::id()));
+        convert(&golden.dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
+        let converted = ClipVision::from_file(&file, Options::default()).unwrap();
+        let text = converted.text().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        for (string, ids) in strings.iter().zip(golden.texts()) {
+            assert_eq!(text.tokenize(string).unwrap(), ids, "{name}: {string}");
+        }
+    }
+}
+
+#[test]
+fn a_chinese_clip_without_its_texts_says_so() {
+    let weights = file_of("chinese_clip", "model.safetensors");
+    let all = SafeTensors::deserialize(&weights).unwrap();
+    let vision = all.tensors().into_iter().filter(|(name, _)| name.starts_with("vis"));
+    let weights = safetensors::serialize(vision.collect::<Vec<_>>(), None).unwrap();
+    let error = mixed("chinese-vision", "chinese_clip", &[("model.safetensors", weights)]);
+    assert!(format!("{error:#}").contains("word_embeddings.weight): they hold the vision tower alone"), "{error:#}");
+    let config = br#"{"model_type": "chinese_clip_text_model"}"#;
+    let error = mixed("chinese-text", "chinese_clip", &[("config.json", config.to_vec())]);
+    assert!(error.to_string().contains("chinese_clip_text_model"), "{error}");
 }
 
 #[cfg(feature = "text")]
@@ -294,7 +338,7 @@ fn a_fused_weight_of_another_shape_is_refused_by_its_own_name() {
 #[test]
 fn onnx_files_of_other_families_are_refused_with_what_to_take() {
     let onnx = std::fs::read(golden("onnx/torchscript/onnx/vision_model.onnx")).unwrap();
-    for family in ["siglip", "dinov2"] {
+    for family in ["siglip", "dinov2", "chinese_clip"] {
         let config = ["config.json", "preprocessor_config.json"].map(|name| file_of(family, name));
         let mut loader = clip_vision::model::Loader::new(&config[0], Some(&config[1]), Options::default()).unwrap();
         let error = loader.push(&onnx[..1 << 10]).unwrap_err();
@@ -305,7 +349,7 @@ fn onnx_files_of_other_families_are_refused_with_what_to_take() {
 
 #[test]
 fn a_configuration_of_another_family_is_refused() {
-    let families = ["dinov2", "metaclip2", "siglip", "siglip2", "siglip_timm"];
+    let families = ["chinese_clip", "dinov2", "metaclip2", "siglip", "siglip2", "siglip_timm"];
     for (weights, config) in families.iter().flat_map(|of| families.map(|config| (*of, config))) {
         if weights == config {
             continue;
@@ -319,7 +363,6 @@ fn a_configuration_of_another_family_is_refused() {
 
 #[test]
 fn converted_they_are_the_same() {
-    use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
     for golden in Golden::all() {
         let name = golden.dir.file_name().unwrap().to_str().unwrap();
         let file = std::env::temp_dir().join(format!("families-{name}-{}.safetensors", std::process::id()));
