@@ -259,6 +259,85 @@ fn modules_decide_on_the_length_and_are_needed() {
     std::fs::remove_dir_all(&dir).unwrap();
 }
 
+/// A weights file in two, and the index of both: names and contents.
+fn in_two(weights: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let all = SafeTensors::deserialize(weights).unwrap();
+    let names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    let half = |tensor: &str| usize::from(tensor.contains("transformer.layer.1"));
+    let parts = [0, 1].map(|part| {
+        let tensors = all.tensors().into_iter().filter(|(name, _)| half(name) == part);
+        (names[part], safetensors::serialize(tensors.collect::<Vec<_>>(), None).unwrap())
+    });
+    let map: serde_json::Map<String, Value> =
+        all.names().into_iter().map(|name| (name.to_owned(), names[half(name)].into())).collect();
+    let index = serde_json::json!({ "metadata": { "total_size": weights.len() }, "weight_map": map });
+    parts.into_iter().chain([("model.safetensors.index.json", index.to_string().into_bytes())]).collect()
+}
+
+/// The files of a DistilBERT with a linear layer.
+const MODULES: [&str; 5] = [
+    "modules.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+    "2_Dense/config.json",
+    "2_Dense/model.safetensors",
+];
+
+#[cfg(feature = "text")]
+#[test]
+fn several_modules_load_from_memory_and_with_weights_in_several_files() {
+    use clip_vision::ModelFiles;
+    let read = |name: &str| file_of("distilbert", name);
+    let expected = Golden::read(golden("families/distilbert")).load(Options::default()).embed_text("a dog").unwrap();
+    let with_modules = |weights: Vec<u8>| {
+        let files = ModelFiles::new(read("config.json"), weights).tokenizer(read("tokenizer.json"));
+        MODULES.into_iter().fold(files, |files, name| files.other(name, read(name)))
+    };
+    let load = |files: ModelFiles| ClipVision::from_files(files, Options::default());
+    let embed = |files: ModelFiles| load(files).unwrap().embed_text("a dog").unwrap();
+    assert_eq!(embed(with_modules(read("model.safetensors"))), expected);
+    let shards = in_two(&read("model.safetensors"));
+    let sharded =
+        || shards.iter().fold(with_modules(Vec::new()), |files, (name, content)| files.other(*name, content.clone()));
+    assert_eq!(embed(sharded()), expected);
+    for name in ["2_Dense/model.safetensors", "model-00002-of-00002.safetensors"] {
+        let mut files = sharded();
+        files.others.remove(name);
+        let error = load(files).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("not among the files"), "{error}");
+    }
+
+    let dir = std::env::temp_dir().join(format!("families-sharded-{}", std::process::id()));
+    for folder in ["1_Pooling", "2_Dense"] {
+        std::fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    for name in MODULES.into_iter().chain(["config.json", "tokenizer.json"]) {
+        std::fs::write(dir.join(name), read(name)).unwrap();
+    }
+    shards.iter().for_each(|(name, content)| std::fs::write(dir.join(name), content).unwrap());
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    assert_eq!(clip.embed_text("a dog").unwrap(), expected);
+    let file = dir.join("one.safetensors");
+    convert(&dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
+    let one = ClipVision::from_file(&file, Options::default()).unwrap();
+    assert!(cosine(&one.embed_text("a dog").unwrap(), &expected) >= 0.9999);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[cfg(feature = "text")]
+#[test]
+fn a_vocabulary_of_lines_loads_from_memory() {
+    use clip_vision::ModelFiles;
+    let read = |name: &str| file_of("chinese_clip", name);
+    let files = ModelFiles::new(read("config.json"), read("model.safetensors"));
+    let files = files.preprocessor(read("preprocessor_config.json")).other("vocab.txt", read("vocab.txt"));
+    let limit = br#"{"model_max_length": 9}"#;
+    let clip = ClipVision::from_files(files.other("tokenizer_config.json", limit), Options::default()).unwrap();
+    let ids = clip.text().unwrap().tokenize(&"海滩上的一只狗".repeat(3)).unwrap();
+    assert_eq!(ids.len(), 9);
+    assert_eq!(ids[..4], Golden::read(golden("families/chinese_clip")).texts()[0][..4]);
+}
+
 /// What comes of loading a folder with the files of a golden, some of them exchanged.
 fn loaded(name: &str, of: &str, files: &[(&str, Vec<u8>)]) -> clip_vision::Result<ClipVision> {
     let dir = std::env::temp_dir().join(format!("families-{name}-{}", std::process::id()));

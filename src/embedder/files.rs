@@ -105,7 +105,7 @@ impl Place {
             Self::Converted(file) => return read_file(file, loader, &mut after),
             Self::Directory(dir) => dir,
         };
-        let index = dir.join("model.safetensors.index.json");
+        let index = dir.join(INDEX);
         let is_single = dir.join("model.safetensors").exists();
         if is_open_clip(dir) {
             loader.set_file(OPEN_CLIP_WEIGHTS);
@@ -124,6 +124,8 @@ impl Place {
     }
 }
 
+/// What lists the files of weights that are in several.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
 /// What open_clip calls its files.
 const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
 const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";

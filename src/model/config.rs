@@ -339,7 +339,7 @@ const FAMILIES: [(&str, ReadFamily); 12] = [
     ("metaclip_2_vision_model", clip::vision_config),
     (chinese_clip::MODEL_TYPE, chinese_clip::config),
     ("chinese_clip_vision_model", chinese_clip::vision_config),
-    ("siglip", siglip::config),
+    (siglip::MODEL_TYPE, siglip::config),
     ("siglip_vision_model", siglip::vision_config),
     ("dinov2", dinov2::config),
     ("open_clip", open_clip::config),

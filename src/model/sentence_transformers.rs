@@ -49,7 +49,7 @@ pub(super) fn bundle(config: Value, read: ReadJson<'_>) -> Result<Option<Value>>
     let folders = modules.as_array().into_iter().flatten().filter_map(|module| text(module, "path"));
     let folders = folders.filter(|path| is_folder(path)).take(MOST_FOLDERS);
     let names: Vec<String> = folders.map(|path| format!("{path}/config.json")).collect();
-    for name in [SEQUENCE, TOKENIZER_CONFIG].into_iter().chain(names.iter().map(String::as_str)) {
+    for name in SEQUENCES.into_iter().chain([TOKENIZER_CONFIG]).chain(names.iter().map(String::as_str)) {
         files.extend(read(name)?.map(|file| (name.to_owned(), file)));
     }
     files.extend([(MODULES.to_owned(), modules), (TRANSFORMER.to_owned(), config)]);
@@ -61,8 +61,8 @@ const MOST_FOLDERS: usize = 8;
 /// Letters of what a file says that an error repeats.
 const LONGEST_WORD: usize = 100;
 const TRANSFORMER: &str = "config.json";
-/// How long texts may be, in tokens, says this file before the sixth version, and the tokenizer's since.
-const SEQUENCE: &str = "sentence_bert_config.json";
+/// How long texts may be, in tokens, says the first of these that is there before the sixth version, and the tokenizer's file since.
+const SEQUENCES: [&str; 2] = ["sentence_bert_config.json", "sentence_distilbert_config.json"];
 
 /// A folder beside `config.json`.
 fn is_folder(path: &str) -> bool {
@@ -152,9 +152,12 @@ fn check_pooling(pooling: &Part<'_>) -> Result<()> {
 /// Tokens of the longest text.
 fn longest(root: &Map<String, Value>, positions: usize) -> Result<usize> {
     let of = |file, key| longest_of(root, file, key, positions);
-    let longest = of(SEQUENCE, "max_seq_length")?.or(of(TOKENIZER_CONFIG, "model_max_length")?);
-    if root.get(SEQUENCE).is_some_and(|keys| keys.get("do_lower_case") == Some(&Value::Bool(true))) {
-        return Err(invalid(format!("{SEQUENCE}: do_lower_case is true; only false is read")));
+    let sequence = SEQUENCES.into_iter().find(|name| root.contains_key(*name));
+    let longest = sequence.map_or(Ok(None), |file| of(file, "max_seq_length"))?;
+    let longest = longest.or(of(TOKENIZER_CONFIG, "model_max_length")?);
+    let said = sequence.and_then(|name| Some((name, root.get(name)?)));
+    if let Some((name, _)) = said.filter(|(_, keys)| keys.get("do_lower_case") == Some(&Value::Bool(true))) {
+        return Err(invalid(format!("{name}: do_lower_case is true; only false is read")));
     }
     Ok(longest.unwrap_or(positions).min(positions))
 }
@@ -221,6 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn how_long_texts_may_be_says_the_first_file_that_is_there() {
+        let longest =
+            |root: &Value| config(root.as_object().unwrap()).map(|found| found.text.unwrap().max_position_embeddings);
+        let mut root = multilingual();
+        root["sentence_distilbert_config.json"] = json!({ "max_seq_length": 64, "do_lower_case": true });
+        root["tokenizer_config.json"] = json!({ "model_max_length": 32 });
+        assert_eq!(longest(&root).unwrap(), 128);
+        root.as_object_mut().unwrap().remove("sentence_bert_config.json");
+        assert!(longest(&root).unwrap_err().to_string().contains("sentence_distilbert_config.json: do_lower_case"));
+        root["sentence_distilbert_config.json"] = json!({ "max_seq_length": 64, "do_lower_case": false });
+        assert_eq!(longest(&root).unwrap(), 64);
+        root.as_object_mut().unwrap().remove("sentence_distilbert_config.json");
+        assert_eq!(longest(&root).unwrap(), 32);
+    }
+
+    #[test]
     fn a_strangers_list_of_modules_costs_no_more_than_a_sound_one() {
         let many: Value = (0..1_000_000).map(|at| json!({ "path": format!("{at}") })).collect();
         let many = many.to_string().into_bytes();
@@ -230,7 +249,7 @@ mod tests {
             Ok(Some(if name == MODULES { many.clone() } else { b"{}".to_vec() }))
         };
         let bundle = bundled(br#"{"model_type": "distilbert"}"#, read).unwrap().unwrap();
-        assert!(reads.get() <= 3 + MOST_FOLDERS, "{} files are read", reads.get());
+        assert!(reads.get() <= 4 + MOST_FOLDERS, "{} files are read", reads.get());
         let error = config(strict::read::<Value>(&bundle).unwrap().as_object().unwrap()).unwrap_err();
         assert!(error.to_string().len() < 1000, "{} letters", error.to_string().len());
     }

@@ -60,6 +60,22 @@ describe("a vocab.txt", () => {
   });
 });
 
+describe("a SigLIP", () => {
+  it("has the token that fills up its texts in its configuration, with its id", async () => {
+    const config = { model_type: "siglip", text_config: {} };
+    const bundleOf = async (tokenizer: unknown) =>
+      JSON.parse(new TextDecoder().decode(await bundled(text(JSON.stringify(config)), async () => text(JSON.stringify(tokenizer))))) as unknown;
+    const added_tokens_decoder = { 0: { content: "<eos>" }, 7: { content: "<pad>", special: true } };
+    const taken = { pad_token: "<pad>", added_tokens_decoder: { 7: { content: "<pad>" } } };
+    for (const pad_token of ["<pad>", { content: "<pad>" }]) {
+      expect(await bundleOf({ pad_token, added_tokens_decoder, more: 1 })).toEqual({ ...config, "tokenizer_config.json": taken });
+    }
+    for (const tokenizer of [{}, null, { pad_token: "<pad>" }, { pad_token: "x", added_tokens_decoder }, { added_tokens_decoder }]) {
+      expect(await bundleOf(tokenizer)).toEqual(config);
+    }
+  });
+});
+
 describe("a Chinese-CLIP", () => {
   const config = '{"model_type":"chinese_clip","projection_dim":3}';
   const bundleOf = async (tokenizer: string | undefined) =>

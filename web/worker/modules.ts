@@ -3,7 +3,7 @@
 /** The file that lists the modules. */
 export const MODULES = "modules.json";
 /** What says how long texts may be. */
-export const LIMITS: readonly string[] = ["sentence_bert_config.json", "tokenizer_config.json"];
+export const LIMITS: readonly string[] = ["sentence_bert_config.json", "sentence_distilbert_config.json", "tokenizer_config.json"];
 
 /** Whether a file is one of sentence-transformers', by the name that its checksum is given with. */
 export const isOfModules = (name: string): boolean => name === MODULES || LIMITS.includes(name) || name.includes("/");
@@ -12,7 +12,7 @@ export const isOfModules = (name: string): boolean => name === MODULES || LIMITS
 export function needsOthers(config: Uint8Array): boolean {
   try {
     const { model_type: type } = (JSON.parse(new TextDecoder().decode(config)) ?? {}) as Record<string, unknown>;
-    return type === "distilbert" || type === "chinese_clip";
+    return ["distilbert", "chinese_clip", "siglip"].includes(String(type));
   } catch {
     return false; // the engine says what is wrong
   }
