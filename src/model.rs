@@ -12,7 +12,7 @@ pub(crate) mod encoder;
 mod open_clip;
 mod pooling;
 mod positions;
-mod sentence_transformers;
+pub(crate) mod sentence_transformers;
 mod siglip;
 pub(crate) mod source;
 pub(crate) mod text;

@@ -326,6 +326,44 @@ fn several_modules_load_from_memory_and_with_weights_in_several_files() {
 
 #[cfg(feature = "text")]
 #[test]
+fn a_transformer_in_a_folder_of_its_own_is_read() {
+    let dir = std::env::temp_dir().join(format!("families-folders-{}", std::process::id()));
+    for folder in ["0_Transformer", "1_Pooling", "2_Dense"] {
+        std::fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    let read = |name: &str| file_of("distilbert", name);
+    for name in ["1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"] {
+        std::fs::write(dir.join(name), read(name)).unwrap();
+    }
+    let mut modules: Value = serde_json::from_slice(&read("modules.json")).unwrap();
+    modules[0]["path"] = "0_Transformer".into();
+    std::fs::write(dir.join("modules.json"), modules.to_string()).unwrap();
+    let said = |dir: &PathBuf| format!("{:#}", ClipVision::from_dir(dir, Options::default()).unwrap_err());
+    assert!(said(&dir).contains("0_Transformer/config.json"), "{}", said(&dir));
+    std::fs::write(dir.join("0_Transformer/config.json"), read("config.json")).unwrap();
+    std::fs::write(dir.join("0_Transformer/pytorch_model.bin"), "").unwrap();
+    assert!(said(&dir).contains("pytorch_model.bin is not read"), "{}", said(&dir));
+    for name in ["model.safetensors", "tokenizer.json"] {
+        std::fs::write(dir.join("0_Transformer").join(name), read(name)).unwrap();
+    }
+    let limit = br#"{"max_seq_length": 7, "do_lower_case": false}"#;
+    std::fs::write(dir.join("0_Transformer/sentence_distilbert_config.json"), limit).unwrap();
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    assert_eq!(clip.text().unwrap().config().max_position_embeddings, 7);
+    let expected = Golden::read(golden("families/distilbert")).load(Options::default()).embed_text("a dog").unwrap();
+    assert_eq!(clip.embed_text("a dog").unwrap(), expected);
+    let file = dir.join("one.safetensors");
+    convert(&dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
+    let one = ClipVision::from_file(&file, Options::default()).unwrap();
+    assert!(cosine(&one.embed_text("a dog").unwrap(), &expected) >= 0.9999);
+    modules[0]["type"] = "sentence_transformers.models.CLIPModel".into();
+    std::fs::write(dir.join("modules.json"), modules.to_string()).unwrap();
+    assert!(said(&dir).contains("openai/clip-vit-base-patch32"), "{}", said(&dir));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[cfg(feature = "text")]
+#[test]
 fn a_vocabulary_of_lines_loads_from_memory() {
     use clip_vision::ModelFiles;
     let read = |name: &str| file_of("chinese_clip", name);

@@ -10,6 +10,7 @@ use super::bundle::{ReadJson, TOKENIZER_CONFIG, longest_of};
 use super::config::{ClipConfig, Keys, TextConfig, invalid, most};
 use super::distilbert;
 use crate::error::Result;
+use crate::json;
 use serde_json::{Map, Value};
 
 /// What the bundle has for a `model_type`.
@@ -39,18 +40,31 @@ pub struct Dense {
     pub tanh: bool,
 }
 
+/// The folder of the transformer, by the bytes of a `modules.json`, where it is not beside that: in files of before the second version.
+pub(crate) fn folder(modules: &[u8]) -> Option<String> {
+    let modules: Value = json::read(modules).ok()?;
+    let first = modules.get(0)?;
+    let is_transformer = text(first, "type").is_some_and(|kind| kind.ends_with(".Transformer"));
+    text(first, "path").filter(|path| is_transformer && is_folder(path)).map(str::to_owned)
+}
+
 /// The files of the model as one configuration; `None` where there is no `modules.json`.
 ///
 /// # Errors
 /// Those of `read`.
 pub(super) fn bundle(config: Value, read: ReadJson<'_>) -> Result<Option<Value>> {
     let Some(modules) = read(MODULES)? else { return Ok(None) };
+    let transformer = modules.get(0).and_then(|first| text(first, "path")).filter(|path| is_folder(path));
+    let beside = transformer.map(|folder| format!("{folder}/")).unwrap_or_default();
     let mut files = Map::from_iter([("model_type".to_owned(), MODEL_TYPE.into())]);
     let folders = modules.as_array().into_iter().flatten().filter_map(|module| text(module, "path"));
     let folders = folders.filter(|path| is_folder(path)).take(MOST_FOLDERS);
     let names: Vec<String> = folders.map(|path| format!("{path}/config.json")).collect();
-    for name in SEQUENCES.into_iter().chain([TOKENIZER_CONFIG]).chain(names.iter().map(String::as_str)) {
-        files.extend(read(name)?.map(|file| (name.to_owned(), file)));
+    for name in SEQUENCES.into_iter().chain([TOKENIZER_CONFIG]) {
+        files.extend(read(&format!("{beside}{name}"))?.map(|file| (name.to_owned(), file)));
+    }
+    for name in names {
+        files.extend(read(&name)?.map(|file| (name, file)));
     }
     files.extend([(MODULES.to_owned(), modules), (TRANSFORMER.to_owned(), config)]);
     Ok(Some(files.into()))
@@ -94,14 +108,8 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
             return Err(invalid(format!("modules.json lists {}; {what}", names.join(", "))));
         }
     };
-    if !path(0).is_empty() {
-        return Err(invalid(format!(
-            "modules.json: the Transformer is in the folder {:?}, not beside it",
-            shortened(path(0))
-        )));
-    }
     check_pooling(&Part::of(root, path(pooling))?)?;
-    let mut config = distilbert::config(&Part::of(root, "")?.keys())?;
+    let mut config = distilbert::config(&Part::of(root, path(0))?.keys())?;
     config.projection_dim = config.hidden_size;
     config.max_position_embeddings = longest(root, config.num_positions)?;
     config.modules.normalize = normalize;
@@ -224,6 +232,17 @@ mod tests {
     }
 
     #[test]
+    fn a_transformer_in_a_folder_of_its_own_is_found() {
+        let modules = |kind: &str, path: &str| modules(&[(kind, path), ("Pooling", "1_Pooling")]).to_string();
+        assert_eq!(folder(modules("Transformer", "0_Transformer").as_bytes()).as_deref(), Some("0_Transformer"));
+        for (kind, path) in [("Transformer", ""), ("CLIPModel", "0_CLIPModel"), ("Transformer", "../x")] {
+            assert_eq!(folder(modules(kind, path).as_bytes()), None, "{kind} {path}");
+        }
+        assert_eq!(folder(b"[]"), None);
+        assert_eq!(folder(b"<html>"), None);
+    }
+
+    #[test]
     fn how_long_texts_may_be_says_the_first_file_that_is_there() {
         let longest =
             |root: &Value| config(root.as_object().unwrap()).map(|found| found.text.unwrap().max_position_embeddings);
@@ -261,7 +280,7 @@ mod tests {
             (
                 "modules.json",
                 modules(&[("Transformer", "0_Transformer"), ("Pooling", "1_Pooling")]),
-                &["0_Transformer"],
+                &["there is no 0_Transformer/config.json"],
             ),
             ("1_Pooling/config.json", json!({ "pooling_mode": "cls" }), &["1_Pooling/config.json", "pooling_mode"]),
             ("1_Pooling/config.json", Value::Null, &["1_Pooling/config.json"]),
