@@ -195,6 +195,11 @@ impl Tokens {
         self.embedding_rows = (0..self.rows()).collect();
     }
 
+    /// Takes it that the first of each photo or text becomes its embedding.
+    pub(crate) fn first_become_embeddings(&mut self) {
+        self.embedding_rows = (0..self.batch).map(|at| at * self.tokens).collect();
+    }
+
     /// The mean of the tokens of each text: (batch, 1, channels).
     pub(crate) fn mean(&self) -> Result<Self> {
         let embedding_rows: Arc<[usize]> = (0..self.batch).collect();
