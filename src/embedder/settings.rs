@@ -41,7 +41,7 @@ fn preprocessing(
     let preprocess = given.unwrap_or_else(|| match vision.family {
         Family::Siglip => PreprocessConfig::siglip(vision.image_size),
         Family::Dinov2 => PreprocessConfig::dinov2(),
-        Family::Clip | Family::DistilBert => PreprocessConfig::clip(vision.image_size),
+        Family::Clip | Family::ChineseClip | Family::DistilBert => PreprocessConfig::clip(vision.image_size),
     });
     // A DINOv2 sees images of any size; that of its configuration is the one it was taught with.
     if let (Family::Dinov2, Some((height, width))) = (vision.family, preprocess.output_size())
@@ -83,6 +83,24 @@ impl Settings {
         })?;
         let preprocessor = stored.and_then(|stored| stored.preprocessor.as_ref());
         Self::new(config.as_bytes(), preprocessor.map(String::as_bytes))
+    }
+
+    /// Takes a vision tower's positions to be those of the photos that it sees, and says so in the configuration, which a recording
+    /// carries along.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub(super) fn fit_positions(&mut self) -> Result<()> {
+        let Some(vision) = self.config.vision.as_mut().filter(|vision| vision.position_grid != vision.grid_size())
+        else {
+            return Ok(());
+        };
+        vision.position_grid = vision.grid_size();
+        let error = |error| Error::new(ErrorKind::Config, "config.json can't be changed").with_source(error);
+        let mut config: serde_json::Map<String, Value> = json::read(&self.config_json).map_err(error)?;
+        config.insert("image_size".to_owned(), vision.image_size.into());
+        self.config_json = serde_json::to_vec(&config).map_err(error)?;
+        Ok(())
     }
 
     /// Does no file say how images are prepared?

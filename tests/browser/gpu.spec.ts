@@ -1,7 +1,7 @@
 /** GPUs in Chromium, by SwiftShader: models, the choice, and GPUs that fail in every way. */
 
 import { readFileSync } from "node:fs";
-import { needsGpu, testGpuModels } from "./both/gpu.ts";
+import { needsGpu, testGpuFamilies, testGpuModels } from "./both/gpu.ts";
 import { goTo, openDemo, search, serveDemo } from "./demo.ts";
 import type { Tab } from "./both/tab.ts";
 import { expected, maxDifference, Safetensors } from "./golden.ts";
@@ -13,6 +13,7 @@ const { launchOptions } = config.use!;
 test.use({ launchOptions: { ...launchOptions, args: [...launchOptions!.args!, "--enable-unsafe-webgpu"] } });
 
 testGpuModels(test);
+testGpuFamilies(test);
 
 const MODEL = "/golden/models/odd-widths";
 const PHOTO = "/golden/images/rgb-photo.png";
