@@ -35,6 +35,7 @@ mod stored;
 use format::Destination;
 pub(crate) use format::{Format, Target, Use};
 pub(crate) use left_table::TablePlace;
+pub(crate) use onnx::OnnxFamily;
 pub(crate) use reader::Reader;
 pub use recorder::Recorded;
 pub(crate) use sinks::Value;
@@ -118,6 +119,8 @@ pub(crate) fn check_length(name: impl std::fmt::Display, bytes: u64) -> Result<(
 pub(crate) struct Header {
     names: BTreeSet<String>,
     stored: Option<Stored>,
+    /// The positions of patches are those of one size of photos, interpolated when the file was made.
+    has_fitted_positions: bool,
 }
 
 impl Header {
@@ -128,6 +131,11 @@ impl Header {
     /// What the file says of itself, where it is one of our own.
     pub(crate) fn stored(&self) -> Option<&Stored> {
         self.stored.as_ref()
+    }
+
+    /// Whether positions that the model would interpolate already fit the photos that the file was made for.
+    pub(crate) fn has_fitted_positions(&self) -> bool {
+        self.has_fitted_positions
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -146,12 +154,12 @@ pub(crate) trait Selection {
     /// What to read; called once, as soon as the names are known.
     fn select(&mut self, header: &Header) -> Result<TensorRequest>;
 
-    /// Whether ONNX files may hold the model; asked before any of one is read.
+    /// Whose ONNX files may hold the model; asked before any of one is read.
     ///
     /// # Errors
-    /// [`ErrorKind::Weights`]: they may not.
-    fn check_onnx(&self) -> Result<()> {
-        Ok(())
+    /// [`ErrorKind::Weights`]: none may.
+    fn onnx_family(&self) -> Result<OnnxFamily> {
+        Ok(OnnxFamily::default())
     }
 
     /// What a recording says of itself; called after [`select`](Self::select).

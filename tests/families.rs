@@ -453,15 +453,17 @@ fn a_fused_weight_of_another_shape_is_refused_by_its_own_name() {
 }
 
 #[test]
-fn onnx_files_of_other_families_are_refused_with_what_to_take() {
-    let onnx = std::fs::read(golden("onnx/torchscript/onnx/vision_model.onnx")).unwrap();
-    for family in ["siglip", "dinov2", "chinese_clip"] {
-        let config = ["config.json", "preprocessor_config.json"].map(|name| file_of(family, name));
-        let mut loader = clip_vision::model::Loader::new(&config[0], Some(&config[1]), Options::default()).unwrap();
-        let error = loader.push(&onnx[..1 << 10]).unwrap_err();
-        assert_eq!(error.kind(), clip_vision::ErrorKind::Weights);
-        assert!(error.to_string().contains("model.safetensors"), "{family}: {error}");
+fn onnx_files_of_texts_alone_are_refused_with_what_to_take() {
+    let dir = std::env::temp_dir().join(format!("families-onnx-{}", std::process::id()));
+    for name in ["config.json", "modules.json", "1_Pooling/config.json", "2_Dense/config.json"] {
+        std::fs::create_dir_all(dir.join(name).parent().unwrap()).unwrap();
+        std::fs::write(dir.join(name), file_of("distilbert", name)).unwrap();
     }
+    std::fs::copy(golden("onnx/torchscript/onnx/text_model.onnx"), dir.join("model.safetensors")).unwrap();
+    let error = ClipVision::from_dir(&dir, Options::default()).unwrap_err();
+    std::fs::remove_dir_all(dir).unwrap();
+    assert_eq!(error.kind(), clip_vision::ErrorKind::Weights);
+    assert!(error.to_string().contains("ONNX files are read of CLIP"), "{error}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[cfg(feature = "gpu")]
 use super::gpu::{OnGpu, Plan, Recording, Rows, Tuning, padded_rows};
 #[cfg(feature = "candle")]
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 /// Activations: `channels` values for each of `tokens` tokens of each photo or text of a batch, row by row.
 ///
@@ -274,7 +274,7 @@ impl Tokens {
                 let shape = (self.batch, self.tokens, self.channels);
                 Ok(Tensor::from_slice(values, shape, &Device::Cpu)?)
             }
-            Values::Candle(values) => Ok(values.clone()),
+            Values::Candle(values) => Ok(values.to_dtype(DType::F32)?),
             #[cfg(feature = "gpu")]
             Values::Gpu(_) => Err(mixed()),
         }
@@ -291,7 +291,7 @@ impl Tokens {
         match &self.values {
             Values::Cpu(values) => Ok(values.chunks(self.channels.max(1)).map(<[f32]>::to_vec).collect()),
             #[cfg(feature = "candle")]
-            Values::Candle(values) => Ok(values.flatten_to(1)?.to_vec2()?),
+            Values::Candle(values) => Ok(values.flatten_to(1)?.to_dtype(DType::F32)?.to_vec2()?),
             #[cfg(feature = "gpu")]
             Values::Gpu(_) => Err(mixed()),
         }

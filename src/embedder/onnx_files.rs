@@ -2,6 +2,7 @@
 //! tower or one for both, in several precisions that the names' ends tell.
 //! <https://huggingface.co/docs/transformers.js/guides/dtypes>
 
+use crate::model::config::Family;
 use crate::precision::Precision;
 
 /// Names' ends, the closest to the original weights first: f32, half precision, 8 bits in three ways, 4 bits in two.
@@ -21,9 +22,16 @@ pub(super) enum Wanted {
 
 /// Lists of files to be read one after the other, the best list first: whoever has the files takes the first list of which
 /// he has all.
-pub(super) fn choices(wanted: Wanted, precision: Precision) -> Vec<Vec<String>> {
+pub(super) fn choices(wanted: Wanted, precision: Precision, family: Option<Family>) -> Vec<Vec<String>> {
+    let is_siglip = family == Some(Family::Siglip);
     let towers: &[&[&str]] = match wanted {
+        // It has but one.
+        _ if family == Some(Family::Dinov2) => &[&["model"], &["vision_model"]],
         Wanted::Vision => &[&["vision_model"], &["model"]],
+        // What a SigLIP's probabilities need, its scale and its bias, stands in the file of both towers alone.
+        Wanted::Text if is_siglip => &[&["model"], &["text_model"]],
+        Wanted::Both if is_siglip => &[&["model"], &["vision_model", "text_model"]],
+        Wanted::All if is_siglip => &[&["model"], &["vision_model", "text_model"], &["vision_model"]],
         Wanted::Text => &[&["text_model"], &["model"]],
         Wanted::Both => &[&["vision_model", "text_model"], &["model"]],
         Wanted::All => &[&["vision_model", "text_model"], &["model"], &["vision_model"]],
@@ -39,10 +47,20 @@ mod tests {
 
     #[test]
     fn eight_bits_are_taken_for_eight_bits_and_the_original_for_f32() {
-        let first = |wanted, precision| choices(wanted, precision).swap_remove(0);
+        let first = |wanted, precision| choices(wanted, precision, Some(Family::Clip)).swap_remove(0);
         assert_eq!(first(Wanted::Vision, Precision::Int8), ["onnx/vision_model_quantized.onnx"]);
         assert_eq!(first(Wanted::Text, Precision::F32), ["onnx/text_model.onnx"]);
         assert_eq!(first(Wanted::Both, Precision::Stored), ["onnx/vision_model.onnx", "onnx/text_model.onnx"]);
-        assert_eq!(choices(Wanted::All, Precision::F32)[1], ["onnx/model.onnx"]);
+        assert_eq!(choices(Wanted::All, Precision::F32, None)[1], ["onnx/model.onnx"]);
+    }
+
+    #[test]
+    fn a_siglips_texts_come_of_the_file_that_has_its_scale_and_a_dinov2_is_one_file() {
+        let first = |wanted, family| choices(wanted, Precision::Int8, Some(family)).swap_remove(0);
+        assert_eq!(first(Wanted::Vision, Family::Siglip), ["onnx/vision_model_quantized.onnx"]);
+        for wanted in [Wanted::Text, Wanted::Both, Wanted::All] {
+            assert_eq!(first(wanted, Family::Siglip), ["onnx/model_quantized.onnx"]);
+        }
+        assert_eq!(first(Wanted::Vision, Family::Dinov2), ["onnx/model_quantized.onnx"]);
     }
 }

@@ -17,7 +17,9 @@ use crate::model::source::Loaded;
 use crate::model::text::TextTower;
 use crate::model::vision::{VisionPrefix, VisionTower};
 use crate::precision::Precision;
-use crate::weights::{FILES, Header, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights, text_of_ids};
+use crate::weights::{
+    FILES, Header, OnnxFamily, Selection, Stored, Target, TensorRequest, TensorSpec, Use, Weights, text_of_ids,
+};
 use std::sync::{Arc, Mutex};
 
 /// Which towers are read.
@@ -120,7 +122,17 @@ impl Plan {
             Towers::Recorded(_) => (Wanted::Vision, Precision::Stored),
             _ => (Wanted::Vision, self.options.precision),
         };
-        onnx_files::choices(wanted, precision)
+        onnx_files::choices(wanted, precision, self.family())
+    }
+
+    /// The family of what is read, as far as that is known.
+    fn family(&self) -> Option<Family> {
+        let config = self.settings.as_ref().map(|settings| &settings.config);
+        let vision = config.and_then(|config| config.vision.as_ref()).map(|vision| vision.family);
+        match &self.towers {
+            Towers::Text(config) => Some(config.family),
+            _ => vision.or(config.and_then(|config| config.text.as_ref()).map(|text| text.family)),
+        }
     }
 
     /// Reads the text tower, with these files of its tokenizer, whatever else is read.
@@ -218,6 +230,9 @@ impl Selection for Plan {
         if self.settings.is_none() && !matches!(self.towers, Towers::Text(_)) {
             self.settings = Some(Settings::of_stored(header.stored())?);
         }
+        if let Some(settings) = self.settings.as_mut().filter(|_| header.has_fitted_positions()) {
+            settings.fit_positions()?;
+        }
         let backend = self.options.backend(resolved(self.options.precision, header))?;
         let recorded = matches!(self.towers, Towers::Recorded(_));
         let target = if recorded { Target::Recording } else { backend.target() };
@@ -248,22 +263,17 @@ impl Selection for Plan {
         Ok(TensorRequest { specs, target })
     }
 
-    fn check_onnx(&self) -> Result<()> {
-        let config = self.settings.as_ref().map(|settings| &settings.config);
-        let vision = config.and_then(|config| config.vision.as_ref()).map(|vision| vision.family);
-        let family = match &self.towers {
-            Towers::Text(config) => Some(config.family),
-            _ => vision.or(config.and_then(|config| config.text.as_ref()).map(|text| text.family)),
-        };
-        if family.is_none_or(|family| family == Family::Clip) {
-            return Ok(());
+    fn onnx_family(&self) -> Result<OnnxFamily> {
+        match self.family() {
+            None | Some(Family::Clip) => Ok(OnnxFamily::Clip),
+            Some(Family::Siglip) => Ok(OnnxFamily::Siglip),
+            Some(Family::Dinov2) => Ok(OnnxFamily::Dinov2),
+            Some(Family::DistilBert | Family::ChineseClip) => Err(Error::new(
+                ErrorKind::Weights,
+                "ONNX files are read of CLIP, MetaCLIP 2, SigLIP and DINOv2; take the repository that the model was published in, \
+                 which has model.safetensors",
+            )),
         }
-        Err(Error::new(
-            ErrorKind::Weights,
-            "ONNX files are read of CLIP and MetaCLIP 2 alone; take the repository that the model was published in, which has \
-             model.safetensors (google/siglip-base-patch16-224 for Xenova/siglip-base-patch16-224, facebook/dinov2-small for \
-             Xenova/dinov2-small)",
-        ))
     }
 
     fn describe(&self) -> Stored {

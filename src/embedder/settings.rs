@@ -85,6 +85,24 @@ impl Settings {
         Self::new(config.as_bytes(), preprocessor.map(String::as_bytes))
     }
 
+    /// Takes a vision tower's positions to be those of the photos that it sees, and says so in the configuration, which a recording
+    /// carries along.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`].
+    pub(super) fn fit_positions(&mut self) -> Result<()> {
+        let Some(vision) = self.config.vision.as_mut().filter(|vision| vision.position_grid != vision.grid_size())
+        else {
+            return Ok(());
+        };
+        vision.position_grid = vision.grid_size();
+        let error = |error| Error::new(ErrorKind::Config, "config.json can't be changed").with_source(error);
+        let mut config: serde_json::Map<String, Value> = json::read(&self.config_json).map_err(error)?;
+        config.insert("image_size".to_owned(), vision.image_size.into());
+        self.config_json = serde_json::to_vec(&config).map_err(error)?;
+        Ok(())
+    }
+
     /// Does no file say how images are prepared?
     pub(super) fn has_default_preprocessing(&self) -> bool {
         self.guessed

@@ -167,7 +167,8 @@ impl TextModel {
     }
 
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`; 100 in most
-    /// published models, and of those that have none, since they were taught another model's space.
+    /// published models, and of those that have none, since they were taught another model's space. 0 of a SigLIP whose files do
+    /// not say it: ONNX files of the towers alone.
     pub fn logit_scale(&self) -> f32 {
         self.tower.logit_scale()
     }
@@ -252,8 +253,14 @@ impl TextModel {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`]: an embedding of another length.
+    /// [`ErrorKind::InvalidArgument`]: an embedding of another length. [`ErrorKind::Weights`]: the files do not say what a SigLIP
+    /// multiplies cosines by.
     pub fn probabilities(&self, image: &[f32], labels: &[impl AsRef<[f32]>]) -> Result<Vec<f32>> {
+        if self.config().scores() == Scores::Sigmoid && self.logit_scale() == 0.0 {
+            let what = "these ONNX files of the towers alone do not hold logit_scale and logit_bias, which a SigLIP's probabilities need: \
+                        onnx/model.onnx, of both towers, does";
+            return Err(Error::new(ErrorKind::Weights, what));
+        }
         let unit = |embedding: &[f32]| {
             if embedding.len() != self.config().projection_dim {
                 let what = format!("an embedding of length {}, not {}", embedding.len(), self.config().projection_dim);

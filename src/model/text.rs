@@ -261,7 +261,7 @@ impl TextTower {
     }
 
     /// What the model multiplies cosines by before the softmax over them: `exp` of the file's `logit_scale`; of a tower that has
-    /// none, and was taught another model's space, the 100 at which CLIP's training ends.
+    /// none, and was taught another model's space, the 100 at which CLIP's training ends; 0 where it is not known.
     pub(crate) fn logit_scale(&self) -> f32 {
         self.layers.logit_scale.map_or(100.0, f32::exp)
     }

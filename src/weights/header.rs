@@ -113,6 +113,6 @@ impl FileHeader {
     pub(super) fn contents(&self) -> Header {
         let is_step = |name: &str| stored::is_step(name, |base| self.entry(base)?.format.as_ref().ok().copied());
         let names = self.entries.keys().filter(|name| !is_step(name)).cloned().collect();
-        Header { names, stored: self.stored.clone() }
+        Header { names, stored: self.stored.clone(), has_fitted_positions: false }
     }
 }

@@ -30,7 +30,8 @@ mod wire;
 use external::ExternalFiles;
 use graph::Graph;
 use intake::{Arriving, Intake};
-use names::{LOGIT_SCALE, Names};
+pub(crate) use names::OnnxFamily;
+use names::{LOGIT_BIAS, LOGIT_SCALE, Names, dinov2};
 use tensor::Tensor;
 
 /// What is asked for at first, and after a part that was left out.
@@ -39,6 +40,8 @@ const FIRST_RANGE: u64 = 128 << 10;
 const LOOKAHEAD: u64 = 8 << 20;
 /// The logarithm of what a CLIP multiplies cosines by: its training ends at 100, and the two files of the towers don't say.
 const DEFAULT_LOGIT_SCALE: f32 = 4.605_170_2;
+/// The same of a SigLIP, whose training ends anywhere: a logarithm whose exponential is 0 stands for one that is not known.
+const UNKNOWN_LOGIT_SCALE: f32 = -1000.0;
 
 /// Says that a second file, after that of the vision tower, has the text tower.
 pub(super) const TEXT_TOWER: &str = "text_model.embeddings.token_embedding.weight";
@@ -61,6 +64,7 @@ pub(super) struct OnnxFile {
     /// End of the graph and of the initializer, where one is arriving.
     graph_end: Option<u64>,
     tensor: Option<(Tensor, u64)>,
+    family: OnnxFamily,
     names: Option<Names>,
     is_selected: bool,
     intake: Intake,
@@ -95,9 +99,11 @@ enum Whole {
     TensorField(u32),
 }
 
-impl Default for OnnxFile {
-    fn default() -> Self {
+impl OnnxFile {
+    /// A file of a model of this family.
+    pub(super) fn new(family: OnnxFamily) -> Self {
         Self {
+            family,
             at: 0,
             buffer: Vec::new(),
             place: Place::Field,
@@ -112,9 +118,7 @@ impl Default for OnnxFile {
             is_all_wanted: false,
         }
     }
-}
 
-impl OnnxFile {
     /// Takes the bytes at `at`; gives back those that it can't take before [`select`](Self::select).
     ///
     /// # Errors
@@ -145,7 +149,8 @@ impl OnnxFile {
     /// What the model finds in it, once that is known and until [`select`](Self::select) was called.
     pub(super) fn unselected(&self) -> Option<Header> {
         let names = self.names.as_ref().filter(|_| !self.is_selected)?;
-        Some(Header { names: names.keys().cloned().collect(), stored: None })
+        let has_fitted_positions = names.get(dinov2::POSITIONS).is_some_and(|positions| !positions.is_resized);
+        Some(Header { names: names.keys().cloned().collect(), stored: None, has_fitted_positions })
     }
 
     /// Says what is wanted: takes of `specs` what this file has. In a second file there is nothing but what is `known`;
@@ -170,7 +175,7 @@ impl OnnxFile {
         self.intake.take(specs, &names);
         self.is_all_wanted = before - specs.len() == names.len();
         if is_last {
-            take_default(specs, output)?;
+            take_defaults(specs, self.family, output)?;
             if let Some(spec) = specs.first() {
                 return Err(missing(&spec.name));
             }
@@ -266,11 +271,14 @@ impl OnnxFile {
 }
 
 /// What the file of a text tower alone does not say.
-fn take_default(specs: &mut Vec<TensorSpec>, output: &mut Output) -> Result<()> {
-    let Some(at) = specs.iter().position(|spec| spec.name == LOGIT_SCALE) else { return Ok(()) };
-    let spec = specs.remove(at);
-    let mut sink = chain(&spec, Format::F32, spec.usage.destination(output.target), output.recording.as_ref())?;
-    sink.push(Row::Floats(&[DEFAULT_LOGIT_SCALE]))?;
-    output.weights.insert(spec.name, sink.end()?);
+fn take_defaults(specs: &mut Vec<TensorSpec>, family: OnnxFamily, output: &mut Output) -> Result<()> {
+    let scale = if family == OnnxFamily::Siglip { UNKNOWN_LOGIT_SCALE } else { DEFAULT_LOGIT_SCALE };
+    for (name, value) in [(LOGIT_SCALE, scale), (LOGIT_BIAS, 0.0)] {
+        let Some(at) = specs.iter().position(|spec| spec.name == name) else { continue };
+        let spec = specs.remove(at);
+        let mut sink = chain(&spec, Format::F32, spec.usage.destination(output.target), output.recording.as_ref())?;
+        sink.push(Row::Floats(&[value]))?;
+        output.weights.insert(spec.name, sink.end()?);
+    }
     Ok(())
 }

@@ -82,7 +82,7 @@ impl<S: Selection> Reader<S> {
             .map_err(|error| Error::new(ErrorKind::Weights, error.context()))?;
         let mut weight_map = Index::from_json(json)?.by_tensor();
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
-        let specs = self.select(&Header { names, stored: None })?;
+        let specs = self.select(&Header { names, ..Header::default() })?;
         let mut files: BTreeMap<String, Vec<TensorSpec>> = BTreeMap::new();
         // Of a model of which nothing is wanted the header of one file is read, as it is of a single one.
         let first = weight_map.values().next().filter(|_| specs.is_empty()).cloned();
@@ -268,8 +268,7 @@ impl<S: Selection> Reader<S> {
 
     fn push_header(&mut self, mut header: HeaderBytes, piece: &[u8]) -> Result<()> {
         if let Some(before) = header.of_onnx(piece) {
-            self.plan.check_onnx()?;
-            let mut file = Box::new(OnnxFile::default());
+            let mut file = Box::new(OnnxFile::new(self.plan.onnx_family()?));
             file.push(0, before, &mut self.output)?;
             return self.push_onnx(file, piece);
         }

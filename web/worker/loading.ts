@@ -148,7 +148,7 @@ export class ModelLoading {
     this.#gpu?.close();
     this.#gpu = undefined;
     if (this.#load.device !== "webgpu") return;
-    throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error });
+    throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error, why: error.why });
   }
 
   /** What makes loaders: for a GPU if one is to be used, which is decided by the model that the file at `source` is. */

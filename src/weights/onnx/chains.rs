@@ -1,4 +1,4 @@
-//! Chains of operations that leave the numbers of a value as they are: where they begin and end. They are followed once, for
+//! Chains of operations that leave the numbers of a value as they are, or what they were is known: where they begin and end. They are followed once, for
 //! all values in the order of the operations; a stranger's file may ask about a long one as often as it has operations.
 
 use super::graph::{Graph, Node, Taker};
@@ -18,6 +18,10 @@ pub(super) struct Made<'a> {
     /// The axis of the scales.
     pub(super) axis: Option<i64>,
     pub(super) is_transposed: bool,
+    /// The same of what comes behind it along an axis, if something does.
+    pub(super) rest: Option<(&'a str, bool)>,
+    /// Whether it is interpolated on the way.
+    pub(super) is_resized: bool,
 }
 
 pub(super) struct Chains<'a> {
@@ -43,7 +47,10 @@ impl<'a> Chains<'a> {
 
     fn follow(&mut self, node: &'a Node) {
         let input = node.input(0);
-        let made = input.and_then(|name| self.made_of(name)).and_then(|made| made.through(node));
+        let made = match node.op.as_str() {
+            "Concat" => self.joined(node),
+            _ => input.and_then(|name| self.made_of(name)).and_then(|made| made.through(node)),
+        };
         let is_given = keeps_rows(node) && self.is_given(input.unwrap_or_default());
         let behind = (node.op == "Cast").then(|| self.behind_casts(input.unwrap_or_default()));
         for output in node.outputs() {
@@ -51,6 +58,21 @@ impl<'a> Chains<'a> {
             self.given.extend(is_given.then_some(output));
             self.behind_casts.extend(behind.map(|behind| (output, behind)));
         }
+    }
+
+    /// Two values, one behind the other; or two parts of one.
+    fn joined(&self, node: &'a Node) -> Option<Made<'a>> {
+        let mut inputs = node.inputs().map(|name| self.made_of(name));
+        let (Some(Some(first)), Some(Some(second)), None) = (inputs.next(), inputs.next(), inputs.next()) else {
+            return None;
+        };
+        let is_resized = first.is_resized || second.is_resized;
+        let is_plain = |made: &Made<'_>| made.scale.is_none() && made.rest.is_none();
+        if first.weight == second.weight {
+            return Some(Made { is_resized, ..first });
+        }
+        let rest = Some((second.weight, second.is_transposed));
+        (is_plain(&first) && is_plain(&second)).then_some(Made { rest, is_resized, ..first })
     }
 
     fn follow_back(&mut self, cast: &'a Node) {
@@ -67,7 +89,15 @@ impl<'a> Chains<'a> {
     pub(super) fn made_of(&self, value: &'a str) -> Option<Made<'a>> {
         match self.graph.producer(value) {
             Some(_) => self.made.get(value).copied(),
-            None => Some(Made { weight: value, scale: None, zero_point: None, axis: None, is_transposed: false }),
+            None => Some(Made {
+                weight: value,
+                scale: None,
+                zero_point: None,
+                axis: None,
+                is_transposed: false,
+                rest: None,
+                is_resized: false,
+            }),
         }
     }
 
@@ -97,9 +127,11 @@ impl<'a> Made<'a> {
     /// The same behind an operation; `None` where that makes other numbers of it.
     fn through(self, node: &'a Node) -> Option<Self> {
         match node.op.as_str() {
-            "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Flatten" | "Slice" | "Gather" => {
-                Some(self)
-            }
+            "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Tile" | "Flatten" | "Slice"
+            | "Split" | "Gather" => Some(self),
+            // Of a probe before a product in 8 bits; its own numbers are those before it.
+            "DynamicQuantizeLinear" => Some(self),
+            "Resize" | "Upsample" => Some(Self { is_resized: true, ..self }),
             "Transpose" => Some(Self { is_transposed: !self.is_transposed, ..self }),
             // The first scale is that of the numbers as they are stored.
             "DequantizeLinear" if self.axis.is_none() => {

@@ -140,7 +140,7 @@ impl OnnxFile {
             (Some(_), 1) if len <= LONGEST_NODE => self.place = Place::Whole(Whole::Node, len as usize),
             (Some(_), 5) if self.is_selected => self.begin_tensor(len)?,
             (Some(_), 5) => {
-                self.names = Some(names::names(&parts::parts(&self.graph))?);
+                self.names = Some(names::names(&parts::parts(&self.graph), self.family)?);
                 self.place = Place::Unselected(len);
             }
             _ => self.place = Place::Skip(self.at + len),

@@ -2,7 +2,7 @@
 
 use super::chains::{Chains, Made};
 use super::graph::{Graph, Node, Taker};
-use super::parts::{Form, Origin, Part, PartKind, TEXT, VISION};
+use super::parts::{AttentionInput, Form, Origin, Part, PartKind, TEXT, VISION};
 use std::collections::{HashMap, HashSet};
 
 mod attention;
@@ -59,12 +59,14 @@ impl<'a> Finder<'a> {
             "ConvInteger" => {
                 seen |= VISION;
                 if let Some(weight) = self.weight(node.input(1)) {
-                    let (scale, _) = self.scale_of(node);
-                    self.add(PartKind::Patches, weight.scaled(scale, node.input(3)), None, seen);
+                    let (scale, output) = self.scale_of(node);
+                    let at = self.add(PartKind::Patches, weight.scaled(scale, node.input(3)), None, seen);
+                    // A bias is added to it as to a product of matrices.
+                    self.linear.extend(output.map(|output| (output, at)));
                 }
             }
             "Gather" => seen |= self.table(node),
-            "MatMul" | "Gemm" | "MatMulInteger" | "MatMulNBits" => self.linear_layer(node, seen),
+            "MatMul" | "Gemm" | "MatMulInteger" | "MatMulNBits" => seen |= self.linear_layer(node, seen),
             "LayerNormalization" => {
                 if let Some(weight) = self.weight(node.input(1)) {
                     self.add(PartKind::Norm, weight, self.weight(node.input(2)), seen);
@@ -76,8 +78,10 @@ impl<'a> Finder<'a> {
                     self.add(PartKind::ClassToken, weight, None, seen);
                 }
             }
+            "Add" if seen == VISION | TEXT => self.logit_bias(node, seen),
             "Add" if seen != 0 => self.sum(node, seen),
             "Mul" if seen == VISION | TEXT => self.logit_scale(node, seen),
+            "Mul" if seen != 0 => self.layer_scale(node, seen),
             _ => {}
         }
         if seen != 0 {
@@ -96,8 +100,10 @@ impl<'a> Finder<'a> {
 
     /// The weight that a value is, or is made of without changing its numbers.
     fn weight(&self, name: Option<&'a str>) -> Option<Origin> {
-        let Made { weight, scale, zero_point, axis, is_transposed } = self.chains.made_of(name?)?;
-        let origin = Origin { axis, ..Origin::plain(weight).scaled(scale, zero_point) };
+        let Made { weight, scale, zero_point, axis, is_transposed, rest, is_resized } = self.chains.made_of(name?)?;
+        let form_of = |is_transposed| if is_transposed { Form::Transposed } else { Form::Plain };
+        let rest = rest.map(|(name, is_transposed)| (name.to_owned(), form_of(is_transposed)));
+        let origin = Origin { axis, rest, is_resized, ..Origin::plain(weight).scaled(scale, zero_point) };
         let origin = if is_transposed { origin.transposed() } else { origin };
         (self.seen(weight) == 0).then_some(origin)
     }
@@ -122,7 +128,8 @@ impl<'a> Finder<'a> {
         TEXT
     }
 
-    fn linear_layer(&mut self, node: &'a Node, seen: u8) {
+    /// A product with a weight; gives the tower that sees it, which is not yet known of a probe.
+    fn linear_layer(&mut self, node: &'a Node, seen: u8) -> u8 {
         let (weight, output) = match node.op.as_str() {
             "MatMulInteger" => {
                 let (scale, output) = self.scale_of(node);
@@ -139,10 +146,20 @@ impl<'a> Finder<'a> {
             }
             _ => (self.weight(node.input(1)).map(Origin::transposed), node.output()),
         };
-        let Some(weight) = weight.filter(|_| seen != 0) else { return };
+        let Some(weight) = weight else { return seen };
         let bias = if node.op == "Gemm" { self.weight(node.input(2)) } else { None };
-        let at = self.add(PartKind::Linear(None), weight, bias, seen);
+        let probe = if seen == 0 { self.weight(node.input(0)) } else { None };
+        let (kind, seen) = match probe {
+            Some(probe) => {
+                self.add(PartKind::Probe, Origin { form: Form::Plain, ..probe }, None, VISION);
+                (PartKind::Gathering(AttentionInput::Query), VISION)
+            }
+            None if seen == 0 => return seen,
+            None => (PartKind::Linear(None), seen),
+        };
+        let at = self.add(kind, weight, bias, seen);
         self.linear.insert(output, at);
+        seen
     }
 
     /// The scale of the weight of a product of whole numbers, and the product when it has been applied:
@@ -189,9 +206,28 @@ impl<'a> Finder<'a> {
             return;
         }
         let source = self.graph.producer(value).map(|node| node.op.as_str());
-        let is_embedding = matches!(source, Some("Concat" | "Gather" | "DequantizeLinear"));
+        // Of a vision tower without a class token they are added to the patches.
+        let is_embedding = matches!(source, Some("Concat" | "Gather" | "DequantizeLinear"))
+            || (seen == VISION && matches!(source, Some("Transpose" | "Reshape")));
         if is_embedding && self.positions.insert(seen) {
             self.add(PartKind::Positions, weight, None, seen);
+        }
+    }
+
+    /// What each channel of a layer is multiplied by, before that is added to what the layer was given.
+    fn layer_scale(&mut self, node: &'a Node, seen: u8) {
+        let Some((value, weight)) = self.seen_and_weight(node) else { return };
+        let scaled = self.chains.after_casts(node.output());
+        let sum = self.graph.consumer(scaled, Taker::Add);
+        let is_residual = sum.is_some_and(|sum| sum.inputs().all(|name| name == scaled || self.seen(name) != 0));
+        if is_residual && self.linear.contains_key(self.chains.behind_casts(value)) {
+            self.add(PartKind::LayerScale, weight, None, seen);
+        }
+    }
+
+    fn logit_bias(&mut self, node: &'a Node, seen: u8) {
+        if let Some((_, weight)) = self.seen_and_weight(node) {
+            self.add(PartKind::LogitBias, weight, None, seen);
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::matrix::{Matrix, Scaling};
 use super::names::Names;
-use super::parts::{Form, Origin};
+use super::parts::{Form, Origin, Piece};
 use super::tensor::{NumberType, Tensor};
 use crate::error::{Error, Result};
 use crate::weights::data::Output;
@@ -19,6 +19,8 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Data,
+    /// All rows but the first.
+    Rest,
     Scale,
     ZeroPoint,
 }
@@ -28,6 +30,7 @@ struct Pending {
     spec: TensorSpec,
     origin: Origin,
     data: Option<Collected>,
+    rest: Option<Collected>,
     scale: Option<Collected>,
     zero_point: Option<Collected>,
 }
@@ -37,6 +40,21 @@ struct Pending {
 pub(super) struct Collected {
     pub(super) number_type: NumberType,
     pub(super) bytes: Vec<u8>,
+}
+
+impl Collected {
+    /// Numbers in it, or what packs some of them.
+    fn len(&self) -> usize {
+        self.bytes.len() / self.number_type.bytes()
+    }
+
+    /// Leaves one of several equal parts of each of so many runs.
+    fn cut(&mut self, Piece { index, of }: Piece, runs: usize) {
+        let part = self.bytes.len() / runs.max(1) / of.max(1);
+        let whole = part * of;
+        let runs = self.bytes.chunks(whole.max(1));
+        self.bytes = runs.flat_map(|run| run.iter().skip(index * part).take(part).copied()).collect();
+    }
 }
 
 /// The tensors that a file is read for.
@@ -68,15 +86,19 @@ impl Intake {
                 // Where an initializer stands is known only when it comes.
                 spec.usage = Use::Table;
             }
-            let Origin { data, scale, zero_point, .. } = &origin;
-            let parts =
-                [(Some(data), Role::Data), (scale.as_ref(), Role::Scale), (zero_point.as_ref(), Role::ZeroPoint)];
+            let Origin { data, rest, scale, zero_point, .. } = &origin;
+            let parts = [
+                (Some(data), Role::Data),
+                (rest.as_ref().map(|(rest, _)| rest), Role::Rest),
+                (scale.as_ref(), Role::Scale),
+                (zero_point.as_ref(), Role::ZeroPoint),
+            ];
             for (name, role) in parts {
                 if let Some(name) = name {
                     self.uses.entry(name.clone()).or_default().push((at, role));
                 }
             }
-            self.pending.insert(at, Pending { spec, origin, data: None, scale: None, zero_point: None });
+            self.pending.insert(at, Pending { spec, origin, data: None, rest: None, scale: None, zero_point: None });
             at += 1;
         }
     }
@@ -151,9 +173,10 @@ impl Intake {
     pub(super) fn missing(&self) -> Option<Error> {
         let pending = self.pending.values().min_by(|a, b| a.spec.name.cmp(&b.spec.name))?;
         let name = &pending.spec.name;
-        let Origin { data, scale, zero_point, .. } = &pending.origin;
+        let Origin { data, rest, scale, zero_point, .. } = &pending.origin;
         let lacks = [
             (Some(data), &pending.data, "weights"),
+            (rest.as_ref().map(|(rest, _)| rest), &pending.rest, "other rows"),
             (scale.as_ref(), &pending.scale, "scale"),
             (zero_point.as_ref(), &pending.zero_point, "zero point"),
         ];
@@ -196,19 +219,30 @@ impl Arriving {
 impl Pending {
     /// Whether the initializer is the tensor, row by row.
     fn is_plain(&self) -> bool {
-        self.origin.form == Form::Plain && self.origin.scale.is_none()
+        let Origin { form, scale, piece, rest, .. } = &self.origin;
+        *form == Form::Plain && scale.is_none() && piece.is_none() && rest.is_none()
     }
 
     fn is_complete(&self) -> bool {
-        let Origin { scale, zero_point, .. } = &self.origin;
+        let Origin { rest, scale, zero_point, .. } = &self.origin;
         self.data.is_some()
+            && rest.is_some() == self.rest.is_some()
             && scale.is_some() == self.scale.is_some()
             && zero_point.is_some() == self.zero_point.is_some()
     }
 
-    fn put(&mut self, role: Role, collected: Collected) {
+    fn put(&mut self, role: Role, mut collected: Collected) {
+        if let Some(piece) = self.origin.piece {
+            // What stands for all outputs stays; outputs are on the second axis of a matrix that stands transposed.
+            let is_transposed = role == Role::Data && self.origin.form == Form::Transposed;
+            let runs = if is_transposed { self.spec.rows().1 } else { 1 };
+            if collected.len() > 1 {
+                collected.cut(piece, runs);
+            }
+        }
         let part = match role {
             Role::Data => &mut self.data,
+            Role::Rest => &mut self.rest,
             Role::Scale => &mut self.scale,
             Role::ZeroPoint => &mut self.zero_point,
         };
@@ -225,7 +259,10 @@ impl Pending {
     fn check(&self, role: Role, tensor: &Tensor) -> Result<()> {
         let TensorSpec { shape, .. } = &self.spec;
         let (number_type, (rows, columns)) = (tensor.number_type()?, self.spec.rows());
-        if role != Role::Data {
+        // Outputs of all that stands there.
+        let of = self.origin.piece.map_or(1, |piece| piece.of);
+        let rows = rows.saturating_mul(of);
+        if matches!(role, Role::Scale | Role::ZeroPoint) {
             let most = match self.origin.form {
                 Form::Blocks { size, .. } => rows.saturating_mul(columns.div_ceil(size.max(1))),
                 _ => rows,
@@ -242,8 +279,20 @@ impl Pending {
             return if tensor.len() <= most { Ok(()) } else { Err(self.other_shape(role, tensor)) };
         }
         let without_ones = |dims: &[usize]| dims.iter().copied().filter(|dim| *dim != 1).collect::<Vec<_>>();
-        let (expected, mut found) = (without_ones(shape), without_ones(&tensor.dims));
+        let (mut expected, mut found) = (shape.clone(), without_ones(&tensor.dims));
+        if let Some(outputs) = expected.first_mut() {
+            *outputs = outputs.saturating_mul(of);
+        }
+        let expected = without_ones(&expected);
         let fits = match self.origin.form {
+            // The first row, and then the others, whose place may have two axes.
+            _ if role == Role::Rest => {
+                if self.origin.rest.as_ref().is_some_and(|(_, form)| *form == Form::Transposed) {
+                    found.reverse();
+                }
+                found.last() == Some(&columns) && tensor.len() == rows.saturating_sub(1).saturating_mul(columns)
+            }
+            _ if self.origin.rest.is_some() => found == [columns],
             Form::Plain | Form::Exponential => found == expected,
             Form::Transposed => {
                 found.reverse();
@@ -269,7 +318,7 @@ impl Pending {
     fn other_shape(&self, role: Role, tensor: &Tensor) -> Error {
         let (shape, dims) = (&self.spec.shape, &tensor.dims);
         let part = match role {
-            Role::Data => "",
+            Role::Data | Role::Rest => "",
             Role::Scale => "scale of the ",
             Role::ZeroPoint => "zero point of the ",
         };
@@ -280,17 +329,28 @@ impl Pending {
 
     /// Makes its rows of all that was collected.
     fn finish(self, output: &mut Output) -> Result<()> {
-        let Self { spec, origin, data, scale, zero_point } = self;
+        let Self { spec, origin, data, rest, scale, zero_point } = self;
         let data = data.ok_or_else(|| missing(&spec.name))?;
         let stands = match data.number_type {
             NumberType::Floats(format) => format,
             NumberType::U8 | NumberType::I8 => Format::F32,
         };
         let (rows, columns) = spec.rows();
-        let scaling = scale.map(|scale| Scaling::new(&scale, zero_point, origin.form, rows)).transpose()?;
-        let matrix = Matrix { data, form: origin.form, rows, columns, scaling };
+        // What is a part of a layer that gives more is as if it gave no more.
+        let form = match origin.form {
+            Form::Blocks { bits, size, inputs, .. } => Form::Blocks { bits, size, outputs: rows, inputs },
+            form => form,
+        };
+        let scaling = scale.map(|scale| Scaling::new(&scale, zero_point, form, rows)).transpose()?;
         let mut sink = chain(&spec, stands, spec.usage.destination(output.target), output.recording.as_ref())?;
-        matrix.rows(&mut *sink)?;
+        match rest.zip(origin.rest) {
+            Some((rest, (_, form_of_rest))) => {
+                Matrix { data, form: Form::Plain, rows: 1, columns, scaling }.rows(&mut *sink)?;
+                let rows = rows.saturating_sub(1);
+                Matrix { data: rest, form: form_of_rest, rows, columns, scaling: None }.rows(&mut *sink)?;
+            }
+            None => Matrix { data, form, rows, columns, scaling }.rows(&mut *sink)?,
+        }
         output.weights.insert(spec.name, sink.end()?);
         Ok(())
     }

@@ -30,11 +30,25 @@ pub(super) struct Origin {
     pub(super) zero_point: Option<String>,
     /// The axis of the numbers that there is a scale for each step along, where the graph says it.
     pub(super) axis: Option<i64>,
+    /// It is one of several equal parts, one behind the other along the outputs.
+    pub(super) piece: Option<Piece>,
+    /// The initializer of all rows but the first, where that stands alone, and how they stand there.
+    pub(super) rest: Option<(String, Form)>,
+    /// The graph interpolates it.
+    pub(super) is_resized: bool,
+}
+
+/// One of `of` equal parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) index: usize,
+    pub(super) of: usize,
 }
 
 impl Origin {
     pub(super) fn plain(name: &str) -> Self {
-        Self { data: name.to_owned(), form: Form::Plain, scale: None, zero_point: None, axis: None }
+        let (data, form) = (name.to_owned(), Form::Plain);
+        Self { data, form, scale: None, zero_point: None, axis: None, piece: None, rest: None, is_resized: false }
     }
 
     /// The same in 8 bits.
@@ -76,8 +90,15 @@ pub(super) enum PartKind {
     Positions,
     Norm,
     Linear(Option<AttentionInput>),
-    /// What cosines are multiplied by.
+    /// What a layer's outputs are multiplied by, channel by channel.
+    LayerScale,
+    /// A token that is none of a photo's, and gathers from all of them.
+    Probe,
+    /// A linear layer before the attention by which it does. One that gives keys and values both is among the values.
+    Gathering(AttentionInput),
+    /// What cosines are multiplied by, and what is added then.
     LogitScale,
+    LogitBias,
 }
 
 /// A weighted part.

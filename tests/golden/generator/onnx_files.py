@@ -65,9 +65,9 @@ def towers(directory, attention):
     }
 
 
-def export(directory, source, dynamo, attention):
+def export(directory, towers, dynamo):
     """The f32 files of one exporter."""
-    for name, (model, inputs, axes, outputs) in towers(source, attention).items():
+    for name, (model, inputs, axes, outputs) in towers.items():
         form = {"dynamic_shapes": (tuple(axes.values()),), "external_data": False} if dynamo else {"dynamic_axes": axes}
         path = directory / f"{name}.onnx"
         torch.onnx.export(
@@ -208,7 +208,8 @@ def repository(root, source, name):
     directory = root / name
     (directory / "onnx").mkdir(parents=True)
     for file in ("config.json", "preprocessor_config.json", "tokenizer.json"):
-        shutil.copy(source / file, directory / file)
+        if (source / file).exists():
+            shutil.copy(source / file, directory / file)
     return directory
 
 
@@ -239,11 +240,11 @@ def write_onnx():
         source = Path(temporary)
         write_source(source)
         torchscript = repository(root, source, "torchscript")
-        export(torchscript / "onnx", source, dynamo=False, attention="eager")
+        export(torchscript / "onnx", towers(source, "eager"), dynamo=False)
         variants(torchscript / "onnx", [VISION, TEXT], ["fp16", "quantized", "int8", "q4"])
         variants(torchscript / "onnx", [BOTH], ["quantized"])
         dynamo = repository(root, source, "dynamo")
-        export(dynamo / "onnx", source, dynamo=True, attention="sdpa")
+        export(dynamo / "onnx", towers(source, "sdpa"), dynamo=True)
         variants(dynamo / "onnx", [VISION, TEXT], ["fp16", "uint8", "q4"])
         for directory in (torchscript, dynamo):
             files = sorted((directory / "onnx").glob("*.onnx"))

@@ -26,10 +26,18 @@ impl<'a> Finder<'a> {
                 "Softmax" => self.attention_of(node, &before),
                 _ => continue,
             };
-            for (name, input) in inputs.into_iter().zip(AttentionInput::ALL) {
-                let part = name.and_then(|name| self.linear_before(name, &before));
-                if let Some(part) = part.and_then(|at| self.parts.get_mut(at)) {
-                    part.kind = PartKind::Linear(Some(input));
+            let layers = inputs.map(|name| name.and_then(|name| self.linear_before(name, &before)));
+            let kind_of = |at: Option<usize>| Some(self.parts.get(at?)?.kind);
+            // The probe's layer is known by what it is given.
+            let is_gathering = matches!(layers.map(kind_of), [Some(PartKind::Gathering(_)), ..]);
+            for (at, input) in layers.into_iter().zip(AttentionInput::ALL) {
+                let Some(part) = at.and_then(|at| self.parts.get_mut(at)) else { continue };
+                match part.kind {
+                    PartKind::Linear(_) | PartKind::Gathering(_) if is_gathering => {
+                        part.kind = PartKind::Gathering(input)
+                    }
+                    PartKind::Linear(_) => part.kind = PartKind::Linear(Some(input)),
+                    _ => {}
                 }
             }
         }
