@@ -11,6 +11,7 @@ use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
 use crate::model::config::{Scores, VisionConfig};
 use crate::model::encoder::Wanted;
 use crate::model::vision::VisionTower;
+use crate::model::{bundle, word_pieces};
 #[cfg(feature = "candle")]
 use candle_core::Tensor;
 use std::path::Path;
@@ -128,14 +129,39 @@ impl ClipVision {
     /// # Errors
     /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
-        let ModelFiles { config, preprocessor, processor, weights, tokenizer, vocab, merges } = files;
+        let ModelFiles { config, preprocessor, processor, weights, tokenizer, vocab, merges, others } = files;
         let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
-        let mut loader = Loader::new(&config, preprocessor, options)?;
+        let bundle = bundle::bundled(&config, |name| Ok(others.get(name).cloned()))?;
+        let mut loader = Loader::new(bundle.as_ref().unwrap_or(&config), preprocessor, options)?;
+        let tokenizer = match (tokenizer, others.get(word_pieces::VOCABULARY)) {
+            (None, Some(vocabulary)) if vocab.is_none() || merges.is_none() => {
+                let config = others.get(word_pieces::TOKENIZER_CONFIG).map(Vec::as_slice);
+                Some(word_pieces::tokenizer_json(vocabulary, config)?)
+            }
+            (tokenizer, _) => tokenizer,
+        };
         if tokenizer.is_some() || vocab.is_some() && merges.is_some() {
             loader = loader.with_text([tokenizer, vocab, merges]);
         }
-        loader.set_size(weights.len() as u64)?;
-        loader.push(&weights)?;
+        let single = loader.file().to_owned();
+        if let Some(index) = others.get(files::INDEX).filter(|_| weights.is_empty()) {
+            loader.set_index(index)?;
+        }
+        loop {
+            let content = match others.get(loader.file()) {
+                _ if loader.file() == single => &weights,
+                Some(content) => content,
+                None => {
+                    let what = format!("{} is not among the files (ModelFiles::other)", loader.file());
+                    return Err(Error::new(ErrorKind::Weights, what));
+                }
+            };
+            loader.set_size(content.len() as u64)?;
+            loader.push(content)?;
+            if !loader.next_file()? {
+                break;
+            }
+        }
         loader.finish()
     }
 

@@ -1,6 +1,8 @@
 //! Models: their configurations and towers, for whoever wants more than [`ClipVision`](crate::ClipVision) gives; and how
 //! they are loaded piece by piece, and written as one file.
 
+pub(crate) mod bundle;
+mod chinese_clip;
 pub(crate) mod cleaning;
 mod clip;
 pub(crate) mod config;
@@ -18,6 +20,7 @@ pub(crate) mod token_rows;
 #[cfg(feature = "text")]
 pub(crate) mod tokenizer;
 pub(crate) mod vision;
+pub(crate) mod word_pieces;
 
 pub use crate::embedder::{ConvertOptions, Converted, Loader, Pass, Preparer, Table, TextModel, Vocab, convert};
 pub use crate::precision::StoredPrecision;

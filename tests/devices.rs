@@ -6,7 +6,7 @@
 
 mod common;
 
-use clip_vision::{ClipVision, Device, ErrorKind, Image, ModelFiles, Options, device_from_name};
+use clip_vision::{ClipVision, Device, ErrorKind, Image, ModelFiles, Options, Precision, device_from_name};
 use common::goldens::{Golden, MODELS};
 use common::{golden, max_difference, model_dir, root};
 use std::io::Write;
@@ -60,6 +60,20 @@ fn check(name: &str, device: &Device) {
     for (here, on_cpu) in here.embed_batch(images()).into_iter().zip(on_cpu.embed_batch(images())) {
         let difference = max_difference(&here.unwrap(), &on_cpu.unwrap());
         assert!(difference < TOLERANCE, "{name}: photos together are off by {difference}");
+    }
+    for (precision, least) in [(Precision::F16, 0.9999), (Precision::Bf16, 0.999)] {
+        let asked = options().precision(precision);
+        if device.is_cpu() {
+            let error = ClipVision::from_dir(root().join("models/shapes"), asked).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error:#}");
+            assert!(error.to_string().contains("NVIDIA GPUs only"), "{error:#}");
+            continue;
+        }
+        let both = load(asked).embed_batch(images()).into_iter().zip(on_cpu.embed_batch(images()));
+        for (here, on_cpu) in both {
+            let cosine: f32 = here.unwrap().iter().zip(on_cpu.unwrap()).map(|(a, b)| a * b).sum();
+            assert!(cosine > least, "{name}, {}: cosine {cosine}", precision.name());
+        }
     }
     let texts = ["a red heart", "a blue ring", ""];
     let both = here.embed_texts(&texts).unwrap().into_iter().zip(on_cpu.embed_texts(&texts).unwrap());

@@ -3,7 +3,7 @@
 
 mod common;
 
-use clip_vision::model::Scores;
+use clip_vision::model::{ConvertOptions, Scores, StoredPrecision, TextConfig, convert};
 use clip_vision::{ClipVision, Image, Options, Precision};
 use common::{cosine, golden, max_difference};
 use safetensors::SafeTensors;
@@ -95,7 +95,7 @@ fn pixels_are_pythons() {
 #[test]
 fn embeddings_are_pythons() {
     let all = Golden::all();
-    assert_eq!(all.len(), 10);
+    assert_eq!(all.len(), 12);
     for golden in all {
         let clip = golden.load(Options::default());
         let [images, texts] = worst(&golden, &clip);
@@ -124,7 +124,7 @@ fn embeddings_in_8_bits_are_near_them() {
         assert!(images >= 0.998 && texts >= 0.999, "{}: {images}, {texts}", golden.dir.display());
     }
     let all = Golden::all_of("families_int8");
-    assert_eq!(all.len(), 8);
+    assert_eq!(all.len(), 10);
     for golden in all {
         let least = if golden.dir.display().to_string().contains("outliers") { 0.998 } else { 0.999 };
         let [images, texts] = worst(&golden, &golden.load(Options::default().precision(Precision::Int8)));
@@ -186,6 +186,50 @@ fn a_model_of_texts_alone_reads_texts_as_python_does_and_says_what_it_is() {
 
 #[cfg(feature = "text")]
 #[test]
+fn a_chinese_clip_reads_texts_as_python_does() {
+    for (name, longest) in [("chinese_clip", 24), ("chinese_clip_saved", 20)] {
+        let golden = Golden::read(golden("families").join(name));
+        let clip = golden.load(Options::default());
+        let text = clip.text().unwrap();
+        let TextConfig { max_position_embeddings, num_positions, .. } = text.config();
+        assert_eq!((*max_position_embeddings, *num_positions), (longest, 24));
+        let strings: Vec<&str> =
+            golden.facts["strings"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        for (string, ids) in strings.iter().zip(golden.texts()) {
+            assert_eq!(text.tokenize(string).unwrap(), ids, "{name}: {string}");
+        }
+        // Together, though they are of many lengths.
+        for (index, found) in clip.embed_texts(&strings).unwrap().iter().enumerate() {
+            let difference = max_difference(found, &unit(&golden.tensor(&format!("text/{index}"))));
+            assert!(difference <= 2e-6, "{name} {}: {difference}", strings[index]);
+        }
+        // One file of ours carries the tokenizer along, whatever it was made of.
+        let file = std::env::temp_dir().join(format!("chinese-{name}-{}.safetensors", std::process::id()));
+        convert(&golden.dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
+        let converted = ClipVision::from_file(&file, Options::default()).unwrap();
+        let text = converted.text().unwrap();
+        std::fs::remove_file(&file).unwrap();
+        for (string, ids) in strings.iter().zip(golden.texts()) {
+            assert_eq!(text.tokenize(string).unwrap(), ids, "{name}: {string}");
+        }
+    }
+}
+
+#[test]
+fn a_chinese_clip_without_its_texts_says_so() {
+    let weights = file_of("chinese_clip", "model.safetensors");
+    let all = SafeTensors::deserialize(&weights).unwrap();
+    let vision = all.tensors().into_iter().filter(|(name, _)| name.starts_with("vis"));
+    let weights = safetensors::serialize(vision.collect::<Vec<_>>(), None).unwrap();
+    let error = mixed("chinese-vision", "chinese_clip", &[("model.safetensors", weights)]);
+    assert!(format!("{error:#}").contains("word_embeddings.weight): they hold the vision tower alone"), "{error:#}");
+    let config = br#"{"model_type": "chinese_clip_text_model"}"#;
+    let error = mixed("chinese-text", "chinese_clip", &[("config.json", config.to_vec())]);
+    assert!(error.to_string().contains("chinese_clip_text_model"), "{error}");
+}
+
+#[cfg(feature = "text")]
+#[test]
 fn modules_decide_on_the_length_and_are_needed() {
     let length = |name: &str| {
         let clip = Golden::read(golden("families").join(name)).load(Options::default().normalize(false));
@@ -213,6 +257,123 @@ fn modules_decide_on_the_length_and_are_needed() {
     copy("2_Dense/model.safetensors");
     assert!(clip.embed_text("a dog").is_ok());
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// A weights file in two, and the index of both: names and contents.
+fn in_two(weights: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let all = SafeTensors::deserialize(weights).unwrap();
+    let names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    let half = |tensor: &str| usize::from(tensor.contains("transformer.layer.1"));
+    let parts = [0, 1].map(|part| {
+        let tensors = all.tensors().into_iter().filter(|(name, _)| half(name) == part);
+        (names[part], safetensors::serialize(tensors.collect::<Vec<_>>(), None).unwrap())
+    });
+    let map: serde_json::Map<String, Value> =
+        all.names().into_iter().map(|name| (name.to_owned(), names[half(name)].into())).collect();
+    let index = serde_json::json!({ "metadata": { "total_size": weights.len() }, "weight_map": map });
+    parts.into_iter().chain([("model.safetensors.index.json", index.to_string().into_bytes())]).collect()
+}
+
+/// The files of a DistilBERT with a linear layer.
+const MODULES: [&str; 5] = [
+    "modules.json",
+    "sentence_bert_config.json",
+    "1_Pooling/config.json",
+    "2_Dense/config.json",
+    "2_Dense/model.safetensors",
+];
+
+#[cfg(feature = "text")]
+#[test]
+fn several_modules_load_from_memory_and_with_weights_in_several_files() {
+    use clip_vision::ModelFiles;
+    let read = |name: &str| file_of("distilbert", name);
+    let expected = Golden::read(golden("families/distilbert")).load(Options::default()).embed_text("a dog").unwrap();
+    let with_modules = |weights: Vec<u8>| {
+        let files = ModelFiles::new(read("config.json"), weights).tokenizer(read("tokenizer.json"));
+        MODULES.into_iter().fold(files, |files, name| files.other(name, read(name)))
+    };
+    let load = |files: ModelFiles| ClipVision::from_files(files, Options::default());
+    let embed = |files: ModelFiles| load(files).unwrap().embed_text("a dog").unwrap();
+    assert_eq!(embed(with_modules(read("model.safetensors"))), expected);
+    let shards = in_two(&read("model.safetensors"));
+    let sharded =
+        || shards.iter().fold(with_modules(Vec::new()), |files, (name, content)| files.other(*name, content.clone()));
+    assert_eq!(embed(sharded()), expected);
+    for name in ["2_Dense/model.safetensors", "model-00002-of-00002.safetensors"] {
+        let mut files = sharded();
+        files.others.remove(name);
+        let error = load(files).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("not among the files"), "{error}");
+    }
+
+    let dir = std::env::temp_dir().join(format!("families-sharded-{}", std::process::id()));
+    for folder in ["1_Pooling", "2_Dense"] {
+        std::fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    for name in MODULES.into_iter().chain(["config.json", "tokenizer.json"]) {
+        std::fs::write(dir.join(name), read(name)).unwrap();
+    }
+    shards.iter().for_each(|(name, content)| std::fs::write(dir.join(name), content).unwrap());
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    assert_eq!(clip.embed_text("a dog").unwrap(), expected);
+    let file = dir.join("one.safetensors");
+    convert(&dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
+    let one = ClipVision::from_file(&file, Options::default()).unwrap();
+    assert!(cosine(&one.embed_text("a dog").unwrap(), &expected) >= 0.9999);
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[cfg(feature = "text")]
+#[test]
+fn a_transformer_in_a_folder_of_its_own_is_read() {
+    let dir = std::env::temp_dir().join(format!("families-folders-{}", std::process::id()));
+    for folder in ["0_Transformer", "1_Pooling", "2_Dense"] {
+        std::fs::create_dir_all(dir.join(folder)).unwrap();
+    }
+    let read = |name: &str| file_of("distilbert", name);
+    for name in ["1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"] {
+        std::fs::write(dir.join(name), read(name)).unwrap();
+    }
+    let mut modules: Value = serde_json::from_slice(&read("modules.json")).unwrap();
+    modules[0]["path"] = "0_Transformer".into();
+    std::fs::write(dir.join("modules.json"), modules.to_string()).unwrap();
+    let said = |dir: &PathBuf| format!("{:#}", ClipVision::from_dir(dir, Options::default()).unwrap_err());
+    assert!(said(&dir).contains("0_Transformer/config.json"), "{}", said(&dir));
+    std::fs::write(dir.join("0_Transformer/config.json"), read("config.json")).unwrap();
+    std::fs::write(dir.join("0_Transformer/pytorch_model.bin"), "").unwrap();
+    assert!(said(&dir).contains("pytorch_model.bin is not read"), "{}", said(&dir));
+    for name in ["model.safetensors", "tokenizer.json"] {
+        std::fs::write(dir.join("0_Transformer").join(name), read(name)).unwrap();
+    }
+    let limit = br#"{"max_seq_length": 7, "do_lower_case": false}"#;
+    std::fs::write(dir.join("0_Transformer/sentence_distilbert_config.json"), limit).unwrap();
+    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
+    assert_eq!(clip.text().unwrap().config().max_position_embeddings, 7);
+    let expected = Golden::read(golden("families/distilbert")).load(Options::default()).embed_text("a dog").unwrap();
+    assert_eq!(clip.embed_text("a dog").unwrap(), expected);
+    let file = dir.join("one.safetensors");
+    convert(&dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
+    let one = ClipVision::from_file(&file, Options::default()).unwrap();
+    assert!(cosine(&one.embed_text("a dog").unwrap(), &expected) >= 0.9999);
+    modules[0]["type"] = "sentence_transformers.models.CLIPModel".into();
+    std::fs::write(dir.join("modules.json"), modules.to_string()).unwrap();
+    assert!(said(&dir).contains("openai/clip-vit-base-patch32"), "{}", said(&dir));
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[cfg(feature = "text")]
+#[test]
+fn a_vocabulary_of_lines_loads_from_memory() {
+    use clip_vision::ModelFiles;
+    let read = |name: &str| file_of("chinese_clip", name);
+    let files = ModelFiles::new(read("config.json"), read("model.safetensors"));
+    let files = files.preprocessor(read("preprocessor_config.json")).other("vocab.txt", read("vocab.txt"));
+    let limit = br#"{"model_max_length": 9}"#;
+    let clip = ClipVision::from_files(files.other("tokenizer_config.json", limit), Options::default()).unwrap();
+    let ids = clip.text().unwrap().tokenize(&"海滩上的一只狗".repeat(3)).unwrap();
+    assert_eq!(ids.len(), 9);
+    assert_eq!(ids[..4], Golden::read(golden("families/chinese_clip")).texts()[0][..4]);
 }
 
 /// What comes of loading a folder with the files of a golden, some of them exchanged.
@@ -307,7 +468,7 @@ fn onnx_files_of_texts_alone_are_refused_with_what_to_take() {
 
 #[test]
 fn a_configuration_of_another_family_is_refused() {
-    let families = ["dinov2", "metaclip2", "siglip", "siglip2", "siglip_timm"];
+    let families = ["chinese_clip", "dinov2", "metaclip2", "siglip", "siglip2", "siglip_timm"];
     for (weights, config) in families.iter().flat_map(|of| families.map(|config| (*of, config))) {
         if weights == config {
             continue;
@@ -321,7 +482,6 @@ fn a_configuration_of_another_family_is_refused() {
 
 #[test]
 fn converted_they_are_the_same() {
-    use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
     for golden in Golden::all() {
         let name = golden.dir.file_name().unwrap().to_str().unwrap();
         let file = std::env::temp_dir().join(format!("families-{name}-{}.safetensors", std::process::id()));

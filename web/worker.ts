@@ -45,6 +45,7 @@ function createDispatcher(): Dispatcher {
       gpu: async () => (await gpuScript()).GpuLoading,
       hinted: async (...asked) => (await seldomScript()).hinted(...asked),
       bundled: async (...asked) => (await seldomScript()).bundled(...asked),
+      tokenizerJson: async (...asked) => (await seldomScript()).tokenizerJson(...asked),
     },
     readPixels: async (...asked) => (await seldomScript()).readPixels(...asked),
     decodeInBrowser: async (...asked) => (await seldomScript()).decodeInBrowser(...asked),

@@ -8,7 +8,7 @@ use crate::error::Result;
 use kernels::Isa;
 
 #[cfg(feature = "candle")]
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 
 /// What a token may attend to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,12 +61,14 @@ fn by_candle([query, key, value]: [&Tensor; 3], num_heads: usize, mask: Mask) ->
     let (tokens, head_size) = (key.dim(1)?, channels / num_heads);
     let heads = |x: &Tensor| x.reshape((batch, (), num_heads, head_size))?.transpose(1, 2)?.contiguous();
     let scaled = (heads(query)? * (head_size as f64).powf(-0.5))?;
-    let mut scores = scaled.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?;
+    // Sums of many values are taken in single precision: half of it would lose what the softmax makes of small differences.
+    let dtype = query.dtype();
+    let mut scores = scaled.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?.to_dtype(DType::F32)?;
     if mask == Mask::Causal {
         let later = (0..queries * tokens).map(|at| if at % tokens > at / tokens { f32::NEG_INFINITY } else { 0.0 });
         let later = Tensor::from_iter(later, query.device())?.reshape((queries, tokens))?;
         scores = scores.broadcast_add(&later)?;
     }
-    let weights = candle_nn::ops::softmax_last_dim(&scores)?;
+    let weights = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(dtype)?;
     Ok(weights.matmul(&heads(value)?)?.transpose(1, 2)?.reshape((batch, queries, channels))?)
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::precision::Precision;
 use crate::weights::Target;
 #[cfg(feature = "candle")]
-use candle_core::Device;
+use candle_core::{DType, Device, Tensor};
 use std::num::NonZero;
 use std::sync::Arc;
 
@@ -53,6 +53,10 @@ impl Backend {
         let kernels = device.is_cpu();
         #[cfg(test)]
         let kernels = kernels && !CANDLE_ON_CPU.get();
+        if kernels && matches!(precision, Precision::F16 | Precision::Bf16) {
+            let what = format!("precision {} is computed on NVIDIA GPUs only (device \"cuda\")", precision.name());
+            return Err(Error::new(ErrorKind::InvalidArgument, what));
+        }
         let buffers = kernels.then(|| Arc::new(Buffers::new(Threads::at_most(threads))));
         Ok(Self {
             device: device.clone(),
@@ -72,6 +76,25 @@ impl Backend {
     #[cfg(feature = "candle")]
     pub(super) fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Of the tensors that candle computes with.
+    #[cfg(feature = "candle")]
+    pub(super) fn dtype(&self) -> DType {
+        match self.precision {
+            Precision::F16 => DType::F16,
+            Precision::Bf16 => DType::BF16,
+            Precision::Stored | Precision::F32 | Precision::Int8 => DType::F32,
+        }
+    }
+
+    /// Values of a model, as candle computes with them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Compute`].
+    #[cfg(feature = "candle")]
+    pub(super) fn tensor(&self, values: Vec<f32>, shape: &[usize]) -> Result<Tensor> {
+        Ok(Tensor::from_vec(values, shape, &self.device)?.to_dtype(self.dtype())?)
     }
 
     pub(crate) fn precision(&self) -> Precision {

@@ -47,8 +47,8 @@ impl Linear {
     /// Of the values of a weight, outputs on the first axis and inputs on all others.
     #[cfg(feature = "candle")]
     pub(crate) fn candle(weight: Vec<f32>, shape: &[usize], bias: Option<Vec<f32>>, backend: &Backend) -> Result<Self> {
-        let weight = Tensor::from_vec(weight, shape, backend.device())?.flatten_from(1)?;
-        let bias = bias.map(|bias| Tensor::new(bias, backend.device())).transpose()?;
+        let weight = backend.tensor(weight, shape)?.flatten_from(1)?;
+        let bias = bias.map(|bias| backend.tensor(bias, &[weight.dim(0)?])).transpose()?;
         Ok(Self::Candle(candle_nn::Linear::new(weight, bias)))
     }
 

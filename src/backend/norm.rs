@@ -6,7 +6,7 @@ use crate::error::Result;
 use kernels::Isa;
 
 #[cfg(feature = "candle")]
-use candle_core::{Module, Tensor};
+use candle_core::Module;
 
 /// Layer normalization over the channels of each token. <https://arxiv.org/abs/1607.06450>
 pub(crate) enum LayerNorm {
@@ -24,8 +24,9 @@ impl LayerNorm {
     pub(crate) fn new(weight: Vec<f32>, bias: Vec<f32>, eps: f64, backend: &Backend) -> Result<Self> {
         #[cfg(feature = "candle")]
         if !backend.has_kernels() {
-            let [weight, bias] = [weight, bias].map(|values| Tensor::new(values, backend.device()));
-            return Ok(Self::Candle(candle_nn::LayerNorm::new(weight?, bias?, eps)));
+            let shape = [weight.len()];
+            let (weight, bias) = (backend.tensor(weight, &shape)?, backend.tensor(bias, &shape)?);
+            return Ok(Self::Candle(candle_nn::LayerNorm::new(weight, bias, eps)));
         }
         let _ = backend;
         Ok(Self::Kernel { weight, bias, eps: eps as f32 })

@@ -105,7 +105,7 @@ fn patches_by_candle(photos: Photos<'_>, patch: usize, backend: &Backend) -> Res
             photos.iter().map(|photo| tensor(photo)).collect::<candle_core::Result<_>>()?
         }
     };
-    let photos = Tensor::stack(&tensors, 0)?;
+    let photos = Tensor::stack(&tensors, 0)?.to_dtype(backend.dtype())?;
     let (batch, channels, size, _) = photos.dims4()?;
     let grid = size / patch;
     let seen = photos.i((.., .., ..grid * patch, ..grid * patch))?;

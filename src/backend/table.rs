@@ -27,7 +27,7 @@ impl Table {
         let channels = shape.last().copied().unwrap_or(1);
         #[cfg(feature = "candle")]
         if !backend.has_kernels() {
-            return Ok(Self { channels, rows: Rows::Candle(Tensor::from_vec(values, shape, backend.device())?) });
+            return Ok(Self { channels, rows: Rows::Candle(backend.tensor(values, shape)?) });
         }
         let _ = backend;
         Ok(Self { channels, rows: Rows::Cpu(values) })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[cfg(feature = "gpu")]
 use super::gpu::{OnGpu, Plan, Recording, Rows, Tuning, padded_rows};
 #[cfg(feature = "candle")]
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 /// Activations: `channels` values for each of `tokens` tokens of each photo or text of a batch, row by row.
 ///
@@ -195,6 +195,11 @@ impl Tokens {
         self.embedding_rows = (0..self.rows()).collect();
     }
 
+    /// Takes it that the first of each photo or text becomes its embedding.
+    pub(crate) fn first_become_embeddings(&mut self) {
+        self.embedding_rows = (0..self.batch).map(|at| at * self.tokens).collect();
+    }
+
     /// The mean of the tokens of each text: (batch, 1, channels).
     pub(crate) fn mean(&self) -> Result<Self> {
         let embedding_rows: Arc<[usize]> = (0..self.batch).collect();
@@ -269,7 +274,7 @@ impl Tokens {
                 let shape = (self.batch, self.tokens, self.channels);
                 Ok(Tensor::from_slice(values, shape, &Device::Cpu)?)
             }
-            Values::Candle(values) => Ok(values.clone()),
+            Values::Candle(values) => Ok(values.to_dtype(DType::F32)?),
             #[cfg(feature = "gpu")]
             Values::Gpu(_) => Err(mixed()),
         }
@@ -286,7 +291,7 @@ impl Tokens {
         match &self.values {
             Values::Cpu(values) => Ok(values.chunks(self.channels.max(1)).map(<[f32]>::to_vec).collect()),
             #[cfg(feature = "candle")]
-            Values::Candle(values) => Ok(values.flatten_to(1)?.to_vec2()?),
+            Values::Candle(values) => Ok(values.flatten_to(1)?.to_dtype(DType::F32)?.to_vec2()?),
             #[cfg(feature = "gpu")]
             Values::Gpu(_) => Err(mixed()),
         }

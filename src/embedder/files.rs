@@ -10,7 +10,7 @@ use crate::image::PreprocessConfig;
 #[cfg(feature = "tokio")]
 use crate::model::config::ClipConfig;
 use crate::model::config::TextConfig;
-use crate::model::sentence_transformers;
+use crate::model::{bundle, sentence_transformers, word_pieces};
 use crate::weights::{FILES, LONGEST_FILE, check_length};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -105,10 +105,13 @@ impl Place {
             Self::Converted(file) => return read_file(file, loader, &mut after),
             Self::Directory(dir) => dir,
         };
-        let index = dir.join("model.safetensors.index.json");
+        let index = dir.join(INDEX);
         let is_single = dir.join("model.safetensors").exists();
+        let folder = transformer(dir)?;
         if is_open_clip(dir) {
             loader.set_file(OPEN_CLIP_WEIGHTS);
+        } else if let Some(folder) = folder.strip_prefix(dir).ok().filter(|folder| *folder != Path::new("")) {
+            loader.set_file(&format!("{}/{}", folder.display(), loader.file()));
         } else if !is_single && index.exists() {
             let json = read(&index)?;
             loader.set_index(&json).map_err(|error| error.within(dir.display()))?;
@@ -124,6 +127,11 @@ impl Place {
     }
 }
 
+/// What lists the files of weights that are in several.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// What says what a model is, and what lists the modules of one that has several.
+pub(super) const CONFIG: &str = "config.json";
+pub(super) const MODULES: &str = "modules.json";
 /// What open_clip calls its files.
 const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
 const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
@@ -134,11 +142,23 @@ fn is_open_clip(dir: &Path) -> bool {
     has(OPEN_CLIP_CONFIG) && has(OPEN_CLIP_WEIGHTS) && !has("model.safetensors")
 }
 
-/// The configuration of a directory; of sentence-transformers' all of them in one.
+/// The configuration of a directory; where it is in several files all of them in one.
 fn read_config(dir: &Path) -> Result<Vec<u8>> {
-    let config = read(&dir.join(if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { "config.json" }))?;
-    let bundle = sentence_transformers::bundled(&config, |name| read_optional(&dir.join(name)))?;
+    let name = if is_open_clip(dir) { OPEN_CLIP_CONFIG } else { CONFIG };
+    let config = read(&transformer(dir)?.join(name))?;
+    let bundle = bundle::bundled(&config, |name| read_optional(&dir.join(name)))?;
     Ok(bundle.unwrap_or(config))
+}
+
+/// The folder of a model's configuration, weights and tokenizer: the directory itself, or, in old files of sentence-transformers,
+/// the one in it that `modules.json` names.
+pub(super) fn transformer(dir: &Path) -> Result<PathBuf> {
+    if dir.join(CONFIG).exists() {
+        return Ok(dir.to_owned());
+    }
+    let modules = read_optional(&dir.join(MODULES))?;
+    let folder = modules.as_deref().and_then(sentence_transformers::folder);
+    Ok(folder.map_or_else(|| dir.to_owned(), |folder| dir.join(folder)))
 }
 
 /// Whether a path stays in its directory: plain names, with slashes between them.
@@ -197,10 +217,18 @@ fn ranges_of(path: PathBuf) -> Result<ReadRange> {
     }))
 }
 
-/// The tokenizer's files of a directory, in the order of [`FILES`].
+/// The tokenizer's files of a directory, in the order of [`FILES`]; of a `vocab.txt` the `tokenizer.json` that it stands for.
 pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
+    let dir = &transformer(dir)?;
     let [tokenizer, vocab, merges] = FILES.map(|name| read_optional(&dir.join(name)));
-    Ok([tokenizer?, vocab?, merges?])
+    let files = [tokenizer?, vocab?, merges?];
+    if !matches!(files, [None, None, _] | [None, _, None]) {
+        return Ok(files);
+    }
+    let Some(vocabulary) = read_optional(&dir.join(word_pieces::VOCABULARY))? else { return Ok(files) };
+    let config = read_optional(&dir.join(word_pieces::TOKENIZER_CONFIG))?;
+    let tokenizer = word_pieces::tokenizer_json(&vocabulary, config.as_deref());
+    Ok([Some(tokenizer.map_err(|error| error.within(dir.display()))?), None, None])
 }
 
 /// Length of the embeddings of the model at a path, from its configuration alone.

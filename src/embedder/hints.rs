@@ -1,5 +1,6 @@
 //! Directories of models that can't be loaded: what they hold, and what to do.
 
+use super::files::{CONFIG, MODULES, transformer};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -11,15 +12,18 @@ const OPEN_CLIP: &str = "open_clip_pytorch_model.bin";
 /// Letters of another model's name that are repeated.
 const LONGEST_NAME: usize = 100;
 
-/// Of sentence-transformers' directories whose `config.json` is in a folder of its own.
+/// Of sentence-transformers' directories without a `config.json`, whose first module is no transformer.
 const IN_FOLDERS: &str = "modules.json is there without a config.json beside it: of sentence-transformers' clip-ViT-B-32 and its like load the \
-     model that it was made of (openai/clip-vit-base-patch32); of another model move the files in 0_Transformer beside modules.json, \
-     which has to give it the path \"\" then";
+     model that it was made of (openai/clip-vit-base-patch32); a Transformer is read in the folder that modules.json gives it";
 
 /// What a directory holds in place of weights that are read, where that is known.
 pub(super) fn of_directory(dir: &Path) -> Option<String> {
     let there = |name: &str| dir.join(name).exists();
-    if there("modules.json") && !there("config.json") {
+    let transformer = transformer(dir).ok()?;
+    if transformer != dir {
+        return of_directory(&transformer).map(|hint| format!("{}: {hint}", transformer.display()));
+    }
+    if there(MODULES) && !there(CONFIG) {
         return Some(IN_FOLDERS.to_owned());
     }
     if there("model.safetensors") || there("model.safetensors.index.json") {

@@ -12,6 +12,7 @@ use crate::image::{Limits, UrlAccess};
 use crate::precision::Precision;
 #[cfg(feature = "candle")]
 use candle_core::Device;
+use std::collections::BTreeMap;
 use std::num::NonZero;
 
 /// How the table of a text tower's tokens is read.
@@ -229,6 +230,9 @@ pub struct ModelFiles {
     pub vocab: Option<Vec<u8>>,
     /// `merges.txt`
     pub merges: Option<Vec<u8>>,
+    /// More files, by their names beside `config.json`, of a model that has more: `modules.json` and what it tells of, the files of
+    /// `model.safetensors.index.json` and that one itself, `vocab.txt`, `tokenizer_config.json`.
+    pub others: BTreeMap<String, Vec<u8>>,
 }
 
 impl ModelFiles {
@@ -252,6 +256,25 @@ impl ModelFiles {
     /// The same with a `tokenizer.json`.
     pub fn tokenizer(mut self, json: impl Into<Vec<u8>>) -> Self {
         self.tokenizer = Some(json.into());
+        self
+    }
+
+    /// The same with another file, by its name beside `config.json`.
+    ///
+    /// ```
+    /// use clip_vision::{ClipVision, ModelFiles, Options};
+    ///
+    /// # let read = |name: &str| std::fs::read(format!("tests/golden/families/distilbert/{name}")).unwrap();
+    /// let mut files = ModelFiles::new(read("config.json"), read("model.safetensors")).tokenizer(read("tokenizer.json"));
+    /// for name in ["modules.json", "1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"] {
+    ///     files = files.other(name, read(name));
+    /// }
+    /// let texts = ClipVision::from_files(files, Options::default())?;
+    /// assert_eq!(texts.embed_text("a dog")?.len(), 26);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn other(mut self, name: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        self.others.insert(name.into(), content.into());
         self
     }
 

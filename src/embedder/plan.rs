@@ -268,7 +268,7 @@ impl Selection for Plan {
             None | Some(Family::Clip) => Ok(OnnxFamily::Clip),
             Some(Family::Siglip) => Ok(OnnxFamily::Siglip),
             Some(Family::Dinov2) => Ok(OnnxFamily::Dinov2),
-            Some(Family::DistilBert) => Err(Error::new(
+            Some(Family::DistilBert | Family::ChineseClip) => Err(Error::new(
                 ErrorKind::Weights,
                 "ONNX files are read of CLIP, MetaCLIP 2, SigLIP and DINOv2; take the repository that the model was published in, \
                  which has model.safetensors",

@@ -41,7 +41,7 @@ fn preprocessing(
     let preprocess = given.unwrap_or_else(|| match vision.family {
         Family::Siglip => PreprocessConfig::siglip(vision.image_size),
         Family::Dinov2 => PreprocessConfig::dinov2(),
-        Family::Clip | Family::DistilBert => PreprocessConfig::clip(vision.image_size),
+        Family::Clip | Family::ChineseClip | Family::DistilBert => PreprocessConfig::clip(vision.image_size),
     });
     // A DINOv2 sees images of any size; that of its configuration is the one it was taught with.
     if let (Family::Dinov2, Some((height, width))) = (vision.family, preprocess.output_size())

@@ -2,18 +2,25 @@
 #![cfg(all(feature = "candle", not(target_arch = "wasm32")))]
 
 use super::*;
+use crate::Precision;
 use crate::backend::CANDLE_ON_CPU;
 use crate::model::vision::VisionStage;
 use candle_core::Device;
 
 /// The golden model of that name, with its text tower where it has one; by candle's operations, or by the kernels.
 fn load(name: &str, by_candle: bool) -> ClipVision {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/models").join(name);
+    let clip = load_from("golden/models", name, by_candle, Precision::F32);
+    assert_eq!(clip.text().is_ok(), ["b32-tiny", "patch14-gelu"].contains(&name), "{name}");
+    clip
+}
+
+/// One in a folder of the tests.
+fn load_from(folder: &str, name: &str, by_candle: bool, precision: Precision) -> ClipVision {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder).join(name);
     CANDLE_ON_CPU.set(by_candle);
-    let clip = ClipVision::from_dir(path, Options::default()).unwrap();
-    let text = clip.text();
+    let clip = ClipVision::from_dir(path, Options::default().precision(precision)).unwrap();
+    let _ = clip.text(); // loads it, while candle is asked for
     CANDLE_ON_CPU.set(false);
-    assert_eq!(text.is_ok(), ["b32-tiny", "patch14-gelu"].contains(&name), "{name}");
     clip
 }
 
@@ -89,6 +96,39 @@ fn embeddings_of_photos_and_texts() {
             assert_alike(by_candle, by_kernels, name);
         }
     }
+}
+
+/// Every family, as an NVIDIA GPU computes it in 16 bits, beside the kernels in 32: photos and, where there is a tower, texts.
+#[test]
+fn sixteen_bits() {
+    let models = ["b32-tiny", "patch14-gelu", "tanh-bf16", "odd-widths"].map(|name| ("golden/models", name));
+    let families = ["siglip", "siglip2", "siglip_timm", "dinov2", "metaclip2", "distilbert"];
+    let mut compared = [0, 0];
+    for (folder, name) in models.into_iter().chain(families.map(|name| ("golden/families", name))) {
+        let by_kernels = load_from(folder, name, false, Precision::F32);
+        for (precision, least) in [(Precision::F16, 0.99999), (Precision::Bf16, 0.999)] {
+            let by_candle = load_from(folder, name, true, precision);
+            let compare = |[here, there]: [Vec<f32>; 2]| {
+                let cosine = here.iter().zip(&there).map(|(a, b)| a * b).sum::<f32>();
+                assert!(cosine > least, "{name}, {}: cosine {cosine}", precision.name());
+            };
+            let clips = [&by_kernels, &by_candle];
+            if by_kernels.vision_tower().is_ok() {
+                let photo = photos(&by_kernels, 1).squeeze(0).unwrap();
+                compare(clips.map(|clip| clip.embed_tensor(&photo).unwrap()));
+                compared[0] += 1;
+            }
+            if by_kernels.text().is_ok() {
+                compare(clips.map(|clip| {
+                    let text = clip.text().unwrap();
+                    let end = text.config().vocab_size as u32 - 1; // or 2, as the family has it
+                    text.embed_tokens(&[&[3, 5, 2, end]]).unwrap().remove(0)
+                }));
+                compared[1] += 1;
+            }
+        }
+    }
+    assert_eq!(compared, [18, 14]);
 }
 
 #[test]

@@ -182,7 +182,8 @@ impl TextModel {
     #[cfg(feature = "text")]
     pub fn tokenize(&self, text: &str) -> Result<Vec<u32>> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(|| {
-            let what = "the model has no tokenizer: neither tokenizer.json nor vocab.json and merges.txt";
+            let what =
+                "the model has no tokenizer: neither tokenizer.json, nor vocab.json and merges.txt, nor vocab.txt";
             Error::new(ErrorKind::Config, what)
         })?;
         let TextConfig { max_position_embeddings: longest, cleaning, .. } = *self.config();

@@ -17,7 +17,7 @@ mod keys;
 pub(super) use keys::{Keys, most};
 
 use super::sentence_transformers::Modules;
-use super::{clip, dinov2, distilbert, open_clip, sentence_transformers, siglip};
+use super::{chinese_clip, clip, dinov2, distilbert, open_clip, sentence_transformers, siglip};
 
 /// The activation between the two linear layers of an encoder layer's MLP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub enum Family {
     Dinov2,
     /// DistilBERT, a text tower alone, in the files of sentence-transformers. <https://arxiv.org/abs/1910.01108>
     DistilBert,
+    /// Chinese-CLIP: CLIP's vision tower, and a BERT for texts. <https://arxiv.org/abs/2211.01335>
+    ChineseClip,
 }
 
 /// What a photo's scores for texts are.
@@ -197,6 +199,8 @@ pub struct TextConfig {
     pub max_position_embeddings: usize,
     /// Positions that the weights have: as many, but of a model whose texts are cut shorter.
     pub num_positions: usize,
+    /// Kinds of tokens that the weights have a row for, of which all of a text's are the first: BERT's. Default 0: none.
+    pub token_types: usize,
     /// The MLP's activation (`hidden_act`). Default QuickGELU.
     pub activation: Activation,
     /// Added to the variance in every layer norm. Default 1e-5.
@@ -233,6 +237,8 @@ pub enum EndToken {
     FilledUp(u32),
     /// Nowhere: the mean of all tokens is the text's embedding.
     Mean,
+    /// Nowhere: the first token, which sees all others, becomes the text's embedding.
+    First,
 }
 
 impl TextConfig {
@@ -247,6 +253,7 @@ impl TextConfig {
             num_attention_heads: 8,
             max_position_embeddings: 77,
             num_positions: 77,
+            token_types: 0,
             activation: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
             end_token: EndToken::Id(49407),
@@ -325,12 +332,14 @@ impl ClipConfig {
 type ReadFamily = fn(&Map<String, Value>) -> Result<ClipConfig>;
 
 /// The families, by what their files' `model_type` says.
-const FAMILIES: [(&str, ReadFamily); 10] = [
+const FAMILIES: [(&str, ReadFamily); 12] = [
     ("clip", clip::config),
     ("clip_vision_model", clip::vision_config),
     ("metaclip_2", clip::metaclip_2_config),
     ("metaclip_2_vision_model", clip::vision_config),
-    ("siglip", siglip::config),
+    (chinese_clip::MODEL_TYPE, chinese_clip::config),
+    ("chinese_clip_vision_model", chinese_clip::vision_config),
+    (siglip::MODEL_TYPE, siglip::config),
     ("siglip_vision_model", siglip::vision_config),
     ("dinov2", dinov2::config),
     ("open_clip", open_clip::config),

@@ -4,9 +4,9 @@
 //! all.
 //! <https://github.com/UKPLab/sentence-transformers/tree/master/sentence_transformers>
 //!
-//! Whoever loads such a model [bundles](bundled) these files into one, and that is the model's configuration from then on, in
-//! the cache and in converted files too.
+//! They are [bundled](super::bundle) into one.
 
+use super::bundle::{ReadJson, TOKENIZER_CONFIG, longest_of};
 use super::config::{ClipConfig, Keys, TextConfig, invalid, most};
 use super::distilbert;
 use crate::error::Result;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 /// What the bundle has for a `model_type`.
 pub(super) const MODEL_TYPE: &str = "sentence_transformers";
 /// The name of the file that lists the modules, and its key in the bundle.
-pub(crate) const MODULES: &str = "modules.json";
+const MODULES: &str = "modules.json";
 
 /// What follows a text tower's tokens beyond their mean.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,33 +40,34 @@ pub struct Dense {
     pub tanh: bool,
 }
 
-/// The files of the model, by what `read` finds of their names beside `config.json`, as one configuration; `None` of a model whose
-/// `config.json` needs no others.
+/// The folder of the transformer, by the bytes of a `modules.json`, where it is not beside that: in files of before the second version.
+pub(crate) fn folder(modules: &[u8]) -> Option<String> {
+    let modules: Value = json::read(modules).ok()?;
+    let first = modules.get(0)?;
+    let is_transformer = text(first, "type").is_some_and(|kind| kind.ends_with(".Transformer"));
+    text(first, "path").filter(|path| is_transformer && is_folder(path)).map(str::to_owned)
+}
+
+/// The files of the model as one configuration; `None` where there is no `modules.json`.
 ///
 /// # Errors
-/// [`ErrorKind::Config`](crate::ErrorKind::Config): one is not JSON, or lacks; those of `read`.
-pub(crate) fn bundled(config: &[u8], read: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Option<Vec<u8>>> {
-    let config: Value = json::read(config).unwrap_or_default();
-    if config.get("model_type").and_then(Value::as_str) != Some(distilbert::MODEL_TYPE) {
-        return Ok(None);
-    }
-    let parsed = |name: &str| match read(name)? {
-        Some(bytes) => {
-            let wrong = |error| invalid(format!("{name} is not JSON")).with_source(error);
-            json::read::<Value>(&bytes).map(Some).map_err(wrong)
-        }
-        None => Ok(None),
-    };
-    let Some(modules) = parsed(MODULES)? else { return Ok(None) };
+/// Those of `read`.
+pub(super) fn bundle(config: Value, read: ReadJson<'_>) -> Result<Option<Value>> {
+    let Some(modules) = read(MODULES)? else { return Ok(None) };
+    let transformer = modules.get(0).and_then(|first| text(first, "path")).filter(|path| is_folder(path));
+    let beside = transformer.map(|folder| format!("{folder}/")).unwrap_or_default();
     let mut files = Map::from_iter([("model_type".to_owned(), MODEL_TYPE.into())]);
     let folders = modules.as_array().into_iter().flatten().filter_map(|module| text(module, "path"));
     let folders = folders.filter(|path| is_folder(path)).take(MOST_FOLDERS);
     let names: Vec<String> = folders.map(|path| format!("{path}/config.json")).collect();
-    for name in [SEQUENCE, TOKENIZER].into_iter().chain(names.iter().map(String::as_str)) {
-        files.extend(parsed(name)?.map(|file| (name.to_owned(), file)));
+    for name in SEQUENCES.into_iter().chain([TOKENIZER_CONFIG]) {
+        files.extend(read(&format!("{beside}{name}"))?.map(|file| (name.to_owned(), file)));
+    }
+    for name in names {
+        files.extend(read(&name)?.map(|file| (name, file)));
     }
     files.extend([(MODULES.to_owned(), modules), (TRANSFORMER.to_owned(), config)]);
-    Ok(Some(Value::from(files).to_string().into_bytes()))
+    Ok(Some(files.into()))
 }
 
 /// Folders that are looked into: modules are four at most.
@@ -74,9 +75,8 @@ const MOST_FOLDERS: usize = 8;
 /// Letters of what a file says that an error repeats.
 const LONGEST_WORD: usize = 100;
 const TRANSFORMER: &str = "config.json";
-/// How long texts may be, in tokens: the first says it in files of before the sixth version, the second since.
-const SEQUENCE: &str = "sentence_bert_config.json";
-const TOKENIZER: &str = "tokenizer_config.json";
+/// How long texts may be, in tokens, says the first of these that is there before the sixth version, and the tokenizer's file since.
+const SEQUENCES: [&str; 2] = ["sentence_bert_config.json", "sentence_distilbert_config.json"];
 
 /// A folder beside `config.json`.
 fn is_folder(path: &str) -> bool {
@@ -108,14 +108,8 @@ pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
             return Err(invalid(format!("modules.json lists {}; {what}", names.join(", "))));
         }
     };
-    if !path(0).is_empty() {
-        return Err(invalid(format!(
-            "modules.json: the Transformer is in the folder {:?}, not beside it",
-            shortened(path(0))
-        )));
-    }
     check_pooling(&Part::of(root, path(pooling))?)?;
-    let mut config = distilbert::config(&Part::of(root, "")?.keys())?;
+    let mut config = distilbert::config(&Part::of(root, path(0))?.keys())?;
     config.projection_dim = config.hidden_size;
     config.max_position_embeddings = longest(root, config.num_positions)?;
     config.modules.normalize = normalize;
@@ -165,16 +159,13 @@ fn check_pooling(pooling: &Part<'_>) -> Result<()> {
 
 /// Tokens of the longest text.
 fn longest(root: &Map<String, Value>, positions: usize) -> Result<usize> {
-    let of = |file: &'static str, key: &str| match root.get(file).and_then(Value::as_object) {
-        // A tokenizer without a limit has a number beyond all sizes.
-        Some(keys) if keys.get(key).is_some_and(Value::is_u64) => {
-            Keys { file, ..Keys::whole(keys) }.size(key, positions, usize::MAX).map(Some)
-        }
-        _ => Ok(None),
-    };
-    let longest = of(SEQUENCE, "max_seq_length")?.or(of(TOKENIZER, "model_max_length")?);
-    if root.get(SEQUENCE).is_some_and(|keys| keys.get("do_lower_case") == Some(&Value::Bool(true))) {
-        return Err(invalid(format!("{SEQUENCE}: do_lower_case is true; only false is read")));
+    let of = |file, key| longest_of(root, file, key, positions);
+    let sequence = SEQUENCES.into_iter().find(|name| root.contains_key(*name));
+    let longest = sequence.map_or(Ok(None), |file| of(file, "max_seq_length"))?;
+    let longest = longest.or(of(TOKENIZER_CONFIG, "model_max_length")?);
+    let said = sequence.and_then(|name| Some((name, root.get(name)?)));
+    if let Some((name, _)) = said.filter(|(_, keys)| keys.get("do_lower_case") == Some(&Value::Bool(true))) {
+        return Err(invalid(format!("{name}: do_lower_case is true; only false is read")));
     }
     Ok(longest.unwrap_or(positions).min(positions))
 }
@@ -203,7 +194,9 @@ fn dense_of(part: &Part<'_>, folder: &str, config: &TextConfig) -> Result<Dense>
 
 #[cfg(test)]
 mod tests {
+    use super::super::bundle::bundled;
     use super::*;
+    use crate::json as strict;
     use serde_json::json;
 
     fn modules(kinds: &[(&str, &str)]) -> Value {
@@ -239,6 +232,33 @@ mod tests {
     }
 
     #[test]
+    fn a_transformer_in_a_folder_of_its_own_is_found() {
+        let modules = |kind: &str, path: &str| modules(&[(kind, path), ("Pooling", "1_Pooling")]).to_string();
+        assert_eq!(folder(modules("Transformer", "0_Transformer").as_bytes()).as_deref(), Some("0_Transformer"));
+        for (kind, path) in [("Transformer", ""), ("CLIPModel", "0_CLIPModel"), ("Transformer", "../x")] {
+            assert_eq!(folder(modules(kind, path).as_bytes()), None, "{kind} {path}");
+        }
+        assert_eq!(folder(b"[]"), None);
+        assert_eq!(folder(b"<html>"), None);
+    }
+
+    #[test]
+    fn how_long_texts_may_be_says_the_first_file_that_is_there() {
+        let longest =
+            |root: &Value| config(root.as_object().unwrap()).map(|found| found.text.unwrap().max_position_embeddings);
+        let mut root = multilingual();
+        root["sentence_distilbert_config.json"] = json!({ "max_seq_length": 64, "do_lower_case": true });
+        root["tokenizer_config.json"] = json!({ "model_max_length": 32 });
+        assert_eq!(longest(&root).unwrap(), 128);
+        root.as_object_mut().unwrap().remove("sentence_bert_config.json");
+        assert!(longest(&root).unwrap_err().to_string().contains("sentence_distilbert_config.json: do_lower_case"));
+        root["sentence_distilbert_config.json"] = json!({ "max_seq_length": 64, "do_lower_case": false });
+        assert_eq!(longest(&root).unwrap(), 64);
+        root.as_object_mut().unwrap().remove("sentence_distilbert_config.json");
+        assert_eq!(longest(&root).unwrap(), 32);
+    }
+
+    #[test]
     fn a_strangers_list_of_modules_costs_no_more_than_a_sound_one() {
         let many: Value = (0..1_000_000).map(|at| json!({ "path": format!("{at}") })).collect();
         let many = many.to_string().into_bytes();
@@ -248,8 +268,8 @@ mod tests {
             Ok(Some(if name == MODULES { many.clone() } else { b"{}".to_vec() }))
         };
         let bundle = bundled(br#"{"model_type": "distilbert"}"#, read).unwrap().unwrap();
-        assert!(reads.get() <= 3 + MOST_FOLDERS, "{} files are read", reads.get());
-        let error = config(json::read::<Value>(&bundle).unwrap().as_object().unwrap()).unwrap_err();
+        assert!(reads.get() <= 4 + MOST_FOLDERS, "{} files are read", reads.get());
+        let error = config(strict::read::<Value>(&bundle).unwrap().as_object().unwrap()).unwrap_err();
         assert!(error.to_string().len() < 1000, "{} letters", error.to_string().len());
     }
 
@@ -260,7 +280,7 @@ mod tests {
             (
                 "modules.json",
                 modules(&[("Transformer", "0_Transformer"), ("Pooling", "1_Pooling")]),
-                &["0_Transformer"],
+                &["there is no 0_Transformer/config.json"],
             ),
             ("1_Pooling/config.json", json!({ "pooling_mode": "cls" }), &["1_Pooling/config.json", "pooling_mode"]),
             ("1_Pooling/config.json", Value::Null, &["1_Pooling/config.json"]),

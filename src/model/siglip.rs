@@ -5,6 +5,7 @@
 //! Names and defaults are those of transformers.
 //! <https://github.com/huggingface/transformers/blob/main/src/transformers/models/siglip/modeling_siglip.py>
 
+use super::bundle::padding_of;
 use super::clip::LAYER;
 use super::config::{
     Activation, ClipConfig, EndToken, Family, Keys, TextConfig, VisionConfig, most, text_sizes, tower, vision_sizes,
@@ -18,13 +19,17 @@ use crate::error::Result;
 use crate::weights::{TensorSpec, Use};
 use serde_json::{Map, Value};
 
-/// Of both towers.
+pub(super) const MODEL_TYPE: &str = "siglip";
+
+/// Of both towers. What fills up texts the tokenizer's configuration knows better, where it was bundled (`bundle.rs`).
 pub(super) fn config(root: &Map<String, Value>) -> Result<ClipConfig> {
     let vision = vision_sizes(tower(root, "vision_config")?, vision_default())?;
     let keys = tower(root, "text_config")?;
     let text = text_sizes(keys, text_default())?;
     let projection_dim = keys.size("projection_size", text.hidden_size, most::CHANNELS)?;
-    let end_token = EndToken::FilledUp(filling(Some(keys.id("pad_token_id", 1)?), text.vocab_size));
+    let guessed = filling(Some(keys.id("pad_token_id", 1)?), text.vocab_size);
+    let known = padding_of(root).filter(|id| (*id as usize) < text.vocab_size);
+    let end_token = EndToken::FilledUp(known.unwrap_or(guessed));
     Ok(ClipConfig::of_both(vision, TextConfig { projection_dim, end_token, ..text }))
 }
 

@@ -35,6 +35,9 @@ pub(crate) trait Source {
     /// they are those of another number of patches.
     fn patch_positions(&mut self, spec: TensorSpec, bias: TensorSpec, config: &VisionConfig) -> Result<Self::Table>;
 
+    /// The positions of a text tower's tokens, with the first of `types`, which is that of every token, added to each.
+    fn typed_positions(&mut self, positions: TensorSpec, types: TensorSpec) -> Result<Self::Table>;
+
     /// The table of a text tower's tokens, which may be left in its file.
     fn tokens(&mut self, spec: TensorSpec) -> Result<Self::Tokens>;
 
@@ -107,6 +110,11 @@ impl Source for Declared {
         Ok(())
     }
 
+    fn typed_positions(&mut self, positions: TensorSpec, types: TensorSpec) -> Result<()> {
+        self.0.extend([positions, types]);
+        Ok(())
+    }
+
     fn tokens(&mut self, spec: TensorSpec) -> Result<()> {
         self.table(spec)
     }
@@ -171,6 +179,15 @@ impl Source for Loaded {
             patch.iter_mut().zip(&bias).for_each(|(value, bias)| *value += bias);
         });
         Table::new([class_token, &patches].concat(), &[config.num_tokens(), config.hidden_size], &self.backend)
+    }
+
+    fn typed_positions(&mut self, positions: TensorSpec, types: TensorSpec) -> Result<Table> {
+        let (mut values, types) = (self.floats(&positions)?, self.floats(&types)?);
+        let channels = positions.shape.last().copied().unwrap_or_default().max(1);
+        values.chunks_exact_mut(channels).for_each(|row| {
+            row.iter_mut().zip(&types).for_each(|(value, of_type)| *value += of_type);
+        });
+        Table::new(values, &positions.shape, &self.backend)
     }
 
     fn tokens(&mut self, spec: TensorSpec) -> Result<TokenTable> {

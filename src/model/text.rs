@@ -1,6 +1,6 @@
 //! The text tower: a transformer, one of whose tokens, normed and projected, is the text's embedding, in the same space as the
 //! images'. In CLIP a token sees itself and those before it, so that the end token has seen the whole text; in SigLIP each sees
-//! all, and the last one is taken; in a DistilBERT each sees all, and their mean is taken.
+//! all, and the last one is taken; in a DistilBERT each sees all, and their mean is taken; in a Chinese-CLIP the first.
 
 #[cfg(feature = "gpu")]
 use crate::backend::gpu::{Plan, Tuning};
@@ -10,7 +10,7 @@ use crate::model::config::{EndToken, Family, TextConfig};
 use crate::model::encoder::{Encoder, PassTokens, Wanted};
 use crate::model::source::{Declared, Loaded, Source};
 use crate::model::token_rows::TokenRows;
-use crate::model::{clip, distilbert, siglip};
+use crate::model::{chinese_clip, clip, distilbert, siglip};
 use crate::weights::{Header, TensorSpec, Use, ids_of_text};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -84,6 +84,7 @@ impl<S: Source> TextLayers<S> {
         match config.family {
             Family::Siglip => siglip::text(source, config),
             Family::DistilBert => distilbert::text(source, config),
+            Family::ChineseClip => chinese_clip::text(source, config),
             Family::Clip | Family::Dinov2 => clip::text(source, config),
         }
     }
@@ -112,7 +113,11 @@ impl<S: Source> TextLayers<S> {
 
 /// The name of the table of tokens.
 fn tokens_of(family: Family) -> &'static str {
-    if family == Family::DistilBert { distilbert::TOKENS } else { TOKENS }
+    match family {
+        Family::DistilBert => distilbert::TOKENS,
+        Family::ChineseClip => chinese_clip::TOKENS,
+        _ => TOKENS,
+    }
 }
 
 /// The name of one of the tower's tensors.
@@ -155,8 +160,10 @@ impl TextTower {
     }
 
     fn normed(&self, mut tokens: Tokens) -> Result<Tokens> {
-        if self.config.end_token == EndToken::Mean {
-            tokens.all_become_embeddings();
+        match self.config.end_token {
+            EndToken::Mean => tokens.all_become_embeddings(),
+            EndToken::First => tokens.first_become_embeddings(),
+            _ => {}
         }
         match &self.layers.embedding_norm {
             Some(norm) => norm.forward(&tokens),
@@ -289,7 +296,7 @@ impl TextTower {
                 let rest = repeat_n(with, longest - ids.len());
                 return Ok(ids.iter().copied().chain(rest).collect());
             }
-            EndToken::Mean => return Ok(Cow::Borrowed(ids)),
+            EndToken::Mean | EndToken::First => return Ok(Cow::Borrowed(ids)),
         };
         match end.and_then(|end| ids.get(..=end)) {
             Some(ids) => Ok(Cow::Borrowed(ids)),

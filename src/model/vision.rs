@@ -9,7 +9,7 @@ use crate::model::config::{Family, VisionConfig};
 use crate::model::encoder::{Encoder, PassTokens, Wanted};
 use crate::model::pooling::AttentionHead;
 use crate::model::source::{Declared, Loaded, Source};
-use crate::model::{clip, dinov2, siglip};
+use crate::model::{chinese_clip, clip, dinov2, siglip};
 use crate::weights::{Header, TensorSpec};
 #[cfg(feature = "candle")]
 use candle_core::Tensor;
@@ -99,6 +99,7 @@ impl<S: Source> VisionLayers<S> {
         let VisionPrefix(prefix) = prefix;
         match config.family {
             Family::Clip | Family::DistilBert => clip::vision(source, prefix, config),
+            Family::ChineseClip => chinese_clip::vision(source, prefix, config),
             Family::Siglip => siglip::vision(source, prefix, config),
             Family::Dinov2 => dinov2::vision(source, prefix, config),
         }

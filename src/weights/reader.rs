@@ -84,8 +84,12 @@ impl<S: Selection> Reader<S> {
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
         let specs = self.select(&Header { names, ..Header::default() })?;
         let mut files: BTreeMap<String, Vec<TensorSpec>> = BTreeMap::new();
+        // Of a model of which nothing is wanted the header of one file is read, as it is of a single one.
+        let first = weight_map.values().next().filter(|_| specs.is_empty()).cloned();
+        files.extend(first.map(|file| (file, Vec::new())));
         for spec in specs {
-            let file = weight_map.remove(&spec.name).ok_or_else(|| missing(&spec.name))?;
+            let own = spec.file.as_ref().map(|file| file.to_string());
+            let file = weight_map.remove(&spec.name).or(own).ok_or_else(|| missing(&spec.name))?;
             files.entry(file).or_default().push(spec);
         }
         self.others = files.into_iter().collect();

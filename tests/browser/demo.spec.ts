@@ -247,8 +247,9 @@ test("inside: the stages, what matters for words, both precisions", async ({ pag
   await expect(lit).toHaveAttribute("aria-busy", "false", { timeout: 30_000 });
   expect((await brightness(lit)) / (await brightness(page.locator(".pixels")))).toBeGreaterThan(1.2);
   await page.getByRole("button", { name: "Compare" }).click();
-  await expect(page.locator(".compared")).toHaveCount(2, { timeout: 30_000 });
-  await expect(page.locator(".compared").last()).toContainText(/cosine (1\.0000|0\.99\d\d)/);
+  await expect(page.locator(".compared")).toHaveCount(3, { timeout: 30_000 });
+  await expect(page.locator(".compared").nth(1)).toContainText(/cosine (1\.0000|0\.99\d\d)/);
+  await expect(page.locator(".compared").last()).toContainText("this browser offers none for this device");
 });
 
 /** How much brighter the middle, where the drawing is, has stayed than the border. */
@@ -264,6 +265,23 @@ const brightness = (canvas: Locator): Promise<number> =>
     }
     return sums["middle"]![0] / sums["middle"]![1] / (sums["border"]![0] / sums["border"]![1]);
   });
+
+test("a GPU that is not there is a sentence, and the processor stays; of an earlier visit, it is done without", async ({ page, server }) => {
+  await openDemo(page, server);
+  await goTo(page, "Settings");
+  const device = page.getByLabel("What computes");
+  await device.selectOption("webgpu");
+  await expect(page.getByRole("alert")).toContainText("No GPU computes here (no-adapter)");
+  await expect(device).toHaveValue("wasm");
+  await goTo(page, "Photos");
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+  await page.evaluate(() => localStorage.setItem("clip-vision demo", JSON.stringify({ device: "webgpu" })));
+  await page.reload();
+  await expect(finding(page)).toHaveText("352 photos", { timeout: 30_000 });
+  expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
+  await goTo(page, "Look inside");
+  await expect(page.locator(".figures.wide")).toContainText(/Device\s*the processor.*GPU\s*this browser offers none/);
+});
 
 test("the camera is asked about frame by frame", async ({ playwright, server }) => {
   const browser = await playwright.chromium.launch({
@@ -333,6 +351,21 @@ test("a link shares a query", async ({ page, server }) => {
   await page.goto(`${server.url}#/search?q=${encodeURIComponent("blue ring")}`);
   await expect(searchField(page)).toHaveValue("blue ring");
   await expect(cells(page).first()).toHaveAccessibleName(/blue-rings?-/, { timeout: 20_000 });
+});
+
+test("a view whose code can't be had says so, and the rest goes on", async ({ page, server, complaints }) => {
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, "serviceWorker")); // it would have the code
+  await page.route("**/assets/settings-*.js", (route) => route.abort());
+  await openDemo(page, server);
+  await goTo(page, "Settings");
+  await expect(page.getByRole("alert")).toContainText("could not be loaded");
+  await goTo(page, "Photos");
+  await search(page, "red star");
+  await goTo(page, "Settings");
+  await page.unroute("**/assets/settings-*.js");
+  await page.getByRole("button", { name: "Reload the page" }).click();
+  await expect(page.getByRole("heading", { name: "Settings" })).toBeVisible();
+  complaints.splice(0, complaints.length, ...complaints.filter((text) => !/ERR_FAILED/.test(text))); // the browser's own lines
 });
 
 test("a full disk stops the work with a sentence, and what was there stays", async ({ page, server }) => {

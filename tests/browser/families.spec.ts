@@ -1,6 +1,6 @@
 /**
  * The families beside OpenAI's CLIP, and open_clip's files: what the page gets of photos is what Python computed. Of texts there
- * are ids alone, but of models of texts alone, whose tokenizers are here.
+ * are ids alone, but of models whose tokenizers are here.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -51,16 +51,46 @@ function textsAlone(name: string, golden: Safetensors, strings: string[]): void 
   });
 }
 
+/** Texts of a model that has a tokenizer here are Python's, from the server and from the cache. */
+function textsToo(name: string, golden: Safetensors, strings: string[]): void {
+  test(`${name}: texts are Python's`, async ({ page, server }) => {
+    await page.evaluate(() => clipVision.deleteCached());
+    const tokenizers = () => server.requests.filter((path) => /\/(vocab\.txt|tokenizer\.json)$/.test(path)).length;
+    for (const precision of ["f32", "int8", "f32"] as const) {
+      server.requests.length = 0;
+      const found = await page.evaluate(
+        async ({ name, precision, strings }) => {
+          const clip = await clipVision.ClipVision.load(`/golden/families/${name}`, { precision });
+          const embeddings = (await clip.embedTexts(strings)).map((one) => Array.from(one));
+          const labels = await clip.classify("/golden/images/gray.png", strings.slice(0, 3), { template: "{}" });
+          clip.close();
+          return { embeddings, sum: labels.reduce((sum, { score }) => sum + score, 0) };
+        },
+        { name, precision, strings },
+      );
+      expect(found.sum).toBeCloseTo(1, 5);
+      for (const [index, embedding] of found.embeddings.entries()) {
+        const python = golden.values(`text/${index}`)!;
+        const length = Math.hypot(...python);
+        if (precision === "int8") expect(cosine(embedding, python), strings[index]).toBeGreaterThanOrEqual(0.999);
+        else expect(maxDifference(embedding, python.map((value) => value / length)), strings[index]).toBeLessThanOrEqual(1e-5);
+      }
+    }
+    expect(tokenizers(), "the third time it is in the cache").toBe(0);
+  });
+}
+
 const FOLDER = new URL("../golden/families/", import.meta.url);
 
 for (const name of readdirSync(FOLDER).sort()) {
   const read = (file: string): Buffer => readFileSync(new URL(`${name}/${file}`, FOLDER));
   const golden = new Safetensors(read("expected.safetensors"));
   const { pictures, scores, strings, texts = [] } = JSON.parse(read("expected.json").toString()) as Facts;
-  if (strings) {
+  if (strings && pictures.length === 0) {
     textsAlone(name, golden, strings);
     continue;
   }
+  if (strings) textsToo(name, golden, strings);
 
   test(`${name}: pixel tensors and embeddings are Python's, from the server and from the cache`, async ({ page, server }) => {
     await page.evaluate(() => clipVision.deleteCached());

@@ -1,7 +1,7 @@
 /** A GPU in Firefox, which has WebGPU on Linux only where it is switched on: by lavapipe, Mesa's software in a GPU's place. */
 
 import type { Browser } from "puppeteer-core";
-import { needsGpu, testGpuModels } from "../browser/both/gpu.ts";
+import { needsGpu, testGpuFamilies, testGpuModels } from "../browser/both/gpu.ts";
 import type { Tab, Test } from "../browser/both/tab.ts";
 import { expect, newTab, start, test } from "./test.ts";
 
@@ -21,6 +21,7 @@ const withGpu: Test = (title, body) =>
   });
 
 testGpuModels(withGpu, ["b32-tiny", "odd-widths"]);
+testGpuFamilies(withGpu, ["dinov2", "siglip2"]);
 
 withGpu("Firefox answers a pass without the 100 ms for which it does not look at its GPU", async ({ tab }) => {
   await needsGpu(tab);

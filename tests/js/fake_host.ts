@@ -5,7 +5,8 @@ import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 import type { Store, Writer } from "../../web/shared/store.ts";
 import { hinted } from "../../web/worker/hints.ts";
-import { bundled } from "../../web/worker/sentence_transformers.ts";
+import { bundled } from "../../web/worker/bundle.ts";
+import { tokenizerJson } from "../../web/worker/word_pieces.ts";
 import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
 import { FakeEngine } from "./fakes.ts";
 
@@ -87,6 +88,7 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       gpu: noGpu,
       hinted,
       bundled,
+      tokenizerJson: async (...given) => tokenizerJson(...given),
     },
     readPixels: async (source, edge = 1000) => {
       const value = "width" in source && source.width === DECODED.width ? 9 : 7;
@@ -140,6 +142,8 @@ export const load = (more: Partial<WireLoad> = {}): WireLoad => ({
     tokenizer: { url: `${folder}/tokenizer.json`, optional: true },
     vocab: { url: `${folder}/vocab.json`, optional: true },
     merges: { url: `${folder}/merges.txt`, optional: true },
+    wordPieces: { url: `${folder}/vocab.txt`, optional: true },
+    tokenizerConfig: { url: `${folder}/tokenizer_config.json`, optional: true },
   },
   name: "m",
   cache: "off",
@@ -175,6 +179,7 @@ export function machine(served: Record<string, Served> = {}) {
         gpu,
         hinted,
         bundled,
+        tokenizerJson: async (...given) => tokenizerJson(...given),
       },
     });
     const answer = await all.call({ type: "load", id: 1, argument: load({ cache: "on", ...more }) });

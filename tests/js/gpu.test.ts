@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { gpuFailure } from "../../web/shared/gpu_failure.ts";
 import type { GpuRefusal, LoadedModel, Response as Message, WireLoad, WirePhoto, WirePrepared } from "../../web/shared/protocol.ts";
 import type { LoadHost } from "../../web/worker/loading.ts";
+import { nameOf } from "../../web/worker/gpu/device.ts";
 import { Verdicts } from "../../web/worker/gpu/verdicts.ts";
 import { MemoryStore, MODEL, dispatcherWith, load, machine, type Served } from "./fake_host.ts";
 import { text, type FakeLoader, type FakePrepared } from "./fakes.ts";
@@ -219,6 +220,21 @@ describe("photos that another worker prepares", () => {
     const answer = await call({ type: "embedPrepared", id: 3, argument: prepared.result });
     expect(answer).toMatchObject({ result: { embedding: Float32Array.of(-65, 2), decoder: "rust", width: 4, height: 5, timings: { decode: 1, preprocess: 2 } } });
     expect([engine.model.held, other.engine.model.held]).toEqual([0, 0]);
+  });
+});
+
+describe("an adapter", () => {
+  /** As browsers have it: what it says stands in its prototype. */
+  const adapter = (says: object): GPUAdapter => Object.create(Object.create(null, Object.fromEntries(Object.entries(says).map(([name, value]) => [name, { get: () => value }])))) as GPUAdapter;
+  const NAMELESS = { vendor: "", architecture: "", device: "", description: "", isFallback: false };
+
+  it.each<[string, object, object]>([
+    ["of today", { info: { vendor: "apple", architecture: "metal-3", isFallbackAdapter: true } }, { vendor: "apple", architecture: "metal-3", isFallback: true }],
+    ["that says itself that it is software", { info: { vendor: "google" }, isFallbackAdapter: true }, { vendor: "google", isFallback: true }],
+    ["without a name", { isFallbackAdapter: false }, {}],
+    ["that says nothing", {}, {}],
+  ])("%s is told by what it says", (_, says, expected) => {
+    expect(nameOf(adapter(says))).toEqual({ ...NAMELESS, ...expected });
   });
 });
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import type { CacheRecord } from "../../web/shared/cache.ts";
 import type { WireLoad } from "../../web/shared/protocol.ts";
 import type { Host } from "../../web/worker/dispatcher.ts";
-import type { FakeLoader } from "./fakes.ts";
+import { tokenizerJson } from "../../web/worker/word_pieces.ts";
+import { text, type FakeLoader } from "./fakes.ts";
 import { load, machine, sha256, type Served } from "./fake_host.ts";
 
 const folder = "https://models.test/m";
@@ -29,6 +30,8 @@ function modelOf(contents: Record<string, string>, weights: string[], tokenizer:
   return { files, more: { ...more, integrity }, integrity, weights, tokenizer };
 }
 
+const WORDS = "[UNK]\n[CLS]\n[SEP]\n";
+const decoded = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const JSON_FILES = { "config.json": "{}", "preprocessor_config.json": "{pre}" };
 const index = { url: `${folder}/model.safetensors.index.json`, optional: true };
 const INDEX = JSON.stringify({ weight_map: { "a.weight": "a.safetensors", "b.weight": "b.safetensors" } });
@@ -42,6 +45,11 @@ const MODELS: Record<string, Model> = {
     withIndex,
   ),
   "with an old tokenizer": modelOf({ ...JSON_FILES, "model.safetensors": "weights", "vocab.json": "{vocab}", "merges.txt": "merges" }, ["weights"], "{vocab}"),
+  "with BERT's words": modelOf(
+    { ...JSON_FILES, "model.safetensors": "weights", "vocab.txt": WORDS, "tokenizer_config.json": '{"do_lower_case":false}' },
+    ["weights"],
+    decoded(tokenizerJson(text(WORDS), text('{"do_lower_case":false}'))),
+  ),
   converted: modelOf({ "model.clip.safetensors": "RECORDEDall" }, ["RECORDEDall"], "{carried}", {
     model: { weights: { url: `${folder}/model.clip.safetensors` } },
   }),
@@ -208,10 +216,10 @@ describe("checksums", () => {
     expect(recordOf(store.files)?.parts.text?.verified?.files).toHaveProperty(["tokenizer.json"]);
   });
 
-  it("may name vocab.json and merges.txt beside a tokenizer.json, which are not read then", async () => {
+  it("may name vocab.json, merges.txt and vocab.txt beside a tokenizer.json, which are not read then", async () => {
     const { files, more, integrity } = MODELS["in one file"]!;
     const { page } = machine();
-    const all = { ...more, integrity: { ...integrity, "vocab.json": sha256("v"), "merges.txt": sha256("m") } };
+    const all = { ...more, integrity: { ...integrity, "vocab.json": sha256("v"), "merges.txt": sha256("m"), "vocab.txt": sha256("w"), "tokenizer_config.json": sha256("t") } };
     expect((await page(all, { text: true, host: server(files).host })).outcomes).toEqual(["done", "done"]);
     expect((await page(all, { text: true, host: server({}).host })).outcomes).toEqual(["done", "done"]);
   });

@@ -14,6 +14,8 @@ const folderOf = (source: ModelSource, options?: Parameters<typeof resolveModel>
     tokenizer: { url: folder.replace(/(\?.*)?$/, "tokenizer.json$1"), optional: true },
     vocab: { url: folder.replace(/(\?.*)?$/, "vocab.json$1"), optional: true },
     merges: { url: folder.replace(/(\?.*)?$/, "merges.txt$1"), optional: true },
+    wordPieces: { url: folder.replace(/(\?.*)?$/, "vocab.txt$1"), optional: true },
+    tokenizerConfig: { url: folder.replace(/(\?.*)?$/, "tokenizer_config.json$1"), optional: true },
   });
   return folder;
 };
@@ -60,6 +62,9 @@ describe("a model's files", () => {
     const old = resolveModel({ config, weights: file, vocab: "v.json", merges: text("a b") });
     expect(old.vocab).toEqual({ url: "https://app.test/gallery/v.json" });
     expect(old.merges).toMatchObject({ name: "merges.txt" });
+    const pieces = resolveModel({ config, weights: file, wordPieces: text("[UNK]"), tokenizerConfig: "t.json" });
+    expect(pieces.wordPieces).toMatchObject({ name: "vocab.txt" });
+    expect(pieces.tokenizerConfig).toEqual({ url: "https://app.test/gallery/t.json" });
   });
 
   it.each([

@@ -22,9 +22,13 @@ const dinov2 = (width = 384): number => (3 * 14 ** 2 + 1 + 2 + (37 ** 2 + 1) + 2
 /** The multilingual DistilBERT: 512 positions, a norm after the embeddings, and a layer into B/32's space. */
 const distilBert = (width = 768): number => (119_547 + 512 + 2) * width + encoder(width, 6) + width * 512;
 
+/** Chinese-CLIP's BERT: 512 positions, two kinds of tokens, a norm after the embeddings, a projection and a scale. */
+const bert = (width = 768): number => (21_128 + 512 + 2 + 2) * width + encoder(width, 12) + width * 512 + 1;
+
 /** Parameters of the vision and the text tower, and of the table of tokens in it. */
 const ARCHITECTURES: Record<string, [vision: number, text?: number, table?: number]> = {
   "facebook/dinov2-small": [dinov2()],
+  "OFA-Sys/chinese-clip-vit-base-patch16": [clipVision(16, 768, 12, 512), bert(), 21_128 * 768],
   "sentence-transformers/clip-ViT-B-32-multilingual-v1": [0, distilBert(), 119_547 * 768],
   "facebook/metaclip-2-worldwide-b32": [clipVision(32, 768, 12, 512), clipText(512, 12, 512, 901_629), 901_629 * 512],
   "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K": [clipVision(32, 768, 12, 512, 256), clipText(512, 12, 512), 49_408 * 512],

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { LoadProgress } from "../../web/shared/protocol.ts";
-import { needsModules } from "../../web/worker/modules.ts";
-import { bundled } from "../../web/worker/sentence_transformers.ts";
+import { needsOthers } from "../../web/worker/modules.ts";
+import { bundled } from "../../web/worker/bundle.ts";
 import { dispatcherWith, load, sha256, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
 
@@ -55,8 +55,8 @@ describe("sentence-transformers' files", () => {
   it("are asked for where a configuration needs them, and nowhere else", async () => {
     const asked: string[] = [];
     const none = async (name: string) => void asked.push(name) as undefined;
-    for (const config of ["{}", "null", "nonsense", '{"model_type":"clip"}']) expect(needsModules(text(config))).toBe(false);
-    expect(needsModules(text(FILES["config.json"]!))).toBe(true);
+    for (const config of ["{}", "null", "nonsense", '{"model_type":"clip"}']) expect(needsOthers(text(config))).toBe(false);
+    expect(needsOthers(text(FILES["config.json"]!))).toBe(true);
     const alone = text('{"model_type":"distilbert"}');
     expect(await bundled(alone, none)).toEqual(alone);
     expect(asked).toEqual(["modules.json"]);

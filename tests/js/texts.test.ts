@@ -131,7 +131,7 @@ describe("texts", () => {
   });
 
   it.each<[string, Record<string, Served>, Record<string, unknown>, RegExp]>([
-    ["no tokenizer", {}, { code: "config" }, /neither tokenizer\.json nor vocab\.json/],
+    ["no tokenizer", {}, { code: "config" }, /neither tokenizer\.json, nor vocab\.json and merges\.txt, nor vocab\.txt/],
     ["half of the older files", at("vocab.json", { body: "{}" }), { code: "config" }, /no tokenizer/],
     ["a tokenizer that is none", at("tokenizer.json", { body: "bad" }), { code: "config" }, /no tokenizer/],
     ["a server that fails", at("tokenizer.json", { status: 500 }), { code: "fetch" }, /answered 500/],

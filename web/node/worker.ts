@@ -10,13 +10,14 @@ import { VERSION, type Request, type Response } from "../shared/protocol.js";
 import { gpuFailure } from "../shared/gpu_failure.js";
 import { sleep } from "../shared/retry.js";
 import { builds } from "../wasm/index.js";
+import { bundled } from "../worker/bundle.js";
 import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
 import { hinted } from "../worker/hints.js";
-import { bundled } from "../worker/sentence_transformers.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
 import { beThread, defaultThreads, Helpers } from "../worker/threads.js";
 import { createTokenizer } from "../worker/tokenizer.js";
+import { tokenizerJson } from "../worker/word_pieces.js";
 import { fetchWithFiles } from "./files.js";
 import { DiskStore, withFileLock } from "./store.js";
 
@@ -44,6 +45,7 @@ const createDispatcher = (): Dispatcher => new Dispatcher({
     gpu: () => Promise.reject(gpuFailure("no-adapter", "In Node there is no WebGPU")),
     hinted,
     bundled,
+    tokenizerJson: async (...files) => tokenizerJson(...files),
   },
   readPixels: () => {
     throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");

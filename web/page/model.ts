@@ -31,12 +31,16 @@ export interface ModelFiles {
   vocab?: FileSource | undefined;
   /** `merges.txt` */
   merges?: FileSource | undefined;
+  /** `vocab.txt`: the words of BERT's tokenizers, which a Chinese-CLIP may have in place of `tokenizer.json`. */
+  wordPieces?: FileSource | undefined;
+  /** `tokenizer_config.json`: what there is to say of those, and how long a Chinese-CLIP's texts may be. */
+  tokenizerConfig?: FileSource | undefined;
 }
 
 /**
  * A CLIP model in Hugging Face's layout (`config.json`, `preprocessor_config.json` or `processor_config.json`,
  * `model.safetensors`, or several files with `model.safetensors.index.json`, or the ONNX files of a folder `onnx`; for texts
- * `tokenizer.json`, or `vocab.json` and `merges.txt`):
+ * `tokenizer.json`, or `vocab.json` and `merges.txt`, or `vocab.txt`):
  *
  * - `"owner/name"`: a model of the Hugging Face Hub; in Node a folder or file of that path, if there is one;
  * - the URL of a folder, as `URL` or as a string that is absolute or begins with `/`, `./` or `../` (relative to the page);
@@ -55,7 +59,7 @@ export interface HubOptions {
 }
 
 const HUB = "https://huggingface.co";
-const OPTIONAL = ["config", "preprocessor", "processor", "tokenizer", "vocab", "merges"] as const;
+const OPTIONAL = ["config", "preprocessor", "processor", "tokenizer", "vocab", "merges", "wordPieces", "tokenizerConfig"] as const;
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 
 /**
@@ -76,7 +80,7 @@ function within(folder: URL, name: string): string {
 
 function inFolder(folder: URL): WireModel {
   const file = (role: Role) => ({ url: within(folder, FILE_NAMES[role]) });
-  const optional = (["preprocessor", "processor", "index", "tokenizer", "vocab", "merges"] as const).map((role) => [role, { ...file(role), optional: true }]);
+  const optional = [...OPTIONAL.slice(1), "index" as const].map((role) => [role, { ...file(role), optional: true }]);
   return { config: file("config"), weights: file("weights"), ...Object.fromEntries(optional) };
 }
 

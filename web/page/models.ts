@@ -8,9 +8,10 @@
  * What could not be verified, since no hub could be reached when the list was written (`verified: false`): that each revision holds
  * `model.safetensors` (or `open_clip_model.safetensors`) today, in single precision, and the license. Public code loads it from `main` of L/14, of LAION's and of
  * TinyCLIP; of B/16 one public script names its checksum on `main`. Of OpenAI's B/32 `main` has PyTorch's pickle alone (public logs
- * show the 404), and `refs/pr/15`, the hub's own conversion, is what others load.
+ * show the 404), and `refs/pr/15`, the hub's own conversion, is what others load. Of Chinese-CLIP one public script loads
+ * `model.safetensors` and `vocab.txt` of the commit that is named here; `main` had the pickle alone.
  *
- * Nor could it be found out which commits these revisions stand for, and the checksums of their files: so none is pinned.
+ * Nor could it be found out which commits the other revisions stand for, and the checksums of their files: so none of them is pinned.
  * `revision` names a branch, or a proposed change, and what is loaded is what its owner last put there. Whoever wants the
  * same files tomorrow gives `ClipVision.load` a commit as its `revision`, and `integrity`.
  */
@@ -23,8 +24,8 @@ export interface KnownModel {
   /** The Hub id: what `ClipVision.load` takes. */
   readonly id: string;
   /**
-   * The revision that has safetensors; used where none is asked for. Of no entry yet a commit, which would fix the files: a
-   * branch can be moved by its owner.
+   * The revision that has safetensors; used where none is asked for. A commit fixes the files; a branch, which most entries have, can
+   * be moved by its owner.
    */
   readonly revision: string;
   /** What it embeds. */
@@ -136,6 +137,14 @@ export const models: readonly KnownModel[] = [
     id: "openai/clip-vit-base-patch16",
     download: floats(86_192_640, 63_428_097, 49_408, 512),
     accuracy: { imagenet: 68.6, source: OPENAI },
+  },
+  {
+    ...CLIP,
+    id: "OFA-Sys/chinese-clip-vit-base-patch16",
+    revision: "f4a64596bbcf9a2a94591b74b9dc39b2e4e77e3e",
+    languages: ["zh"],
+    download: floats(86_192_640, 102_070_273, 21_128, 768),
+    accuracy: null,
   },
   {
     ...CLIP,

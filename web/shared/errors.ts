@@ -6,6 +6,7 @@
  * secrets of addresses (`redact.ts`), which no error repeats.
  */
 
+import type { GpuRefusal } from "./protocol.js";
 import { redacted, redactedStack, withoutSecrets } from "./redact.js";
 
 /** What went wrong, to branch on. The codes are stable; messages are for people and may change. */
@@ -64,6 +65,8 @@ export interface ErrorDetails {
   status?: number | undefined;
   /** The address that was asked. */
   url?: string | undefined;
+  /** Why no GPU computes. */
+  why?: GpuRefusal | undefined;
 }
 
 /** Every error of this package, except an abort, which rejects with the signal's own reason. */
@@ -74,6 +77,8 @@ export class ClipVisionError extends Error {
   declare readonly status?: number;
   /** The address that could not be read, without its query and password. */
   declare readonly url?: string;
+  /** Of the code `gpu`: why no GPU computes, in the words of {@link ClipVisionInfo.why}. */
+  declare readonly why?: GpuRefusal;
 
   /**
    * @param code what went wrong
@@ -82,9 +87,10 @@ export class ClipVisionError extends Error {
   constructor(code: ClipVisionErrorCode, message: string, details: ErrorDetails = {}) {
     super(redacted(message), "cause" in details ? { cause: withoutItsSecrets(details.cause) } : undefined);
     this.code = code;
-    const { status, url } = details;
+    const { status, url, why } = details;
     if (status !== undefined) this.status = status;
     if (url !== undefined) this.url = withoutSecrets(url);
+    if (why !== undefined) this.why = why;
   }
 
   static {
@@ -106,6 +112,7 @@ export interface WireError {
   code?: ClipVisionErrorCode;
   status?: number;
   url?: string;
+  why?: GpuRefusal;
   stack?: string;
   cause?: WireError;
 }
@@ -140,9 +147,10 @@ export function toWireError(thrown: unknown, depth = 0): WireError {
   };
   const code = codeOf(thrown);
   if (code !== undefined) wire.code = code;
-  const { status, url } = thrown as { status?: unknown; url?: unknown };
+  const { status, url, why } = thrown as { status?: unknown; url?: unknown; why?: unknown };
   if (code !== undefined && typeof status === "number") wire.status = status;
   if (code !== undefined && typeof url === "string") wire.url = withoutSecrets(url);
+  if (code !== undefined && typeof why === "string") wire.why = why as GpuRefusal;
   if (typeof stack === "string") wire.stack = redactedStack(stack, typeof message === "string" ? message : "");
   if (cause !== undefined && depth < MOST_CAUSES) wire.cause = toWireError(cause, depth + 1);
   return wire;
@@ -161,10 +169,10 @@ function hasSecrets({ message, stack = "", cause }: Error, depth = 0): boolean {
 
 /** The error that {@link toWireError} was given: a {@link ClipVisionError} if it had a code. */
 export function fromWireError(wire: WireError): Error {
-  const { status, url } = wire;
+  const { status, url, why } = wire;
   const options = wire.cause === undefined ? {} : { cause: fromWireError(wire.cause) };
   const error =
-    wire.code === undefined ? new Error(wire.message, options) : new ClipVisionError(wire.code, wire.message, { ...options, status, url });
+    wire.code === undefined ? new Error(wire.message, options) : new ClipVisionError(wire.code, wire.message, { ...options, status, url, why });
   if (wire.code === undefined && wire.name !== error.name) {
     Object.defineProperty(error, "name", { value: wire.name, configurable: true, writable: true });
   }

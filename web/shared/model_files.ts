@@ -13,6 +13,8 @@ export const FILE_NAMES = {
   tokenizer: "tokenizer.json",
   vocab: "vocab.json",
   merges: "merges.txt",
+  wordPieces: "vocab.txt",
+  tokenizerConfig: "tokenizer_config.json",
 } as const;
 
 /** What open_clip calls its own. Its configuration says how photos are prepared, too. */
@@ -28,8 +30,11 @@ export function openClipOf(model: WireModel): WireModel | undefined {
 /** What a file is to its model. */
 export type Role = keyof typeof FILE_NAMES;
 
-/** The files of a tokenizer: the first, or else the two others. */
+/** The files of a tokenizer that the engine carries along: the first, or else the two others. */
 export const TOKENIZER = ["tokenizer", "vocab", "merges"] as const;
+
+/** All that a tokenizer is read of: the first of these groups that is there, with what is there of it. */
+export const TOKENIZERS = [["tokenizer"], ["vocab", "merges"], ["wordPieces", "tokenizerConfig"]] as const;
 
 /** A file's own name. */
 export const nameOfFile = (file: WireFile): string => ("blob" in file ? file.name : nameOf(file.url));

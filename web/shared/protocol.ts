@@ -94,8 +94,8 @@ export type WireFile = { url: string; optional?: boolean } | { blob: Blob; name:
 
 /**
  * The files of a model. Without `config` the weights carry everything along, as `clip-vision convert` puts it. Without
- * `preprocessor` and `processor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else `vocab` and `merges`, and is read
- * when a text is first asked for. `index` is read where there are no `weights`.
+ * `preprocessor` and `processor` CLIP's own preprocessing applies; the tokenizer is `tokenizer`, or else `vocab` and `merges`, or else
+ * `wordPieces` with `tokenizerConfig`, and is read when a text is first asked for. `index` is read where there are no `weights`.
  */
 export interface WireModel {
   config?: WireFile;
@@ -106,6 +106,8 @@ export interface WireModel {
   tokenizer?: WireFile;
   vocab?: WireFile;
   merges?: WireFile;
+  wordPieces?: WireFile;
+  tokenizerConfig?: WireFile;
 }
 
 /** How a model computes, and what it accepts. */

@@ -6,7 +6,7 @@
 import type { Part } from "../shared/cache.js";
 import { ClipVisionError, messageOf } from "../shared/errors.js";
 import { checkSha256, type Verified } from "../shared/integrity.js";
-import { FILE_NAMES, nameOfFile, OPEN_CLIP, openClipOf, TOKENIZER, type Role } from "../shared/model_files.js";
+import { FILE_NAMES, nameOfFile, OPEN_CLIP, openClipOf, TOKENIZERS, type Role } from "../shared/model_files.js";
 import type { WireLoad, WireModel } from "../shared/protocol.js";
 import type { Engine } from "./engine.js";
 import { isOfModules, MODULES } from "./modules.js";
@@ -143,10 +143,12 @@ export function covers({ integrity, model }: WireLoad, part: Part, verified: Ver
   const [wanted, files] = [new Map(Object.entries(integrity)), new Map(Object.entries(verified.files))];
   if ([...files].some(([name, sha256]) => wanted.get(name) !== sha256)) return false;
   const named = (role: Role) => model[role] && nameOfFile(model[role]);
-  const ofTokenizer = new Set<string | undefined>(TOKENIZER.map(named));
+  const groups = TOKENIZERS.map((roles) => roles.map(named));
+  const ofTokenizer = new Set(groups.flat());
   // The vision tower comes first: by the time of the text tower, the files that are not the tokenizer's are in order.
   const elsewhere = (name: string) => (part === "vision" ? ofTokenizer.has(name) || shards.includes(name) : !ofTokenizer.has(name));
-  // Beside a `tokenizer.json` the two other files are not read.
-  const spare = new Set(part === "text" && files.has(named("tokenizer") ?? "") ? [named("vocab"), named("merges")] : []);
+  // Beside a `tokenizer.json` the other files are not read, and so on.
+  const used = groups.findIndex((names) => names.some((name) => files.has(name ?? "")));
+  const spare = new Set(part === "text" && used >= 0 ? groups.slice(used + 1).flat() : []);
   return [...wanted.keys()].every((name) => files.has(name) || elsewhere(name) || spare.has(name));
 }

@@ -16,6 +16,7 @@ import { FileChanged, RemoteFile } from "../shared/remote_file.js";
 import { LARGE_TABLE } from "../shared/sizes.js";
 import { BlobSource, readAll, type Source } from "../shared/sources.js";
 import { given } from "../shared/values.js";
+import type { bundled } from "./bundle.js";
 import { CachePlace, type CacheHost, type Recorder } from "./cache_place.js";
 import { Checksums, isOpenClip } from "./checksums.js";
 import { BlobRecorder } from "./converting.js";
@@ -26,9 +27,9 @@ import type { GpuTowers } from "./gpu/towers.js";
 import type { hinted } from "./hints.js";
 import { KeptRows } from "./kept_rows.js";
 import { rowReader, type ReadRows } from "./rows.js";
-import { MODULES, needsModules } from "./modules.js";
-import type { bundled } from "./sentence_transformers.js";
+import { MODULES, needsOthers } from "./modules.js";
 import type { LoadedText } from "./texts.js";
+import type { tokenizerJson } from "./word_pieces.js";
 
 /** What loading needs of the world. */
 export interface LoadHost extends CacheHost {
@@ -40,8 +41,10 @@ export interface LoadHost extends CacheHost {
   now(): number;
   /** See there. */
   hinted: typeof hinted;
-  /** The configuration of a model of several modules. */
+  /** The configuration of a model that has it in several files. */
   bundled: typeof bundled;
+  /** The `tokenizer.json` of BERT's files. */
+  tokenizerJson(...files: Parameters<typeof tokenizerJson>): Promise<Uint8Array>;
 }
 
 /** A longer file is none of a model's JSON files, nor a tokenizer's. */
@@ -145,7 +148,7 @@ export class ModelLoading {
     this.#gpu?.close();
     this.#gpu = undefined;
     if (this.#load.device !== "webgpu") return;
-    throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error });
+    throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error, why: error.why });
   }
 
   /** What makes loaders: for a GPU if one is to be used, which is decided by the model that the file at `source` is. */
@@ -198,8 +201,12 @@ export class ModelLoading {
     try {
       const [config, preprocessor, processor] = await Promise.all(reads);
       if (this.#load.model.config && config === undefined) throw new ClipVisionError("config", `There is no ${FILE_NAMES.config}`);
-      const read = (name: string) => this.#module(name, checksums, report, signal);
-      const all = config && needsModules(config) ? await this.#host.bundled(config, read) : config;
+      const { tokenizerConfig } = this.#load.model;
+      const read = (name: string) =>
+        name === FILE_NAMES.tokenizerConfig && tokenizerConfig
+          ? this.#small("tokenizerConfig", checksums, report, signal)
+          : this.#module(name, checksums, report, signal);
+      const all = config && needsOthers(config) ? await this.#host.bundled(config, read) : config;
       return { files: given({ config: all, preprocessor, processor }, "config", "preprocessor", "processor"), checksums };
     } catch (error) {
       const { config } = this.#load.model;
@@ -351,6 +358,8 @@ export class ModelLoading {
     if (json) return { [FILE_NAMES.tokenizer]: json };
     const [vocab, merges] = [await read("vocab"), await read("merges")];
     if (vocab && merges) return { [FILE_NAMES.vocab]: vocab, [FILE_NAMES.merges]: merges };
+    const pieces = await read("wordPieces");
+    if (pieces) return { [FILE_NAMES.tokenizer]: await this.#host.tokenizerJson(pieces, await read("tokenizerConfig")) };
     if (this.#load.model.config) throw withoutTokenizer();
     return {};
   }
@@ -597,8 +606,8 @@ function hasText(engine: Engine, model: EngineModel): boolean {
 }
 
 const withoutTokenizer = (): ClipVisionError => {
-  const { tokenizer, vocab, merges } = FILE_NAMES;
-  return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer} nor ${vocab} and ${merges}`);
+  const { tokenizer, vocab, merges, wordPieces } = FILE_NAMES;
+  return new ClipVisionError("config", `The model has no tokenizer: neither ${tokenizer}, nor ${vocab} and ${merges}, nor ${wordPieces}`);
 };
 
 function withoutWeights(name: string, checked: boolean): ClipVisionError {

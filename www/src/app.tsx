@@ -3,6 +3,7 @@
 import { useEffect } from "preact/hooks";
 import { Announcer } from "./parts/announcer.tsx";
 import { DropTarget } from "./parts/drop_target.tsx";
+import { later } from "./parts/later.tsx";
 import { Navigation } from "./parts/navigation.tsx";
 import { PhotoDialog } from "./parts/photo_dialog.tsx";
 import { PrivacyLine } from "./parts/privacy_line.tsx";
@@ -10,17 +11,18 @@ import { StatusLine } from "./parts/status_line.tsx";
 import { type View, view } from "./state/route.ts";
 import { settings } from "./state/settings.ts";
 import { t } from "./texts/index.ts";
-import { InsideView } from "./views/inside.tsx";
-import { LabelsView } from "./views/labels.tsx";
-import { LibraryView } from "./views/library.tsx";
-import { LiveView } from "./views/live.tsx";
-import { MapView } from "./views/map.tsx";
-import { ModelsView } from "./views/models.tsx";
 import { SearchView } from "./views/search.tsx";
-import { SettingsView } from "./views/settings.tsx";
 
+/** The first view is there at once, the code of another comes when it is opened. */
 const SHOWN: Record<View, () => preact.JSX.Element> = {
-  search: SearchView, library: LibraryView, labels: LabelsView, map: MapView, live: LiveView, inside: InsideView, models: ModelsView, settings: SettingsView,
+  search: SearchView,
+  library: later(() => import("./views/library.tsx").then(({ LibraryView }) => LibraryView)),
+  labels: later(() => import("./views/labels.tsx").then(({ LabelsView }) => LabelsView)),
+  map: later(() => import("./views/map.tsx").then(({ MapView }) => MapView)),
+  live: later(() => import("./views/live.tsx").then(({ LiveView }) => LiveView)),
+  inside: later(() => import("./views/inside.tsx").then(({ InsideView }) => InsideView)),
+  models: later(() => import("./views/models.tsx").then(({ ModelsView }) => ModelsView)),
+  settings: later(() => import("./views/settings.tsx").then(({ SettingsView }) => SettingsView)),
 };
 
 export function App() {

@@ -6,16 +6,17 @@ import { refreshFailures } from "./state/indexing.ts";
 import { addFirstDrawings } from "./state/intake.ts";
 import { readPhotos } from "./state/library.ts";
 import { useModel } from "./state/model.ts";
-import { settings } from "./state/settings.ts";
 import "./styles/main.css";
 
-render(<App />, document.getElementById("app") as HTMLElement);
 
 const SEEDED = "clip-vision demo seeded";
 
 async function begin(): Promise<void> {
+  await pause(); // between reading the code, showing the page and starting the workers: a slow phone does them one at a time
+  render(<App />, document.getElementById("app") as HTMLElement);
+  await pause();
   await seed();
-  await Promise.all([readPhotos(), useModel(settings.value.model)]);
+  await Promise.all([readPhotos(), useModel()]);
   await refreshFailures();
 }
 
@@ -25,5 +26,7 @@ async function seed(): Promise<void> {
   await addFirstDrawings(); // once more, if the page is left meanwhile: none is taken in twice
   localStorage.setItem(SEEDED, "yes");
 }
+
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 void begin();

@@ -37,7 +37,7 @@ pub struct Model {
 /// How a model computes.
 #[derive(Args)]
 pub struct Computing {
-    /// The arithmetic of the model: f32, int8, or as the weights are stored
+    /// The arithmetic of the model: f32, int8, or as the weights are stored; with --device cuda f16 and bf16 too
     #[arg(long, default_value = "stored", value_parser = str::parse::<Precision>)]
     pub precision: Precision,
     /// Where the model runs: cpu, gpu or gpu:N, cuda or cuda:N

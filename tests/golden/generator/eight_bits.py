@@ -45,7 +45,7 @@ def randomise(model, seed, outlier):
             else:
                 parameter.copy_(normal(parameter, parameter[0].numel() ** -0.5))
         if outlier:
-            of_layers = ("layer_norm1.weight", "layer_norm2.weight", "norm1.weight", "norm2.weight", "sa_layer_norm.weight", "output_layer_norm.weight")
+            of_layers = ("layer_norm1.weight", "layer_norm2.weight", "norm1.weight", "norm2.weight", "sa_layer_norm.weight", "output_layer_norm.weight", "output.LayerNorm.weight")
             for name, parameter in model.named_parameters():
                 if name.endswith(of_layers):
                     parameter[torch.randperm(WIDTH, generator=generator)[:OUTLIERS]] *= GAIN
@@ -102,6 +102,23 @@ def metaclip2(name, outlier):
     write(directory, images, embeddings, ids)
 
 
+def chinese_clip(name, outlier):
+    from transformers import ChineseCLIPConfig, ChineseCLIPModel
+    from transformers.models.chinese_clip.image_processing_pil_chinese_clip import ChineseCLIPImageProcessorPil
+
+    directory = fresh_directory(f"families_int8/{name}")
+    config = ChineseCLIPConfig(text_config=TEXT, vision_config=VISION, projection_dim=40)
+    model = saved(randomise(ChineseCLIPModel._from_config(config, attn_implementation="eager"), 97, outlier), directory, torch.float16)
+    settings = {"image_processor_type": "ChineseCLIPImageProcessor", "size": {"height": 48, "width": 48}, "do_center_crop": False, "resample": 3}
+    write_json(directory / "preprocessor_config.json", settings)
+    ids = texts(97, 8, 200, 24, [2], [3])
+    full = filled(ids, 24, 0)
+    with torch.no_grad():
+        images = model.get_image_features(pixel_values=pixels(ChineseCLIPImageProcessorPil.from_pretrained(directory))).pooler_output
+        embeddings = model.get_text_features(input_ids=full, attention_mask=(full != 0).long()).pooler_output
+    write(directory, images, embeddings, ids)
+
+
 def dinov2(name, outlier):
     from transformers import Dinov2Config, Dinov2Model
     from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
@@ -141,6 +158,6 @@ def distilbert(name, outlier):
 
 def write_eight_bits():
     torch.set_num_threads(1)
-    for make in (siglip, metaclip2, dinov2, distilbert):
+    for make in (siglip, metaclip2, chinese_clip, dinov2, distilbert):
         make(make.__name__, False)
         make(f"{make.__name__}-outliers", True)

@@ -289,6 +289,75 @@ def distilbert(name, seed, storage, *, dense, published):
     write(directory, [], [], embeddings, pictures=[], texts=ids, strings=STRINGS, scores=None)
 
 
+# Chinese, mixed, accents, emoji, full-width letters, words that have no token, special tokens, and texts longer than the model takes.
+CHINESE = [
+    "海滩上的一只狗", "一只狗在海滩上, a dog on a beach!", "桌子上的红苹果和2个橙子", "戴眼镜的女孩🙂👩‍👩‍👧在公园里🌳", "Un café à Málaga", "ÅNGSTRÖM Ｆｕｌｌ Ｗｉｄｔｈ １２３",
+    "繁體中文與简体中文", "東京の犬 서울 강아지", "皮卡丘", "", "  两  个\t空格\u3000和\n换行 ", "[MASK]的狗 [CLS]", "海滩上的一只狗" * 5, "a dog on a beach " * 9, "狗\u0301e\u0301 naïve", "，。！？《》“引号”——…",
+]
+
+
+def bert_files(directory, published):
+    """A small tokenizer of Chinese-CLIP's kind: as `OFA-Sys/chinese-clip-vit-base-patch16` has it, vocab.txt alone; or as transformers
+    saves it, with a limit."""
+    from transformers import BertTokenizer
+
+    from .tokenizers import bert
+
+    vocab = bert(True)[0].get_vocab()
+    tokens = sorted(vocab, key=vocab.get)
+    # The published one has each Chinese letter as a token: these are in the texts.
+    tokens += sorted({letter for text in CHINESE[:9] for letter in text if "\u4e00" <= letter <= "\u9fff"} - set(tokens))
+    (directory / "vocab.txt").write_text("".join(f"{token}\n" for token in tokens))
+    if published:
+        return BertTokenizer.from_pretrained(directory), len(tokens)
+    tokenizer = BertTokenizer.from_pretrained(directory, model_max_length=20, do_lower_case=False)
+    tokenizer.save_pretrained(directory)
+    (directory / "vocab.txt").unlink()
+    return tokenizer, len(tokens)
+
+
+def chinese_clip(name, seed, storage, *, published, processor):
+    from transformers import ChineseCLIPConfig, ChineseCLIPModel
+    from transformers.models.chinese_clip.image_processing_pil_chinese_clip import ChineseCLIPImageProcessorPil
+
+    directory = fresh_directory(f"families/{name}")
+    tokenizer, vocab = bert_files(directory, published)
+    text = dict(hidden_size=30, intermediate_size=44, num_hidden_layers=2, num_attention_heads=3, vocab_size=vocab, max_position_embeddings=24)
+    vision = dict(hidden_size=36, intermediate_size=50, num_hidden_layers=2, num_attention_heads=4, image_size=30, patch_size=6)
+    config = ChineseCLIPConfig(text_config=text, vision_config=vision, projection_dim=26)
+    model = spread(ChineseCLIPModel._from_config(config, attn_implementation="eager"), seed)
+    with torch.no_grad():  # of the text tower all of the stream has the size of its norms, which come after
+        for part, tensor in model.text_model.named_parameters():
+            if any(added in part for added in ADDED):
+                tensor.div_(STREAM)
+        for layer in model.text_model.encoder.layer:  # where the GELUs differ
+            layer.intermediate.dense.bias.sub_(0.8)
+    model = saved(model, directory, storage)
+    if published:  # without what is the default, as then
+        stored = {"architectures": ["ChineseCLIPModel"], "model_type": "chinese_clip", "projection_dim": 26, "logit_scale_init_value": 2.6592}
+        towers = {"text_config": {**text, "model_type": "chinese_clip_text_model"}, "vision_config": {**vision, "model_type": "chinese_clip_vision_model"}}
+        write_json(directory / "config.json", stored | towers)
+    write_json(directory / "preprocessor_config.json", processor)
+    prepare = ChineseCLIPImageProcessorPil.from_pretrained(directory)
+    pixels = torch.stack([torch.from_numpy(prepare(picture, return_tensors="np")["pixel_values"][0]) for picture in pictures().values()])
+    longest = min(tokenizer.model_max_length, 24)
+    tokens = tokenizer(CHINESE, padding=True, truncation=True, max_length=longest, return_tensors="pt")
+    with torch.no_grad():
+        images = model.get_image_features(pixel_values=pixels).pooler_output
+        embeddings = model.get_text_features(**tokens).pooler_output
+        output = model(**tokens, pixel_values=pixels)
+    ids = [tokenizer(text, truncation=True, max_length=longest).input_ids for text in CHINESE]
+    write(directory, pixels, images, embeddings, output.logits_per_image.softmax(-1), model, texts=ids, strings=CHINESE, scores="softmax")
+
+
+def write_chinese_clips():
+    openai = {"do_normalize": True, "do_resize": True, "image_mean": [0.48145466, 0.4578275, 0.40821073], "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3}
+    squash = {**openai, "do_center_crop": False, "feature_extractor_type": "ChineseCLIPFeatureExtractor", "size": {"height": 30, "width": 30}}
+    shortest = {**openai, "do_center_crop": True, "crop_size": {"height": 30, "width": 30}, "image_processor_type": "ChineseCLIPImageProcessor", "size": {"shortest_edge": 33}}
+    chinese_clip("chinese_clip", 83, torch.float32, published=True, processor=squash)
+    chinese_clip("chinese_clip_saved", 89, torch.float16, published=False, processor=shortest)
+
+
 def write_families():
     torch.set_num_threads(1)
     processor = {
@@ -305,6 +374,7 @@ def write_families():
     open_clip("open_clip", 23, {**openai, "mode": "RGB", "interpolation": "bicubic", "resize_mode": "shortest", "fill_color": 0})
     open_clip("open_clip_quick", 29, {"mean": HALF, "std": HALF, "interpolation": "bilinear", "resize_mode": "squash"}, quick_gelu=True)
     open_clip("open_clip_longest", 41, {**openai, "mode": "RGB", "interpolation": "bicubic", "resize_mode": "longest", "fill_color": 131})
+    write_chinese_clips()
     identity = {"bias": False, "activation_function": torch.nn.Identity()}
     distilbert("distilbert", 43, torch.float32, dense=identity, published=True)
     distilbert("distilbert_tanh", 53, torch.float16, dense={"bias": True, "activation_function": torch.nn.Tanh()}, published=False)

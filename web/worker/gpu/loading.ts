@@ -9,7 +9,7 @@ import type { Source } from "../../shared/sources.js";
 import type { Store } from "../../shared/store.js";
 import type { Engine, EngineLoader, EngineModel } from "../engine.js";
 import { COPY_DST, STORAGE } from "./constants.js";
-import { findAdapter, Gpu, GpuFailure } from "./device.js";
+import { findAdapter, Gpu, GpuFailure, nameOf } from "./device.js";
 import { bufferOf, Pipelines, Runner } from "./plan.js";
 import { GpuTowers } from "./towers.js";
 import { Verdicts, type Verdict } from "./verdicts.js";
@@ -61,11 +61,12 @@ export class GpuLoading {
     if (this.#chosen) return;
     const { device, run, openStore } = this.#context;
     const adapter = await findAdapter(device === "webgpu");
-    const { vendor, architecture, device: name, description } = adapter.info;
+    const { vendor, architecture, device: name, description } = nameOf(adapter);
     const loader = run(make);
     try {
       const shape = await this.#shape(loader, source, signal);
-      const key = JSON.stringify([VERSION, navigator.userAgent, vendor, architecture, name, description, shape]);
+      // WebAssembly has threads where the page is isolated: what is slower than they are may be faster than one.
+      const key = JSON.stringify([VERSION, navigator.userAgent, globalThis.crossOriginIsolated, vendor, architecture, name, description, shape]);
       const verdicts = new Verdicts(await openStore?.().catch(() => undefined));
       const kept = await verdicts.get(key);
       if (kept) this.#judge(kept, { vendor, architecture });

@@ -6,6 +6,7 @@
 
 import { type Database, openDatabase, spaceFrom } from "./database.ts";
 import { drawingOf, drawingToShow } from "../drawings/draw.ts";
+import { nameOf, sceneOf } from "../drawings/scenes.ts";
 import { newFilesOf } from "./folders.ts";
 import { EDGE, hashOf, thumbnailOf } from "./pictures.ts";
 import type { Arrival, Embedded, Failure, Folder, Job, Original, Outcome, Page, Photo, Reason, Rows, Settled, Work } from "./types.ts";
@@ -74,8 +75,17 @@ export class Library {
   }
 
   /** Adds drawings by their numbers. */
-  addDrawings(names: readonly string[], first: number): Promise<Failure[]> {
-    return this.add(names.map((name, i) => ({ name, original: { kind: "drawn", index: first + i } })));
+  addDrawings(first: number, count: number): Promise<Failure[]> {
+    return this.add(Array.from({ length: count }, (_, i) => ({ name: nameOf(first + i), original: { kind: "drawn", index: first + i } })));
+  }
+
+  /** Adds drawings whose embeddings are known already. */
+  addEmbeddedDrawings(space: string, numbers: readonly number[], values: Float32Array): Promise<Photo[]> {
+    const entries = numbers.map((index): Embedded => {
+      const { width, height } = sceneOf(index);
+      return { hash: `drawn ${index}`, name: nameOf(index), width, height, original: { kind: "drawn", index } };
+    });
+    return this.addEmbedded(space, entries, values);
   }
 
   /** The first number of a drawing that is not in the library. */

@@ -1,6 +1,7 @@
-/** Single precision against 8 bits, on this device, as a picture. */
+/** Single precision against 8 bits and the GPU, on this device, as a picture. */
 
 import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { type Comparison, compared } from "../state/inside.ts";
 import { clip, modelSource } from "../state/model.ts";
 import { settings } from "../state/settings.ts";
@@ -11,16 +12,19 @@ export function Compare({ file }: { file: Blob }) {
   const rows = useSignal<Comparison[]>([]);
   const busy = useSignal(false);
   const failed = useSignal("");
+  const running = useRef<AbortController | undefined>(undefined);
+  useEffect(() => () => running.current?.abort(), []);
   const run = async (): Promise<void> => {
+    const { signal } = (running.current = new AbortController());
     [busy.value, failed.value] = [true, ""];
     try {
-      rows.value = await compared(modelSource(settings.value.model), file, new AbortController().signal);
+      rows.value = await compared(modelSource(settings.value.model), file, signal);
     } catch (error) {
-      failed.value = (error as Error).message;
+      if (!signal.aborted) failed.value = (error as Error).message;
     }
     busy.value = false;
   };
-  const most = Math.max(...rows.value.map(({ forward }) => forward));
+  const most = Math.max(...rows.value.map(({ figures }) => figures?.forward ?? 0));
   return (
     <section class="panel">
       <h2>{words.compare}</h2>
@@ -28,11 +32,12 @@ export function Compare({ file }: { file: Blob }) {
       {failed.value && <p class="complaint" role="alert">{failed.value}</p>}
       {rows.value.length > 0 && (
         <ul class="bars">
-          {rows.value.map(({ name, forward, bytes: size, cosine }) => (
+          {rows.value.map(({ name, figures, why }) => (
             <li key={name} class="compared">
               <span>{name}</span>
-              <span class="bar"><span style={{ width: `${(100 * forward) / most}%` }} /></span>
-              <span class="number">{words.compared(forward, bytes(size), cosine)}</span>
+              {figures && <span class="bar"><span style={{ width: `${(100 * figures.forward) / most}%` }} /></span>}
+              {figures && <span class="number">{words.compared(figures.forward, bytes(figures.bytes), figures.cosine)}</span>}
+              {why && <span class="hint">{words.why[why]}</span>}
             </li>
           ))}
         </ul>

@@ -6,7 +6,7 @@ import { collection, embedded } from "../state/model.ts";
 import { photoOf } from "../state/library.ts";
 import { removePhotos } from "../state/removing.ts";
 import { collapsed } from "../state/search.ts";
-import { t } from "../texts/index.ts";
+import { decimal, t } from "../texts/index.ts";
 import { open } from "./opened_photo.ts";
 import { Thumbnail } from "./thumbnail.tsx";
 
@@ -37,7 +37,7 @@ export function Duplicates() {
       <label class="field">
         <span>{words.threshold}</span>
         <input type="range" min={0.9} max={0.999} step={0.001} value={threshold} onInput={(event) => (threshold.value = event.currentTarget.valueAsNumber)} />
-        <output>{threshold.value.toFixed(3)}</output>
+        <output>{decimal(threshold.value, 3)}</output>
       </label>
       <div class="actions"><button type="button" disabled={embedded.value < 2 || done.value !== undefined} onClick={() => void find()}>{done.value === undefined ? words.find : `${Math.round(100 * done.value)} %`}</button></div>
       {groups.value && <Groups />}

@@ -70,10 +70,10 @@ function Cell({ index, seq, count, size: { columns, pitch }, score, tabbable }: 
   const style = { transform: `translate(${(index % columns) * pitch}px, ${Math.floor(index / columns) * pitch}px)`, width: edge, height: edge };
   return (
     <li style={style} aria-posinset={index + 1} aria-setsize={count}>
-      <button type="button" data-index={index} data-seq={seq} tabIndex={tabbable ? 0 : -1} aria-label={name} title={name} onClick={() => open(seq)}>
+      <button
+        type="button" data-index={index} data-seq={seq} data-score={score?.toFixed(2)} tabIndex={tabbable ? 0 : -1}
+        aria-label={name} title={name} onClick={() => open(seq)}>
         <Thumbnail seq={seq} />
-        <span class="name" aria-hidden="true">{name}</span>
-        {score !== undefined && <span class="score" aria-hidden="true">{score.toFixed(2)}</span>}
       </button>
     </li>
   );

@@ -8,7 +8,7 @@ import type { Box } from "../state/query.ts";
 import { removePhotos } from "../state/removing.ts";
 import { go } from "../state/route.ts";
 import { likePhoto, onlyLike, scores, shown } from "../state/search.ts";
-import { bytes, t } from "../texts/index.ts";
+import { bytes, decimal, t } from "../texts/index.ts";
 import { BoxOn } from "./box_on.tsx";
 import { Icon } from "./icon.tsx";
 import { close, open, openedPhoto } from "./opened_photo.ts";
@@ -75,7 +75,7 @@ function Facts({ photo }: { photo: Photo }) {
     photo.width > 0 && words.size(photo.width, photo.height),
     photo.bytes > 0 && bytes(photo.bytes),
     photo.folder,
-    score !== undefined && `${words.similarity} ${score.toFixed(3)}`,
+    score !== undefined && `${words.similarity} ${decimal(score, 3)}`,
   ];
   return <p class="facts">{facts.filter(Boolean).map((fact) => <span key={String(fact)}>{fact}</span>)}</p>;
 }

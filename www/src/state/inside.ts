@@ -1,6 +1,6 @@
 /** What goes on inside the model for one photo: what it sees, what it takes, which parts matter for words. */
 
-import { ClipVision, type EmbeddingDetails } from "clip-vision";
+import { ClipVision, ClipVisionError, type EmbeddingDetails, type GpuRefusal } from "clip-vision";
 import { cosineSimilarity } from "clip-vision/search";
 
 /** The tensor's values are normalized, each channel by itself; here each is spread over what can be shown. */
@@ -91,28 +91,55 @@ function meanOf({ data }: ImageData): [number, number, number, number] {
   return [r, g, b, 255];
 }
 
-export interface Comparison {
-  name: string;
+/** What is compared; the first is what the others are held against. */
+const WAYS = [
+  { name: "f32", precision: "f32", device: "wasm" },
+  { name: "int8", precision: "int8", device: "wasm" },
+  { name: "GPU", precision: "f32", device: "webgpu" },
+] as const;
+
+interface Figures {
   /** Milliseconds of the model itself. */
   forward: number;
   bytes: number;
-  /** Cosine to the embedding in f32. */
-  cosine: number;
 }
 
-/** The same photo by the same model in both precisions, on this device; each is loaded for it and closed again. */
+export interface Comparison {
+  name: string;
+  /** With the cosine to the embedding in f32; missing where there was nothing to measure. */
+  figures?: Figures & { cosine: number };
+  /** Why no GPU was measured. */
+  why?: GpuRefusal;
+}
+
+/** The same photo by the same model in each way, on this device. */
 export async function compared(model: string, photo: Blob, signal: AbortSignal): Promise<Comparison[]> {
   const results: Comparison[] = [];
   let exact: Float32Array | undefined;
-  for (const precision of ["f32", "int8"] as const) {
-    const one = await ClipVision.load(model, { precision, signal, onWarning: () => undefined });
+  for (const way of WAYS) {
     try {
-      const { embedding, timings } = await measured(one, photo, 9);
+      const { embedding, ...figures } = await measuredIn(way, model, photo, signal);
       exact ??= embedding;
-      results.push({ name: precision, forward: timings.forward, bytes: one.info.bytes, cosine: cosineSimilarity(embedding, exact) });
-    } finally {
-      one.close();
+      results.push({ name: way.name, figures: { ...figures, cosine: cosineSimilarity(embedding, exact) } });
+    } catch (error) {
+      if (!(error instanceof ClipVisionError) || error.code !== "gpu") throw error;
+      results.push({ name: way.name, why: error.why ?? "failed" });
     }
   }
   return results;
+}
+
+/** The model is loaded for it and closed again. */
+async function measuredIn(
+  { precision, device }: (typeof WAYS)[number], model: string, photo: Blob, signal: AbortSignal,
+): Promise<Figures & { embedding: Float32Array }> {
+  const one = await ClipVision.load(model, { precision, device, signal, onWarning: () => undefined });
+  try {
+    const { embedding, timings } = await measured(one, photo, 9);
+    const { bytes, device: used, why } = one.info;
+    if (used !== device) throw new ClipVisionError("gpu", "The GPU failed meanwhile", { why });
+    return { embedding, forward: timings.forward, bytes };
+  } finally {
+    one.close();
+  }
 }

@@ -2,8 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { Embeddings } from "clip-vision/search";
-import { nameOf, sceneOf } from "../drawings/scenes.ts";
-import type { Arrival, Embedded, Failure } from "../library/types.ts";
+import type { Arrival, Failure } from "../library/types.ts";
 import { PHOTO_NAME } from "../library/folders.ts";
 import { diskFull, index } from "./indexing.ts";
 import { library, show } from "./library.ts";
@@ -48,11 +47,7 @@ async function addArrivals(arrivals: readonly Arrival[]): Promise<void> {
 export async function addFirstDrawings(): Promise<void> {
   try {
     const rows = await Embeddings.load<number>(new URL("./drawings.clip-vision", document.baseURI));
-    const entries = rows.ids().map((index): Embedded => {
-      const { width, height } = sceneOf(index);
-      return { hash: `drawn ${index}`, name: nameOf(index), width, height, original: { kind: "drawn", index } };
-    });
-    show(await library.addEmbedded(spaceOf("", ""), entries, await rows.getMany()));
+    show(await library.addEmbeddedDrawings(spaceOf("", ""), rows.ids(), await rows.getMany()));
     rows.close();
   } catch {
     await addDrawings(); // the file is not there: they are embedded here
@@ -61,7 +56,7 @@ export async function addFirstDrawings(): Promise<void> {
 
 /** The pictures that the project draws, by their numbers. */
 export async function addDrawings(count = DRAWINGS, first = 0): Promise<void> {
-  await library.addDrawings(Array.from({ length: count }, (_, i) => nameOf(first + i)), first);
+  await library.addDrawings(first, count);
   index();
 }
 

@@ -1,11 +1,11 @@
 /** The model: which one, how far its download is, and the collection of embeddings that it made. */
 
 import { batch, signal } from "@preact/signals";
-import { ClipVision, ClipVisionError, type LoadOptions, type LoadProgress } from "clip-vision";
+import { ClipVision, ClipVisionError, type ClipVisionInfo, type LoadOptions, type LoadProgress } from "clip-vision";
 import { Embeddings } from "clip-vision/search";
 import { inControl } from "./offline.ts";
 import { library } from "./library.ts";
-import { choose, settings } from "./settings.ts";
+import { type Settings, choose, settings } from "./settings.ts";
 
 /** The address of the model that comes with the page; in the settings it is "". */
 const BUNDLED = new URL("./models/shapes/", document.baseURI).href;
@@ -22,6 +22,8 @@ export interface Download {
 
 /** The model in use. Nothing before the first one is there. */
 export const clip = signal<ClipVision | undefined>();
+/** How it runs here: another one once its GPU has failed. */
+export const info = signal<ClipVisionInfo | undefined>();
 /** The embeddings of that model, by the photos' numbers. */
 export const collection = signal<Embeddings<number> | undefined>();
 /** How many of them there are by now. */
@@ -37,25 +39,31 @@ export const modelSource = (model: string): string => model || BUNDLED;
 
 let opening: AbortController | undefined;
 
-/** Loads a model ("" is the bundled one) and what it has embedded so far; the one in use stays until then. */
-export async function useModel(model: string, precision = settings.value.precision): Promise<void> {
+type Choice = Pick<Settings, "model" | "precision" | "device">;
+
+/** Loads a model ("" is the bundled one) as it is chosen, and what it has embedded so far; the one in use stays until then. */
+export async function useModel(changed: Partial<Choice> = {}): Promise<void> {
+  const { model, precision, device }: Choice = { ...settings.value, ...changed };
   opening?.abort();
   const { signal: given } = (opening = new AbortController());
   modelError.value = undefined;
   download.value = { overall: 0, cached: false };
   try {
     await inControl; // the service worker keeps what the model's worker asks for
-    const loaded = await ClipVision.load(modelSource(model), optionsFor(model, precision, given));
+    const loaded = await ClipVision.load(modelSource(model), optionsFor({ model, precision, device }, given));
     const rows = await readCollection(spaceOf(model, precision), given);
     clip.value?.close();
     collection.value?.close();
     batch(() => {
-      choose({ model, precision });
-      [clip.value, collection.value, embedded.value] = [loaded, rows, rows.size];
+      choose({ model, precision, device });
+      [clip.value, info.value, collection.value, embedded.value] = [loaded, loaded.info, rows, rows.size];
     });
   } catch (error) {
     if (given.aborted) return;
-    modelError.value = error instanceof ClipVisionError ? error : new ClipVisionError("compute", String(error));
+    const failure = error instanceof ClipVisionError ? error : new ClipVisionError("compute", String(error));
+    // A GPU of an earlier visit that is gone: the page begins without it.
+    if (failure.code === "gpu" && !clip.value) return useModel({ model, precision, device: "auto" });
+    modelError.value = failure;
   }
   if (!given.aborted) download.value = undefined;
 }
@@ -66,12 +74,13 @@ export const cancelDownload = (): void => {
 };
 
 /** The bundled model computes as Python does; others in 8 bits unless the user wants otherwise. */
-const optionsFor = (model: string, precision: "f32" | "int8", given: AbortSignal): LoadOptions => ({
+const optionsFor = ({ model, precision, device }: Choice, given: AbortSignal): LoadOptions => ({
   precision: model ? precision : "f32",
+  device,
   signal: given,
   cache: { persist: Boolean(model) },
   onProgress: progressFrom(performance.now()),
-  onWarning: () => undefined,
+  onWarning: () => (info.value = clip.value?.info),
 });
 
 /** Progress with rate and time left, of the weights, which are nearly all of it. */

@@ -1,9 +1,10 @@
 /** Alles, was die Seite sagt, auf Deutsch. */
 
 import type { Texts } from "./en.ts";
+import { decimal as decimalIn, whole } from "./numbers.ts";
 
-const few = (n: number, one: string, many: string): string => `${n.toLocaleString("de")} ${n === 1 ? one : many}`;
-const decimal = (n: number, digits: number): string => n.toLocaleString("de", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const few = (n: number, one: string, many: string): string => `${whole("de", n)} ${n === 1 ? one : many}`;
+const decimal = (n: number, digits: number): string => decimalIn("de", n, digits);
 
 export const de: Texts = {
   title: "Fotosuche, die auf deinem Gerät bleibt",
@@ -17,6 +18,7 @@ export const de: Texts = {
   close: "Schließen",
   cancel: "Abbrechen",
   details: "Einzelheiten",
+  later: { failed: "Diese Ansicht konnte nicht geladen werden: vielleicht gibt es eine neue Fassung der Seite, oder kein Netz", reload: "Seite neu laden" },
 
   search: {
     label: "Deine Fotos durchsuchen",
@@ -151,8 +153,8 @@ export const de: Texts = {
     heatFor: "Wörter, nach denen im Foto gesucht wird",
     heatGo: "Zeigen",
     heatOf: (words) => `Teile des Fotos, die für „${words}“ zählen`,
-    compare: "Einfache Genauigkeit oder 8 Bit",
-    compareMore: "Dasselbe Foto zweimal durch dasselbe Modell, auf diesem Gerät.",
+    compare: "Einfache Genauigkeit, 8 Bit oder die GPU",
+    compareMore: "Dasselbe Foto durch dasselbe Modell, auf diesem Gerät.",
     compareGo: "Vergleichen",
     comparing: "Wird verglichen …",
     compared: (ms, size, cosine) => `${decimal(ms, 1)} ms · ${size} · Kosinus ${decimal(cosine, 4)}`,
@@ -166,8 +168,23 @@ export const de: Texts = {
     notIsolated: "die Seite ist nicht isoliert: Der Server sendet weder COOP noch COEP",
     relaxed: "relaxed: das Schnellste, was WebAssembly hat",
     simd128: "128 Bit: Dieser Browser hat kein relaxed SIMD",
-    gpuUnused: "es gibt eine, um die diese Seite nicht bittet",
+    device: "Gerät",
+    computes: { wasm: "der Prozessor, in WebAssembly", webgpu: "die GPU; der Prozessor bereitet Fotos vor" },
+    gpuUnused: "nicht verlangt; in den Einstellungen zu wählen",
     gpuNone: "dieser Browser bietet keine",
+    gpuUnnamed: "unbekannter Bauart",
+    probe: (cosine, gpu, processor) => `zwei Schichten in ${decimal(gpu, 1)} ms (Prozessor: ${decimal(processor, 1)} ms), Kosinus zum Prozessor ${decimal(cosine, 7)}`,
+    why: {
+      "no-adapter": "dieser Browser bietet für dieses Gerät keine",
+      "fallback-adapter": "der Browser hat an ihrer Stelle nur Software",
+      "untested-device": "auf iPhones und iPads noch nicht von selbst",
+      "unsupported-model": "nicht für ein Modell nur für Texte",
+      slower: "nicht genug schneller als der Prozessor",
+      "wrong-numbers": "sie rechnet andere Werte aus als der Prozessor",
+      lost: "der Treiber, der Browser oder das System hat sie weggenommen",
+      "out-of-memory": "ihr Speicher reicht nicht",
+      failed: "sie hat versagt",
+    },
     memory: "Speicher der Gewichte",
   },
   models: {
@@ -219,6 +236,9 @@ export const de: Texts = {
     noRequests: "Keine Anfrage an einen anderen Server, seit diese Seite offen ist.",
     requests: (host, n) => `${host}: ${few(n, "Anfrage", "Anfragen")} nach Dateien eines Modells`,
     language: "Sprache",
+    device: "Was rechnet",
+    devices: { wasm: "Der Prozessor", auto: "Die GPU, wo sie richtig und schneller rechnet", webgpu: "Die GPU, wie schnell auch immer" },
+    deviceMore: "Eine GPU wird nur benutzt, wenn sie dasselbe ausrechnet wie der Prozessor; das wird zuerst geprüft. „Hineinsehen“ sagt, was dabei herauskam.",
     strictness: "Wie nah ein Treffer sein muss",
     strictnessMore: "In Vielfachen dessen, was der Zufall allein ergibt. Weniger zeigt mehr; ganz links bleibt nichts weg.",
     everything: "alles",

@@ -1,6 +1,8 @@
 /** All that the page says, in English. The other languages have the same shape. */
 
-const few = (n: number, one: string, many: string): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+import { whole } from "./numbers.ts";
+
+const few = (n: number, one: string, many: string): string => `${whole("en", n)} ${n === 1 ? one : many}`;
 
 export const en = {
   title: "Photo search that stays on your device",
@@ -14,6 +16,7 @@ export const en = {
   close: "Close",
   cancel: "Cancel",
   details: "Details",
+  later: { failed: "This view could not be loaded: there may be a new version of the page, or no network", reload: "Reload the page" },
 
   search: {
     label: "Search your photos",
@@ -148,8 +151,8 @@ export const en = {
     heatFor: "Words to look for in the photo",
     heatGo: "Show",
     heatOf: (words: string) => `Parts of the photo that matter for “${words}”`,
-    compare: "Single precision or 8 bits",
-    compareMore: "The same photo through the same model twice, on this device.",
+    compare: "Single precision, 8 bits, or the GPU",
+    compareMore: "The same photo through the same model, on this device.",
     compareGo: "Compare",
     comparing: "Comparing…",
     compared: (ms: number, size: string, cosine: number) => `${ms.toFixed(1)} ms · ${size} · cosine ${cosine.toFixed(4)}`,
@@ -163,8 +166,23 @@ export const en = {
     notIsolated: "the page is not isolated: the server sends no COOP and COEP headers",
     relaxed: "relaxed: the fastest that WebAssembly has",
     simd128: "128 bits: this browser has no relaxed SIMD",
-    gpuUnused: "there is one, which this page does not ask for",
+    device: "Device",
+    computes: { wasm: "the processor, in WebAssembly", webgpu: "the GPU; the processor prepares photos" },
+    gpuUnused: "not asked for; the settings have it",
     gpuNone: "this browser offers none",
+    gpuUnnamed: "of unknown make",
+    probe: (cosine: number, gpu: number, processor: number) => `two layers in ${gpu.toFixed(1)} ms (processor: ${processor.toFixed(1)} ms), cosine to the processor ${cosine.toFixed(7)}`,
+    why: {
+      "no-adapter": "this browser offers none for this device",
+      "fallback-adapter": "the browser has only software in its place",
+      "untested-device": "not tried by itself on iPhones and iPads yet",
+      "unsupported-model": "not for a model of texts alone",
+      slower: "not enough faster than the processor",
+      "wrong-numbers": "it computes other values than the processor",
+      lost: "the driver, the browser or the system took it away",
+      "out-of-memory": "it has not the memory",
+      failed: "it failed",
+    },
     memory: "Memory of the weights",
   },
   models: {
@@ -216,6 +234,9 @@ export const en = {
     noRequests: "No request to another server since this page was opened.",
     requests: (host: string, n: number) => `${host}: ${few(n, "request", "requests")} for a model’s files`,
     language: "Language",
+    device: "What computes",
+    devices: { wasm: "The processor", auto: "The GPU, where it is right and faster", webgpu: "The GPU, however fast" },
+    deviceMore: "A GPU is used only if it computes what the processor does; that is tried first. “Look inside” says what came of it.",
     strictness: "How near a match has to be",
     strictnessMore: "In multiples of what chance alone gives. Less shows more; at the left end nothing is left out.",
     everything: "everything",

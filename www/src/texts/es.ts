@@ -1,9 +1,10 @@
 /** Todo lo que dice la página, en español. */
 
 import type { Texts } from "./en.ts";
+import { decimal as decimalIn, whole } from "./numbers.ts";
 
-const few = (n: number, one: string, many: string): string => `${n.toLocaleString("es")} ${n === 1 ? one : many}`;
-const decimal = (n: number, digits: number): string => n.toLocaleString("es", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const few = (n: number, one: string, many: string): string => `${whole("es", n)} ${n === 1 ? one : many}`;
+const decimal = (n: number, digits: number): string => decimalIn("es", n, digits);
 
 export const es: Texts = {
   title: "Búsqueda de fotos que no sale de tu dispositivo",
@@ -17,6 +18,7 @@ export const es: Texts = {
   close: "Cerrar",
   cancel: "Cancelar",
   details: "Detalles",
+  later: { failed: "No se pudo cargar esta vista: puede que haya una versión nueva de la página, o que no haya red", reload: "Recargar la página" },
 
   search: {
     label: "Busca en tus fotos",
@@ -151,8 +153,8 @@ export const es: Texts = {
     heatFor: "Palabras que buscar en la foto",
     heatGo: "Mostrar",
     heatOf: (words) => `Partes de la foto que importan para «${words}»`,
-    compare: "Precisión simple u 8 bits",
-    compareMore: "La misma foto dos veces por el mismo modelo, en este dispositivo.",
+    compare: "Precisión simple, 8 bits o la GPU",
+    compareMore: "La misma foto por el mismo modelo, en este dispositivo.",
     compareGo: "Comparar",
     comparing: "Comparando…",
     compared: (ms, size, cosine) => `${decimal(ms, 1)} ms · ${size} · coseno ${decimal(cosine, 4)}`,
@@ -166,8 +168,23 @@ export const es: Texts = {
     notIsolated: "la página no está aislada: el servidor no envía COOP ni COEP",
     relaxed: "relaxed: lo más rápido que tiene WebAssembly",
     simd128: "128 bits: este navegador no tiene SIMD relaxed",
-    gpuUnused: "hay una, que esta página no pide",
+    device: "Dispositivo",
+    computes: { wasm: "el procesador, en WebAssembly", webgpu: "la GPU; el procesador prepara las fotos" },
+    gpuUnused: "no se pide; está en los ajustes",
     gpuNone: "este navegador no ofrece ninguna",
+    gpuUnnamed: "de fabricante desconocido",
+    probe: (cosine, gpu, processor) => `dos capas en ${decimal(gpu, 1)} ms (procesador: ${decimal(processor, 1)} ms), coseno con el procesador ${decimal(cosine, 7)}`,
+    why: {
+      "no-adapter": "este navegador no ofrece ninguna en este dispositivo",
+      "fallback-adapter": "el navegador solo tiene software en su lugar",
+      "untested-device": "en iPhone y iPad todavía no se usa por sí sola",
+      "unsupported-model": "no para un modelo solo de textos",
+      slower: "no es bastante más rápida que el procesador",
+      "wrong-numbers": "calcula otros valores que el procesador",
+      lost: "el controlador, el navegador o el sistema la retiró",
+      "out-of-memory": "no tiene memoria suficiente",
+      failed: "ha fallado",
+    },
     memory: "Memoria de los pesos",
   },
   models: {
@@ -219,6 +236,9 @@ export const es: Texts = {
     noRequests: "Ninguna petición a otro servidor desde que se abrió esta página.",
     requests: (host, n) => `${host}: ${few(n, "petición", "peticiones")} de archivos de un modelo`,
     language: "Idioma",
+    device: "Qué calcula",
+    devices: { wasm: "El procesador", auto: "La GPU, donde calcula bien y más rápido", webgpu: "La GPU, por lenta que sea" },
+    deviceMore: "Una GPU se usa solo si calcula lo mismo que el procesador; eso se prueba primero. «Ver por dentro» dice qué resultó.",
     strictness: "Cuánto debe acercarse un resultado",
     strictnessMore: "En múltiplos de lo que da el azar. Menos muestra más; a la izquierda del todo no se quita nada.",
     everything: "todo",

@@ -5,6 +5,7 @@ import { settings } from "../state/settings.ts";
 import { de } from "./de.ts";
 import { type Texts, en } from "./en.ts";
 import { es } from "./es.ts";
+import { decimal as decimalIn } from "./numbers.ts";
 
 export const LANGUAGES = { en: "English", de: "Deutsch", es: "Español" } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -12,6 +13,9 @@ export type Language = keyof typeof LANGUAGES;
 const ALL: Record<Language, Texts> = { en, de, es };
 
 export const t = computed<Texts>(() => ALL[settings.value.language] ?? en);
+
+/** A number with so many digits after the point, as the language writes it. */
+export const decimal = (n: number, digits: number): string => decimalIn(settings.value.language, n, digits);
 
 /** Bytes, in the words of the language: "12.3 MB". */
 export function bytes(count: number): string {

@@ -2,16 +2,17 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import type { ClipVision, EmbeddingDetails } from "clip-vision";
+import type { ClipVision, ClipVisionInfo, EmbeddingDetails } from "clip-vision";
 import { Compare } from "../parts/compare.tsx";
 import { HeatMapPanel } from "../parts/heat_map.tsx";
 import { Pixels } from "../parts/pixels.tsx";
 import { useOriginal } from "../parts/use_original.ts";
 import { measured, middleOf, seenBy } from "../state/inside.ts";
 import { allPhotos, photoOf } from "../state/library.ts";
-import { clip } from "../state/model.ts";
+import { clip, info } from "../state/model.ts";
 import { chosen, linkTo } from "../state/route.ts";
-import { bytes, t } from "../texts/index.ts";
+import { settings } from "../state/settings.ts";
+import { bytes, decimal, t } from "../texts/index.ts";
 
 export function InsideView() {
   const seq = chosen.value ?? allPhotos.value[0];
@@ -25,7 +26,7 @@ export function InsideView() {
       <p class="lede">{words.lede} <a href={linkTo("search")}>{words.choose}</a></p>
       {original.value.failed && <p class="complaint">{t.value.photo.gone}</p>}
       {file && model && seq !== undefined && <Looked key={`${seq} ${model.info.model}`} file={file} url={original.value.url ?? ""} model={model} name={photoOf(seq)?.name ?? ""} />}
-      {model && <Engine model={model} />}
+      {info.value && <Engine info={info.value} />}
     </div>
   );
 }
@@ -72,7 +73,7 @@ function Stages({ details: { timings, decoder, width, height } }: { details: Emb
       </div>
       <dl class="figures">
         {stages.map(({ name, time }) => (
-          <div key={name}><dt data-stage={name}>{words.stages[name]}</dt><dd>{time.toFixed(1)} ms</dd></div>
+          <div key={name}><dt data-stage={name}>{words.stages[name]}</dt><dd>{decimal(time, 1)} ms</dd></div>
         ))}
         <div><dt>{words.decoder}</dt><dd>{words.decoders[decoder]}, {t.value.photo.size(width, height)}</dd></div>
       </dl>
@@ -80,18 +81,26 @@ function Stages({ details: { timings, decoder, width, height } }: { details: Emb
   );
 }
 
-function Engine({ model }: { model: ClipVision }) {
+/** What is known of the GPU: what the probe found, or why there was none. */
+function gpuFacts({ gpu, why }: ClipVisionInfo): string {
   const { inside: words } = t.value;
-  const { info } = model;
+  const reason = why ? words.why[why] : "gpu" in navigator ? settings.value.device === "wasm" && words.gpuUnused : words.gpuNone;
+  const name = gpu && ([gpu.vendor, gpu.architecture].filter(Boolean).join(" ") || words.gpuUnnamed);
+  return [name, gpu && words.probe(gpu.cosine, gpu.gpuTime, gpu.wasmTime), reason].filter(Boolean).join(" · ");
+}
+
+function Engine({ info }: { info: ClipVisionInfo }) {
+  const { inside: words } = t.value;
   const why = info.threads > 1 ? words.threadsOf(navigator.hardwareConcurrency) : crossOriginIsolated ? words.oneCore : words.notIsolated;
   const simd = { relaxed: words.relaxed, simd128: words.simd128, none: "–" }[info.simd];
   const facts = [
     [words.model, info.model.split("/").filter(Boolean).slice(-2).join("/")],
     [words.values, String(info.dimension)],
     [words.precision, info.precision],
+    [words.device, words.computes[info.device]],
+    ["GPU", gpuFacts(info)],
     [words.threads, `${info.threads} · ${why}`],
     ["SIMD", simd],
-    ["GPU", "gpu" in navigator ? words.gpuUnused : words.gpuNone],
     [words.memory, bytes(info.bytes)],
   ];
   return (

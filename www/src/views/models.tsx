@@ -51,14 +51,14 @@ function Precision() {
 
 /** The bundled model has one precision; of another, the embeddings are others. */
 function choosePrecision(precision: "f32" | "int8"): void {
-  if (settings.value.model) void useModel(settings.value.model, precision);
+  if (settings.value.model) void useModel({ precision });
   else choose({ precision });
 }
 
 function Use({ id, name }: { id: string; name: string }) {
   const { models: words } = t.value;
   if (settings.value.model === id && clip.value) return <span class="badge" data-kind="current">{words.current}</span>;
-  return <button type="button" disabled={Boolean(download.value)} aria-label={words.use(name)} onClick={() => void useModel(id)}>{words.useShort}</button>;
+  return <button type="button" disabled={Boolean(download.value)} aria-label={words.use(name)} onClick={() => void useModel({ model: id })}>{words.useShort}</button>;
 }
 
 function Bundled() {
@@ -104,7 +104,7 @@ function Other() {
   const use = (event: SubmitEvent): void => {
     event.preventDefault();
     const input = (event.currentTarget as HTMLFormElement).elements.namedItem("model") as HTMLInputElement;
-    void useModel(input.value.trim());
+    void useModel({ model: input.value.trim() });
   };
   return (
     <form class="panel" onSubmit={use}>
