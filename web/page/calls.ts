@@ -76,7 +76,7 @@ const FEW = 12;
 /** Workers that `embedMany` starts by itself, and how much memory their models may take together, in bytes. */
 const MOST_WORKERS = 4;
 const WORKERS_MEMORY = 512 << 20;
-/** Workers that prepare photos for a GPU: so many keep one busy that takes 5 ms a photo, of photos of 12 megapixels. */
+/** Workers that prepare photos for another one: so many keep a GPU busy that takes 5 ms a photo, of photos of 12 megapixels. */
 const MOST_PREPARERS = 15;
 /** Photos in flight of each: one is prepared, the next ones are read meanwhile. */
 const IN_PREPARATION = 3;
@@ -180,22 +180,27 @@ export class ModelCalls {
     return values;
   }
 
-  /** How many workers are worth their memory, where threads can't keep the processor busy; or, for a GPU, to prepare its photos. */
+  /** Whether one worker computes and others prepare photos for it: a GPU does, and so do threads, while a photo is decoded by one of them. */
+  #hasPreparers(): boolean {
+    return this.info.device === "webgpu" || this.info.threads > 1;
+  }
+
+  /** How many workers are worth their memory: those that prepare photos, or that have the model too. */
   #workers(): number {
-    const { threads, bytes, device } = this.info;
     const cores = (globalThis.navigator as Partial<Navigator> | undefined)?.hardwareConcurrency ?? 1;
-    if (device === "webgpu") return Math.max(1, Math.min(MOST_PREPARERS, cores - 1));
-    if (threads > 1 || !this.#context.isAtHand) return 1;
+    if (this.#hasPreparers()) return Math.max(1, Math.min(MOST_PREPARERS, cores - 1));
+    if (!this.#context.isAtHand) return 1;
+    const { bytes } = this.info;
     return Math.max(1, Math.min(MOST_WORKERS, cores - 1, Math.floor(WORKERS_MEMORY / Math.max(1, bytes))));
   }
 
   /**
    * This model's worker, and others, which are started after so many photos and join in once they have loaded the model; one that
-   * can't is skipped. Where a GPU computes the others have no model: they prepare photos for the one that has.
+   * can't is skipped. Where a GPU or threads compute the others have no model: they prepare photos for the one that has.
    */
   #startWorkers(count: number, after: number): Workers {
-    const { client, batch, info } = this.#context;
-    const isGpu = info.device === "webgpu";
+    const { client, batch } = this.#context;
+    const hasPreparers = this.#hasPreparers();
     const others: Client[] = [];
     let given = 0;
     let closed = false;
@@ -221,23 +226,23 @@ export class ModelCalls {
       );
     };
     const startOthers = (): void => {
-      if (isGpu) {
+      if (hasPreparers) {
         const starts = (preparing: WireSettings) => {
           for (let more = count; more > 0 && !closed; more -= 1) start(client.another(preparing), preparer);
         };
         client.call("settings", undefined, []).then(starts, () => undefined);
         return;
       }
-      for (let more = info.threads > 1 ? 1 : count; more > 1; more -= 1) start(client.another(), embedder);
+      for (let more = count; more > 1; more -= 1) start(client.another(), embedder);
     };
     if (after === 0) startOthers();
     const close = (): void => {
       closed = true;
       others.forEach((other) => other.close());
     };
-    // For a GPU two batches, and what each worker prepares.
+    // Two batches, and what each worker prepares.
     const inFlight = () => 2 * batch + IN_PREPARATION * embedders.length;
-    return { embedders, batch, close, ...(isGpu && { inFlight }) };
+    return { embedders, batch, close, ...(hasPreparers && { inFlight }) };
   }
 
   async #withPhoto<Name extends "embed" | "embedOneOfMany" | "prepare" | "tensor" | "classify">(
