@@ -413,7 +413,8 @@ test("a view whose code can't be had says so, and the rest goes on", async ({ pa
   await expect(page.getByRole("alert")).toContainText("could not be loaded");
   await goTo(page, "Photos");
   await search(page, "red star");
-  await goTo(page, "Settings");
+  // The view asks for its code again, which must have failed before the code can be had.
+  await Promise.all([page.waitForEvent("requestfailed", (request) => request.url().includes("/settings-")), goTo(page, "Settings")]);
   await page.unroute("**/assets/settings-*.js");
   await page.getByRole("button", { name: "Reload the page" }).click();
   await expect(page.getByRole("heading", { name: "Settings" })).toBeVisible();

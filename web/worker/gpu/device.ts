@@ -73,8 +73,9 @@ export async function findAdapter(takesFallback: boolean, patience = OPENING): P
 /** What an adapter says of itself. */
 export function nameOf(adapter: GPUAdapter): AdapterName {
   // Older browsers have no `info`, or the last of it in the adapter itself.
-  const { info = {}, isFallbackAdapter = false } = adapter as { info?: Partial<GPUAdapterInfo>; isFallbackAdapter?: boolean };
-  const { vendor = "", architecture = "", device = "", description = "", isFallbackAdapter: isFallback = isFallbackAdapter } = info;
+  const { info, isFallbackAdapter } = adapter as { info?: GPUAdapterInfo; isFallbackAdapter?: boolean };
+  const { vendor = "", architecture = "", device = "", description = "" } = info ?? {};
+  const isFallback = info?.isFallbackAdapter ?? isFallbackAdapter ?? false;
   return { vendor, architecture, device, description, isFallback };
 }
 
@@ -145,7 +146,6 @@ export class Gpu {
         result = work(); // up to its first await: that is what scopes are about
       } finally {
         errors = FILTERS.map(() => device.popErrorScope());
-        for (const error of errors) error.catch(() => undefined); // of a device that is lost; nobody waits for them if `work` fails
       }
       const value = await result;
       for (const error of await Promise.all(errors)) if (error) throw new GpuFailure(reasonOf(error), `${what}: ${error.message}`);

@@ -61,21 +61,21 @@ export class GpuLoading {
     if (this.#chosen) return;
     const { device, run, openStore } = this.#context;
     const adapter = await findAdapter(device === "webgpu");
-    const { vendor, architecture, device: name, description } = nameOf(adapter);
+    const name = nameOf(adapter);
     const loader = run(make);
     try {
       const shape = await this.#shape(loader, source, signal);
       // WebAssembly has threads where the page is isolated: what is slower than they are may be faster than one.
-      const key = JSON.stringify([VERSION, navigator.userAgent, globalThis.crossOriginIsolated, vendor, architecture, name, description, shape]);
+      const key = JSON.stringify([VERSION, navigator.userAgent, crossOriginIsolated, name, shape]);
       const verdicts = new Verdicts(await openStore?.().catch(() => undefined));
       const kept = await verdicts.get(key);
-      if (kept) this.#judge(kept, { vendor, architecture });
+      if (kept) this.#judge(kept, name);
       this.#gpu = await Gpu.open(adapter);
       this.#pipelines = new Pipelines(this.#gpu);
       if (!kept || kept.why === "wrong-numbers") {
         const verdict = await this.#examine(loader);
         await verdicts.set(key, verdict);
-        this.#judge(verdict, { vendor, architecture });
+        this.#judge(verdict, name);
       }
       this.#chosen = true;
     } finally {
