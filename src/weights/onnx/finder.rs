@@ -219,7 +219,10 @@ impl<'a> Finder<'a> {
         let Some((value, weight)) = self.seen_and_weight(node) else { return };
         let scaled = self.chains.after_casts(node.output());
         let sum = self.graph.consumer(scaled, Taker::Add);
-        let is_residual = sum.is_some_and(|sum| sum.inputs().all(|name| name == scaled || self.seen(name) != 0));
+        let is_residual = sum.is_some_and(|sum| {
+            let mut terms = [sum.input(0), sum.input(1)].into_iter().flatten();
+            terms.all(|name| name == scaled || self.seen(name) != 0)
+        });
         if is_residual && self.linear.contains_key(self.chains.behind_casts(value)) {
             self.add(PartKind::LayerScale, weight, None, seen);
         }
