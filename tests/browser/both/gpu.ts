@@ -53,7 +53,7 @@ export function testGpuModels(test: Test, models: readonly string[] = GPU_MODELS
 }
 
 /** The other families, with a class token and without, a bias of the patches, a pooling head, scaled layers. */
-const GPU_FAMILIES = ["dinov2", "metaclip2", "open_clip", "siglip", "siglip2", "siglip_timm"];
+const GPU_FAMILIES = ["chinese_clip", "dinov2", "metaclip2", "open_clip", "siglip", "siglip2", "siglip_timm"];
 
 export function testGpuFamilies(test: Test, families: readonly string[] = GPU_FAMILIES): void {
   for (const family of families) {
