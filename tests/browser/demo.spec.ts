@@ -44,6 +44,20 @@ test("a first visit finds drawings that are searched as one types", async ({ pag
   await expect(finding(page)).toHaveText("352 photos");
 });
 
+test("a search that is cleared before its answer comes shows everything", async ({ page, server }) => {
+  await openDemo(page, server);
+  await page.evaluate(async () => {
+    const field = document.querySelector("#query") as HTMLInputElement;
+    for (const words of ["a purple moon", ""]) {
+      field.value = words;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      await new Promise((resolve) => setTimeout(resolve)); // the question is under way
+    }
+  });
+  await page.waitForTimeout(1500); // the answer would have come
+  await expect(finding(page)).toHaveText("352 photos");
+});
+
 test("minus leaves out, and photos can be asked with", async ({ page, server }) => {
   await openDemo(page, server);
   const names = await search(page, "star −red");
@@ -92,6 +106,16 @@ test("a page that is left midway goes on where it was, and nothing is there twic
   await expect(page.getByRole("heading", { name: "552 photos" })).toBeVisible({ timeout: 60_000 });
   await expect.poll(async () => (await records(page))["arrivals"]).toBe(0);
   expect(await records(page)).toMatchObject({ photos: 552, originals: 552, embeddings: 552, thumbnails: 0 });
+});
+
+test("after a pause all goes on, also what was about to be computed", async ({ page, server }) => {
+  await openDemo(page, server);
+  await draw(page, 200);
+  await expect.poll(async () => (await records(page))["photos"]).toBeGreaterThan(FIRST + 20);
+  await page.locator("#main").getByRole("button", { name: "Pause" }).click();
+  await page.locator("#main").getByRole("button", { name: "Go on" }).click();
+  await expect.poll(async () => (await records(page))["embeddings"], { timeout: 30_000 }).toBe(FIRST + 200);
+  await expect(page.getByText("Everything is searchable")).toBeVisible();
 });
 
 /** A PNG that says it has 108 megapixels. */
@@ -168,7 +192,7 @@ test("what a page shows is accessible in every view, light and dark, in three la
   for (const [language, scheme, views] of [["English", "light", all], ["English", "dark", all], ["Deutsch", "light", ["library"]], ["Español", "dark", ["models"]]] as const) {
     await page.emulateMedia({ colorScheme: scheme });
     await page.goto(`${server.url}#/settings`);
-    await page.getByRole("combobox").selectOption({ label: language });
+    await page.getByRole("combobox", { name: /Language|Sprache|Idioma/ }).selectOption({ label: language });
     for (const view of views) {
       await page.goto(`${server.url}#/${view}`);
       await expect(page.locator(`.view-${view}`)).toBeVisible();
@@ -299,6 +323,34 @@ test("the camera is asked about frame by frame", async ({ playwright, server }) 
   } finally {
     await browser.close();
   }
+});
+
+test("a camera that is allowed after its view was left is let go of", async ({ page, server }) => {
+  await openDemo(page, server);
+  await page.evaluate(() => {
+    const stream = document.createElement("canvas").captureStream();
+    const asked = new Promise<MediaStream>((resolve) => Object.assign(window, { allow: () => resolve(stream) }));
+    Object.assign(window, { stream });
+    Object.defineProperty(navigator.mediaDevices, "getUserMedia", { value: () => asked });
+  });
+  await goTo(page, "Live");
+  await page.getByRole("button", { name: "Start the camera" }).click();
+  await goTo(page, "Labels");
+  await expect(page.getByRole("heading", { name: "Labels" })).toBeVisible();
+  await page.evaluate(() => (window as unknown as { allow: () => void }).allow());
+  await expect.poll(() => page.evaluate(() => (window as unknown as { stream: MediaStream }).stream.active)).toBe(false);
+});
+
+test("what computes is changed while photos are embedded, and none is missing from the search", async ({ page, server }) => {
+  await openDemo(page, server);
+  await draw(page, 120);
+  await expect.poll(async () => (await records(page))["photos"]).toBeGreaterThan(FIRST + 20);
+  await goTo(page, "Settings");
+  await page.getByLabel("What computes").selectOption("auto");
+  await expect(page.getByLabel("What computes")).toHaveValue("auto", { timeout: 30_000 });
+  await expect.poll(async () => (await records(page))["embeddings"], { timeout: 60_000 }).toBe(FIRST + 120);
+  await goTo(page, "Photos");
+  await search(page, "star −red", /^472 photos, the nearest first/);
 });
 
 test("another model embeds the library again, by itself; the first comes back with what it knows", async ({ page, server }) => {

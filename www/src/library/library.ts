@@ -35,6 +35,8 @@ export class Library {
   /** Arrivals that the page has and has not answered for. */
   readonly #taken = new Map<number, { arrival: Arrival; hash: string; file: Blob }>();
   readonly #takenHashes = new Set<string>();
+  /** The jobs that are being handed out. */
+  #taking: Promise<unknown> = Promise.resolve();
   /** Photos without an embedding of the model that is in use, and not yet handed out. */
   #missing: number[] = [];
   #space = "";
@@ -113,7 +115,13 @@ export class Library {
   }
 
   /** Up to so many jobs that nobody has yet; none when everything is done or under way. */
-  async take(count: number): Promise<Job[]> {
+  take(count: number): Promise<Job[]> {
+    const jobs = this.#taking.then(() => this.#take(count));
+    this.#taking = jobs.catch(() => undefined);
+    return jobs;
+  }
+
+  async #take(count: number): Promise<Job[]> {
     const database = await this.#database;
     const jobs: Job[] = [];
     const after = Math.max(-1, ...this.#taken.keys());
@@ -128,7 +136,7 @@ export class Library {
     }
     if (found.length === 0) for (const seq of this.#missing.splice(0, count)) jobs.push(...(await this.#again(seq)));
     const more = found.length > 0 || this.#missing.length > 0;
-    return jobs.length === 0 && more ? this.take(count) : jobs; // those were there already, or can't be read
+    return jobs.length === 0 && more ? this.#take(count) : jobs; // those were there already, or can't be read
   }
 
   /** An arrival's bytes, unless they are in the library already or can't be read. */
@@ -219,6 +227,7 @@ export class Library {
 
   /** Jobs that were handed out and will not be answered: they wait again. */
   async putBack(): Promise<void> {
+    await this.#taking; // the last of them may be on their way
     this.#taken.clear();
     this.#takenHashes.clear();
     await this.useSpace(this.#space);

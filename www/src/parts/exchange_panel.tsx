@@ -38,6 +38,7 @@ export function ExchangePanel() {
         <button type="button" class="quiet" disabled={!collection.value} onClick={() => input.current?.click()}>{words.open}</button>
         <input ref={input} type="file" hidden data-purpose="collection" onChange={({ currentTarget }) => {
           const file = currentTarget.files?.[0];
+          other.value?.rows.close();
           if (file) void take(imported(file));
           currentTarget.value = "";
         }} />

@@ -47,6 +47,7 @@ export function resume(): void {
 
 /** Gives up what waits. */
 export async function cancel(): Promise<void> {
+  wanted = false;
   running?.abort();
   await stopped;
   await library.cancel();
@@ -73,7 +74,7 @@ async function run(): Promise<void> {
     await refreshFailures();
   })();
   await stopped;
-  if (wanted && clip.value !== model) index(); // another model came meanwhile
+  if (wanted) index(); // another model came meanwhile, or the user wants to go on after all
 }
 
 async function embedAll(model: ClipVision, rows: Embeddings<number>, given: AbortSignal): Promise<void> {
@@ -128,9 +129,11 @@ async function keep(inSpace: string, outcomes: readonly Outcome[], rows: Embeddi
     diskFull.value = true;
     pause(); // each further photo would fail for the same reason
   }
-  await rows.addMany(kept.map(({ seq }) => seq), kept.map(({ embedding }) => embedding));
   show(photos);
-  embedded.value = rows.size;
+  if (rows === collection.value) {
+    await rows.addMany(kept.map(({ seq }) => seq), kept.map(({ embedding }) => embedding));
+    embedded.value = rows.size;
+  }
   if (outcomes.some(({ failure }) => failure) || full) await refreshFailures();
 }
 

@@ -51,9 +51,12 @@ export async function useModel(changed: Partial<Choice> = {}): Promise<void> {
   try {
     await inControl; // the service worker keeps what the model's worker asks for
     const loaded = await ClipVision.load(modelSource(model), optionsFor({ model, precision, device }, given));
-    const rows = await readCollection(spaceOf(model, precision), given);
+    const rows = await collectionOf(spaceOf(model, precision), given).catch((error: unknown) => {
+      loaded.close();
+      throw error;
+    });
     clip.value?.close();
-    collection.value?.close();
+    if (rows !== collection.value) collection.value?.close();
     batch(() => {
       choose({ model, precision, device });
       [clip.value, info.value, collection.value, embedded.value] = [loaded, loaded.info, rows, rows.size];
@@ -93,16 +96,26 @@ function progressFrom(begin: number): (progress: LoadProgress) => void {
   };
 }
 
+/** The embeddings in use, if they are of this space, as of a model that another device computes: those that are made meanwhile are among them. */
+const collectionOf = async (wanted: string, given: AbortSignal): Promise<Embeddings<number>> =>
+  collection.value && wanted === space() ? collection.value : readCollection(wanted, given);
+
 /** The embeddings that are on disk, a thousand at a time. */
 async function readCollection(space: string, given: AbortSignal): Promise<Embeddings<number>> {
   const rows = new Embeddings<number>({ model: space });
-  for (let from: number | undefined = 0; from !== undefined; ) {
+  try {
+    for (let from: number | undefined = 0; from !== undefined; ) {
+      given.throwIfAborted();
+      const { seqs, values, next }: { seqs: number[]; values: Float32Array; next?: number } = await library.embeddings(space, from);
+      await rows.addMany(seqs, values);
+      from = next;
+    }
     given.throwIfAborted();
-    const { seqs, values, next }: { seqs: number[]; values: Float32Array; next?: number } = await library.embeddings(space, from);
-    await rows.addMany(seqs, values);
-    from = next;
+    return rows;
+  } catch (error) {
+    rows.close();
+    throw error;
   }
-  return rows;
 }
 
 /** What the model in use is called in files, as by the command line's `index`. */

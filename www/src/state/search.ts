@@ -74,20 +74,22 @@ export function clearSearch(): void {
   });
 }
 
+let asking: AbortController | undefined;
+
 effect(() => {
   // Whatever changes the answer: the question, the model, what there is to find.
   const [asked, model, rows, , least] = [terms.value, clip.value, collection.value, embedded.value, settings.value.least];
   const all = anyway.value;
-  if (asked.length === 0) found.value = { state: "everything" };
-  else if (model && rows) void answer(asked, model, all ? 0 : least);
+  if (asked.length === 0) {
+    asking?.abort(); // or its answer would come into the empty field
+    found.value = { state: "everything" };
+  } else if (model && rows) void answer(asked, model, all ? 0 : least);
 });
 
 effect(() => {
   terms.value;
   anyway.value = false;
 });
-
-let asking: AbortController | undefined;
 
 async function answer(asked: readonly Term[], model: ClipVision, least: number): Promise<void> {
   asking?.abort();

@@ -138,7 +138,8 @@ function Scanned({ folder, onChange }: { folder: Folder; onChange: () => Promise
   const said = useSignal("");
   const scan = async (): Promise<void> => {
     const permission = await (folder.handle as Permitted).requestPermission?.({ mode: "read" });
-    said.value = permission === "denied" ? words.noAccess : words.scanned(await scanFolder(folder.handle));
+    const found = permission === "denied" ? undefined : await scanFolder(folder.handle).catch(() => undefined); // it is gone, or nothing was allowed
+    said.value = found === undefined ? words.noAccess : words.scanned(found);
     announce(said.value);
     await onChange();
   };

@@ -21,12 +21,17 @@ export function LiveView() {
   const failed = useSignal("");
   const seen = useSignal<Seen | undefined>(undefined);
   const { live: words, views } = t.value;
-  useEffect(() => () => stop(stream), []);
-  useEffect(() => watch(video.current, stream.value, seen), [stream.value, clip.value, settings.value.labels]);
+  const left = useRef(false);
+  useEffect(() => () => {
+    left.current = true;
+    stop(stream);
+  }, []);
+  useEffect(() => watch(video.current, stream.value, seen, failed), [stream.value, clip.value, settings.value.labels]);
   const begin = async (): Promise<void> => {
     try {
       failed.value = "";
       stream.value = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: 640 } });
+      if (left.current) stop(stream); // the view, while the user was asked
     } catch (error) {
       failed.value = (error as Error).name === "NotAllowedError" ? words.refused : words.none;
     }
@@ -79,12 +84,14 @@ function stop(stream: Signal<MediaStream | undefined>): void {
 }
 
 /** Asks about the frame that is there, again and again, as long as there is a camera. */
-function watch(video: HTMLVideoElement | null, stream: MediaStream | undefined, seen: Signal<Seen | undefined>): (() => void) | undefined {
+function watch(video: HTMLVideoElement | null, stream: MediaStream | undefined, seen: Signal<Seen | undefined>, failed: Signal<string>): (() => void) | undefined {
   const model = clip.value;
   if (!video || !stream || !model) return undefined;
   const stop = new AbortController();
   video.srcObject = stream;
-  void follow(video, model, settings.value.labels, stop.signal, seen);
+  follow(video, model, settings.value.labels, stop.signal, seen).catch((error: Error) => {
+    if (!stop.signal.aborted) failed.value = error.message;
+  });
   return () => {
     stop.abort();
     seen.value = undefined;
@@ -95,18 +102,14 @@ async function follow(video: HTMLVideoElement, model: ClipVision, labels: readon
   const latest = model.latest();
   let rate = 0;
   let before = performance.now();
-  try {
-    while (!signal.aborted && labels.length) {
-      await nextFrame(video);
-      const begin = performance.now();
-      const answer = await latest.classify(video, labels, { signal });
-      const now = performance.now();
-      rate = rate ? 0.9 * rate + 0.1 * (1000 / (now - before)) : 1000 / (now - before);
-      before = now;
-      seen.value = { labels: answer, rate, took: now - begin };
-    }
-  } catch (error) {
-    if (!signal.aborted) console.warn(error);
+  while (!signal.aborted && labels.length) {
+    await nextFrame(video);
+    const begin = performance.now();
+    const answer = await latest.classify(video, labels, { signal });
+    const now = performance.now();
+    rate = rate ? 0.9 * rate + 0.1 * (1000 / (now - before)) : 1000 / (now - before);
+    before = now;
+    seen.value = { labels: answer, rate, took: now - begin };
   }
 }
 
