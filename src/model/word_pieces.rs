@@ -4,7 +4,7 @@
 //!
 //! `web/worker/word_pieces.ts` does the same for the worker.
 
-use super::config::invalid;
+use super::config::{invalid, most};
 use crate::error::Result;
 use crate::json;
 use crate::weights::check_length;
@@ -27,6 +27,9 @@ pub(crate) fn tokenizer_json(vocabulary: &[u8], config: Option<&[u8]>) -> Result
     check_length(VOCABULARY, vocabulary.len() as u64)?;
     let text = std::str::from_utf8(vocabulary)
         .map_err(|error| invalid(format!("{VOCABULARY} is not UTF-8 text")).with_source(error))?;
+    if text.split('\n').nth(most::VOCABULARY + 1).is_some() {
+        return Err(invalid(format!("{VOCABULARY} has more tokens than {}", most::VOCABULARY)));
+    }
     // Of a token that stands there twice the last place counts.
     let tokens = text.split('\n').map(str::trim_end).zip(0u32..).filter(|(token, _)| !token.is_empty());
     let vocab: Map<String, Value> = tokens.map(|(token, id)| (token.to_owned(), id.into())).collect();
@@ -152,7 +155,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         let tokens = TOKENS.as_bytes();
-        let cases: [(&[u8], Option<Value>, &str); 7] = [
+        let many = "a\n".repeat(most::VOCABULARY + 1);
+        let cases: [(&[u8], Option<Value>, &str); 8] = [
+            (many.as_bytes(), None, "vocab.txt has more tokens than 1048576"),
             (b"\xff", None, "vocab.txt is not UTF-8"),
             (b"[UNK]\n[CLS]\n", None, "vocab.txt has no token \"[SEP]\""),
             (b"", None, "vocab.txt has no token"),

@@ -41,6 +41,7 @@ describe("a vocab.txt", () => {
   it.each<[Uint8Array, unknown, RegExp]>([
     [Uint8Array.of(0xff), undefined, /vocab\.txt is not UTF-8/],
     [text("[UNK]\n[CLS]\n"), undefined, /vocab\.txt has no token "\[SEP\]"/],
+    [text("a\n".repeat((1 << 20) + 1)), undefined, /vocab\.txt has more tokens than 1048576/],
     [text(""), undefined, /vocab\.txt has no token/],
     [text(TOKENS), [], /tokenizer_config\.json is not a JSON object/],
     [text(TOKENS), { do_lower_case: "yes" }, /do_lower_case must be true or false/],

@@ -8,6 +8,8 @@ import { FILE_NAMES } from "../shared/model_files.js";
 
 /** Classes of transformers that make this tokenizer. */
 const CLASSES = /^(Distil)?BertTokenizer(Fast)?$/;
+/** Tokens that there may be. */
+const MOST_TOKENS = 1 << 20;
 /** Letters of a class or a token that are repeated in an error. */
 const LONGEST_NAME = 100;
 
@@ -19,7 +21,9 @@ export function tokenizerJson(vocabulary: Uint8Array, config: Uint8Array | undef
   const settings = settingsOf(config);
   const ids = new Map<string, number>();
   // Of a token that stands there twice the last place counts.
-  for (const [id, line] of textOf(vocabulary).split("\n").entries()) {
+  const lines = textOf(vocabulary).split("\n", MOST_TOKENS + 2);
+  if (lines.length > MOST_TOKENS + 1) throw invalid(`${VOCABULARY} has more tokens than ${MOST_TOKENS}`);
+  for (const [id, line] of lines.entries()) {
     const token = line.replace(/\p{White_Space}+$/u, "");
     if (token !== "") ids.set(token, id);
   }
