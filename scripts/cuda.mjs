@@ -8,8 +8,7 @@
 //
 // CUDA_HOME or an nvcc on PATH names the toolkit, CUDA_COMPUTE_CAP the oldest GPU (80: Ampere; where there is a GPU, that one).
 
-import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Stop, ask, filesUnder, inRoot, main, note, run, step, which } from "./lib.mjs";
 import { ensurePython } from "./setup.mjs";
@@ -42,14 +41,14 @@ async function findToolkit() {
 
 /**
  * In place of the driver's library where there is no driver: programs are linked with it, and are told by it that there is no GPU. It has
- * all functions that the crate `cudarc` calls.
+ * all functions that the crate `cudarc` knows.
  */
 async function makeStub(folder) {
-  const deps = path.join(build, "release", "deps");
-  const calls = readdirSync(deps).filter((file) => /^libcudarc-.*\.rlib$/.test(file));
-  const symbols = calls.flatMap((file) => spawnSync("nm", ["--undefined-only", path.join(deps, file)], { encoding: "utf8", maxBuffer: 1 << 28 }).stdout.split("\n"));
-  const names = new Set(symbols.map((line) => line.trim().split(" ").at(-1) ?? "").filter((name) => /^cu[A-Z]/.test(name) && !/^cu(blas|rand|dnn)/.test(name)));
-  if (names.size === 0) throw new Stop("No function of the driver is called in libcudarc: nm (binutils) is needed.");
+  const { packages } = JSON.parse(ask("cargo", ["metadata", "--format-version", "1", "--locked", "--features", "clip-vision/cuda"]) ?? '{"packages":[]}');
+  const manifest = packages.find(({ name }) => name === "cudarc")?.manifest_path ?? "";
+  const bindings = path.join(path.dirname(manifest), "src", "driver", "sys", "mod.rs");
+  const names = new Set(readFileSync(bindings, "utf8").match(/(?<=\bfn )cu[A-Z]\w*/g));
+  if (names.size === 0) throw new Stop(`No function of the driver is in ${bindings}.`);
   mkdirSync(folder, { recursive: true });
   const source = path.join(folder, "stub.c");
   // 100 is CUDA_ERROR_NO_DEVICE.
@@ -100,14 +99,12 @@ await main(async () => {
     ...(!hasDriver && { CUDA_COMPUTE_CAP: process.env.CUDA_COMPUTE_CAP ?? "80" }),
   };
   step("Compiling for CUDA", `with the toolkit in ${toolkit}`);
-  const cargo = ["--release", "--locked", "--target-dir", build];
-  if (!hasDriver) {
-    await run("cargo", ["build", ...cargo, "-p", "clip-vision", "--lib", "--features", "cuda"], { env });
-    await makeStub(stubs);
-  }
-  await run("cargo", ["test", ...cargo, "-p", "clip-vision", "--features", "cuda", "--test", "devices", "--no-run"], { env });
-  await run("cargo", ["build", ...cargo, "-p", "clip-vision-cli", "--features", "cuda"], { env });
-  const told = ask("cargo", ["test", ...cargo, "-p", "clip-vision", "--features", "cuda", "--test", "devices", "--no-run", "--message-format", "json"], { env }) ?? "";
+  if (!hasDriver) await makeStub(stubs);
+  // Both at once: in builds of their own the features of what they share differ, and candle's kernels would be compiled for each.
+  const programs = ["--features", "clip-vision/cuda,clip-vision-cli/cuda", "-p", "clip-vision", "--test", "devices", "-p", "clip-vision-cli", "--bin", "clip-vision"];
+  const cargo = ["build", "--release", "--locked", "--target-dir", build, ...programs];
+  await run("cargo", cargo, { env });
+  const told = ask("cargo", [...cargo, "--message-format", "json"], { env }) ?? "";
   const test = told.split("\n").map((line) => JSON.parse(line || "{}")).find((line) => line.executable && line.target?.name === "devices")?.executable;
   if (!test) throw new Stop("cargo names no program of tests/devices.rs.");
   step("Testing every device", hasDriver ? "on this machine" : "on this machine, which has no driver of NVIDIA's: a GPU is skipped");

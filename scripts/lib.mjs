@@ -109,6 +109,7 @@ export function ask(command, args, { env = {}, cwd = root } = {}) {
     cwd,
     env: { ...process.env, ...env },
     encoding: "utf8",
+    maxBuffer: 1 << 28, // `cargo metadata` says a lot
     stdio: ["ignore", "pipe", "ignore"],
     shell: windows,
   });

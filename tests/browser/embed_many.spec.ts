@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { expected, maxDifference } from "./golden.ts";
-import { expect, test } from "./test.ts";
+import { expect, open, test } from "./test.ts";
 
 const MODEL = "/golden/models/odd-widths";
 const golden = expected("odd-widths").values("embedding/rgb-photo.png")!;
@@ -44,6 +44,37 @@ test("several workers share the photos, and end with it", async ({ page }) => {
   expect(embeddings).toHaveLength(90);
   for (const embedding of embeddings) expect(maxDifference(embedding, golden)).toBeLessThanOrEqual(1e-4);
   await expect.poll(() => page.workers().length).toBe(before + 1);
+});
+
+test("where there are threads, workers without a model prepare the photos", async ({ page, serve }) => {
+  await open(page, await serve({ isolated: true }));
+  const started: string[] = [];
+  page.on("worker", (worker) => started.push(worker.url()));
+  const files = ["rgb-photo.png", "gray.png", "lossless.webp"];
+  const found = await page.evaluate(
+    async ({ model, files }) => {
+      const clip = await clipVision.ClipVision.load(model, { threads: 2 });
+      const { threads } = clip.info;
+      const alone: number[][] = [];
+      for (const file of files) alone.push(Array.from(await clip.embed(`/golden/images/${file}`)));
+      const many: { at: number; difference: number }[] = [];
+      const photos = Array.from({ length: 60 }, (_, index) => ({ at: index % files.length }));
+      for await (const { item, embedding } of clip.embedMany(photos, { workers: 3, photo: ({ at }) => `/golden/images/${files[at]}` })) {
+        many.push({ at: item.at, difference: Math.max(...alone[item.at]!.map((value, index) => Math.abs(value - embedding![index]!))) });
+      }
+      const bad = [];
+      for await (const { error } of clip.embedMany(["/golden/config.json", "/nothing.png"], { workers: 1 })) bad.push(error!.code);
+      clip.close();
+      return { threads, many, bad };
+    },
+    { model: MODEL, files },
+  );
+  expect(found.threads).toBe(2);
+  expect(found.many.map(({ at }) => at)).toEqual(Array.from({ length: 60 }, (_, index) => index % files.length));
+  for (const { difference } of found.many) expect(difference).toBeLessThanOrEqual(1e-5);
+  expect(found.bad).toEqual(["fetch", "fetch"]);
+  expect(started.filter((url) => url.endsWith("/worker.js")).length).toBeGreaterThanOrEqual(1 + 3 + 1);
+  await expect.poll(() => page.workers().length).toBe(0);
 });
 
 test("files that a user picks go in as they are", async ({ page }) => {
