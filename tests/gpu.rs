@@ -151,3 +151,22 @@ fn gpu_a_program_that_is_none_is_an_error() {
     let error = gpu.executor(Vec::new()).unwrap().run(&plan, &[]).unwrap_err();
     assert!(error.to_string().contains("kernel") || error.to_string().contains("weight"), "{error}");
 }
+
+#[test]
+#[ignore = "needs a GPU: npm test -- gpu"]
+fn gpu_a_thread_is_told_of_its_own_failures_alone() {
+    let gpu = gpu();
+    let config = std::fs::read("models/shapes/config.json").unwrap();
+    let mut probe = Loader::new(&config, None, Options::default()).unwrap().probe().unwrap().unwrap();
+    let executor = gpu.executor(probe.take_matrices()).unwrap();
+    let (plan, input) = (probe.plan(1, gpu.tuning()).unwrap(), probe.input(1).unwrap());
+    let expected = executor.run(&plan, &input).unwrap();
+    let mut broken = plan.clone();
+    broken.kernels[0].wgsl.push_str("fn broken( {");
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..10).for_each(|_| assert_eq!(executor.run(&plan, &input).unwrap(), expected)));
+            scope.spawn(|| (0..10).for_each(|_| drop(executor.run(&broken, &input).unwrap_err())));
+        }
+    });
+}

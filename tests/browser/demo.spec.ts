@@ -421,6 +421,17 @@ test("a view whose code can't be had says so, and the rest goes on", async ({ pa
   complaints.splice(0, complaints.length, ...complaints.filter((text) => !/ERR_FAILED/.test(text))); // the browser's own lines
 });
 
+test("a browser that keeps nothing says so", async ({ page, server }) => {
+  await page.route("**/assets/worker-*.js", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `Object.defineProperty(self, "indexedDB", { value: { open() { throw new DOMException("not here", "SecurityError"); } } });${await response.text()}` });
+  });
+  await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, "serviceWorker"));
+  await page.goto(server.url);
+  await expect(page.getByRole("alert").first()).toContainText("keeps nothing for this page");
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
 test("a full disk stops the work with a sentence, and what was there stays", async ({ page, server }) => {
   const client = await page.context().newCDPSession(page);
   const { origin } = new URL(server.url);

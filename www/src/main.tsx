@@ -4,10 +4,9 @@ import { render } from "preact";
 import { App } from "./app.tsx";
 import { refreshFailures } from "./state/indexing.ts";
 import { addFirstDrawings } from "./state/intake.ts";
-import { readPhotos } from "./state/library.ts";
+import { readPhotos, unopened } from "./state/library.ts";
 import { useModel } from "./state/model.ts";
 import "./styles/main.css";
-
 
 const SEEDED = "clip-vision demo seeded";
 
@@ -15,10 +14,11 @@ async function begin(): Promise<void> {
   await pause(); // between reading the code, showing the page and starting the workers: a slow phone does them one at a time
   render(<App />, document.getElementById("app") as HTMLElement);
   await pause();
-  await seed();
-  await Promise.all([readPhotos(), useModel()]);
-  await refreshFailures();
+  await seed().catch(unopen);
+  await Promise.all([readPhotos().then(refreshFailures).catch(unopen), useModel()]);
 }
+
+const unopen = (error: Error): void => void (unopened.value = error);
 
 /** The first visit finds drawings in the library; whoever removes them does not want them back. */
 async function seed(): Promise<void> {

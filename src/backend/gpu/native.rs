@@ -29,8 +29,10 @@ struct Device {
     limits: wgpu::Limits,
     /// By their texts.
     pipelines: Mutex<HashMap<String, wgpu::ComputePipeline>>,
-    /// What went wrong and was asked by nobody yet: the first of it.
+    /// What went wrong and was asked by nobody yet: the first of it. The driver does not say whose it is: see `using`.
     failure: Arc<Mutex<Option<Error>>>,
+    /// Held by whoever uses the GPU, from the first call until the failure was asked for: one thread at a time, as the GPU works too.
+    using: Mutex<()>,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -99,7 +101,8 @@ impl Gpu {
             }
         });
         let info = adapter.get_info();
-        Ok(Self(Arc::new(Device { device, queue, info, limits, pipelines: Mutex::default(), failure })))
+        let (pipelines, using) = Default::default();
+        Ok(Self(Arc::new(Device { device, queue, info, limits, pipelines, failure, using })))
     }
 
     /// What its driver calls it.
@@ -216,8 +219,6 @@ pub(crate) struct Ready {
     input: wgpu::Buffer,
     output: wgpu::Buffer,
     read: wgpu::Buffer,
-    /// One pass at a time.
-    running: Mutex<()>,
 }
 
 /// How long an answer may take that is there.
@@ -237,7 +238,8 @@ impl Executor {
 
     /// Takes a weight.
     pub(crate) fn upload(&self, name: String, bytes: &[u8]) -> Result<()> {
-        let Device { queue, .. } = &*self.gpu.0;
+        let Device { queue, using, .. } = &*self.gpu.0;
+        let _mine = lock(using);
         let buffer =
             self.gpu.0.buffer(bytes.len().max(16), wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST)?;
         queue.write_buffer(&buffer, 0, bytes);
@@ -264,6 +266,7 @@ impl Executor {
 
     fn prepare(&self, mut plan: Plan) -> Result<Ready> {
         let device = &*self.gpu.0;
+        let _mine = lock(&device.using);
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let (mut buffers, mut input, mut output) = (Vec::new(), None, None);
         for buffer in &mut plan.buffers {
@@ -318,7 +321,7 @@ impl Executor {
         let read = device.buffer(bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
         let (input, output) = (input.ok_or_else(missing)?, output.ok_or_else(missing)?);
         device.check()?;
-        Ok(Ready { plan, steps, input, output, read, running: Mutex::default() })
+        Ok(Ready { plan, steps, input, output, read })
     }
 
     /// Runs a plan once: its output.
@@ -332,8 +335,8 @@ impl Executor {
 
     /// Runs a plan that was made ready.
     pub(crate) fn pass(&self, ready: &Ready, input: &[f32]) -> Result<Vec<f32>> {
-        let Device { device, queue, .. } = &*self.gpu.0;
-        let _one = lock(&ready.running);
+        let Device { device, queue, using, .. } = &*self.gpu.0;
+        let _mine = lock(using);
         let bytes: Vec<u8> = input.iter().flat_map(|value| value.to_le_bytes()).collect();
         queue.write_buffer(&ready.input, 0, &bytes);
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -349,18 +352,22 @@ impl Executor {
         let (send, receive) = std::sync::mpsc::channel();
         ready.read.map_async(wgpu::MapMode::Read, .., move |result| drop(send.send(result)));
         let waited = device.poll(wgpu::PollType::wait_indefinitely());
-        self.gpu.0.check()?;
         let lost = |what: String| Error::new(ErrorKind::Device, format!("the GPU does not answer: {what}"));
+        let answer = receive.recv_timeout(ANSWER);
+        let is_mapped = !matches!(answer, Ok(Err(_)));
+        let values = match answer {
+            Ok(Ok(())) => ready.read.get_mapped_range(..).map_err(|error| lost(error.to_string())).map(|range| {
+                range.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+            }),
+            Ok(Err(error)) => Err(lost(error.to_string())),
+            Err(_) => Err(lost("nothing was read".to_owned())),
+        };
+        if is_mapped {
+            ready.read.unmap();
+        }
+        // What was read of a pass that failed is what an earlier one left there.
+        self.gpu.0.check()?;
         waited.map_err(|error| lost(error.to_string()))?;
-        // Another thread that waits for the same GPU may be the one that is told.
-        receive
-            .recv_timeout(ANSWER)
-            .map_err(|_| lost("nothing was read".to_owned()))?
-            .map_err(|error| lost(error.to_string()))?;
-        let range = ready.read.get_mapped_range(..).map_err(|error| lost(error.to_string()))?;
-        let values = range.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        drop(range);
-        ready.read.unmap();
-        Ok(values)
+        values
     }
 }

@@ -20,7 +20,8 @@ export interface Stores extends DBSchema {
 
 export type Database = IDBPDatabase<Stores>;
 
-export const openDatabase = (): Promise<Database> =>
+/** Where the browser keeps nothing, the promise rejects. */
+export const openDatabase = async (): Promise<Database> =>
   openDB<Stores>("clip-vision demo", 1, {
     upgrade(database) {
       const photos = database.createObjectStore("photos", { keyPath: "seq", autoIncrement: true });

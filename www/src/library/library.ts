@@ -43,6 +43,10 @@ export class Library {
   /** Whether the database takes Blobs, and not just bytes. */
   #keepsBlobs = true;
 
+  constructor() {
+    this.#database.catch(() => undefined); // whoever needs it hears of it
+  }
+
   /** Takes files in; the page learns of each that there is no room for. */
   async add(arrivals: readonly Arrival[]): Promise<Failure[]> {
     const failed: Failure[] = [];
@@ -216,6 +220,8 @@ export class Library {
         if (thumbnail) void transaction.objectStore("thumbnails").put(thumbnail, seq);
         void transaction.objectStore("arrivals").delete(key);
         photos.push({ ...record, seq });
+      } else if ((await transaction.objectStore("photos").getKey(seq as number)) === undefined) {
+        continue; // it was removed meanwhile
       }
       void transaction.objectStore("embeddings").put(embedding as Float32Array, [space, seq as number]);
       rows.push({ seq: seq as number, embedding: embedding as Float32Array });

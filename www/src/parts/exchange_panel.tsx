@@ -33,7 +33,7 @@ export function ExchangePanel() {
       <p class="hint">{words.more}</p>
       <div class="actions">
         {(Object.keys(FORMATS) as CollectionFormat[]).map((format) => (
-          <button key={format} type="button" disabled={embedded.value === 0} onClick={() => void give(format)}><Icon name="download" />{words.formats[format]}</button>
+          <button key={format} type="button" disabled={embedded.value === 0} onClick={() => give(format).catch((error: Error) => tell(words.notSaved(error.message)))}><Icon name="download" />{words.formats[format]}</button>
         ))}
         <button type="button" class="quiet" disabled={!collection.value} onClick={() => input.current?.click()}>{words.open}</button>
         <input ref={input} type="file" hidden data-purpose="collection" onChange={({ currentTarget }) => {

@@ -68,9 +68,14 @@ export async function addTransfer(data: DataTransfer): Promise<void> {
   const handles = await Promise.all(items.map((item) => (item as DroppedItem).getAsFileSystemHandle?.()));
   for (const [i, file] of files.entries()) {
     const [entry, handle] = [entries[i], handles[i]];
-    if (handle?.kind === "directory") await scanFolder(handle as FileSystemDirectoryHandle);
-    else if (entry?.isDirectory) for await (const part of filesOf(entry as FileSystemDirectoryEntry)) await addArrivals(part);
-    else if (file) await addFiles([file]);
+    try {
+      if (handle?.kind === "directory") await scanFolder(handle as FileSystemDirectoryHandle);
+      else if (entry?.isDirectory) for await (const part of filesOf(entry as FileSystemDirectoryEntry)) await addArrivals(part);
+      else if (file) await addFiles([file]);
+    } catch (error) {
+      const name = handle?.name ?? entry?.name ?? "";
+      refused.value = [...refused.value, { code: "file-gone", message: (error as Error).message, arrival: -1, name }];
+    }
   }
 }
 

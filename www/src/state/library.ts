@@ -15,6 +15,8 @@ const version = signal(0);
 
 /** Whether all that was kept has been read. */
 export const opened = signal(false);
+/** Why nothing can be kept here. */
+export const unopened = signal<Error | undefined>();
 
 /** The numbers of all photos, the newest first. */
 export const allPhotos = computed<readonly number[]>(() => {

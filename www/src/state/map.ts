@@ -14,6 +14,7 @@ export interface Places {
 export const places = signal<Places | undefined>();
 /** How much of it is computed, as long as it is. */
 export const mapping = signal<number | undefined>();
+export const mapError = signal<Error | undefined>();
 
 let made: unknown[] = [];
 
@@ -22,12 +23,14 @@ export async function makeMap(): Promise<void> {
   if (!rows || rows.size === 0 || mapping.value !== undefined) return;
   const state = [rows, rows.size];
   if (state.every((part, i) => part === made[i])) return;
-  mapping.value = 0;
+  [mapping.value, mapError.value] = [0, undefined];
   try {
     const { seqs, values } = await allRows(rows);
     const found = await analysis().map(values, rows.dimension, proxy((part: number) => void (mapping.value = part)));
     places.value = { seqs, places: found };
     made = state;
+  } catch (error) {
+    mapError.value = error as Error;
   } finally {
     mapping.value = undefined;
   }

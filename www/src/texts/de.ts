@@ -46,6 +46,7 @@ export const de: Texts = {
     heading: "Durchsuche deine Fotos nach dem, was sie zeigen",
     lede: "Alles wird hier in deinem Browser berechnet. Nichts wird hochgeladen, und es geht auch ohne Netz.",
     loading: "Die Sammlung wird gelesen",
+    unopened: (why) => `Dieser Browser behält nichts für diese Seite, wie in manchen privaten Fenstern (${why}). Fotos lassen sich nicht hinzufügen.`,
     empty: "Noch keine Fotos",
     emptyMore: "Füg eigene hinzu, oder fang mit Zeichnungen an, die diese Seite macht.",
     drawings: "Bilder zeichnen",
@@ -125,6 +126,7 @@ export const de: Texts = {
   map: {
     hint: "Was ähnlich aussieht, liegt beisammen. Ziehen verschiebt, Rollen vergrößert, ein Klick öffnet ein Foto.",
     making: (part) => `Die Karte wird gezeichnet: ${Math.round(100 * part)} %`,
+    failed: (why) => `Die Karte konnte nicht gezeichnet werden: ${why}`,
     label: "Karte der Sammlung.",
     keys: "Pfeile verschieben, Plus und Minus vergrößern und verkleinern, Enter öffnet das Foto in der Mitte.",
   },
@@ -229,6 +231,7 @@ export const de: Texts = {
     otherSize: (sizes) => `Die Einbettungen haben eine andere Größe als die dieses Modells (${sizes}).`,
     anyway: "Es ist dasselbe Modell: öffnen",
     failed: (why) => `Die Datei ließ sich nicht öffnen: ${why}`,
+    notSaved: (why) => `Die Datei konnte nicht geschrieben werden: ${why}`,
   },
   settings: {
     privacy: "Was dieses Gerät verlassen hat",

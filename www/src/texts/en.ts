@@ -44,6 +44,7 @@ export const en = {
     heading: "Search your photos by what they show",
     lede: "Everything is computed here, in your browser. Nothing is uploaded, and it works without a network.",
     loading: "Reading the library",
+    unopened: (why: string) => `This browser keeps nothing for this page, as in some private windows (${why}). Photos can’t be added.`,
     empty: "No photos yet",
     emptyMore: "Add some of yours, or begin with drawings that this page makes.",
     drawings: "Draw some pictures",
@@ -123,6 +124,7 @@ export const en = {
   map: {
     hint: "What looks alike lies together. Drag to move, scroll to come nearer, click a photo to open it.",
     making: (part: number) => `Drawing the map: ${Math.round(100 * part)} %`,
+    failed: (why: string) => `The map could not be drawn: ${why}`,
     label: "Map of the library.",
     keys: "Arrows move it, plus and minus zoom, Enter opens the photo in the middle.",
   },
@@ -227,6 +229,7 @@ export const en = {
     otherSize: (sizes: string) => `The embeddings are of another size than this model’s (${sizes}).`,
     anyway: "It is the same model: open it",
     failed: (why: string) => `The file could not be opened: ${why}`,
+    notSaved: (why: string) => `The file could not be written: ${why}`,
   },
   settings: {
     privacy: "What has left this device",

@@ -46,6 +46,7 @@ export const es: Texts = {
     heading: "Busca tus fotos por lo que muestran",
     lede: "Todo se calcula aquí, en tu navegador. No se sube nada, y funciona sin red.",
     loading: "Leyendo la colección",
+    unopened: (why) => `Este navegador no guarda nada para esta página, como en algunas ventanas privadas (${why}). No se pueden añadir fotos.`,
     empty: "Aún no hay fotos",
     emptyMore: "Añade algunas tuyas, o empieza con dibujos que hace esta página.",
     drawings: "Dibujar imágenes",
@@ -125,6 +126,7 @@ export const es: Texts = {
   map: {
     hint: "Lo que se parece está junto. Arrastra para moverte, gira la rueda para acercarte, pulsa una foto para abrirla.",
     making: (part) => `Dibujando el mapa: ${Math.round(100 * part)} %`,
+    failed: (why) => `No se pudo dibujar el mapa: ${why}`,
     label: "Mapa de la colección.",
     keys: "Las flechas lo mueven, más y menos acercan y alejan, Intro abre la foto del centro.",
   },
@@ -229,6 +231,7 @@ export const es: Texts = {
     otherSize: (sizes) => `Los vectores tienen otro tamaño que los de este modelo (${sizes}).`,
     anyway: "Es el mismo modelo: abrirlo",
     failed: (why) => `No se pudo abrir el archivo: ${why}`,
+    notSaved: (why) => `No se pudo escribir el archivo: ${why}`,
   },
   settings: {
     privacy: "Lo que ha salido de este dispositivo",

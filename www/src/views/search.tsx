@@ -7,7 +7,7 @@ import { Grid } from "../parts/grid.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { SearchBar } from "../parts/search_bar.tsx";
 import { addDrawings } from "../state/intake.ts";
-import { allPhotos, opened } from "../state/library.ts";
+import { allPhotos, opened, unopened } from "../state/library.ts";
 import { embedded } from "../state/model.ts";
 import { linkToQuery } from "../state/route.ts";
 import { anyway, found, scores, shown, terms, text, took } from "../state/search.ts";
@@ -22,9 +22,13 @@ export function SearchView() {
         <SearchBar />
         <Finding />
       </header>
-      {empty ? <Empty /> : <Results />}
+      {unopened.value ? <Unopened error={unopened.value} /> : empty ? <Empty /> : <Results />}
     </>
   );
+}
+
+function Unopened({ error }: { error: Error }) {
+  return <div class="empty" role="alert"><Icon name="photo" /><p>{t.value.start.unopened(error.message)}</p></div>;
 }
 
 function Results() {
