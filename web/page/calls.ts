@@ -188,9 +188,10 @@ export class ModelCalls {
   /** How many workers are worth their memory: those that prepare photos, or that have the model too. */
   #workers(): number {
     const cores = (globalThis.navigator as Partial<Navigator> | undefined)?.hardwareConcurrency ?? 1;
-    if (this.#hasPreparers()) return Math.max(1, Math.min(MOST_PREPARERS, cores - 1));
+    const { bytes, device } = this.info;
+    // Threads need the cores themselves, for more than half of the time.
+    if (this.#hasPreparers()) return Math.max(1, Math.min(MOST_PREPARERS, device === "webgpu" ? cores - 1 : cores >> 1));
     if (!this.#context.isAtHand) return 1;
-    const { bytes } = this.info;
     return Math.max(1, Math.min(MOST_WORKERS, cores - 1, Math.floor(WORKERS_MEMORY / Math.max(1, bytes))));
   }
 

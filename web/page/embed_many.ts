@@ -67,8 +67,8 @@ export interface EmbedManyOptions<Item = PhotoSource> extends DecodingOptions {
    * How many workers embed at the same time, each with its own copy of the model in memory. Those beyond the first are
    * started for this call, join in once they have loaded the model, and end with the call. Default: one less
    * than the number of cores, at most 4, and only as many as fit their models into 512 MB together. Where a GPU computes (`info.device`)
-   * or threads do (`info.threads`), it is how many more decode and prepare photos for the one worker that has the model; default one
-   * less than the number of cores, at most 15.
+   * or threads do (`info.threads`), it is how many more decode and prepare photos for the one worker that has the model. Default for a GPU:
+   * one less than the number of cores, at most 15; for threads: half of the cores, at most 15.
    */
   workers?: number;
 }
