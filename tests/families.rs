@@ -3,7 +3,9 @@
 
 mod common;
 
-use clip_vision::model::{ConvertOptions, Scores, StoredPrecision, TextConfig, convert};
+use clip_vision::model::{ConvertOptions, StoredPrecision, convert};
+#[cfg(feature = "text")]
+use clip_vision::model::{Scores, TextConfig};
 use clip_vision::{ClipVision, Image, Options, Precision};
 use common::{cosine, golden, max_difference};
 use safetensors::SafeTensors;
@@ -260,6 +262,7 @@ fn modules_decide_on_the_length_and_are_needed() {
 }
 
 /// A weights file in two, and the index of both: names and contents.
+#[cfg(feature = "text")]
 fn in_two(weights: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let all = SafeTensors::deserialize(weights).unwrap();
     let names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
@@ -275,6 +278,7 @@ fn in_two(weights: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// The files of a DistilBERT with a linear layer.
+#[cfg(feature = "text")]
 const MODULES: [&str; 5] = [
     "modules.json",
     "sentence_bert_config.json",

@@ -356,9 +356,11 @@ impl Executor {
         let answer = receive.recv_timeout(ANSWER);
         let is_mapped = !matches!(answer, Ok(Err(_)));
         let values = match answer {
-            Ok(Ok(())) => ready.read.get_mapped_range(..).map_err(|error| lost(error.to_string())).map(|range| {
-                range.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-            }),
+            Ok(Ok(())) => ready
+                .read
+                .get_mapped_range(..)
+                .map_err(|error| lost(error.to_string()))
+                .map(|range| range.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()),
             Ok(Err(error)) => Err(lost(error.to_string())),
             Err(_) => Err(lost("nothing was read".to_owned())),
         };
