@@ -58,7 +58,8 @@ let stopped: Promise<void> = Promise.resolve();
 
 async function run(): Promise<void> {
   const [model, rows] = [clip.value as ClipVision, collection.value as Embeddings<number>];
-  const { signal: given } = (running = new AbortController());
+  const controller = (running = new AbortController());
+  const { signal: given } = controller;
   stopped = (async () => {
     try {
       while (wanted && !given.aborted) {
@@ -67,6 +68,7 @@ async function run(): Promise<void> {
       }
     } catch (error) {
       if (!given.aborted && clip.value === model) console.warn(error);
+      controller.abort(); // no more jobs are fetched, which would wait for an answer
       await library.putBack();
     }
     running = undefined;
@@ -94,7 +96,7 @@ async function embedAll(model: ClipVision, rows: Embeddings<number>, given: Abor
     settling.catch(() => undefined); // the next one, or the end, hears of it
   };
   try {
-    for await (const result of model.embedMany(jobs(), { photo: ({ file }) => file, details: true, signal: given })) {
+    for await (const result of model.embedMany(jobs(given), { photo: ({ file }) => file, details: true, signal: given })) {
       outcomes.push(outcomeOf(result));
       if (outcomes.length >= BATCH || performance.now() - since > PATIENCE) await settle();
     }
@@ -104,12 +106,12 @@ async function embedAll(model: ClipVision, rows: Embeddings<number>, given: Abor
   }
 }
 
-/** Jobs, of which the next ones are fetched while these are computed. */
-async function* jobs(): AsyncGenerator<Job> {
-  for (let batch = await library.take(BATCH); batch.length; ) {
-    const next = library.take(BATCH);
+/** Jobs, of which the next ones are fetched while these are computed, until the signal says that nobody wants them. */
+async function* jobs(given: AbortSignal): AsyncGenerator<Job> {
+  let next = library.take(BATCH);
+  for (let batch = await next; batch.length && !given.aborted; batch = await next) {
+    next = library.take(BATCH);
     yield* batch;
-    batch = await next;
   }
 }
 
