@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
 import { cosine, Safetensors } from "./golden.ts";
-import type { TestServer } from "./server.ts";
+import { sent, type TestServer } from "./server.ts";
 import { expect, test } from "./test.ts";
 
 const golden = (file: string): Buffer => readFileSync(new URL(`../golden/onnx/${file}`, import.meta.url));
@@ -61,14 +61,6 @@ const load = (page: Page, endpoint: string, options: object = {}): Promise<Outco
 
 /** Lowest cosine of rows to a golden's. */
 const worst = (found: number[][], key: string): number => Math.min(...rows(key).map((row, index) => cosine(Float32Array.from(found[index]!), row)));
-
-/** Bytes that were sent of the files that end so, since `from`. */
-const sent = (server: TestServer, from: number, end: string): number =>
-  server.ranges.slice(from).reduce((bytes, [path, range]) => {
-    if (!path.endsWith(end)) return bytes;
-    const [, first, last] = /^bytes (\d+)-(\d+)/.exec(range) ?? [];
-    return bytes + (last === undefined ? server.files.get(path)!.length : Number(last) - Number(first) + 1);
-  }, 0);
 
 for (const [exporter, end] of [["torchscript", ""], ["torchscript", "_fp16"], ["torchscript", "_quantized"], ["torchscript", "_int8"], ["torchscript", "_q4"], ["dynamo", ""], ["dynamo", "_fp16"], ["dynamo", "_uint8"], ["dynamo", "_q4"]] as const) {
   test(`${exporter}${end}: embeddings are what onnxruntime computes in f32 with the file's weights, also from the cache`, async ({ page, server }) => {

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
 import { cosine, maxDifference, Safetensors } from "./golden.ts";
-import type { TestServer } from "./server.ts";
+import { sent, type TestServer } from "./server.ts";
 import { expect, test } from "./test.ts";
 
 const golden = (file: string): Buffer => readFileSync(new URL(`../golden/onnx_families/${file}`, import.meta.url));
@@ -55,14 +55,6 @@ const load = (page: Page, endpoint: string, { texts = [] as string[], converted 
 
 /** Lowest cosine of rows to a golden's. */
 const worst = (found: number[][], key: string): number => Math.min(...rows(key).map((row, index) => cosine(Float32Array.from(found[index]!), row)));
-
-/** Bytes that were sent of the files that end so, since `from`. */
-const sent = (server: TestServer, from: number, end: string): number =>
-  server.ranges.slice(from).reduce((bytes, [path, range]) => {
-    if (!path.endsWith(end)) return bytes;
-    const [, first, last] = /^bytes (\d+)-(\d+)/.exec(range) ?? [];
-    return bytes + (last === undefined ? server.files.get(path)!.length : Number(last) - Number(first) + 1);
-  }, 0);
 
 for (const [exporter, end] of [["siglip_torchscript", ""], ["siglip_torchscript", "_fp16"], ["siglip_torchscript", "_quantized"], ["siglip_torchscript", "_int8"], ["siglip_torchscript", "_q4"], ["siglip_dynamo", ""], ["siglip_dynamo", "_uint8"], ["siglip_dynamo", "_q4"]] as const) {
   test(`${exporter}${end}: photos and texts are what onnxruntime computes with the file's weights, also from the cache`, async ({ page, server }) => {

@@ -197,3 +197,11 @@ export class TestServer {
     }, 10);
   }
 }
+
+/** Bytes that were sent of the files that end so, since `from`. */
+export const sent = (server: TestServer, from: number, end: string): number =>
+  server.ranges.slice(from).reduce((bytes, [path, range]) => {
+    if (!path.endsWith(end)) return bytes;
+    const [, first, last] = /^bytes (\d+)-(\d+)/.exec(range) ?? [];
+    return bytes + (last === undefined ? server.files.get(path)!.length : Number(last) - Number(first) + 1);
+  }, 0);
