@@ -9,7 +9,7 @@
 
 import { ClipVisionError, toWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
-import { gpuFailure, isGpuFailure, type GpuFailureLike } from "../shared/gpu_failure.js";
+import { gpuFailure, isGpuFailure, type GpuFailure } from "../shared/gpu_failure.js";
 import type {
   CallName,
   CallRequest,
@@ -278,7 +278,7 @@ export class Dispatcher {
   }
 
   /** Loads the model once more, into the engine, since the GPU failed; once for all calls that hear of it. */
-  #fallBack(failure: GpuFailureLike): Promise<void> {
+  #fallBack(failure: GpuFailure): Promise<void> {
     const { gpu, how, engine } = this.#ready();
     if (!gpu) return Promise.resolve(); // another call was first
     return (this.#fallingBack ??= (async () => {
@@ -298,7 +298,7 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
-  /** Prepares a photo and embeds it: in the same turn, unless a GPU computes meanwhile. */
+  /** Prepares a photo and embeds it: in the same turn, unless a GPU computes meanwhile; then it waits for that one's. */
   async #embedded(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Prepared & Computed> {
     const prepare = () => this.#photosOf().prepare(photo);
     const embed = async (prepared: Prepared): Promise<Prepared & Computed> => {
@@ -306,10 +306,14 @@ export class Dispatcher {
       return { ...prepared, embedding: output, forward };
     };
     if (!this.#ready().gpu) return this.#started(id, signal, async () => embed(await prepare()));
-    const prepared = await this.#started(id, signal, prepare);
+    const prepared = await this.#turns.inEngine(signal, prepare);
     let isTaken = false;
     try {
-      return await this.#inTurn(signal, () => ((isTaken = true), embed(prepared)));
+      return await this.#inTurn(signal, () => {
+        isTaken = true;
+        this.#host.post({ type: "started", id });
+        return embed(prepared);
+      });
     } finally {
       if (!isTaken) release(prepared.prepared);
     }

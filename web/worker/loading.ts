@@ -35,8 +35,11 @@ import type { tokenizerJson } from "./word_pieces.js";
 export interface LoadHost extends CacheHost {
   /** Starts the engine, from the given wasm file or the package's own. */
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
-  /** Gets what loads a model into a GPU; rejects with a failure of the GPU where there is nothing of the kind. */
-  gpu(): Promise<typeof GpuLoading>;
+  /**
+   * Gets a GPU, software in its place only where that will do, and then what loads a model into it; rejects with a GPU's failure where
+   * there is none.
+   */
+  gpu(takesFallback: boolean): Promise<GpuStart>;
   /** Milliseconds from any fixed point. */
   now(): number;
   /** See there. */
@@ -45,6 +48,12 @@ export interface LoadHost extends CacheHost {
   bundled: typeof bundled;
   /** The `tokenizer.json` of BERT's files. */
   tokenizerJson(...files: Parameters<typeof tokenizerJson>): Promise<Uint8Array>;
+}
+
+/** A GPU, and what loads a model into it. */
+export interface GpuStart {
+  adapter: GPUAdapter;
+  Loading: typeof GpuLoading;
 }
 
 /** A longer file is none of a model's JSON files, nor a tokenizer's. */
@@ -74,7 +83,8 @@ export class ModelLoading {
   #load: WireLoad;
   #place: CachePlace | undefined;
   #starting: Promise<Engine> | undefined;
-  /** Takes the towers to a GPU, where one is to be used. */
+  /** A GPU, where one may be used, and what takes the towers there once the engine has started. */
+  #gpuStart: Promise<GpuStart> | undefined;
   #gpu: GpuLoading | undefined;
   #examined: LoadedVision["examined"] = {};
   /** What the server has said of the files, by their roles: the text tower has to be of the same ones. */
@@ -110,7 +120,16 @@ export class ModelLoading {
         });
         return { engine: await this.#engine(), model, gpu: await this.#gpu?.towers(model) };
       };
-      return await this.#onGpu(load);
+      const { device = "wasm" } = this.#load;
+      if (device !== "wasm") {
+        this.#gpuStart = this.#host.gpu(device === "webgpu");
+        this.#gpuStart.catch(() => undefined); // whoever needs it hears of it
+      }
+      const loaded = await load().catch((error: unknown) => {
+        this.#giveUpGpu(error);
+        return load(); // from the cache, if there is one
+      });
+      return { ...loaded, examined: this.#examined };
     } catch (error) {
       this.#gpu?.close();
       throw error;
@@ -120,33 +139,12 @@ export class ModelLoading {
     }
   }
 
-  /** Loads into a GPU, if that is asked for, and where that fails once more without one, from the cache then if there is one. */
-  async #onGpu(load: () => Promise<Omit<LoadedVision, "examined">>): Promise<LoadedVision> {
-    const { device = "wasm", cache } = this.#load;
-    if (device === "wasm") return { ...(await load()), examined: {} };
-    try {
-      const script = this.#host.gpu().catch((cause: unknown) => {
-        throw isGpuFailure(cause) ? cause : gpuFailure("failed", messageOf(cause), cause);
-      });
-      const [engine, Loading] = await Promise.all([this.#engine(), script]);
-      const { now, openStore } = this.#host;
-      this.#gpu = new Loading({ engine, run: (work) => guarded(engine, work), device, now, ...(cache !== "off" && { openStore }) });
-    } catch (error) {
-      this.#giveUpGpu(error);
-    }
-    const result = await load().catch((error: unknown) => {
-      this.#giveUpGpu(error);
-      return load();
-    });
-    return { ...result, examined: this.#examined };
-  }
-
   /** Goes on without a GPU, which failed; throws what is no failure of one, or all that a caller has to hear. */
   #giveUpGpu(error: unknown): void {
     if (!isGpuFailure(error)) throw error;
     this.#examined = { ...given({ gpu: this.#gpu?.info }, "gpu"), why: error.why };
     this.#gpu?.close();
-    this.#gpu = undefined;
+    this.#gpu = this.#gpuStart = undefined;
     if (this.#load.device !== "webgpu") return;
     throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error, why: error.why });
   }
@@ -154,12 +152,25 @@ export class ModelLoading {
   /** What makes loaders: for a GPU if one is to be used, which is decided by the model that the file at `source` is. */
   async #forGpu(make: (plans: boolean) => EngineLoader, source: Source, signal: AbortSignal): Promise<() => EngineLoader> {
     try {
-      await this.#gpu?.choose(() => make(false), source, signal);
-      if (this.#gpu) this.#examined = given({ gpu: this.#gpu.info }, "gpu");
+      const gpu = (this.#gpu ??= await this.#startGpu());
+      await gpu?.choose(() => make(false), source, signal);
+      if (gpu) this.#examined = given({ gpu: gpu.info }, "gpu");
     } catch (error) {
       this.#giveUpGpu(error);
     }
     return () => make(this.#gpu !== undefined);
+  }
+
+  async #startGpu(): Promise<GpuLoading | undefined> {
+    const start = await this.#gpuStart?.catch((cause: unknown) => {
+      throw isGpuFailure(cause) ? cause : gpuFailure("failed", messageOf(cause), cause);
+    });
+    if (!start) return undefined;
+    const engine = await this.#engine();
+    const { now, openStore } = this.#host;
+    const { cache, device, threads } = this.#load;
+    const run = <T>(work: () => T): T => guarded(engine, work);
+    return new start.Loading({ engine, run, adapter: start.adapter, threads, mustBeFaster: device !== "webgpu", now, ...(cache !== "off" && { openStore }) });
   }
 
   #engine(): Promise<Engine> {

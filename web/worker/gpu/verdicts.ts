@@ -15,25 +15,28 @@ export interface Verdict extends Pick<GpuInfo, "cosine" | "gpuTime" | "wasmTime"
 /** So many are kept, the latest. */
 const MOST = 32;
 
-/** The verdicts of a store. Nothing here fails: without a store a probe is made each time. */
+/** The verdict of a store on one GPU and model. Nothing here fails: without a store a probe is made each time. */
 export class Verdicts {
   readonly #store: Store | undefined;
+  /** What it is about. */
+  readonly #key: string;
 
-  constructor(store: Store | undefined) {
+  constructor(store: Store | undefined, key: string) {
     this.#store = store;
+    this.#key = key;
   }
 
-  async get(key: string): Promise<Verdict | undefined> {
-    return (await this.#all()).find(([kept]) => kept === key)?.[1];
+  async get(): Promise<Verdict | undefined> {
+    return (await this.#all()).find(([kept]) => kept === this.#key)?.[1];
   }
 
   /** Keeps a verdict, in place of an earlier one. */
-  async set(key: string, verdict: Verdict): Promise<void> {
+  async set(verdict: Verdict): Promise<void> {
     if (!this.#store) return;
-    const others = (await this.#all()).filter(([kept]) => kept !== key);
+    const others = (await this.#all()).filter(([kept]) => kept !== this.#key);
     try {
       const writer = await this.#store.create(VERDICTS);
-      writer.write(0, new TextEncoder().encode(JSON.stringify([...others, [key, verdict]].slice(-MOST))));
+      writer.write(0, new TextEncoder().encode(JSON.stringify([...others, [this.#key, verdict]].slice(-MOST))));
       await writer.close();
     } catch {
       // another tab is writing its own, or there is no room: the next load makes a probe again
