@@ -83,6 +83,8 @@ pub struct VisionTower {
     config: VisionConfig,
     backend: Backend,
     layers: VisionLayers,
+    /// Of the first layer: of others than a probe's, none.
+    first_mask: Mask,
 }
 
 /// What a vision tower is made of. A family's own file says which of the parts it has, and their tensors' names and shapes.
@@ -149,7 +151,14 @@ impl VisionTower {
     /// The tower, once they are loaded.
     pub(crate) fn build(config: VisionConfig, prefix: VisionPrefix, loaded: &mut Loaded) -> Result<Self> {
         let layers = VisionLayers::of(loaded, prefix, &config)?;
-        Ok(Self { config, backend: loaded.backend.clone(), layers })
+        Ok(Self { config, backend: loaded.backend.clone(), layers, first_mask: Mask::None })
+    }
+
+    /// The same, whose first of several layers is masked as a text tower's are: for a probe of both kinds of attention.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn with_causal_start(self) -> Self {
+        let first_mask = if self.config.num_hidden_layers > 1 { Mask::Causal } else { Mask::None };
+        Self { first_mask, ..self }
     }
 
     /// (batch, 3, image_size, image_size) pixel tensors to (batch, dimension) embeddings, not normalized.
@@ -299,7 +308,10 @@ impl VisionTower {
         let wanted = if matches!(pooling, Pooling::ClassToken) { wanted } else { Wanted::All };
         match (stage, pre_norm, pooling, projection) {
             (VisionStage::PreNorm, Some(pre_norm), ..) => pre_norm.forward(&x),
-            (VisionStage::Layer(index), ..) => encoder.forward_layer(index, x, Mask::None, wanted),
+            (VisionStage::Layer(index), ..) => {
+                let mask = if index == 0 { self.first_mask } else { Mask::None };
+                encoder.forward_layer(index, x, mask, wanted)
+            }
             (VisionStage::Pooled, _, Pooling::ClassToken, _) => post_norm.forward(&x.pooled()?),
             (VisionStage::Pooled, _, Pooling::Attention(head), _) => head.forward(&post_norm.forward(&x)?),
             (VisionStage::Projected, .., Some(projection)) => projection.forward(&x),

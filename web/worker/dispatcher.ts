@@ -103,6 +103,8 @@ export class Dispatcher {
   readonly #page: RpcClient<PageCalls>;
   #readAhead = new Semaphore(READ_AHEAD);
   readonly #foreignAhead = new Semaphore(READ_AHEAD);
+  /** Single photos on a GPU and on their way there: one that it computes, and one that is prepared meanwhile. The others wait, and may be replaced. */
+  readonly #onGpu = new Semaphore(2);
   readonly #turns: Turns;
   #loaded: Loaded | undefined;
   /** Prepares photos, for the model or for another worker's. */
@@ -257,8 +259,9 @@ export class Dispatcher {
       inTurn: (stopped, work) => this.#inTurn(stopped, work),
       compute: (photos, stopped) => this.#computePhotos(photos, stopped),
     });
-    // There is nothing else to a model of texts; and one that had its texts before is to have them still.
-    if (info.task === "texts" || before?.texts.isReady) await texts.ready(signal, report);
+    // There is nothing else to a model of texts; and one that had its texts before is to have them still, or else when the next one comes.
+    if (info.task === "texts") await texts.ready(signal, report);
+    else if (before?.texts.isReady) await texts.ready(signal, report).catch(() => undefined);
     this.#photos = how.photosOf(engine, model, info.imageSize);
     this.#loaded = { engine, model, loading, how, batch, texts, gpu };
     return {
@@ -283,12 +286,12 @@ export class Dispatcher {
     if (!gpu) return Promise.resolve(); // another call was first
     return (this.#fallingBack ??= (async () => {
       gpu.close();
+      how.host.warn({ code: "gpu-failed", message: `WebAssembly computes from now on: ${failure.message}` });
       const { device: _, ...load } = how.load;
       const host: LoadHost = { ...how.host, startEngine: () => Promise.resolve(engine) };
       const signal = new AbortController().signal; // others wait for it too
       const model = await this.#loadModel(new ModelLoading(host, load), how, () => undefined, signal);
       this.#host.post({ type: "reloaded", model: { ...model, gpu: gpu.info, why: failure.why } });
-      how.host.warn({ code: "gpu-failed", message: `WebAssembly computes from now on: ${failure.message}` });
     })().finally(() => (this.#fallingBack = undefined)));
   }
 
@@ -298,7 +301,7 @@ export class Dispatcher {
 
   // --------------------------------------------------------------------------------------------------- the photos
 
-  /** Prepares a photo and embeds it: in the same turn, unless a GPU computes meanwhile; then it waits for that one's. */
+  /** Prepares a photo and embeds it: in the same turn, unless a GPU computes meanwhile. */
   async #embedded(id: number, photo: ReadPhoto, signal: AbortSignal): Promise<Prepared & Computed> {
     const prepare = () => this.#photosOf().prepare(photo);
     const embed = async (prepared: Prepared): Promise<Prepared & Computed> => {
@@ -306,16 +309,17 @@ export class Dispatcher {
       return { ...prepared, embedding: output, forward };
     };
     if (!this.#ready().gpu) return this.#started(id, signal, async () => embed(await prepare()));
-    const prepared = await this.#turns.inEngine(signal, prepare);
-    let isTaken = false;
+    await this.#onGpu.enter(signal);
     try {
-      return await this.#inTurn(signal, () => {
-        isTaken = true;
-        this.#host.post({ type: "started", id });
-        return embed(prepared);
-      });
+      const prepared = await this.#started(id, signal, prepare);
+      let isTaken = false;
+      try {
+        return await this.#inTurn(signal, () => ((isTaken = true), embed(prepared)));
+      } finally {
+        if (!isTaken) release(prepared.prepared);
+      }
     } finally {
-      if (!isTaken) release(prepared.prepared);
+      this.#onGpu.leave();
     }
   }
 

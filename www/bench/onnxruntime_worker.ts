@@ -1,7 +1,7 @@
 /** Measures a tower in onnxruntime-web. */
 
 import { BATCH, measure, type Contender } from "./measure.ts";
-import { EMBEDDINGS, PIXELS, WEIGHTS, onnxOf } from "./onnx.ts";
+import { EMBEDDINGS, PIXELS, WEIGHTS, onnxOf, type Onnx } from "./onnx.ts";
 import type { Answer, Asked } from "./onnxruntime.ts";
 
 /** What is used of onnxruntime-web. */
@@ -19,8 +19,10 @@ interface Tensor {
 const answer = (message: Answer): void => postMessage(message);
 
 addEventListener("message", ({ data }: MessageEvent<Asked>) => {
+  answer({ doing: "making weights" });
+  const model = onnxOf(data.shape);
   measure(
-    () => load(data),
+    () => load(data, model),
     (doing) => answer({ doing }),
   ).then(
     (measured) => answer({ measured }),
@@ -28,10 +30,9 @@ addEventListener("message", ({ data }: MessageEvent<Asked>) => {
   );
 });
 
-async function load({ shape, device, threads, script, folder, pixels }: Asked): Promise<Contender> {
+async function load({ shape, device, threads, script, folder, pixels }: Asked, { graph, weights }: Onnx): Promise<Contender> {
   const runtime = (await import(/* @vite-ignore */ script)) as Runtime;
   Object.assign(runtime.env.wasm, { numThreads: threads, wasmPaths: folder });
-  const { graph, weights } = onnxOf(shape);
   const session = await runtime.InferenceSession.create(graph, {
     executionProviders: [device],
     graphOptimizationLevel: "all",

@@ -10,10 +10,10 @@ import type { GpuRefusal } from "../../shared/protocol.js";
 import { OPENING, nameOf, within, type AdapterName } from "./adapter.js";
 import { FOR_READING } from "./constants.js";
 
-/** Milliseconds after which a pass, or a shader that is compiled, counts as hung. */
-const HUNG = 30_000;
-/** The same of software in a GPU's place, which takes half a minute for a large model. */
-const HUNG_FALLBACK = 180_000;
+/** Milliseconds after which work counts as hung. Software in a GPU's place takes half a minute for a pass of a large model, and so may a driver for all shaders. */
+const HUNG = 180_000;
+/** The same of a pass on hardware. */
+const HUNG_PASS = 30_000;
 
 /** Milliseconds for a reason of what was interrupted. */
 const REASON = 100;
@@ -72,9 +72,10 @@ export class Gpu {
    * What `work` gives, once the device has said that nothing of it was an error. All that makes or submits anything on the device
    * goes through this.
    *
+   * @param isPass whether it is a pass, which ends sooner than what is made for one
    * @throws a GPU's failure
    */
-  async checked<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+  async checked<T>(what: string, work: () => T | Promise<T>, isPass = false): Promise<T> {
     this.#failing.signal.throwIfAborted();
     const { device } = this;
     let hear = (): void => undefined;
@@ -95,7 +96,7 @@ export class Gpu {
       return value;
     };
     try {
-      return await within(this.name.isFallback ? HUNG_FALLBACK : HUNG, `The GPU (${what})`, Promise.race([failed, run()]));
+      return await within(isPass && !this.name.isFallback ? HUNG_PASS : HUNG, `The GPU (${what})`, Promise.race([failed, run()]));
     } catch (cause) {
       // What a loss interrupts may be heard of before the loss.
       if (!this.failure) await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, REASON))]);

@@ -46,7 +46,8 @@ export class GpuLoading {
   /** The buffers of weights, by their tensors' names. */
   readonly #weights = new Map<string, GPUBuffer>();
   #towers: GpuTowers | undefined;
-  /** What was found of it, once it was chosen. */
+  #chosen = false;
+  /** Where what is found of it is kept. */
   #verdicts: Verdicts | undefined;
   info: GpuInfo | undefined;
 
@@ -64,7 +65,7 @@ export class GpuLoading {
    * @throws a GPU's failure where the GPU is not to be used, and what reading the file throws
    */
   async choose(make: () => EngineLoader, source: Source, signal: AbortSignal): Promise<void> {
-    if (this.#verdicts) return;
+    if (this.#chosen) return;
     const { adapter, threads, run, openStore } = this.#context;
     const name = nameOf(adapter);
     const loader = run(make);
@@ -72,24 +73,35 @@ export class GpuLoading {
       const shape = await this.#shape(loader, source, signal);
       // What is slower than WebAssembly on all cores, which a page that is not isolated has not, may be faster than one thread.
       const key = JSON.stringify([VERSION, navigator.userAgent, crossOriginIsolated, threads, name, shape]);
-      const verdicts = new Verdicts(await openStore?.().catch(() => undefined), key);
+      const verdicts = (this.#verdicts = new Verdicts(await openStore?.().catch(() => undefined), key));
       const kept = await verdicts.get();
       if (kept) this.#judge(kept, name);
-      const probe = !kept || kept.why === "wrong-numbers" ? this.#probe(loader) : undefined;
+      const probe = !kept || (kept.why && kept.why !== "slower") ? this.#probe(loader) : undefined;
       try {
-        this.#gpu = await Gpu.open(adapter);
-        this.#pipelines = new Pipelines(this.#gpu);
-        if (probe) {
+        await this.#orKept(async () => {
+          this.#gpu = await Gpu.open(adapter);
+          this.#pipelines = new Pipelines(this.#gpu);
+          if (!probe) return;
           const verdict = await this.#examine(probe);
           await verdicts.set(verdict);
           this.#judge(verdict, name);
-        }
+        });
       } finally {
         probe?.free();
       }
-      this.#verdicts = verdicts;
+      this.#chosen = true;
     } finally {
       loader.free();
+    }
+  }
+
+  /** Does work, and keeps why the GPU failed at it: the next load need not try it again. */
+  async #orKept<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isGpuFailure(error) && error.why !== "slower") await this.#verdicts?.failed(error.why, this.info);
+      throw error;
     }
   }
 
@@ -111,7 +123,11 @@ export class GpuLoading {
   }
 
   /** What an earlier probe, or this one, found; `"webgpu"` takes what computes right, however slowly. */
-  #judge({ why, ...times }: Verdict, { vendor, architecture }: Pick<GpuInfo, "vendor" | "architecture">): void {
+  #judge({ why, until, ...times }: Verdict, { vendor, architecture }: Pick<GpuInfo, "vendor" | "architecture">): void {
+    if (until !== undefined) {
+      if (!this.#context.mustBeFaster) return; // it may have been the moment
+      throw gpuFailure(why ?? "failed", "The GPU failed when it was last tried; it is tried again a day later");
+    }
     this.info = { vendor, architecture, ...times };
     if (why === "slower" && this.#context.mustBeFaster) {
       const [gpu, wasm] = [times.gpuTime, times.wasmTime].map((time) => time.toFixed(1));
@@ -198,16 +214,12 @@ export class GpuLoading {
    */
   async towers(model: EngineModel): Promise<GpuTowers> {
     const [gpu, pipelines] = this.#open();
-    if (gpu.failure) throw gpu.failure;
     const { run, now } = this.#context;
     const info = this.info as GpuInfo;
-    try {
+    return this.#orKept(async () => {
+      if (gpu.failure) throw gpu.failure;
       return (this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, now, weights: this.#weights }));
-    } catch (error) {
-      // The next load need not try it again.
-      if (isGpuFailure(error) && error.why === "wrong-numbers") await this.#verdicts?.set({ ...timesOf(info), why: error.why });
-      throw error;
-    }
+    });
   }
 
   /** The text tower has been loaded, perhaps not for the first time. */
@@ -219,5 +231,3 @@ export class GpuLoading {
     this.#gpu?.close();
   }
 }
-
-const timesOf = ({ cosine, gpuTime, wasmTime }: GpuInfo): Verdict => ({ cosine, gpuTime, wasmTime });

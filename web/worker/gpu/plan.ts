@@ -169,7 +169,7 @@ export class Runner {
       encoder.copyBufferToBuffer(output, 0, reading, 0, output.size);
       device.queue.submit([encoder.finish()]);
       return (await this.#gpu.read(reading)).subarray(0, this.#length);
-    });
+    }, true);
   }
 
   /** Lets go of its buffers; those of the weights are others'. */

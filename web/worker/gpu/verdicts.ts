@@ -10,10 +10,16 @@ import { VERDICTS, type Store } from "../../shared/store.js";
 export interface Verdict extends Pick<GpuInfo, "cosine" | "gpuTime" | "wasmTime"> {
   /** Why the GPU is not to be used; missing where it is. */
   why?: GpuRefusal;
+  /** The time, as `Date.now` has it, until which that holds; missing where it always does. */
+  until?: number;
 }
 
 /** So many are kept, the latest. */
 const MOST = 32;
+/** A day, in milliseconds. */
+const DAY = 86_400_000;
+/** What is said of a GPU that failed before it had computed anything. */
+const UNKNOWN = { cosine: 0, gpuTime: 0, wasmTime: 0 };
 
 /** The verdict of a store on one GPU and model. Nothing here fails: without a store a probe is made each time. */
 export class Verdicts {
@@ -27,7 +33,8 @@ export class Verdicts {
   }
 
   async get(): Promise<Verdict | undefined> {
-    return (await this.#all()).find(([kept]) => kept === this.#key)?.[1];
+    const verdict = (await this.#all()).find(([kept]) => kept === this.#key)?.[1];
+    return verdict && Date.now() < (verdict.until ?? Infinity) ? verdict : undefined;
   }
 
   /** Keeps a verdict, in place of an earlier one. */
@@ -41,6 +48,11 @@ export class Verdicts {
     } catch {
       // another tab is writing its own, or there is no room: the next load makes a probe again
     }
+  }
+
+  /** Keeps why a GPU failed, whatever a probe had found: for a day, unless it computes wrongly. */
+  failed(why: GpuRefusal, { cosine, gpuTime, wasmTime }: Pick<Verdict, "cosine" | "gpuTime" | "wasmTime"> = UNKNOWN): Promise<void> {
+    return this.set({ cosine, gpuTime, wasmTime, why, ...(why !== "wrong-numbers" && { until: Date.now() + DAY }) });
   }
 
   async #all(): Promise<[string, Verdict][]> {
