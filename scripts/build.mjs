@@ -219,12 +219,11 @@ export async function buildTypeScript() {
   });
 }
 
-/** The package's scripts, and the files of web/ that they begin with; those of one line share what both need. */
+/** The package's scripts, and the files of web/ that they begin with; those of one line share what the first needs too. */
 const BUNDLES = [
-  { index: "index", search: "search/index" },
+  { index: "index", search: "search/index", worker: "worker" },
   { search_in_place: "search/in_place" },
   { search_remote: "search/remote" },
-  { worker: "worker" },
   { tokenizer: "tokenizer" },
   { seldom: "seldom" },
   { gpu: "gpu" },
@@ -235,6 +234,9 @@ const BUNDLES = [
   { "node/search_worker": "node/search_worker" },
 ];
 
+/** What a page fetches later: no entry, but a chunk. */
+const LATER = inRoot("web", "page", "later.ts");
+
 /** web/ and the glue -> dist/: a few scripts, which a page without a bundler fetches fast; the types; the wasm files. */
 async function bundle() {
   const { rolldown } = await import("rolldown"); // which the set-up installs
@@ -243,6 +245,7 @@ async function bundle() {
   for (const entries of BUNDLES) {
     const input = Object.fromEntries(Object.entries(entries).map(([entry, source]) => [entry, inRoot("web", `${source}.ts`)]));
     const folder = path.posix.dirname(Object.keys(entries)[0]);
+    const imports = new Map();
     const built = await rolldown({
       input,
       platform: "browser", // for Node as well: of "node" comes a chunk of nothing
@@ -250,12 +253,45 @@ async function bundle() {
       makeAbsoluteExternalsRelative: false,
       treeshake: { moduleSideEffects: () => true }, // what package.json says of that is of dist/
       resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
-      plugins: [{ name: "made", resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]) }],
+      plugins: [
+        {
+          name: "made",
+          resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]),
+          buildEnd() {
+            for (const id of this.getModuleIds()) imports.set(id, this.getModuleInfo(id).importedIds);
+          },
+        },
+      ],
     });
-    // What both entries share, what the page's two scripts do, and the one that is fetched later.
-    const nameOf = ({ name, moduleIds }) => (name === "later" ? "later" : moduleIds.some((id) => id.startsWith(inRoot("web", "page"))) ? "page" : "common");
-    const chunkFileNames = (chunk) => path.posix.join(folder, `${nameOf(chunk)}.js`);
-    const { output } = await built.write({ dir: dist, format: "esm", sourcemap: true, minify: true, entryFileNames: "[name].js", chunkFileNames });
+    /** The modules that an entry needs at once. */
+    const needed = (entry, found = new Set()) => {
+      if (!found.has(entry)) {
+        found.add(entry);
+        for (const id of imports.get(entry) ?? []) needed(id, found);
+      }
+      return found;
+    };
+    let closures;
+    const isIn = (id, ...entries) => {
+      closures ??= new Map([...Object.values(input), LATER].map((one) => [one, needed(one)]));
+      return entries.some((entry) => closures.get(entry)?.has(id));
+    };
+    const [index, search, worker] = ["index", "search", "worker"].map((name) => input[path.posix.join(folder, name)]);
+    // What a page that searches needs as well; what a page and its worker need; and what of the page's own its later script needs too.
+    const groups = [
+      { name: "common", priority: 3, test: (id) => isIn(id, search) && isIn(id, index, worker) },
+      { name: "files", priority: 2, test: (id) => isIn(id, worker) && isIn(id, index, LATER) },
+      { name: "page", priority: 1, test: (id) => isIn(id, index) && id !== index },
+    ];
+    const { output } = await built.write({
+      dir: dist,
+      format: "esm",
+      sourcemap: true,
+      minify: true,
+      entryFileNames: "[name].js",
+      chunkFileNames: path.posix.join(folder, "[name].js"),
+      codeSplitting: { groups },
+    });
     await built.close();
     for (const { fileName, code } of output) {
       if (code === undefined || fileName.endsWith(".map")) continue;
