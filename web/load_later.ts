@@ -9,7 +9,7 @@ import { shortUrl } from "./shared/files.js";
 import { left } from "./shared/later_scripts.js";
 import type { GpuScript } from "./gpu.js";
 import type { Seldom } from "./seldom.js";
-import type { TokenizerScript } from "./tokenizer.js";
+import type { TextScript } from "./tokenizer.js";
 
 /** The addresses in functions with a body: what collects a server's files sees them too. */
 const ADDRESSES = {
@@ -51,10 +51,10 @@ async function later(name: keyof typeof ADDRESSES): Promise<object> {
   return has;
 }
 
-/** What makes tokenizers. */
-export const tokenizerScript = () => later("tokenizer") as Promise<TokenizerScript>;
+/** What only texts need. */
+export const textScript = () => later("tokenizer") as Promise<TextScript>;
 
-/** What few pages need. */
+/** What few models and photos need. */
 export const seldomScript = () => later("seldom") as Promise<Seldom>;
 
 /** What computes on a GPU. */

@@ -4,10 +4,17 @@ import { createHash } from "node:crypto";
 import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 import type { Store, Writer } from "../../web/shared/store.ts";
-import { hinted } from "../../web/worker/hints.ts";
 import { bundled } from "../../web/worker/bundle.ts";
-import { tokenizerJson } from "../../web/worker/word_pieces.ts";
+import { Checksums, chosenBy, covers, isOpenClip } from "../../web/worker/checksums.ts";
+import { converted } from "../../web/worker/converting.ts";
 import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
+import { isFresh } from "../../web/worker/freshness.ts";
+import { hinted } from "../../web/worker/hints.ts";
+import { feedOthers } from "../../web/worker/layouts.ts";
+import { mediaTypesOf, perhapsSvg } from "../../web/worker/media_type.ts";
+import { loadText } from "../../web/worker/text_loading.ts";
+import { Texts, type CreateTokenizer } from "../../web/worker/texts.ts";
+import { tokenizerJson } from "../../web/worker/word_pieces.ts";
 import { FakeEngine } from "./fakes.ts";
 
 const noGpu: Host["loading"]["gpu"] = () => Promise.reject(new Error("fakes have no GPU"));
@@ -58,8 +65,43 @@ export interface Served {
   headers?: Record<string, string>;
 }
 
+type Scripts = Awaited<ReturnType<Host["seldom"]>> & { createTokenizer: CreateTokenizer };
+
+const SELDOM = { bundled, Checksums, chosenBy, converted, covers, feedOthers, hinted, isFresh, isOpenClip, mediaTypesOf, perhapsSvg, tokenizerJson };
+
+const browserPixels: Scripts["readPixels"] = async (source, edge = 1000) => {
+  const value = "width" in source && source.width === DECODED.width ? 9 : 7;
+  const width = value === 9 ? Math.min(DECODED.width, edge) : 1;
+  const data = new Uint8Array(4 * width).fill(value);
+  if (value === 7) data[3] = 255;
+  return { pixels: { kind: "pixels", data, width, height: 1, channels: 4 }, noisy: false };
+};
+
+const fakeTokenizer: CreateTokenizer = (files) => {
+  const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
+  if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
+  return { ids: (given, longest) => Uint32Array.from([...given].slice(0, longest), (letter) => letter.codePointAt(0)!) };
+};
+
+/** What stands in for the browser, besides what a host has. */
+export interface Stand {
+  readPixels?: Scripts["readPixels"];
+  decodeInBrowser?: Scripts["decodeInBrowser"];
+  /** Gets the text script's. */
+  tokenizers?: () => Promise<CreateTokenizer>;
+}
+
 /** A dispatcher with fakes around it, and what it has posted. */
-export function dispatcherWith(served: Record<string, Served> = {}, override: Partial<Host> = {}) {
+export function dispatcherWith(
+  served: Record<string, Served> = {},
+  {
+    readPixels = browserPixels,
+    decodeInBrowser = async (bytes) =>
+      new TextDecoder().decode(bytes).startsWith("avif") ? ({ ...DECODED, close: () => undefined } as ImageBitmap) : undefined,
+    tokenizers = async () => fakeTokenizer,
+    ...override
+  }: Partial<Host> & Stand = {},
+) {
   const engine = new FakeEngine();
   const posted: Message[] = [];
   const transferred: Transferable[][] = [];
@@ -86,24 +128,9 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       },
       lock: (_, __, work) => work(),
       gpu: noGpu,
-      hinted,
-      bundled,
-      tokenizerJson: async (...given) => tokenizerJson(...given),
     },
-    readPixels: async (source, edge = 1000) => {
-      const value = "width" in source && source.width === DECODED.width ? 9 : 7;
-      const width = value === 9 ? Math.min(DECODED.width, edge) : 1;
-      const data = new Uint8Array(4 * width).fill(value);
-      if (value === 7) data[3] = 255;
-      return { pixels: { kind: "pixels", data, width, height: 1, channels: 4 }, noisy: false };
-    },
-    decodeInBrowser: async (bytes) =>
-      new TextDecoder().decode(bytes).startsWith("avif") ? ({ ...DECODED, close: () => undefined } as ImageBitmap) : undefined,
-    tokenizers: async () => (files) => {
-      const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
-      if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
-      return { ids: (given, longest) => Uint32Array.from([...given].slice(0, longest), (letter) => letter.codePointAt(0)!) };
-    },
+    seldom: async () => ({ ...SELDOM, decodeInBrowser, readPixels }),
+    texts: async () => ({ createTokenizer: await tokenizers(), loadText, Texts }),
     nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
     now: () => performance.now(),
     ...override,
@@ -160,7 +187,7 @@ export function machine(served: Record<string, Served> = {}) {
   /** A page: loads the model, asks for a text if told to, and says what came of it. */
   const page = async (
     more: Partial<WireLoad> = {},
-    { text: asksText = false, open = async () => store as never, host = {} as Partial<Host>, gpu = noGpu } = {},
+    { text: asksText = false, open = async () => store as never, host = {} as Partial<Host> & Stand, gpu = noGpu } = {},
   ) => {
     const all = dispatcherWith(files, {
       ...host,
@@ -177,9 +204,6 @@ export function machine(served: Record<string, Served> = {}) {
           return mine;
         },
         gpu,
-        hinted,
-        bundled,
-        tokenizerJson: async (...given) => tokenizerJson(...given),
       },
     });
     const answer = await all.call({ type: "load", id: 1, argument: load({ cache: "on", ...more }) });

@@ -11,11 +11,18 @@ import { gpuFailure } from "../shared/gpu_failure.js";
 import { sleep } from "../shared/retry.js";
 import { builds } from "../wasm/index.js";
 import { bundled } from "../worker/bundle.js";
-import { Dispatcher } from "../worker/dispatcher.js";
+import { Checksums, chosenBy, covers, isOpenClip } from "../worker/checksums.js";
+import { converted } from "../worker/converting.js";
+import { Dispatcher, type Host } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
+import { isFresh } from "../worker/freshness.js";
 import { hinted } from "../worker/hints.js";
+import { feedOthers } from "../worker/layouts.js";
+import { mediaTypesOf, perhapsSvg } from "../worker/media_type.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
 import { beThread, defaultThreads, Helpers } from "../worker/threads.js";
+import { loadText } from "../worker/text_loading.js";
+import { Texts } from "../worker/texts.js";
 import { createTokenizer } from "../worker/tokenizer.js";
 import { tokenizerJson } from "../worker/word_pieces.js";
 import { fetchWithFiles } from "./files.js";
@@ -24,6 +31,26 @@ import { DiskStore, withFileLock } from "./store.js";
 if (!parentPort) throw new Error("clip-vision's worker is started by the package, not by itself");
 const port = parentPort;
 const post = (message: Response, transfer: Transferable[] = []): void => port.postMessage(message, transfer as never);
+
+/** What a page fetches later. */
+const seldom: Awaited<ReturnType<Host["seldom"]>> = {
+  bundled,
+  Checksums,
+  chosenBy,
+  converted,
+  covers,
+  decodeInBrowser: () => Promise.resolve(undefined),
+  feedOthers,
+  hinted,
+  isFresh,
+  isOpenClip,
+  mediaTypesOf,
+  perhapsSvg,
+  readPixels: () => {
+    throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
+  },
+  tokenizerJson,
+};
 
 const helpers = new Helpers(post);
 let dispatcher: Dispatcher | undefined;
@@ -43,15 +70,9 @@ const createDispatcher = (): Dispatcher => new Dispatcher({
     openStore: () => DiskStore.open(),
     lock: withFileLock,
     gpu: () => Promise.reject(gpuFailure("no-adapter", "In Node there is no WebGPU")),
-    hinted,
-    bundled,
-    tokenizerJson: async (...files) => tokenizerJson(...files),
   },
-  readPixels: () => {
-    throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
-  },
-  decodeInBrowser: () => Promise.resolve(undefined),
-  tokenizers: () => Promise.resolve(createTokenizer),
+  seldom: () => Promise.resolve(seldom),
+  texts: () => Promise.resolve({ createTokenizer, loadText, Texts }),
   // After the messages that have arrived: they are handled in the event loop's phase before this one.
   nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),
