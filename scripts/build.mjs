@@ -132,7 +132,7 @@ export function writeIndex(built) {
   const variable = (flavor) => glueFor.get(flavor).name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
   const js = [
     "// Made by scripts/build.mjs. The addresses are those beside the bundle that this becomes a part of.",
-    ...[...used.keys()].map((flavor) => `import * as ${variable(flavor)} from "./${flavor.name}/glue.js";`),
+    ...[...used.keys()].map((flavor) => `import { glue as ${variable(flavor)} } from "./${flavor.name}/glue.js";`),
     "export const builds = {",
     ...built.map((flavor) => {
       const url = `new URL("./wasm/${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
@@ -144,8 +144,8 @@ export function writeIndex(built) {
   const typed = built.find(({ threads }) => !threads) ?? built[0];
   const dts = [
     `type Written = typeof import("./${typed.name}/${NAME}.js");`,
-    'export type Glue = Omit<Written, "default" | "initSync" | keyof ThreadsGlue> & {',
-    "  default(options: { module: WebAssembly.Module; memory?: WebAssembly.Memory | undefined; thread_stack_size?: number }): Promise<{ readonly memory: WebAssembly.Memory }>;",
+    'export type Glue = Omit<Written, "default" | "initSync" | "start" | keyof ThreadsGlue> & {',
+    "  start(options: { module: WebAssembly.Module; memory?: WebAssembly.Memory | undefined; thread_stack_size?: number }): Promise<{ readonly memory: WebAssembly.Memory }>;",
     "};",
     "/** The glue of a flavor with threads has these on top: crates/wasm/src/threads.rs. */",
     "export interface ThreadsGlue {",

@@ -109,12 +109,15 @@ const START = `
 let WASM_VECTOR_LEN = 0;
 let wasm;
 
-export default async function start({ module, memory, thread_stack_size }) {
+async function start({ module, memory, thread_stack_size }) {
     wasm = (await WebAssembly.instantiate(module, __wbg_get_imports(memory))).exports;
     wasm.__wbindgen_start(thread_stack_size);
     return wasm;
 }
 `;
+
+/** What the worker takes of the glue; the rest it is given by that. */
+const TAKEN = ["ModelLoader", "Preparer", "Sha256", "refusedBytes", "failThreads", "helpThreads", "setHelpers"];
 
 /** What memory is taken by; arrays of one width differ in their views alone. */
 const MALLOC = /, wasm\.__wbindgen_malloc(?:, wasm\.__wbindgen_realloc)?\)/g;
@@ -163,7 +166,9 @@ export function smallGlue(written) {
   glue = replaced(glue, / {8}_assertClass\(.*\n/g, "");
   glue = replaced(glue, /\nlet cached\w+Memory0 = null;\nfunction get\w+Memory0\(\) \{\n[^]*?\n\}\n/g, "\n");
   glue = replaced(glue, /\nlet cachedTextDecoder = [^]*$/, "\n");
-  return `${OWNED}${glue}${VALUES}${START}`;
+  const taken = TAKEN.filter((name) => new RegExp(`^export (class|function) ${name}\\b`, "m").test(glue));
+  glue = replaced(glue, /^export (class|function) /gm, "$1 ");
+  return `${OWNED}${glue}${VALUES}${START}\nexport const glue = { start, ${taken.join(", ")} };\n`;
 }
 
 /** What wasm files and their glue call the module that is imported from. */

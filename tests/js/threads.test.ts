@@ -28,7 +28,7 @@ function glue(broken = false) {
     calls,
     glueOf: () =>
       ({
-        default: async (init: unknown) => {
+        start: async (init: unknown) => {
           if (broken) throw new RangeError("no memory");
           calls.push(init);
         },

@@ -5,6 +5,6 @@
 
 export { readPhoto } from "../shared/remote_file.js";
 export { deleteEntries, listEntries } from "./cached_entries.js";
-export { embedMany } from "./embed_many.js";
+export { embedAll } from "./workers.js";
 export { pageService } from "./page_service.js";
 export { drawnSvg } from "./svg_drawing.js";

@@ -68,7 +68,7 @@ export async function startEngine(
   let memory: WebAssembly.Memory;
   try {
     const module = await compile(response);
-    ({ memory } = await flavor.glue.default({ module, memory: flavor.memory }));
+    ({ memory } = await flavor.glue.start({ module, memory: flavor.memory }));
     if (flavor.memory) await startThreads?.(flavor, module);
   } catch (cause) {
     throw startFailure(cause, url);
