@@ -5,6 +5,7 @@
  */
 
 import { openCacheStore } from "./shared/cache_store.js";
+import { tidy } from "./shared/cache_upkeep.js";
 import { leave } from "./shared/later_scripts.js";
 import { bundled } from "./worker/bundle.js";
 import { Checksums, chosenBy, covers, isOpenClip } from "./worker/checksums.js";
@@ -31,6 +32,7 @@ const script = {
   openCacheStore,
   perhapsSvg,
   readPixels,
+  tidy,
   tokenizerJson,
 };
 

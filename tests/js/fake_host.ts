@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
+import { tidy } from "../../web/shared/cache_upkeep.ts";
 import type { Store, Writer } from "../../web/shared/store.ts";
 import { bundled } from "../../web/worker/bundle.ts";
 import { Checksums, chosenBy, covers, isOpenClip } from "../../web/worker/checksums.ts";
@@ -67,7 +68,7 @@ export interface Served {
 
 type Scripts = Awaited<ReturnType<Host["seldom"]>> & { createTokenizer: CreateTokenizer };
 
-const SELDOM = { bundled, Checksums, chosenBy, converted, covers, feedOthers, hinted, isFresh, isOpenClip, mediaTypesOf, perhapsSvg, tokenizerJson };
+const SELDOM = { bundled, Checksums, chosenBy, converted, covers, feedOthers, hinted, isFresh, isOpenClip, mediaTypesOf, perhapsSvg, tidy, tokenizerJson };
 
 const browserPixels: Scripts["readPixels"] = async (source, edge = 1000) => {
   const value = "width" in source && source.width === DECODED.width ? 9 : 7;

@@ -5,6 +5,7 @@
 
 import { availableParallelism } from "node:os";
 import { parentPort } from "node:worker_threads";
+import { tidy } from "../shared/cache_upkeep.js";
 import { invalid, toWireError } from "../shared/errors.js";
 import { VERSION, type Request, type Response } from "../shared/protocol.js";
 import { gpuFailure } from "../shared/gpu_failure.js";
@@ -49,6 +50,7 @@ const seldom: Awaited<ReturnType<Host["seldom"]>> = {
   readPixels: () => {
     throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
   },
+  tidy,
   tokenizerJson,
 };
 

@@ -4,13 +4,13 @@
  */
 
 import type { Seldom } from "../seldom.js";
-import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
+import { cacheId, filesOf, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
 import { isCoded, messageOf } from "../shared/errors.js";
 import type { Validators } from "../shared/files.js";
 import type { Verified } from "../shared/integrity.js";
 import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
 import type { Network } from "../shared/remote_file.js";
-import type { Store } from "../shared/store.js";
+import { VERDICTS, type Store } from "../shared/store.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
 
 /** What the cache needs of the world. */
@@ -148,6 +148,17 @@ export class CachePlace {
     }
   }
 
+  /** Tidies the cache up, unless this entry is all that is there, as it mostly is. Never fails: the next load does it again. */
+  async #tidy(record?: CacheRecord): Promise<void> {
+    try {
+      const known = record && [`${this.id}.json`, VERDICTS, ...filesOf(record)];
+      const names = await this.cache.store.list();
+      if (!names.every((name) => known?.includes(name))) await (await this.host.seldom()).tidy(this.cache);
+    } catch {
+      // no network, say
+    }
+  }
+
   /** Writes what a loader records into the cache; what fails there is a warning, and the load goes on. */
   async recorder(part: Part, record: CacheRecord, engine: Engine, loader: EngineLoader): Promise<Recorder | undefined> {
     const [cache, id] = [this.cache, this.id];
@@ -162,7 +173,7 @@ export class CachePlace {
       const full = error instanceof DOMException && error.name === "QuotaExceededError";
       if (full) {
         this.warn("cache-full", "The model is not cached: there is no room for it", error);
-        await cache.tidy().catch(() => undefined); // room for the next time
+        await this.#tidy(); // room for the next time
       }
       if (!full) this.warn("cache-unavailable", "The model could not be cached", error);
     };
@@ -194,8 +205,9 @@ export class CachePlace {
           await writer.close();
           const parts = { ...record.parts, [part]: { file, bytes: at, checksum, ...(verified && { verified }), ...(isWhole && { whole: true as const }) } };
           const { rows: _, ...kept } = record; // they were of an earlier text tower
-          await cache.commit(id, { ...kept, ...(layout && { layout }), validators: { ...record.validators, ...seen }, parts });
-          await cache.tidy();
+          const whole = { ...kept, ...(layout && { layout }), validators: { ...record.validators, ...seen }, parts };
+          await cache.commit(id, whole);
+          await this.#tidy(whole);
         } catch (error) {
           await fail(error);
         }
