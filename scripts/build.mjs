@@ -277,10 +277,10 @@ async function bundle() {
       return entries.some((entry) => closures.get(entry)?.has(id));
     };
     const [index, search, worker] = ["index", "search", "worker"].map((name) => input[path.posix.join(folder, name)]);
-    // What a page that searches needs as well; what the worker does, of which a page needs some; and what a page's later script needs too.
+    // What a page that searches needs as well; what a page and its worker need; and what of the page's own its later script needs too.
     const groups = [
       { name: "common", priority: 3, test: (id) => isIn(id, search) && isIn(id, index, worker) },
-      { name: "core", priority: 2, test: (id) => isIn(id, worker) && id !== worker },
+      { name: "files", priority: 2, test: (id) => isIn(id, worker) && isIn(id, index, LATER) },
       { name: "page", priority: 1, test: (id) => isIn(id, index) && id !== index },
     ];
     const { output } = await built.write({

@@ -5,38 +5,12 @@
  */
 
 import { openCacheStore } from "./shared/cache_store.js";
-import { tidy } from "./shared/cache_upkeep.js";
 import { leave } from "./shared/later_scripts.js";
-import { bundled } from "./worker/bundle.js";
-import { Checksums, chosenBy, covers, isOpenClip } from "./worker/checksums.js";
-import { converted } from "./worker/converting.js";
-import { isFresh } from "./worker/freshness.js";
-import { hinted } from "./worker/hints.js";
-import { feedOthers } from "./worker/layouts.js";
-import { mediaTypesOf, perhapsSvg } from "./worker/media_type.js";
-import { decodeInBrowser, readPixels } from "./worker/pixels.js";
-import { tokenizerJson } from "./worker/word_pieces.js";
+import { seldom } from "./worker/seldom.js";
 
-const script = {
-  bundled,
-  Checksums,
-  chosenBy,
-  converted,
-  covers,
-  decodeInBrowser,
-  feedOthers,
-  hinted,
-  isFresh,
-  isOpenClip,
-  mediaTypesOf,
-  openCacheStore,
-  perhapsSvg,
-  readPixels,
-  tidy,
-  tokenizerJson,
-};
+const script = { ...seldom, openCacheStore };
 
 /** What it has. */
-export type Seldom = typeof script;
+export type SeldomScript = typeof script;
 
 leave("seldom", script);

@@ -3,19 +3,11 @@
 import { createHash } from "node:crypto";
 import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
-import { tidy } from "../../web/shared/cache_upkeep.ts";
 import type { Store, Writer } from "../../web/shared/store.ts";
-import { bundled } from "../../web/worker/bundle.ts";
-import { Checksums, chosenBy, covers, isOpenClip } from "../../web/worker/checksums.ts";
-import { converted } from "../../web/worker/converting.ts";
 import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
-import { isFresh } from "../../web/worker/freshness.ts";
-import { hinted } from "../../web/worker/hints.ts";
-import { feedOthers } from "../../web/worker/layouts.ts";
-import { mediaTypesOf, perhapsSvg } from "../../web/worker/media_type.ts";
+import { seldom, type Seldom } from "../../web/worker/seldom.ts";
 import { loadText } from "../../web/worker/text_loading.ts";
 import { Texts, type CreateTokenizer } from "../../web/worker/texts.ts";
-import { tokenizerJson } from "../../web/worker/word_pieces.ts";
 import { FakeEngine } from "./fakes.ts";
 
 const noGpu: Host["loading"]["gpu"] = () => Promise.reject(new Error("fakes have no GPU"));
@@ -66,11 +58,8 @@ export interface Served {
   headers?: Record<string, string>;
 }
 
-type Scripts = Awaited<ReturnType<Host["seldom"]>> & { createTokenizer: CreateTokenizer };
 
-const SELDOM = { bundled, Checksums, chosenBy, converted, covers, feedOthers, hinted, isFresh, isOpenClip, mediaTypesOf, perhapsSvg, tidy, tokenizerJson };
-
-const browserPixels: Scripts["readPixels"] = async (source, edge = 1000) => {
+const browserPixels: Seldom["readPixels"] = async (source, edge = 1000) => {
   const value = "width" in source && source.width === DECODED.width ? 9 : 7;
   const width = value === 9 ? Math.min(DECODED.width, edge) : 1;
   const data = new Uint8Array(4 * width).fill(value);
@@ -86,8 +75,8 @@ const fakeTokenizer: CreateTokenizer = (files) => {
 
 /** What stands in for the browser, besides what a host has. */
 export interface Stand {
-  readPixels?: Scripts["readPixels"];
-  decodeInBrowser?: Scripts["decodeInBrowser"];
+  readPixels?: Seldom["readPixels"];
+  decodeInBrowser?: Seldom["decodeInBrowser"];
   /** Gets the text script's. */
   tokenizers?: () => Promise<CreateTokenizer>;
 }
@@ -130,7 +119,7 @@ export function dispatcherWith(
       lock: (_, __, work) => work(),
       gpu: noGpu,
     },
-    seldom: async () => ({ ...SELDOM, decodeInBrowser, readPixels }),
+    seldom: async () => ({ ...seldom, decodeInBrowser, readPixels }),
     texts: async () => ({ createTokenizer: await tokenizers(), loadText, Texts }),
     nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
     now: () => performance.now(),

@@ -5,27 +5,17 @@
 
 import { availableParallelism } from "node:os";
 import { parentPort } from "node:worker_threads";
-import { tidy } from "../shared/cache_upkeep.js";
 import { invalid, toWireError } from "../shared/errors.js";
 import { VERSION, type Request, type Response } from "../shared/protocol.js";
 import { gpuFailure } from "../shared/gpu_failure.js";
 import { sleep } from "../shared/retry.js";
 import { builds } from "../wasm/index.js";
-import { bundled } from "../worker/bundle.js";
-import { Checksums, chosenBy, covers, isOpenClip } from "../worker/checksums.js";
-import { converted } from "../worker/converting.js";
-import { Dispatcher, type Host } from "../worker/dispatcher.js";
+import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
-import { isFresh } from "../worker/freshness.js";
-import { hinted } from "../worker/hints.js";
-import { feedOthers } from "../worker/layouts.js";
-import { mediaTypesOf, perhapsSvg } from "../worker/media_type.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
+import { seldom, type Seldom } from "../worker/seldom.js";
+import { textScript } from "../worker/text_script.js";
 import { beThread, defaultThreads, Helpers } from "../worker/threads.js";
-import { loadText } from "../worker/text_loading.js";
-import { Texts } from "../worker/texts.js";
-import { createTokenizer } from "../worker/tokenizer.js";
-import { tokenizerJson } from "../worker/word_pieces.js";
 import { fetchWithFiles } from "./files.js";
 import { DiskStore, withFileLock } from "./store.js";
 
@@ -33,25 +23,13 @@ if (!parentPort) throw new Error("clip-vision's worker is started by the package
 const port = parentPort;
 const post = (message: Response, transfer: Transferable[] = []): void => port.postMessage(message, transfer as never);
 
-/** What a page fetches later. */
-const seldom: Awaited<ReturnType<Host["seldom"]>> = {
-  bundled,
-  Checksums,
-  chosenBy,
-  converted,
-  covers,
+/** What few models and photos need, as far as it is there. */
+const here: Seldom = {
+  ...seldom,
   decodeInBrowser: () => Promise.resolve(undefined),
-  feedOthers,
-  hinted,
-  isFresh,
-  isOpenClip,
-  mediaTypesOf,
-  perhapsSvg,
   readPixels: () => {
     throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
   },
-  tidy,
-  tokenizerJson,
 };
 
 const helpers = new Helpers(post);
@@ -73,8 +51,8 @@ const createDispatcher = (): Dispatcher => new Dispatcher({
     lock: withFileLock,
     gpu: () => Promise.reject(gpuFailure("no-adapter", "In Node there is no WebGPU")),
   },
-  seldom: () => Promise.resolve(seldom),
-  texts: () => Promise.resolve({ createTokenizer, loadText, Texts }),
+  seldom: () => Promise.resolve(here),
+  texts: () => Promise.resolve(textScript),
   // After the messages that have arrived: they are handled in the event loop's phase before this one.
   nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),

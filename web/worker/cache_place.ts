@@ -3,7 +3,6 @@
  * is not is recorded while it is loaded. Of several tabs one downloads, and the others wait for it.
  */
 
-import type { Seldom } from "../seldom.js";
 import { cacheId, filesOf, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
 import { isCoded, messageOf } from "../shared/errors.js";
 import type { Validators } from "../shared/files.js";
@@ -12,6 +11,7 @@ import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
 import type { Network } from "../shared/remote_file.js";
 import { VERDICTS, type Store } from "../shared/store.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
+import type { Seldom } from "./seldom.js";
 
 /** What the cache needs of the world. */
 export interface CacheHost extends Network {
@@ -22,7 +22,7 @@ export interface CacheHost extends Network {
   /** Tells the page of something that went wrong, though the load goes on. */
   warn(warning: LoadWarning): void;
   /** Gets what few models need of the loading. */
-  seldom(): Promise<Omit<Seldom, "openCacheStore" | "decodeInBrowser" | "readPixels">>;
+  seldom(): Promise<Seldom>;
 }
 
 /** Writes a part into the cache as it is loaded. */

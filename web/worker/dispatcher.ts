@@ -7,7 +7,6 @@
  * ends what is being computed.
  */
 
-import type { Seldom } from "../seldom.js";
 import { ClipVisionError, toWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
 import { gpuFailure, isGpuFailure, type GpuFailureLike } from "../shared/gpu_failure.js";
@@ -28,7 +27,6 @@ import type {
   WirePhoto,
   WirePrepared,
 } from "../shared/protocol.js";
-import type { TextScript } from "../tokenizer.js";
 import { redacted } from "../shared/redact.js";
 import { RpcClient } from "../shared/rpc_client.js";
 import { RpcServer, type Moved } from "../shared/rpc_server.js";
@@ -41,6 +39,8 @@ import { pageDecoders, pageFetch } from "./page.js";
 import { overallProgress } from "./progress.js";
 import { Photos, type ForeignPhoto, type PhotoHost, type PhotoModel, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
+import type { Seldom } from "./seldom.js";
+import type { TextScript } from "./text_script.js";
 import type { Texts } from "./texts.js";
 import { Turns, type PassResult, type TurnHost } from "./turns.js";
 
@@ -60,7 +60,7 @@ export interface Host extends PhotoHost, TurnHost {
   /** What else loading needs of the world. */
   loading: Omit<LoadHost, "fetch" | "startEngine" | "warn" | "now" | "seldom">;
   /** Gets what few models and photos need. */
-  seldom(): Promise<Omit<Seldom, "openCacheStore">>;
+  seldom(): Promise<Seldom>;
   /** Gets what only texts need. */
   texts(): Promise<TextScript>;
 }

@@ -3,7 +3,6 @@
  * this has a decoder for; then decoded and preprocessed in Rust. The browser decodes what Rust can't, or what it was asked to.
  */
 
-import type { Seldom } from "../seldom.js";
 import { ClipVisionError, isCoded } from "../shared/errors.js";
 import type {
   EmbeddingDetails,
@@ -20,11 +19,12 @@ import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
 import type { PageDecoders } from "./page.js";
 import type { BrowserPixels } from "./pixels.js";
+import type { Seldom } from "./seldom.js";
 
 /** What photos need of the browser. */
 export interface PhotoHost {
   /** Gets what few photos need: those that Rust does not decode, or an application does. */
-  seldom(): Promise<Pick<Seldom, "decodeInBrowser" | "mediaTypesOf" | "perhapsSvg" | "readPixels">>;
+  seldom(): Promise<Seldom>;
   /** Milliseconds from any fixed point. */
   now(): number;
 }
