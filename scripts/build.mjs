@@ -17,6 +17,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { BASELINE, RUST_BASELINE, flavors } from "./flavors.mjs";
+import { importsOf, renamedWasm, shortNames, smallGlue, withShortNames } from "./glue.mjs";
 import { Stop, ask, dist, filesUnder, hashOf, inRoot, isDone, main, modules, note, once, run, seconds } from "./lib.mjs";
 import { buildNotices } from "./notices.mjs";
 import { ensureStdSource, ensureWasmBindgen, lockedVersion, setUpBuild, setUpNode } from "./setup.mjs";
@@ -111,44 +112,27 @@ function isCurrent(flavor) {
   return isDone(`wasm-${flavor.name}`, hashOf(files, how), outputs);
 }
 
-/** What a wasm file may import of its glue: the names with their hashes. */
-const importsOf = (glue) => [...glue.matchAll(/^ {8}(__wb\w+):/gm)].map(([, name]) => name);
-
-/**
- * The glue without what the worker never uses, ready for builds with and without threads: the memory is the one that is given,
- * if any; the wasm file comes as an answer or a module, whose status and type `engine.ts` has seen.
- */
-function commonGlue(written) {
-  const replaced = (text, part, by) => {
-    if (!part.test(text)) throw new Stop(`wasm-bindgen's glue has changed: it has no ${part}`, "look at commonGlue in scripts/build.mjs");
-    return text.replace(part, by);
-  };
-  let glue = written.replace(/^( {8}memory: memory) \|\| new WebAssembly\.Memory\(.*?\),$/m, "$1,");
-  glue = replaced(glue, /\nfunction initSync\([^]*?\n}\n/, "");
-  glue = replaced(glue, /export \{ initSync, __wbg_init as default \};/, "export { __wbg_init as default };");
-  glue = replaced(glue, / {8}if \(!module\.ok\) \{\n.*\n {8}\}\n/, "");
-  glue = replaced(glue, / {16}const validResponse = [^]*?\} else \{ throw e; \}\n/, "                if (module.headers.get('Content-Type') === 'application/wasm') throw e;\n");
-  glue = replaced(glue, /\n {4}function expectedResponseType\([^]*?\n {4}\}\n/, "");
-  glue = replaced(glue, / {8}\} else \{\n {12}console\.warn\('using deprecated.*\n {8}\}\n/, "        }\n");
-  return replaced(glue, / {4}if \(typeof module_or_path === 'string'[^]*?\n {4}\}\n/, "");
-}
+/** What the names of wasm files become in dist/, as `shortNames` gives them. */
+const GLUE_NAMES = path.join(modules, "wasm", "names.json");
 
 /**
  * wasm/index.js: the glue of the flavors that were built, imported statically, and where each one's wasm file is,
  * written so that bundlers see the file and copy it; in a function with a body, so that what collects a server's files sees it too.
  */
 export function writeIndex(built) {
-  const glues = built.map((flavor) => [flavor, commonGlue(readFileSync(path.join(flavor.outDir, `${NAME}.js`), "utf8"))]);
+  const glues = built.map((flavor) => [flavor, smallGlue(readFileSync(path.join(flavor.outDir, `${NAME}.js`), "utf8"))]);
   // One with threads does for those without as well, if it has all that theirs has; whatever is the same is in the worker once.
   const widest = glues.find(([{ threads }]) => threads) ?? glues[0];
   const serves = (glue) => importsOf(glue).every((name) => importsOf(widest[1]).includes(name));
   const glueFor = new Map(glues.map(([flavor, glue]) => [flavor, serves(glue) ? widest[0] : flavor]));
   const used = new Map(glues.filter(([flavor]) => [...glueFor.values()].includes(flavor)));
-  for (const [{ outDir }, glue] of used) writeFileSync(path.join(outDir, "glue.js"), glue);
+  const names = shortNames([...used.values()]);
+  for (const [{ outDir }, glue] of used) writeFileSync(path.join(outDir, "glue.js"), withShortNames(glue, names));
+  writeFileSync(GLUE_NAMES, JSON.stringify(names, (_, value) => (value instanceof Map ? [...value] : value)));
   const variable = (flavor) => glueFor.get(flavor).name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
   const js = [
     "// Made by scripts/build.mjs. The addresses are those beside the bundle that this becomes a part of.",
-    ...[...used.keys()].map((flavor) => `import * as ${variable(flavor)} from "./${flavor.name}/glue.js";`),
+    ...[...used.keys()].map((flavor) => `import { glue as ${variable(flavor)} } from "./${flavor.name}/glue.js";`),
     "export const builds = {",
     ...built.map((flavor) => {
       const url = `new URL("./wasm/${flavor.name}/${NAME}_bg.wasm", import.meta.url)`;
@@ -160,12 +144,11 @@ export function writeIndex(built) {
   const typed = built.find(({ threads }) => !threads) ?? built[0];
   const dts = [
     `type Written = typeof import("./${typed.name}/${NAME}.js");`,
-    'export type Glue = Omit<Written, "default" | "initSync" | keyof ThreadsGlue> & {',
-    "  default(options: { module_or_path: WebAssembly.Module }): Promise<{ readonly memory: WebAssembly.Memory }>;",
+    'export type Glue = Omit<Written, "default" | "initSync" | "start" | keyof ThreadsGlue> & {',
+    "  start(options: { module: WebAssembly.Module; memory?: WebAssembly.Memory | undefined; thread_stack_size?: number }): Promise<{ readonly memory: WebAssembly.Memory }>;",
     "};",
     "/** The glue of a flavor with threads has these on top: crates/wasm/src/threads.rs. */",
     "export interface ThreadsGlue {",
-    "  default(options: { module_or_path: WebAssembly.Module; memory: WebAssembly.Memory; thread_stack_size?: number }): Promise<unknown>;",
     "  helpThreads(): void;",
     "  setHelpers(helpers: number): void;",
     "  failThreads(): void;",
@@ -174,7 +157,7 @@ export function writeIndex(built) {
     "export interface Build<Glue> { readonly glue: Glue; wasmUrl(): URL }",
     "/** Those that were built: of the published package all. */",
     "export declare const builds: {",
-    ...flavors.map(({ name, threads }) => `  readonly "${name}"?: Build<${threads ? 'Omit<Glue, "default"> & ThreadsGlue' : "Glue"}>;`),
+    ...flavors.map(({ name, threads }) => `  readonly "${name}"?: Build<Glue${threads ? " & ThreadsGlue" : ""}>;`),
     "};",
   ];
   for (const [file, lines] of [["index.js", js], ["index.d.ts", dts]]) {
@@ -219,12 +202,12 @@ export async function buildSearch() {
 
 export async function buildTypeScript() {
   const sources = filesUnder(["web"], (file) => file.endsWith(".ts"));
-  const glue = filesUnder(["target/web/wasm"], (file) => /\.(js|d\.ts)$/.test(file));
+  const glue = filesUnder(["target/web/wasm"], (file) => /\.(js|d\.ts|json|wasm)$/.test(file));
   const projects = ["tsconfig.json", "tsconfig.node.json"];
   const plan = {
     what: "Compiling TypeScript",
     why: "web/ becomes dist/: the package's scripts and their types",
-    files: [...sources, ...glue, ...[...projects, "package-lock.json", "scripts/build.mjs"].map((file) => inRoot(file))],
+    files: [...sources, ...glue, ...[...projects, "package-lock.json", "scripts/build.mjs", "scripts/glue.mjs"].map((file) => inRoot(file))],
     outputs: BUNDLES.flatMap((entries) => Object.keys(entries).map((entry) => path.join(dist, `${entry}.js`))),
   };
   await once("typescript", plan, async () => {
@@ -236,12 +219,11 @@ export async function buildTypeScript() {
   });
 }
 
-/** The package's scripts, and the files of web/ that they begin with; those of one line share what both need. */
+/** The package's scripts, and the files of web/ that they begin with; those of one line share what the first needs too. */
 const BUNDLES = [
-  { index: "index", search: "search/index" },
+  { index: "index", search: "search/index", worker: "worker" },
   { search_in_place: "search/in_place" },
   { search_remote: "search/remote" },
-  { worker: "worker" },
   { tokenizer: "tokenizer" },
   { seldom: "seldom" },
   { gpu: "gpu" },
@@ -252,6 +234,9 @@ const BUNDLES = [
   { "node/search_worker": "node/search_worker" },
 ];
 
+/** What a page fetches later: no entry, but a chunk. */
+const LATER = inRoot("web", "page", "later.ts");
+
 /** web/ and the glue -> dist/: a few scripts, which a page without a bundler fetches fast; the types; the wasm files. */
 async function bundle() {
   const { rolldown } = await import("rolldown"); // which the set-up installs
@@ -260,6 +245,7 @@ async function bundle() {
   for (const entries of BUNDLES) {
     const input = Object.fromEntries(Object.entries(entries).map(([entry, source]) => [entry, inRoot("web", `${source}.ts`)]));
     const folder = path.posix.dirname(Object.keys(entries)[0]);
+    const imports = new Map();
     const built = await rolldown({
       input,
       platform: "browser", // for Node as well: of "node" comes a chunk of nothing
@@ -267,12 +253,45 @@ async function bundle() {
       makeAbsoluteExternalsRelative: false,
       treeshake: { moduleSideEffects: () => true }, // what package.json says of that is of dist/
       resolve: { extensionAlias: { ".js": [".ts", ".js"] } },
-      plugins: [{ name: "made", resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]) }],
+      plugins: [
+        {
+          name: "made",
+          resolveId: (source) => MADE.exec(source)?.[1] && path.join(modules, MADE.exec(source)[1]),
+          buildEnd() {
+            for (const id of this.getModuleIds()) imports.set(id, this.getModuleInfo(id).importedIds);
+          },
+        },
+      ],
     });
-    // What both entries share, what the page's two scripts do, and the one that is fetched later.
-    const nameOf = ({ name, moduleIds }) => (name === "later" ? "later" : moduleIds.some((id) => id.startsWith(inRoot("web", "page"))) ? "page" : "common");
-    const chunkFileNames = (chunk) => path.posix.join(folder, `${nameOf(chunk)}.js`);
-    const { output } = await built.write({ dir: dist, format: "esm", sourcemap: true, minify: true, entryFileNames: "[name].js", chunkFileNames });
+    /** The modules that an entry needs at once. */
+    const needed = (entry, found = new Set()) => {
+      if (!found.has(entry)) {
+        found.add(entry);
+        for (const id of imports.get(entry) ?? []) needed(id, found);
+      }
+      return found;
+    };
+    let closures;
+    const isIn = (id, ...entries) => {
+      closures ??= new Map([...Object.values(input), LATER].map((one) => [one, needed(one)]));
+      return entries.some((entry) => closures.get(entry)?.has(id));
+    };
+    const [index, search, worker] = ["index", "search", "worker"].map((name) => input[path.posix.join(folder, name)]);
+    // What a page that searches needs as well; what a page and its worker need; and what of the page's own its later script needs too.
+    const groups = [
+      { name: "common", priority: 3, test: (id) => isIn(id, search) && isIn(id, index, worker) },
+      { name: "files", priority: 2, test: (id) => isIn(id, worker) && isIn(id, index, LATER) },
+      { name: "page", priority: 1, test: (id) => isIn(id, index) && id !== index },
+    ];
+    const { output } = await built.write({
+      dir: dist,
+      format: "esm",
+      sourcemap: true,
+      minify: true,
+      entryFileNames: "[name].js",
+      chunkFileNames: path.posix.join(folder, "[name].js"),
+      codeSplitting: { groups },
+    });
     await built.close();
     for (const { fileName, code } of output) {
       if (code === undefined || fileName.endsWith(".map")) continue;
@@ -284,11 +303,14 @@ async function bundle() {
     }
   }
   const isType = (file) => /\.d\.ts(\.map)?$/.test(file) && !/^((wasm|vendor|worker|node)[\\/]|(load_later|tokenizer|seldom|gpu)\.)/.test(path.relative(modules, file));
+  const { imported, exported } = JSON.parse(readFileSync(GLUE_NAMES, "utf8"));
+  const names = { imported: new Map(imported), exported: new Map(exported) };
   const isWasm = (file) => file.endsWith("_bg.wasm");
   for (const file of filesUnder(["target/web"], (one) => isType(one) || isWasm(one))) {
     const to = path.join(dist, isWasm(file) ? "" : "types", path.relative(modules, file));
     mkdirSync(path.dirname(to), { recursive: true });
     if (file.endsWith(".d.ts")) writeFileSync(to, portable(readFileSync(file, "utf8"), /[\\/](index|in_place|remote)\.d\.ts$/.test(file)));
+    else if (isWasm(file)) writeFileSync(to, renamedWasm(readFileSync(file), names));
     else copyFileSync(file, to);
   }
   copyFileSync(path.join(modules, "vendor", "tokenizers.LICENSE"), path.join(dist, "tokenizers.LICENSE"));

@@ -8,8 +8,8 @@ import { ClipVisionError, messageOf } from "./shared/errors.js";
 import { shortUrl } from "./shared/files.js";
 import { left } from "./shared/later_scripts.js";
 import type { GpuScript } from "./gpu.js";
-import type { Seldom } from "./seldom.js";
-import type { TokenizerScript } from "./tokenizer.js";
+import type { SeldomScript } from "./seldom.js";
+import type { TextScript } from "./worker/text_script.js";
 
 /** The addresses in functions with a body: what collects a server's files sees them too. */
 const ADDRESSES = {
@@ -51,11 +51,11 @@ async function later(name: keyof typeof ADDRESSES): Promise<object> {
   return has;
 }
 
-/** What makes tokenizers. */
-export const tokenizerScript = () => later("tokenizer") as Promise<TokenizerScript>;
+/** What only texts need. */
+export const textScript = () => later("tokenizer") as Promise<TextScript>;
 
-/** What few pages need. */
-export const seldomScript = () => later("seldom") as Promise<Seldom>;
+/** What few models and photos need. */
+export const seldomScript = () => later("seldom") as Promise<SeldomScript>;
 
 /** What computes on a GPU. */
 export const gpuScript = () => later("gpu") as Promise<GpuScript>;

@@ -1,11 +1,6 @@
-/** The tokenizer's script, which is fetched once a text comes: a page that only embeds photos loads none of it (`load_later.ts`). */
+/** All that only texts need, in a script that is fetched once one comes: a page that only embeds photos loads none of it (`load_later.ts`). */
 
 import { leave } from "./shared/later_scripts.js";
-import { createTokenizer } from "./worker/tokenizer.js";
+import { textScript } from "./worker/text_script.js";
 
-const script = { createTokenizer };
-
-/** What it has. */
-export type TokenizerScript = typeof script;
-
-leave("tokenizer", script);
+leave("tokenizer", textScript);

@@ -4,7 +4,7 @@
  * the file elsewhere names it with `workerUrl`.
  */
 
-import { gpuScript, seldomScript, tokenizerScript } from "./load_later.js";
+import { gpuScript, seldomScript, textScript } from "./load_later.js";
 import { toWireError } from "./shared/errors.js";
 import { VERSION, type Request, type Response } from "./shared/protocol.js";
 import { sleep } from "./shared/retry.js";
@@ -47,13 +47,9 @@ function createDispatcher(): Dispatcher {
         const adapter = await findAdapter(takesFallback);
         return { adapter, Loading: (await gpuScript()).GpuLoading };
       },
-      hinted: async (...asked) => (await seldomScript()).hinted(...asked),
-      bundled: async (...asked) => (await seldomScript()).bundled(...asked),
-      tokenizerJson: async (...asked) => (await seldomScript()).tokenizerJson(...asked),
     },
-    readPixels: async (...asked) => (await seldomScript()).readPixels(...asked),
-    decodeInBrowser: async (...asked) => (await seldomScript()).decodeInBrowser(...asked),
-    tokenizers: async () => (await tokenizerScript()).createTokenizer,
+    seldom: seldomScript,
+    texts: textScript,
     nextTurn: () =>
       new Promise((resolve) => {
         waiting.push(resolve);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LoadWarning } from "../../web/shared/protocol.ts";
 import { CachePlace } from "../../web/worker/cache_place.ts";
+import { RowsPlace } from "../../web/worker/kept_rows.ts";
 import { load, machine, sha256, type MemoryStore, type Served } from "./fake_host.ts";
 import { text } from "./fakes.ts";
 
@@ -121,9 +122,10 @@ describe("kept rows of a table", () => {
       openStore: async () => store as never,
       lock: <T>(name: string, _: AbortSignal, work: () => Promise<T>) => (locked.push(name), work()),
       warn: ({ code }: LoadWarning) => void warnings.push(code),
+      seldom: () => Promise.reject(new Error("not asked")),
     };
     const opened = await CachePlace.open(host, load({ cache: "on" }), () => Promise.reject(new Error("not asked")));
-    return { place: opened!, warnings };
+    return { place: new RowsPlace(opened!), warnings };
   };
 
   it("are written under the entry's lock, and read as they were written or not at all", async () => {
@@ -131,14 +133,14 @@ describe("kept rows of a table", () => {
     await page({}, { text: true });
     const locked: string[] = [];
     const { place: first } = await place(store, locked);
-    expect(await first.rows()).toBeUndefined();
-    await first.saveRows(text("rows"));
+    expect(await first.read()).toBeUndefined();
+    await first.save(text("rows"));
     expect(locked).toEqual([expect.stringMatching(/^clip-vision:[0-9a-f]{32}$/)]);
     const again = await place(store);
-    expect(await again.place.rows()).toEqual(text("rows"));
+    expect(await again.place.read()).toEqual(text("rows"));
     expect(again.warnings).toEqual(NONE);
     store.files.get(bin(store, "rows"))![1]! ^= 1;
-    expect(await again.place.rows()).toBeUndefined();
+    expect(await again.place.read()).toBeUndefined();
     expect(again.warnings).toEqual(["cache-corrupt"]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { decodersOf, decodingOf, withDecoding } from "../../web/page/decoding.ts";
+import { decodingOf, withDecoding } from "../../web/page/decoding.ts";
+import { decodersOf } from "../../web/page/rare_options.ts";
 import { mediaTypesOf } from "../../web/worker/media_type.ts";
 import type { EmbeddingDetails, WireDecoding, WirePhoto } from "../../web/shared/protocol.ts";
 import { MODEL, dispatcherWith, load } from "./fake_host.ts";

@@ -4,10 +4,10 @@ import { createHash } from "node:crypto";
 import { ClipVisionError } from "../../web/shared/errors.ts";
 import type { Request, Response as Message, WireLoad } from "../../web/shared/protocol.ts";
 import type { Store, Writer } from "../../web/shared/store.ts";
-import { hinted } from "../../web/worker/hints.ts";
-import { bundled } from "../../web/worker/bundle.ts";
-import { tokenizerJson } from "../../web/worker/word_pieces.ts";
 import { Dispatcher, type Host } from "../../web/worker/dispatcher.ts";
+import { seldom, type Seldom } from "../../web/worker/seldom.ts";
+import { loadText } from "../../web/worker/text_loading.ts";
+import { Texts, type CreateTokenizer } from "../../web/worker/texts.ts";
 import { FakeEngine } from "./fakes.ts";
 
 const noGpu: Host["loading"]["gpu"] = () => Promise.reject(new Error("fakes have no GPU"));
@@ -58,8 +58,40 @@ export interface Served {
   headers?: Record<string, string>;
 }
 
+
+const browserPixels: Seldom["readPixels"] = async (source, edge = 1000) => {
+  const value = "width" in source && source.width === DECODED.width ? 9 : 7;
+  const width = value === 9 ? Math.min(DECODED.width, edge) : 1;
+  const data = new Uint8Array(4 * width).fill(value);
+  if (value === 7) data[3] = 255;
+  return { pixels: { kind: "pixels", data, width, height: 1, channels: 4 }, noisy: false };
+};
+
+const fakeTokenizer: CreateTokenizer = (files) => {
+  const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
+  if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
+  return { ids: (given, longest) => Uint32Array.from([...given].slice(0, longest), (letter) => letter.codePointAt(0)!) };
+};
+
+/** What stands in for the browser, besides what a host has. */
+export interface Stand {
+  readPixels?: Seldom["readPixels"];
+  decodeInBrowser?: Seldom["decodeInBrowser"];
+  /** Gets the text script's. */
+  tokenizers?: () => Promise<CreateTokenizer>;
+}
+
 /** A dispatcher with fakes around it, and what it has posted. */
-export function dispatcherWith(served: Record<string, Served> = {}, override: Partial<Host> = {}) {
+export function dispatcherWith(
+  served: Record<string, Served> = {},
+  {
+    readPixels = browserPixels,
+    decodeInBrowser = async (bytes) =>
+      new TextDecoder().decode(bytes).startsWith("avif") ? ({ ...DECODED, close: () => undefined } as ImageBitmap) : undefined,
+    tokenizers = async () => fakeTokenizer,
+    ...override
+  }: Partial<Host> & Stand = {},
+) {
   const engine = new FakeEngine();
   const posted: Message[] = [];
   const transferred: Transferable[][] = [];
@@ -86,24 +118,9 @@ export function dispatcherWith(served: Record<string, Served> = {}, override: Pa
       },
       lock: (_, __, work) => work(),
       gpu: noGpu,
-      hinted,
-      bundled,
-      tokenizerJson: async (...given) => tokenizerJson(...given),
     },
-    readPixels: async (source, edge = 1000) => {
-      const value = "width" in source && source.width === DECODED.width ? 9 : 7;
-      const width = value === 9 ? Math.min(DECODED.width, edge) : 1;
-      const data = new Uint8Array(4 * width).fill(value);
-      if (value === 7) data[3] = 255;
-      return { pixels: { kind: "pixels", data, width, height: 1, channels: 4 }, noisy: false };
-    },
-    decodeInBrowser: async (bytes) =>
-      new TextDecoder().decode(bytes).startsWith("avif") ? ({ ...DECODED, close: () => undefined } as ImageBitmap) : undefined,
-    tokenizers: async () => (files) => {
-      const content = new TextDecoder().decode("json" in files ? files.json : files.vocab);
-      if (content === "bad") throw new ClipVisionError("config", "no tokenizer");
-      return { ids: (given, longest) => Uint32Array.from([...given].slice(0, longest), (letter) => letter.codePointAt(0)!) };
-    },
+    seldom: async () => ({ ...seldom, decodeInBrowser, readPixels }),
+    texts: async () => ({ createTokenizer: await tokenizers(), loadText, Texts }),
     nextTurn: () => new Promise((resolve) => setTimeout(resolve)),
     now: () => performance.now(),
     ...override,
@@ -160,7 +177,7 @@ export function machine(served: Record<string, Served> = {}) {
   /** A page: loads the model, asks for a text if told to, and says what came of it. */
   const page = async (
     more: Partial<WireLoad> = {},
-    { text: asksText = false, open = async () => store as never, host = {} as Partial<Host>, gpu = noGpu } = {},
+    { text: asksText = false, open = async () => store as never, host = {} as Partial<Host> & Stand, gpu = noGpu } = {},
   ) => {
     const all = dispatcherWith(files, {
       ...host,
@@ -177,9 +194,6 @@ export function machine(served: Record<string, Served> = {}) {
           return mine;
         },
         gpu,
-        hinted,
-        bundled,
-        tokenizerJson: async (...given) => tokenizerJson(...given),
       },
     });
     const answer = await all.call({ type: "load", id: 1, argument: load({ cache: "on", ...more }) });

@@ -6,7 +6,7 @@ import type { WireLoad } from "../../web/shared/protocol.ts";
 import type { Host } from "../../web/worker/dispatcher.ts";
 import { tokenizerJson } from "../../web/worker/word_pieces.ts";
 import { text, type FakeLoader } from "./fakes.ts";
-import { load, machine, sha256, type Served } from "./fake_host.ts";
+import { load, machine, sha256, type Served, type Stand } from "./fake_host.ts";
 
 const folder = "https://models.test/m";
 const file = (body: string): Served => ({ body, headers: { "content-length": String(body.length) } });
@@ -74,7 +74,7 @@ const isSame = (lie: Served, honest: Served): boolean => honest.status === 404 &
 function server(files: Record<string, Served>, lies?: { at: number | string; lie: (honest: Served) => Served }) {
   const asked: string[] = [];
   const tokenizers: string[] = [];
-  const host: Partial<Host> = {
+  const host: Partial<Host> & Stand = {
     fetch: async (url) => {
       const honest = files[url] ?? { status: 404 };
       const lying = lies && (lies.at === asked.length || lies.at === url);
@@ -236,7 +236,7 @@ describe("checksums", () => {
     const { files, more } = MODELS["in one file"]!;
     const honest = server(files).host.fetch!;
     let sent = 0;
-    const host: Partial<Host> = {
+    const host: Partial<Host> & Stand = {
       fetch: async (url, init) => {
         if (!url.endsWith("model.safetensors")) return honest(url, init);
         const piece = new Uint8Array(1 << 26);

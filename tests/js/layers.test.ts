@@ -44,7 +44,7 @@ function loadedBy(entry: string): string[] {
     const map = /^\/\/# sourceMappingURL=(.*)$/m.exec(text)?.[1];
     const made = map ? (JSON.parse(readFileSync(new URL(map, file), "utf8")) as { sources: string[] }).sources : [file.href];
     for (const source of made) sources.add(new URL(source, file).pathname.replace(/^.*\/(web|dist)\//, ""));
-    for (const [, target] of text.matchAll(/^(?:import|export)\b(?! type)[^;"'(=]*["'](\.[^"']+)["']/gm)) {
+    for (const [, target] of text.matchAll(/(?:^|;)(?:import|export)\b(?! type)[^;"'(=]*["'](\.[^"']+)["']/gm)) {
       const source = file.pathname.endsWith(".ts");
       if (source && target!.startsWith("../wasm/")) sources.add(target!.slice(3)); // made by the build
       else follow(new URL(source ? target!.replace(/\.js$/, ".ts") : target!, file));

@@ -41,7 +41,7 @@ describe("the package", () => {
 
   it("names its worker and its wasm file so that bundlers find them, and evaluates nothing", () => {
     const read = (file: string) => readFileSync(new URL(`../../dist/${file}`, import.meta.url), "utf8");
-    expect(read("index.js")).toContain('new Worker(new URL("./worker.js",import.meta.url),{type:`module`})');
+    expect(read("page.js")).toContain('new Worker(new URL("./worker.js",import.meta.url),{type:`module`})');
     expect(read("worker.js")).toContain('new URL("./tokenizer.js",import.meta.url)');
     expect(read("worker.js")).toContain('new URL("./seldom.js",import.meta.url)');
     expect(read("worker.js")).toContain('new URL("./gpu.js",import.meta.url)');

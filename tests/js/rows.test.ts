@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Engine } from "../../web/worker/engine.ts";
+import { guarded } from "../../web/worker/engine.ts";
 import { KeptRows } from "../../web/worker/kept_rows.ts";
 import { rowReader } from "../../web/worker/rows.ts";
 import type { Sink, Source } from "../../web/shared/sources.ts";
@@ -38,7 +39,7 @@ describe("rows", () => {
   it("are read by ranges, each once, six at a time", async () => {
     const { seen, open } = server();
     const model = new FakeModel();
-    const read = rowReader(engine, model, open);
+    const read = rowReader((work) => guarded(engine, work), model, open);
     expect(await Promise.all([read(Uint32Array.of(7, 3, 7), never), read(Uint32Array.of(3, 5), never)])).toEqual([2, 1]);
     expect(seen.asked).toEqual(["3-4", "7-8", "5-6"]);
     expect([...model.rows]).toEqual([[3, 3], [7, 7], [5, 5]]);
@@ -52,7 +53,7 @@ describe("rows", () => {
     const { open } = server((start) => {
       if (broken && start === 9) throw new Error("broken");
     });
-    const read = rowReader(engine, new FakeModel(), open);
+    const read = rowReader((work) => guarded(engine, work), new FakeModel(), open);
     await expect(read(Uint32Array.of(300), never)).rejects.toMatchObject({ code: "weights", message: expect.stringMatching(/cut short/) });
     await expect(read(Uint32Array.of(9, 10), never)).rejects.toThrow("broken");
     broken = false;

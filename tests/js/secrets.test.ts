@@ -16,7 +16,7 @@ import type { Flavor } from "../../web/worker/flavor.ts";
 import { MODEL, load, machine, MemoryStore, sha256, type Served } from "./fake_host.ts";
 
 const store = vi.hoisted(() => ({ current: undefined as unknown }));
-vi.mock("../../web/shared/store.ts", () => ({ openStore: async () => store.current }));
+vi.mock("../../web/shared/store.ts", async (original) => ({ ...(await original<object>()), openStore: async () => store.current }));
 afterEach(() => vi.unstubAllGlobals());
 
 const QUERY = "?token=SECRET";

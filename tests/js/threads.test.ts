@@ -28,7 +28,7 @@ function glue(broken = false) {
     calls,
     glueOf: () =>
       ({
-        default: async (init: unknown) => {
+        start: async (init: unknown) => {
           if (broken) throw new RangeError("no memory");
           calls.push(init);
         },
@@ -43,9 +43,9 @@ describe("threads", () => {
     const { helping, started } = start(({ port }) => beThread(port, glueOf, () => expect.unreachable("it helps")));
     await started;
     expect(helping).toEqual([2]);
-    const inits = calls.filter((call) => call !== "help") as { module_or_path: unknown; memory: WebAssembly.Memory }[];
+    const inits = calls.filter((call) => call !== "help") as { module: unknown; memory: WebAssembly.Memory }[];
     expect(inits).toHaveLength(3);
-    for (const { module_or_path: module, memory } of inits) {
+    for (const { module, memory } of inits) {
       expect(module).toBeInstanceOf(WebAssembly.Module);
       expect(memory.buffer).toBeInstanceOf(SharedArrayBuffer);
     }

@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { ClipVision, type LoadOptions, type LoadProgress, type ModelSource } from "clip-vision";
 import { afterAll, describe, expect, it } from "vitest";
 import { BlobRecorder } from "../../web/worker/converting.ts";
-import type { Engine, EngineLoader } from "../../web/worker/engine.ts";
+import type { EngineLoader } from "../../web/worker/engine.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const SHAPES = path.join(root, "models", "shapes");
@@ -85,9 +85,8 @@ it("a handle of the latest gives a text's details as the model does", async () =
 });
 
 it("of a recording without a header there is no file", () => {
-  const engine = { panicMessage: () => undefined } as unknown as Engine;
   const loader = { takeRecorded: () => new Uint8Array(3), finishRecording: () => undefined } as unknown as EngineLoader;
-  expect(() => new BlobRecorder(engine, loader).finish()).toThrow(/no header/);
+  expect(() => new BlobRecorder((work) => work(), loader).finish()).toThrow(/no header/);
 });
 
 it("npx clip-vision convert writes the same file", async () => {

@@ -10,20 +10,27 @@ import { VERSION, type Request, type Response } from "../shared/protocol.js";
 import { gpuFailure } from "../shared/gpu_failure.js";
 import { sleep } from "../shared/retry.js";
 import { builds } from "../wasm/index.js";
-import { bundled } from "../worker/bundle.js";
 import { Dispatcher } from "../worker/dispatcher.js";
 import { startEngine } from "../worker/engine.js";
-import { hinted } from "../worker/hints.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "../worker/flavor.js";
+import { seldom, type Seldom } from "../worker/seldom.js";
+import { textScript } from "../worker/text_script.js";
 import { beThread, defaultThreads, Helpers } from "../worker/threads.js";
-import { createTokenizer } from "../worker/tokenizer.js";
-import { tokenizerJson } from "../worker/word_pieces.js";
 import { fetchWithFiles } from "./files.js";
 import { DiskStore, withFileLock } from "./store.js";
 
 if (!parentPort) throw new Error("clip-vision's worker is started by the package, not by itself");
 const port = parentPort;
 const post = (message: Response, transfer: Transferable[] = []): void => port.postMessage(message, transfer as never);
+
+/** What few models and photos need, as far as it is there. */
+const here: Seldom = {
+  ...seldom,
+  decodeInBrowser: () => Promise.resolve(undefined),
+  readPixels: () => {
+    throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
+  },
+};
 
 const helpers = new Helpers(post);
 let dispatcher: Dispatcher | undefined;
@@ -43,15 +50,9 @@ const createDispatcher = (): Dispatcher => new Dispatcher({
     openStore: () => DiskStore.open(),
     lock: withFileLock,
     gpu: () => Promise.reject(gpuFailure("no-adapter", "In Node there is no WebGPU")),
-    hinted,
-    bundled,
-    tokenizerJson: async (...files) => tokenizerJson(...files),
   },
-  readPixels: () => {
-    throw invalid("Node cannot read browser images (elements, bitmaps, video frames)");
-  },
-  decodeInBrowser: () => Promise.resolve(undefined),
-  tokenizers: () => Promise.resolve(createTokenizer),
+  seldom: () => Promise.resolve(here),
+  texts: () => Promise.resolve(textScript),
   // After the messages that have arrived: they are handled in the event loop's phase before this one.
   nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),

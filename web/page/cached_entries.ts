@@ -1,6 +1,7 @@
 /** The models in the cache, listed and removed: see `cached.ts`. */
 
 import { ModelCache, type CacheRecord } from "../shared/cache.js";
+import { clear, entriesOf } from "../shared/cache_upkeep.js";
 import { openCacheStore } from "../shared/cache_store.js";
 import { platform } from "../shared/platform.js";
 import { withoutSecrets } from "../shared/redact.js";
@@ -27,20 +28,21 @@ async function open(): Promise<ModelCache | undefined> {
 
 /** See `listCached`. */
 export async function listEntries(): Promise<CachedModel[]> {
-  const entries = (await (await open())?.entries()) ?? new Map<string, CacheRecord>();
-  return [...entries.values()].map(cachedModel);
+  const cache = await open();
+  return cache ? [...(await entriesOf(cache)).values()].map(cachedModel) : [];
 }
 
 /** See `deleteCached`. */
 export async function deleteEntries(model?: string | CachedModel): Promise<number> {
   const cache = await open();
+  if (!cache) return 0;
   let removed = 0;
-  for (const [id, record] of (await cache?.entries()) ?? []) {
+  for (const [id, record] of await entriesOf(cache)) {
     if (!isMeant(record, model)) continue;
-    await cache?.remove(id);
+    await cache.remove(id);
     removed += 1;
   }
-  if (model === undefined) await cache?.clear();
+  if (model === undefined) await clear(cache);
   return removed;
 }
 

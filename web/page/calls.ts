@@ -14,20 +14,20 @@ import type {
   WireEmbedding,
   WireOpacity,
   WirePhoto,
-  WireSettings,
 } from "../shared/protocol.js";
 import { sleep } from "../shared/retry.js";
 import { tagOf } from "../shared/values.js";
 import { untilAborted } from "../shared/waiting.js";
 import type { CallListeners, Client } from "./client.js";
 import { decodingOf, svgOf, withDecoding } from "./decoding.js";
-import type { embedMany, Embedder, EmbedManyOptions, ManyResult, PhotoSources, Workers } from "./embed_many.js";
+import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { checkOptions, type OptionsOf } from "./load_options.js";
 import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import { onDemand } from "./on_demand.js";
 import type { PageFetch } from "./page_service.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
 import { MAX_SVG_BYTES } from "./svg.js";
+import type { embedAll } from "./workers.js";
 
 /** A label, and how likely it is. */
 export interface Classification {
@@ -66,20 +66,10 @@ export type Begin = <T>(
 const atOnce: Begin = (signal, work) => work(signal);
 
 /** `embedMany`, which is fetched first. */
-async function* many<Item>(...asked: Parameters<typeof embedMany<Item>>): AsyncGenerator<ManyResult<Item>, void> {
+async function* many<Item>(...asked: Parameters<typeof embedAll<Item>>): AsyncGenerator<ManyResult<Item>, void> {
   const later = await onDemand();
-  yield* later.embedMany(...asked);
+  yield* later.embedAll(...asked);
 }
-
-/** Photos for which another worker is not worth its start. */
-const FEW = 12;
-/** Workers that `embedMany` starts by itself, and how much memory their models may take together, in bytes. */
-const MOST_WORKERS = 4;
-const WORKERS_MEMORY = 512 << 20;
-/** Workers that prepare photos for another one: so many keep a GPU busy that takes 5 ms a photo, of photos of 12 megapixels. */
-const MOST_PREPARERS = 15;
-/** Photos in flight of each: one is prepared, the next ones are read meanwhile. */
-const IN_PREPARATION = 3;
 
 /** One model's calls. */
 export class ModelCalls {
@@ -102,8 +92,11 @@ export class ModelCalls {
 
   embedMany<Item>(items: PhotoSources<Item>, options: EmbedManyOptions<Item> = {}): AsyncGenerator<ManyResult<Item>, void> {
     this.#check("many", options);
-    const start = (count: number) => (options.workers === undefined ? this.#startWorkers(this.#workers(), FEW) : this.#startWorkers(count, 0));
-    return many(items, options, start, this.#context.client.closed);
+    return many(items, options, {
+      context: this.#context,
+      call: (name, client, photo, asked) => this.#withPhoto(name, photo, asked, (packed) => packed, atOnce, client),
+      named: (answer) => this.#named(answer),
+    });
   }
 
   async embedTexts(texts: Iterable<string>, options: TextOptions = {}, begin = atOnce): Promise<Floats[]> {
@@ -178,72 +171,6 @@ export class ModelCalls {
     if (values.length !== dimension) throw invalid(`The embedding has ${values.length} values, and this model's have ${dimension}`);
     if (!values.every(Number.isFinite)) throw invalid("The embedding has values that are not finite");
     return values;
-  }
-
-  /** Whether one worker computes and others prepare photos for it: a GPU does, and so do threads, while a photo is decoded by one of them. */
-  #hasPreparers(): boolean {
-    return this.info.device === "webgpu" || this.info.threads > 1;
-  }
-
-  /** How many workers are worth their memory: those that prepare photos, or that have the model too. */
-  #workers(): number {
-    const cores = (globalThis.navigator as Partial<Navigator> | undefined)?.hardwareConcurrency ?? 1;
-    const { bytes, device } = this.info;
-    // Threads need the cores themselves, for more than half of the time.
-    if (this.#hasPreparers()) return Math.max(1, Math.min(MOST_PREPARERS, device === "webgpu" ? cores - 1 : cores >> 1));
-    if (!this.#context.isAtHand) return 1;
-    return Math.max(1, Math.min(MOST_WORKERS, cores - 1, Math.floor(WORKERS_MEMORY / Math.max(1, bytes))));
-  }
-
-  /**
-   * This model's worker, and others, which are started after so many photos and join in once they have loaded the model; one that
-   * can't is skipped. Where a GPU or threads compute the others have no model: they prepare photos for the one that has.
-   */
-  #startWorkers(count: number, after: number): Workers {
-    const { client, batch } = this.#context;
-    const hasPreparers = this.#hasPreparers();
-    const others: Client[] = [];
-    let given = 0;
-    let closed = false;
-    const counted =
-      (embed: Embedder): Embedder =>
-      (photo, options) => {
-        if ((given += 1) === after) startOthers();
-        return embed(photo, options);
-      };
-    const embedder = (one: Client): Embedder =>
-      counted(async (photo, options) => this.#named(await this.#withPhoto("embedOneOfMany", photo, options, (packed) => packed, atOnce, one)));
-    const preparer = (one: Client): Embedder =>
-      counted(async (photo, options) => {
-        const prepared = await this.#withPhoto("prepare", photo, options, (packed) => packed, atOnce, one);
-        return this.#named(await client.call("embedPrepared", prepared, [prepared.pixels.data.buffer], { signal: options.signal }));
-      });
-    const embedders = [embedder(client)];
-    const start = (other: Client, of: (other: Client) => Embedder): void => {
-      others.push(other);
-      other.start().then(
-        () => embedders.push(of(other)),
-        () => undefined,
-      );
-    };
-    const startOthers = (): void => {
-      if (hasPreparers) {
-        const starts = (preparing: WireSettings) => {
-          for (let more = count; more > 0 && !closed; more -= 1) start(client.another(preparing), preparer);
-        };
-        client.call("settings", undefined, []).then(starts, () => undefined);
-        return;
-      }
-      for (let more = count; more > 1; more -= 1) start(client.another(), embedder);
-    };
-    if (after === 0) startOthers();
-    const close = (): void => {
-      closed = true;
-      others.forEach((other) => other.close());
-    };
-    // Two batches, and what each worker prepares.
-    const inFlight = () => 2 * batch + IN_PREPARATION * embedders.length;
-    return { embedders, batch, close, ...(hasPreparers && { inFlight }) };
   }
 
   async #withPhoto<Name extends "embed" | "embedOneOfMany" | "prepare" | "tensor" | "classify">(

@@ -8,14 +8,16 @@ import { given, optionUrl } from "../shared/values.js";
 import { startWorker } from "../start_worker.js";
 import { ModelCalls, type CallsContext, type Classification, type PhotoOrEmbedding } from "./calls.js";
 import { Client } from "./client.js";
-import { decodersOf, decodingOf, svgOf } from "./decoding.js";
+import { decodingOf, svgOf } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { WaitingPlace, type Latest } from "./latest.js";
-import { cacheOf, checkOptions, checkPlace, checkStarted, checksums, checkTable, checkThreads, deviceOf, hubOf, limitsOf, logWarning, tokenOf } from "./load_options.js";
-import { modelName, modelRevision, resolveModel, sendable, type ModelSource } from "./model.js";
+import { checkOptions, checkPlace, checkStarted, checkTable, checkThreads, deviceOf, isRare, logWarning } from "./load_options.js";
+import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
 import { FIRST_MODEL } from "./models.js";
+import { onDemand } from "./on_demand.js";
 import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import type { PhotoSource } from "./photo.js";
+import type { RareOptions } from "./rare_options.js";
 
 /**
  * A CLIP model in its own worker.
@@ -55,14 +57,14 @@ export class ClipVision {
     checkThreads(threads);
     const { why, ...device } = deviceOf(options.device);
     checkTable(options.table);
-    const { photos, times } = limitsOf(options.limits);
-    const { cache, persist } = cacheOf(options.cache);
-    const hub = hubOf(options.hub);
-    const files = await sendable(resolveModel(model, hub));
+    const hub = options.hub ?? {};
+    let files = resolveModel(model, hub);
     const name = modelName(model);
     const revision = modelRevision(model, hub);
-    const token = tokenOf(options.token, files.weights);
-    const decoders = decodersOf(options.decoders);
+    const { rareOptions, sendable } = place || isRare(options) ? await onDemand() : {};
+    const rare = rareOptions?.(options, files.weights) ?? { cache: options.cache === false ? "off" : "on" };
+    const { cache, persist, photos, times, token, integrity, decoders = {} }: Partial<RareOptions> = rare;
+    if (sendable) files = await sendable(files);
     const decoding = decodingOf(options);
     const svg = svgOf(options) ?? false;
     const client = new Client({
@@ -72,7 +74,7 @@ export class ClipVision {
         name: name === "files" && "url" in files.weights ? withoutSecrets(files.weights.url) : name,
         ...(revision !== undefined && { revision }),
         cache,
-        ...(options.integrity !== undefined && { integrity: checksums(options.integrity, files.weights) }),
+        ...(integrity && { integrity }),
         ...given(options, "precision", "normalize", "threads", "table"),
         ...device,
         ...photos,
@@ -81,7 +83,7 @@ export class ClipVision {
         fetchOnPage: fetch !== undefined,
         decodeOnPage: Object.keys(decoders),
       },
-      functions: { fetch, decoders, maxPixels: photos.maxPixels },
+      functions: { fetch, decoders, maxPixels: photos?.maxPixels },
       ...times,
       onWarning: warn,
       onLoaded: (model) => Object.assign(context, named(model)),
@@ -92,7 +94,7 @@ export class ClipVision {
     const loaded = await client.start(signal, onProgress);
     if (persist && cache !== "off") void globalThis.navigator?.storage?.persist?.().catch(() => false);
     checkStarted(threads, loaded.threads, warn);
-    return new ClipVision(new ModelCalls(Object.assign(context, { client, ...named(loaded), isAtHand, decoding, svg, fetch, limits: photos, warn })));
+    return new ClipVision(new ModelCalls(Object.assign(context, { client, ...named(loaded), isAtHand, decoding, svg, fetch, limits: photos ?? {}, warn })));
   }
 
   /**

@@ -78,13 +78,3 @@ export function withDecoding(photo: WirePhoto, ...decodings: (WireDecoding & Wir
   const isFile = photo.kind === "url" || photo.kind === "blob" || photo.kind === "encoded";
   return { ...photo, ...(isFile && decoding), ...(background && { background }) };
 }
-
-/** The application's decoders, by media types in lower case. */
-export function decodersOf(decoders: Readonly<Record<string, PhotoDecoder>> | undefined): Record<string, PhotoDecoder> {
-  const entries = Object.entries(decoders ?? {}).map(([type, decoder]): [string, PhotoDecoder] => {
-    if (!/^image\/[\w.+-]+$/i.test(type)) throw invalid(`decoders must be named by media types like "image/heic", not "${type}"`);
-    if (typeof decoder !== "function") throw invalid(`The decoder for ${type} must be a function, not ${tagOf(decoder)}`);
-    return [type.toLowerCase(), decoder];
-  });
-  return Object.fromEntries(entries);
-}

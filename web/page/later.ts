@@ -5,6 +5,8 @@
 
 export { readPhoto } from "../shared/remote_file.js";
 export { deleteEntries, listEntries } from "./cached_entries.js";
-export { embedMany } from "./embed_many.js";
+export { embedAll } from "./workers.js";
+export { sendable } from "./sendable.js";
+export { rareOptions } from "./rare_options.js";
 export { pageService } from "./page_service.js";
 export { drawnSvg } from "./svg_drawing.js";

@@ -1,44 +1,18 @@
-/** The options of `ClipVision.load`, checked, and in the form in which they are passed on. */
+/** The options of `ClipVision.load` and of calls, checked, and in the form in which they are passed on; the rarer ones: `rare_options.ts`. */
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
-import { sha256Hex } from "../shared/integrity.js";
-import { nameOfFile } from "../shared/model_files.js";
 import { platform } from "../shared/platform.js";
-import type { CacheMode, ClipVisionInfo, LoadWarning, PhotoLimits, WireFile, WireLoad } from "../shared/protocol.js";
+import type { ClipVisionInfo, LoadWarning, WireLoad } from "../shared/protocol.js";
 import { tagOf } from "../shared/values.js";
 import type { EmbedManyOptions } from "./embed_many.js";
-import type { BlobOptions, CacheOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, Limits, LoadOptions, TextOptions } from "./options.js";
+import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 
 /** A larger number of threads is taken for a mistake. */
 const MOST_THREADS = 64;
 
-/** The option `cache` as what the worker is told, and whether the browser is asked to keep it. */
-export function cacheOf(option: LoadOptions["cache"] = true): { cache: CacheMode; persist: boolean } {
-  const { mode = true, persist = false } = isGroup(option) ? group<CacheOptions>(option, "cache", { mode: true, persist: true }) : { mode: option };
-  if (mode === "revalidate") return { cache: mode, persist };
-  if (typeof mode !== "boolean") throw invalid(`cache must be true, false, "revalidate" or { mode, persist }, not ${tagOf(mode)}`);
-  return { cache: mode ? "on" : "off", persist };
-}
-
-/** The option `limits`. */
-export function limitsOf(option: Limits = {}): { photos: PhotoLimits; times: Omit<Limits, keyof PhotoLimits> } {
-  const known = { maxBytes: true, maxPixels: true, startTimeout: true, cancelTimeout: true } as const;
-  const { maxBytes, maxPixels, startTimeout, cancelTimeout } = group<Limits>(option, "limits", known);
-  for (const [name, most] of Object.entries({ maxBytes, maxPixels })) {
-    if (most === undefined || (Number.isFinite(most) && most >= 1)) continue;
-    throw invalid(`${name} must be a finite number from 1, not ${String(most)}`);
-  }
-  for (const [name, time] of Object.entries({ startTimeout, cancelTimeout })) {
-    if (time === undefined || time > 0) continue;
-    throw invalid(`${name} must be a number of milliseconds above 0, not ${String(time)}`);
-  }
-  const photos = { ...(maxBytes !== undefined && { maxBytes }), ...(maxPixels !== undefined && { maxPixels }) };
-  const times = { ...(startTimeout !== undefined && { startTimeout }), ...(cancelTimeout !== undefined && { cancelTimeout }) };
-  return { photos, times };
-}
-
-/** The option `hub`. */
-export const hubOf = (option: LoadOptions["hub"] = {}): NonNullable<LoadOptions["hub"]> => group(option, "hub", { endpoint: true, revision: true });
+/** Whether options are given that are checked by `rare_options.ts`. */
+export const isRare = ({ cache, limits, hub, token, integrity, decoders }: LoadOptions): boolean =>
+  [limits, hub, token, integrity, decoders].some((option) => option !== undefined) || (cache !== undefined && typeof cache !== "boolean");
 
 /** The option `threads`. */
 export function checkThreads(threads: number | undefined): void {
@@ -61,21 +35,6 @@ export function deviceOf(device: LoadOptions["device"] = "auto"): Pick<WireLoad,
   const isTouched = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
   if (device === "auto" && isTouched) return { why: "untested-device" };
   return device === "wasm" ? {} : { device };
-}
-
-/** The option `token`, and the one server that it is for: that of the weights. */
-export function tokenOf(token: string | undefined, weights: WireFile): WireLoad["token"] {
-  if (token === undefined) return undefined;
-  // What a header may have; the error must not repeat a secret.
-  if (typeof token !== "string" || !/^[\x21-\x7e]+$/.test(token)) throw invalid("token must be a string of letters, digits and signs, without spaces");
-  if (!("url" in weights) || !/^https?:/i.test(weights.url)) throw invalid("A token goes with a model at an address, to whose server it is sent");
-  return { value: token, origin: new URL(weights.url).origin };
-}
-
-/** The sha256 of files by their names. */
-export function checksums(integrity: string | Readonly<Record<string, string>>, weights: WireFile): Record<string, string> {
-  const given = typeof integrity === "string" ? { [nameOfFile(weights)]: integrity } : integrity;
-  return Object.fromEntries(Object.entries(given).map(([file, sha256]) => [file, sha256Hex(sha256)]));
 }
 
 /** Throws where there is nothing that runs a worker. */
@@ -102,7 +61,7 @@ export function logWarning({ code, message }: LoadWarning): void {
   if (!code.startsWith("cache-")) console.warn(`clip-vision: ${message}`);
 }
 
-type Known<Options> = { readonly [Name in keyof Required<Options>]: true };
+export type Known<Options> = { readonly [Name in keyof Required<Options>]: true };
 
 const PHOTO: Known<CallOptions> = { signal: true, decode: true, decoder: true, background: true, svg: true, transfer: true };
 const LOAD: Known<LoadOptions> = {
@@ -171,15 +130,4 @@ export function checkOptions(kind: OptionsOf, options: object, seen: Set<string>
     const hint = Object.hasOwn(HINTS, name) ? `; use ${HINTS[name]}` : "";
     warn({ code: "unknown-option", message: `There is no option "${name}": it is ignored${hint}` });
   }
-}
-
-const isGroup = (option: unknown): option is object => typeof option === "object" && option !== null;
-
-/** A group of options, in which nothing else stands. */
-function group<Group extends object>(option: Group, name: string, known: Known<Group>): Group {
-  const names = Object.keys(known).join(", ");
-  if (!isGroup(option) || option instanceof URL) throw invalid(`${name} must be { ${names} }, not ${tagOf(option)}`);
-  const unknown = Object.keys(option).find((key) => !(key in known));
-  if (unknown !== undefined) throw invalid(`${name} has no option ${unknown}: there are ${names}`);
-  return option;
 }

@@ -124,12 +124,3 @@ export function resolveModel(source: ModelSource, { endpoint = HUB, revision }: 
     ...Object.fromEntries(given.map((role) => [role, wireFile(source[role], role)])),
   };
 }
-
-/** The same files, ready to be sent to the worker. */
-export async function sendable(model: WireModel): Promise<WireModel> {
-  const place = platform();
-  if (!place) return model;
-  const files = Object.entries(model) as [Role, WireFile][];
-  const own = files.map(async ([role, file]) => [role, "blob" in file ? { ...file, blob: await place.ownBlob(file.blob) } : file] as const);
-  return Object.fromEntries(await Promise.all(own)) as unknown as WireModel;
-}

@@ -9,13 +9,11 @@
 import { ClipVisionError } from "./errors.js";
 import type { Validators } from "./files.js";
 import type { Verified } from "./integrity.js";
-import { VERDICTS, type Store, type Writer } from "./store.js";
+import type { Store, Writer } from "./store.js";
 import { hexOf } from "./values.js";
 
 /** Changes whenever the record or the way to its id does; the files have a version of their own. */
-const VERSION = 3;
-/** A file that no record names may be one that another tab is about to finish; a day later it is not. */
-const ABANDONED_AFTER = 24 * 60 * 60 * 1000;
+export const VERSION = 3;
 
 /** A tower of a model. */
 export type Part = "vision" | "text";
@@ -80,19 +78,17 @@ export interface Recording {
   readonly writer: Writer;
 }
 
-const RECORD = /^([0-9a-f]{32})\.json$/;
-
-/** The entries of a store. */
+/** The entries of a store; `cache_upkeep.ts` has what is done with all of them. */
 export class ModelCache {
-  readonly #store: Store;
+  readonly store: Store;
 
   constructor(store: Store) {
-    this.#store = store;
+    this.store = store;
   }
 
   /** An entry's record; `undefined` where there is none, or none that can be read. */
   async record(id: string): Promise<CacheRecord | undefined> {
-    const blob = await this.#store.read(`${id}.json`);
+    const blob = await this.store.read(`${id}.json`);
     if (!blob) return undefined;
     try {
       const record = JSON.parse(await blob.text()) as CacheRecord;
@@ -104,7 +100,7 @@ export class ModelCache {
 
   /** The file of a part, of the size that it should have. Throws where it is not there. */
   async open({ file, bytes }: FileRecord): Promise<Blob> {
-    const blob = await this.#store.read(file);
+    const blob = await this.store.read(file);
     if (blob?.size === bytes) return blob;
     throw new ClipVisionError("weights", blob ? `It has ${blob.size} bytes instead of ${bytes}` : "Its file is gone");
   }
@@ -112,13 +108,13 @@ export class ModelCache {
   /** Begins to write a part. */
   async begin(id: string, part: Part | "rows"): Promise<Recording> {
     const file = `${id}.${part}.${crypto.randomUUID()}`;
-    return { file, writer: await this.#store.create(file) };
+    return { file, writer: await this.store.create(file) };
   }
 
   /** Writes an entry's record, and removes files that it replaces. */
   async commit(id: string, record: CacheRecord): Promise<void> {
     const before = await this.record(id);
-    const writer = await this.#store.create(`${id}.json`);
+    const writer = await this.store.create(`${id}.json`);
     try {
       writer.write(0, new TextEncoder().encode(JSON.stringify(record)));
       await writer.close();
@@ -127,63 +123,23 @@ export class ModelCache {
       throw error;
     }
     const named = new Set(filesOf(record));
-    for (const file of before ? filesOf(before) : []) if (!named.has(file)) await this.#discard(file);
+    for (const file of before ? filesOf(before) : []) if (!named.has(file)) await this.discard(file);
   }
 
   /** Removes an entry. */
   async remove(id: string): Promise<void> {
-    await this.#store.remove(`${id}.json`);
-    for (const name of await this.#store.list()) if (name.startsWith(`${id}.`)) await this.#discard(name);
-  }
-
-  /** Removes everything, also what no record names. */
-  async clear(): Promise<void> {
-    for (const name of await this.#store.list()) await this.#discard(name);
-  }
-
-  /** All entries, by id. */
-  async entries(): Promise<Map<string, CacheRecord>> {
-    const entries = new Map<string, CacheRecord>();
-    for (const name of await this.#store.list()) {
-      const id = RECORD.exec(name)?.[1];
-      const record = id && (await this.record(id));
-      if (record) entries.set(id, record);
-    }
-    return entries;
-  }
-
-  /** Removes what pages left behind that died while they were writing, and what an earlier version recorded. */
-  async tidy(): Promise<void> {
-    const entries = await this.entries();
-    const named = new Set([...entries.values()].flatMap(filesOf));
-    for (const name of await this.#store.list()) {
-      const id = RECORD.exec(name)?.[1];
-      if (id !== undefined && (await this.#isOutdated(name))) await this.remove(id).catch(() => undefined);
-    }
-    for (const name of await this.#store.list()) {
-      if (RECORD.test(name) || named.has(name) || name === VERDICTS) continue;
-      const modified = (await this.#store.modified(name)) ?? 0;
-      if (Date.now() - modified > ABANDONED_AFTER) await this.#discard(name);
-    }
-  }
-
-  /** Whether a record is of an earlier version, which nobody reads any more: its keys were addresses, with their queries. */
-  async #isOutdated(name: string): Promise<boolean> {
-    try {
-      const { version } = JSON.parse((await (await this.#store.read(name))?.text()) ?? "") as { version?: unknown };
-      return typeof version === "number" && version < VERSION;
-    } catch {
-      return false;
-    }
+    await this.store.remove(`${id}.json`);
+    for (const name of await this.store.list()) if (name.startsWith(`${id}.`)) await this.discard(name);
   }
 
   /** Removes a file; one that another tab is reading or writing stays, until the next time. */
-  async #discard(file: string): Promise<void> {
-    await this.#store.remove(file).catch(() => undefined);
+  async discard(file: string): Promise<void> {
+    await this.store.remove(file).catch(() => undefined);
   }
 }
 
-const filesOf = ({ parts, rows }: CacheRecord): string[] => [...Object.values(parts), ...(rows ? [rows] : [])].map(({ file }) => file);
+/** The files that a record names. */
+export const filesOf = ({ parts, rows }: CacheRecord): string[] => [...Object.values(parts), ...(rows ? [rows] : [])].map(({ file }) => file);
 
 /** A record without parts. */
 export const freshRecord = ({ model, revision, precision }: CacheKey): CacheRecord => ({

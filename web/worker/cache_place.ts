@@ -3,16 +3,15 @@
  * is not is recorded while it is loaded. Of several tabs one downloads, and the others wait for it.
  */
 
-import { cacheId, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
-import { ClipVisionError, isCoded, messageOf } from "../shared/errors.js";
+import { cacheId, filesOf, freshRecord, ModelCache, type CacheKey, type CacheRecord, type Part, type Recording } from "../shared/cache.js";
+import { isCoded, messageOf } from "../shared/errors.js";
 import type { Validators } from "../shared/files.js";
-import { sha256Of, type Verified } from "../shared/integrity.js";
-import { addressOf, openClipOf } from "../shared/model_files.js";
+import type { Verified } from "../shared/integrity.js";
 import type { LoadWarning, WireFile, WireLoad } from "../shared/protocol.js";
-import { changed, RemoteFile, type Network } from "../shared/remote_file.js";
-import type { Store } from "../shared/store.js";
-import { chosenBy, covers } from "./checksums.js";
+import type { Network } from "../shared/remote_file.js";
+import { VERDICTS, type Store } from "../shared/store.js";
 import { guarded, type Engine, type EngineLoader } from "./engine.js";
+import type { Seldom } from "./seldom.js";
 
 /** What the cache needs of the world. */
 export interface CacheHost extends Network {
@@ -22,6 +21,8 @@ export interface CacheHost extends Network {
   lock<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
   /** Tells the page of something that went wrong, though the load goes on. */
   warn(warning: LoadWarning): void;
+  /** Gets what few models need of the loading. */
+  seldom(): Promise<Seldom>;
 }
 
 /** Writes a part into the cache as it is loaded. */
@@ -33,24 +34,22 @@ export interface Recorder {
   discard(): Promise<void>;
 }
 
-/** See the module. */
+/** See the module. What is public is there for `kept_rows.ts` too. */
 export class CachePlace {
-  readonly #host: CacheHost;
-  readonly #load: WireLoad;
+  readonly host: CacheHost;
+  readonly load: WireLoad;
   readonly #engine: () => Promise<Engine>;
-  readonly #cache: ModelCache;
+  readonly cache: ModelCache;
   readonly #key: CacheKey;
-  readonly #id: string;
-  /** The text tower's file that the kept rows belong to. */
-  #rowsOf: string | undefined;
+  readonly id: string;
 
   private constructor(host: CacheHost, load: WireLoad, engine: () => Promise<Engine>, cache: ModelCache, key: CacheKey, id: string) {
-    this.#host = host;
-    this.#load = load;
+    this.host = host;
+    this.load = load;
     this.#engine = engine;
-    this.#cache = cache;
+    this.cache = cache;
     this.#key = key;
-    this.#id = id;
+    this.id = id;
   }
 
   /** The place of a model that is to be cached and can be. */
@@ -60,7 +59,7 @@ export class CachePlace {
     // Files that the user picked, and those of a disk, are on this machine already.
     if (cache === "off" || !files.every(([, file]) => "url" in file && !/^file:/i.test(file.url))) return undefined;
     const urls = files.map(([role, file]): [string, string] => [role, "url" in file ? file.url : ""]);
-    for (const file of chosenBy(load)) urls.push(["chosen", file]);
+    if (load.integrity) for (const file of (await host.seldom()).chosenBy(load)) urls.push(["chosen", file]);
     const key = { model: name, ...(revision !== undefined && { revision }), precision, urls };
     try {
       // First the store, whose error says why there is none: pages without https cannot hash either.
@@ -72,48 +71,18 @@ export class CachePlace {
     }
   }
 
+  warn(code: LoadWarning["code"], message: string, cause: unknown): void {
+    warn(this.host, code, message, cause);
+  }
+
   /** Throws the entry away. Never fails. */
   async remove(): Promise<void> {
-    await this.#cache.remove(this.#id).catch(() => undefined);
-  }
-
-  /** The rows of the table of tokens that are kept; `undefined` where there are none, or damaged ones. Never fails. */
-  async rows(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    try {
-      const record = await this.#cache.record(this.#id);
-      this.#rowsOf = record?.parts.text?.file;
-      const rows = record?.rows;
-      if (!rows) return undefined;
-      const bytes = new Uint8Array(await (await this.#cache.open(rows)).arrayBuffer());
-      if ((await sha256Of(bytes)) === rows.sha256) return bytes;
-      throw new ClipVisionError("weights", "Their checksum is wrong");
-    } catch (error) {
-      warn(this.#host, "cache-corrupt", `The rows of ${this.#load.name}'s table of tokens that were kept are damaged and are read again`, error);
-      return undefined;
-    }
-  }
-
-  /** Keeps rows beside a text tower that is in the cache, in place of those that were kept. Never fails. */
-  async saveRows(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#locked(new AbortController().signal, async () => {
-      const record = await this.#cache.record(this.#id);
-      // Another tab may have downloaded another model's meanwhile.
-      if (!record?.parts.text || record.parts.text.file !== this.#rowsOf) return;
-      const { file, writer } = await this.#cache.begin(this.#id, "rows");
-      try {
-        writer.write(0, bytes);
-        await writer.close();
-        await this.#cache.commit(this.#id, { ...record, rows: { file, bytes: bytes.byteLength, sha256: await sha256Of(bytes) } });
-      } catch (error) {
-        await writer.discard();
-        throw error;
-      }
-    }).catch(() => undefined); // they are read again the next time
+    await this.cache.remove(this.id).catch(() => undefined);
   }
 
   /** Does work while no other tab writes this entry. */
-  #locked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    return this.#host.lock(`clip-vision:${this.#id}`, signal, work);
+  locked<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    return this.host.lock(`clip-vision:${this.id}`, signal, work);
   }
 
   /** A part from the cache, or from the server by way of it. Of several tabs one downloads, and the others wait for it. */
@@ -127,10 +96,10 @@ export class CachePlace {
   ): Promise<T> {
     const cached = await this.#cached(part, signal, from.fromCache);
     if (cached) return cached.value;
-    return this.#locked(signal, async () => {
+    return this.locked(signal, async () => {
       const meanwhile = await this.#cached(part, signal, from.fromCache);
       if (meanwhile) return meanwhile.value;
-      const stored = part === "text" ? await this.#cache.record(this.#id).catch(() => undefined) : undefined;
+      const stored = part === "text" ? await this.cache.record(this.id).catch(() => undefined) : undefined;
       return from.fromServer(stored ?? freshRecord(this.#key));
     });
   }
@@ -143,53 +112,57 @@ export class CachePlace {
   ): Promise<{ value: T } | undefined> {
     let record: CacheRecord | undefined;
     try {
-      record = await this.#cache.record(this.#id);
+      record = await this.cache.record(this.id);
     } catch (error) {
-      warn(this.#host, "cache-unavailable", "The cache could not be read", error);
+      this.warn("cache-unavailable", "The cache could not be read", error);
       return undefined;
     }
     const entry = record?.parts[part];
-    if (!record || !entry || !covers(this.#load, part, entry.verified)) return undefined;
+    if (!record || !entry) return undefined;
+    if (this.load.integrity && !(await this.host.seldom()).covers(this.load, part, entry.verified)) return undefined;
     // A text tower without its table is no use to whoever wants the whole one.
-    if (part === "text" && this.#load.table === "whole" && !entry.whole) return undefined;
-    if (this.#load.cache === "revalidate" && part === "vision" && !(await this.#isFresh(record, signal))) return undefined;
+    if (part === "text" && this.load.table === "whole" && !entry.whole) return undefined;
+    if (this.load.cache === "revalidate" && part === "vision" && !(await this.#isFresh(record, signal))) return undefined;
     await this.#engine(); // an engine that does not start says nothing of the entry
     try {
-      return { value: await use(await this.#cache.open(entry), record) };
+      return { value: await use(await this.cache.open(entry), record) };
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       // Unless the entry is damaged, another download would not help.
       const damaged = isCoded(error) ? error.code === "weights" || error.code === "config" || error.code === "fetch" : error instanceof DOMException;
       if (!damaged) throw error;
-      warn(this.#host, "cache-corrupt", `The cached ${this.#load.name} was damaged and is downloaded again`, error);
+      this.warn("cache-corrupt", `The cached ${this.load.name} was damaged and is downloaded again`, error);
       await this.remove();
       return undefined;
     }
   }
 
-  /** Asks the server whether its files are still those of an entry; without an answer they are. */
-  async #isFresh({ validators, layout }: CacheRecord, signal: AbortSignal): Promise<boolean> {
-    const model = (layout && openClipOf(this.#load.model)) ?? this.#load.model;
-    for (const [key, before] of Object.entries(validators)) {
-      const url = addressOf(model, key);
-      if (url === undefined) return false;
-      let now: Validators;
-      try {
-        now = await validatorsOf(url, this.#host, signal);
-      } catch (error) {
-        if (signal.aborted) throw signal.reason;
-        warn(this.#host, "cache-unchecked", `${this.#load.name} comes from the cache, without being compared with the server`, error);
-        return true;
-      }
-      if (changed(before, now)) return false;
+  /** Whether the server's files are still those of an entry; without an answer they are. */
+  async #isFresh(record: CacheRecord, signal: AbortSignal): Promise<boolean> {
+    try {
+      return await (await this.host.seldom()).isFresh(record, this.load, this.host, signal);
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      this.warn("cache-unchecked", `${this.load.name} comes from the cache, without being compared with the server`, error);
+      return true;
     }
-    return true;
+  }
+
+  /** Tidies the cache up, unless this entry is all that is there, as it mostly is. Never fails: the next load does it again. */
+  async #tidy(record?: CacheRecord): Promise<void> {
+    try {
+      const known = record && [`${this.id}.json`, VERDICTS, ...filesOf(record)];
+      const names = await this.cache.store.list();
+      if (!names.every((name) => known?.includes(name))) await (await this.host.seldom()).tidy(this.cache);
+    } catch {
+      // no network, say
+    }
   }
 
   /** Writes what a loader records into the cache; what fails there is a warning, and the load goes on. */
   async recorder(part: Part, record: CacheRecord, engine: Engine, loader: EngineLoader): Promise<Recorder | undefined> {
-    const [cache, id] = [this.#cache, this.#id];
-    const { table, integrity } = this.#load;
+    const [cache, id] = [this.cache, this.id];
+    const { table, integrity } = this.load;
     const isWhole = part === "text" && (table === "whole" || integrity !== undefined);
     let recording: Recording | undefined;
     let at: number | undefined;
@@ -199,10 +172,10 @@ export class CachePlace {
       await failed?.writer.discard();
       const full = error instanceof DOMException && error.name === "QuotaExceededError";
       if (full) {
-        warn(this.#host, "cache-full", "The model is not cached: there is no room for it", error);
-        await cache.tidy().catch(() => undefined); // room for the next time
+        this.warn("cache-full", "The model is not cached: there is no room for it", error);
+        await this.#tidy(); // room for the next time
       }
-      if (!full) warn(this.#host, "cache-unavailable", "The model could not be cached", error);
+      if (!full) this.warn("cache-unavailable", "The model could not be cached", error);
     };
     try {
       recording = await cache.begin(id, part);
@@ -232,8 +205,9 @@ export class CachePlace {
           await writer.close();
           const parts = { ...record.parts, [part]: { file, bytes: at, checksum, ...(verified && { verified }), ...(isWhole && { whole: true as const }) } };
           const { rows: _, ...kept } = record; // they were of an earlier text tower
-          await cache.commit(id, { ...kept, ...(layout && { layout }), validators: { ...record.validators, ...seen }, parts });
-          await cache.tidy();
+          const whole = { ...kept, ...(layout && { layout }), validators: { ...record.validators, ...seen }, parts };
+          await cache.commit(id, whole);
+          await this.#tidy(whole);
         } catch (error) {
           await fail(error);
         }
@@ -248,12 +222,4 @@ export class CachePlace {
 
 function warn(host: CacheHost, code: LoadWarning["code"], message: string, cause: unknown): void {
   host.warn({ code, message: `${message} (${messageOf(cause)})` });
-}
-
-/** What the server says of a file, without reading it. */
-async function validatorsOf(url: string, host: Network, signal: AbortSignal): Promise<Validators> {
-  const file = new RemoteFile(url, host);
-  let known = false;
-  await file.read({ wanted: () => (known ? undefined : [0, 1]), take: () => void (known = true), size: () => undefined }, signal);
-  return file.validators;
 }

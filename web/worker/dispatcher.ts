@@ -39,7 +39,9 @@ import { pageDecoders, pageFetch } from "./page.js";
 import { overallProgress } from "./progress.js";
 import { Photos, type ForeignPhoto, type PhotoHost, type PhotoModel, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
-import { Texts, type CreateTokenizer } from "./texts.js";
+import type { Seldom } from "./seldom.js";
+import type { TextScript } from "./text_script.js";
+import type { Texts } from "./texts.js";
 import { Turns, type PassResult, type TurnHost } from "./turns.js";
 
 /** What the dispatcher needs of the world around it. */
@@ -56,9 +58,11 @@ export interface Host extends PhotoHost, TurnHost {
   /** Reads addresses. */
   fetch: Fetch;
   /** What else loading needs of the world. */
-  loading: Omit<LoadHost, "fetch" | "startEngine" | "warn" | "now">;
-  /** Gets what makes a tokenizer of its files. */
-  tokenizers(): Promise<CreateTokenizer>;
+  loading: Omit<LoadHost, "fetch" | "startEngine" | "warn" | "now" | "seldom">;
+  /** Gets what few models and photos need. */
+  seldom(): Promise<Seldom>;
+  /** Gets what only texts need. */
+  texts(): Promise<TextScript>;
 }
 
 /**
@@ -88,7 +92,8 @@ interface Loaded {
   loading: ModelLoading;
   how: How;
   batch: Batch;
-  texts: Texts;
+  /** Once there was one. */
+  texts: Texts | undefined;
   /** Where its towers are, if not in the engine. */
   gpu: GpuTowers | undefined;
 }
@@ -220,6 +225,7 @@ export class Dispatcher {
     const host: LoadHost = {
       ...this.#host.loading,
       now: this.#host.now,
+      seldom: () => this.#host.seldom(),
       fetch: withToken(fetchFor("model"), load.token),
       startEngine: (wasmUrl, stopped) => this.#host.startEngine(wasmUrl, load.threads, this.#host.fetch, stopped),
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
@@ -244,14 +250,6 @@ export class Dispatcher {
     const { engine, model, gpu, examined } = await loading.vision(report, signal);
     const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
     if (defaultPreprocessing && !before) how.host.warn({ code: "default-preprocessing", message: DEFAULT_PREPROCESSING });
-    const texts = new Texts({
-      model,
-      load: (report, stopped) => loading.text(engine, model, report, stopped),
-      tokenizers: () => this.#host.tokenizers(),
-      compute: (ids, lengths, stopped, started) => this.#computeTexts(model, ids, lengths, stopped, started),
-      // A call that waits for it reports it first, by its id.
-      crashed: (crash) => void this.#host.nextTurn().then(() => this.#crash(crash.cause)),
-    });
     const size = gpu?.batch ?? info.batch;
     this.#readAhead = new Semaphore(Math.max(READ_AHEAD, 2 * size));
     const batch = new Batch({
@@ -259,11 +257,13 @@ export class Dispatcher {
       inTurn: (stopped, work) => this.#inTurn(stopped, work),
       compute: (photos, stopped) => this.#computePhotos(photos, stopped),
     });
+    const loaded: Loaded = { engine, model, loading, how, batch, texts: undefined, gpu };
     // There is nothing else to a model of texts; and one that had its texts before is to have them still, or else when the next one comes.
-    if (info.task === "texts") await texts.ready(signal, report);
-    else if (before?.texts.isReady) await texts.ready(signal, report).catch(() => undefined);
+    const ready = async (): Promise<void> => (await this.#textsOf(loaded)).ready(signal, report);
+    if (info.task === "texts") await ready();
+    else if (before?.texts?.isReady) await ready().catch(() => undefined);
     this.#photos = how.photosOf(engine, model, info.imageSize);
-    this.#loaded = { engine, model, loading, how, batch, texts, gpu };
+    this.#loaded = loaded;
     return {
       task: info.task,
       dimension: info.dimension,
@@ -278,6 +278,22 @@ export class Dispatcher {
       bytes: info.modelBytes,
       batch: size,
     };
+  }
+
+  /** What computes a model's texts. */
+  async #textsOf(loaded: Loaded): Promise<Texts> {
+    const { Texts, createTokenizer, loadText } = await this.#host.texts();
+    const { loading, model } = loaded;
+    return (loaded.texts ??= new Texts({
+      createTokenizer,
+      load: (report, stopped) =>
+        loadText(loading, model, report, stopped).catch((error: unknown) => {
+          // The engine is lost though no call may be waiting for it; one that waits reports it first, by its id.
+          if (error instanceof EngineCrash) void this.#host.nextTurn().then(() => this.#crash(error.cause));
+          throw error;
+        }),
+      compute: (ids, lengths, stopped, started) => this.#computeTexts(model, ids, lengths, stopped, started),
+    }));
   }
 
   /** Loads the model once more, into the engine, since the GPU failed; once for all calls that hear of it. */
@@ -398,17 +414,17 @@ export class Dispatcher {
   /** Works with the texts; once more, should the GPU fail. */
   async #withTexts<T>(work: (texts: Texts) => Promise<T>): Promise<T> {
     try {
-      return await work(this.#ready().texts);
+      return await work(await this.#textsOf(this.#ready()));
     } catch (error) {
       if (!isGpuFailure(error)) throw error;
       await this.#fallBack(error);
-      return work(this.#ready().texts);
+      return work(await this.#textsOf(this.#ready()));
     }
   }
 
-  #toBlob(id: number, conversion: WireConversion, signal: AbortSignal): Promise<Blob> {
-    const { engine, model, loading } = this.#ready();
-    return loading.convert(engine, model, conversion, this.#reporter(id), signal);
+  async #toBlob(id: number, conversion: WireConversion, signal: AbortSignal): Promise<Blob> {
+    const { model, loading } = this.#ready();
+    return (await this.#host.seldom()).converted(loading, model, conversion, this.#reporter(id), signal);
   }
 
   // -------------------------------------------------------------------------------------------------- computing

@@ -70,14 +70,9 @@ export async function startEngine(
   checkStatus(response, url);
   let memory: WebAssembly.Memory;
   try {
-    if (flavor.memory) {
-      const module = await compile(response);
-      await flavor.glue.default({ module_or_path: module, memory: flavor.memory });
-      await startThreads?.(flavor, module);
-      memory = flavor.memory;
-    } else {
-      ({ memory } = await flavor.glue.default({ module_or_path: response }));
-    }
+    const module = await compile(response);
+    ({ memory } = await flavor.glue.start({ module, memory: flavor.memory }));
+    if (flavor.memory) await startThreads?.(flavor, module);
   } catch (cause) {
     throw startFailure(cause, url);
   }
@@ -92,7 +87,7 @@ export async function startEngine(
   };
 }
 
-/** Compiles a module that is to be sent to threads, while it streams in if its type allows that. */
+/** Compiles a module, while it streams in if its type allows that. */
 async function compile(response: Response): Promise<WebAssembly.Module> {
   const streams = response.headers.get("content-type") === "application/wasm";
   return streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer());

@@ -3,6 +3,8 @@
  * Blob has counts where the content says nothing, or no more than TIFF, which most raw formats of cameras are inside.
  */
 
+import { ClipVisionError } from "../shared/errors.js";
+
 const text = (bytes: Uint8Array, from: number, to: number): string => String.fromCharCode(...bytes.subarray(from, to));
 
 /** What files begin with, from a byte on. */
@@ -45,6 +47,13 @@ export function typesOfContent(bytes: Uint8Array): string[] {
   }
   const found = MAGIC.find(([, from, start]) => text(bytes, from, from + start.length) === start);
   return found ? [found[0]] : [];
+}
+
+/** The error of a file that may be SVG, but not as the page knows it: its `<svg` comes late, or its address doesn't end with it. */
+export function perhapsSvg(error: { message: string }, bytes: Uint8Array): unknown {
+  if (!mayBeSvg(bytes)) return error;
+  const advice = "if it is SVG, a page draws it as a Blob of the type image/svg+xml, with the option svg: true";
+  return new ClipVisionError("unsupported-format", `${error.message}; ${advice}`, { cause: error });
 }
 
 /** Whether a file begins as SVG does, and other XML, but no page of HTML; in UTF-8 or UTF-16. */

@@ -17,16 +17,14 @@ import { readPhoto, type Network } from "../shared/remote_file.js";
 import { checkSize, MAX_BYTES, sizeOf } from "../shared/sizes.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
-import { mayBeSvg, mediaTypesOf } from "./media_type.js";
 import type { PageDecoders } from "./page.js";
 import type { BrowserPixels } from "./pixels.js";
+import type { Seldom } from "./seldom.js";
 
 /** What photos need of the browser. */
 export interface PhotoHost {
-  /** Reads the pixels of what the browser has decoded, smaller if the shorter edge is over `edge`, and closes it. */
-  readPixels(source: ImageBitmap | VideoFrame, edge?: number): Promise<BrowserPixels>;
-  /** Decodes a file with the browser, unless its header says that it has more than `maxPixels`; `undefined` if it can't. */
-  decodeInBrowser(bytes: Uint8Array, type: string, maxPixels: number | undefined): Promise<ImageBitmap | undefined>;
+  /** Gets what few photos need: those that Rust does not decode, or an application does. */
+  seldom(): Promise<Seldom>;
   /** Milliseconds from any fixed point. */
   now(): number;
 }
@@ -129,9 +127,11 @@ export class Photos {
   }
 
   /** A file, or what is kept of it where the application decodes its type. */
-  #whose(photo: WireOpacity & EncodedPhoto, keep: () => Blob | Uint8Array): ReadPhoto | ForeignPhoto {
-    const { types } = this.#context.application;
-    const type = types.length > 0 ? mediaTypesOf(photo.bytes, photo.type).find((one) => types.includes(one)) : undefined;
+  async #whose(photo: WireOpacity & EncodedPhoto, keep: () => Blob | Uint8Array): Promise<ReadPhoto | ForeignPhoto> {
+    const { application: { types }, host } = this.#context;
+    if (types.length === 0) return photo;
+    const { mediaTypesOf } = await host.seldom();
+    const type = mediaTypesOf(photo.bytes, photo.type).find((one) => types.includes(one));
     if (type === undefined) return photo;
     return { kind: "foreign", type, file: keep(), ...(photo.background && { background: photo.background }) };
   }
@@ -161,8 +161,8 @@ export class Photos {
       if (noisy) this.#warnOfNoise();
       return { ...prepared, ...(noisy && { noisy }) };
     };
-    if (photo.kind === "bitmap") return inBrowser(await host.readPixels(photo.bitmap));
-    if (photo.kind === "frame") return inBrowser(await host.readPixels(photo.frame));
+    if (photo.kind === "bitmap") return inBrowser(await (await host.seldom()).readPixels(photo.bitmap));
+    if (photo.kind === "frame") return inBrowser(await (await host.seldom()).readPixels(photo.frame));
     if (photo.kind === "pixels") {
       const { decoded, ...pixels } = photo;
       return inRust(pixels, decoded === undefined ? undefined : { decoder: "application", decode: decoded });
@@ -174,18 +174,21 @@ export class Photos {
         return inRust({ kind: "encoded", bytes, ...opacity, ...(decode && { decode }) });
       } catch (error) {
         if (error instanceof EngineCrash) throw crashOfDecoder(error);
-        const undecoded = isCoded(error) && (error.code === "unsupported-format" || error.code === "decode");
-        refusal = isCoded(error) && error.code === "unsupported-format" && mayBeSvg(bytes) ? perhapsSvg(error) : error;
-        if (decoder === "rust" || !undecoded) throw refusal;
+        refusal = error;
+        if (!isCoded(error) || (error.code !== "unsupported-format" && error.code !== "decode")) throw error;
+        // Without a network there is no hint.
+        if (error.code === "unsupported-format") refusal = await host.seldom().then(({ perhapsSvg }) => perhapsSvg(error, bytes), () => error);
+        if (decoder === "rust") throw refusal;
       }
     }
+    const { decodeInBrowser, readPixels } = await host.seldom();
     const edge = decode === "fast" ? REDUCING_GAP * imageSize : undefined;
-    const bitmap = await host.decodeInBrowser(bytes, type, maxPixels);
+    const bitmap = await decodeInBrowser(bytes, type, maxPixels);
     if (bitmap === undefined) throw refusal;
     try {
       checkSize(bitmap, maxPixels);
       const size = sizeOf(bitmap);
-      return { ...inBrowser(await host.readPixels(bitmap, edge)), ...size };
+      return { ...inBrowser(await readPixels(bitmap, edge)), ...size };
     } finally {
       bitmap.close();
     }
@@ -199,12 +202,6 @@ export class Photos {
       "canvases and videos are not those of the photos; of files and bytes they are";
     this.#context.warn({ code: "canvas-noise", message });
   }
-}
-
-/** What a file is told that is SVG, but not as the page knows it: its `<svg` comes late, or its address doesn't end with it. */
-function perhapsSvg(error: { message: string }): ClipVisionError {
-  const advice = "if it is SVG, a page draws it as a Blob of the type image/svg+xml, with the option svg: true";
-  return new ClipVisionError("unsupported-format", `${error.message}; ${advice}`, { cause: error });
 }
 
 /** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */

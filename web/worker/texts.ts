@@ -6,7 +6,6 @@
 import type { Floats, TextDetails } from "../shared/protocol.js";
 import { joined } from "../shared/values.js";
 import { Shared } from "../shared/waiting.js";
-import { EngineCrash, type EngineModel } from "./engine.js";
 import type { Report } from "./feed.js";
 import type { ReadRows } from "./rows.js";
 import { cleaned, type Cleaning } from "./tokenizer/cleaning.js";
@@ -38,18 +37,14 @@ export interface LoadedText {
 
 /** What the text model needs of the dispatcher. */
 export interface TextContext {
-  model: EngineModel;
   /** Loads the text tower into the model, and gives its tokenizer's files. */
   load(report: Report, signal: AbortSignal): Promise<LoadedText>;
-  /** Gets what makes a tokenizer. */
-  tokenizers(): Promise<CreateTokenizer>;
+  createTokenizer: CreateTokenizer;
   /**
    * Computes texts, of their tokens one after the other, when no other computation is under way, and lets messages in between the
    * layers; `started` is called when their turn has come.
    */
   compute(ids: Uint32Array, lengths: Uint32Array, signal: AbortSignal, started?: () => void): Promise<Float32Array>;
-  /** The engine is lost though no call may be waiting for it. */
-  crashed(crash: EngineCrash): void;
 }
 
 /** Milliseconds for which the tower is loaded on though the call that asked for it was canceled: a slider asks again at once. */
@@ -157,15 +152,10 @@ export class Texts {
   };
 
   async #load(signal: AbortSignal): Promise<Ready> {
-    const { load, tokenizers } = this.#context;
-    try {
-      const [{ files, maxTokens, cleaning, filling, readRows }, create] = await Promise.all([load(this.#report, signal), tokenizers()]);
-      const tokenizer = create(files);
-      const padding = filling === undefined || tokenizer.padding === filling ? undefined : tokenizer.padding;
-      return { tokenizer: { ids: (text, longest) => tokenizer.ids(cleaned(text, cleaning), longest) }, maxTokens, padding, readRows };
-    } catch (error) {
-      if (error instanceof EngineCrash) this.#context.crashed(error);
-      throw error;
-    }
+    const { load, createTokenizer } = this.#context;
+    const { files, maxTokens, cleaning, filling, readRows } = await load(this.#report, signal);
+    const tokenizer = createTokenizer(files);
+    const padding = filling === undefined || tokenizer.padding === filling ? undefined : tokenizer.padding;
+    return { tokenizer: { ids: (text, longest) => tokenizer.ids(cleaned(text, cleaning), longest) }, maxTokens, padding, readRows };
   }
 }

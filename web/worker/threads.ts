@@ -107,7 +107,7 @@ export function beThread(port: MessagePort, glueOf: GlueOf, end: () => void): vo
     clearTimeout(timer);
     const glue = glueOf(name);
     if (!glue) return fail();
-    glue.default({ module_or_path: module, memory, thread_stack_size: STACK_BYTES }).then(() => {
+    glue.start({ module, memory, thread_stack_size: STACK_BYTES }).then(() => {
       report("ready");
       help(glue);
     }, fail); // no memory for its stack, say

@@ -42,7 +42,7 @@ export function testOrigins(test: Test): void {
       expect(scripts.filter((file) => file.endsWith(".wasm"))).toHaveLength(1);
       // A few scripts, not one for each module.
       expect(new Set(scripts.filter((file) => file.endsWith(".js")))).toEqual(
-        new Set(["/dist/index.js", "/dist/page.js", "/dist/common.js", "/dist/search.js", "/dist/worker.js", "/dist/search_worker.js", ...(answer.files ? [] : ["/dist/seldom.js"])]),
+        new Set(["/dist/index.js", "/dist/page.js", "/dist/common.js", "/dist/files.js", "/dist/search.js", "/dist/worker.js", "/dist/search_worker.js", ...(answer.files ? [] : ["/dist/seldom.js"])]),
       );
     });
   }

@@ -1,0 +1,33 @@
+/** What the worker needs seldom: see `../seldom.ts`, which has it in a script of its own. */
+
+import { tidy } from "../shared/cache_upkeep.js";
+import { bundled } from "./bundle.js";
+import { Checksums, chosenBy, covers, isOpenClip } from "./checksums.js";
+import { converted } from "./converting.js";
+import { isFresh } from "./freshness.js";
+import { hinted } from "./hints.js";
+import { feedOthers } from "./layouts.js";
+import { mediaTypesOf, perhapsSvg } from "./media_type.js";
+import { decodeInBrowser, readPixels } from "./pixels.js";
+import { tokenizerJson } from "./word_pieces.js";
+
+export const seldom = {
+  bundled,
+  Checksums,
+  chosenBy,
+  converted,
+  covers,
+  decodeInBrowser,
+  feedOthers,
+  hinted,
+  isFresh,
+  isOpenClip,
+  mediaTypesOf,
+  perhapsSvg,
+  readPixels,
+  tidy,
+  tokenizerJson,
+};
+
+/** What few models and photos need. */
+export type Seldom = typeof seldom;
