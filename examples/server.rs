@@ -9,8 +9,8 @@
 //! curl http://127.0.0.1:8080/metrics
 //! ```
 //!
-//! - **Back pressure**: a request takes one of `PLACES` places before its body is read. Where none is left it is answered
-//!   with 503 and `Retry-After`, so memory is bounded whatever comes.
+//! - **Back pressure**: a request takes one of `PLACES` places before its body is read, and a search one of as many until its
+//!   answer. Where none is left it is answered with 503 and `Retry-After`, so memory is bounded whatever comes.
 //! - **Batches**: photos are decoded on tokio's blocking threads, one for each core. One thread runs the model, each time on
 //!   all that are ready then, up to `BATCH`.
 //! - **Stopping**: on SIGTERM or Ctrl-C it takes no new connections, answers the requests that it has, and ends.
@@ -38,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Requests that are being read, decoded or waiting for the model.
 const PLACES: usize = 128;
@@ -70,6 +70,8 @@ struct Server {
     clip: Arc<ClipVision>,
     jobs: mpsc::Sender<Job>,
     index: Index,
+    /// Places of searches, which come after the model.
+    searches: Semaphore,
     metrics: Arc<Metrics>,
 }
 
@@ -168,6 +170,10 @@ impl From<clip_vision::Error> for Failure {
     }
 }
 
+fn busy() -> Failure {
+    Failure(StatusCode::SERVICE_UNAVAILABLE, "too many requests at a time".to_owned())
+}
+
 fn internal(what: &str) -> Failure {
     Failure(StatusCode::INTERNAL_SERVER_ERROR, what.to_owned())
 }
@@ -176,7 +182,7 @@ impl Server {
     /// A place in the queue, if there is one.
     fn place(&self) -> Result<mpsc::OwnedPermit<Job>, Failure> {
         self.jobs.clone().try_reserve_owned().map_err(|error| match error {
-            TrySendError::Full(_) => Failure(StatusCode::SERVICE_UNAVAILABLE, "too many requests at a time".to_owned()),
+            TrySendError::Full(_) => busy(),
             TrySendError::Closed(_) => internal("the model has stopped"),
         })
     }
@@ -222,7 +228,10 @@ fn run_model(clip: &ClipVision, mut jobs: mpsc::Receiver<Job>, metrics: &Metrics
                 Input::Text(text) => texts.push((text, answer)),
             }
         }
-        answer_together(photos, |photos| clip.start_pixels(photos)?.finish());
+        answer_together(photos, |photos| {
+            let passes = photos.chunks(clip.together()).map(|some| clip.start_pixels(some)?.finish());
+            Ok(passes.collect::<clip_vision::Result<Vec<_>>>()?.concat())
+        });
         answer_together(texts, |texts| clip.embed_texts(texts));
     }
 }
@@ -277,15 +286,18 @@ async fn search(
     if server.index.names.is_empty() {
         return Err(Failure(StatusCode::NOT_FOUND, "the server was started without an index".to_owned()));
     }
+    // Held until the answer: a search may take longer than the model.
+    let _place = server.searches.try_acquire().map_err(|_| busy())?;
     let query = match text {
         Some(text) => server.embed_text(text).await?,
         None => server.embed_photo(request).await?,
     };
     // A large index takes a while, too.
+    let searched = Arc::clone(&server);
     let search = move || {
-        let found = top_k(&query, Rows::F32(&server.index.rows), top)?;
+        let found = top_k(&query, Rows::F32(&searched.index.rows), top)?;
         let named = found.into_iter().map(|found| Found {
-            path: server.index.names.get(found.row as usize).cloned().unwrap_or_default(),
+            path: searched.index.names.get(found.row as usize).cloned().unwrap_or_default(),
             score: found.score,
         });
         Ok::<_, clip_vision::search::Error>(Json(named.collect()))
@@ -336,7 +348,8 @@ async fn serve(clip: ClipVision, address: String, index: Index) -> Result<(), Bo
         let (clip, metrics) = (Arc::clone(&clip), Arc::clone(&metrics));
         move || run_model(&clip, received, &metrics)
     });
-    let server = Arc::new(Server { clip, jobs, index, metrics: Arc::clone(&metrics) });
+    let server =
+        Arc::new(Server { clip, jobs, index, searches: Semaphore::new(PLACES), metrics: Arc::clone(&metrics) });
     let app = Router::new()
         .route("/embed", post(embed))
         .route("/search", get(search).post(search))

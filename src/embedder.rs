@@ -149,15 +149,15 @@ impl ClipVision {
         }
         loop {
             let content = match others.get(loader.file()) {
-                _ if loader.file() == single => &weights,
                 Some(content) => content,
+                None if loader.file() == single => &weights,
                 None => {
                     let what = format!("{} is not among the files (ModelFiles::other)", loader.file());
                     return Err(Error::new(ErrorKind::Weights, what));
                 }
             };
-            loader.set_size(content.len() as u64)?;
-            loader.push(content)?;
+            let taken = loader.set_size(content.len() as u64).and_then(|()| loader.push(content));
+            taken.map_err(|error| error.within(loader.file()))?;
             if !loader.next_file()? {
                 break;
             }
@@ -332,8 +332,8 @@ impl ClipVision {
         self.start_with(Photos::Values(pixels))
     }
 
-    /// Photos that are worth computing together.
-    fn together(&self) -> usize {
+    /// Images that one forward pass of this model computes best, one at least: of a model of many tokens fewer than of one of few.
+    pub fn together(&self) -> usize {
         #[cfg(feature = "wgpu")]
         if self.executor.is_some() {
             return BATCH;

@@ -17,8 +17,8 @@
 //! (`LoadedClipVisionModel`, `ClipVisionEmbeddingModel`, `Image::to_tensor`); in a browser the npm package puts a
 //! Web Worker around them (`crates/wasm`).
 //!
-//! A model is a Hugging Face CLIP directory: `config.json`, `preprocessor_config.json` or `processor_config.json`, and
-//! `model.safetensors`. Sizes, activation, crop, mean and std all come from the files, and a tensor that is missing, of another shape or not finite
+//! A model is a directory as people publish it: a CLIP, SigLIP, DINOv2 or their relatives for transformers (`config.json`,
+//! `preprocessor_config.json` or `processor_config.json`, `model.safetensors`), for open_clip, or as ONNX files. Sizes, activation, crop, mean and std all come from the files, and a tensor that is missing, of another shape or not finite
 //! is an error that names it.
 //!
 //! # Features

@@ -25,12 +25,10 @@ pub enum Precision {
     /// Linear layers in 8-bit integers, everything else in single precision: a quarter of the memory, and faster.
     /// On the CPU only.
     Int8,
-    /// Half precision, all of it but sums: half of the memory, and several times as fast on an NVIDIA GPU, which is the only device that
+    /// Half precision, all of it but the softmax and the mean of tokens: half of the memory, on an NVIDIA GPU, which is the only device that
     /// has it.
-    #[cfg(feature = "candle")]
     F16,
     /// The same with the exponents of single precision and three bits less: for weights whose activations half precision can't hold.
-    #[cfg(feature = "candle")]
     Bf16,
 }
 
@@ -41,9 +39,7 @@ impl Precision {
             Self::Stored => "stored",
             Self::F32 => "f32",
             Self::Int8 => "int8",
-            #[cfg(feature = "candle")]
             Self::F16 => "f16",
-            #[cfg(feature = "candle")]
             Self::Bf16 => "bf16",
         }
     }
@@ -52,17 +48,9 @@ impl Precision {
 impl FromStr for Precision {
     type Err = Error;
 
-    /// Reads `"f32"`, `"int8"`, `"stored"` or, with the feature `candle`, `"f16"` or `"bf16"`.
+    /// Reads `"f32"`, `"int8"`, `"stored"`, `"f16"` or `"bf16"`.
     fn from_str(name: &str) -> Result<Self> {
-        let known = [
-            Self::F32,
-            Self::Int8,
-            Self::Stored,
-            #[cfg(feature = "candle")]
-            Self::F16,
-            #[cfg(feature = "candle")]
-            Self::Bf16,
-        ];
+        let known = [Self::F32, Self::Int8, Self::Stored, Self::F16, Self::Bf16];
         named(name, &known, Self::name)
     }
 }
@@ -113,7 +101,7 @@ impl FromStr for StoredPrecision {
 fn named<T: Copy>(name: &str, known: &[T], name_of: fn(T) -> &'static str) -> Result<T> {
     known.iter().copied().find(|precision| name_of(*precision) == name).ok_or_else(|| {
         let known: Vec<_> = known.iter().map(|precision| format!("\"{}\"", name_of(*precision))).collect();
-        let what = format!("unknown precision {name:?}: there are {}", known.join(" and "));
+        let what = format!("unknown precision {name:?}: there are {}", known.join(", "));
         Error::new(ErrorKind::InvalidArgument, what)
     })
 }

@@ -133,6 +133,23 @@ fn one_file_of_both_towers_of_a_siglip_has_its_scale_and_its_bias() {
 }
 
 #[test]
+fn without_a_bias_there_are_no_probabilities_in_place_of_wrong_ones() {
+    let repository = Repository::new("siglip_torchscript", "no bias", &["model.onnx"]);
+    let file = repository.0.join("onnx/model.onnx");
+    let mut bytes = std::fs::read(&file).unwrap();
+    // The last sum of two is the one with the bias: `Sum` computes the same.
+    let (from, to) = (b"\x22\x03Add", b"\x22\x03Sum");
+    let at = bytes.windows(from.len()).rposition(|bytes| bytes == from).unwrap();
+    bytes[at..][..to.len()].copy_from_slice(to);
+    std::fs::remove_file(&file).unwrap(); // it may be a link
+    std::fs::write(&file, bytes).unwrap();
+    let clip = repository.load(Precision::F32);
+    let error = clip.classify(picture("palette.png"), &["a", "b"]).unwrap_err();
+    assert!(error.to_string().contains("logit_scale"), "{error}");
+    assert!(worst(&texts_of(&clip), "siglip_torchscript/model/texts") > 0.99999);
+}
+
+#[test]
 fn files_of_the_towers_alone_give_no_probabilities() {
     let repository = Repository::new("siglip_dynamo", "alone", &["vision_model.onnx", "text_model.onnx"]);
     let said = |clip: &ClipVision| {

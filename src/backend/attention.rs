@@ -61,7 +61,7 @@ fn by_candle([query, key, value]: [&Tensor; 3], num_heads: usize, mask: Mask) ->
     let (tokens, head_size) = (key.dim(1)?, channels / num_heads);
     let heads = |x: &Tensor| x.reshape((batch, (), num_heads, head_size))?.transpose(1, 2)?.contiguous();
     let scaled = (heads(query)? * (head_size as f64).powf(-0.5))?;
-    // Sums of many values are taken in single precision: half of it would lose what the softmax makes of small differences.
+    // The softmax is taken in single precision: half of it would lose what it makes of small differences.
     let dtype = query.dtype();
     let mut scores = scaled.matmul(&heads(key)?.transpose(D::Minus2, D::Minus1)?)?.to_dtype(DType::F32)?;
     if mask == Mask::Causal {

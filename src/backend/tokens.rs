@@ -217,7 +217,11 @@ impl Tokens {
                 Ok(mean)
             }
             #[cfg(feature = "candle")]
-            Values::Candle(values) => Self::of_tensor(values.mean_keepdim(1)?, embedding_rows),
+            Values::Candle(values) => {
+                // Half precision would lose what a sum of many adds last.
+                let mean = values.to_dtype(DType::F32)?.mean_keepdim(1)?.to_dtype(values.dtype())?;
+                Self::of_tensor(mean, embedding_rows)
+            }
             #[cfg(feature = "gpu")]
             Values::Gpu(values) => {
                 let values = values.mean(Rows { rows: self.batch, channels: self.channels }, self.tokens)?;

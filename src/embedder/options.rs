@@ -8,6 +8,8 @@ use crate::backend::device_from_name;
 #[cfg(feature = "wgpu")]
 use crate::backend::{gpu::Gpu, wgpu_number};
 use crate::error::Result;
+#[cfg(not(feature = "candle"))]
+use crate::error::{Error, ErrorKind};
 use crate::image::{Limits, UrlAccess};
 use crate::precision::Precision;
 #[cfg(feature = "candle")]
@@ -192,7 +194,16 @@ impl Options {
         #[cfg(feature = "candle")]
         let backend = Backend::new(&self.device, precision, self.threads)?;
         #[cfg(not(feature = "candle"))]
-        let backend = Backend::on_cpu(precision, self.threads);
+        let backend = {
+            if matches!(precision, Precision::F16 | Precision::Bf16) {
+                let name = precision.name();
+                let what = format!(
+                    "precision {name} is computed on NVIDIA GPUs only, which a build with the feature \"cuda\" knows"
+                );
+                return Err(Error::new(ErrorKind::InvalidArgument, what));
+            }
+            Backend::on_cpu(precision, self.threads)
+        };
         #[cfg(feature = "gpu")]
         let backend = backend.planning(self.plans);
         Ok(backend)
@@ -222,7 +233,7 @@ pub struct ModelFiles {
     pub preprocessor: Option<Vec<u8>>,
     /// `processor_config.json`, which newer models have in its place.
     pub processor: Option<Vec<u8>>,
-    /// `model.safetensors`: f32, f16 or bf16; the vision tower alone or the whole CLIP.
+    /// `model.safetensors`: f32, f16 or bf16; the vision tower alone or the whole CLIP. Empty where they are among the others.
     pub weights: Vec<u8>,
     /// `tokenizer.json`; with it the text tower is loaded as well. (Without the feature `text` its content is not read.)
     pub tokenizer: Option<Vec<u8>>,

@@ -166,7 +166,11 @@ impl OnnxFile {
         output: &mut Output,
     ) -> Result<()> {
         self.is_selected = true;
-        let names = self.names.take().unwrap_or_default();
+        let mut names = self.names.take().unwrap_or_default();
+        // A SigLIP's scale without its bias, which stands where it is not looked for, gives wrong probabilities: then neither is known.
+        if self.family == OnnxFamily::Siglip && !names.contains_key(LOGIT_BIAS) {
+            names.remove(LOGIT_SCALE);
+        }
         if let Some(name) = known.and_then(|known| names.keys().find(|name| !known.contains(*name))) {
             let what = format!("the weights contain tensor {name}, which config.json leaves no place for");
             return Err(invalid(what).about_tensor(name));

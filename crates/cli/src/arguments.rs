@@ -26,8 +26,8 @@ pub struct Common {
 /// A model, and how it computes.
 #[derive(Args)]
 pub struct Model {
-    /// A Hugging Face CLIP directory: config.json, model.safetensors and preprocessor_config.json; for texts
-    /// tokenizer.json, or vocab.json and merges.txt. Or a file that `convert` wrote
+    /// A directory of transformers' (config.json, model.safetensors, preprocessor_config.json; for texts tokenizer.json, or
+    /// vocab.json and merges.txt, or vocab.txt), of open_clip's, or of ONNX files. Or a file that `convert` wrote
     #[arg(id = "model", long = "model", value_name = "DIR")]
     pub path: PathBuf,
     #[command(flatten)]
@@ -37,7 +37,7 @@ pub struct Model {
 /// How a model computes.
 #[derive(Args)]
 pub struct Computing {
-    /// The arithmetic of the model: f32, int8, or as the weights are stored; with --device cuda f16 and bf16 too
+    /// The arithmetic of the model: f32, int8, or as the weights are stored; with --device cuda, of a build that has it, f16 and bf16 too
     #[arg(long, default_value = "stored", value_parser = str::parse::<Precision>)]
     pub precision: Precision,
     /// Where the model runs: cpu, gpu or gpu:N, cuda or cuda:N
@@ -176,7 +176,7 @@ fn background(text: &str) -> Result<Background, String> {
 #[derive(Args)]
 pub struct Labels {
     /// What an image may show, in words; commas between them
-    #[arg(long, required = true, value_delimiter = ',', value_name = "A,B,…")]
+    #[arg(long, required = true, value_delimiter = ',', value_name = "A,B,…", value_parser = trimmed)]
     pub labels: Vec<String>,
     /// The caption that a label stands for; {} is the label
     #[arg(long, default_value = "a photo of a {}", value_parser = template)]
@@ -188,6 +188,11 @@ impl Labels {
     pub fn captions(&self) -> Vec<String> {
         self.labels.iter().map(|label| self.template.replace("{}", label)).collect()
     }
+}
+
+/// A label without the spaces around it. Never an error.
+fn trimmed(label: &str) -> Result<String, std::convert::Infallible> {
+    Ok(label.trim().to_owned())
 }
 
 /// A template, if it has a place for the label.

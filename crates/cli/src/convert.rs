@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct ConvertArguments {
-    /// A Hugging Face CLIP directory
+    /// The directory of a model
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// In what the weights are stored: f16, or int8, a quarter of f32's size

@@ -67,6 +67,7 @@ struct Counts {
 pub fn run(asked: &IndexArguments) -> Result<bool> {
     let format = Format::of(&asked.out, asked.rows)?;
     let clip = asked.model.load(true)?;
+    check_count(format, clip.dimension(), &asked.paths)?;
     let made = made_by(&clip, asked);
     let notes = json!({ "how": &made.how, "probe": probe(&clip)? });
     let rows_path = beside(&asked.out, "rows");
@@ -77,7 +78,6 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
         eprintln!("clip-vision: {rows} is of another model or other settings: all is computed anew; it is {aside} now");
     }
 
-    check_count(format, clip.dimension(), &asked.paths)?;
     let store = Mutex::new(store);
     let failures = Failures::default();
     let progress = Progress::new(asked.quiet || asked.json, || pictures(&asked.paths).count() as u64);
@@ -273,11 +273,11 @@ fn probe(clip: &ClipVision) -> Result<Vec<f32>> {
     Ok(clip.embed(drawing)?)
 }
 
-/// Whether rows were made by the same model in the same way; what the model is called makes no difference.
+/// Whether rows were made by the same model in the same way; what the model and its revision are called makes no difference.
 fn is_same(found: &Value, notes: &Value) -> bool {
     let how = |notes: &Value| {
         let mut how = notes["how"].clone();
-        how["model"] = Value::Null;
+        (how["model"], how["revision"]) = (Value::Null, Value::Null);
         how
     };
     let probe = |notes: &Value| -> Vec<f32> { serde_json::from_value(notes["probe"].clone()).unwrap_or_default() };

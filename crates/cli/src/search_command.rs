@@ -2,6 +2,7 @@
 
 use crate::arguments::{Common, Decoding, Outcome};
 use crate::collection::{Collection, Found};
+use crate::index::walk::has_extension;
 use crate::lines::{Answer, Lines};
 use crate::pictures::check_model;
 use clap::Args;
@@ -52,8 +53,11 @@ pub fn run(asked: &SearchArguments) -> Outcome {
     let clip = model.load(true)?;
     let mut lines = Lines::new("query", asked.common.json);
     for query in &asked.queries {
-        let embedding =
-            if Path::new(query).is_file() { clip.embed(asked.decoding.open(query)) } else { clip.embed_text(query) };
+        let is_file = Path::new(query).is_file();
+        if !is_file && has_extension(Path::new(query)) {
+            eprintln!("clip-vision: there is no file {query}: it is searched for as a text");
+        }
+        let embedding = if is_file { clip.embed(asked.decoding.open(query)) } else { clip.embed_text(query) };
         let hits = match embedding {
             Ok(embedding) => Ok(Hits(query, collection.search(&embedding, asked.top as usize)?)),
             Err(error) => Err(error),

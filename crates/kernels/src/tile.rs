@@ -83,7 +83,8 @@ pub(super) unsafe fn f32<S: Simd>(simd: S, rows: usize, tile: &TileF32) {
     // wait for another.
     for vector in 0..wanted {
         let at = vector * S::LANES;
-        // SAFETY: `at` is a column of the panel.
+        // SAFETY: `at` is below the panel's width, as far as which all that `tile` points to is valid; of the weights and biases
+        // a whole vector from there on is the panel's.
         unsafe {
             let (w, y, width) = (tile.w.add(at), tile.y.add(at), S::LANES.min(tile.width - at));
             let column = TileF32 { w, y, width, add: after(tile.add, at), bias: after(tile.bias, at), ..*tile };
@@ -101,15 +102,15 @@ pub(super) unsafe fn int8<S: Simd>(simd: S, rows: usize, tile: &TileInt8) {
     simd.tile_int8(rows, ValidInt8(tile));
 }
 
-/// A tile whose pointers are valid: made by [`f32()`] alone.
+/// A tile whose pointers are valid: made by [`f32()`] alone. Its steps are a panel apart, of which it may have but a column.
 struct ValidF32<'a>(&'a TileF32);
 
 impl Tile for ValidF32<'_> {
     #[inline(always)]
     fn run<S: Simd, const R: usize, const C: usize>(self, simd: S) {
         let tile = self.0;
-        // SAFETY: each pointer stays within what the fields promise: `depth` steps of `R` activations and of `C · LANES`
-        // weights, `C · LANES` biases, `R` rows of `width` results.
+        // SAFETY: each pointer stays within what the fields promise: `depth` steps of `R` activations and of a panel's
+        // weights, of which it reads `C · LANES`, as many biases, `R` rows of `width` results. After the last step `w` is not read.
         unsafe {
             let mut acc = [[simd.splat(0.0); C]; R];
             let (mut a, mut w) = (tile.a, tile.w);
@@ -136,7 +137,7 @@ impl Tile for ValidF32<'_> {
                     }
                 }
                 a = a.add(R);
-                w = w.add(S::TILE_F32.1 * S::LANES);
+                w = w.wrapping_add(S::TILE_F32.1 * S::LANES);
             }
             for r in 0..R {
                 let at = r * tile.y_stride;

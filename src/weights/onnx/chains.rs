@@ -126,6 +126,10 @@ impl<'a> Chains<'a> {
 impl<'a> Made<'a> {
     /// The same behind an operation; `None` where that makes other numbers of it.
     fn through(self, node: &'a Node) -> Option<Self> {
+        // Of rows in two initializers only the first ones would be scaled or turned.
+        if self.rest.is_some() && matches!(node.op.as_str(), "DequantizeLinear" | "Transpose") {
+            return None;
+        }
         match node.op.as_str() {
             "Identity" | "Cast" | "Reshape" | "Unsqueeze" | "Squeeze" | "Expand" | "Tile" | "Flatten" | "Slice"
             | "Split" | "Gather" => Some(self),

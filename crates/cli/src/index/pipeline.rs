@@ -74,10 +74,12 @@ fn next(waiting: &Mutex<Receiver<Job>>) -> Option<Job> {
 fn embed(clip: &ClipVision, batch: Vec<(Job, clip_vision::Result<PixelTensor>)>) -> impl Iterator<Item = Done> {
     let pass = |pixels: &[&PixelTensor]| clip.start_pixels(pixels).and_then(|pass| pass.finish());
     let good: Vec<&PixelTensor> = batch.iter().filter_map(|(_, pixels)| pixels.as_ref().ok()).collect();
-    let together = if good.is_empty() { Vec::new() } else { pass(&good).unwrap_or_default() };
-    let mut together = together.into_iter();
+    let together = good
+        .chunks(clip.together())
+        .flat_map(|some| pass(some).map_or_else(|_| vec![None; some.len()], |all| all.into_iter().map(Some).collect()));
+    let mut together = together.collect::<Vec<Option<Vec<f32>>>>().into_iter();
     batch.into_iter().map(move |(Job { place, path, name, stamp }, pixels)| {
-        let result = pixels.and_then(|pixels| match together.next() {
+        let result = pixels.and_then(|pixels| match together.next().flatten() {
             Some(embedding) => Ok(embedding),
             None => pass(&[&pixels]).map(|mut one| one.pop().unwrap_or_default()),
         });

@@ -76,7 +76,8 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-fn has_extension(path: &Path) -> bool {
+/// Whether a name ends as a picture's does.
+pub fn has_extension(path: &Path) -> bool {
     let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
     EXTENSIONS.contains(&extension.as_str())
 }
