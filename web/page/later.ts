@@ -8,5 +8,6 @@ export { pageService } from "./page_service.js";
 export { rareOptions } from "./rare_options.js";
 export { sendable } from "./sendable.js";
 export { drawnSvg, readSvg } from "./svg_drawing.js";
+export { taintedPhoto } from "./tainted.js";
 export { hintFor } from "./warnings.js";
 export { embedAll } from "./workers.js";

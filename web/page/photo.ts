@@ -134,19 +134,6 @@ export function discardPhoto({ photo }: PackedPhoto): void {
   if (photo.kind === "frame") photo.frame.close();
 }
 
-/** Whether this is a bitmap that the page may show, but not read: from another server, which does not allow it. */
-export function isTainted(bitmap: Transferable): boolean {
-  if (tagOf(bitmap) !== "ImageBitmap") return false;
-  const context = new OffscreenCanvas(1, 1).getContext("2d");
-  try {
-    context?.drawImage(bitmap as ImageBitmap, 0, 0);
-    context?.getImageData(0, 0, 1, 1);
-    return false;
-  } catch (error) {
-    return error instanceof DOMException && error.name === "SecurityError";
-  }
-}
-
 const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${shortUrl(text)}" is not a URL`).href;
 
 /** The bytes of a buffer that has not been transferred away. */

@@ -70,9 +70,6 @@ export interface Host extends PhotoHost, TurnHost {
  * that the application decodes, which are counted apart: its decoder may take any time, and nothing else waits for that.
  */
 const READ_AHEAD = 8;
-const DEFAULT_PREPROCESSING =
-  "The model has neither preprocessor_config.json nor a processor_config.json that says how its photos are prepared: CLIP's " +
-  "own preprocessing is used (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation)";
 /** What a model is loaded with, now and should it be loaded again. */
 interface How {
   load: WireLoad;
@@ -247,7 +244,10 @@ export class Dispatcher {
     const before = this.#loaded;
     const { engine, model, gpu, examined } = await loading.vision(report, signal);
     const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
-    if (defaultPreprocessing && !before) how.host.warn({ code: "default-preprocessing", message: DEFAULT_PREPROCESSING });
+    if (defaultPreprocessing && !before) {
+      const more = await this.#host.seldom().then(({ clipsOwn }) => clipsOwn, () => "");
+      how.host.warn({ code: "default-preprocessing", message: `The model does not say how its photos are prepared: CLIP's own preprocessing is used${more}` });
+    }
     const size = gpu?.batch ?? info.batch;
     this.#readAhead = new Semaphore(Math.max(READ_AHEAD, 2 * size));
     const batch = new Batch({

@@ -158,8 +158,9 @@ export class Photos {
     };
     const inBrowser = ({ pixels, noisy }: BrowserPixels): Prepared => {
       const prepared = inRust({ ...pixels, ...opacity }, { decoder: "browser", decode: host.now() - start });
-      if (noisy) this.#warnOfNoise();
-      return { ...prepared, ...(noisy && { noisy }) };
+      if (noisy && !this.#warned) this.#context.warn({ code: "canvas-noise", message: noisy });
+      this.#warned ||= Boolean(noisy);
+      return { ...prepared, ...(noisy && { noisy: true }) };
     };
     if (photo.kind === "bitmap") return inBrowser(await (await host.seldom()).readPixels(photo.bitmap));
     if (photo.kind === "frame") return inBrowser(await (await host.seldom()).readPixels(photo.frame));
@@ -194,14 +195,6 @@ export class Photos {
     }
   }
 
-  #warnOfNoise(): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    const message =
-      "This browser falsifies the pixels that are read from a canvas (to resist fingerprinting): embeddings of images, " +
-      "canvases and videos are not those of the photos; of files and bytes they are";
-    this.#context.warn({ code: "canvas-noise", message });
-  }
 }
 
 /** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */

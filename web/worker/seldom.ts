@@ -6,15 +6,21 @@ import { Checksums, chosenBy, covers, isOpenClip } from "./checksums.js";
 import { converted } from "./converting.js";
 import { isFresh } from "./freshness.js";
 import { hinted } from "./hints.js";
-import { feedOthers } from "./layouts.js";
+import { feedOthers, openClipConfigured } from "./layouts.js";
 import { mediaTypesOf, perhapsSvg } from "./media_type.js";
 import { decodeInBrowser, readPixels } from "./pixels.js";
 import { tokenizerJson } from "./word_pieces.js";
+
+/** What CLIP's own preprocessing is, for the warning that a model is given it. */
+const clipsOwn =
+  " (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation), as there is neither " +
+  "preprocessor_config.json nor a processor_config.json that says it";
 
 export const seldom = {
   bundled,
   Checksums,
   chosenBy,
+  clipsOwn,
   converted,
   covers,
   decodeInBrowser,
@@ -23,6 +29,7 @@ export const seldom = {
   isFresh,
   isOpenClip,
   mediaTypesOf,
+  openClipConfigured,
   perhapsSvg,
   readPixels,
   tidy,
