@@ -10,4 +10,5 @@ export { sendable } from "./sendable.js";
 export { drawnSvg, readSvg } from "./svg_drawing.js";
 export { taintedPhoto } from "./tainted.js";
 export { hintFor } from "./warnings.js";
+export { wrongPixels } from "./wrong_pixels.js";
 export { embedAll } from "./workers.js";

@@ -35,7 +35,7 @@ import { EngineCrash, guarded, release, type Engine, type EngineModel, type Engi
 import type { Report } from "./feed.js";
 import type { GpuTowers } from "./gpu/towers.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
-import { pageDecoders, pageFetch } from "./page.js";
+import { pageFetch } from "./page.js";
 import { overallProgress } from "./progress.js";
 import { Photos, type ForeignPhoto, type PhotoHost, type PhotoModel, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
@@ -66,8 +66,8 @@ export interface Host extends PhotoHost, TurnHost {
 }
 
 /**
- * Photos that are read or held in memory before their turn: two batches, on a GPU too; more would only cost memory. As many of those
- * that the application decodes, which are counted apart: its decoder may take any time, and nothing else waits for that.
+ * Photos that are read or held in memory before their turn: two batches, on a GPU too; more would only cost memory. Those that the
+ * application decodes are counted apart (`application.ts`).
  */
 const READ_AHEAD = 8;
 /** What a model is loaded with, now and should it be loaded again. */
@@ -104,7 +104,6 @@ export class Dispatcher {
   readonly #calls: RpcServer<Calls>;
   readonly #page: RpcClient<PageCalls>;
   #readAhead = new Semaphore(READ_AHEAD);
-  readonly #foreignAhead = new Semaphore(READ_AHEAD);
   readonly #turns: Turns;
   #loaded: Loaded | undefined;
   /** Prepares photos, for the model or for another worker's. */
@@ -193,12 +192,7 @@ export class Dispatcher {
       } finally {
         readAhead.leave();
       }
-      await this.#foreignAhead.enter(signal);
-      try {
-        return await work(await this.#photosOf().byApplication(foreign, signal), prepared);
-      } finally {
-        this.#foreignAhead.leave();
-      }
+      return await foreign.decoded(signal, (decoded) => work(decoded, prepared));
     } finally {
       if (photo.kind === "bitmap") photo.bitmap.close();
       if (photo.kind === "frame") photo.frame.close();
@@ -226,7 +220,7 @@ export class Dispatcher {
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
     const { maxBytes, maxPixels, decodeOnPage, preparing } = load;
-    const application = pageDecoders(this.#page, decodeOnPage);
+    const application = decodeOnPage.length > 0 ? new (await this.#host.seldom()).ApplicationPhotos(this.#page, load, this.#host.now) : undefined;
     const network = { ...this.#host.loading, fetch: fetchFor("photo") };
     const photosOf = (engine: Engine, model: PhotoModel, imageSize: number): Photos =>
       new Photos({ host: this.#host, network, engine, model, imageSize, maxBytes, maxPixels, application, warn: host.warn });

@@ -1,13 +1,14 @@
 /** What the worker needs seldom: see `../seldom.ts`, which has it in a script of its own. */
 
 import { tidy } from "../shared/cache_upkeep.js";
+import { ApplicationPhotos } from "./application.js";
 import { bundled } from "./bundle.js";
 import { Checksums, chosenBy, covers, isOpenClip } from "./checksums.js";
 import { converted } from "./converting.js";
 import { isFresh } from "./freshness.js";
 import { hinted } from "./hints.js";
 import { feedOthers, openClipConfigured } from "./layouts.js";
-import { mediaTypesOf, perhapsSvg } from "./media_type.js";
+import { perhapsSvg } from "./media_type.js";
 import { decodeInBrowser, readPixels } from "./pixels.js";
 import { tokenizerJson } from "./word_pieces.js";
 
@@ -17,6 +18,7 @@ const clipsOwn =
   "preprocessor_config.json nor a processor_config.json that says it";
 
 export const seldom = {
+  ApplicationPhotos,
   bundled,
   Checksums,
   chosenBy,
@@ -28,7 +30,6 @@ export const seldom = {
   hinted,
   isFresh,
   isOpenClip,
-  mediaTypesOf,
   openClipConfigured,
   perhapsSvg,
   readPixels,
