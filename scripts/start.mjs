@@ -3,7 +3,10 @@
 // with Vite's development server, which reloads as www/ and web/ change.
 
 import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import os from "node:os";
+import path from "node:path";
+import { peersFolder } from "../tests/bench/setup/peers.mjs";
 import { buildAll, buildPackage, demoDist } from "./build.mjs";
 import { BASELINE, here } from "./flavors.mjs";
 import { inRoot, main, note, seconds, step, warn } from "./lib.mjs";
@@ -14,7 +17,9 @@ const port = Number(process.env.PORT ?? 5173);
 
 async function start() {
   await buildAll([here()]);
-  const { url } = await serve(demoDist, { port, host: process.env.HOST });
+  // What bench.html compares with, once `npm run bench -- setup gpu` has installed it.
+  const onnxruntime = path.join(peersFolder, "onnxruntime-web", "dist");
+  const { url } = await serve({ "/": demoDist, ...(existsSync(onnxruntime) && { "/onnxruntime-web": onnxruntime }) }, { port, host: process.env.HOST });
   step(`The demo is at ${url}`, `ready after ${seconds()}; Ctrl-C ends it`);
   os.setPriority(os.constants.priority.PRIORITY_LOW); // the page comes first
   try {

@@ -49,7 +49,7 @@ pub use probe::{Matrices, Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 
-/// Images of one forward pass in [`ClipVision::embed_batch`]: more gain nothing on a CPU, and cost memory.
+/// Images that [`ClipVision::embed_batch`] holds as pixels, and of one forward pass at most: more gain nothing on a CPU, and cost memory.
 const BATCH: usize = 8;
 
 /// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts. Some have
@@ -227,12 +227,15 @@ impl ClipVision {
                 return results;
             }
             let good: Vec<&PixelTensor> = photos.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
-            // Should the batch as a whole fail (memory, say), each image is tried by itself and has its own error.
-            let together = self.start_pixels(&good).and_then(Pass::finish);
-            let mut embeddings = together.ok().map(Vec::into_iter);
+            let embeddings = good.chunks(self.together()).flat_map(|some| {
+                // Should they fail together (memory, say), each is tried by itself and has its own error.
+                let embeddings = self.start_pixels(some).and_then(Pass::finish);
+                embeddings.map_or_else(|_| vec![None; some.len()], |all| all.into_iter().map(Some).collect())
+            });
+            let mut embeddings = embeddings.collect::<Vec<Option<Vec<f32>>>>().into_iter();
             results.extend(photos.into_iter().map(|pixels| {
                 let pixels = pixels?;
-                match embeddings.as_mut().and_then(Iterator::next) {
+                match embeddings.next().flatten() {
                     Some(embedding) => Ok(embedding),
                     None => self.embed_pixels(&pixels),
                 }
@@ -327,6 +330,15 @@ impl ClipVision {
     /// [`ErrorKind::InvalidArgument`] for another shape, and for no tensors.
     pub fn start_pixels(&self, pixels: &[&PixelTensor]) -> Result<Pass> {
         self.start_with(Photos::Values(pixels))
+    }
+
+    /// Photos that are worth computing together.
+    fn together(&self) -> usize {
+        #[cfg(feature = "wgpu")]
+        if self.executor.is_some() {
+            return BATCH;
+        }
+        self.vision().map_or(BATCH, |vision| vision.tower.together())
     }
 
     fn start_with(&self, photos: Photos<'_>) -> Result<Pass> {

@@ -13,6 +13,7 @@ import { workerScope } from "./shared/worker_scope.js";
 import { builds } from "./wasm/index.js";
 import { Dispatcher } from "./worker/dispatcher.js";
 import { startEngine } from "./worker/engine.js";
+import { findAdapter } from "./worker/gpu/adapter.js";
 import { chooseFlavor, flavorOfUrl, wasmUrlOf } from "./worker/flavor.js";
 import { beThread, defaultThreads, Helpers } from "./worker/threads.js";
 
@@ -42,7 +43,10 @@ function createDispatcher(): Dispatcher {
       origin: location.origin,
       openStore: () => openStore(async () => (await seldomScript()).openCacheStore()),
       lock: withLock,
-      gpu: async () => (await gpuScript()).GpuLoading,
+      gpu: async (takesFallback) => {
+        const adapter = await findAdapter(takesFallback);
+        return { adapter, Loading: (await gpuScript()).GpuLoading };
+      },
     },
     seldom: seldomScript,
     texts: textScript,

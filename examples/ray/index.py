@@ -4,8 +4,9 @@
     python index.py --model DIR --photos DIR --out photos.clip-vision [--shards DIR] [--pictures-a-shard 1000]
 
 Photos, model and shards are on a file system that all machines see (NFS, FSx, a mounted bucket). `clip-vision` is on the PATH of
-each, or CLIP_VISION says where. A shard is written to its place as a whole, by a name that depends on what is in it alone: a task
-that Ray runs again, since its machine was lost, writes the same file, and one that is there already is not computed again.
+each, or CLIP_VISION says where. A shard is written to its place as a whole, by a name that depends on what is in it alone, the model's
+path and the pictures' paths, sizes and times of change: a task that Ray runs again, since its machine was lost, writes the same
+file, and one that is there already is not computed again.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import uuid
 
 import ray
 
@@ -30,15 +32,24 @@ def pictures(folder):
                 yield str(pathlib.Path(place) / name)
 
 
+def stamp(path):
+    """The path, and what tells another picture of that path."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return path  # `index` says what is wrong with it
+    return f"{path}\t{found.st_size}\t{found.st_mtime_ns}"
+
+
 def embed(batch, model, shards, threads):
     """Indexes the pictures of a batch as one shard; the path of the shard, and how many of them failed."""
     paths = sorted(batch["item"].tolist())
-    name = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:20]
+    name = hashlib.sha256("\n".join([os.path.abspath(model), *map(stamp, paths)]).encode()).hexdigest()[:20]
     shard = pathlib.Path(shards) / f"{name}.parquet"
     failed = pathlib.Path(f"{shard}.failed.jsonl")
     if not shard.exists():
-        # On a disk of this worker's own: two tasks with the same batch don't get in each other's way.
-        work = pathlib.Path(shards) / f".{name}.{os.getpid()}.parquet"
+        # By a name of its own: two tasks with the same batch, on whatever machines, don't get in each other's way.
+        work = pathlib.Path(shards) / f".{name}.{uuid.uuid4().hex}.parquet"
         command = [PROGRAM, "index", "--quiet", "--model", model, "--out", str(work), "--", *paths]
         done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "RAYON_NUM_THREADS": str(threads)})
         of_work = pathlib.Path(f"{work}.failed.jsonl")

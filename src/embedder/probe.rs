@@ -15,7 +15,8 @@ use crate::weights::{Header, TensorSpec, Use, Weights};
 /// The weights of linear layers as a GPU's kernels read them, by the names of their tensors.
 pub type Matrices = Vec<(String, Vec<u8>)>;
 
-/// Layers: one that computes all tokens, and the last, which computes those that become embeddings.
+/// Layers: one that computes all tokens, each of those before it, as text towers do, and the last, which computes those that become
+/// embeddings.
 const LAYERS: usize = 2;
 /// Photos that differ from each other.
 const PHOTOS: usize = 3;
@@ -181,7 +182,7 @@ fn made_up(config: &VisionConfig, precision: Precision, options: super::Options)
     }
     let matrices = weights.take_matrices();
     let mut loaded = Loaded { weights, backend, kept: None };
-    Ok((VisionTower::build(config.clone(), prefix, &mut loaded)?, matrices))
+    Ok((VisionTower::build(config.clone(), prefix, &mut loaded)?.with_causal_start(), matrices))
 }
 
 fn values_of(spec: &TensorSpec, random: &mut Random) -> Vec<f32> {

@@ -296,7 +296,7 @@ test("a GPU that is not there is a sentence, and the processor stays; of an earl
   const device = page.getByLabel("What computes");
   await device.selectOption("webgpu");
   await expect(page.getByRole("alert")).toContainText("No GPU computes here (no-adapter)");
-  await expect(device).toHaveValue("wasm");
+  await expect(device).toHaveValue("auto");
   await goTo(page, "Photos");
   expect((await search(page, "red heart"))[0]).toMatch(/red-heart/);
   await page.evaluate(() => localStorage.setItem("clip-vision demo", JSON.stringify({ device: "webgpu" })));

@@ -15,8 +15,8 @@ export const root = fileURLToPath(new URL("../../", import.meta.url));
 export const golden = (...parts: string[]): string => path.join(root, "tests", "golden", ...parts);
 
 /** Serves the demo, in a folder as a file server would have it; without the headers for threads where `plain` is set. */
-export const serveDemo = (plain = false): Promise<Server> =>
-  serve({ "/demo": path.join(root, "www", "dist"), "/golden": golden() }, plain ? { headers: {} } : {}).then((server) => ({ ...server, url: `${server.url}demo/` }));
+export const serveDemo = (plain = false, more: Record<string, string> = {}): Promise<Server> =>
+  serve({ "/demo": path.join(root, "www", "dist"), "/golden": golden(), ...more }, plain ? { headers: {} } : {}).then((server) => ({ ...server, url: `${server.url}demo/` }));
 
 /** Drawings that a first visit finds. */
 export const FIRST = 352;

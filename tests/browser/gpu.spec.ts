@@ -1,8 +1,10 @@
 /** GPUs in Chromium, by SwiftShader: models, the choice, and GPUs that fail in every way. */
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import type { Page } from "@playwright/test";
 import { needsGpu, testGpuFamilies, testGpuModels } from "./both/gpu.ts";
-import { goTo, openDemo, search, serveDemo } from "./demo.ts";
+import { type Server, goTo, openDemo, root, search, serveDemo } from "./demo.ts";
 import type { Tab } from "./both/tab.ts";
 import { expected, maxDifference, Safetensors } from "./golden.ts";
 import { heavyConfig, heavyWeights } from "./heavy_model.ts";
@@ -202,17 +204,42 @@ test("the demo computes on a GPU that is chosen, and says what was found of it",
   }
 });
 
+/** What `bench.html` says of its smallest tower. */
+async function reportOf(page: Page, demo: Server): Promise<string> {
+  await page.goto(`${demo.url}bench.html?tiny`);
+  await page.getByRole("button", { name: "Measure" }).click();
+  await expect(page.getByRole("button", { name: "Copy" })).toBeVisible({ timeout: 60_000 });
+  return page.locator("#report").innerText();
+}
+
+function expectLine(report: string, name: string, cosine: boolean): void {
+  const line = report.split("\n").find((line) => line.startsWith(`tiny, ${name} `));
+  expect(line, report).toMatch(/^tiny, [-\w ]+?( +\d+(\.\d+)?){4}( |$)/);
+  if (cosine) expect(Number(/cosine (\S+)$/.exec(line!)?.[1]), line).toBeGreaterThan(0.999999);
+}
+
 test("the page that measures says what this device computes, in a text to paste", async ({ page, tab }) => {
   await needsGpu(tab);
   const demo = await serveDemo();
   try {
-    await page.goto(`${demo.url}bench.html?tiny`);
-    await page.getByRole("button", { name: "Measure" }).click();
-    await expect(page.getByRole("button", { name: "Copy" })).toBeVisible({ timeout: 60_000 });
-    const report = await page.locator("#report").innerText();
+    const report = await reportOf(page, demo);
     expect(report).toContain("auto takes wasm: fallback-adapter");
-    for (const device of ["wasm", "webgpu"]) expect(report, report).toMatch(new RegExp(`^tiny, ${device} +(\\d+(\\.\\d+)? +){4}`, "m"));
-    expect(Number(/cosine (\S+)$/m.exec(report)![1])).toBeGreaterThan(0.999999);
+    expect(report).toContain("onnxruntime-web is not beside this page");
+    expectLine(report, "wasm", false);
+    expectLine(report, "webgpu", true);
+  } finally {
+    await demo.close();
+  }
+});
+
+test("the page that measures compares with onnxruntime-web, if that is beside it", async ({ page, tab }) => {
+  const onnxruntime = path.join(root, "target", "bench", "peers", "node_modules", "onnxruntime-web", "dist");
+  test.skip(!existsSync(onnxruntime), "onnxruntime-web is not installed: npm run bench -- setup gpu");
+  await needsGpu(tab);
+  const demo = await serveDemo(false, { "/demo/onnxruntime-web": onnxruntime });
+  try {
+    const report = await reportOf(page, demo);
+    for (const device of ["wasm", "webgpu"]) expectLine(report, `onnxruntime-web ${device}`, true);
   } finally {
     await demo.close();
   }

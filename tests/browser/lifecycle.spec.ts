@@ -269,6 +269,7 @@ test("a model of Blobs and bytes loads again after a crash; progress is told; in
     scores: null,
     precision: "f32",
     device: "wasm",
+    why: "no-adapter",
     simd: expect.stringMatching(/^(simd128|relaxed)$/), // by the builds that there are: flavors.spec.ts
     threads: 1,
     bytes: expect.any(Number),

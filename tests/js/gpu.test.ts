@@ -1,10 +1,10 @@
 /** What becomes of calls when a GPU is refused or fails: none is lost, and the page hears why. The GPU is a stand-in; real ones are tests/browser/gpu.spec.ts. */
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { gpuFailure } from "../../web/shared/gpu_failure.ts";
 import type { GpuRefusal, LoadedModel, Response as Message, WireLoad, WirePhoto, WirePrepared } from "../../web/shared/protocol.ts";
 import type { LoadHost } from "../../web/worker/loading.ts";
-import { nameOf } from "../../web/worker/gpu/device.ts";
+import { nameOf } from "../../web/worker/gpu/adapter.ts";
 import { Verdicts } from "../../web/worker/gpu/verdicts.ts";
 import { MemoryStore, MODEL, dispatcherWith, load, machine, type Served } from "./fake_host.ts";
 import { text, type FakeLoader, type FakePrepared } from "./fakes.ts";
@@ -49,7 +49,7 @@ class FakeGpu {
     const refuse = (at: "choose" | "towers") => {
       if (gpu.refuses?.at === at) throw gpuFailure(gpu.refuses.why, `refused at ${at}`);
     };
-    return class {
+    const Loading = class {
       readonly info = INFO;
       async choose() {
         refuse("choose");
@@ -65,7 +65,8 @@ class FakeGpu {
       close() {
         gpu.closed += 1;
       }
-    } as never;
+    };
+    return { adapter: {}, Loading } as never;
   };
 }
 
@@ -93,6 +94,21 @@ describe("a load", () => {
     expect(gpu.taken.length).toBeGreaterThan(0);
     expect(embedding(await call({ type: "embed", id: 2, argument: encoded("A") }))).toEqual([-65, 1]);
     expect(engine.model.held).toBe(0);
+  });
+
+  it("begins few calls at a time: `latest()` may replace those that wait for it", async () => {
+    const { dispatcher, settled, posted, gpu } = await loaded();
+    let finish = (): void => undefined;
+    gpu.during = () => new Promise<void>((resolve) => (finish = resolve));
+    [2, 3, 4, 5].forEach((id) => dispatcher.handle({ type: "embed", id, argument: encoded("A") }));
+    const started = (): number[] => posted.flatMap((one) => (one.type === "started" ? [one.id] : []));
+    await vi.waitFor(() => expect(started()).toEqual([2, 3])); // one on the GPU, and one that is prepared
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(started()).toEqual([2, 3]);
+    gpu.during = undefined;
+    finish();
+    await Promise.all([2, 3, 4, 5].map((id) => settled(id)));
+    expect(started()).toEqual([2, 3, 4, 5]);
   });
 
   it("asks for no GPU where none is wanted", async () => {
@@ -242,20 +258,19 @@ describe("verdicts", () => {
   it("are kept, the latest of them, and a damaged file is none", async () => {
     const store = new MemoryStore();
     const verdict = { cosine: 1, gpuTime: 1, wasmTime: 2 };
-    const verdicts = new Verdicts(store);
-    expect(await verdicts.get("a")).toBeUndefined();
-    for (let index = 0; index < 40; index += 1) await verdicts.set(`key ${index}`, { ...verdict, gpuTime: index });
-    await verdicts.set("key 39", { ...verdict, why: "slower" });
-    const again = new Verdicts(store);
-    expect(await again.get("key 39")).toEqual({ ...verdict, why: "slower" });
-    expect(await again.get("key 38")).toMatchObject({ gpuTime: 38 });
-    expect(await again.get("key 0")).toBeUndefined();
+    const about = (key: string) => new Verdicts(store, key);
+    expect(await about("a").get()).toBeUndefined();
+    for (let index = 0; index < 40; index += 1) await about(`key ${index}`).set({ ...verdict, gpuTime: index });
+    await about("key 39").set({ ...verdict, why: "slower" });
+    expect(await about("key 39").get()).toEqual({ ...verdict, why: "slower" });
+    expect(await about("key 38").get()).toMatchObject({ gpuTime: 38 });
+    expect(await about("key 0").get()).toBeUndefined();
     for (const damaged of ['[["key 38", {"cosine": 1', '{"key 38": 7}', '[["key 38", {"cosine": "1"}], 7]', "null"]) {
       store.files.set("gpu.json", text(damaged));
-      expect(await again.get("key 38"), damaged).toBeUndefined();
+      expect(await about("key 38").get(), damaged).toBeUndefined();
     }
     store.room = 0;
-    await again.set("key", verdict);
-    expect(await new Verdicts(undefined).get("key")).toBeUndefined();
+    await about("key").set(verdict);
+    expect(await new Verdicts(undefined, "key").get()).toBeUndefined();
   });
 });

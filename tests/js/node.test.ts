@@ -69,7 +69,7 @@ describe("a model", () => {
 
   it("that is not there, or is not a model, is an error with a code", async () => {
     const code = (source: string) => ClipVision.load(source).catch((error: ClipVisionError) => `${error.code}: ${error.message}`);
-    expect(await code(golden("models", "nothing"))).toMatch(/^fetch: file:.*nothing\/config\.json answered 404/);
+    expect(await code(golden("models", "nothing"))).toMatch(/^fetch: file:.*nothing\/config\.json: No such file$/);
     expect(await code(golden("images"))).toMatch(/^fetch: /);
     expect(await code("http://127.0.0.1:9/model")).toMatch(/^fetch: /);
     expect(await code("http://")).toMatch(/^invalid-argument: /);

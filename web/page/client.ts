@@ -244,12 +244,13 @@ export class Client {
   }
 
   /**
-   * Another client, with a worker of its own and the same model; or, with `preparing`, one that prepares photos for this one, without
-   * the model.
+   * Another client, with a worker of its own and the same model, in WebAssembly; or, with `preparing`, one that prepares photos for this
+   * one, without the model.
    */
   another(preparing?: WireSettings): Client {
     const { onWarning: _said, onLoaded: _known, load, ...options } = this.#options; // what there is to say was said of the first
-    return new Client({ ...options, load: preparing ? { ...load, preparing, threads: 1 } : load });
+    const { device: _refused, ...wasm } = load;
+    return new Client({ ...options, load: preparing ? { ...wasm, preparing, threads: 1 } : wasm });
   }
 
   /** Aborted by {@link close}, with the error that every call rejects with from then on. */

@@ -28,14 +28,14 @@ export function checkTable(table: unknown): void {
 }
 
 /** The option `device`, as far as it is for the worker to decide. Of iPhones and iPads nobody has reported yet that it works there. */
-export function deviceOf(device: LoadOptions["device"]): Pick<WireLoad, "device"> & Pick<ClipVisionInfo, "why"> {
-  if (device !== undefined && device !== "auto" && device !== "wasm" && device !== "webgpu") {
+export function deviceOf(device: LoadOptions["device"] = "auto"): Pick<WireLoad, "device"> & Pick<ClipVisionInfo, "why"> {
+  if (device !== "auto" && device !== "wasm" && device !== "webgpu") {
     throw invalid(`device must be "auto", "wasm" or "webgpu", not ${typeof device === "string" ? `"${String(device)}"` : tagOf(device)}`);
   }
   const { userAgent = "", maxTouchPoints = 0 } = (globalThis.navigator ?? {}) as Partial<Navigator>;
   const isTouched = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1);
   if (device === "auto" && isTouched) return { why: "untested-device" };
-  return device === undefined || device === "wasm" ? {} : { device };
+  return device === "wasm" ? {} : { device };
 }
 
 /** Throws where there is nothing that runs a worker. */

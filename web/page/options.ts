@@ -40,9 +40,9 @@ export interface LoadOptions extends ModelOptions, DecodingOptions {
    */
   threads?: number;
   /**
-   * What computes. `"wasm"`, the default, is the CPU. `"auto"` is a GPU (WebGPU) where a probe, before any weight is read, finds that
-   * it computes what the CPU does and is at least 1.3 times as fast, and else the CPU; {@link ClipVisionInfo.device} says which it is,
-   * and {@link ClipVisionInfo.why} why it is not the GPU. `"webgpu"` takes a GPU that computes right, however fast it is, software in a GPU's
+   * What computes. `"auto"`, the default, is a GPU (WebGPU) where a probe, before any weight is read, finds that it computes what the
+   * CPU does and is at least 1.3 times as fast, and else the CPU; {@link ClipVisionInfo.device} says which it is, and
+   * {@link ClipVisionInfo.why} why it is not the GPU. `"wasm"` is the CPU, and asks for no GPU. `"webgpu"` takes a GPU that computes right, however fast it is, software in a GPU's
    * place too, and rejects with `gpu` where there is none. A GPU that fails later is replaced by the CPU: no call is lost, and
    * the warning `gpu-failed` says so. docs/gpu.md has the rest.
    */

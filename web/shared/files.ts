@@ -82,7 +82,9 @@ export class HttpError extends ClipVisionError {
 export function statusError({ status, statusText }: Response, url: string): HttpError {
   const advice =
     status === 401 || status === 403 ? " (it is private or gated, or not there: the option `token` sends an access token along)" : "";
-  return new HttpError(`${shortUrl(url)} answered ${status}${statusText ? ` ${statusText}` : ""}${advice}`, status, url);
+  // Of a file in Node no server was asked.
+  const answer = /^file:/i.test(url) ? `: ${statusText}` : ` answered ${status}${statusText && ` ${statusText}`}`;
+  return new HttpError(`${shortUrl(url)}${answer}${advice}`, status, url);
 }
 
 /** The same error, and what may have led to it. */

@@ -1,17 +1,15 @@
-/** Whether something that was thrown says that a GPU is not to be used, or no longer. By its name: it is thrown by a script of its own. */
+/** What is thrown where a GPU is not to be used, or no longer. Known by its name, since scripts of their own throw it. */
 
 import type { GpuRefusal } from "./protocol.js";
 
 /** Why a GPU is not used, or no longer. */
-export interface GpuFailureLike extends Error {
+export interface GpuFailure extends Error {
   readonly why: GpuRefusal;
 }
 
-/** The name of the class. */
-export const GPU_FAILURE = "GpuFailure";
+const NAME = "GpuFailure";
 
-export const isGpuFailure = (thrown: unknown): thrown is GpuFailureLike => thrown instanceof Error && thrown.name === GPU_FAILURE;
+export const isGpuFailure = (thrown: unknown): thrown is GpuFailure => thrown instanceof Error && thrown.name === NAME;
 
-/** The failure of a GPU that was never asked. */
-export const gpuFailure = (why: GpuRefusal, message: string, cause?: unknown): GpuFailureLike =>
-  Object.assign(new Error(message, { cause }), { name: GPU_FAILURE, why });
+export const gpuFailure = (why: GpuRefusal, message: string, cause?: unknown): GpuFailure =>
+  Object.assign(new Error(message, { cause }), { name: NAME, why });

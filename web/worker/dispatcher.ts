@@ -9,7 +9,7 @@
 
 import { ClipVisionError, toWireError } from "../shared/errors.js";
 import type { Fetch } from "../shared/files.js";
-import { gpuFailure, isGpuFailure, type GpuFailureLike } from "../shared/gpu_failure.js";
+import { gpuFailure, isGpuFailure, type GpuFailure } from "../shared/gpu_failure.js";
 import type {
   CallName,
   CallRequest,
@@ -104,6 +104,8 @@ export class Dispatcher {
   readonly #calls: RpcServer<Calls>;
   readonly #page: RpcClient<PageCalls>;
   #readAhead = new Semaphore(READ_AHEAD);
+  /** Single photos on a GPU and on their way there: one that it computes, and one that is prepared meanwhile. The others wait, and may be replaced. */
+  readonly #onGpu = new Semaphore(2);
   readonly #turns: Turns;
   #loaded: Loaded | undefined;
   /** Prepares photos, for the model or for another worker's. */
@@ -250,8 +252,10 @@ export class Dispatcher {
       compute: (photos, stopped) => this.#computePhotos(photos, stopped),
     });
     const loaded: Loaded = { engine, model, loading, how, batch, texts: undefined, gpu };
-    // There is nothing else to a model of texts; and one that had its texts before is to have them still.
-    if (info.task === "texts" || before?.texts?.isReady) await (await this.#textsOf(loaded)).ready(signal, report);
+    // There is nothing else to a model of texts; and one that had its texts before is to have them still, or else when the next one comes.
+    const ready = async (): Promise<void> => (await this.#textsOf(loaded)).ready(signal, report);
+    if (info.task === "texts") await ready();
+    else if (before?.texts?.isReady) await ready().catch(() => undefined);
     this.#photos = how.photosOf(engine, model, info.imageSize);
     this.#loaded = loaded;
     return {
@@ -287,17 +291,17 @@ export class Dispatcher {
   }
 
   /** Loads the model once more, into the engine, since the GPU failed; once for all calls that hear of it. */
-  #fallBack(failure: GpuFailureLike): Promise<void> {
+  #fallBack(failure: GpuFailure): Promise<void> {
     const { gpu, how, engine } = this.#ready();
     if (!gpu) return Promise.resolve(); // another call was first
     return (this.#fallingBack ??= (async () => {
       gpu.close();
+      how.host.warn({ code: "gpu-failed", message: `WebAssembly computes from now on: ${failure.message}` });
       const { device: _, ...load } = how.load;
       const host: LoadHost = { ...how.host, startEngine: () => Promise.resolve(engine) };
       const signal = new AbortController().signal; // others wait for it too
       const model = await this.#loadModel(new ModelLoading(host, load), how, () => undefined, signal);
       this.#host.post({ type: "reloaded", model: { ...model, gpu: gpu.info, why: failure.why } });
-      how.host.warn({ code: "gpu-failed", message: `WebAssembly computes from now on: ${failure.message}` });
     })().finally(() => (this.#fallingBack = undefined)));
   }
 
@@ -315,12 +319,17 @@ export class Dispatcher {
       return { ...prepared, embedding: output, forward };
     };
     if (!this.#ready().gpu) return this.#started(id, signal, async () => embed(await prepare()));
-    const prepared = await this.#started(id, signal, prepare);
-    let isTaken = false;
+    await this.#onGpu.enter(signal);
     try {
-      return await this.#inTurn(signal, () => ((isTaken = true), embed(prepared)));
+      const prepared = await this.#started(id, signal, prepare);
+      let isTaken = false;
+      try {
+        return await this.#inTurn(signal, () => ((isTaken = true), embed(prepared)));
+      } finally {
+        if (!isTaken) release(prepared.prepared);
+      }
     } finally {
-      if (!isTaken) release(prepared.prepared);
+      this.#onGpu.leave();
     }
   }
 

@@ -33,6 +33,9 @@ export type EnginePass = ReturnType<EngineModel["start"]>;
 /** The plan of a pass on a GPU, and what its output is read by. */
 export type EnginePlan = ReturnType<EngineModel["photoPlan"]>;
 
+/** A layer of a model's shape, by which a GPU is tried. */
+export type EngineProbe = NonNullable<ReturnType<EngineLoader["probe"]>>;
+
 /** The engine, ready to load a model. */
 export interface Engine {
   readonly ModelLoader: Glue["ModelLoader"];

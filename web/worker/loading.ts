@@ -28,10 +28,19 @@ import { MODULES, needsOthers } from "./modules.js";
 export interface LoadHost extends CacheHost {
   /** Starts the engine, from the given wasm file or the package's own. */
   startEngine(wasmUrl: string | undefined, signal: AbortSignal): Promise<Engine>;
-  /** Gets what loads a model into a GPU; rejects with a failure of the GPU where there is nothing of the kind. */
-  gpu(): Promise<typeof GpuLoading>;
+  /**
+   * Gets a GPU, software in its place only where that will do, and then what loads a model into it; rejects with a GPU's failure where
+   * there is none.
+   */
+  gpu(takesFallback: boolean): Promise<GpuStart>;
   /** Milliseconds from any fixed point. */
   now(): number;
+}
+
+/** A GPU, and what loads a model into it. */
+export interface GpuStart {
+  adapter: GPUAdapter;
+  Loading: typeof GpuLoading;
 }
 
 /** A longer file is none of a model's JSON files, nor a tokenizer's. */
@@ -90,6 +99,8 @@ export class ModelLoading {
   ranged = true;
   /** Takes the towers to a GPU, where one is to be used. */
   gpu: GpuLoading | undefined;
+  /** A GPU, where one may be used, until the engine has started. */
+  #gpuStart: Promise<GpuStart> | undefined;
   #starting: Promise<Engine> | undefined;
   #started: Engine | undefined;
   #examined: LoadedVision["examined"] = {};
@@ -123,7 +134,16 @@ export class ModelLoading {
         });
         return { engine: await this.#engine(), model, gpu: await this.gpu?.towers(model) };
       };
-      return await this.#onGpu(load);
+      const { device = "wasm" } = this.load;
+      if (device !== "wasm") {
+        this.#gpuStart = this.host.gpu(device === "webgpu");
+        this.#gpuStart.catch(() => undefined); // whoever needs it hears of it
+      }
+      const loaded = await load().catch((error: unknown) => {
+        this.#giveUpGpu(error);
+        return load(); // from the cache, if there is one
+      });
+      return { ...loaded, examined: this.#examined };
     } catch (error) {
       this.gpu?.close();
       throw error;
@@ -133,33 +153,12 @@ export class ModelLoading {
     }
   }
 
-  /** Loads into a GPU, if that is asked for, and where that fails once more without one, from the cache then if there is one. */
-  async #onGpu(load: () => Promise<Omit<LoadedVision, "examined">>): Promise<LoadedVision> {
-    const { device = "wasm", cache } = this.load;
-    if (device === "wasm") return { ...(await load()), examined: {} };
-    try {
-      const script = this.host.gpu().catch((cause: unknown) => {
-        throw isGpuFailure(cause) ? cause : gpuFailure("failed", messageOf(cause), cause);
-      });
-      const [engine, Loading] = await Promise.all([this.#engine(), script]);
-      const { now, openStore } = this.host;
-      this.gpu = new Loading({ engine, run: (work) => this.run(work), device, now, ...(cache !== "off" && { openStore }) });
-    } catch (error) {
-      this.#giveUpGpu(error);
-    }
-    const result = await load().catch((error: unknown) => {
-      this.#giveUpGpu(error);
-      return load();
-    });
-    return { ...result, examined: this.#examined };
-  }
-
   /** Goes on without a GPU, which failed; throws what is no failure of one, or all that a caller has to hear. */
   #giveUpGpu(error: unknown): void {
     if (!isGpuFailure(error)) throw error;
     this.#examined = { ...given({ gpu: this.gpu?.info }, "gpu"), why: error.why };
     this.gpu?.close();
-    this.gpu = undefined;
+    this.gpu = this.#gpuStart = undefined;
     if (this.load.device !== "webgpu") return;
     throw new ClipVisionError("gpu", `No GPU computes here (${error.why}): ${error.message}`, { cause: error, why: error.why });
   }
@@ -169,12 +168,24 @@ export class ModelLoading {
     const engine = await this.#engine();
     const make = (plans: boolean) => new engine.ModelLoader(this.options(files, plans));
     try {
-      await this.gpu?.choose(() => make(false), source, signal);
-      if (this.gpu) this.#examined = given({ gpu: this.gpu.info }, "gpu");
+      const gpu = (this.gpu ??= await this.#startGpu());
+      await gpu?.choose(() => make(false), source, signal);
+      if (gpu) this.#examined = given({ gpu: gpu.info }, "gpu");
     } catch (error) {
       this.#giveUpGpu(error);
     }
     return () => make(this.gpu !== undefined);
+  }
+
+  async #startGpu(): Promise<GpuLoading | undefined> {
+    const start = await this.#gpuStart?.catch((cause: unknown) => {
+      throw isGpuFailure(cause) ? cause : gpuFailure("failed", messageOf(cause), cause);
+    });
+    if (!start) return undefined;
+    const engine = await this.#engine();
+    const { now, openStore } = this.host;
+    const { cache, device, threads } = this.load;
+    return new start.Loading({ engine, run: (work) => this.run(work), adapter: start.adapter, threads, mustBeFaster: device !== "webgpu", now, ...(cache !== "off" && { openStore }) });
   }
 
   async #engine(): Promise<Engine> {

@@ -1,12 +1,16 @@
-/** Measures one tower on one device. */
+/** Measures one tower on one device, whatever computes it. */
 
-import { ClipVision, type ClipVisionInfo, type EmbeddingDetails } from "clip-vision";
-import { modelOf, type Shape } from "./models.ts";
+/** What computes a tower's embeddings of noise. */
+export interface Contender {
+  /** One embedding, and how many milliseconds the model took for it. */
+  embed(): Promise<{ embedding: Float32Array; time: number }>;
+  /** So many, in batches. */
+  embedMany(count: number): Promise<void>;
+}
 
 /** What was measured, in milliseconds. */
 export interface Measured {
-  info: ClipVisionInfo;
-  /** From the call of `load`, with the weights at hand. */
+  /** With the weights at hand. */
   load: number;
   /** The first embedding. */
   first: number;
@@ -17,54 +21,45 @@ export interface Measured {
   embedding: Float32Array;
 }
 
+export const BATCH = 16;
 /** Photos that are measured one by one, and together; fewer once so many milliseconds have gone by. */
 const ONE_BY_ONE = 15;
 const TOGETHER = 64;
 const ENOUGH = 20_000;
 
-/** Measures a tower; `doing` hears what is done. */
-export async function measure(shape: Shape, device: "wasm" | "webgpu", doing: (what: string) => void): Promise<Measured> {
-  doing(`${shape.name}, ${device}: loading`);
-  const model = modelOf(shape);
+/** Loads and measures; `doing` hears what is done. */
+export async function measure(load: () => Promise<Contender>, doing: (what: string) => void): Promise<Measured> {
+  doing("loading");
   let begin = performance.now();
-  const clip = await ClipVision.load(model, { device, cache: false, onWarning: ({ message }) => console.warn(message) });
-  try {
-    const load = performance.now() - begin;
-    const photo = { data: noise(shape.image), width: shape.image, height: shape.image, channels: 3 as const };
-    begin = performance.now();
-    const embedding = await clip.embed(photo);
-    const first = performance.now() - begin;
+  const since = (): number => performance.now() - begin;
+  const contender = await load();
+  const loaded = since();
+  begin = performance.now();
+  const { embedding } = await contender.embed();
+  const first = since();
 
-    doing(`${shape.name}, ${device}: one by one`);
-    const times: number[] = [];
-    for (begin = performance.now(); times.length < ONE_BY_ONE && performance.now() - begin < ENOUGH; ) {
-      const details: EmbeddingDetails = await clip.embed(photo, { details: true });
-      times.push(details.timings.forward);
-    }
-    times.sort((a, b) => a - b);
-    const one = times[times.length >> 1] ?? NaN;
+  doing("one by one");
+  const times: number[] = [];
+  for (begin = performance.now(); times.length < ONE_BY_ONE && since() < ENOUGH; ) times.push((await contender.embed()).time);
+  times.sort((a, b) => a - b);
+  const one = times[times.length >> 1] ?? NaN;
 
-    doing(`${shape.name}, ${device}: together`);
-    const count = Math.max(2, Math.min(TOGETHER, Math.floor(ENOUGH / one)));
-    // Once to make what passes of this size need.
-    for await (const { error } of clip.embedMany(Array(Math.min(16, count)).fill(photo))) if (error) throw error;
-    begin = performance.now();
-    for await (const { error } of clip.embedMany(Array(count).fill(photo))) if (error) throw error;
-    const many = (performance.now() - begin) / count;
-    if (clip.info.device !== device) throw new Error(`${device} failed meanwhile: ${clip.info.why}`);
-    return { info: clip.info, load, first, one, many, embedding };
-  } finally {
-    clip.close();
-  }
+  doing("together");
+  const count = Math.max(2, Math.min(TOGETHER, Math.floor(ENOUGH / one)));
+  // Once to make what passes of this size need.
+  await contender.embedMany(Math.min(BATCH, count));
+  begin = performance.now();
+  await contender.embedMany(count);
+  return { load: loaded, first, one, many: since() / count, embedding };
 }
 
-/** Pixels that have nothing of a photo. */
-function noise(edge: number): Uint8Array {
+/** A square photo that shows nothing. */
+export function noise(edge: number): { data: Uint8Array; width: number; height: number; channels: 3 } {
   const data = new Uint8Array(3 * edge * edge);
   let state = 7;
   for (let index = 0; index < data.length; index += 1) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     data[index] = state >>> 24;
   }
-  return data;
+  return { data, width: edge, height: edge, channels: 3 };
 }

@@ -24,12 +24,12 @@ export const SHAPES: readonly Shape[] = [
 export const TINY: Shape = { name: "tiny", kind: "siglip", hidden: 64, layers: 2, heads: 4, patch: 32, image: 224, dimension: 64 };
 
 /** A tensor: its values are random, or all one, as the gains of norms. */
-type Tensor = [name: string, shape: number[], values?: "ones"];
+export type Tensor = [name: string, shape: number[], values?: "ones"];
 
 /** One in half precision. */
 const ONE = 0x3c00;
 /** Values of the piece that weights are made of, again and again. */
-const PIECE = 1 << 20;
+export const PIECE = 1 << 20;
 
 /** The files of a tower. */
 export function modelOf(shape: Shape): { config: Blob; weights: Blob } {
@@ -53,7 +53,7 @@ const linear = (name: string, to: number, from: number): Tensor[] => [[`${name}.
 const norm = (name: string, width: number): Tensor[] => [[`${name}.weight`, [width], "ones"], [`${name}.bias`, [width]]];
 
 /** The tensors by transformers' names. */
-function tensorsOf({ kind, hidden, layers, patch, image, dimension }: Shape): Tensor[] {
+export function tensorsOf({ kind, hidden, layers, patch, image, dimension }: Shape): Tensor[] {
   const tokens = (image / patch) ** 2 + (kind === "clip" ? 1 : 0);
   const tower: Tensor[] = [
     ["embeddings.patch_embedding.weight", [hidden, 3, patch, patch]],
@@ -96,7 +96,7 @@ function weightsOf(shape: Shape): Blob {
 }
 
 /** Halves of ±2⁻⁷ to ±2⁻⁵: of a size at which the activations of a tower stay those of a trained one. */
-function randomHalves(): Uint16Array<ArrayBuffer> {
+export function randomHalves(): Uint16Array<ArrayBuffer> {
   const halves = new Uint16Array(PIECE);
   let state = 1;
   for (let index = 0; index < PIECE; index += 1) {

@@ -375,6 +375,10 @@ fn rows_of_other_settings_are_put_aside() {
     let before = fs::read(folder.0.join("i.jsonl.rows")).unwrap();
     run_well(&folder, "index", &["photos/0", "-o", "i.jsonl", "-q", "--decode", "fast"]);
     assert!(fs::read(folder.0.join("i.jsonl.rows.before")).unwrap() == before);
+    // Nor are those written over, should a third setting come: they may have taken days.
+    run_well(&folder, "index", &["photos/0", "-o", "i.jsonl", "-q", "--precision", "int8"]);
+    assert!(fs::read(folder.0.join("i.jsonl.rows.before")).unwrap() == before);
+    assert!(folder.0.join("i.jsonl.rows.before-2").exists());
     // Put back, they are those of the settings that made them.
     fs::rename(folder.0.join("i.jsonl.rows.before"), folder.0.join("i.jsonl.rows")).unwrap();
     let said = run_in(&folder, "index", &["photos", "-o", "i.jsonl"]);

@@ -207,6 +207,7 @@ impl Heads<'_> {
         let (head_size, buffer) = (self.sizes.head_size, self.buffer.get());
         let columns = S::TILE_F32.1 * S::LANES;
         for column in (0..seen).step_by(columns) {
+            let width = columns.min((seen - column).next_multiple_of(S::LANES));
             // SAFETY: the queries and the panel of keys were packed, and a line of scores has whole panels.
             unsafe {
                 let job = TileF32 {
@@ -215,7 +216,7 @@ impl Heads<'_> {
                     depth: head_size,
                     y: buffer.add(scores + column),
                     y_stride: padded_tokens,
-                    width: columns,
+                    width,
                     add: None,
                     bias: None,
                 };

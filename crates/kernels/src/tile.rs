@@ -74,7 +74,22 @@ pub(super) const MAX_COLUMNS: usize = 48;
 /// The pointers of `tile` are valid for what their fields say.
 #[inline(always)]
 pub(super) unsafe fn f32<S: Simd>(simd: S, rows: usize, tile: &TileF32) {
-    simd.tile_f32(rows, ValidF32(tile));
+    let (tallest, vectors) = S::TILE_F32;
+    let wanted = tile.width.div_ceil(S::LANES);
+    if tallest < 2 * vectors || wanted == vectors {
+        return simd.tile_f32(rows, ValidF32(tile));
+    }
+    // Of a panel that is mostly padding the vectors that are wanted: tiles this tall have sums enough, even of one vector, for none to
+    // wait for another.
+    for vector in 0..wanted {
+        let at = vector * S::LANES;
+        // SAFETY: `at` is a column of the panel.
+        unsafe {
+            let (w, y, width) = (tile.w.add(at), tile.y.add(at), S::LANES.min(tile.width - at));
+            let column = TileF32 { w, y, width, add: after(tile.add, at), bias: after(tile.bias, at), ..*tile };
+            simd.column_f32(rows, ValidF32(&column));
+        }
+    }
 }
 
 /// The same of a tile in 8 bits: `y = add + step · weight_step · (a · w − zero · weight_sum) + bias`.
@@ -105,10 +120,10 @@ impl Tile for ValidF32<'_> {
                     for c in 0..C {
                         weights[c] = simd.load(w.add(c * S::LANES));
                     }
-                    let x = simd.load_splats::<R>(a);
                     for r in 0..R {
+                        let x = simd.load_splat(a.add(r));
                         for c in 0..C {
-                            acc[r][c] = simd.mul_add(x[r], weights[c], acc[r][c]);
+                            acc[r][c] = simd.mul_add(x, weights[c], acc[r][c]);
                         }
                     }
                 } else {
@@ -121,7 +136,7 @@ impl Tile for ValidF32<'_> {
                     }
                 }
                 a = a.add(R);
-                w = w.add(C * S::LANES);
+                w = w.add(S::TILE_F32.1 * S::LANES);
             }
             for r in 0..R {
                 let at = r * tile.y_stride;
@@ -182,8 +197,24 @@ unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(simd:
     for _ in 0..tile.depth / 2 {
         // SAFETY: as for `ValidF32`, a step being a group.
         unsafe {
-            let (first, second) = (simd.load_groups::<R>(a), simd.load_groups::<R>(a.add(R * 4)));
-            if C < R && !S::LANE_OPERANDS {
+            if C < R && !S::LANE_OPERANDS && !PAIRS {
+                // One group after the other, and one row after the other: of more at once the compiler drives sums out of the
+                // registers, which takes as long as the products.
+                for half in 0..2 {
+                    let (a, w) = (a.add(half * R * 4), w.add(half * C * S::LANES * S::GROUP));
+                    let mut weights = [simd.load_weights(w); C];
+                    for c in 1..C {
+                        weights[c] = simd.load_weights(w.add(c * S::LANES * S::GROUP));
+                    }
+                    for r in 0..R {
+                        let x = simd.load_group(a.add(r * 4));
+                        for c in 0..C {
+                            acc[r][c] = simd.dot(acc[r][c], weights[c], x, unit);
+                        }
+                    }
+                }
+            } else if C < R && !S::LANE_OPERANDS {
+                let (first, second) = (simd.load_groups::<R>(a), simd.load_groups::<R>(a.add(R * 4)));
                 let mut weights = [[simd.load_weights(w); 2]; C];
                 for c in 0..C {
                     let at = w.add(c * S::LANES * S::GROUP);
@@ -195,6 +226,7 @@ unsafe fn sums<S: Simd, const R: usize, const C: usize, const PAIRS: bool>(simd:
                     }
                 }
             } else {
+                let (first, second) = (simd.load_groups::<R>(a), simd.load_groups::<R>(a.add(R * 4)));
                 for c in 0..C {
                     let at = w.add(c * S::LANES * S::GROUP);
                     let weights = [simd.load_weights(at), simd.load_weights(at.add(C * S::LANES * S::GROUP))];

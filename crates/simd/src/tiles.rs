@@ -18,7 +18,9 @@ pub trait Simd: DotProduct {
 
     /// Runs `tile` for `rows` rows, 1 to `TILE_F32.0` of them, and `TILE_F32.1` vectors. For another number nothing is done.
     fn tile_f32<T: Tile>(self, rows: usize, tile: T);
-    /// The same with [`TILE_INT8`](Self::TILE_INT8).
+    /// Runs `tile` for as many rows and one vector.
+    fn column_f32<T: Tile>(self, rows: usize, tile: T);
+    /// The same as `tile_f32` with [`TILE_INT8`](Self::TILE_INT8).
     fn tile_int8<T: Tile>(self, rows: usize, tile: T);
 }
 
@@ -29,10 +31,17 @@ pub trait Tile {
     fn run<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S);
 }
 
-/// A tile of so many vectors and each number of rows, largest last.
+/// A tile of so many vectors and each number of rows, largest last; and one of a single vector, if that has a name.
 macro_rules! tiles {
+    ($size:ident, $run:ident, $column:ident: $vectors:literal; $($rows:literal)*) => {
+        $crate::tiles::tiles!($size, $run: $vectors; $($rows)*);
+        $crate::tiles::tiles!(@ $column 1 $($rows)*);
+    };
     ($size:ident, $run:ident: $vectors:literal; $($rows:literal)*) => {
         const $size: (usize, usize) = ([$($rows),*].len(), $vectors);
+        $crate::tiles::tiles!(@ $run $vectors $($rows)*);
+    };
+    (@ $run:ident $vectors:literal $($rows:literal)*) => {
         #[inline(always)]
         fn $run<T: $crate::Tile>(self, rows: usize, tile: T) {
             match rows {

@@ -11,6 +11,8 @@ use std::collections::HashMap;
 /// file may cost.
 const MOST_NODES: usize = 1 << 15;
 const MOST_VALUES: usize = 1 << 10;
+/// Bytes of the name of an operation, a value or an attribute.
+const LONGEST_NAME: usize = 4 << 10;
 
 /// Operations that are looked for among those that take a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +39,18 @@ impl Taker {
     }
 }
 
+/// A name in an operation: parts of the model keep several.
+///
+/// # Errors
+/// [`ErrorKind::Weights`](crate::ErrorKind::Weights): it is none, or so long that it is none.
+fn short(value: Value<'_>) -> Result<&str> {
+    let name = value.text()?;
+    if name.len() > LONGEST_NAME {
+        return Err(invalid(format!("the ONNX graph has a name of {} bytes", name.len())));
+    }
+    Ok(name)
+}
+
 /// An operation.
 #[derive(Debug, Default)]
 pub(super) struct Node {
@@ -60,9 +74,9 @@ impl Node {
                 (1 | 2, _) if node.inputs.len() + node.outputs.len() == MOST_VALUES => {
                     return Err(invalid(format!("the ONNX graph has an operation of more than {MOST_VALUES} values")));
                 }
-                (1, name) => node.inputs.push(name.text()?.to_owned()),
-                (2, name) => node.outputs.push(name.text()?.to_owned()),
-                (4, op) => op.text()?.clone_into(&mut node.op),
+                (1, name) => node.inputs.push(short(name)?.to_owned()),
+                (2, name) => node.outputs.push(short(name)?.to_owned()),
+                (4, op) => short(op)?.clone_into(&mut node.op),
                 (5, attribute) => node.attribute(attribute.bytes()?)?,
                 _ => {}
             }
@@ -74,7 +88,7 @@ impl Node {
         let mut name = "";
         for field in fields(message) {
             match field? {
-                (1, text) => name = text.text()?,
+                (1, text) => name = short(text)?,
                 (2, Value::Fixed(bytes)) => {
                     let bytes = *bytes.first_chunk().ok_or_else(malformed)?;
                     self.floats.insert(name.to_owned(), f32::from_le_bytes(bytes));
@@ -217,6 +231,11 @@ mod tests {
         assert!(Node::parse(&message).is_ok());
         let error = Node::parse(&[message, vec![0x12, 1, b'y']].concat()).unwrap_err();
         assert!(error.to_string().contains("more than 1024 values"), "{error}");
+
+        let name = |len: usize| [&[0x0a, (len & 127) as u8 | 128, (len >> 7) as u8][..], &b"x".repeat(len)].concat();
+        assert!(Node::parse(&name(LONGEST_NAME)).is_ok());
+        let error = Node::parse(&name(LONGEST_NAME + 1)).unwrap_err();
+        assert!(error.to_string().contains("a name of 4097 bytes"), "{error}");
 
         let mut graph = Graph::default();
         for at in 0..MOST_NODES {

@@ -1,83 +1,25 @@
 /**
  * A GPU by way of WebGPU, on which every failure is heard: what WebGPU calls an error is silent, and gives zeros.
  *
- * Nothing here throws anything but a {@link GpuFailure} (or the reason of an abort): whoever asked computes in WebAssembly then.
+ * Nothing here throws anything but a GPU's failure (or the reason of an abort): whoever asked computes in WebAssembly then.
  */
 
 import { messageOf } from "../../shared/errors.js";
-import { GPU_FAILURE, type GpuFailureLike } from "../../shared/gpu_failure.js";
+import { gpuFailure, isGpuFailure, type GpuFailure } from "../../shared/gpu_failure.js";
 import type { GpuRefusal } from "../../shared/protocol.js";
+import { OPENING, nameOf, within, type AdapterName } from "./adapter.js";
 import { FOR_READING } from "./constants.js";
 
-/** Why a GPU is not used, or no longer. */
-export class GpuFailure extends Error implements GpuFailureLike {
-  readonly why: GpuRefusal;
-
-  constructor(why: GpuRefusal, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = GPU_FAILURE;
-    this.why = why;
-  }
-}
-
-/** Milliseconds for an adapter, and for a device: a driver that starts takes one or two seconds. */
-const OPENING = 10_000;
-/** Milliseconds after which a pass counts as hung. Software that stands for a GPU takes half a minute for a large model. */
+/** Milliseconds after which work counts as hung. Software in a GPU's place takes half a minute for a pass of a large model, and so may a driver for all shaders. */
 const HUNG = 180_000;
+/** The same of a pass on hardware. */
+const HUNG_PASS = 30_000;
 
 /** Milliseconds for a reason of what was interrupted. */
 const REASON = 100;
 
 /** The errors that a scope catches; each wants a scope of its own. */
 const FILTERS: readonly GPUErrorFilter[] = ["validation", "out-of-memory", "internal"];
-
-/** What is known of the adapter, by which a verdict on it is kept. */
-export interface AdapterName {
-  vendor: string;
-  architecture: string;
-  device: string;
-  description: string;
-  isFallback: boolean;
-}
-
-/** Ends waiting for what may never answer. */
-async function within<T>(milliseconds: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new GpuFailure("failed", `${what} has not answered for ${milliseconds / 1000} s`)), milliseconds);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** The adapter, unless there is none, or only software in its place and that is not wanted. */
-export async function findAdapter(takesFallback: boolean, patience = OPENING): Promise<GPUAdapter> {
-  const { gpu } = globalThis.navigator as Partial<Navigator>;
-  if (!gpu) throw new GpuFailure("no-adapter", "This browser has no WebGPU here");
-  let adapter: GPUAdapter | null;
-  try {
-    adapter = await within(patience, "The GPU's adapter", gpu.requestAdapter());
-  } catch (cause) {
-    throw cause instanceof GpuFailure ? cause : new GpuFailure("no-adapter", `There is no GPU to be had: ${messageOf(cause)}`, cause);
-  }
-  if (!adapter) throw new GpuFailure("no-adapter", "The browser knows no GPU that it would use");
-  if (!takesFallback && nameOf(adapter).isFallback) {
-    throw new GpuFailure("fallback-adapter", "The browser has software in place of a GPU, which is slower than WebAssembly");
-  }
-  return adapter;
-}
-
-/** What an adapter says of itself. */
-export function nameOf(adapter: GPUAdapter): AdapterName {
-  // Older browsers have no `info`, or the last of it in the adapter itself.
-  const { info, isFallbackAdapter } = adapter as { info?: GPUAdapterInfo; isFallbackAdapter?: boolean };
-  const { vendor = "", architecture = "", device = "", description = "" } = info ?? {};
-  const isFallback = info?.isFallbackAdapter ?? isFallbackAdapter ?? false;
-  return { vendor, architecture, device, description, isFallback };
-}
 
 /** An open device. */
 export class Gpu {
@@ -97,14 +39,14 @@ export class Gpu {
   }
 
   /** Opens an adapter's device, with all the memory that it gives. */
-  static async open(adapter: GPUAdapter, patience = OPENING): Promise<Gpu> {
+  static async open(adapter: GPUAdapter): Promise<Gpu> {
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
     const asked = adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
     try {
-      return new Gpu(nameOf(adapter), await within(patience, "The GPU", asked));
+      return new Gpu(nameOf(adapter), await within(OPENING, "The GPU", asked));
     } catch (cause) {
       asked.then((late) => late.destroy(), () => undefined);
-      throw cause instanceof GpuFailure ? cause : new GpuFailure("failed", `The GPU does not open: ${messageOf(cause)}`, cause);
+      throw isGpuFailure(cause) ? cause : gpuFailure("failed", `The GPU does not open: ${messageOf(cause)}`, cause);
     }
   }
 
@@ -115,7 +57,7 @@ export class Gpu {
 
   /** Says that it failed: the failure, or the one before it. */
   fail(why: GpuRefusal, message: string): GpuFailure {
-    this.#failing.abort(new GpuFailure(why, message));
+    this.#failing.abort(gpuFailure(why, message));
     return this.#failing.signal.reason as GpuFailure;
   }
 
@@ -130,9 +72,10 @@ export class Gpu {
    * What `work` gives, once the device has said that nothing of it was an error. All that makes or submits anything on the device
    * goes through this.
    *
-   * @throws {@link GpuFailure}
+   * @param isPass whether it is a pass, which ends sooner than what is made for one
+   * @throws a GPU's failure
    */
-  async checked<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+  async checked<T>(what: string, work: () => T | Promise<T>, isPass = false): Promise<T> {
     this.#failing.signal.throwIfAborted();
     const { device } = this;
     let hear = (): void => undefined;
@@ -146,17 +89,18 @@ export class Gpu {
         result = work(); // up to its first await: that is what scopes are about
       } finally {
         errors = FILTERS.map(() => device.popErrorScope());
+        for (const error of errors) error.catch(() => undefined); // of a lost device: the work's own failure says it
       }
       const value = await result;
-      for (const error of await Promise.all(errors)) if (error) throw new GpuFailure(reasonOf(error), `${what}: ${error.message}`);
+      for (const error of await Promise.all(errors)) if (error) throw gpuFailure(reasonOf(error), `${what}: ${error.message}`);
       return value;
     };
     try {
-      return await within(HUNG, `The GPU (${what})`, Promise.race([failed, run()]));
+      return await within(isPass && !this.name.isFallback ? HUNG_PASS : HUNG, `The GPU (${what})`, Promise.race([failed, run()]));
     } catch (cause) {
       // What a loss interrupts may be heard of before the loss.
       if (!this.failure) await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, REASON))]);
-      const failure = this.failure ?? (cause instanceof GpuFailure ? cause : new GpuFailure("failed", `${what}: ${messageOf(cause)}`, cause));
+      const failure = this.failure ?? (isGpuFailure(cause) ? cause : gpuFailure("failed", `${what}: ${messageOf(cause)}`, cause));
       this.#failing.abort(failure); // what comes after it is not believed either
       throw failure;
     } finally {

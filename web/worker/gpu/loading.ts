@@ -3,13 +3,15 @@
  * the towers are tried on the real weights.
  */
 
-import type { Device, GpuInfo } from "../../shared/protocol.js";
+import { gpuFailure, isGpuFailure } from "../../shared/gpu_failure.js";
+import type { GpuInfo } from "../../shared/protocol.js";
 import { VERSION } from "../../shared/protocol.js";
 import type { Source } from "../../shared/sources.js";
 import type { Store } from "../../shared/store.js";
-import type { Engine, EngineLoader, EngineModel } from "../engine.js";
+import type { Engine, EngineLoader, EngineModel, EngineProbe } from "../engine.js";
 import { COPY_DST, STORAGE } from "./constants.js";
-import { findAdapter, Gpu, GpuFailure, nameOf } from "./device.js";
+import { nameOf } from "./adapter.js";
+import { Gpu } from "./device.js";
 import { bufferOf, Pipelines, Runner } from "./plan.js";
 import { GpuTowers } from "./towers.js";
 import { Verdicts, type Verdict } from "./verdicts.js";
@@ -19,8 +21,11 @@ export interface GpuContext {
   engine: Engine;
   /** Runs a piece of Rust. */
   run<T>(work: () => T): T;
-  /** `"auto"` takes no software in a GPU's place, and nothing that is not faster. */
-  device: Exclude<Device, "wasm"> | "auto";
+  adapter: GPUAdapter;
+  /** The threads that WebAssembly was asked to compute with. */
+  threads: number | undefined;
+  /** Whether it is used only if it is faster than WebAssembly. */
+  mustBeFaster: boolean;
   now(): number;
   /** Opens the store in which verdicts are kept; missing where they are not. */
   openStore?(): Promise<Store>;
@@ -42,6 +47,8 @@ export class GpuLoading {
   readonly #weights = new Map<string, GPUBuffer>();
   #towers: GpuTowers | undefined;
   #chosen = false;
+  /** Where what is found of it is kept. */
+  #verdicts: Verdicts | undefined;
   info: GpuInfo | undefined;
 
   constructor(context: GpuContext) {
@@ -55,31 +62,46 @@ export class GpuLoading {
    *
    * @param make makes a loader of the model
    * @param source the file that says what the model is, where the loader does not know it yet
-   * @throws {@link GpuFailure} where the GPU is not to be used, and what reading the file throws
+   * @throws a GPU's failure where the GPU is not to be used, and what reading the file throws
    */
   async choose(make: () => EngineLoader, source: Source, signal: AbortSignal): Promise<void> {
     if (this.#chosen) return;
-    const { device, run, openStore } = this.#context;
-    const adapter = await findAdapter(device === "webgpu");
+    const { adapter, threads, run, openStore } = this.#context;
     const name = nameOf(adapter);
     const loader = run(make);
     try {
       const shape = await this.#shape(loader, source, signal);
-      // WebAssembly has threads where the page is isolated: what is slower than they are may be faster than one.
-      const key = JSON.stringify([VERSION, navigator.userAgent, crossOriginIsolated, name, shape]);
-      const verdicts = new Verdicts(await openStore?.().catch(() => undefined));
-      const kept = await verdicts.get(key);
+      // What is slower than WebAssembly on all cores, which a page that is not isolated has not, may be faster than one thread.
+      const key = JSON.stringify([VERSION, navigator.userAgent, crossOriginIsolated, threads, name, shape]);
+      const verdicts = (this.#verdicts = new Verdicts(await openStore?.().catch(() => undefined), key));
+      const kept = await verdicts.get();
       if (kept) this.#judge(kept, name);
-      this.#gpu = await Gpu.open(adapter);
-      this.#pipelines = new Pipelines(this.#gpu);
-      if (!kept || kept.why === "wrong-numbers") {
-        const verdict = await this.#examine(loader);
-        await verdicts.set(key, verdict);
-        this.#judge(verdict, name);
+      const probe = !kept || (kept.why && kept.why !== "slower") ? this.#probe(loader) : undefined;
+      try {
+        await this.#orKept(async () => {
+          this.#gpu = await Gpu.open(adapter);
+          this.#pipelines = new Pipelines(this.#gpu);
+          if (!probe) return;
+          const verdict = await this.#examine(probe);
+          await verdicts.set(verdict);
+          this.#judge(verdict, name);
+        });
+      } finally {
+        probe?.free();
       }
       this.#chosen = true;
     } finally {
       loader.free();
+    }
+  }
+
+  /** Does work, and keeps why the GPU failed at it: the next load need not try it again. */
+  async #orKept<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isGpuFailure(error) && error.why !== "slower") await this.#verdicts?.failed(error.why, this.info);
+      throw error;
     }
   }
 
@@ -101,23 +123,32 @@ export class GpuLoading {
   }
 
   /** What an earlier probe, or this one, found; `"webgpu"` takes what computes right, however slowly. */
-  #judge({ why, ...times }: Verdict, { vendor, architecture }: Pick<GpuInfo, "vendor" | "architecture">): void {
-    this.info = { vendor, architecture, ...times };
-    if (why === "slower" && this.#context.device === "auto") {
-      const [gpu, wasm] = [times.gpuTime, times.wasmTime].map((time) => time.toFixed(1));
-      throw new GpuFailure(why, `The GPU takes ${gpu} ms for a layer, and WebAssembly ${wasm} ms`);
+  #judge({ why, until, ...times }: Verdict, { vendor, architecture }: Pick<GpuInfo, "vendor" | "architecture">): void {
+    if (until !== undefined) {
+      if (!this.#context.mustBeFaster) return; // it may have been the moment
+      throw gpuFailure(why ?? "failed", "The GPU failed when it was last tried; it is tried again a day later");
     }
-    if (why === "wrong-numbers" && (this.#context.device === "auto" || this.#gpu)) {
-      throw new GpuFailure(why, `The GPU computes other values than the CPU (cosine ${times.cosine})`);
+    this.info = { vendor, architecture, ...times };
+    if (why === "slower" && this.#context.mustBeFaster) {
+      const [gpu, wasm] = [times.gpuTime, times.wasmTime].map((time) => time.toFixed(1));
+      throw gpuFailure(why, `The GPU takes ${gpu} ms for a layer, and WebAssembly ${wasm} ms`);
+    }
+    if (why === "wrong-numbers" && (this.#context.mustBeFaster || this.#gpu)) {
+      throw gpuFailure(why, `The GPU computes other values than the CPU (cosine ${times.cosine})`);
     }
   }
 
-  /** Computes a probe of the model's shape, here and there. */
-  async #examine(loader: EngineLoader): Promise<Verdict> {
+  /** A layer of the model's shape. */
+  #probe(loader: EngineLoader): EngineProbe {
+    const probe = this.#context.run(() => loader.probe());
+    if (!probe) throw gpuFailure("unsupported-model", "Models of texts alone are computed in WebAssembly");
+    return probe;
+  }
+
+  /** Computes a probe, here and there. */
+  async #examine(probe: EngineProbe): Promise<Verdict> {
     const { run, now } = this.#context;
     const [gpu, pipelines] = this.#open();
-    const probe = run(() => loader.probe());
-    if (!probe) throw new GpuFailure("unsupported-model", "Models of texts alone are computed in WebAssembly");
     const weights = new Map<string, GPUBuffer>();
     let [cosine, gpuTime, wasmTime, isRight] = [1, Infinity, Infinity, true];
     try {
@@ -142,14 +173,15 @@ export class GpuLoading {
       }
     } finally {
       for (const buffer of weights.values()) buffer.destroy();
-      probe.free();
     }
-    const why = isRight ? (gpuTime * WORTH_IT > wasmTime ? ("slower" as const) : undefined) : ("wrong-numbers" as const);
+    // Some browsers' clocks are so coarse that both take no time at all.
+    const isFaster = wasmTime > 0 && gpuTime * WORTH_IT <= wasmTime;
+    const why = isRight ? (isFaster ? undefined : ("slower" as const)) : ("wrong-numbers" as const);
     return { cosine, gpuTime, wasmTime, ...(why && { why }) };
   }
 
   #open(): [Gpu, Pipelines] {
-    if (!this.#gpu || !this.#pipelines) throw new GpuFailure("failed", "The GPU was not opened");
+    if (!this.#gpu || !this.#pipelines) throw gpuFailure("failed", "The GPU was not opened");
     return [this.#gpu, this.#pipelines];
   }
 
@@ -178,15 +210,16 @@ export class GpuLoading {
   /**
    * The vision tower, once all its weights are there.
    *
-   * @throws {@link GpuFailure} where it does not compute what it should
+   * @throws a GPU's failure where it does not compute what it should
    */
   async towers(model: EngineModel): Promise<GpuTowers> {
     const [gpu, pipelines] = this.#open();
-    if (gpu.failure) throw gpu.failure;
-    const { run } = this.#context;
+    const { run, now } = this.#context;
     const info = this.info as GpuInfo;
-    this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, weights: this.#weights });
-    return this.#towers;
+    return this.#orKept(async () => {
+      if (gpu.failure) throw gpu.failure;
+      return (this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, now, weights: this.#weights }));
+    });
   }
 
   /** The text tower has been loaded, perhaps not for the first time. */

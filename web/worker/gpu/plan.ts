@@ -5,7 +5,8 @@
 
 import { COMPUTE, COPY_DST, COPY_SRC, MAP_READ, STORAGE, UNIFORM } from "./constants.js";
 import type { EnginePlan } from "../engine.js";
-import { GpuFailure, type Gpu } from "./device.js";
+import { gpuFailure } from "../../shared/gpu_failure.js";
+import type { Gpu } from "./device.js";
 
 /** A plan as the engine gives it (`crates/wasm/src/gpu.rs`). */
 export type Plan = ReturnType<EnginePlan["take"]>;
@@ -55,7 +56,7 @@ export class Pipelines {
       } catch (cause) {
         const { messages } = await module.getCompilationInfo();
         const wrong = messages.find(({ type }) => type === "error");
-        throw wrong ? new GpuFailure("failed", `the shader ${label}, line ${wrong.lineNum}: ${wrong.message}`, cause) : cause;
+        throw wrong ? gpuFailure("failed", `the shader ${label}, line ${wrong.lineNum}: ${wrong.message}`, cause) : cause;
       }
     });
   }
@@ -168,7 +169,7 @@ export class Runner {
       encoder.copyBufferToBuffer(output, 0, reading, 0, output.size);
       device.queue.submit([encoder.finish()]);
       return (await this.#gpu.read(reading)).subarray(0, this.#length);
-    });
+    }, true);
   }
 
   /** Lets go of its buffers; those of the weights are others'. */
@@ -179,6 +180,6 @@ export class Runner {
 
 /** What a plan says that there is. */
 function there<T>(value: T | undefined): T {
-  if (value === undefined) throw new GpuFailure("failed", "A plan without a part that it names");
+  if (value === undefined) throw gpuFailure("failed", "A plan without a part that it names");
   return value;
 }

@@ -17,12 +17,16 @@ export interface TowersContext {
   model: EngineModel;
   /** Runs a piece of Rust. */
   run<T>(work: () => T): T;
+  /** Milliseconds from any fixed point. */
+  now(): number;
   /** The buffers of weights, by their tensors' names; those of the text tower come later. */
   weights: ReadonlyMap<string, GPUBuffer>;
 }
 
 /** Photos of a pass at most; fewer where a GPU gives less memory. */
 const MOST_PHOTOS = 16;
+/** Milliseconds of a pass of several photos at most, in which the GPU may draw nothing of the page. */
+const LONGEST = 500;
 /** Bytes for what is between the steps of a pass. */
 const MOST_BETWEEN = 512 << 20;
 /** Lengths of texts whose passes are kept. */
@@ -40,22 +44,28 @@ interface Pass {
 /** See the module. */
 export class GpuTowers {
   readonly info: GpuInfo;
-  /** Photos that are worth computing together. */
-  readonly batch: number;
+  #batch: number;
   readonly #context: TowersContext;
   readonly #photos = new Map<number, Promise<Pass>>();
   readonly #texts = new Map<number, Promise<Pass>>();
+  /** Whether the text tower that there is was tried. */
+  #textsTried = false;
 
   private constructor(context: TowersContext, batch: number) {
     this.info = context.info;
-    this.batch = batch;
+    this.#batch = batch;
     this.#context = context;
+  }
+
+  /** Photos that are worth computing together. */
+  get batch(): number {
+    return this.#batch;
   }
 
   /**
    * Takes the vision tower of a model whose weights are on the GPU.
    *
-   * @throws {@link GpuFailure} where it does not compute what it should
+   * @throws a GPU's failure where it does not compute what it should
    */
   static async make(context: TowersContext): Promise<GpuTowers> {
     const { gpu, model, run } = context;
@@ -71,30 +81,42 @@ export class GpuTowers {
     let batch = MOST_PHOTOS;
     while (batch > 1 && !fits(planned(batch), maxStorageBufferBindingSize)) batch /= 2;
     const towers = new GpuTowers(context, batch);
-    await towers.#try();
+    const time = await towers.#try();
+    while (!gpu.name.isFallback && towers.#batch > 1 && time * towers.#batch > LONGEST) towers.#batch /= 2;
     return towers;
   }
 
   /**
    * Tries the tower on its real weights: a photo has to give the same bits again, and on hardware, by other kernels, the same embedding.
-   * So the pipelines are made while the page still waits for the model, too.
+   * So the pipelines are made while the page still waits for the model, too. Resolves to the milliseconds that a photo takes.
    */
-  async #try(): Promise<void> {
-    const { gpu, model, run } = this.#context;
+  async #try(): Promise<number> {
+    const { gpu, model, run, now } = this.#context;
     const { imageSize } = run(() => model.info());
     const photo = run(() => model.prepared(Float32Array.from({ length: 3 * imageSize * imageSize }, (_, at) => Math.sin(at))));
     try {
-      const [first, again] = [await this.photos([photo]), await this.photos([photo])];
+      const first = await this.photos([photo]);
+      const begin = now();
+      const again = await this.photos([photo]);
+      const time = now() - begin;
       if (first.some((value, at) => value !== again[at])) throw gpu.fail("wrong-numbers", "The GPU gives another embedding of the same photo");
-      if (gpu.name.isFallback) return;
-      const other = await this.#make(run(() => model.photoPlan(1, true)));
-      const output = await other.runner.run([run(() => model.photoInput(photo))]);
-      const cosine = cosineOf(first, this.#read(() => model.photoOutput(other.plan, output)));
-      freePass(other);
-      if (!(cosine >= LEAST_COSINE)) throw gpu.fail("wrong-numbers", `Two ways to compute the same photo differ on this GPU (cosine ${cosine})`);
+      if (gpu.name.isFallback) return time;
+      const other = run(() => model.photoPlan(1, true));
+      await this.#compare("photo", first, other, run(() => model.photoInput(photo)), (output) => model.photoOutput(other, output));
+      return time;
     } finally {
       photo.free();
     }
+  }
+
+  /** Computes what gave an embedding by another plan, of other kernels, and takes it away: that has to give the same. */
+  async #compare(what: string, embedding: Float32Array, plan: EnginePlan, input: Float32Array, read: (output: Float32Array) => Float32Array): Promise<void> {
+    const { gpu } = this.#context;
+    const other = await this.#make(plan);
+    const output = await other.runner.run([input]);
+    const cosine = cosineOf(embedding, this.#read(() => read(output)));
+    freePass(other);
+    if (!(cosine >= LEAST_COSINE)) throw gpu.fail("wrong-numbers", `Two ways to compute the same ${what} differ on this GPU (cosine ${cosine})`);
   }
 
   /** Embeds photos: the embeddings one after the other. The photos stay the caller's. */
@@ -113,16 +135,22 @@ export class GpuTowers {
     return joined(outputs, (length) => new Float32Array(length));
   }
 
-  /** Embeds texts, of their tokens one after the other: the embeddings likewise. */
+  /** Embeds texts, of their tokens one after the other: the embeddings likewise. The first one tries their tower as photos' was tried. */
   async texts(ids: Uint32Array, lengths: Uint32Array): Promise<Float32Array> {
-    const { model, run } = this.#context;
+    const { gpu, model, run } = this.#context;
     const outputs: Float32Array[] = [];
     let at = 0;
     for (const length of lengths) {
       const { tokens, values } = run(() => model.textInput(ids.subarray(at, at + length)));
       const { plan, runner } = await this.#textPass(tokens);
       const output = await runner.run([values]);
-      outputs.push(this.#read(() => model.textOutput(plan, output)));
+      const embedding = this.#read(() => model.textOutput(plan, output));
+      if (!this.#textsTried && !gpu.name.isFallback) {
+        const other = run(() => model.textPlan(tokens, true));
+        await this.#compare("text", embedding, other, values, (output) => model.textOutput(other, output));
+      }
+      this.#textsTried = true;
+      outputs.push(embedding);
       at += length;
     }
     return joined(outputs, (length) => new Float32Array(length));
@@ -167,6 +195,7 @@ export class GpuTowers {
   async forgetTexts(): Promise<void> {
     const passes = [...this.#texts.values()];
     this.#texts.clear();
+    this.#textsTried = false;
     for (const pass of passes) await pass.then(freePass, () => undefined);
   }
 

@@ -10,34 +10,49 @@ import { VERDICTS, type Store } from "../../shared/store.js";
 export interface Verdict extends Pick<GpuInfo, "cosine" | "gpuTime" | "wasmTime"> {
   /** Why the GPU is not to be used; missing where it is. */
   why?: GpuRefusal;
+  /** The time, as `Date.now` has it, until which that holds; missing where it always does. */
+  until?: number;
 }
 
 /** So many are kept, the latest. */
 const MOST = 32;
+/** A day, in milliseconds. */
+const DAY = 86_400_000;
+/** What is said of a GPU that failed before it had computed anything. */
+const UNKNOWN = { cosine: 0, gpuTime: 0, wasmTime: 0 };
 
-/** The verdicts of a store. Nothing here fails: without a store a probe is made each time. */
+/** The verdict of a store on one GPU and model. Nothing here fails: without a store a probe is made each time. */
 export class Verdicts {
   readonly #store: Store | undefined;
+  /** What it is about. */
+  readonly #key: string;
 
-  constructor(store: Store | undefined) {
+  constructor(store: Store | undefined, key: string) {
     this.#store = store;
+    this.#key = key;
   }
 
-  async get(key: string): Promise<Verdict | undefined> {
-    return (await this.#all()).find(([kept]) => kept === key)?.[1];
+  async get(): Promise<Verdict | undefined> {
+    const verdict = (await this.#all()).find(([kept]) => kept === this.#key)?.[1];
+    return verdict && Date.now() < (verdict.until ?? Infinity) ? verdict : undefined;
   }
 
   /** Keeps a verdict, in place of an earlier one. */
-  async set(key: string, verdict: Verdict): Promise<void> {
+  async set(verdict: Verdict): Promise<void> {
     if (!this.#store) return;
-    const others = (await this.#all()).filter(([kept]) => kept !== key);
+    const others = (await this.#all()).filter(([kept]) => kept !== this.#key);
     try {
       const writer = await this.#store.create(VERDICTS);
-      writer.write(0, new TextEncoder().encode(JSON.stringify([...others, [key, verdict]].slice(-MOST))));
+      writer.write(0, new TextEncoder().encode(JSON.stringify([...others, [this.#key, verdict]].slice(-MOST))));
       await writer.close();
     } catch {
       // another tab is writing its own, or there is no room: the next load makes a probe again
     }
+  }
+
+  /** Keeps why a GPU failed, whatever a probe had found: for a day, unless it computes wrongly. */
+  failed(why: GpuRefusal, { cosine, gpuTime, wasmTime }: Pick<Verdict, "cosine" | "gpuTime" | "wasmTime"> = UNKNOWN): Promise<void> {
+    return this.set({ cosine, gpuTime, wasmTime, why, ...(why !== "wrong-numbers" && { until: Date.now() + DAY }) });
   }
 
   async #all(): Promise<[string, Verdict][]> {

@@ -31,7 +31,7 @@ const DEFAULTS: Settings = {
   language: preferred ?? "en",
   model: "",
   precision: "int8",
-  device: "wasm", // the default of the package too
+  device: "auto", // the default of the package too
   least: LEAST,
   labels: ["circle", "square", "triangle", "star", "heart", "cross", "ring", "moon"],
 };

@@ -240,7 +240,7 @@ export const de: Texts = {
     requests: (host, n) => `${host}: ${few(n, "Anfrage", "Anfragen")} nach Dateien eines Modells`,
     language: "Sprache",
     device: "Was rechnet",
-    devices: { wasm: "Der Prozessor", auto: "Die GPU, wo sie richtig und schneller rechnet", webgpu: "Die GPU, wie schnell auch immer" },
+    devices: { auto: "Die GPU, wo sie richtig und schneller rechnet", wasm: "Der Prozessor", webgpu: "Die GPU, wie schnell auch immer" },
     deviceMore: "Eine GPU wird nur benutzt, wenn sie dasselbe ausrechnet wie der Prozessor; das wird zuerst geprüft. „Hineinsehen“ sagt, was dabei herauskam.",
     strictness: "Wie nah ein Treffer sein muss",
     strictnessMore: "In Vielfachen dessen, was der Zufall allein ergibt. Weniger zeigt mehr; ganz links bleibt nichts weg.",

@@ -238,7 +238,7 @@ export const en = {
     requests: (host: string, n: number) => `${host}: ${few(n, "request", "requests")} for a model’s files`,
     language: "Language",
     device: "What computes",
-    devices: { wasm: "The processor", auto: "The GPU, where it is right and faster", webgpu: "The GPU, however fast" },
+    devices: { auto: "The GPU, where it is right and faster", wasm: "The processor", webgpu: "The GPU, however fast" },
     deviceMore: "A GPU is used only if it computes what the processor does; that is tried first. “Look inside” says what came of it.",
     strictness: "How near a match has to be",
     strictnessMore: "In multiples of what chance alone gives. Less shows more; at the left end nothing is left out.",

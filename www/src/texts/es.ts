@@ -240,7 +240,7 @@ export const es: Texts = {
     requests: (host, n) => `${host}: ${few(n, "petición", "peticiones")} de archivos de un modelo`,
     language: "Idioma",
     device: "Qué calcula",
-    devices: { wasm: "El procesador", auto: "La GPU, donde calcula bien y más rápido", webgpu: "La GPU, por lenta que sea" },
+    devices: { auto: "La GPU, donde calcula bien y más rápido", wasm: "El procesador", webgpu: "La GPU, por lenta que sea" },
     deviceMore: "Una GPU se usa solo si calcula lo mismo que el procesador; eso se prueba primero. «Ver por dentro» dice qué resultó.",
     strictness: "Cuánto debe acercarse un resultado",
     strictnessMore: "En múltiplos de lo que da el azar. Menos muestra más; a la izquierda del todo no se quita nada.",

@@ -78,6 +78,13 @@ fn key(name: &str) -> u128 {
     half(0) << 64 | half(1)
 }
 
+/// Where rows of other settings are put: a name that no others have, which may have taken days.
+fn unused(path: &Path) -> PathBuf {
+    let names = (2u32..).map(|number| beside(path, &format!("before-{number}")));
+    let first = beside(path, "before");
+    std::iter::once(first.clone()).chain(names).find(|name| !name.exists()).unwrap_or(first)
+}
+
 impl Store {
     /// Opens the file, or makes it. What is in it counts if `same` says so of who made it; else it is put aside, and where it
     /// is now is returned with a new one.
@@ -104,7 +111,7 @@ impl Store {
         let mut aside = None;
         if !is_same {
             if !is_empty {
-                let before = beside(path, "before");
+                let before = unused(path);
                 std::fs::rename(path, &before)?;
                 store.file = locked(path)?;
                 aside = Some(before);

@@ -121,6 +121,6 @@ impl DotProduct for Scalar {
 }
 
 impl Simd for Scalar {
-    tiles!(TILE_F32, tile_f32: 2; 1 2 3);
+    tiles!(TILE_F32, tile_f32, column_f32: 2; 1 2 3);
     tiles!(TILE_INT8, tile_int8: 2; 1 2);
 }

@@ -215,12 +215,12 @@ impl DotProduct for NeonDot {
 }
 
 impl Simd for Neon {
-    tiles!(TILE_F32, tile_f32: 4; 1 2 3 4 5 6);
+    tiles!(TILE_F32, tile_f32, column_f32: 4; 1 2 3 4 5 6);
     // Products of bytes take several registers on their way: with a third row sums are spilled.
     tiles!(TILE_INT8, tile_int8: 4; 1 2);
 }
 
 impl Simd for NeonDot {
-    tiles!(TILE_F32, tile_f32: 4; 1 2 3 4 5 6);
+    tiles!(TILE_F32, tile_f32, column_f32: 4; 1 2 3 4 5 6);
     tiles!(TILE_INT8, tile_int8: 4; 1 2 3 4 5 6);
 }

@@ -75,11 +75,11 @@ impl DotProduct for RelaxedPairs {
 }
 
 impl Simd for Relaxed {
-    tiles!(TILE_F32, tile_f32: 3; 1 2 3);
+    tiles!(TILE_F32, tile_f32, column_f32: 3; 1 2 3);
     tiles!(TILE_INT8, tile_int8: 4; 1 2);
 }
 
 impl Simd for RelaxedPairs {
-    tiles!(TILE_F32, tile_f32: 3; 1 2 3);
+    tiles!(TILE_F32, tile_f32, column_f32: 3; 1 2 3);
     tiles!(TILE_INT8, tile_int8: 3; 1 2);
 }

@@ -31,6 +31,6 @@ impl DotProduct for Simd128 {
 }
 
 impl Simd for Simd128 {
-    tiles!(TILE_F32, tile_f32: 4; 1 2);
+    tiles!(TILE_F32, tile_f32, column_f32: 4; 1 2);
     tiles!(TILE_INT8, tile_int8: 4; 1 2);
 }

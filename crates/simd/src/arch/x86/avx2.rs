@@ -113,11 +113,11 @@ impl DotProduct for AvxVnni {
 }
 
 impl Simd for Avx2 {
-    tiles!(TILE_F32, tile_f32: 2; 1 2 3 4 5 6);
+    tiles!(TILE_F32, tile_f32, column_f32: 2; 1 2 3 4 5 6);
     tiles!(TILE_INT8, tile_int8: 2; 1 2 3 4 5 6);
 }
 
 impl Simd for AvxVnni {
-    tiles!(TILE_F32, tile_f32: 2; 1 2 3 4 5 6);
+    tiles!(TILE_F32, tile_f32, column_f32: 2; 1 2 3 4 5 6);
     tiles!(TILE_INT8, tile_int8: 2; 1 2 3 4 5 6);
 }

@@ -79,6 +79,6 @@ impl DotProduct for Avx512 {
 }
 
 impl Simd for Avx512 {
-    tiles!(TILE_F32, tile_f32: 3; 1 2 3 4 5 6 7 8);
+    tiles!(TILE_F32, tile_f32, column_f32: 3; 1 2 3 4 5 6 7 8);
     tiles!(TILE_INT8, tile_int8: 3; 1 2 3 4 5 6 7 8);
 }

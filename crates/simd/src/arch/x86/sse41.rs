@@ -79,6 +79,6 @@ impl DotProduct for Sse41 {
 }
 
 impl Simd for Sse41 {
-    tiles!(TILE_F32, tile_f32: 3; 1 2 3);
+    tiles!(TILE_F32, tile_f32, column_f32: 3; 1 2 3);
     tiles!(TILE_INT8, tile_int8: 3; 1 2);
 }
