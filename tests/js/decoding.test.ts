@@ -81,7 +81,7 @@ describe("what is transparent", () => {
 describe("a browser that falsifies what is read from a canvas", () => {
   it("is told of in the answer, and once by a warning; files don't come that way", async () => {
     const pixels = { kind: "pixels", data: Uint8Array.of(7, 7, 7, 255), width: 1, height: 1, channels: 4 } as const;
-    const all = dispatcherWith(MODEL, { readPixels: async () => ({ pixels, noisy: true }) });
+    const all = dispatcherWith(MODEL, { readPixels: async () => ({ pixels, noisy: "This browser falsifies" }) });
     await all.call({ type: "load", id: 1, argument: load() });
     const bitmap: WirePhoto = { kind: "bitmap", bitmap: { close: () => undefined } as ImageBitmap };
     const answers = [];

@@ -64,7 +64,7 @@ const browserPixels: Seldom["readPixels"] = async (source, edge = 1000) => {
   const width = value === 9 ? Math.min(DECODED.width, edge) : 1;
   const data = new Uint8Array(4 * width).fill(value);
   if (value === 7) data[3] = 255;
-  return { pixels: { kind: "pixels", data, width, height: 1, channels: 4 }, noisy: false };
+  return { pixels: { kind: "pixels", data, width, height: 1, channels: 4 }, noisy: false as const };
 };
 
 const fakeTokenizer: CreateTokenizer = (files) => {

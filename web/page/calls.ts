@@ -1,7 +1,6 @@
 /** The calls of one loaded model: what `ClipVision` and its handles (`latest.ts`) give on. */
 
 import { ClipVisionError, invalid } from "../shared/errors.js";
-import type { Fetch } from "../shared/files.js";
 import type {
   Calls,
   ClipVisionInfo,
@@ -15,18 +14,16 @@ import type {
   WireOpacity,
   WirePhoto,
 } from "../shared/protocol.js";
-import { sleep } from "../shared/retry.js";
 import { tagOf } from "../shared/values.js";
 import { untilAborted } from "../shared/waiting.js";
 import type { CallListeners, Client } from "./client.js";
 import { decodingOf, svgOf, withDecoding } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
-import { checkOptions, type OptionsOf } from "./load_options.js";
+import { checkOptions, warnOfUnknown, type OptionsOf } from "./load_options.js";
 import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 import { onDemand } from "./on_demand.js";
 import type { PageFetch } from "./page_service.js";
 import { discardPhoto, packPhoto, type PhotoSource } from "./photo.js";
-import { MAX_SVG_BYTES } from "./svg.js";
 import type { embedAll } from "./workers.js";
 
 /** A label, and how likely it is. */
@@ -75,6 +72,8 @@ async function* many<Item>(...asked: Parameters<typeof embedAll<Item>>): AsyncGe
 export class ModelCalls {
   readonly #context: CallsContext;
   readonly #unknown = new Set<string>();
+  /** Unknown options have been warned of. */
+  #warned: Promise<void> | undefined;
 
   constructor(context: CallsContext) {
     this.#context = context;
@@ -154,7 +153,8 @@ export class ModelCalls {
   }
 
   #check(kind: OptionsOf, options: object): void {
-    checkOptions(kind, options, this.#unknown, this.#context.warn);
+    const unknown = checkOptions(kind, options, this.#unknown);
+    if (unknown.length > 0) this.#warned = warnOfUnknown(unknown, this.#context.warn);
   }
 
   /** An embedding that was given in a photo's place. */
@@ -187,7 +187,7 @@ export class ModelCalls {
     const own = decodingOf(options);
     const { transfer = false, signal } = options;
     const svg = svgOf(options) ?? drawsSvg;
-    const packing = packPhoto(source, { transfer, svg, maxPixels: limits.maxPixels, read: (url) => this.#readSvg(url, signal) });
+    const packing = packPhoto(source, { transfer, svg, maxPixels: limits.maxPixels, read: (url) => onDemand().then(({ readSvg }) => readSvg(url, this.#context, signal)) });
     try {
       return await this.#run(options, begin, async (listeners) => {
         const packed = await untilAborted(untilAborted(packing, listeners.signal), client.closed);
@@ -200,16 +200,10 @@ export class ModelCalls {
     }
   }
 
-  /** Reads an SVG on the page, with the application's function if it has one. */
-  async #readSvg(url: string, signal = new AbortController().signal): Promise<Uint8Array<ArrayBuffer>> {
-    const { readPhoto } = await onDemand();
-    const { fetch: own, limits } = this.#context;
-    const fetch: Fetch = (address, init) => (own ? own(address, init, "photo") : globalThis.fetch(address, init));
-    return readPhoto(url, { fetch, sleep, origin: location.origin }, signal, Math.min(limits.maxBytes ?? Infinity, MAX_SVG_BYTES));
-  }
-
-  #run<T>({ signal, onProgress }: TextOptions, begin: Begin, work: (listeners: CallListeners) => Promise<T>): Promise<T> {
-    return begin(signal, (own, onStarted) => work({ signal: own, onProgress, onStarted }));
+  async #run<T>({ signal, onProgress }: TextOptions, begin: Begin, work: (listeners: CallListeners) => Promise<T>): Promise<T> {
+    const answer = await begin(signal, (own, onStarted) => work({ signal: own, onProgress, onStarted }));
+    await this.#warned;
+    return answer;
   }
 }
 

@@ -18,7 +18,6 @@ import { sharedController, untilAborted } from "../shared/waiting.js";
 import { startFailure, started, type WorkerLike } from "../shared/worker_like.js";
 import { onDemand } from "./on_demand.js";
 import type { PageFunctions } from "./page_service.js";
-import { isTainted } from "./photo.js";
 import { Watch } from "./watch.js";
 
 /** What a client is made with. */
@@ -129,14 +128,9 @@ class Session extends RpcClient<Calls, CallListeners> {
     this.#watch.expect(id);
   }
 
-  /** Some browsers do not report that an image is cross-origin. */
-  protected override unsendable(cause: unknown, transfer: readonly Transferable[]): ClipVisionError {
-    const text = messageOf(cause);
-    if (/origin/i.test(text) || transfer.some(isTainted)) {
-      const advice = "load it with crossorigin=\"anonymous\" from a server that allows it";
-      return new ClipVisionError("fetch", `The photo comes from another server, which does not allow this page to read it: ${advice}`, { cause });
-    }
-    return super.unsendable(cause, transfer);
+  protected override unsendable(cause: unknown, transfer: readonly Transferable[]): Promise<ClipVisionError> {
+    const plain = () => super.unsendable(cause, transfer);
+    return onDemand().then(({ taintedPhoto }) => taintedPhoto(cause, transfer) ?? plain(), plain);
   }
 
   #send(message: Request, transfer: Transferable[]): void {

@@ -11,7 +11,7 @@ import { Client } from "./client.js";
 import { decodingOf, svgOf } from "./decoding.js";
 import type { EmbedManyOptions, ManyResult, PhotoSources } from "./embed_many.js";
 import { WaitingPlace, type Latest } from "./latest.js";
-import { checkOptions, checkPlace, checkStarted, checkTable, checkThreads, deviceOf, isRare, logWarning } from "./load_options.js";
+import { checkOptions, checkPlace, checkStarted, checkTable, checkThreads, deviceOf, isRare, logWarning, warnOfUnknown } from "./load_options.js";
 import { modelName, modelRevision, resolveModel, type ModelSource } from "./model.js";
 import { FIRST_MODEL } from "./models.js";
 import { onDemand } from "./on_demand.js";
@@ -49,7 +49,7 @@ export class ClipVision {
    * `invalid-argument`
    */
   static async load(model: ModelSource = FIRST_MODEL, options: LoadOptions = {}): Promise<ClipVision> {
-    checkOptions("load", options, new Set(), options?.onWarning ?? logWarning);
+    const unknown = checkOptions("load", options, new Set());
     const { threads, signal, onProgress, onWarning: warn = logWarning, fetch, wasmUrl, worker } = options;
     const place = platform();
     signal?.throwIfAborted();
@@ -61,6 +61,7 @@ export class ClipVision {
     let files = resolveModel(model, hub);
     const name = modelName(model);
     const revision = modelRevision(model, hub);
+    if (unknown.length > 0) await warnOfUnknown(unknown, warn);
     const { rareOptions, sendable } = place || isRare(options) ? await onDemand() : {};
     const rare = rareOptions?.(options, files.weights) ?? { cache: options.cache === false ? "off" : "on" };
     const { cache, persist, photos, times, token, integrity, decoders = {} }: Partial<RareOptions> = rare;
@@ -93,7 +94,7 @@ export class ClipVision {
     const context: Partial<CallsContext> = {};
     const loaded = await client.start(signal, onProgress);
     if (persist && cache !== "off") void globalThis.navigator?.storage?.persist?.().catch(() => false);
-    checkStarted(threads, loaded.threads, warn);
+    await checkStarted(threads, loaded.threads, warn);
     return new ClipVision(new ModelCalls(Object.assign(context, { client, ...named(loaded), isAtHand, decoding, svg, fetch, limits: photos ?? {}, warn })));
   }
 

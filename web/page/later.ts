@@ -3,10 +3,12 @@
  * `on_demand.ts` fetches when it is needed.
  */
 
-export { readPhoto } from "../shared/remote_file.js";
 export { deleteEntries, listEntries } from "./cached_entries.js";
-export { embedAll } from "./workers.js";
-export { sendable } from "./sendable.js";
-export { rareOptions } from "./rare_options.js";
 export { pageService } from "./page_service.js";
-export { drawnSvg } from "./svg_drawing.js";
+export { rareOptions } from "./rare_options.js";
+export { sendable } from "./sendable.js";
+export { drawnSvg, readSvg } from "./svg_drawing.js";
+export { taintedPhoto } from "./tainted.js";
+export { hintFor } from "./warnings.js";
+export { wrongPixels } from "./wrong_pixels.js";
+export { embedAll } from "./workers.js";

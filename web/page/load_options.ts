@@ -5,6 +5,7 @@ import { platform } from "../shared/platform.js";
 import type { ClipVisionInfo, LoadWarning, WireLoad } from "../shared/protocol.js";
 import { tagOf } from "../shared/values.js";
 import type { EmbedManyOptions } from "./embed_many.js";
+import { onDemand } from "./on_demand.js";
 import type { BlobOptions, CallOptions, ClassifyOptions, EmbedOptions, EmbedTextOptions, LoadOptions, TextOptions } from "./options.js";
 
 /** A larger number of threads is taken for a mistake. */
@@ -42,18 +43,6 @@ export function checkPlace(): void {
   if (platform() || typeof Worker === "function") return;
   const advice = 'and ask that, or in Node, Deno or Bun, which take the package\'s entry of the condition "node"';
   throw new ClipVisionError("unsupported-browser", `There are no Web Workers here, as in service workers, edge runtimes and jsdom: load the model in a page or a dedicated worker ${advice}`);
-}
-
-/** Warns that fewer threads compute than were asked for. */
-export function checkStarted(asked: number | undefined, threads: number, warn: (warning: LoadWarning) => void): void {
-  if (asked === undefined || asked <= threads) return;
-  const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
-  const why = isolated === false
-    ? "threads need a page that is cross-origin isolated (docs/headers.md)"
-    : typeof SharedArrayBuffer === "function"
-      ? "no more could be started"
-      : "this browser has no SharedArrayBuffer (docs/browsers.md)";
-  warn({ code: "no-threads", message: `Asked for ${asked} threads, but only ${threads} ${threads === 1 ? "is" : "are"} running: ${why}` });
 }
 
 /** Logs the warnings that an application should not miss even if it does not listen for any. */
@@ -100,34 +89,30 @@ export type OptionsOf = keyof typeof KNOWN;
 /** Options that are functions. */
 const FUNCTIONS = ["onProgress", "onWarning", "fetch", "worker", "photo"];
 
-/** What people look for that come from elsewhere, or from earlier releases. */
-const HINTS: Readonly<Record<string, string>> = {
-  dtype: 'precision: "f32" or "int8"',
-  quantized: 'precision: "int8"',
-  progress_callback: "onProgress",
-  session_options: "threads",
-  revision: "hub: { revision }",
-  cache_dir: "cache",
-  persist: "cache: { persist }",
-  maxBytes: "limits: { maxBytes }",
-  maxPixels: "limits: { maxPixels }",
-  startTimeout: "limits: { startTimeout }",
-  cancelTimeout: "limits: { cancelTimeout }",
-  workerUrl: "worker: () => new Worker(…)",
-  latestOnly: "clip.latest()",
-};
-
-/** Checks that options are an object, with functions where there have to be some, and warns once of each that is unknown. */
-export function checkOptions(kind: OptionsOf, options: object, seen: Set<string>, warn: (warning: LoadWarning) => void): void {
+/** Checks that options are an object, with functions where there have to be some; gives the names of those that are unknown, once. */
+export function checkOptions(kind: OptionsOf, options: object, seen: Set<string>): string[] {
   if (typeof options !== "object" || options === null) throw invalid(`Options must be an object, not ${tagOf(options)}`);
   for (const name of FUNCTIONS) {
     const value = (options as Record<string, unknown>)[name];
     if (value !== undefined && typeof value !== "function") throw invalid(`${name} must be a function, not ${tagOf(value)}`);
   }
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(KNOWN[kind], name) || seen.has(name)) continue;
-    seen.add(name);
-    const hint = Object.hasOwn(HINTS, name) ? `; use ${HINTS[name]}` : "";
-    warn({ code: "unknown-option", message: `There is no option "${name}": it is ignored${hint}` });
-  }
+  const unknown = Object.keys(options).filter((name) => !Object.hasOwn(KNOWN[kind], name) && !seen.has(name));
+  unknown.forEach((name) => seen.add(name));
+  return unknown;
+}
+
+/** Warns of something, with a hint where that can be fetched. */
+async function warnWithHint(code: LoadWarning["code"], message: string, name: string, warn: (warning: LoadWarning) => void): Promise<void> {
+  warn({ code, message: message + (await onDemand().then(({ hintFor }) => hintFor(name), () => "")) });
+}
+
+/** Warns of options that are unknown. */
+export async function warnOfUnknown(unknown: readonly string[], warn: (warning: LoadWarning) => void): Promise<void> {
+  for (const name of unknown) await warnWithHint("unknown-option", `There is no option "${name}": it is ignored`, name, warn);
+}
+
+/** Warns that fewer threads compute than were asked for. */
+export async function checkStarted(asked: number | undefined, threads: number, warn: (warning: LoadWarning) => void): Promise<void> {
+  if (asked === undefined || asked <= threads) return;
+  await warnWithHint("no-threads", `Asked for ${asked} threads, but only ${threads} ${threads === 1 ? "is" : "are"} running`, "threads", warn);
 }

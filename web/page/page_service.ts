@@ -9,7 +9,7 @@ import type { Answer, Call, Post } from "../shared/rpc.js";
 import { RpcServer } from "../shared/rpc_server.js";
 import { copied } from "../shared/values.js";
 import type { PhotoDecoder } from "./decoding.js";
-import { checkedPixels } from "./photo.js";
+import { checkedPixels } from "./wrong_pixels.js";
 
 /** An application's `fetch`, which is told what an address is read for. */
 export type PageFetch = (...asked: [...Parameters<Fetch>, purpose: FetchPurpose]) => Promise<Response>;

@@ -134,19 +134,6 @@ export function discardPhoto({ photo }: PackedPhoto): void {
   if (photo.kind === "frame") photo.frame.close();
 }
 
-/** Whether this is a bitmap that the page may show, but not read: from another server, which does not allow it. */
-export function isTainted(bitmap: Transferable): boolean {
-  if (tagOf(bitmap) !== "ImageBitmap") return false;
-  const context = new OffscreenCanvas(1, 1).getContext("2d");
-  try {
-    context?.drawImage(bitmap as ImageBitmap, 0, 0);
-    context?.getImageData(0, 0, 1, 1);
-    return false;
-  } catch (error) {
-    return error instanceof DOMException && error.name === "SecurityError";
-  }
-}
-
 const photoUrl = (source: string | URL): string => absoluteUrl(source, (text) => `"${shortUrl(text)}" is not a URL`).href;
 
 /** The bytes of a buffer that has not been transferred away. */
@@ -164,30 +151,20 @@ function owned(bytes: Uint8Array | Uint8ClampedArray, transfer: boolean): Uint8A
   return bytesOf(bytes) as Uint8Array<ArrayBuffer>;
 }
 
-function packPixels(pixels: RawPixels, transfer: boolean, maxPixels: number | undefined): PackedPhoto {
-  const { data, width, height, channels } = checkedPixels(pixels, maxPixels);
+async function packPixels(pixels: RawPixels, transfer: boolean, maxPixels: number | undefined): Promise<PackedPhoto> {
+  const { data, width, height, channels } = pixels;
+  if (!arePixels(pixels)) throw await onDemand().then(({ wrongPixels }) => wrongPixels(pixels), () => invalid("The pixels are not what they say"));
+  checkSize(pixels, maxPixels, channels);
   const own = owned(data, transfer);
   return { photo: { kind: "pixels", data: own, width, height, channels }, transfer: [own.buffer] };
 }
 
-/** Raw pixels that are what they say, or an `invalid-argument`; or `too-large`. */
-export function checkedPixels(pixels: RawPixels, maxPixels: number | undefined): RawPixels {
-  const { data, width, height, channels } = pixels;
-  const tag = tagOf(data);
-  if (tag !== "Uint8Array" && tag !== "Uint8ClampedArray") {
-    throw invalid(`Pixels must be a Uint8Array or a Uint8ClampedArray, not ${tag}`);
-  }
-  if (![1, 3, 4].includes(channels)) throw invalid(`Pixels must have 1, 3 or 4 channels, not ${String(channels)}`);
-  for (const [name, value] of Object.entries({ width, height })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw invalid(`The ${name} of pixels must be a whole number from 1, not ${String(value)}`);
-  }
-  const expected = width * height * channels;
-  if (data.length !== expected) {
-    throw invalid(`${width} x ${height} pixels of ${channels} channels are ${expected} bytes, but there are ${data.length}`);
-  }
-  checkSize(pixels, maxPixels, channels);
-  return pixels;
-}
+/** Whether raw pixels are what they say; `wrong_pixels.ts` says what is wrong. */
+export const arePixels = ({ data, width, height, channels }: RawPixels): boolean =>
+  ["Uint8Array", "Uint8ClampedArray"].includes(tagOf(data)) &&
+  [1, 3, 4].includes(channels) &&
+  [width, height].every((edge) => Number.isSafeInteger(edge) && edge > 0) &&
+  data.length === width * height * channels;
 
 /** What a server answered with. */
 async function bodyOf(response: Response): Promise<Blob> {

@@ -9,8 +9,6 @@
 
 import { ClipVisionError } from "../shared/errors.js";
 
-/** The largest file that is drawn: photos may be inside. */
-export const MAX_SVG_BYTES = 16 * 2 ** 20;
 /** How much of a file is looked at. */
 const LOOKED_AT = 1024;
 

@@ -1,10 +1,15 @@
 /** SVG as pixels: see `svg.ts`. */
 
 import { ClipVisionError } from "../shared/errors.js";
+import type { Fetch } from "../shared/files.js";
+import { readPhoto } from "../shared/remote_file.js";
+import { sleep } from "../shared/retry.js";
 import { sizeOf, type Size } from "../shared/sizes.js";
 import { checkBytes } from "../shared/sources.js";
-import { MAX_SVG_BYTES } from "./svg.js";
+import type { CallsContext } from "./calls.js";
 
+/** The largest file that is drawn: photos may be inside. */
+export const MAX_SVG_BYTES = 16 * 2 ** 20;
 /** The most pixels that are drawn: many times those of any model. */
 const MOST_PIXELS = 4e6;
 /** The longest edge that is drawn, in pixels: of a canvas in any browser. */
@@ -42,4 +47,10 @@ export async function drawnSvg(file: Blob, name: string, maxPixels: number | und
   } finally {
     URL.revokeObjectURL(url);
   }
+}
+
+/** Reads an SVG on the page, with the application's function if it has one. */
+export function readSvg(url: string, { fetch: own, limits }: CallsContext, signal = new AbortController().signal): Promise<Uint8Array<ArrayBuffer>> {
+  const fetch: Fetch = (address, init) => (own ? own(address, init, "photo") : globalThis.fetch(address, init));
+  return readPhoto(url, { fetch, sleep, origin: location.origin }, signal, Math.min(limits.maxBytes ?? Infinity, MAX_SVG_BYTES));
 }

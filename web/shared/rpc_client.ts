@@ -52,7 +52,7 @@ export class RpcClient<Calls extends CallTable<Calls>, Listeners = never> {
         this.#post({ type, id, argument } as Call<Calls>, transfer);
       } catch (cause) {
         this.#pending.delete(id);
-        reject(this.unsendable(cause, transfer));
+        void Promise.resolve(this.unsendable(cause, transfer)).then(reject);
       }
     });
     if (!signal) return answer;
@@ -94,8 +94,7 @@ export class RpcClient<Calls extends CallTable<Calls>, Listeners = never> {
   protected canceled(_id: number): void {}
 
   /** The error of a call that can't be sent. */
-  protected unsendable(cause: unknown, _transfer: readonly Transferable[]): ClipVisionError {
-    const text = messageOf(cause);
-    return invalid(`This can't be sent to the worker: ${text}`, cause);
+  protected unsendable(cause: unknown, _transfer: readonly Transferable[]): ClipVisionError | Promise<ClipVisionError> {
+    return invalid(`This can't be sent to the worker: ${messageOf(cause)}`, cause);
   }
 }

@@ -35,7 +35,7 @@ import { EngineCrash, guarded, release, type Engine, type EngineModel, type Engi
 import type { Report } from "./feed.js";
 import type { GpuTowers } from "./gpu/towers.js";
 import { ModelLoading, type LoadHost } from "./loading.js";
-import { pageDecoders, pageFetch } from "./page.js";
+import { pageFetch } from "./page.js";
 import { overallProgress } from "./progress.js";
 import { Photos, type ForeignPhoto, type PhotoHost, type PhotoModel, type Prepared, type ReadPhoto } from "./photos.js";
 import { Semaphore } from "./semaphore.js";
@@ -66,13 +66,10 @@ export interface Host extends PhotoHost, TurnHost {
 }
 
 /**
- * Photos that are read or held in memory before their turn: two batches, on a GPU too; more would only cost memory. As many of those
- * that the application decodes, which are counted apart: its decoder may take any time, and nothing else waits for that.
+ * Photos that are read or held in memory before their turn: two batches, on a GPU too; more would only cost memory. Those that the
+ * application decodes are counted apart (`application.ts`).
  */
 const READ_AHEAD = 8;
-const DEFAULT_PREPROCESSING =
-  "The model has neither preprocessor_config.json nor a processor_config.json that says how its photos are prepared: CLIP's " +
-  "own preprocessing is used (shortest edge to the model's size by bicubic, the middle square, CLIP's mean and deviation)";
 /** What a model is loaded with, now and should it be loaded again. */
 interface How {
   load: WireLoad;
@@ -107,7 +104,6 @@ export class Dispatcher {
   readonly #calls: RpcServer<Calls>;
   readonly #page: RpcClient<PageCalls>;
   #readAhead = new Semaphore(READ_AHEAD);
-  readonly #foreignAhead = new Semaphore(READ_AHEAD);
   /** Single photos on a GPU and on their way there: one that it computes, and one that is prepared meanwhile. The others wait, and may be replaced. */
   readonly #onGpu = new Semaphore(2);
   readonly #turns: Turns;
@@ -198,12 +194,7 @@ export class Dispatcher {
       } finally {
         readAhead.leave();
       }
-      await this.#foreignAhead.enter(signal);
-      try {
-        return await work(await this.#photosOf().byApplication(foreign, signal), prepared);
-      } finally {
-        this.#foreignAhead.leave();
-      }
+      return await foreign.decoded(signal, (decoded) => work(decoded, prepared));
     } finally {
       if (photo.kind === "bitmap") photo.bitmap.close();
       if (photo.kind === "frame") photo.frame.close();
@@ -231,7 +222,7 @@ export class Dispatcher {
       warn: (warning) => this.#host.post({ type: "warning", warning: { ...warning, message: redacted(warning.message) } }),
     };
     const { maxBytes, maxPixels, decodeOnPage, preparing } = load;
-    const application = pageDecoders(this.#page, decodeOnPage);
+    const application = decodeOnPage.length > 0 ? new (await this.#host.seldom()).ApplicationPhotos(this.#page, load, this.#host.now) : undefined;
     const network = { ...this.#host.loading, fetch: fetchFor("photo") };
     const photosOf = (engine: Engine, model: PhotoModel, imageSize: number): Photos =>
       new Photos({ host: this.#host, network, engine, model, imageSize, maxBytes, maxPixels, application, warn: host.warn });
@@ -249,7 +240,10 @@ export class Dispatcher {
     const before = this.#loaded;
     const { engine, model, gpu, examined } = await loading.vision(report, signal);
     const { defaultPreprocessing, ...info } = guarded(engine, () => model.info());
-    if (defaultPreprocessing && !before) how.host.warn({ code: "default-preprocessing", message: DEFAULT_PREPROCESSING });
+    if (defaultPreprocessing && !before) {
+      const more = await this.#host.seldom().then(({ clipsOwn }) => clipsOwn, () => "");
+      how.host.warn({ code: "default-preprocessing", message: `The model does not say how its photos are prepared: CLIP's own preprocessing is used${more}` });
+    }
     const size = gpu?.batch ?? info.batch;
     this.#readAhead = new Semaphore(Math.max(READ_AHEAD, 2 * size));
     const batch = new Batch({

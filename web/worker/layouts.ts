@@ -1,11 +1,29 @@
-/** Weights that are not in one usual file, or not in one alone: several that an index names, those of modules, ONNX files. */
+/** Files that are not transformers' usual ones: open_clip's, and weights in several that an index names, in those of modules, in ONNX files. */
 
 import { ClipVisionError } from "../shared/errors.js";
 import { explained, nameOf } from "../shared/files.js";
-import { addressOf, FILE_NAMES, shardKey } from "../shared/model_files.js";
+import { addressOf, FILE_NAMES, nameOfFile, openClipOf, shardKey } from "../shared/model_files.js";
 import type { EngineLoader } from "./engine.js";
-import type { FeedFrom, ModelLoading, Reading } from "./loading.js";
+import type { Configured, FeedFrom, ModelLoading, Reading } from "./loading.js";
 import { MODULES } from "./modules.js";
+
+/**
+ * The settings of a folder whose `config.json` is not there: open_clip's, whose files the model has from then on.
+ *
+ * @param error that it is not there, thrown again where open_clip's are not either
+ */
+export async function openClipConfigured(loading: ModelLoading, reading: Reading, error: unknown): Promise<Configured> {
+  const { load } = loading;
+  const { config } = load.model;
+  if (!openClipOf(load.model) || !config || nameOfFile(config) !== FILE_NAMES.config) throw error;
+  loading.seen = {};
+  loading.openClip();
+  const checksums = await loading.checksums();
+  const found = await loading.small("config", { ...reading, checksums }).catch(() => undefined);
+  if (found) return { files: { config: found }, checksums };
+  [loading.load, loading.layout] = [load, undefined];
+  throw error;
+}
 
 /** How far a loader has come. */
 export interface Others {

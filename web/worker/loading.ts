@@ -55,6 +55,12 @@ export interface ConfigFiles {
   processor?: Uint8Array | undefined;
 }
 
+/** The settings of a model, and the checksums that its files have to have. */
+export interface Configured {
+  files: ConfigFiles;
+  checksums: Checksums | undefined;
+}
+
 /** A vision tower that was loaded, into the engine or a GPU. */
 export interface LoadedVision {
   engine: Engine;
@@ -99,7 +105,7 @@ export class ModelLoading {
   #started: Engine | undefined;
   #examined: LoadedVision["examined"] = {};
   /** Whose files they are, if not transformers'. */
-  #layout: CacheRecord["layout"];
+  layout: CacheRecord["layout"];
 
   constructor(host: LoadHost, load: WireLoad) {
     this.host = host;
@@ -237,7 +243,7 @@ export class ModelLoading {
   }
 
   /** The model's settings; of a folder that is not transformers', those of open_clip, whose files the model has from then on. */
-  async configured(reading: Reading): Promise<{ files: ConfigFiles; checksums: Checksums | undefined }> {
+  async configured(reading: Reading): Promise<Configured> {
     if (this.load.integrity && (await this.host.seldom()).isOpenClip(this.load)) this.openClip();
     const checksums = await this.checksums();
     const all = { ...reading, checksums };
@@ -251,16 +257,10 @@ export class ModelLoading {
       return { files: { config: bundle, preprocessor, processor }, checksums };
     } catch (error) {
       const { config } = this.load.model;
-      if (!openClipOf(this.load.model) || !config || nameOfFile(config) !== FILE_NAMES.config || !this.isMissing(error, config)) throw error;
+      if (!config || !this.isMissing(error, config)) throw error;
       await Promise.allSettled(reads); // what the server says of these files is of no interest
-      const transformers = this.load;
-      this.seen = {};
-      this.openClip();
-      const checksums = await this.checksums();
-      const found = await this.small("config", { ...reading, checksums }).catch(() => undefined);
-      if (found) return { files: { config: found }, checksums };
-      [this.load, this.#layout] = [transformers, undefined];
-      throw error;
+      const { openClipConfigured } = await this.host.seldom().catch(() => Promise.reject(error));
+      return openClipConfigured(this, reading, error);
     }
   }
 
@@ -268,7 +268,7 @@ export class ModelLoading {
   openClip(): void {
     const model = openClipOf(this.load.model);
     if (model) this.load = { ...this.load, model };
-    this.#layout = "open_clip";
+    this.layout = "open_clip";
   }
 
   /** What is at the model's address in place of a file that is not. */
@@ -359,7 +359,7 @@ export class ModelLoading {
       if (recorder) this.run(() => loader.record(this.load.name, Object.keys(files), Object.values(files)));
       try {
         await this.feedAll(loader, filling, () => this.#passOn(loader, recorder));
-        await recorder?.finish(this.seen, this.#layout, checksums?.verified);
+        await recorder?.finish(this.seen, this.layout, checksums?.verified);
         return loader;
       } catch (error) {
         await recorder?.discard();
@@ -426,7 +426,7 @@ export class ModelLoading {
       fromCache: async (blob, record) => {
         const value = await fromCache(blob, record);
         this.seen = { ...record.validators, ...this.seen };
-        if (record.layout === "open_clip" && this.#layout === undefined) this.openClip();
+        if (record.layout === "open_clip" && this.layout === undefined) this.openClip();
         return value;
       },
       fromServer,

@@ -17,7 +17,7 @@ import { readPhoto, type Network } from "../shared/remote_file.js";
 import { checkSize, MAX_BYTES, sizeOf } from "../shared/sizes.js";
 import { BlobSource, checkBytes, readAll } from "../shared/sources.js";
 import { EngineCrash, guarded, type Engine, type EngineModel, type EnginePhoto, type EnginePrepared } from "./engine.js";
-import type { PageDecoders } from "./page.js";
+import type { ApplicationPhotos } from "./application.js";
 import type { BrowserPixels } from "./pixels.js";
 import type { Seldom } from "./seldom.js";
 
@@ -40,7 +40,8 @@ export interface PhotoContext {
   model: PhotoModel;
   /** Width and height that the model wants. */
   imageSize: number;
-  application: PageDecoders;
+  /** Where the application decodes photos. */
+  application: ApplicationPhotos | undefined;
   /** The most bytes and pixels of a photo's file. */
   maxBytes: number | undefined;
   maxPixels: number | undefined;
@@ -50,7 +51,8 @@ export interface PhotoContext {
 /** How many times the model's size the shorter edge of a photo keeps at least that is decoded fast. */
 const REDUCING_GAP = 2;
 
-type EncodedPhoto = { kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding;
+/** A file that has been read. */
+export type EncodedPhoto = { kind: "encoded"; bytes: Uint8Array; type: string } & WireDecoding & WireOpacity;
 
 /** A photo that has been read: a file, pixels, or what only the browser can read. */
 export type ReadPhoto = WireOpacity &
@@ -67,10 +69,10 @@ export type ReadPhoto = WireOpacity &
  * A file of a type that the application decodes. It waits for that apart from other photos, as a Blob where it can: whose
  * bytes need not be in memory.
  */
-export interface ForeignPhoto extends WireOpacity {
+export interface ForeignPhoto {
   kind: "foreign";
-  type: string;
-  file: Blob | Uint8Array;
+  /** Works with what the application makes of it, when its turn has come. */
+  decoded<T>(signal: AbortSignal, work: (photo: ReadPhoto) => Promise<T>): Promise<T>;
 }
 
 /** A photo in the engine, and how it was read. */
@@ -127,23 +129,8 @@ export class Photos {
   }
 
   /** A file, or what is kept of it where the application decodes its type. */
-  async #whose(photo: WireOpacity & EncodedPhoto, keep: () => Blob | Uint8Array): Promise<ReadPhoto | ForeignPhoto> {
-    const { application: { types }, host } = this.#context;
-    if (types.length === 0) return photo;
-    const { mediaTypesOf } = await host.seldom();
-    const type = mediaTypesOf(photo.bytes, photo.type).find((one) => types.includes(one));
-    if (type === undefined) return photo;
-    return { kind: "foreign", type, file: keep(), ...(photo.background && { background: photo.background }) };
-  }
-
-  /** What the application makes of a file. It may take any time. */
-  async byApplication({ type, file, background }: ForeignPhoto, signal: AbortSignal): Promise<ReadPhoto> {
-    const { host, application, maxPixels } = this.#context;
-    const bytes = file instanceof Blob ? await this.#bytesOf(file, signal) : file;
-    const start = host.now();
-    const pixels = await application.decode(type, bytes, signal);
-    checkSize(pixels, maxPixels, pixels.channels);
-    return { ...pixels, ...(background && { background }), decoded: host.now() - start };
+  #whose(photo: EncodedPhoto, keep: () => Blob | Uint8Array): ReadPhoto | ForeignPhoto {
+    return this.#context.application?.foreign(photo, keep) ?? photo;
   }
 
   /** Decodes and preprocesses a photo. */
@@ -158,8 +145,9 @@ export class Photos {
     };
     const inBrowser = ({ pixels, noisy }: BrowserPixels): Prepared => {
       const prepared = inRust({ ...pixels, ...opacity }, { decoder: "browser", decode: host.now() - start });
-      if (noisy) this.#warnOfNoise();
-      return { ...prepared, ...(noisy && { noisy }) };
+      if (noisy && !this.#warned) this.#context.warn({ code: "canvas-noise", message: noisy });
+      this.#warned ||= Boolean(noisy);
+      return { ...prepared, ...(noisy && { noisy: true }) };
     };
     if (photo.kind === "bitmap") return inBrowser(await (await host.seldom()).readPixels(photo.bitmap));
     if (photo.kind === "frame") return inBrowser(await (await host.seldom()).readPixels(photo.frame));
@@ -194,14 +182,6 @@ export class Photos {
     }
   }
 
-  #warnOfNoise(): void {
-    if (this.#warned) return;
-    this.#warned = true;
-    const message =
-      "This browser falsifies the pixels that are read from a canvas (to resist fingerprinting): embeddings of images, " +
-      "canvases and videos are not those of the photos; of files and bytes they are";
-    this.#context.warn({ code: "canvas-noise", message });
-  }
 }
 
 /** What a photo is told that broke a decoder, and the engine with it: it is that photo's error, as natively. */

@@ -18,8 +18,8 @@ import { sizeInHeader } from "./header_size.js";
 /** Pixels as a browser gives them. */
 export interface BrowserPixels {
   pixels: WirePixels;
-  /** The browser falsifies what is read from a canvas, to resist fingerprinting: these values are not the photo's. */
-  noisy: boolean;
+  /** What to warn of where the browser falsifies what is read from a canvas, to resist fingerprinting: these values are not the photo's. */
+  noisy: string | false;
 }
 
 /** Where red, green and blue are in a pixel of four bytes whose last is opacity. */
@@ -64,7 +64,7 @@ export async function readPixels(source: ImageBitmap | VideoFrame, edge = Infini
   const { width, height } = full;
   const pixels = (data: Uint8ClampedArray, size: Size): BrowserPixels => ({
     pixels: { kind: "pixels", data, ...size, channels: 4 },
-    noisy: canvasIsNoisy(),
+    noisy: canvasIsNoisy() && NOISE,
   });
   try {
     const scale = edge / Math.min(width, height);
@@ -86,6 +86,9 @@ export async function readPixels(source: ImageBitmap | VideoFrame, edge = Infini
 
 /** Width and height of the pattern that is written and read back: enough for noise that changes few values. */
 const PATTERN = 64;
+const NOISE =
+  "This browser falsifies the pixels that are read from a canvas (to resist fingerprinting): embeddings of images, " +
+  "canvases and videos are not those of the photos; of files and bytes they are";
 let noisy: boolean | undefined;
 
 /** Whether an opaque pattern is read from a canvas as another than it was written. Looked at once: it takes a millisecond. */
