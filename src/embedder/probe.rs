@@ -15,9 +15,9 @@ use crate::weights::{Header, TensorSpec, Use, Weights};
 /// The weights of linear layers as a GPU's kernels read them, by the names of their tensors.
 pub type Matrices = Vec<(String, Vec<u8>)>;
 
-/// Layers: one that computes all tokens, each of those before it, as text towers do, and the last, which computes those that become
-/// embeddings.
-const LAYERS: usize = 2;
+/// Layers: one whose tokens see those before them, as a text tower's do, one whose tokens see all, and the last, of which those are computed that
+/// become embeddings.
+const LAYERS: usize = 3;
 /// Photos that differ from each other.
 const PHOTOS: usize = 3;
 /// One of so many channels is far larger than the others, as in models that were trained.
@@ -27,7 +27,7 @@ const LEAST_COSINE: f64 = 0.999_999;
 /// A difference of two values of embeddings of length 1 above this is a wrong one.
 const MOST_DIFFERENCE: f32 = 1e-3;
 
-/// Two layers of the shape of a model's vision tower, with weights made up, some of whose channels are far larger than the
+/// Three layers of the shape of a model's vision tower, with weights made up, some of whose channels are far larger than the
 /// others: what they give on a GPU is held against what they give on the processor.
 ///
 /// For each count of photos, one, an odd one and that of the batches to come: the executor runs [`plan`](Self::plan) on

@@ -114,7 +114,7 @@ test("software in a GPU's place is refused by itself, and slow hardware after a 
   const second = await loadWith(tab, "hardware", "auto", { cache: true });
   expect(second).toMatchObject({ loaded: { device: "wasm", why: "slower", gpu: first.loaded!.gpu }, pipelines: 0 });
   const asked = await loadWith(tab, "hardware", "webgpu", { cache: true });
-  expect(asked).toMatchObject({ loaded: { device: "webgpu", gpu: first.loaded!.gpu } });
+  expect(asked).toMatchObject({ loaded: { device: "webgpu", gpu: { vendor: "google", architecture: "swiftshader" } } });
 });
 
 for (const [failure, word, why] of [["lost", "lose", "lost"], ["zeros", "zero", "wrong-numbers"]] as const) {

@@ -46,7 +46,7 @@ export interface GpuInfo {
   readonly vendor: string;
   /** Its architecture, as far as the browser says: `"metal-3"`, `"ampere"`, `""`. */
   readonly architecture: string;
-  /** The smallest cosine of what it computed and what the CPU did, of two layers of the model's shape. */
+  /** The smallest cosine of what it computed and what the CPU did, of three layers of the model's shape. */
   readonly cosine: number;
   /** Milliseconds that it took for such layers of one photo, its answer included. */
   readonly gpuTime: number;

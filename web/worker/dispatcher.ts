@@ -295,7 +295,7 @@ export class Dispatcher {
     const { gpu, how, engine } = this.#ready();
     if (!gpu) return Promise.resolve(); // another call was first
     return (this.#fallingBack ??= (async () => {
-      gpu.close();
+      gpu.close(failure.why);
       how.host.warn({ code: "gpu-failed", message: `WebAssembly computes from now on: ${failure.message}` });
       const { device: _, ...load } = how.load;
       const host: LoadHost = { ...how.host, startEngine: () => Promise.resolve(engine) };
@@ -440,7 +440,10 @@ export class Dispatcher {
       return { output, forward: this.#host.now() - begin };
     } catch (error) {
       if (!isGpuFailure(error)) throw error;
-      await this.#fallBack(error);
+      await this.#fallBack(error).catch((cause: unknown) => {
+        photos.forEach(release);
+        throw cause;
+      });
     }
     return this.#turns.inEngine(signal, () => this.#forward(() => this.#ready().model.start(photos), signal));
   }

@@ -55,7 +55,7 @@ async function chosen(shape: Shape): Promise<void> {
     clip.close();
     add(`auto takes ${device}${why ? `: ${why}` : ""}`);
     if (!gpu) return;
-    add(`${gpu.vendor || "vendor unknown"} ${gpu.architecture}, cosine ${gpu.cosine}, two layers ${ms(gpu.gpuTime).trim()} ms, WebAssembly ${ms(gpu.wasmTime).trim()} ms`);
+    add(`${gpu.vendor || "vendor unknown"} ${gpu.architecture}, cosine ${gpu.cosine}, three layers ${ms(gpu.gpuTime).trim()} ms, WebAssembly ${ms(gpu.wasmTime).trim()} ms`);
   } catch (error) {
     add(`auto fails: ${messageOf(error)}`);
   }

@@ -76,7 +76,7 @@ export class GpuLoading {
       const verdicts = (this.#verdicts = new Verdicts(await openStore?.().catch(() => undefined), key));
       const kept = await verdicts.get();
       if (kept) this.#judge(kept, name);
-      const probe = !kept || (kept.why && kept.why !== "slower") ? this.#probe(loader) : undefined;
+      const probe = !kept || kept.why ? this.#probe(loader) : undefined;
       try {
         await this.#orKept(async () => {
           this.#gpu = await Gpu.open(adapter);
@@ -131,7 +131,7 @@ export class GpuLoading {
     this.info = { vendor, architecture, ...times };
     if (why === "slower" && this.#context.mustBeFaster) {
       const [gpu, wasm] = [times.gpuTime, times.wasmTime].map((time) => time.toFixed(1));
-      throw gpuFailure(why, `The GPU takes ${gpu} ms for a layer, and WebAssembly ${wasm} ms`);
+      throw gpuFailure(why, `The GPU takes ${gpu} ms for some layers, and WebAssembly ${wasm} ms`);
     }
     if (why === "wrong-numbers" && (this.#context.mustBeFaster || this.#gpu)) {
       throw gpuFailure(why, `The GPU computes other values than the CPU (cosine ${times.cosine})`);
@@ -151,6 +151,8 @@ export class GpuLoading {
     const [gpu, pipelines] = this.#open();
     const weights = new Map<string, GPUBuffer>();
     let [cosine, gpuTime, wasmTime, isRight] = [1, Infinity, Infinity, true];
+    // Some browsers' clocks are so coarse that both take no time at all.
+    const isFaster = (): boolean => wasmTime > 0 && gpuTime * WORTH_IT <= wasmTime;
     try {
       await this.#upload(run(() => probe.takeMatrices()), weights);
       for (const count of gpu.name.isFallback ? PROBED.slice(0, -1) : PROBED) {
@@ -170,13 +172,12 @@ export class GpuLoading {
         }
         runner.free();
         plan.free();
+        if (this.#context.mustBeFaster && !isFaster()) break; // the others would take long, and be of no use
       }
     } finally {
       for (const buffer of weights.values()) buffer.destroy();
     }
-    // Some browsers' clocks are so coarse that both take no time at all.
-    const isFaster = wasmTime > 0 && gpuTime * WORTH_IT <= wasmTime;
-    const why = isRight ? (isFaster ? undefined : ("slower" as const)) : ("wrong-numbers" as const);
+    const why = isRight ? (isFaster() ? undefined : ("slower" as const)) : ("wrong-numbers" as const);
     return { cosine, gpuTime, wasmTime, ...(why && { why }) };
   }
 
@@ -218,7 +219,7 @@ export class GpuLoading {
     const info = this.info as GpuInfo;
     return this.#orKept(async () => {
       if (gpu.failure) throw gpu.failure;
-      return (this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, now, weights: this.#weights }));
+      return (this.#towers = await GpuTowers.make({ gpu, pipelines, info, model, run, now, weights: this.#weights, verdicts: this.#verdicts }));
     });
   }
 

@@ -3,11 +3,12 @@
  */
 
 import { isCoded } from "../../shared/errors.js";
-import type { GpuInfo } from "../../shared/protocol.js";
+import type { GpuInfo, GpuRefusal } from "../../shared/protocol.js";
 import { joined } from "../../shared/values.js";
 import type { EngineModel, EnginePlan, EnginePrepared } from "../engine.js";
 import type { Gpu } from "./device.js";
 import { Runner, type Pipelines, type Plan } from "./plan.js";
+import type { Verdicts } from "./verdicts.js";
 
 /** What the towers are made of. */
 export interface TowersContext {
@@ -19,6 +20,8 @@ export interface TowersContext {
   run<T>(work: () => T): T;
   /** Milliseconds from any fixed point. */
   now(): number;
+  /** Where it is kept why the GPU failed. */
+  verdicts: Verdicts | undefined;
   /** The buffers of weights, by their tensors' names; those of the text tower come later. */
   weights: ReadonlyMap<string, GPUBuffer>;
 }
@@ -199,8 +202,10 @@ export class GpuTowers {
     for (const pass of passes) await pass.then(freePass, () => undefined);
   }
 
-  close(): void {
+  /** Lets go of the GPU; `why` it failed is kept, unless it was only lost. */
+  close(why?: GpuRefusal): void {
     this.#context.gpu.close();
+    if (why && why !== "lost") void this.#context.verdicts?.failed(why, this.info);
   }
 }
 

@@ -16,8 +16,8 @@ export interface Verdict extends Pick<GpuInfo, "cosine" | "gpuTime" | "wasmTime"
 
 /** So many are kept, the latest. */
 const MOST = 32;
-/** A day, in milliseconds. */
-const DAY = 86_400_000;
+/** An hour and a day, in milliseconds. */
+const [HOUR, DAY] = [3_600_000, 86_400_000];
 /** What is said of a GPU that failed before it had computed anything. */
 const UNKNOWN = { cosine: 0, gpuTime: 0, wasmTime: 0 };
 
@@ -50,9 +50,9 @@ export class Verdicts {
     }
   }
 
-  /** Keeps why a GPU failed, whatever a probe had found: for a day, unless it computes wrongly. */
+  /** Keeps why a GPU failed, whatever a probe had found: for good if it computes wrongly, for an hour if it was lost, as while a device sleeps, else for a day. */
   failed(why: GpuRefusal, { cosine, gpuTime, wasmTime }: Pick<Verdict, "cosine" | "gpuTime" | "wasmTime"> = UNKNOWN): Promise<void> {
-    return this.set({ cosine, gpuTime, wasmTime, why, ...(why !== "wrong-numbers" && { until: Date.now() + DAY }) });
+    return this.set({ cosine, gpuTime, wasmTime, why, ...(why !== "wrong-numbers" && { until: Date.now() + (why === "lost" ? HOUR : DAY) }) });
   }
 
   async #all(): Promise<[string, Verdict][]> {

@@ -70,11 +70,12 @@ async function run(): Promise<void> {
       if (!given.aborted && clip.value === model) console.warn(error);
       controller.abort(); // no more jobs are fetched, which would wait for an answer
       await library.putBack();
+    } finally {
+      running = undefined;
+      progress.value = undefined;
     }
-    running = undefined;
-    progress.value = undefined;
     await refreshFailures();
-  })();
+  })().catch((error: unknown) => console.warn(error)); // of the library: the next run may have more luck
   await stopped;
   if (wanted) index(); // another model came meanwhile, or the user wants to go on after all
 }

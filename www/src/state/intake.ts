@@ -65,7 +65,7 @@ export async function addTransfer(data: DataTransfer): Promise<void> {
   const items = Array.from(data.items).filter(({ kind }) => kind === "file");
   const entries = items.map((item) => item.webkitGetAsEntry?.() ?? undefined);
   const files = items.map((item) => item.getAsFile() ?? undefined);
-  const handles = await Promise.all(items.map((item) => (item as DroppedItem).getAsFileSystemHandle?.()));
+  const handles = await Promise.all(items.map((item) => (item as DroppedItem).getAsFileSystemHandle?.().catch(() => null)));
   for (const [i, file] of files.entries()) {
     const [entry, handle] = [entries[i], handles[i]];
     try {
@@ -98,8 +98,10 @@ async function* filesOf(folder: FileSystemDirectoryEntry): AsyncGenerator<Arriva
 
 /** Takes in what is new in a folder of the disk; how many files that are. */
 export async function scanFolder(handle: FileSystemDirectoryHandle): Promise<number> {
-  const count = await library.scan(handle);
-  index();
-  return count;
+  try {
+    return await library.scan(handle);
+  } finally {
+    index(); // of a scan that fails, too, what it has found
+  }
 }
 

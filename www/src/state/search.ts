@@ -158,5 +158,8 @@ async function photoEmbedding({ seq, file, box }: PhotoTerm, model: ClipVision):
 
 /** Embeddings of what people ask for, made once. */
 function everyday(model: ClipVision): Promise<Float32Array[]> {
-  return (everydayKept ??= model.embedTexts(everydayQueries(settings.value.model === "")));
+  return (everydayKept ??= model.embedTexts(everydayQueries(settings.value.model === "")).catch((error: unknown) => {
+    everydayKept = undefined; // the next search asks again
+    throw error;
+  }));
 }

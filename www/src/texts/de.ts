@@ -175,7 +175,7 @@ export const de: Texts = {
     gpuUnused: "nicht verlangt; in den Einstellungen zu wählen",
     gpuNone: "dieser Browser bietet keine",
     gpuUnnamed: "unbekannter Bauart",
-    probe: (cosine, gpu, processor) => `zwei Schichten in ${decimal(gpu, 1)} ms (Prozessor: ${decimal(processor, 1)} ms), Kosinus zum Prozessor ${decimal(cosine, 7)}`,
+    probe: (cosine, gpu, processor) => `drei Schichten in ${decimal(gpu, 1)} ms (Prozessor: ${decimal(processor, 1)} ms), Kosinus zum Prozessor ${decimal(cosine, 7)}`,
     why: {
       "no-adapter": "dieser Browser bietet für dieses Gerät keine",
       "fallback-adapter": "der Browser hat an ihrer Stelle nur Software",

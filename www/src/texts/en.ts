@@ -173,7 +173,7 @@ export const en = {
     gpuUnused: "not asked for; the settings have it",
     gpuNone: "this browser offers none",
     gpuUnnamed: "of unknown make",
-    probe: (cosine: number, gpu: number, processor: number) => `two layers in ${gpu.toFixed(1)} ms (processor: ${processor.toFixed(1)} ms), cosine to the processor ${cosine.toFixed(7)}`,
+    probe: (cosine: number, gpu: number, processor: number) => `three layers in ${gpu.toFixed(1)} ms (processor: ${processor.toFixed(1)} ms), cosine to the processor ${cosine.toFixed(7)}`,
     why: {
       "no-adapter": "this browser offers none for this device",
       "fallback-adapter": "the browser has only software in its place",

@@ -175,7 +175,7 @@ export const es: Texts = {
     gpuUnused: "no se pide; está en los ajustes",
     gpuNone: "este navegador no ofrece ninguna",
     gpuUnnamed: "de fabricante desconocido",
-    probe: (cosine, gpu, processor) => `dos capas en ${decimal(gpu, 1)} ms (procesador: ${decimal(processor, 1)} ms), coseno con el procesador ${decimal(cosine, 7)}`,
+    probe: (cosine, gpu, processor) => `tres capas en ${decimal(gpu, 1)} ms (procesador: ${decimal(processor, 1)} ms), coseno con el procesador ${decimal(cosine, 7)}`,
     why: {
       "no-adapter": "este navegador no ofrece ninguna en este dispositivo",
       "fallback-adapter": "el navegador solo tiene software en su lugar",

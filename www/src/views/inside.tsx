@@ -37,6 +37,7 @@ function Looked({ file, url, model, name }: { file: Blob; url: string; model: Cl
   const details = useSignal<EmbeddingDetails | undefined>(undefined);
   const failed = useSignal("");
   useEffect(() => {
+    failed.value = "";
     const look = async (): Promise<void> => {
       [seen.value, middle.value] = await Promise.all([seenBy(model, file), middleOf(file)]);
       details.value = await measured(model, file);

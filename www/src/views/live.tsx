@@ -2,7 +2,7 @@
 
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import type { Classification, ClipVision } from "clip-vision";
+import { ClipVisionError, type Classification, type ClipVision } from "clip-vision";
 import { clip } from "../state/model.ts";
 import { linkTo } from "../state/route.ts";
 import { settings } from "../state/settings.ts";
@@ -90,7 +90,8 @@ function watch(video: HTMLVideoElement | null, stream: MediaStream | undefined, 
   const stop = new AbortController();
   video.srcObject = stream;
   follow(video, model, settings.value.labels, stop.signal, seen).catch((error: Error) => {
-    if (!stop.signal.aborted) failed.value = error.message;
+    // A model that was closed has given way to another, which is asked next.
+    if (!stop.signal.aborted && !(error instanceof ClipVisionError && error.code === "closed")) failed.value = error.message;
   });
   return () => {
     stop.abort();
