@@ -42,7 +42,11 @@ export function testOrigins(test: Test): void {
       expect(scripts.filter((file) => file.endsWith(".wasm"))).toHaveLength(1);
       // A few scripts, not one for each module.
       expect(new Set(scripts.filter((file) => file.endsWith(".js")))).toEqual(
-        new Set(["/dist/index.js", "/dist/page.js", "/dist/common.js", "/dist/files.js", "/dist/search.js", "/dist/worker.js", "/dist/search_worker.js", ...(answer.files ? [] : ["/dist/seldom.js"])]),
+        new Set([
+          ...["index", "page", "common", "files", "search", "worker", "search_worker"].map((name) => `/dist/${name}.js`),
+          ...(answer.files ? [] : ["/dist/seldom.js"]),
+          ...(threaded ? [] : ["/dist/later.js"]), // which says why there are no threads
+        ]),
       );
     });
   }
