@@ -4,7 +4,7 @@ import { messageOf } from "../../shared/errors.js";
 import { gpuFailure, isGpuFailure } from "../../shared/gpu_failure.js";
 
 /** Milliseconds for an adapter, and for a device: a driver that starts takes one or two seconds. */
-export const OPENING = 10_000;
+export const OPENING = 5_000;
 
 /** What is known of the adapter, by which a verdict on it is kept. */
 export interface AdapterName {
