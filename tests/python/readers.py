@@ -1,4 +1,4 @@
-"""An index of the command line in what people read such files with: DuckDB, Polars, pandas, PyArrow and NumPy.
+"""An index of the command line in what people read such files with: DuckDB, LanceDB, Polars, pandas, PyArrow and NumPy.
 
     python readers.py CLIP_VISION MODEL PHOTOS
 
@@ -12,6 +12,7 @@ import sys
 import tempfile
 
 import duckdb
+import lancedb
 import numpy
 import pandas
 import polars
@@ -40,6 +41,11 @@ def duckdb_top(parquet, query):
     return [row[0] for row in duckdb.execute(sql, [query.tolist()]).fetchall()]
 
 
+def lancedb_top(photos, query):
+    found = photos.search(query, vector_column_name="embedding").distance_type("cosine").limit(10)
+    return [row["id"] for row in found.to_list()]
+
+
 def main(program, model, photos):
     folder = pathlib.Path(tempfile.mkdtemp())
     parquet, npy = folder / "photos.parquet", folder / "photos.npy"
@@ -60,6 +66,7 @@ def main(program, model, photos):
     assert isinstance(frame.schema["embedding"], polars.Array), frame.schema
     of_pandas = pandas.read_parquet(parquet)
     of_npy = numpy.load(npy)
+    of_lance = lancedb.connect(folder / "lancedb").create_table("photos", table)
     names = json.loads((folder / "photos.npy.names.json").read_text(encoding="utf-8"))
     assert numpy.allclose(of_npy, matrix, atol=1e-6) and names == ids
 
@@ -78,6 +85,7 @@ def main(program, model, photos):
             expected = [hit["id"] for hit in hits["found"]]
             answers = {
                 "DuckDB": duckdb_top(parquet, query),
+                "LanceDB": lancedb_top(of_lance, query),
                 "Polars": ranked(frame["id"].to_list(), frame["embedding"].to_numpy(), query),
                 "pandas": ranked(of_pandas["id"].tolist(), numpy.stack(of_pandas["embedding"]), query),
                 "PyArrow": ranked(ids, matrix, query),
@@ -95,7 +103,7 @@ def main(program, model, photos):
         write(written)
         again = run(program, "search", "--json", "--model", model, "--in", str(written), *QUERIES)
         assert [[hit["id"] for hit in hits["found"]] for hits in again] == [[hit["id"] for hit in hits["found"]] for hits in found], name
-    print(f"DuckDB {duckdb.__version__}, Polars {polars.__version__}, pandas {pandas.__version__}, PyArrow {pyarrow.__version__} and NumPy "
+    print(f"DuckDB {duckdb.__version__}, LanceDB {lancedb.__version__}, Polars {polars.__version__}, pandas {pandas.__version__}, PyArrow {pyarrow.__version__} and NumPy "
           f"{numpy.__version__} find the same ten among {len(ids)} as the command line")
 
 
