@@ -189,7 +189,7 @@ test("the demo computes on a GPU that is chosen, and says what was found of it",
     await goTo(page, "Look inside");
     const facts = page.locator(".figures.wide");
     await expect(facts).toContainText("the GPU; the processor prepares photos", { timeout: 30_000 });
-    await expect(facts).toContainText(/google swiftshader · two layers in \d+\.\d ms \(processor: \d+\.\d ms\), cosine to the processor (1\.0000000|0\.999999\d)/);
+    await expect(facts).toContainText(/google swiftshader · three layers in \d+\.\d ms \(processor: \d+\.\d ms\), cosine to the processor (1\.0000000|0\.999999\d)/);
     await page.getByRole("button", { name: "Compare" }).click();
     await expect(page.locator(".compared")).toHaveText([/^f32.*cosine 1\.0000$/, /^int8.*cosine (1\.0000|0\.99\d\d)$/, /^GPU.*cosine 1\.0000$/], { timeout: 60_000 });
     await goTo(page, "Photos");
