@@ -70,6 +70,8 @@ describe("the package", () => {
     expect(size("index.js", "page.js", "common.js", "files.js", "worker.js")).toBeLessThan(32_750);
     expect(size("index.js", "page.js", "common.js", "files.js")).toBeLessThan(18_250); // on the page, with the list of models
     expect(size("worker.js")).toBeLessThan(14_550); // of which 2.5 kB are what wasm-bindgen wrote
+    expect(size("later.js")).toBeLessThan(5_400); // with embedMany, and rare options
+    expect(size("seldom.js")).toBeLessThan(13_450); // with what few models and photos need
     expect(size("gpu.js")).toBeLessThan(6_300); // where there is a GPU
     expect(size("tokenizer.js")).toBeLessThan(15_800); // with the first text
     expect(size("search.js", "common.js")).toBeLessThan(16_750); // 6 kB of it is the module for topK
