@@ -88,6 +88,8 @@ const REFUSALS: [failure: string, why: string, message?: RegExp][] = [
   ["refused", "failed", /driver's own words/],
   ["broken", "failed", /the shader .*line \d+/],
   ["wrong", "wrong-numbers", /other values than the CPU/],
+  ["unmasked", "wrong-numbers", /other values than the CPU/],
+  ["masked", "wrong-numbers", /other values than the CPU/],
   ["memory", "out-of-memory", /no more memory/],
 ];
 
