@@ -1,7 +1,7 @@
 /** The command line of the npm package, run as a person runs it. */
 
 import { execFile, spawn } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import os from "node:os";
@@ -253,6 +253,31 @@ describe("index and search", () => {
   });
 });
 
+// `script` of util-linux makes a terminal.
+describe.skipIf(process.platform !== "linux" || !existsSync("/usr/bin/script"))("on a terminal", () => {
+  it("a name's control characters are written out, and go as they are elsewhere", async () => {
+    const name = "\x1b[2Jevil\u009b.png";
+    const out = path.join(folder, "evil.clip-vision");
+    const rows = new Embeddings<string>({ model: "shapes" });
+    await rows.addMany([name, "plain.png"], [await clip.embedText("a"), await clip.embedText("b")]);
+    writeFileSync(out, new Uint8Array(await (await rows.toBlob()).arrayBuffer()));
+    rows.close();
+    const search = ["search", "--model", SHAPES, "--in", out, "a"];
+    expect((await run(...search)).stdout).toContain(`\t${name}\n`);
+    const command = [process.execPath, cli, ...search, "no-such-\x1b[31m.png"].map((word) => `'${word}'`).join(" ");
+    const printed = await new Promise<string>((resolve, reject) => {
+      const child = execFile("/usr/bin/script", ["--quiet", "--return", "--command", command, "/dev/null"], { cwd: root, timeout: 50_000 }, (error, stdout) => {
+        if (error) reject(error);
+        else resolve(stdout);
+      });
+      child.stdin?.on("error", () => {}); // it stays open, and says nothing
+    });
+    expect(printed).toContain("\t\\u001b[2Jevil\\u009b.png");
+    expect(printed).toContain("no-such-\\u001b[31m.png");
+    expect(printed).not.toMatch(/\x1b|\u009b/);
+  });
+});
+
 describe("arguments", () => {
   it.each([
     [],
@@ -274,6 +299,8 @@ describe("arguments", () => {
     ["classify", "--model", SHAPES, "--labels", "a", "--name", "x", PHOTO],
     ["duplicates", "--in", "x", "--threshold", "1.5"],
     ["duplicates", "--in", "x", PHOTO],
+    ["duplicates", "--in", "x", "--in", "y"],
+    ["search", "--model", SHAPES, "--model", SHAPES, "--in", "x", "a"],
     ["index", "--model", SHAPES, "-o", "x.parquet", PHOTO],
     ["info", "x.clip-vision"],
     ["unknown"],
@@ -281,6 +308,15 @@ describe("arguments", () => {
     ...["white", "fff", "+12345", "1234567", "é1234", ""].map((color) => ["embed", "--model", SHAPES, `--background=${color}`, PHOTO]),
   ].map((args) => [args]))("%j make no sense: status 2", async (args) => {
     expect(await run(...args)).toMatchObject({ status: 2, stdout: "", stderr: expect.stringMatching(/^error: |Usage/) });
+  });
+
+  it("that the command line in Rust alone has are told so", async () => {
+    for (const option of [["--thumbnails", "never"], ["--thumbnails=blocks"]]) {
+      const { status, stderr } = await run("search", "--model", SHAPES, "--in", "x", ...option, "a dog");
+      expect([status, stderr]).toEqual([2, expect.stringContaining("only the command line in Rust has the option '--thumbnails'")]);
+    }
+    const { status, stderr } = await run("search", "--model", SHAPES, "--in", "x", "--in", "y", "a dog");
+    expect([status, stderr]).toEqual([2, expect.stringContaining("only the command line in Rust searches several files")]);
   });
 
   it("that ask for help or the version are answered", async () => {

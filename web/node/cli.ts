@@ -34,7 +34,7 @@ class Lines {
   /** One line; `text` is that for people, `undefined` if they need none. */
   async print(name: string, answer: Record<string, unknown>, text: string | undefined): Promise<void> {
     const line = this.#json ? JSON.stringify({ [this.#key]: name, ...answer }) : text;
-    if (line !== undefined && !process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
+    if (line !== undefined) await printLines(line);
   }
 
   async fail(name: string, error: unknown): Promise<void> {
@@ -44,7 +44,17 @@ class Lines {
   }
 }
 
-const complain = (message: string): void => console.error(`clip-vision: ${message}`);
+const complain = (message: string): void => console.error(`clip-vision: ${printable(message, process.stderr.isTTY)}`);
+
+/** On a terminal without control characters, by which the name of a file could drive it: they are written as JSON has them. */
+function printable(text: string, isTerminal: boolean): string {
+  // Tabs and line breaks are ours.
+  return isTerminal ? text.replace(/[^\P{Cc}\t\n]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`) : text;
+}
+
+async function printLines(lines: string): Promise<void> {
+  if (!process.stdout.write(`${printable(lines, process.stdout.isTTY)}\n`)) await once(process.stdout, "drain");
+}
 
 /** The shortest decimal number that is the same in 32 bits. */
 function shortest(value: number): number {
@@ -275,7 +285,7 @@ async function duplicates({ flags, values }: Arguments): Promise<boolean> {
     for (const { ids, similarity } of await collection.nearDuplicates({ threshold: Number(values["threshold"]) })) {
       const [one] = rounded([similarity]);
       const line = flags.has("json") ? JSON.stringify({ ids, similarity: one }) : `${similarity.toFixed(4)}\t${ids.join("\t")}`;
-      if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
+      await printLines(line);
     }
   } finally {
     collection.close();

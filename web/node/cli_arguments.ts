@@ -28,6 +28,8 @@ interface Command {
 
 /** What the command line in Rust alone has. */
 const IN_RUST = ["info", "merge", "completions", "man"];
+/** Options that it alone has, of commands that both have. */
+const OPTIONS_IN_RUST: Readonly<Record<string, readonly string[]>> = { search: ["thumbnails"] };
 
 /** How to get the other command line. */
 const RUST = "cargo run --release -p clip-vision-cli -- …";
@@ -185,9 +187,12 @@ export function argumentsOf(given: readonly string[], version: string): Argument
 }
 
 function parsed(command: string, { options, rest: operand, inPlace }: Command, args: string[]): Omit<Arguments, "command"> {
-  const types = Object.entries(options).map(([name, { value, short, many = false }]) => {
-    return [name, { type: value ? ("string" as const) : ("boolean" as const), multiple: many, ...(short && { short }) }] as const;
+  const types = Object.entries(options).map(([name, { value, short }]) => {
+    return [name, { type: value ? ("string" as const) : ("boolean" as const), multiple: true, ...(short && { short }) }] as const;
   });
+  const before = args.slice(0, args.includes("--") ? args.indexOf("--") : undefined);
+  const inRust = (OPTIONS_IN_RUST[command] ?? []).find((name) => before.some((one) => one === `--${name}` || one.startsWith(`--${name}=`)));
+  if (inRust) throw wrong(`only the command line in Rust has the option '--${inRust}': ${RUST}`);
   let read: { values: Record<string, string | boolean | (string | boolean)[] | undefined>; positionals: string[] };
   try {
     read = parseArgs({ args, options: Object.fromEntries(types), allowPositionals: true, strict: true });
@@ -198,8 +203,9 @@ function parsed(command: string, { options, rest: operand, inPlace }: Command, a
   const values: Record<string, string> = {};
   const flags = new Set<string>();
   for (const [name, option] of Object.entries(options)) {
-    const one = given[name] ?? option.default;
-    const value = Array.isArray(one) ? one.join(",") : one;
+    const all = [given[name] ?? option.default ?? []].flat();
+    if (all.length > 1 && !option.many) throw wrong(`the argument '--${name}' cannot be used multiple times${command === "search" && name === "in" ? `: only the command line in Rust searches several files, ${RUST}` : ""}`);
+    const value = all.length > 1 ? all.join(",") : all[0];
     if (value === true) flags.add(name);
     if (typeof value !== "string") {
       if (option.required) throw wrong(`the following required arguments were not provided: --${name} <${option.value}>`);

@@ -1,5 +1,6 @@
 //! What several commands take: a model, how pictures are decoded.
 
+use crate::lines::say;
 use clap::{Args, ValueEnum};
 use clip_vision::image::Decode;
 use clip_vision::{ClipVision, Image, Options, Precision};
@@ -52,10 +53,10 @@ impl Computing {
         let clip = ClipVision::from_dir(model, options.precision(self.precision).normalize(normalize))?;
         if clip.has_default_preprocessing() {
             let model = model.display();
-            eprintln!(
-                "clip-vision: {model} has neither preprocessor_config.json nor a processor_config.json that says how its \
+            say(&format!(
+                "{model} has neither preprocessor_config.json nor a processor_config.json that says how its \
                  images are prepared: CLIP's own preprocessing is used"
-            );
+            ));
         }
         Ok(clip)
     }

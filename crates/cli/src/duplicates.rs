@@ -2,7 +2,7 @@
 
 use crate::arguments::{Computing, Decoding, Outcome};
 use crate::collection::{Collection, Values};
-use crate::lines::printed_error;
+use crate::lines::{printable, printed_error};
 use crate::pictures::each;
 use clap::Args;
 use search::near_duplicates;
@@ -83,8 +83,10 @@ pub fn run(asked: &DuplicatesArguments) -> Outcome {
     for group in groups.unwrap_or_default() {
         let ids: Vec<&str> = group.rows.iter().filter_map(|row| names.get(*row as usize)).map(String::as_str).collect();
         if asked.json {
-            writeln!(out, "{}", json!({ "ids": ids, "similarity": group.similarity }))?;
+            let line = json!({ "ids": ids, "similarity": group.similarity }).to_string();
+            writeln!(out, "{}", printable(&line))?;
         } else {
+            let ids: Vec<_> = ids.into_iter().map(printable).collect();
             writeln!(out, "{:.4}\t{}", group.similarity, ids.join("\t"))?;
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::arguments::{Background, DecodeArgument, Decoding, Model};
 use crate::collection::{self, Format, Made, Result, RowPrecision, Rows, beside, replace};
-use crate::lines::{complain, printed_error};
+use crate::lines::{complain, printable, printed_error, say};
 use crate::progress::Progress;
 use clap::Args;
 use clip_vision::{ClipVision, Image};
@@ -75,7 +75,7 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
     let (store, aside) = opened.map_err(|error| format!("{}: {error}", rows_path.display()))?;
     if let Some(aside) = aside.filter(|_| !asked.quiet) {
         let (rows, aside) = (rows_path.display(), aside.display());
-        eprintln!("clip-vision: {rows} is of another model or other settings: all is computed anew; it is {aside} now");
+        say(&format!("{rows} is of another model or other settings: all is computed anew; it is {aside} now"));
     }
 
     let store = Mutex::new(store);
@@ -137,10 +137,10 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
     if !asked.quiet {
         let Counts { computed, kept, failed } = counts;
         let all = store.count();
-        eprintln!(
-            "clip-vision: {all} images in {}: {computed} computed, {kept} as they were, {vanished} vanished, {failed} failed",
-            asked.out.display()
-        );
+        let out = asked.out.display();
+        say(&format!(
+            "{all} images in {out}: {computed} computed, {kept} as they were, {vanished} vanished, {failed} failed"
+        ));
     }
     Ok(failed.is_empty())
 }
@@ -198,7 +198,7 @@ struct Printed<W: Write>(Option<W>);
 
 impl<W: Write> Printed<W> {
     fn line(&mut self, line: &Value) -> Result<()> {
-        self.with(|out| writeln!(out, "{line}"))
+        self.with(|out| writeln!(out, "{}", printable(&line.to_string())))
     }
 
     fn flush(&mut self) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::arguments::Outcome;
 use crate::collection::Collection;
+use crate::lines::printable;
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -27,15 +28,18 @@ pub fn run(asked: &InfoArguments) -> Outcome {
         let line = json!({
             "path": path, "format": format, "images": names.len(), "dimension": dimension, "model": model, "made": made.how,
         });
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", printable(&line.to_string()))?;
         return Ok(true);
     }
     writeln!(out, "format\t{format}\nimages\t{}\ndimension\t{dimension}", names.len())?;
     match made.how.as_object() {
-        None => writeln!(out, "model\t{}", if made.model.is_empty() { "not known" } else { &made.model })?,
+        None => {
+            writeln!(out, "model\t{}", if made.model.is_empty() { "not known".into() } else { printable(&made.model) })?
+        }
         Some(how) => {
             for (key, value) in how.iter().filter(|(key, value)| *key != "dimension" && !value.is_null()) {
-                writeln!(out, "{key}\t{}", value.as_str().map_or_else(|| value.to_string(), str::to_owned))?;
+                let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                writeln!(out, "{}\t{}", printable(key), printable(&value))?;
             }
         }
     }

@@ -18,6 +18,7 @@ mod pictures;
 mod progress;
 mod search_command;
 mod shell;
+mod thumbnails;
 
 /// CLIP embeddings of images and texts, equal to Python's, labels for images, indexes of folders, and search.
 #[derive(Parser)]
@@ -57,7 +58,8 @@ enum Command {
     /// if any query failed
     #[command(after_help = "Examples:
   clip-vision search --model DIR --in photos.clip-vision \"a dog on a beach\"
-  clip-vision search --model DIR --in photos.clip-vision --top 3 --json dog.jpg")]
+  clip-vision search --model DIR --in photos.clip-vision --top 3 --json dog.jpg
+  clip-vision search --model DIR --in photos.clip-vision --thumbnails blocks \"a dog\" | less -R")]
     Search(search_command::SearchArguments),
     /// Find groups of images that are nearly the same
     #[command(after_help = "Examples:

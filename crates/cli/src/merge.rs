@@ -2,6 +2,7 @@
 
 use crate::arguments::Outcome;
 use crate::collection::{self, Collection, Format, Made, Result, RowPrecision, Rows};
+use crate::lines::say;
 use clap::Args;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -100,7 +101,7 @@ pub fn run(asked: &MergeArguments) -> Outcome {
     collection::write(&asked.out, format, &mut merged, &made)?;
     if !asked.quiet {
         let Merged { count, again, .. } = merged;
-        eprintln!("clip-vision: {count} images in {}; {again} were there more than once", asked.out.display());
+        say(&format!("{count} images in {}; {again} were there more than once", asked.out.display()));
     }
     Ok(true)
 }

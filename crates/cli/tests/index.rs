@@ -437,3 +437,47 @@ fn a_picture_is_no_duplicate_of_itself() {
         assert_eq!(ids.len(), group["ids"].as_array().unwrap().len(), "{line}");
     }
 }
+
+#[test]
+fn several_indexes_are_searched_as_one() {
+    let folder = Folder::new("several");
+    for number in 0..30 {
+        draw(&folder.0.join(format!("photos/{}/{number}.bmp", number / 10)), number);
+    }
+    run_well(&folder, "index", &["photos", "-o", "whole.jsonl", "-q"]);
+    let parts = ["0.clip-vision", "1.npy", if cfg!(feature = "parquet") { "2.parquet" } else { "2.jsonl" }];
+    for (number, part) in parts.iter().enumerate() {
+        // A picture of the first is in each.
+        let own = format!("photos/{number}");
+        run_well(&folder, "index", &[&own, "photos/0/3.bmp", "-o", part, "-q", "--revision", "r1"]);
+    }
+    let queries = ["--json", "a red heart", "photos/0/3.bmp", "photos/2/25.bmp", "--top", "7"];
+    let whole = run_well(&folder, "search", &[&queries[..], &["--in", "whole.jsonl"]].concat());
+    let several: Vec<&str> = parts.iter().flat_map(|part| ["--in", part]).collect();
+    let found = run_well(&folder, "search", &[&queries[..], &several].concat());
+    let parsed = |text: &str| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+    for (one, all) in parsed(&found).iter().zip(parsed(&whole)) {
+        let [one, all] = [one, &all].map(|line| line["found"].as_array().unwrap().clone());
+        assert_eq!((one.len(), all.len()), (7, 7));
+        for (one, all) in one.iter().zip(&all) {
+            assert_eq!(one["id"], all["id"]);
+            assert!((one["score"].as_f64().unwrap() - all["score"].as_f64().unwrap()).abs() < 1e-6);
+        }
+    }
+    // A query that fails takes no answers of the others.
+    fs::write(folder.0.join("bad.png"), "no picture").unwrap();
+    let some = run_in(&folder, "search", &[&["--json", "bad.png", "a red heart"][..], &several].concat());
+    let lines = parsed(&String::from_utf8(some.stdout).unwrap());
+    assert_eq!(some.status.code(), Some(1));
+    assert!(lines[0]["error"].is_string() && lines[1]["found"].as_array().unwrap().len() == 10);
+
+    run_well(&folder, "index", &["photos/1", "-o", "r2.npy", "-q", "--revision", "r2"]);
+    run_well(&folder, "index", &["photos/1", "-o", "other.npy", "-q", "--name", "other"]);
+    for (wrong, why) in
+        [("r2.npy", "different revisions"), ("other.npy", "the model \"other\""), ("none.npy", "cannot read none.npy")]
+    {
+        let refused = run_in(&folder, "search", &["--in", parts[0], "--in", wrong, "a dog"]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains(why), "{refused:?}");
+    }
+}
