@@ -82,7 +82,7 @@ const stages = [
   },
   {
     name: "python",
-    what: "an index of the command line in DuckDB, Polars, pandas, PyArrow and NumPy",
+    what: "an index of the command line in DuckDB, LanceDB, pgvector, Polars, pandas, PyArrow and NumPy",
     needs: "cargo",
     run: async () => {
       const { skipped, python } = await ensurePython("readers", "tests/python/requirements.txt");
