@@ -247,6 +247,7 @@ impl Task for Product<'_> {
                                 let y = self.y.get().add(at);
                                 let job = TileF32 {
                                     a: self.packed.as_ptr().add(depth * total + rows.start * len),
+                                    a_stride: None,
                                     w: weights.add(depth * padded + column * len),
                                     depth: len,
                                     y,
