@@ -22,7 +22,7 @@ use simd::{Simd, Task};
 use std::ptr::NonNull;
 
 /// Depth of a block.
-const DEPTH: usize = 256;
+const DEPTH: usize = 768;
 
 /// Rows of a block, at most: 264 × 256 f32 are 270 kB. A photo's 257 tokens are one block.
 const ROWS_PER_BLOCK: usize = 264;
