@@ -228,31 +228,27 @@ fn run_model(clip: &ClipVision, mut jobs: mpsc::Receiver<Job>, metrics: &Metrics
                 Input::Text(text) => texts.push((text, answer)),
             }
         }
-        answer_together(photos, |photos| {
-            let passes = photos.chunks(clip.together()).map(|some| clip.start_pixels(some)?.finish());
-            Ok(passes.collect::<clip_vision::Result<Vec<_>>>()?.concat())
+        answer(photos, |photos| clip.embed_pixels_batch(photos));
+        // Should texts fail together, each is tried by itself, and has its own error.
+        answer(texts, |texts| match clip.embed_texts(texts) {
+            Ok(embeddings) => embeddings.into_iter().map(Ok).collect(),
+            Err(_) => texts.iter().map(|text| clip.embed_text(text)).collect(),
         });
-        answer_together(texts, |texts| clip.embed_texts(texts));
     }
 }
 
-/// Answers inputs that are embedded together. Should they fail together, each is tried by itself, and has its own error.
-fn answer_together<T>(
+/// Answers inputs that are embedded together.
+fn answer<T>(
     jobs: Vec<(T, oneshot::Sender<clip_vision::Result<Vec<f32>>>)>,
-    embed: impl Fn(&[&T]) -> clip_vision::Result<Vec<Vec<f32>>>,
+    embed: impl Fn(&[&T]) -> Vec<clip_vision::Result<Vec<f32>>>,
 ) {
     if jobs.is_empty() {
         return;
     }
-    let inputs: Vec<&T> = jobs.iter().map(|(input, _)| input).collect();
-    let mut together = embed(&inputs).unwrap_or_default().into_iter();
-    for (input, answer) in jobs {
-        let embedding = match together.next() {
-            Some(embedding) => Ok(embedding),
-            None => embed(&[&input]).map(|mut one| one.pop().unwrap_or_default()),
-        };
+    let (inputs, clients): (Vec<T>, Vec<_>) = jobs.into_iter().unzip();
+    for (embedding, client) in embed(&inputs.iter().collect::<Vec<_>>()).into_iter().zip(clients) {
         // An error says that the client has gone.
-        let _ = answer.send(embedding);
+        let _ = client.send(embedding);
     }
 }
 

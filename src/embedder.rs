@@ -3,9 +3,9 @@
 //! It and everything below it is plain synchronous code; what is above it (`native.rs`, `crates/wasm`, the command line)
 //! only calls what is here.
 
-use crate::backend::Photos;
 #[cfg(feature = "wgpu")]
 use crate::backend::gpu::Executor;
+use crate::backend::{Photos, Threads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
 use crate::model::config::{Scores, VisionConfig};
@@ -208,7 +208,7 @@ impl ClipVision {
     }
 
     /// The embeddings of many images, each with an error of its own: a bad image spoils no other, an empty batch is an
-    /// empty answer.
+    /// empty answer. They are decoded side by side, on as many threads as compute, up to eight at a time.
     ///
     /// ```
     /// # use clip_vision::{ClipVision, Image, Options};
@@ -222,25 +222,56 @@ impl ClipVision {
         let mut results = Vec::with_capacity(images.len());
         let mut images = images.into_iter();
         loop {
-            let photos: Vec<_> = images.by_ref().take(BATCH).map(|image| self.pixels(image)).collect();
-            if photos.is_empty() {
+            let some: Vec<Image> = images.by_ref().take(BATCH).collect();
+            if some.is_empty() {
                 return results;
             }
+            let photos = Threads::at_most(self.options.threads).map(some, |image| self.pixels(image));
             let good: Vec<&PixelTensor> = photos.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
-            let embeddings = good.chunks(self.together()).flat_map(|some| {
-                // Should they fail together (memory, say), each is tried by itself and has its own error.
-                let embeddings = self.start_pixels(some).and_then(Pass::finish);
-                embeddings.map_or_else(|_| vec![None; some.len()], |all| all.into_iter().map(Some).collect())
-            });
-            let mut embeddings = embeddings.collect::<Vec<Option<Vec<f32>>>>().into_iter();
-            results.extend(photos.into_iter().map(|pixels| {
-                let pixels = pixels?;
-                match embeddings.next().flatten() {
-                    Some(embedding) => Ok(embedding),
-                    None => self.embed_pixels(&pixels),
-                }
+            let mut embeddings = self.embed_pixels_batch(&good).into_iter();
+            results.extend(photos.into_iter().map(|pixels| match pixels {
+                Ok(_) => embeddings.next().unwrap_or_else(|| Err(no_embedding())),
+                Err(error) => Err(error),
             }));
         }
+    }
+
+    /// The same of pixel tensors, as [`measured_pixels`](Self::measured_pixels) gives them, each f32 (3, image_size, image_size): for
+    /// programs that decode on threads of their own. They are computed in the passes that take the least time: some together, and where
+    /// there are enough for all threads, on each thread some by themselves. Each has an error of its own.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Image, Options};
+    /// # let clip = ClipVision::from_dir("models/shapes", Options::default())?;
+    /// let photo = Image::from_path("tests/golden/images/photo-420.jpg");
+    /// let pixels = clip.measured_pixels(photo.clone(), || 0.0)?.tensor;
+    /// let embeddings = clip.embed_pixels_batch(&[&pixels, &pixels]);
+    /// assert_eq!(embeddings[1].as_ref(), Ok(&clip.embed(photo)?));
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn embed_pixels_batch(&self, photos: &[&PixelTensor]) -> Vec<Result<Vec<f32>>> {
+        // Should some fail together (memory, say), each is tried by itself and has its own error.
+        let each = |some: &[&PixelTensor], embeddings: Result<Vec<Vec<f32>>>| match embeddings {
+            Ok(embeddings) => embeddings.into_iter().map(Ok).collect(),
+            Err(error) if some.len() == 1 => vec![Err(error)],
+            Err(_) => some.iter().map(|pixels| self.embed_pixels(pixels)).collect(),
+        };
+        #[cfg(feature = "wgpu")]
+        if self.executor.is_some() {
+            let passes = photos.chunks(BATCH);
+            return passes.flat_map(|some| each(some, self.start_pixels(some).and_then(Pass::finish))).collect();
+        }
+        let Ok(Vision { tower, .. }) = self.vision() else {
+            return photos.iter().map(|_| Err(no_vision_tower())).collect();
+        };
+        if photos.is_empty() {
+            return Vec::new();
+        }
+        let passes = tower.passes(photos.len(), |some, backend| {
+            let pass = tower.start_on(backend, Photos::Values(&photos[some]), Wanted::First)?;
+            Pass::of_photos(tower.clone(), pass, self.options.normalize).finish()
+        });
+        passes.into_iter().flat_map(|(some, embeddings)| each(&photos[some], embeddings)).collect()
     }
 
     /// The pixel tensor that the model sees of an image: f32 (3, image_size, image_size), on the model's device.
@@ -332,15 +363,6 @@ impl ClipVision {
         self.start_with(Photos::Values(pixels))
     }
 
-    /// Images that one forward pass of this model computes best, one at least: of a model of many tokens fewer than of one of few.
-    pub fn together(&self) -> usize {
-        #[cfg(feature = "wgpu")]
-        if self.executor.is_some() {
-            return BATCH;
-        }
-        self.vision().map_or(BATCH, |vision| vision.tower.together())
-    }
-
     fn start_with(&self, photos: Photos<'_>) -> Result<Pass> {
         let Vision { tower, .. } = self.vision()?;
         #[cfg(feature = "wgpu")]
@@ -411,7 +433,11 @@ fn no_vision_tower() -> Error {
 
 /// The embedding of a single image or text.
 fn only(mut embeddings: Vec<Vec<f32>>) -> Result<Vec<f32>> {
-    embeddings.pop().ok_or_else(|| Error::new(ErrorKind::Compute, "the model returned no embedding"))
+    embeddings.pop().ok_or_else(no_embedding)
+}
+
+fn no_embedding() -> Error {
+    Error::new(ErrorKind::Compute, "the model returned no embedding")
 }
 
 /// Divides by the L2 norm; a zero embedding stays zero.

@@ -101,6 +101,17 @@ impl Backend {
         self.precision
     }
 
+    /// The threads that the kernels run on; none where candle computes.
+    pub(crate) fn threads(&self) -> Option<Threads> {
+        self.buffers.as_ref().map(|buffers| *buffers.threads())
+    }
+
+    /// The same, whose kernels run on the calling thread alone, in memory of their own.
+    pub(crate) fn on_one_thread(&self) -> Self {
+        let one = Threads::at_most(Some(NonZero::<usize>::MIN));
+        Self { buffers: self.buffers.as_ref().map(|_| Arc::new(Buffers::new(one))), ..self.clone() }
+    }
+
     /// The memory of the kernels' results.
     pub(super) fn buffers(&self) -> Result<&Arc<Buffers>> {
         self.buffers.as_ref().ok_or_else(super::mixed)

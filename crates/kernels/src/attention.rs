@@ -3,7 +3,8 @@
 //! A head's queries, keys and values are read where the linear layer left them, a stride apart: no tensor is transposed or
 //! copied as a whole. Only one head at a time, a few dozen kilobytes that stay in the cache, is packed for the same tile
 //! that the matrix products use ([`TileF32`]): the keys as weights of the scores, the values as weights of the result.
-//! Scores never exist for more than a tile's rows: their softmax is taken as soon as they are there.
+//! Scores never exist for more than a tile's rows: their softmax is taken as soon as they are there, and what it divides by
+//! divides the result, of which there is less.
 //!
 //! Tasks are heads, each of one image; a batch only means more of them.
 
@@ -100,7 +101,7 @@ struct Scratch {
     values: usize,
     query: usize,
     scores: usize,
-    weights: usize,
+    inverses: usize,
     len: usize,
 }
 
@@ -115,10 +116,10 @@ impl Scratch {
         let values = after(0, [padded_tokens, sizes.head_size])?;
         let query = after(values, [sizes.tokens, padded_size])?;
         let scores = after(query, [shape.f32_rows, sizes.head_size])?;
-        let weights = after(scores, [shape.f32_rows, padded_tokens])?;
-        let end = after(weights, [shape.f32_rows, sizes.tokens])?;
+        let inverses = after(scores, [shape.f32_rows, padded_tokens])?;
+        let end = after(inverses, [shape.f32_rows, 1])?;
         let len = end.checked_next_multiple_of(16).ok_or_else(too_large)?;
-        Ok(Self { padded_tokens, values, query, scores, weights, len })
+        Ok(Self { padded_tokens, values, query, scores, inverses, len })
     }
 }
 
@@ -155,9 +156,9 @@ impl Task for Heads<'_> {
                 let rows = tiles.range(tile);
                 // Tokens that any row of the tile sees.
                 let seen = if causal { rows.end } else { tokens };
-                self.pack_queries(head, rows.clone());
+                self.scale_queries(head, rows.clone());
                 self.scores(simd, rows.len(), seen);
-                self.weights(simd, rows.clone(), seen);
+                self.softmax(simd, rows.clone(), seen);
                 self.results(simd, head, rows, seen);
             }
         }
@@ -186,16 +187,17 @@ impl Heads<'_> {
         }
     }
 
-    /// Packs the queries of a tile's rows as `[channel][rows]`.
+    /// The queries of a tile's rows, divided by the root of their length.
     #[inline(always)]
-    fn pack_queries(&self, head: Head, rows: Range<usize>) {
+    fn scale_queries(&self, head: Head, rows: Range<usize>) {
         let (queries, stride) = self.columns(0, head, self.sizes.queries);
-        let height = rows.len();
+        let head_size = self.sizes.head_size;
+        let scale = 1.0 / (head_size as f32).sqrt();
         for (r, row) in rows.enumerate() {
-            let query = &queries[row * stride..][..self.sizes.head_size];
+            let query = &queries[row * stride..][..head_size];
             for (c, &value) in query.iter().enumerate() {
                 // SAFETY: `Scratch` has a tile's rows of as many channels for the queries.
-                unsafe { write_apart(self.buffer.get().add(self.scratch.query + c * height + r), value) };
+                unsafe { *self.buffer.get().add(self.scratch.query + r * head_size + c) = value * scale };
             }
         }
     }
@@ -208,10 +210,11 @@ impl Heads<'_> {
         let columns = S::TILE_F32.1 * S::LANES;
         for column in (0..seen).step_by(columns) {
             let width = columns.min((seen - column).next_multiple_of(S::LANES));
-            // SAFETY: the queries and the panel of keys were packed, and a line of scores has whole panels.
+            // SAFETY: the queries are there, the panel of keys was packed, and a line of scores has whole panels.
             unsafe {
                 let job = TileF32 {
                     a: buffer.add(query),
+                    a_stride: Some(head_size),
                     w: buffer.add(column * head_size),
                     depth: head_size,
                     y: buffer.add(scores + column),
@@ -225,23 +228,19 @@ impl Heads<'_> {
         }
     }
 
-    /// The softmax of a tile's scores, packed as `[token][rows]`.
+    /// The softmax of a tile's scores but for what it divides by: one over that is kept.
     #[inline(always)]
-    fn weights<S: Simd>(&self, simd: S, rows: Range<usize>, seen: usize) {
-        let Scratch { padded_tokens, scores, weights, .. } = self.scratch;
-        let scale = 1.0 / (self.sizes.head_size as f32).sqrt();
-        let (height, buffer) = (rows.len(), self.buffer.get());
+    fn softmax<S: Simd>(&self, simd: S, rows: Range<usize>, seen: usize) {
+        let Scratch { padded_tokens, scores, inverses, .. } = self.scratch;
+        let buffer = self.buffer.get();
         for (r, row) in rows.enumerate() {
             let visible = if self.sizes.causal { row + 1 } else { seen };
-            // SAFETY: a line of scores has whole panels, and the weights a tile's rows of as many tokens as there are.
+            // SAFETY: a line of scores has whole panels, and each row one value of what it divides by.
             unsafe {
                 let line = buffer.add(scores + r * padded_tokens);
-                let inverse = softmax(simd, line, visible, scale);
-                for j in 0..visible {
-                    write_apart(buffer.add(weights + j * height + r), *line.add(j) * inverse);
-                }
+                *buffer.add(inverses + r) = softmax(simd, line, visible);
                 for j in visible..seen {
-                    *buffer.add(weights + j * height + r) = 0.0;
+                    *line.add(j) = 0.0;
                 }
             }
         }
@@ -251,17 +250,20 @@ impl Heads<'_> {
     #[inline(always)]
     fn results<S: Simd>(&self, simd: S, head: Head, rows: Range<usize>, seen: usize) {
         let Attention { tokens, queries, heads, head_size, .. } = self.sizes;
-        let Scratch { values, weights, .. } = self.scratch;
+        let Scratch { padded_tokens, values, scores, inverses, .. } = self.scratch;
         let (stride, buffer) = (heads * head_size, self.buffer.get());
         let columns = S::TILE_F32.1 * S::LANES;
+        // SAFETY: the rows are the image's, and the columns the head's own.
+        let y = unsafe { self.y.get().add((head.image * queries + rows.start) * stride + head.channel) };
         for column in (0..head_size).step_by(columns) {
-            // SAFETY: the weights and the panel of values were packed; the rows are the image's, and the columns the head's own.
+            // SAFETY: the weights are there, and the panel of values was packed.
             unsafe {
                 let job = TileF32 {
-                    a: buffer.add(weights),
+                    a: buffer.add(scores),
+                    a_stride: Some(padded_tokens),
                     w: buffer.add(values + column * tokens),
                     depth: seen,
-                    y: self.y.get().add((head.image * queries + rows.start) * stride + head.channel + column),
+                    y: y.add(column),
                     y_stride: stride,
                     width: columns.min(head_size - column),
                     add: None,
@@ -269,6 +271,12 @@ impl Heads<'_> {
                 };
                 tile::f32(simd, rows.len(), &job);
             }
+        }
+        for r in 0..rows.len() {
+            // SAFETY: these columns of the row are this task's alone.
+            let (inverse, row) =
+                unsafe { (*buffer.add(inverses + r), std::slice::from_raw_parts_mut(y.add(r * stride), head_size)) };
+            row.iter_mut().for_each(|value| *value *= inverse);
         }
     }
 }
@@ -298,11 +306,15 @@ unsafe fn pack_transposed(
 ) {
     for token in 0..tokens.next_multiple_of(columns) {
         let (panel, column) = (token / columns, token % columns);
-        let row = if token < tokens { &source[token * stride..][..channels] } else { &[] };
-        for channel in 0..channels {
-            let value = row.get(channel).copied().unwrap_or(0.0);
-            // SAFETY: within the panel's `channels · columns` values.
-            unsafe { write_apart(place.add((panel * channels + channel) * columns + column), value) };
+        // SAFETY: the token's first value, and those of its other channels, a panel's width apart, are the panel's.
+        let write = |channel, value| unsafe {
+            write_apart(place.add(panel * channels * columns + column).add(channel * columns), value);
+        };
+        if token < tokens {
+            let row = &source[token * stride..][..channels];
+            row.iter().enumerate().for_each(|(channel, &value)| write(channel, value));
+        } else {
+            (0..channels).for_each(|channel| write(channel, 0.0));
         }
     }
 }
@@ -328,12 +340,12 @@ unsafe fn pack((source, stride): (&[f32], usize), tokens: usize, channels: usize
     }
 }
 
-/// Replaces `len` scores by `exp(scale · (score − largest))` and returns one over their sum.
+/// Replaces `len` scores by `exp(score − largest)` and returns one over their sum.
 ///
 /// # Safety
 /// `x` is valid for `len` rounded up to whole vectors.
 #[inline(always)]
-unsafe fn softmax<S: Simd>(simd: S, x: *mut f32, len: usize, scale: f32) -> f32 {
+unsafe fn softmax<S: Simd>(simd: S, x: *mut f32, len: usize) -> f32 {
     let padded = len.next_multiple_of(S::LANES);
     // SAFETY: everything below `padded` is the caller's promise.
     unsafe {
@@ -351,11 +363,11 @@ unsafe fn softmax<S: Simd>(simd: S, x: *mut f32, len: usize, scale: f32) -> f32 
         simd.store(lanes.as_mut_ptr(), largest);
         let largest = lanes.iter().fold(f32::NEG_INFINITY, |largest, &x| if largest < x { x } else { largest });
 
-        let (largest, scale) = (simd.splat(largest), simd.splat(scale));
+        let largest = simd.splat(largest);
         let mut sum = simd.splat(0.0);
         let mut j = 0;
         while j < padded {
-            let e = math::exp(simd, simd.mul(simd.sub(simd.load(x.add(j)), largest), scale));
+            let e = math::exp(simd, simd.sub(simd.load(x.add(j)), largest));
             simd.store(x.add(j), e);
             sum = simd.add(sum, e);
             j += S::LANES;

@@ -6,7 +6,8 @@
 //! choice: see [`Simd`].
 //!
 //! Packed activations, `rows` a tile: `[depth][rows]`. Packed weights, `vectors · LANES` columns a panel:
-//! `[depth][columns]`. In int8 a step is a group of four bytes instead of one f32.
+//! `[depth][columns]`. In int8 a step is a group of four bytes instead of one f32. Attention, whose activations serve once, has them
+//! row by row as they are: packing them would take longer than their addresses do.
 
 #![allow(
     clippy::needless_range_loop,
@@ -18,8 +19,10 @@ use std::ptr::NonNull;
 
 /// What [`f32()`] works on: one tile, one block of the depth.
 pub(crate) struct TileF32 {
-    /// Packed activations, `[depth][rows]`.
+    /// Activations: packed, `[depth][rows]`, or rows of `depth` values.
     pub a: *const f32,
+    /// From one row of the activations to the next; `None` of packed ones.
+    pub a_stride: Option<usize>,
     /// Packed weights, `[depth][columns]`.
     pub w: *const f32,
     /// Steps.
@@ -77,7 +80,10 @@ pub(super) unsafe fn f32<S: Simd>(simd: S, rows: usize, tile: &TileF32) {
     let (tallest, vectors) = S::TILE_F32;
     let wanted = tile.width.div_ceil(S::LANES);
     if tallest < 2 * vectors || wanted == vectors {
-        return simd.tile_f32(rows, ValidF32(tile));
+        return match tile.a_stride {
+            None => simd.tile_f32(rows, ValidF32(tile)),
+            Some(stride) => simd.tile_f32(rows, ValidRows(tile, stride)),
+        };
     }
     // Of a panel that is mostly padding the vectors that are wanted: tiles this tall have sums enough, even of one vector, for none to
     // wait for another.
@@ -88,7 +94,10 @@ pub(super) unsafe fn f32<S: Simd>(simd: S, rows: usize, tile: &TileF32) {
         unsafe {
             let (w, y, width) = (tile.w.add(at), tile.y.add(at), S::LANES.min(tile.width - at));
             let column = TileF32 { w, y, width, add: after(tile.add, at), bias: after(tile.bias, at), ..*tile };
-            simd.column_f32(rows, ValidF32(&column));
+            match tile.a_stride {
+                None => simd.column_f32(rows, ValidF32(&column)),
+                Some(stride) => simd.column_f32(rows, ValidRows(&column, stride)),
+            }
         }
     }
 }
@@ -139,11 +148,50 @@ impl Tile for ValidF32<'_> {
                 a = a.add(R);
                 w = w.wrapping_add(S::TILE_F32.1 * S::LANES);
             }
-            for r in 0..R {
-                let at = r * tile.y_stride;
-                write(simd, acc[r], tile.y.add(at), tile.width, after(tile.add, at), tile.bias);
-            }
+            write_rows(simd, acc, tile);
         }
+    }
+}
+
+/// As [`ValidF32`], of activations whose rows are so far apart.
+struct ValidRows<'a>(&'a TileF32, usize);
+
+impl Tile for ValidRows<'_> {
+    #[inline(always)]
+    fn run<S: Simd, const R: usize, const C: usize>(self, simd: S) {
+        let Self(tile, stride) = self;
+        // SAFETY: as for `ValidF32`; the activations are `R` rows of `depth` values.
+        unsafe {
+            let mut acc = [[simd.splat(0.0); C]; R];
+            let mut w = tile.w;
+            for step in 0..tile.depth {
+                let mut weights = [simd.splat(0.0); C];
+                for c in 0..C {
+                    weights[c] = simd.load(w.add(c * S::LANES));
+                }
+                for r in 0..R {
+                    let x = simd.load_splat(tile.a.add(r * stride + step));
+                    for c in 0..C {
+                        acc[r][c] = simd.mul_add(x, weights[c], acc[r][c]);
+                    }
+                }
+                w = w.wrapping_add(S::TILE_F32.1 * S::LANES);
+            }
+            write_rows(simd, acc, tile);
+        }
+    }
+}
+
+/// Writes the sums of a tile.
+///
+/// # Safety
+/// The pointers of `tile` are valid for what their fields say.
+#[inline(always)]
+unsafe fn write_rows<S: Simd, const R: usize, const C: usize>(simd: S, sums: [[S::F; C]; R], tile: &TileF32) {
+    for r in 0..R {
+        let at = r * tile.y_stride;
+        // SAFETY: the caller's promise; there are `R` rows.
+        unsafe { write(simd, sums[r], tile.y.add(at), tile.width, after(tile.add, at), tile.bias) };
     }
 }
 

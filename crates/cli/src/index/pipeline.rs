@@ -37,8 +37,10 @@ pub fn run(
     mut done: impl FnMut(Done) -> Result<()>,
 ) -> Result<()> {
     let decoders = thread::available_parallelism().map_or(1, |cores| cores.get());
+    // So many that each core has some to compute by itself.
+    let batch = BATCH.max(4 * decoders);
     let (jobs, waiting) = sync_channel::<Job>(2 * decoders);
-    let (decoded, ready) = sync_channel(2 * BATCH);
+    let (decoded, ready) = sync_channel(batch.max(2 * BATCH));
     let waiting = Arc::new(Mutex::new(waiting));
     thread::scope(|scope| {
         scope.spawn(move || find(&mut |job| jobs.send(job).is_ok()));
@@ -57,7 +59,7 @@ pub fn run(
         drop((waiting, decoded));
         let ready = ready;
         loop {
-            let batch: Vec<_> = ready.iter().take(BATCH).collect();
+            let batch: Vec<_> = ready.iter().take(batch).collect();
             if batch.is_empty() {
                 return Ok(());
             }
@@ -70,19 +72,15 @@ fn next(waiting: &Mutex<Receiver<Job>>) -> Option<Job> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
-/// Embeds pictures together. Should they fail together, each is tried by itself, and has its own error.
+/// Embeds pictures, as far as they could be decoded.
 fn embed(clip: &ClipVision, batch: Vec<(Job, clip_vision::Result<PixelTensor>)>) -> impl Iterator<Item = Done> {
-    let pass = |pixels: &[&PixelTensor]| clip.start_pixels(pixels).and_then(|pass| pass.finish());
     let good: Vec<&PixelTensor> = batch.iter().filter_map(|(_, pixels)| pixels.as_ref().ok()).collect();
-    let together = good
-        .chunks(clip.together())
-        .flat_map(|some| pass(some).map_or_else(|_| vec![None; some.len()], |all| all.into_iter().map(Some).collect()));
-    let mut together = together.collect::<Vec<Option<Vec<f32>>>>().into_iter();
-    batch.into_iter().map(move |(Job { place, path, name, stamp }, pixels)| {
-        let result = pixels.and_then(|pixels| match together.next().flatten() {
-            Some(embedding) => Ok(embedding),
-            None => pass(&[&pixels]).map(|mut one| one.pop().unwrap_or_default()),
-        });
-        Done { place, path, name, stamp, result }
+    let mut embeddings = clip.embed_pixels_batch(&good).into_iter();
+    batch.into_iter().filter_map(move |(Job { place, path, name, stamp }, pixels)| {
+        let result = match pixels {
+            Ok(_) => embeddings.next()?,
+            Err(error) => Err(error),
+        };
+        Some(Done { place, path, name, stamp, result })
     })
 }
