@@ -201,7 +201,7 @@ impl ClipVision {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Image::to_tensor_sync`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
+    /// Those of [`Image::to_pixel_tensor`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
     /// another size than [`image_size`](Self::image_size), or where the model embeds texts alone.
     pub fn embed(&self, image: Image) -> Result<Vec<f32>> {
         self.embed_pixels(&self.pixels(image)?)
@@ -245,7 +245,7 @@ impl ClipVision {
     /// let photo = Image::from_path("tests/golden/images/photo-420.jpg");
     /// let pixels = clip.measured_pixels(photo.clone(), || 0.0)?.tensor;
     /// let embeddings = clip.embed_pixels_batch(&[&pixels, &pixels]);
-    /// assert_eq!(embeddings[1].as_ref(), Ok(&clip.embed(photo)?));
+    /// assert_eq!(embeddings[1].as_ref().ok(), Some(&clip.embed(photo)?));
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     pub fn embed_pixels_batch(&self, photos: &[&PixelTensor]) -> Vec<Result<Vec<f32>>> {
@@ -296,7 +296,7 @@ impl ClipVision {
         self.measured_pixels(image, || 0.0).map(|measured| measured.tensor)
     }
 
-    /// The values of [`pixel_tensor`](Self::pixel_tensor) by themselves, and what they took, in the units of `clock`.
+    /// What the model sees of an image, f32 (3, image_size, image_size), and what it took to make, in the units of `clock`.
     ///
     /// ```
     /// # use clip_vision::{ClipVision, Image, Options};
