@@ -122,6 +122,40 @@ fn a_batch_is_its_images_one_by_one() {
     assert!(clip.embed_batch(Vec::new()).is_empty());
 }
 
+/// With enough of them each thread computes some by itself (models/shapes: from six on, on two threads).
+#[test]
+fn photos_have_the_same_embedding_however_many_there_are() {
+    for precision in [Precision::F32, Precision::Int8] {
+        let options = Options::default().precision(precision);
+        let clip = ClipVision::from_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/models/shapes"), options).unwrap();
+        let names = ["rgb-500x375.png", "photo-420.jpg", "gray.png", "lossy.webp", "photo-cmyk.jpg"];
+        let pixels = names.map(|name| {
+            let image = Image::from_path(golden("images").join(name));
+            clip.measured_pixels(image, || 0.0).unwrap().tensor
+        });
+        let alone = pixels.each_ref().map(|pixels| clip.start_pixels(&[pixels]).unwrap().finish().unwrap().concat());
+        for count in (0..20).chain([64]) {
+            let many: Vec<_> = (0..count).map(|at| &pixels[at % names.len()]).collect();
+            let embeddings = clip.embed_pixels_batch(&many);
+            assert_eq!(embeddings.len(), count);
+            for (at, embedding) in embeddings.into_iter().enumerate() {
+                assert_eq!(embedding.unwrap(), alone[at % names.len()], "{at} of {count}, {precision:?}");
+            }
+        }
+
+        let mut small = pixels[0].clone();
+        small.height -= 1;
+        let mut many: Vec<_> = (0..16).map(|at| &pixels[at % names.len()]).collect();
+        many[9] = &small;
+        for (at, embedding) in clip.embed_pixels_batch(&many).into_iter().enumerate() {
+            match embedding {
+                Ok(embedding) => assert_eq!(embedding, alone[at % names.len()], "{at}"),
+                Err(error) => assert_eq!((at, error.kind()), (9, ErrorKind::InvalidArgument), "{error}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn a_pass_can_be_taken_step_by_step_and_be_dropped_at_any() {
     let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();

@@ -212,7 +212,8 @@ impl VisionTower {
         threads.run(ranges.len(), &|index| {
             results[index].get_or_init(|| pass(ranges[index].clone(), &self.one_thread));
         });
-        let mut passes: Vec<_> = ranges.iter().cloned().zip(results.into_iter().filter_map(OnceLock::into_inner)).collect();
+        let mut passes: Vec<_> =
+            ranges.iter().cloned().zip(results.into_iter().filter_map(OnceLock::into_inner)).collect();
 
         let rest = if photos == 0 { vec![0..0] } else { cut(beside, photos, together) };
         passes.extend(rest.into_iter().map(|some| (some.clone(), pass(some, &self.backend))));
