@@ -197,7 +197,9 @@ impl VisionTower {
         photos: usize,
         pass: impl Fn(Range<usize>, &Backend) -> T + Sync,
     ) -> Vec<(Range<usize>, T)> {
-        let Some(threads) = self.backend.threads() else { return vec![(0..photos, pass(0..photos, &self.backend))] };
+        let Some(threads) = self.backend.threads().filter(|_| photos > 0) else {
+            return vec![(0..photos, pass(0..photos, &self.backend))];
+        };
         let together = (TOGETHER / self.config.num_tokens()).max(1);
         let cut = |begin: usize, end: usize, size: usize| {
             (begin..end).step_by(size).map(move |at| at..end.min(at + size)).collect::<Vec<_>>()
@@ -215,7 +217,7 @@ impl VisionTower {
         let mut passes: Vec<_> =
             ranges.iter().cloned().zip(results.into_iter().filter_map(OnceLock::into_inner)).collect();
 
-        let rest = if photos == 0 { vec![0..0] } else { cut(beside, photos, together) };
+        let rest = cut(beside, photos, together);
         passes.extend(rest.into_iter().map(|some| (some.clone(), pass(some, &self.backend))));
         passes
     }
