@@ -22,6 +22,8 @@
 //! is an error that names it.
 //!
 //! # Features
+//! It compiles with Rust 1.92 and later.
+//!
 //! | feature | adds |
 //! |---|---|
 //! | `text` (default) | the tokenizer: [`ClipVision::embed_text`], [`ClipVision::classify`] |
