@@ -8,10 +8,12 @@ use crate::backend::Photos;
 use crate::backend::gpu::Executor;
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
+use crate::model::bundle;
 use crate::model::config::{Scores, VisionConfig};
 use crate::model::encoder::Wanted;
+use crate::model::sentence_transformers::{self, MODULES};
 use crate::model::vision::VisionTower;
-use crate::model::{bundle, word_pieces};
+use crate::weights::FILES;
 #[cfg(feature = "candle")]
 use candle_core::Tensor;
 use std::path::Path;
@@ -129,26 +131,29 @@ impl ClipVision {
     /// # Errors
     /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
-        let ModelFiles { config, preprocessor, processor, weights, tokenizer, vocab, merges, others } = files;
+        let ModelFiles { config, preprocessor, processor, weights, tokenizer, vocab, merges, mut others } = files;
         let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
-        let bundle = bundle::bundled(&config, |name| Ok(others.get(name).cloned()))?;
-        let mut loader = Loader::new(bundle.as_ref().unwrap_or(&config), preprocessor, options)?;
-        let tokenizer = match (tokenizer, others.get(word_pieces::VOCABULARY)) {
-            (None, Some(vocabulary)) if vocab.is_none() || merges.is_none() => {
-                let config = others.get(word_pieces::TOKENIZER_CONFIG).map(Vec::as_slice);
-                Some(word_pieces::tokenizer_json(vocabulary, config)?)
-            }
-            (tokenizer, _) => tokenizer,
+        let named = FILES.into_iter().zip([tokenizer, vocab, merges]);
+        others.extend(named.filter_map(|(name, content)| Some((name.to_owned(), content?))));
+        // Files in the transformer's folder, where it has one, are named with it or without.
+        let folder = others.get(MODULES).and_then(|modules| sentence_transformers::folder(modules));
+        let folder = folder.map(|name| format!("{name}/")).unwrap_or_default();
+        let find = |name: &str| {
+            let bare = name.strip_prefix(&folder).unwrap_or(name);
+            others.get(&format!("{folder}{bare}")).or_else(|| others.get(bare))
         };
-        if tokenizer.is_some() || vocab.is_some() && merges.is_some() {
-            loader = loader.with_text([tokenizer, vocab, merges]);
+        let bundle = bundle::bundled(&config, |name| Ok(find(name).cloned()))?;
+        let mut loader = Loader::new(bundle.as_ref().unwrap_or(&config), preprocessor, options)?;
+        let tokenizer = files::tokenizer_of(|name| Ok(find(name).cloned()))?;
+        if !matches!(tokenizer, [None, None, _] | [None, _, None]) {
+            loader = loader.with_text(tokenizer);
         }
         let single = loader.file().to_owned();
-        if let Some(index) = others.get(files::INDEX).filter(|_| weights.is_empty()) {
+        if let Some(index) = find(files::INDEX).filter(|_| weights.is_empty()) {
             loader.set_index(index)?;
         }
         loop {
-            let content = match others.get(loader.file()) {
+            let content = match find(loader.file()) {
                 Some(content) => content,
                 None if loader.file() == single => &weights,
                 None => {

@@ -9,7 +9,7 @@
 use serde_json::{Map, Value};
 
 use super::{Image, ResizeFilter};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, shortened};
 use crate::json;
 
 /// How a model wants its images: what to resize to, to cut out, and to normalize by.
@@ -423,13 +423,5 @@ impl Keys<'_> {
             Some(5.0) => Err(self.error(key, "is Pillow's HAMMING, which is not supported (0 to 3 are)")),
             Some(_) => Err(self.error(key, "must be a filter's number from 0 to 3")),
         }
-    }
-}
-
-fn shortened(text: &str) -> String {
-    const MOST: usize = 100;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
     }
 }

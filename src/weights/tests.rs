@@ -316,7 +316,7 @@ fn several_files_are_read_one_after_the_other() {
     let wanted = || Fixed(vec![vector("c", 1), vector("a", 1)], FLOATS);
     let mut reader = Reader::new(wanted());
     reader.record(None, Vec::new());
-    reader.set_index(index).unwrap();
+    reader.set_index("", index).unwrap();
     let mut asked = Vec::new();
     loop {
         asked.push(reader.file().to_owned());
@@ -334,14 +334,14 @@ fn several_files_are_read_one_after_the_other() {
     }
 
     let mut unfinished = Reader::new(wanted());
-    unfinished.set_index(index).unwrap();
+    unfinished.set_index("", index).unwrap();
     read_wanted(&files[0].1, &mut unfinished).unwrap();
     assert!(unfinished.finish().err().unwrap().to_string().contains("w-3"));
     let long = vec![b' '; LONGEST_FILE + 1];
     let wrong: [&[u8]; 5] =
         [b"{}", b"<html>", br#"{"weight_map":{"a":"w-1"}}"#, br#"{"weight_map":{"a":"../w","c":"w-3"}}"#, &long];
     for index in wrong {
-        let error = Reader::new(wanted()).set_index(index).unwrap_err();
+        let error = Reader::new(wanted()).set_index("", index).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Weights, "{error}");
     }
 }
