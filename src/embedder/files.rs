@@ -7,10 +7,10 @@ use super::text::{ReadRange, TextModel};
 use super::{ClipVision, Options, hints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
+use crate::model::bundle::{self, CONFIG};
 #[cfg(feature = "tokio")]
 use crate::model::config::ClipConfig;
 use crate::model::config::TextConfig;
-use crate::model::bundle::{self, CONFIG};
 use crate::model::sentence_transformers::{self, MODULES};
 use crate::model::word_pieces;
 use crate::weights::{FILES, LONGEST_FILE, check_length};

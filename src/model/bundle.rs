@@ -139,7 +139,10 @@ mod tests {
             Ok(Some(if name == "modules.json" { modules.to_string().into_bytes() } else { long(MOST_BYTES / 4) }))
         };
         let error = bundled(config, read).unwrap_err().to_string();
-        assert_eq!(error, format!("1_Pooling/config.json and the files before it have over {MOST_BYTES} bytes together"));
+        assert_eq!(
+            error,
+            format!("1_Pooling/config.json and the files before it have over {MOST_BYTES} bytes together")
+        );
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn specs() -> Vec<TensorSpec> {
 struct Fixed(Vec<TensorSpec>, Target);
 
 /// What the tests of floats read for.
-const FLOATS: Target = Target::Candle;
+const FLOATS: Target = Target::Candle { half: false };
 const CPU: Target = Target::Cpu { int8: false };
 const INT8: Target = Target::Cpu { int8: true };
 
@@ -384,7 +384,7 @@ fn a_header_that_lies_is_refused() {
 fn the_memory_of_a_shape_does_not_wrap() {
     let half = 1usize << (usize::BITS / 2);
     for usage in [Use::Table, Use::Vector, Use::Hidden, Use::Projection] {
-        for target in [Target::Candle, Target::Cpu { int8: true }, Target::Cpu { int8: false }] {
+        for target in [FLOATS, Target::Cpu { int8: true }, Target::Cpu { int8: false }] {
             assert_eq!(
                 TensorSpec::new("w", [half, half, half], usage).bytes(target),
                 usize::MAX,
@@ -392,5 +392,6 @@ fn the_memory_of_a_shape_does_not_wrap() {
             );
         }
     }
-    assert_eq!(TensorSpec::new("w", [2, 3], Use::Table).bytes(Target::Candle), 24);
+    assert_eq!(TensorSpec::new("w", [2, 3], Use::Table).bytes(FLOATS), 24);
+    assert_eq!(TensorSpec::new("w", [2, 3], Use::Table).bytes(Target::Candle { half: true }), 12);
 }

@@ -7,8 +7,8 @@
 //! Each line of its input is a file's path, answered with a line of JSON, `{"ms": …}`: from the file's bytes, in memory,
 //! to the tensor that CLIP sees.
 
-use clip_vision::image::{Decode, PreprocessConfig};
 use clip_vision::Image;
+use clip_vision::image::{Decode, PreprocessConfig};
 use serde_json::json;
 use std::error::Error;
 use std::io::Write;

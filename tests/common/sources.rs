@@ -126,4 +126,3 @@ pub fn rgb8(image: Image) -> (Vec<u8>, (usize, usize)) {
     let values = (0..plane).flat_map(|at| [data[at], data[plane + at], data[2 * plane + at]]);
     (values.map(|value| value as u8).collect(), (height, width))
 }
-

@@ -77,7 +77,8 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
         let rows = rows_path.display();
         if let Some(aside) = aside {
             let aside = aside.display();
-            let then = if is_back { "rows of these that were put aside are taken back" } else { "all is computed anew" };
+            let then =
+                if is_back { "rows of these that were put aside are taken back" } else { "all is computed anew" };
             eprintln!("clip-vision: {rows} is of another model or other settings: {then}; it is {aside} now");
         } else if is_back {
             eprintln!("clip-vision: rows of this model and these settings that were put aside are {rows} again");

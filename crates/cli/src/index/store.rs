@@ -93,7 +93,8 @@ fn put_aside(path: &Path) -> Vec<PathBuf> {
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"-"))
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| path.with_file_name(entry.file_name()));
+    let names =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| path.with_file_name(entry.file_name()));
     let mut found: Vec<PathBuf> = names.filter(|name| is_one(name)).collect();
     found.sort_by_cached_key(|name| std::cmp::Reverse(name.metadata().map_or(0, |metadata| metadata.len())));
     found
