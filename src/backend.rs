@@ -35,6 +35,7 @@ pub(crate) use linear::Linear;
 pub(crate) use norm::LayerNorm;
 pub(crate) use patches::{Photos, embed_patches, patches, repeated};
 pub(crate) use table::{Table, embed_ids};
+pub(crate) use threads::Threads;
 pub(crate) use tokens::Tokens;
 
 /// Operands that don't go together: some on the CPU, some on a GPU.

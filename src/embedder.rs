@@ -3,9 +3,9 @@
 //! It and everything below it is plain synchronous code; what is above it (`native.rs`, `crates/wasm`, the command line)
 //! only calls what is here.
 
-use crate::backend::Photos;
 #[cfg(feature = "wgpu")]
 use crate::backend::gpu::Executor;
+use crate::backend::{Photos, Threads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
 use crate::model::bundle;
@@ -213,7 +213,7 @@ impl ClipVision {
     }
 
     /// The embeddings of many images, each with an error of its own: a bad image spoils no other, an empty batch is an
-    /// empty answer.
+    /// empty answer. They are decoded side by side, on as many threads as compute, up to eight at a time.
     ///
     /// ```
     /// # use clip_vision::{ClipVision, Image, Options};
@@ -227,10 +227,11 @@ impl ClipVision {
         let mut results = Vec::with_capacity(images.len());
         let mut images = images.into_iter();
         loop {
-            let photos: Vec<_> = images.by_ref().take(BATCH).map(|image| self.pixels(image)).collect();
-            if photos.is_empty() {
+            let some: Vec<Image> = images.by_ref().take(BATCH).collect();
+            if some.is_empty() {
                 return results;
             }
+            let photos = Threads::at_most(self.options.threads).map(some, |image| self.pixels(image));
             let good: Vec<&PixelTensor> = photos.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
             let mut embeddings = self.embed_pixels_batch(&good).into_iter();
             results.extend(photos.into_iter().map(|pixels| match pixels {

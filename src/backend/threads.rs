@@ -3,14 +3,27 @@
 use kernels::{POOL, Pool};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The most threads that compute at the same time; without a number, all that there are.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Threads(Option<NonZero<usize>>);
 
 impl Threads {
-    pub(super) fn at_most(threads: Option<NonZero<usize>>) -> Self {
+    pub(crate) fn at_most(threads: Option<NonZero<usize>>) -> Self {
         Self(threads)
+    }
+
+    /// What `make` makes of each, in order, side by side.
+    pub(crate) fn map<I: Send, T: Send>(self, items: Vec<I>, make: impl Fn(I) -> T + Sync) -> Vec<T> {
+        let slots: Vec<_> = items.into_iter().map(|item| (Mutex::new(Some(item)), Mutex::new(None))).collect();
+        self.run(slots.len(), &|index| {
+            let (item, made) = &slots[index];
+            let item = item.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let result = item.map(&make);
+            *made.lock().unwrap_or_else(PoisonError::into_inner) = result;
+        });
+        slots.into_iter().filter_map(|(_, made)| made.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
     }
 }
 
@@ -44,7 +57,16 @@ fn run_on(threads: usize, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
+
+    #[test]
+    fn what_is_made_side_by_side_is_in_order() {
+        for most in [0, 1, 3] {
+            let threads = Threads::at_most(NonZero::new(most));
+            let names: Vec<String> = (0..50).map(|at| at.to_string()).collect();
+            assert_eq!(threads.map(names.clone(), |name| name), names);
+            assert!(threads.map(Vec::<String>::new(), |name| name).is_empty());
+        }
+    }
 
     #[test]
     fn no_more_threads_take_part_than_may() {

@@ -15,7 +15,6 @@ use crate::weights::{Header, TensorSpec};
 use candle_core::Tensor;
 use kernels::Pool;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 /// Tokens of a pass of the kernels, beyond which more photos gain nothing, and what is between its layers leaves the caches: one of
 /// SigLIP B/16-256 (256 tokens), in 8 bits on two threads of an EPYC, took 79 ms by itself, and 87 among eight.
@@ -192,33 +191,27 @@ impl VisionTower {
 
     /// Computes so many photos in the passes that take the least time: `pass` is called with some photos and the backend to
     /// [start](Self::start_on) with. What it gave for which, in order. No photos are one pass over none.
-    pub(crate) fn passes<T: Send + Sync>(
+    pub(crate) fn passes<T: Send>(
         &self,
         photos: usize,
         pass: impl Fn(Range<usize>, &Backend) -> T + Sync,
     ) -> Vec<(Range<usize>, T)> {
+        let run = |some: Range<usize>, backend| (some.clone(), pass(some, backend));
         let Some(threads) = self.backend.threads().filter(|_| photos > 0) else {
-            return vec![(0..photos, pass(0..photos, &self.backend))];
+            return vec![run(0..photos, &self.backend)];
         };
-        let together = (TOGETHER / self.config.num_tokens()).max(1);
+        let tokens = self.config.num_tokens();
+        let together = (TOGETHER / tokens).max(1);
+        // As long as there are enough for all threads, each computes some by itself.
+        let each = together.min(photos / threads.threads());
+        let is_enough = threads.threads() > 1 && each * tokens >= BY_ITSELF;
+        let side_by_side = if is_enough { photos - photos % (each * threads.threads()) } else { 0 };
+
         let cut = |begin: usize, end: usize, size: usize| {
             (begin..end).step_by(size).map(move |at| at..end.min(at + size)).collect::<Vec<_>>()
         };
-
-        // As long as there are enough for all threads, each computes some by itself.
-        let each = together.min(photos / threads.threads());
-        let is_enough = threads.threads() > 1 && each * self.config.num_tokens() >= BY_ITSELF;
-        let beside = if is_enough { photos - photos % (each * threads.threads()) } else { 0 };
-        let ranges = cut(0, beside, each.max(1));
-        let results: Vec<OnceLock<T>> = ranges.iter().map(|_| OnceLock::new()).collect();
-        threads.run(ranges.len(), &|index| {
-            results[index].get_or_init(|| pass(ranges[index].clone(), &self.one_thread));
-        });
-        let mut passes: Vec<_> =
-            ranges.iter().cloned().zip(results.into_iter().filter_map(OnceLock::into_inner)).collect();
-
-        let rest = cut(beside, photos, together);
-        passes.extend(rest.into_iter().map(|some| (some.clone(), pass(some, &self.backend))));
+        let mut passes = threads.map(cut(0, side_by_side, each.max(1)), |some| run(some, &self.one_thread));
+        passes.extend(cut(side_by_side, photos, together).into_iter().map(|some| run(some, &self.backend)));
         passes
     }
 

@@ -40,7 +40,7 @@ pub fn run(
     // So many that each core has some to compute by itself.
     let batch = BATCH.max(4 * decoders);
     let (jobs, waiting) = sync_channel::<Job>(2 * decoders);
-    let (decoded, ready) = sync_channel(2 * batch);
+    let (decoded, ready) = sync_channel(batch.max(2 * BATCH));
     let waiting = Arc::new(Mutex::new(waiting));
     thread::scope(|scope| {
         scope.spawn(move || find(&mut |job| jobs.send(job).is_ok()));
