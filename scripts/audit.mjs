@@ -10,7 +10,7 @@ import { Stop, ask, filesUnder, inRoot, main, note, root, run, seconds, step, wa
 import { ensureCargoDeny, requireCargo, setUpNode } from "./setup.mjs";
 
 const REGISTRY = "https://registry.npmjs.org/";
-const PLACES = ["Cargo.lock", "package-lock.json", "crates", "scripts", "tests"];
+const PLACES = ["Cargo.lock", "package-lock.json", "crates", "fuzz", "scripts", "tests"];
 const lockfiles = (name) => filesUnder(PLACES, (file) => path.basename(file) === name);
 const shown = (file) => path.relative(root, file);
 

@@ -44,8 +44,10 @@ async function findToolkit() {
  * all functions that the crate `cudarc` knows.
  */
 async function makeStub(folder) {
-  const { packages } = JSON.parse(ask("cargo", ["metadata", "--format-version", "1", "--locked", "--features", "clip-vision/cuda"]) ?? '{"packages":[]}');
-  const manifest = packages.find(({ name }) => name === "cudarc")?.manifest_path ?? "";
+  const metadata = ["metadata", "--format-version", "1", "--locked", "--features", "clip-vision/cuda"];
+  const { packages } = JSON.parse(ask("cargo", metadata) ?? '{"packages":[]}');
+  const manifest = packages.find(({ name }) => name === "cudarc")?.manifest_path;
+  if (!manifest) throw new Stop("cargo does not say where the crate cudarc is.", `cargo ${metadata.join(" ")}`);
   const bindings = path.join(path.dirname(manifest), "src", "driver", "sys", "mod.rs");
   const names = new Set(readFileSync(bindings, "utf8").match(/(?<=\bfn )cu[A-Z]\w*/g));
   if (names.size === 0) throw new Stop(`No function of the driver is in ${bindings}.`);

@@ -38,7 +38,7 @@ await main(async () => {
 
   step("Writing the reference of the crates", "from the comments of src/ and crates/");
   const flags = { RUSTDOCFLAGS: "-D warnings" };
-  await run("cargo", ["doc", "--locked", "--no-deps", "--workspace", "--features", "http,text,tokio"], { env: flags });
+  await run("cargo", ["doc", "--locked", "--no-deps", "--workspace", "--features", "candle,http,text,tokio,wgpu"], { env: flags });
   rmSync(path.join(out, "rust"), { recursive: true, force: true });
   cpSync(inRoot("target", "doc"), path.join(out, "rust"), { recursive: true });
 

@@ -150,6 +150,17 @@ export async function ensureCargoDeny(install) {
   return true;
 }
 
+const CARGO_SEMVER_CHECKS = "0.51.0";
+
+/** cargo-semver-checks on PATH. */
+export function ensureCargoSemverChecks() {
+  return cargoInstall("cargo-semver-checks", CARGO_SEMVER_CHECKS, {
+    there: () => ask("cargo-semver-checks", ["semver-checks", "--version"]) === `cargo-semver-checks ${CARGO_SEMVER_CHECKS}`,
+    why: "it knows what breaks programs",
+    args: ["cargo-semver-checks", "--version", CARGO_SEMVER_CHECKS],
+  });
+}
+
 const toolFolder = (name, version) => inCache("tools", `${name}-${version}`);
 const isInstalled = (name, version) => existsSync(path.join(toolFolder(name, version), ".complete"));
 

@@ -8,12 +8,13 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "nod
 import path from "node:path";
 import { audit } from "./audit.mjs";
 import { buildAll, buildPackage, tsc } from "./build.mjs";
+import { checkPackages, documentAsDocsRs } from "./crates.mjs";
 import { Stop, commandLine, filesUnder, inRoot, main, note, run, seconds, step } from "./lib.mjs";
 import { INSTALL, ensureAarch64, ensureFirefox, ensurePython, ensureVulkan, ensureWasmBindgen, ensureWebKit, requireCargo, setUpBuild, setUpTests } from "./setup.mjs";
 import { ensureConsumers } from "../tests/consumers/install.mjs";
 
 /** Everything native in one set of features, so that cargo compiles each dependency once. */
-const NATIVE = ["--locked", "--workspace", "--features", "http,text,tokio,wgpu"];
+const NATIVE = ["--locked", "--workspace", "--features", "candle,http,text,tokio,wgpu"];
 /** The crates with the loops that have SIMD of their own. */
 const LOWER = ["simd", "kernels", "jpeg", "webp", "pixels", "search"];
 /** The tests of clip-vision against Pillow's and transformers' values: all of that SIMD together. */
@@ -68,7 +69,11 @@ const stages = [
     name: "clippy",
     what: "no warnings, no unwrap, no block_on, natively",
     needs: "cargo",
-    run: () => run("cargo", ["clippy", "--all-targets", ...NATIVE, "--", "-D", "warnings"]),
+    run: async () => {
+      await run("cargo", ["clippy", "--all-targets", ...NATIVE, "--", "-D", "warnings"]);
+      // The library as it comes, without candle.
+      await run("cargo", ["clippy", "--locked", "--all-targets", "-p", "clip-vision", "--", "-D", "warnings"]);
+    },
   },
   {
     name: "cargo",
@@ -76,8 +81,9 @@ const stages = [
     needs: "cargo",
     run: async () => {
       await run("cargo", ["test", "--no-fail-fast", ...NATIVE]);
-      // By itself, as it is shipped: among the others it is built with candle.
+      // As they come: in the workspace they are built with candle.
       await run("cargo", ["test", "--locked", "-p", "clip-vision-cli"]);
+      await run("cargo", ["test", "--locked", "-p", "clip-vision", "--doc"]);
     },
   },
   {
@@ -137,9 +143,18 @@ const stages = [
   },
   {
     name: "doc",
-    what: "the crates' documentation builds without warnings",
+    what: "the crates' documentation builds without warnings, all of it and as docs.rs builds it",
     needs: "cargo",
-    run: () => run("cargo", ["doc", "--no-deps", ...NATIVE], { env: { RUSTDOCFLAGS: "-D warnings" } }),
+    run: async () => {
+      await run("cargo", ["doc", "--no-deps", ...NATIVE], { env: { RUSTDOCFLAGS: "-D warnings" } });
+      await documentAsDocsRs();
+    },
+  },
+  {
+    name: "crates",
+    what: "what would be published of the crates is whole: licenses, READMEs, every file that a source includes",
+    needs: "cargo",
+    run: () => checkPackages(),
   },
   {
     name: "audit",

@@ -8,10 +8,12 @@ use crate::backend::gpu::Executor;
 use crate::backend::{Photos, Threads};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::{Image, Measured, PixelTensor, PreprocessConfig};
+use crate::model::bundle;
 use crate::model::config::{Scores, VisionConfig};
 use crate::model::encoder::Wanted;
+use crate::model::sentence_transformers::{self, MODULES};
 use crate::model::vision::VisionTower;
-use crate::model::{bundle, word_pieces};
+use crate::weights::FILES;
 #[cfg(feature = "candle")]
 use candle_core::Tensor;
 use std::path::Path;
@@ -129,26 +131,29 @@ impl ClipVision {
     /// # Errors
     /// As [`from_dir`](Self::from_dir), without [`ErrorKind::Fetch`].
     pub fn from_files(files: ModelFiles, options: Options) -> Result<Self> {
-        let ModelFiles { config, preprocessor, processor, weights, tokenizer, vocab, merges, others } = files;
+        let ModelFiles { config, preprocessor, processor, weights, tokenizer, vocab, merges, mut others } = files;
         let preprocessor = PreprocessConfig::file_of(processor.as_deref(), preprocessor.as_deref());
-        let bundle = bundle::bundled(&config, |name| Ok(others.get(name).cloned()))?;
-        let mut loader = Loader::new(bundle.as_ref().unwrap_or(&config), preprocessor, options)?;
-        let tokenizer = match (tokenizer, others.get(word_pieces::VOCABULARY)) {
-            (None, Some(vocabulary)) if vocab.is_none() || merges.is_none() => {
-                let config = others.get(word_pieces::TOKENIZER_CONFIG).map(Vec::as_slice);
-                Some(word_pieces::tokenizer_json(vocabulary, config)?)
-            }
-            (tokenizer, _) => tokenizer,
+        let named = FILES.into_iter().zip([tokenizer, vocab, merges]);
+        others.extend(named.filter_map(|(name, content)| Some((name.to_owned(), content?))));
+        // Files in the transformer's folder, where it has one, are named with it or without.
+        let folder = others.get(MODULES).and_then(|modules| sentence_transformers::folder(modules));
+        let folder = folder.map(|name| format!("{name}/")).unwrap_or_default();
+        let find = |name: &str| {
+            let bare = name.strip_prefix(&folder).unwrap_or(name);
+            others.get(&format!("{folder}{bare}")).or_else(|| others.get(bare))
         };
-        if tokenizer.is_some() || vocab.is_some() && merges.is_some() {
-            loader = loader.with_text([tokenizer, vocab, merges]);
+        let bundle = bundle::bundled(&config, |name| Ok(find(name).cloned()))?;
+        let mut loader = Loader::new(bundle.as_ref().unwrap_or(&config), preprocessor, options)?;
+        let tokenizer = files::tokenizer_of(|name| Ok(find(name).cloned()))?;
+        if !matches!(tokenizer, [None, None, _] | [None, _, None]) {
+            loader = loader.with_text(tokenizer);
         }
         let single = loader.file().to_owned();
-        if let Some(index) = others.get(files::INDEX).filter(|_| weights.is_empty()) {
+        if let Some(index) = find(files::INDEX).filter(|_| weights.is_empty()) {
             loader.set_index(index)?;
         }
         loop {
-            let content = match others.get(loader.file()) {
+            let content = match find(loader.file()) {
                 Some(content) => content,
                 None if loader.file() == single => &weights,
                 None => {
@@ -201,7 +206,7 @@ impl ClipVision {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Image::to_tensor_sync`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
+    /// Those of [`Image::to_pixel_tensor`], and [`ErrorKind::InvalidArgument`] where the caller's own operations lead to
     /// another size than [`image_size`](Self::image_size), or where the model embeds texts alone.
     pub fn embed(&self, image: Image) -> Result<Vec<f32>> {
         self.embed_pixels(&self.pixels(image)?)
@@ -246,7 +251,7 @@ impl ClipVision {
     /// let photo = Image::from_path("tests/golden/images/photo-420.jpg");
     /// let pixels = clip.measured_pixels(photo.clone(), || 0.0)?.tensor;
     /// let embeddings = clip.embed_pixels_batch(&[&pixels, &pixels]);
-    /// assert_eq!(embeddings[1].as_ref(), Ok(&clip.embed(photo)?));
+    /// assert_eq!(embeddings[1].as_ref().ok(), Some(&clip.embed(photo)?));
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     pub fn embed_pixels_batch(&self, photos: &[&PixelTensor]) -> Vec<Result<Vec<f32>>> {
@@ -297,7 +302,7 @@ impl ClipVision {
         self.measured_pixels(image, || 0.0).map(|measured| measured.tensor)
     }
 
-    /// The values of [`pixel_tensor`](Self::pixel_tensor) by themselves, and what they took, in the units of `clock`.
+    /// What the model sees of an image, f32 (3, image_size, image_size), and what it took to make, in the units of `clock`.
     ///
     /// ```
     /// # use clip_vision::{ClipVision, Image, Options};

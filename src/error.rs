@@ -100,6 +100,15 @@ pub struct Detail {
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The beginning of a stranger's text, which an error repeats.
+pub(crate) fn shortened(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 impl Error {
     /// An error of `kind`; `context` names what was wrong and where.
     ///
@@ -146,11 +155,11 @@ impl Error {
     /// The tensor, the shapes and the place that the error is about, as far as it is about any.
     ///
     /// ```
-    /// use clip_vision::{ClipVision, Device, Options, Tensor};
+    /// use clip_vision::{ClipVision, Image, Options};
     ///
     /// let clip = ClipVision::from_dir("models/shapes", Options::default())?;
-    /// let small = Tensor::zeros((3, 5, 5), candle_core::DType::F32, &Device::Cpu).unwrap();
-    /// let error = clip.embed_tensor(&small).unwrap_err();
+    /// let small = Image::from_rgb8(5, 5, vec![0; 75]).normalize_unsigned().to_pixel_tensor()?;
+    /// let error = clip.start_pixels(&[&small]).unwrap_err();
     /// assert_eq!(error.detail().unwrap().actual_shape.as_deref(), Some(&[3, 5, 5][..]));
     /// # Ok::<(), clip_vision::Error>(())
     /// ```

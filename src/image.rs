@@ -21,14 +21,14 @@ pub use preprocess::PreprocessConfig;
 /// [`normalize_with`](Self::normalize_with) and [`clamp`](Self::clamp). `normalize_unsigned` and `normalize_signed`
 /// need values from 0 to 255, and so can't follow another normalization; `normalize_with` and `clamp` work on the
 /// values as they are then. Widths, heights and edges are in pixels, from 1 to 2²⁹. An impossible order or parameter is
-/// reported by [`to_tensor_sync`](Self::to_tensor_sync), as
+/// reported by [`to_pixel_tensor`](Self::to_pixel_tensor), as
 /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument), before anything is read.
 ///
 /// Without any operation the tensor holds the upright photo, in values from 0 to 255.
 ///
 /// ```
 /// use clip_vision::image::Limits;
-/// use clip_vision::{Device, Image, ResizeFilter};
+/// use clip_vision::{Image, ResizeFilter};
 ///
 /// let image = Image::from_path("tests/golden/images/rgba.png")
 ///     .limits(Limits::default())
@@ -38,8 +38,8 @@ pub use preprocess::PreprocessConfig;
 ///     .normalize_unsigned()
 ///     .normalize_with([0.5; 3], [0.5; 3])
 ///     .clamp(-1.0, 1.0);
-/// let pixels = image.to_tensor_sync(&Device::Cpu)?;
-/// assert_eq!(pixels.dims(), [3, 224, 224]);
+/// let pixels = image.to_pixel_tensor()?;
+/// assert_eq!([pixels.height, pixels.width], [224, 224]);
 /// # Ok::<(), clip_vision::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -71,9 +71,9 @@ impl Image {
         /// A photo in a file, of any format that is read. The name says nothing, the content does.
         ///
         /// ```
-        /// # use clip_vision::{Device, Image};
-        /// let pixels = Image::from_path("tests/golden/images/rgb-500x375.png").to_tensor_sync(&Device::Cpu)?;
-        /// assert_eq!(pixels.dims(), [3, 375, 500]);
+        /// # use clip_vision::Image;
+        /// let pixels = Image::from_path("tests/golden/images/rgb-500x375.png").to_pixel_tensor()?;
+        /// assert_eq!([pixels.height, pixels.width], [375, 500]);
         /// # Ok::<(), clip_vision::Error>(())
         /// ```
         from_path(path: impl AsRef<Path>);
@@ -116,9 +116,9 @@ impl Image {
         /// `pixels` must be of `width·height·3` bytes, and not empty.
         ///
         /// ```
-        /// # use clip_vision::{Device, Image};
-        /// let red = Image::from_rgb8(2, 1, vec![255, 0, 0, 255, 0, 0]).to_tensor_sync(&Device::Cpu)?;
-        /// assert_eq!(red.to_vec3::<f32>().unwrap(), [[[255.0, 255.0]], [[0.0, 0.0]], [[0.0, 0.0]]]);
+        /// # use clip_vision::Image;
+        /// let red = Image::from_rgb8(2, 1, vec![255, 0, 0, 255, 0, 0]).to_pixel_tensor()?;
+        /// assert_eq!(red.data, [255.0, 255.0, 0.0, 0.0, 0.0, 0.0]);
         /// # Ok::<(), clip_vision::Error>(())
         /// ```
         from_rgb8(width: usize, height: usize, pixels: Vec<u8>);
@@ -141,10 +141,10 @@ impl Image {
         /// Resizes to exactly `width`×`height` pixels, whatever the proportions. A size that fits already stays as it is.
         ///
         /// ```
-        /// # use clip_vision::{Device, Image, ResizeFilter};
+        /// # use clip_vision::{Image, ResizeFilter};
         /// # let image = Image::from_rgb8(1, 1, vec![0; 3]);
-        /// let pixels = image.resize(3, 2, ResizeFilter::Nearest).to_tensor_sync(&Device::Cpu)?;
-        /// assert_eq!(pixels.dims(), [3, 2, 3]);
+        /// let pixels = image.resize(3, 2, ResizeFilter::Nearest).to_pixel_tensor()?;
+        /// assert_eq!([pixels.height, pixels.width], [2, 3]);
         /// # Ok::<(), clip_vision::Error>(())
         /// ```
         -> resize(width: usize, height: usize, filter: ResizeFilter);
@@ -174,9 +174,9 @@ impl Image {
         /// x·2/255 − 1: values from −1 to 1.
         ///
         /// ```
-        /// # use clip_vision::{Device, Image};
-        /// let gray = Image::from_rgb8(1, 1, vec![0, 51, 255]).normalize_signed().to_tensor_sync(&Device::Cpu)?;
-        /// assert_eq!(gray.to_vec3::<f32>().unwrap(), [[[-1.0]], [[-0.6]], [[1.0]]]);
+        /// # use clip_vision::Image;
+        /// let pixels = Image::from_rgb8(1, 1, vec![0, 51, 255]).normalize_signed().to_pixel_tensor()?;
+        /// assert_eq!(pixels.data, [-1.0, -0.6, 1.0]);
         /// # Ok::<(), clip_vision::Error>(())
         /// ```
         -> normalize_signed();
@@ -199,13 +199,13 @@ impl Image {
         /// in open_clip and in older versions of transformers.
         ///
         /// ```
-        /// # use clip_vision::{Device, Image};
+        /// # use clip_vision::Image;
         /// let transparent_blue = Image::from_rgba8(1, 1, vec![0, 0, 255, 0]);
-        /// let white = transparent_blue.clone().to_tensor_sync(&Device::Cpu)?;
-        /// let blue = transparent_blue.drop_alpha().to_tensor_sync(&Device::Cpu)?;
-        /// assert_eq!(white.flatten_all()?.to_vec1::<f32>()?, [255.0, 255.0, 255.0]);
-        /// assert_eq!(blue.flatten_all()?.to_vec1::<f32>()?, [0.0, 0.0, 255.0]);
-        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// let white = transparent_blue.clone().to_pixel_tensor()?;
+        /// let blue = transparent_blue.drop_alpha().to_pixel_tensor()?;
+        /// assert_eq!(white.data, [255.0, 255.0, 255.0]);
+        /// assert_eq!(blue.data, [0.0, 0.0, 255.0]);
+        /// # Ok::<(), clip_vision::Error>(())
         /// ```
         -> drop_alpha();
 
@@ -270,7 +270,7 @@ impl Image {
     /// The same image with its source read and decoded, and its operations still queued.
     ///
     /// What comes after takes no more time for reading. All pixels are held (clones share them), while
-    /// [`to_tensor_sync`](Self::to_tensor_sync) alone needs but a few rows of a JPEG at a time. Decoding is exact,
+    /// [`to_pixel_tensor`](Self::to_pixel_tensor) alone needs but a few rows of a JPEG at a time. Decoding is exact,
     /// whatever [`decode`](Self::decode) says.
     ///
     /// ```
@@ -281,24 +281,46 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// Those of [`to_tensor_sync`](Self::to_tensor_sync).
+    /// Those of [`to_pixel_tensor`](Self::to_pixel_tensor).
     pub fn decode_sync(self) -> Result<Self> {
         Ok(Self { recipe: self.recipe.decode_sync()?, ..self })
     }
 
-    /// Reads, decodes and runs the operations: f32 of shape (3, H, W), red, green and blue planes, on `device`.
+    /// Reads, decodes and runs the operations: f32 of shape (3, H, W), red, green and blue planes.
+    ///
+    /// ```
+    /// # use clip_vision::Image;
+    /// let pixels = Image::from_path("tests/golden/images/rgb-500x375.png").center_crop(224, 224).to_pixel_tensor()?;
+    /// assert_eq!(pixels.data.len(), 3 * pixels.height * pixels.width);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `InvalidArgument` for an impossible order or parameter (told before anything is read), or raw pixels of a
     /// wrong length; `Fetch` where the source can't be read; `UnsupportedFormat` where it is not an image of a format that is
     /// read here; `Decode` where it is broken; `TooLarge` over a limit; `OutOfMemory`.
+    pub fn to_pixel_tensor(self) -> Result<PixelTensor> {
+        Ok(self.recipe.to_pixel_tensor()?)
+    }
+
+    /// [`to_pixel_tensor`](Self::to_pixel_tensor) as a tensor of candle's, on `device`.
+    ///
+    /// ```
+    /// # use clip_vision::{Device, Image};
+    /// let pixels = Image::from_path("tests/golden/images/rgb-500x375.png").to_tensor_sync(&Device::Cpu)?;
+    /// assert_eq!(pixels.dims(), [3, 375, 500]);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`to_pixel_tensor`](Self::to_pixel_tensor).
     #[cfg(feature = "candle")]
     pub fn to_tensor_sync(self, device: &Device) -> Result<Tensor> {
-        let PixelTensor { data, height, width, .. } = self.recipe.to_pixel_tensor()?;
+        let PixelTensor { data, height, width } = self.to_pixel_tensor()?;
         Ok(Tensor::from_vec(data, (3, height, width), device)?)
     }
 
-    /// The values of [`to_tensor_sync`](Self::to_tensor_sync) by themselves, and what they took, in the units of `clock`.
+    /// [`to_pixel_tensor`](Self::to_pixel_tensor), and what it took, in the units of `clock`.
     ///
     /// ```
     /// # use clip_vision::Image;
@@ -311,7 +333,7 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// Those of [`to_tensor_sync`](Self::to_tensor_sync).
+    /// Those of [`to_pixel_tensor`](Self::to_pixel_tensor).
     pub fn measure(self, clock: impl Fn() -> f64) -> Result<Measured<PixelTensor>> {
         Ok(self.recipe.measure(clock)?)
     }

@@ -22,10 +22,12 @@
 //! is an error that names it.
 //!
 //! # Features
+//! It compiles with Rust 1.92 and later.
+//!
 //! | feature | adds |
 //! |---|---|
 //! | `text` (default) | the tokenizer: [`ClipVision::embed_text`], [`ClipVision::classify`] |
-//! | `candle` (default) | [`Tensor`] and [`Device`]: [`Image::to_tensor_sync`], observed stages, candle's backend for GPUs |
+//! | `candle` | [`Tensor`] and [`Device`]: [`Image::to_tensor_sync`], observed stages, candle's backend for GPUs; long to compile |
 //! | `tokio` | the asynchronous layer for native programs |
 //! | `http` | `http(s)` addresses in [`Image::from_url`] |
 //! | `avif`, `jxl`, `heif` | photos in AVIF, JPEG XL and (by the system's libheif) HEIC |

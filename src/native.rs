@@ -43,7 +43,7 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// Those of [`to_tensor_sync`](Self::to_tensor_sync); [`ErrorKind::Compute`] outside a tokio runtime, or when it
+    /// Those of [`to_pixel_tensor`](Self::to_pixel_tensor); [`ErrorKind::Compute`] outside a tokio runtime, or when it
     /// shuts down.
     pub async fn to_tensor(self, device: &Device) -> Result<Tensor> {
         let device = device.clone();

@@ -91,7 +91,7 @@ impl TensorSpec {
     pub(crate) fn bytes(&self, target: Target) -> usize {
         let (rows, columns) = self.rows();
         match self.usage.destination(target) {
-            Destination::Floats => rows.saturating_mul(columns).saturating_mul(size_of::<f32>()),
+            Destination::Floats => rows.saturating_mul(columns).saturating_mul(target.float()),
             Destination::Packed(packing) => packing.bytes(rows, columns),
             #[cfg(feature = "gpu")]
             Destination::Matrix { int8 } => {

@@ -5,7 +5,8 @@
 
 mod common;
 
-use clip_vision::{ClipVision, Image, ModelFiles, Options, Precision, Tensor};
+use clip_vision::image::PixelTensor;
+use clip_vision::{ClipVision, Image, ModelFiles, Options, Precision};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 
@@ -113,14 +114,14 @@ fn of_full_width() -> ModelFiles {
     ModelFiles::new(config.to_string(), weights).tokenizer(tokenizer)
 }
 
-fn embed(clip: &ClipVision, pixels: &[&Tensor]) {
-    clip.start(pixels).unwrap().finish().unwrap();
+fn embed(clip: &ClipVision, pixels: &[&PixelTensor]) {
+    clip.start_pixels(pixels).unwrap().finish().unwrap();
 }
 
 fn check(clip: &ClipVision, name: &str) {
     let photo = |seed: usize| {
         let pixels = (0..60 * 50 * 3).map(|at| ((at * seed) % 251) as u8).collect();
-        clip.pixel_tensor(Image::from_rgb8(60, 50, pixels)).unwrap()
+        clip.measured_pixels(Image::from_rgb8(60, 50, pixels), || 0.0).unwrap().tensor
     };
     let photos = [1, 7, 31, 11].map(photo);
     for together in [1, 3] {

@@ -7,7 +7,7 @@ mod common;
 
 use clip_vision::{ErrorKind, Image, ResizeFilter};
 use common::random::Random;
-use common::sources::{pixels, rgb8, tensor};
+use common::sources::{pixels, rgb8};
 
 const FILTERS: [ResizeFilter; 4] =
     [ResizeFilter::Nearest, ResizeFilter::Triangle, ResizeFilter::CatmullRom, ResizeFilter::Lanczos3];
@@ -62,7 +62,7 @@ fn values_go_through_the_operations_in_their_order() {
     let mut random = Random(0xc11b);
     for _ in 0..200 {
         let number = |random: &mut Random| random.below(2001) as f32 / 500.0 - 2.0;
-        let mut expected = tensor(image()).unwrap().data;
+        let mut expected = image().to_pixel_tensor().unwrap().data;
         let mut queue = image();
         if random.below(2) == 0 {
             queue = queue.normalize_unsigned();
@@ -81,7 +81,7 @@ fn values_go_through_the_operations_in_their_order() {
                 }
             }
         }
-        assert_eq!(tensor(queue).unwrap().data, expected);
+        assert_eq!(queue.to_pixel_tensor().unwrap().data, expected);
     }
 }
 
@@ -97,7 +97,7 @@ fn what_is_done_already_changes_nothing() {
         let resized = || start().resize(n, n + 2, filter);
         assert_eq!(rgb8(resized()), rgb8(resized().resize(n, n + 2, filter).resize_shortest_edge(n, filter)));
         let clamped = || start().normalize_signed().clamp(-0.5, 0.25);
-        assert_eq!(tensor(clamped()).unwrap(), tensor(clamped().clamp(-0.5, 0.25)).unwrap());
+        assert_eq!(clamped().to_pixel_tensor().unwrap(), clamped().clamp(-0.5, 0.25).to_pixel_tensor().unwrap());
         // Around whatever is smaller stand zeros, and the way back takes them off again, where they are even.
         let (wider, higher) = (width + 2 * random.below(9), height + 2 * random.below(9));
         assert_eq!(rgb8(start()), rgb8(start().center_crop(wider, higher).center_crop(width, height)));
@@ -135,7 +135,7 @@ fn impossible_queues_are_refused_before_anything_is_read() {
         (image().resize(3, 3, filter).center_crop(0, 1).clamp(2.0, 1.0), "center_crop"),
     ];
     for (image, name) in cases {
-        let error = tensor(image.clone()).unwrap_err();
+        let error = image.clone().to_pixel_tensor().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
         assert!(error.to_string().contains(&format!("{name}:")), "{name}: {error}");
         assert_eq!(image.decode_sync().unwrap_err().kind(), ErrorKind::InvalidArgument);

@@ -331,6 +331,7 @@ fn several_modules_load_from_memory_and_with_weights_in_several_files() {
 #[cfg(feature = "text")]
 #[test]
 fn a_transformer_in_a_folder_of_its_own_is_read() {
+    use clip_vision::ModelFiles;
     let dir = std::env::temp_dir().join(format!("families-folders-{}", std::process::id()));
     for folder in ["0_Transformer", "1_Pooling", "2_Dense"] {
         std::fs::create_dir_all(dir.join(folder)).unwrap();
@@ -352,10 +353,34 @@ fn a_transformer_in_a_folder_of_its_own_is_read() {
     }
     let limit = br#"{"max_seq_length": 7, "do_lower_case": false}"#;
     std::fs::write(dir.join("0_Transformer/sentence_distilbert_config.json"), limit).unwrap();
-    let clip = ClipVision::from_dir(&dir, Options::default()).unwrap();
-    assert_eq!(clip.text().unwrap().config().max_position_embeddings, 7);
     let expected = Golden::read(golden("families/distilbert")).load(Options::default()).embed_text("a dog").unwrap();
-    assert_eq!(clip.embed_text("a dog").unwrap(), expected);
+    let check = |clip: ClipVision| {
+        assert_eq!(clip.text().unwrap().config().max_position_embeddings, 7);
+        assert_eq!(clip.embed_text("a dog").unwrap(), expected);
+    };
+    let from_dir = || ClipVision::from_dir(&dir, Options::default()).unwrap();
+    check(from_dir());
+
+    // In memory, whether the files of the folder are named with it or without; and with weights in several files.
+    let shards = in_two(&read("model.safetensors"));
+    for folder in ["", "0_Transformer/"] {
+        let mut files = ModelFiles::new(read("config.json"), Vec::new());
+        for name in ["1_Pooling/config.json", "2_Dense/config.json", "2_Dense/model.safetensors"] {
+            files = files.other(name, read(name));
+        }
+        let named = |name: &str| format!("{folder}{name}");
+        files = files.other("modules.json", modules.to_string()).other(named("tokenizer.json"), read("tokenizer.json"));
+        files = files.other(named("sentence_distilbert_config.json"), limit);
+        let whole = files.clone().other(named("model.safetensors"), read("model.safetensors"));
+        check(ClipVision::from_files(whole, Options::default()).unwrap());
+        let sharded = shards.iter().fold(files, |files, (name, content)| files.other(named(name), content.clone()));
+        check(ClipVision::from_files(sharded, Options::default()).unwrap());
+    }
+    std::fs::remove_file(dir.join("0_Transformer/model.safetensors")).unwrap();
+    for (name, content) in &shards {
+        std::fs::write(dir.join("0_Transformer").join(name), content).unwrap();
+    }
+    check(from_dir());
     let file = dir.join("one.safetensors");
     convert(&dir, &file, &ConvertOptions::default().precision(StoredPrecision::F16)).unwrap();
     let one = ClipVision::from_file(&file, Options::default()).unwrap();

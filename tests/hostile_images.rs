@@ -7,7 +7,6 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use candle_core::Device;
 use clip_vision::image::{Decode, Limits};
 use clip_vision::{Error, ErrorKind, Image, ResizeFilter};
 use common::random::Random;
@@ -15,7 +14,7 @@ use common::sources::{golden_bytes, golden_json, rgb8, shared_images};
 use common::{giants, golden};
 
 fn error(image: Image) -> Error {
-    image.to_tensor_sync(&Device::Cpu).unwrap_err()
+    image.to_pixel_tensor().unwrap_err()
 }
 
 #[test]
@@ -38,7 +37,7 @@ fn broken_goldens_are_refused() {
 fn limits_are_held_before_memory_is_taken() {
     let file = golden_bytes("images/rgb-500x375.png");
     let defaults = Limits::default();
-    let with = |limits| Image::from_bytes(file.clone()).limits(limits).to_tensor_sync(&Device::Cpu);
+    let with = |limits| Image::from_bytes(file.clone()).limits(limits).to_pixel_tensor();
     assert!(with(Limits { max_pixels: 500 * 375, ..defaults }).is_ok());
     for limits in [
         Limits { max_pixels: 500 * 375 - 1, ..defaults },
@@ -70,7 +69,7 @@ fn streamed_pictures_need_little_memory() {
     let limits = Limits { max_alloc: 8_000_000, ..Limits::default() };
     let with = |file: Vec<u8>, decode: Decode| {
         let image = Image::from_bytes(file).decode(decode).limits(limits);
-        image.resize_shortest_edge(224, ResizeFilter::CatmullRom).to_tensor_sync(&Device::Cpu).map(drop)
+        image.resize_shortest_edge(224, ResizeFilter::CatmullRom).to_pixel_tensor().map(drop)
     };
     for decode in [Decode::Exact, Decode::Fast] {
         assert!(with(giants::baseline_jpeg(4000, 3008, 1), decode).is_ok());
@@ -131,7 +130,7 @@ fn what_broke_once_does_no_harm() {
     let mut count = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if let Err(error) = Image::from_path(&path).to_tensor_sync(&Device::Cpu) {
+        if let Err(error) = Image::from_path(&path).to_pixel_tensor() {
             assert!(!error.to_string().contains("panicked"), "{error}");
         }
         count += 1;
@@ -162,7 +161,7 @@ fn damaged_files_do_no_harm() {
             damage(&mut random, &mut damaged, round);
             let once = Instant::now();
             let image = Image::from_bytes(damaged).limits(limits).center_crop(16, 16).normalize_unsigned();
-            match image.to_tensor_sync(&Device::Cpu) {
+            match image.to_pixel_tensor() {
                 Ok(_) => read += 1,
                 Err(error) => {
                     let kinds =

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use clip_vision::image::{PixelTensor, UrlAccess};
 use clip_vision::{Error, ErrorKind, Image, ResizeFilter};
 use common::golden;
-use common::sources::{fnv1a64, golden_bytes, golden_json, number, rgb8, shared_images, tensor};
+use common::sources::{fnv1a64, golden_bytes, golden_json, number, rgb8, shared_images};
 
 /// URLs of files are read.
 fn files() -> UrlAccess {
@@ -20,7 +20,7 @@ fn files() -> UrlAccess {
 }
 
 fn error(image: Image) -> Error {
-    tensor(image).unwrap_err()
+    image.to_pixel_tensor().unwrap_err()
 }
 
 /// Mean difference of two pictures' values.
@@ -52,7 +52,7 @@ fn every_kind_of_file_is_pillows() {
     for row in rows {
         let file = row["file"].as_str().unwrap();
         let image = Image::from_path(golden(&format!("formats/{file}"))).drop_alpha();
-        match tensor(image.clone()) {
+        match image.clone().to_pixel_tensor() {
             Err(error) => wrong.push(error.to_string()),
             Ok(_) => {
                 let (bytes, size) = rgb8(image);
@@ -102,7 +102,7 @@ fn the_tensor_is_planes_of_values() {
     let pixels = vec![0, 51, 102, 153, 204, 255];
     let image = Image::from_rgb8(2, 1, pixels);
     let values = [0.0, 153.0, 51.0, 204.0, 102.0, 255.0];
-    assert_eq!(tensor(image.clone()).unwrap(), PixelTensor { data: values.to_vec(), height: 1, width: 2 });
+    assert_eq!(image.clone().to_pixel_tensor().unwrap(), PixelTensor { data: values.to_vec(), height: 1, width: 2 });
     #[cfg(feature = "candle")]
     {
         let tensor = image.to_tensor_sync(&clip_vision::Device::Cpu).unwrap();
@@ -114,7 +114,7 @@ fn the_tensor_is_planes_of_values() {
     let image = image.normalize_unsigned().normalize_with([0.2, 0.0, 0.0], [1.0, 0.5, 2.0]).clamp(-1.0, 0.7);
     // Zeros around a small image are black pixels, and normalized like them.
     let expected: [f32; 9] = [-0.2, 0.0, -0.2, 0.0, 0.7, 0.0, 0.0, 0.5, 0.0];
-    for (got, wanted) in tensor(image).unwrap().data.into_iter().zip(expected) {
+    for (got, wanted) in image.to_pixel_tensor().unwrap().data.into_iter().zip(expected) {
         assert!((got - wanted).abs() < 1e-6, "{got} {wanted}");
     }
 }
@@ -135,7 +135,7 @@ fn names_say_nothing() {
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("photo.jpg");
     std::fs::write(&path, golden_bytes("images/rgb-photo.png")).unwrap();
-    assert!(tensor(Image::from_path(&path)).is_ok());
+    assert!(Image::from_path(&path).to_pixel_tensor().is_ok());
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -155,7 +155,7 @@ fn transparency_is_composited_or_dropped() {
 #[test]
 fn every_shared_picture_is_read_or_refused_with_a_reason() {
     for path in shared_images("formats").into_iter().chain(shared_images("broken")).chain(shared_images("exif")) {
-        match tensor(Image::from_path(&path)) {
+        match Image::from_path(&path).to_pixel_tensor() {
             Ok(_) => {}
             Err(error) => {
                 let refused = [ErrorKind::Decode, ErrorKind::UnsupportedFormat, ErrorKind::TooLarge];

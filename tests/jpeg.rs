@@ -4,15 +4,14 @@
 
 mod common;
 
-use candle_core::Device;
+use clip_vision::image::PixelTensor;
 use clip_vision::{ErrorKind, Image};
-use common::sources::{fnv1a64, golden_bytes, golden_json};
+use common::sources::{fnv1a64, golden_bytes, golden_json, rgb8};
 
 /// Width, height and the values, 0 to 255, of the decoded picture: red, green and blue planes.
 fn decode(bytes: Vec<u8>) -> (usize, usize, Vec<f32>) {
-    let tensor = Image::from_bytes(bytes).to_tensor_sync(&Device::Cpu).unwrap();
-    let &[3, height, width] = tensor.dims() else { panic!("{:?}", tensor.dims()) };
-    (width, height, tensor.flatten_all().unwrap().to_vec1().unwrap())
+    let PixelTensor { data, height, width } = Image::from_bytes(bytes).to_pixel_tensor().unwrap();
+    (width, height, data)
 }
 
 #[test]
@@ -37,7 +36,7 @@ fn truncated_pictures_are_refused() {
     let whole = golden_bytes("images/photo-420.jpg");
     // Cut anywhere but in the end marker, something is missing.
     for length in (0..whole.len() - 3).step_by(97) {
-        let error = Image::from_bytes(&whole[..length]).to_tensor_sync(&Device::Cpu).unwrap_err();
+        let error = Image::from_bytes(&whole[..length]).to_pixel_tensor().unwrap_err();
         let expected = if length < 3 { ErrorKind::UnsupportedFormat } else { ErrorKind::Decode };
         assert_eq!(error.kind(), expected, "{length} bytes: {error}");
     }
@@ -52,20 +51,17 @@ fn every_kind_of_jpeg_equals_pillow() {
         let image = Image::from_bytes(golden_bytes(&format!("jpeg/{file}")));
         let expected = &case["1/1"];
         if expected.is_null() {
-            let kind = image.to_tensor_sync(&Device::Cpu).unwrap_err().kind();
+            let kind = image.to_pixel_tensor().unwrap_err().kind();
             assert!([ErrorKind::Decode, ErrorKind::UnsupportedFormat].contains(&kind), "{file}: {kind:?}");
             continue;
         }
-        let tensor = image.to_tensor_sync(&Device::Cpu).unwrap_or_else(|error| panic!("{file}: {error}"));
-        let [_, height, width] = tensor.dims() else { panic!("{file}: {:?}", tensor.dims()) };
+        let (pixels, (height, width)) = rgb8(image);
         assert_eq!(
-            (*width as u64, *height as u64),
+            (width as u64, height as u64),
             (expected[0].as_u64().unwrap(), expected[1].as_u64().unwrap()),
             "{file}"
         );
-        let pixels: Vec<f32> = tensor.permute((1, 2, 0)).unwrap().flatten_all().unwrap().to_vec1().unwrap();
-        let bytes = pixels.iter().map(|&value| value as u8);
-        assert_eq!(fnv1a64(bytes), expected[2].as_str().unwrap(), "{file}");
+        assert_eq!(fnv1a64(pixels), expected[2].as_str().unwrap(), "{file}");
         compared += 1;
     }
     assert!(compared >= 90, "only {compared} compared");

@@ -157,16 +157,15 @@ fn photos_have_the_same_embedding_however_many_there_are() {
 }
 
 #[test]
-#[cfg(feature = "candle")]
 fn a_pass_can_be_taken_step_by_step_and_be_dropped_at_any() {
     let clip = ClipVision::from_dir(model_dir("patch14-gelu"), Options::default()).unwrap();
     let image = |file: &str| Image::from_path(golden(&format!("images/{file}")));
     let files = ["rgb-photo.png", "gray.png", "rgb.bmp"];
-    let tensors = files.map(|file| clip.pixel_tensor(image(file)).unwrap());
+    let tensors = files.map(|file| clip.measured_pixels(image(file), || 0.0).unwrap().tensor);
     let tensors: Vec<_> = tensors.iter().collect();
-    let (mut pass, mut steps) = (clip.start(&tensors).unwrap(), 1);
+    let (mut pass, mut steps) = (clip.start_pixels(&tensors).unwrap(), 1);
     let embeddings = loop {
-        let mut other = clip.start(&tensors[..1]).unwrap(); // a pass beside it, given up half-way
+        let mut other = clip.start_pixels(&tensors[..1]).unwrap(); // a pass beside it, given up half-way
         other.step().unwrap();
         if let Some(embeddings) = pass.step().unwrap() {
             break embeddings;
@@ -176,12 +175,12 @@ fn a_pass_can_be_taken_step_by_step_and_be_dropped_at_any() {
     // The norm before the layers, each layer, the norm after them, the projection.
     assert_eq!(steps, clip.config().unwrap().num_hidden_layers + 3);
     assert_eq!(embeddings.len(), files.len());
-    assert_eq!(clip.start(&tensors).unwrap().finish().unwrap(), embeddings);
+    assert_eq!(clip.start_pixels(&tensors).unwrap().finish().unwrap(), embeddings);
     for (file, embedding) in files.iter().zip(&embeddings) {
         assert!(max_difference(embedding, &clip.embed(image(file)).unwrap()) < 1e-5, "{file}");
     }
     assert_eq!(pass.step().unwrap().unwrap(), embeddings, "a pass that has ended stays as it is");
-    assert_eq!(clip.start(&[]).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    assert_eq!(clip.start_pixels(&[]).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn texts_too() {
 }
 
 #[test]
+#[cfg(feature = "candle")]
 fn an_image_with_its_own_operations_agrees_on_both_ways() {
     let mean = [0.4815, 0.4578, 0.4082];
     let std = [0.2686, 0.2613, 0.2758];

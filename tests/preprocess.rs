@@ -10,7 +10,7 @@ wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 use clip_vision::image::PreprocessConfig;
 use clip_vision::{ErrorKind, Image, ResizeFilter};
-use common::sources::{golden_bytes, golden_json, tensor};
+use common::sources::{golden_bytes, golden_json};
 use safetensors::SafeTensors;
 
 #[test]
@@ -24,7 +24,7 @@ fn every_form_gives_transformers_tensor() {
         for file in goldens["images"].as_array().unwrap() {
             let file = file.as_str().unwrap();
             let image = config.apply(Image::from_bytes(golden_bytes(&format!("images/{file}"))));
-            let tensor = tensor(image).unwrap();
+            let tensor = image.to_pixel_tensor().unwrap();
             let view = expected.tensor(&format!("{name}/{file}")).unwrap();
             assert_eq!([3, tensor.height, tensor.width], view.shape(), "{name} {file}");
             if let Some(size) = config.output_size() {
@@ -63,7 +63,7 @@ fn the_default_is_the_operations_that_it_says() {
         .normalize_unsigned()
         .normalize_with(mean, std);
     let by_default = PreprocessConfig::default().apply(image);
-    assert_eq!(tensor(by_hand).unwrap(), tensor(by_default).unwrap());
+    assert_eq!(by_hand.to_pixel_tensor().unwrap(), by_default.to_pixel_tensor().unwrap());
 }
 
 #[test]

@@ -128,7 +128,11 @@ impl Backend {
         if self.plans {
             return Target::Gpu { int8: self.precision == Precision::Int8 };
         }
-        if self.has_kernels() { Target::Cpu { int8: self.precision == Precision::Int8 } } else { Target::Candle }
+        if self.has_kernels() {
+            Target::Cpu { int8: self.precision == Precision::Int8 }
+        } else {
+            Target::Candle { half: matches!(self.precision, Precision::F16 | Precision::Bf16) }
+        }
     }
 }
 

@@ -7,10 +7,12 @@ use super::text::{ReadRange, TextModel};
 use super::{ClipVision, Options, hints};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::PreprocessConfig;
+use crate::model::bundle::{self, CONFIG};
 #[cfg(feature = "tokio")]
 use crate::model::config::ClipConfig;
 use crate::model::config::TextConfig;
-use crate::model::{bundle, sentence_transformers, word_pieces};
+use crate::model::sentence_transformers::{self, MODULES};
+use crate::model::word_pieces;
 use crate::weights::{FILES, LONGEST_FILE, check_length};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -105,16 +107,17 @@ impl Place {
             Self::Converted(file) => return read_file(file, loader, &mut after),
             Self::Directory(dir) => dir,
         };
-        let index = dir.join(INDEX);
-        let is_single = dir.join("model.safetensors").exists();
         let folder = transformer(dir)?;
+        let is_single = folder.join("model.safetensors").exists();
+        let index = folder.join(INDEX);
+        let within = folder.strip_prefix(dir).unwrap_or(Path::new("")).display().to_string();
         if is_open_clip(dir) {
             loader.set_file(OPEN_CLIP_WEIGHTS);
-        } else if let Some(folder) = folder.strip_prefix(dir).ok().filter(|folder| *folder != Path::new("")) {
-            loader.set_file(&format!("{}/{}", folder.display(), loader.file()));
         } else if !is_single && index.exists() {
             let json = read(&index)?;
-            loader.set_index(&json).map_err(|error| error.within(dir.display()))?;
+            loader.set_index_in(&within, &json).map_err(|error| error.within(folder.display()))?;
+        } else if !within.is_empty() {
+            loader.set_file(&format!("{within}/{}", loader.file()));
         } else if let Some(files) = onnx_files(dir, loader).filter(|_| !is_single) {
             loader.set_onnx_files(files);
         }
@@ -129,9 +132,6 @@ impl Place {
 
 /// What lists the files of weights that are in several.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
-/// What says what a model is, and what lists the modules of one that has several.
-pub(super) const CONFIG: &str = "config.json";
-pub(super) const MODULES: &str = "modules.json";
 /// What open_clip calls its files.
 const OPEN_CLIP_WEIGHTS: &str = "open_clip_model.safetensors";
 const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
@@ -217,18 +217,26 @@ fn ranges_of(path: PathBuf) -> Result<ReadRange> {
     }))
 }
 
-/// The tokenizer's files of a directory, in the order of [`FILES`]; of a `vocab.txt` the `tokenizer.json` that it stands for.
+/// The tokenizer's files of a directory.
 pub(super) fn tokenizer_files(dir: &Path) -> Result<TokenizerFiles> {
-    let dir = &transformer(dir)?;
-    let [tokenizer, vocab, merges] = FILES.map(|name| read_optional(&dir.join(name)));
+    let dir = transformer(dir)?;
+    tokenizer_of(|name| read_optional(&dir.join(name))).map_err(|error| match error.kind() {
+        ErrorKind::Fetch => error,
+        _ => error.within(dir.display()),
+    })
+}
+
+/// The tokenizer's files in the order of [`FILES`], by what `read` finds of their names; of a `vocab.txt` the `tokenizer.json` that it
+/// stands for.
+pub(super) fn tokenizer_of(read: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<TokenizerFiles> {
+    let [tokenizer, vocab, merges] = FILES.map(&read);
     let files = [tokenizer?, vocab?, merges?];
     if !matches!(files, [None, None, _] | [None, _, None]) {
         return Ok(files);
     }
-    let Some(vocabulary) = read_optional(&dir.join(word_pieces::VOCABULARY))? else { return Ok(files) };
-    let config = read_optional(&dir.join(word_pieces::TOKENIZER_CONFIG))?;
-    let tokenizer = word_pieces::tokenizer_json(&vocabulary, config.as_deref());
-    Ok([Some(tokenizer.map_err(|error| error.within(dir.display()))?), None, None])
+    let Some(vocabulary) = read(word_pieces::VOCABULARY)? else { return Ok(files) };
+    let config = read(word_pieces::TOKENIZER_CONFIG)?;
+    Ok([Some(word_pieces::tokenizer_json(&vocabulary, config.as_deref())?), None, None])
 }
 
 /// Length of the embeddings of the model at a path, from its configuration alone.

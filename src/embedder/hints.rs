@@ -1,6 +1,9 @@
 //! Directories of models that can't be loaded: what they hold, and what to do.
 
-use super::files::{CONFIG, MODULES, transformer};
+use super::files::{INDEX, transformer};
+use crate::error::shortened;
+use crate::model::bundle::CONFIG;
+use crate::model::sentence_transformers::MODULES;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -9,8 +12,6 @@ const OTHERS: [&str; 5] =
     ["pytorch_model.bin", "pytorch_model.bin.index.json", OPEN_CLIP, "tf_model.h5", "flax_model.msgpack"];
 /// open_clip's pickle, which transformers does not read.
 const OPEN_CLIP: &str = "open_clip_pytorch_model.bin";
-/// Letters of another model's name that are repeated.
-const LONGEST_NAME: usize = 100;
 
 /// Of sentence-transformers' directories without a `config.json`, whose first module is no transformer.
 const IN_FOLDERS: &str = "modules.json is there without a config.json beside it: of sentence-transformers' clip-ViT-B-32 and its like load the \
@@ -26,7 +27,7 @@ pub(super) fn of_directory(dir: &Path) -> Option<String> {
     if there(MODULES) && !there(CONFIG) {
         return Some(IN_FOLDERS.to_owned());
     }
-    if there("model.safetensors") || there("model.safetensors.index.json") {
+    if there("model.safetensors") || there(INDEX) {
         return None;
     }
     if there("adapter_config.json") {
@@ -44,14 +45,6 @@ fn lora(config: &[u8]) -> String {
     format!(
         "this is a LoRA{base} (adapter_config.json), which changes another model: merge the two with peft (merge_and_unload) and save that"
     )
-}
-
-/// The beginning of a stranger's text.
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST_NAME) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
 }
 
 fn pickle(name: &str) -> String {

@@ -201,7 +201,12 @@ impl Loader {
     /// # Ok::<(), clip_vision::Error>(())
     /// ```
     pub fn set_index(&mut self, json: &[u8]) -> Result<()> {
-        self.reader.set_index(json)
+        self.set_index_in("", json)
+    }
+
+    /// The same of files in a folder beside `config.json`, or in none.
+    pub(super) fn set_index_in(&mut self, folder: &str, json: &[u8]) -> Result<()> {
+        self.reader.set_index(folder, json)
     }
 
     /// Says what the one file of the weights is called, where it is not `model.safetensors`; before the first piece.

@@ -242,7 +242,9 @@ pub struct ModelFiles {
     /// `merges.txt`
     pub merges: Option<Vec<u8>>,
     /// More files, by their names beside `config.json`, of a model that has more: `modules.json` and what it tells of, the files of
-    /// `model.safetensors.index.json` and that one itself, `vocab.txt`, `tokenizer_config.json`.
+    /// `model.safetensors.index.json` and that one itself, `vocab.txt`, `tokenizer_config.json`. Where a `modules.json` says that
+    /// `config.json` is in a folder, `0_Transformer` as a rule, names begin where `modules.json` is: those of the files in that folder
+    /// may begin there or beside `config.json`.
     pub others: BTreeMap<String, Vec<u8>>,
 }
 

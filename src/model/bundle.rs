@@ -8,9 +8,15 @@ use super::{chinese_clip, distilbert, sentence_transformers, siglip};
 use crate::error::Result;
 use crate::json;
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
 
+/// What says what a model is.
+pub(crate) const CONFIG: &str = "config.json";
 /// The tokenizer's configuration, and its key in a bundle.
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+
+/// Bytes of all files together that a bundle is made of. The largest that is known is a tokenizer's configuration of a megabyte.
+const MOST_BYTES: usize = 8 << 20;
 
 /// Reads a JSON file by its name beside `config.json`; `None` if there is none.
 pub(super) type ReadJson<'a> = &'a dyn Fn(&str) -> Result<Option<Value>>;
@@ -19,11 +25,16 @@ pub(super) type ReadJson<'a> = &'a dyn Fn(&str) -> Result<Option<Value>>;
 /// `config.json` needs no others.
 ///
 /// # Errors
-/// [`ErrorKind::Config`](crate::ErrorKind::Config): one is not JSON, or lacks; those of `read`.
+/// [`ErrorKind::Config`](crate::ErrorKind::Config): one is not JSON, or lacks, or they are too long; those of `read`.
 pub(crate) fn bundled(config: &[u8], read: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Option<Vec<u8>>> {
     let config: Value = json::read(config).unwrap_or_default();
+    let sum = Cell::new(0);
     let parsed = |name: &str| match read(name)? {
         Some(bytes) => {
+            sum.set(sum.get() + bytes.len());
+            if sum.get() > MOST_BYTES {
+                return Err(invalid(format!("{name} and the files before it have over {MOST_BYTES} bytes together")));
+            }
             let wrong = |error| invalid(format!("{name} is not JSON")).with_source(error);
             json::read::<Value>(&bytes).map(Some).map_err(wrong)
         }
@@ -57,11 +68,15 @@ fn longest(tokenizer: &Value) -> Option<Value> {
 
 /// What it fills up texts with, where it gives that token an id.
 fn padding(tokenizer: &Value) -> Option<Value> {
-    let text = |token: &Value| token.as_str().or_else(|| token.get("content")?.as_str()).map(str::to_owned);
-    let pad = text(tokenizer.get("pad_token")?)?;
+    let pad = text_of(tokenizer.get("pad_token")?)?;
     let added = tokenizer.get("added_tokens_decoder")?.as_object()?;
-    let (id, _) = added.iter().find(|(_, token)| text(token).as_ref() == Some(&pad))?;
+    let (id, _) = added.iter().find(|(_, token)| text_of(token) == Some(pad))?;
     Some(json!({ "pad_token": pad, "added_tokens_decoder": { id: { "content": pad } } }))
+}
+
+/// A token's text: it stands there by itself, or in an object.
+pub(super) fn text_of(token: &Value) -> Option<&str> {
+    token.as_str().or_else(|| token.get("content")?.as_str())
 }
 
 /// The token that fills up texts, where the bundle says so.
@@ -112,6 +127,22 @@ mod tests {
         let bundle = with(far).unwrap().unwrap();
         let text = crate::model::ClipConfig::from_json(&bundle).unwrap().text.unwrap();
         assert_eq!(text.end_token, crate::model::EndToken::FilledUp(1), "there is no token 300");
+    }
+
+    #[test]
+    fn what_a_bundle_is_made_of_has_a_limit_together() {
+        let config = br#"{"model_type": "distilbert"}"#;
+        let modules = json!([{ "path": "", "type": "x.Transformer" }, { "path": "1_Pooling" }, { "path": "2_Dense" }]);
+        let long = |bytes: usize| format!("{{{}}}", " ".repeat(bytes - 2)).into_bytes();
+        // Each of them is within the limit.
+        let read = |name: &str| {
+            Ok(Some(if name == "modules.json" { modules.to_string().into_bytes() } else { long(MOST_BYTES / 4) }))
+        };
+        let error = bundled(config, read).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!("1_Pooling/config.json and the files before it have over {MOST_BYTES} bytes together")
+        );
     }
 
     #[test]

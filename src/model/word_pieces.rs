@@ -4,8 +4,9 @@
 //!
 //! `web/worker/word_pieces.ts` does the same for the worker.
 
+use super::bundle::text_of;
 use super::config::{invalid, most};
-use crate::error::Result;
+use crate::error::{Result, shortened};
 use crate::json;
 use crate::weights::check_length;
 use serde_json::{Map, Value, json};
@@ -16,8 +17,6 @@ pub(crate) use super::bundle::TOKENIZER_CONFIG;
 
 /// Classes of transformers that make this tokenizer, without the `Fast` at their end.
 const CLASSES: [&str; 2] = ["BertTokenizer", "DistilBertTokenizer"];
-/// Letters of a class that are repeated in an error.
-const LONGEST_NAME: usize = 100;
 
 /// The bytes of a `tokenizer.json`.
 ///
@@ -108,13 +107,8 @@ impl Settings {
     fn special(&self, kind: &str) -> Result<String> {
         let key = format!("{kind}_token");
         let Some(value) = self.get(&key) else { return Ok(format!("[{}]", kind.to_uppercase())) };
-        let text = value.as_str().or_else(|| value.get("content")?.as_str());
-        text.map(str::to_owned).ok_or_else(|| invalid(format!("{TOKENIZER_CONFIG}: {key} is no token")))
+        text_of(value).map(str::to_owned).ok_or_else(|| invalid(format!("{TOKENIZER_CONFIG}: {key} is no token")))
     }
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(LONGEST_NAME).collect()
 }
 
 #[cfg(test)]

@@ -112,13 +112,20 @@ pub(crate) enum Use {
 pub(crate) enum Target {
     /// The kernels of a CPU, in 8 bits where a use allows it.
     Cpu { int8: bool },
-    /// A device that candle computes on, in single precision.
-    Candle,
+    /// A device that candle computes on, in single precision or in 16 bits.
+    Candle { half: bool },
     /// A GPU that is given plans: in single precision, or with weights rounded to 8 bits as the kernels of a CPU have them.
     #[cfg(feature = "gpu")]
     Gpu { int8: bool },
     /// Only to be recorded.
     Recording,
+}
+
+impl Target {
+    /// Bytes of a number that is not packed for a kernel.
+    pub(super) fn float(self) -> usize {
+        if self == (Self::Candle { half: true }) { 2 } else { size_of::<f32>() }
+    }
 }
 
 /// What becomes of a tensor's rows when they have arrived.

@@ -73,14 +73,14 @@ impl<S: Selection> Reader<S> {
         }
     }
 
-    /// Says that the weights are in several files; before anything else.
+    /// Says that the weights are in several files, of a folder if that has a name; before anything else.
     ///
     /// # Errors
     /// [`ErrorKind::Weights`]: the index is malformed, or lacks a tensor.
-    pub(crate) fn set_index(&mut self, json: &[u8]) -> Result<()> {
+    pub(crate) fn set_index(&mut self, folder: &str, json: &[u8]) -> Result<()> {
         check_length("the index of the weights", json.len() as u64)
             .map_err(|error| Error::new(ErrorKind::Weights, error.context()))?;
-        let mut weight_map = Index::from_json(json)?.by_tensor();
+        let mut weight_map = Index::from_json(json)?.by_tensor(folder);
         let names: BTreeSet<String> = weight_map.keys().cloned().collect();
         let specs = self.select(&Header { names, ..Header::default() })?;
         let mut files: BTreeMap<String, Vec<TensorSpec>> = BTreeMap::new();

@@ -24,9 +24,10 @@ impl Index {
         }
     }
 
-    /// The files of the tensors by our names (`layout.rs`).
-    pub(super) fn by_tensor(self) -> BTreeMap<String, String> {
+    /// The files of the tensors by our names (`layout.rs`), in a folder if that has a name.
+    pub(super) fn by_tensor(self, folder: &str) -> BTreeMap<String, String> {
         let pieces = |(tensor, file): (String, String)| {
+            let file = if folder.is_empty() { file } else { format!("{folder}/{file}") };
             layout::pieces(&tensor).into_iter().map(move |(name, _)| (name, file.clone()))
         };
         self.weight_map.into_iter().flat_map(pieces).collect()

@@ -32,7 +32,7 @@ fn specs() -> Vec<TensorSpec> {
 struct Fixed(Vec<TensorSpec>, Target);
 
 /// What the tests of floats read for.
-const FLOATS: Target = Target::Candle;
+const FLOATS: Target = Target::Candle { half: false };
 const CPU: Target = Target::Cpu { int8: false };
 const INT8: Target = Target::Cpu { int8: true };
 
@@ -316,7 +316,7 @@ fn several_files_are_read_one_after_the_other() {
     let wanted = || Fixed(vec![vector("c", 1), vector("a", 1)], FLOATS);
     let mut reader = Reader::new(wanted());
     reader.record(None, Vec::new());
-    reader.set_index(index).unwrap();
+    reader.set_index("", index).unwrap();
     let mut asked = Vec::new();
     loop {
         asked.push(reader.file().to_owned());
@@ -334,14 +334,14 @@ fn several_files_are_read_one_after_the_other() {
     }
 
     let mut unfinished = Reader::new(wanted());
-    unfinished.set_index(index).unwrap();
+    unfinished.set_index("", index).unwrap();
     read_wanted(&files[0].1, &mut unfinished).unwrap();
     assert!(unfinished.finish().err().unwrap().to_string().contains("w-3"));
     let long = vec![b' '; LONGEST_FILE + 1];
     let wrong: [&[u8]; 5] =
         [b"{}", b"<html>", br#"{"weight_map":{"a":"w-1"}}"#, br#"{"weight_map":{"a":"../w","c":"w-3"}}"#, &long];
     for index in wrong {
-        let error = Reader::new(wanted()).set_index(index).unwrap_err();
+        let error = Reader::new(wanted()).set_index("", index).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Weights, "{error}");
     }
 }
@@ -384,7 +384,7 @@ fn a_header_that_lies_is_refused() {
 fn the_memory_of_a_shape_does_not_wrap() {
     let half = 1usize << (usize::BITS / 2);
     for usage in [Use::Table, Use::Vector, Use::Hidden, Use::Projection] {
-        for target in [Target::Candle, Target::Cpu { int8: true }, Target::Cpu { int8: false }] {
+        for target in [FLOATS, Target::Cpu { int8: true }, Target::Cpu { int8: false }] {
             assert_eq!(
                 TensorSpec::new("w", [half, half, half], usage).bytes(target),
                 usize::MAX,
@@ -392,5 +392,6 @@ fn the_memory_of_a_shape_does_not_wrap() {
             );
         }
     }
-    assert_eq!(TensorSpec::new("w", [2, 3], Use::Table).bytes(Target::Candle), 24);
+    assert_eq!(TensorSpec::new("w", [2, 3], Use::Table).bytes(FLOATS), 24);
+    assert_eq!(TensorSpec::new("w", [2, 3], Use::Table).bytes(Target::Candle { half: true }), 12);
 }

@@ -2,7 +2,7 @@
 //! both. Golden files are read from `tests/golden`, shared photos from `../shared/images`.
 
 use clip_vision::image::PixelTensor;
-use clip_vision::{Image, ResizeFilter, Result};
+use clip_vision::{Image, ResizeFilter};
 use serde_json::Value;
 
 pub fn golden_json(name: &str) -> Value {
@@ -121,13 +121,8 @@ pub fn fnv1a64(bytes: impl IntoIterator<Item = u8>) -> String {
 
 /// An unnormalized image's RGB rows, and its (height, width).
 pub fn rgb8(image: Image) -> (Vec<u8>, (usize, usize)) {
-    let PixelTensor { data, height, width } = tensor(image).unwrap();
+    let PixelTensor { data, height, width } = image.to_pixel_tensor().unwrap();
     let plane = height * width;
     let values = (0..plane).flat_map(|at| [data[at], data[plane + at], data[2 * plane + at]]);
     (values.map(|value| value as u8).collect(), (height, width))
-}
-
-/// The pixel tensor, which takes no candle: these tests run without it, too.
-pub fn tensor(image: Image) -> Result<PixelTensor> {
-    image.measure(|| 0.0).map(|measured| measured.tensor)
 }

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use store::{Stamp, Store};
+use store::{Opened, Stamp, Store};
 use walk::{Picture, name_of, pictures};
 
 mod pipeline;
@@ -72,10 +72,17 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
     let notes = json!({ "how": &made.how, "probe": probe(&clip)? });
     let rows_path = beside(&asked.out, "rows");
     let opened = Store::open(&rows_path, &notes, clip.dimension(), |found| is_same(found, &notes));
-    let (store, aside) = opened.map_err(|error| format!("{}: {error}", rows_path.display()))?;
-    if let Some(aside) = aside.filter(|_| !asked.quiet) {
-        let (rows, aside) = (rows_path.display(), aside.display());
-        say(&format!("{rows} is of another model or other settings: all is computed anew; it is {aside} now"));
+    let Opened { store, aside, is_back } = opened.map_err(|error| format!("{}: {error}", rows_path.display()))?;
+    if !asked.quiet {
+        let rows = rows_path.display();
+        if let Some(aside) = aside {
+            let aside = aside.display();
+            let then =
+                if is_back { "rows of these that were put aside are taken back" } else { "all is computed anew" };
+            say(&format!("{rows} is of another model or other settings: {then}; it is {aside} now"));
+        } else if is_back {
+            say(&format!("rows of this model and these settings that were put aside are {rows} again"));
+        }
     }
 
     let store = Mutex::new(store);

@@ -379,10 +379,29 @@ fn rows_of_other_settings_are_put_aside() {
     run_well(&folder, "index", &["photos/0", "-o", "i.jsonl", "-q", "--precision", "int8"]);
     assert!(fs::read(folder.0.join("i.jsonl.rows.before")).unwrap() == before);
     assert!(folder.0.join("i.jsonl.rows.before-2").exists());
-    // Put back, they are those of the settings that made them.
-    fs::rename(folder.0.join("i.jsonl.rows.before"), folder.0.join("i.jsonl.rows")).unwrap();
-    let said = run_in(&folder, "index", &["photos", "-o", "i.jsonl"]);
-    assert!(String::from_utf8_lossy(&said.stderr).contains("0 computed, 20 as they were"), "{said:?}");
+    // With the settings that made them they are taken back.
+    let run = |settings: &[&str]| {
+        let output = run_in(&folder, "index", &[&["photos", "-o", "i.jsonl"], settings].concat());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let said = run(&[]);
+    assert!(said.contains("taken back") && said.contains("0 computed, 20 as they were"), "{said}");
+    assert!(fs::read(folder.0.join("i.jsonl.rows")).unwrap() == before);
+    // So are those that they had made room for, of the other ten pictures the rest is computed.
+    let said = run(&["--precision", "int8"]);
+    assert!(said.contains("taken back") && said.contains("10 computed, 10 as they were"), "{said}");
+    let said = run(&["--decode", "fast"]);
+    assert!(said.contains("taken back") && said.contains("10 computed, 10 as they were"), "{said}");
+    let aside = || {
+        let names = fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("i.jsonl.rows.before")).count()
+    };
+    assert_eq!(aside(), 2, "of each setting there is one");
+    // As a kill between the two renames leaves them.
+    fs::rename(folder.0.join("i.jsonl.rows"), folder.0.join("i.jsonl.rows.before-9")).unwrap();
+    let said = run(&["--decode", "fast"]);
+    assert!(said.contains("put aside") && said.contains("0 computed, 20 as they were"), "{said}");
+    assert_eq!(aside(), 2);
 }
 
 #[test]

@@ -264,9 +264,17 @@ impl Executor {
         Ok(ready)
     }
 
-    fn prepare(&self, mut plan: Plan) -> Result<Ready> {
+    fn prepare(&self, plan: Plan) -> Result<Ready> {
         let device = &*self.gpu.0;
         let _mine = lock(&device.using);
+        let ready = self.ready_of(plan);
+        // Asked for whatever became of the plan: what is left here would be the next thread's.
+        device.check()?;
+        ready
+    }
+
+    fn ready_of(&self, mut plan: Plan) -> Result<Ready> {
+        let device = &*self.gpu.0;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let (mut buffers, mut input, mut output) = (Vec::new(), None, None);
         for buffer in &mut plan.buffers {
@@ -320,7 +328,6 @@ impl Executor {
         let bytes = plan.output_rows * plan.output_columns * size_of::<f32>();
         let read = device.buffer(bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST)?;
         let (input, output) = (input.ok_or_else(missing)?, output.ok_or_else(missing)?);
-        device.check()?;
         Ok(Ready { plan, steps, input, output, read })
     }
 

@@ -1,5 +1,5 @@
-//! Chains of operations that leave the numbers of a value as they are, or what they were is known: where they begin and end. They are followed once, for
-//! all values in the order of the operations; a stranger's file may ask about a long one as often as it has operations.
+//! Chains of operations that leave the numbers of a value as they are, or what they were is known: where they begin and end. They
+//! are followed once, for all values in the order of the operations; a stranger's file may ask about a long one as often as it has operations.
 
 use super::graph::{Graph, Node, Taker};
 use std::collections::{HashMap, HashSet};

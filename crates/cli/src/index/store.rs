@@ -85,15 +85,69 @@ fn unused(path: &Path) -> PathBuf {
     std::iter::once(first.clone()).chain(names).find(|name| !name.exists()).unwrap_or(first)
 }
 
+/// The files where rows of other settings were put, the largest first.
+fn put_aside(path: &Path) -> Vec<PathBuf> {
+    let first = beside(path, "before");
+    let is_one = |found: &Path| {
+        let rest = found.as_os_str().as_encoded_bytes().strip_prefix(first.as_os_str().as_encoded_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"-"))
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| path.with_file_name(entry.file_name()));
+    let mut found: Vec<PathBuf> = names.filter(|name| is_one(name)).collect();
+    found.sort_by_cached_key(|name| std::cmp::Reverse(name.metadata().map_or(0, |metadata| metadata.len())));
+    found
+}
+
+/// What became of the rows that were there before.
+pub struct Opened {
+    /// The rows that count.
+    pub store: Store,
+    /// Where those of other settings are now.
+    pub aside: Option<PathBuf>,
+    /// Whether those that count had been put aside, and are back.
+    pub is_back: bool,
+}
+
 impl Store {
-    /// Opens the file, or makes it. What is in it counts if `same` says so of who made it; else it is put aside, and where it
-    /// is now is returned with a new one.
-    pub fn open(
-        path: &Path,
-        made: &Value,
-        dimension: usize,
-        same: impl Fn(&Value) -> bool,
-    ) -> Result<(Self, Option<PathBuf>)> {
+    /// Opens the file, or makes it. What is in it counts if `same` says so of who made it. Else it is put aside, and of the files
+    /// that were put aside before one that does count takes its place, or a new one.
+    pub fn open(path: &Path, made: &Value, dimension: usize, same: impl Fn(&Value) -> bool) -> Result<Opened> {
+        let mut store = Self::at(path, dimension)?.ok_or("there is another file of that name")?;
+        let (is_same, is_empty) = store.load(&same)?;
+        if is_same {
+            return Ok(Opened { store, aside: None, is_back: false });
+        }
+        // Looked for where there are no rows, too: a run may have been killed between the two renames.
+        let found = put_aside(path).into_iter().find_map(|name| {
+            let mut store = Self::at(&name, dimension).ok()??;
+            let (is_same, _) = store.load(&same).ok()?;
+            is_same.then_some((name, store))
+        });
+        let aside = (!is_empty).then(|| unused(path));
+        if let Some(aside) = &aside {
+            std::fs::rename(path, aside)?;
+        }
+        let is_back = found.is_some();
+        if let Some((name, found)) = found {
+            std::fs::rename(name, path)?;
+            store = Self { path: path.to_owned(), ..found };
+        } else {
+            if aside.is_some() {
+                store.file = locked(path)?;
+            }
+            store.file.set_len(0)?;
+            store.file.rewind()?;
+            store.file.write_all(MAGIC)?;
+            store.end = 8;
+            store.add_record(&serde_json::to_vec(made)?)?;
+        }
+        Ok(Opened { store, aside, is_back })
+    }
+
+    /// A file that [`load`](Self::load) has not read yet; `None` where it is none of ours.
+    fn at(path: &Path, dimension: usize) -> Result<Option<Self>> {
         let mut file = locked(path)?;
         let mut start = [0; 8];
         let is_ours = match file.read_exact(&mut start) {
@@ -102,27 +156,8 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => file.metadata()?.len() < 8,
             Err(error) => return Err(error.into()),
         };
-        if !is_ours {
-            return Err("there is another file of that name".into());
-        }
         let (entries, order) = (HashMap::new(), Vec::new());
-        let mut store = Self { file, path: path.to_owned(), end: 8, dimension, entries, order };
-        let (is_same, is_empty) = store.load(&same)?;
-        let mut aside = None;
-        if !is_same {
-            if !is_empty {
-                let before = unused(path);
-                std::fs::rename(path, &before)?;
-                store.file = locked(path)?;
-                aside = Some(before);
-            }
-            store.file.set_len(0)?;
-            store.file.rewind()?;
-            store.file.write_all(MAGIC)?;
-            store.end = 8;
-            store.add_record(&serde_json::to_vec(made)?)?;
-        }
-        Ok((store, aside))
+        Ok(is_ours.then(|| Self { file, path: path.to_owned(), end: 8, dimension, entries, order }))
     }
 
     /// Reads what is there, and cuts off what is not whole: whether that is of the same maker, and whether there is nothing.
