@@ -8,6 +8,7 @@ mod common;
 use common::golden;
 use common::programs::example;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 fn shapes() -> PathBuf {
     common::root().join("models/shapes")
@@ -42,6 +43,12 @@ fn bmp(edge: usize, pixel: impl Fn(usize, usize) -> [u8; 3]) -> Vec<u8> {
 
 /// A folder with a red circle and a blue square on white, and a file that is no photo.
 fn folder() -> PathBuf {
+    static WRITTEN: OnceLock<PathBuf> = OnceLock::new();
+    // Once: a test would find a file that another one is writing again.
+    WRITTEN.get_or_init(write_folder).clone()
+}
+
+fn write_folder() -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("examples-photos");
     std::fs::create_dir_all(&folder).unwrap();
     let white = [250, 250, 250];
