@@ -16,6 +16,7 @@ use crate::model::vision::VisionTower;
 use crate::weights::FILES;
 #[cfg(feature = "candle")]
 use candle_core::Tensor;
+use kernels::Pool;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -51,7 +52,8 @@ pub use probe::{Matrices, Probe, Verdict};
 pub use text::TextModel;
 use texts::TextState;
 
-/// Images that [`ClipVision::embed_batch`] holds as pixels, and of one forward pass at most: more gain nothing on a CPU, and cost memory.
+/// Images of one forward pass where a GPU computes, and that [`ClipVision::embed_batch`] holds as pixels, unless there are enough threads
+/// for more.
 const BATCH: usize = 8;
 
 /// A CLIP model with its preprocessing: images in, embeddings out; and, where its files have a text tower, texts. Some have
@@ -213,7 +215,8 @@ impl ClipVision {
     }
 
     /// The embeddings of many images, each with an error of its own: a bad image spoils no other, an empty batch is an
-    /// empty answer. They are decoded side by side, on as many threads as compute, up to eight at a time.
+    /// empty answer. They are decoded side by side, on as many threads as compute: what one may cost ([`Options::limits`]) so many may
+    /// at a time.
     ///
     /// ```
     /// # use clip_vision::{ClipVision, Image, Options};
@@ -226,12 +229,14 @@ impl ClipVision {
     pub fn embed_batch(&self, images: Vec<Image>) -> Vec<Result<Vec<f32>>> {
         let mut results = Vec::with_capacity(images.len());
         let mut images = images.into_iter();
+        let threads = Threads::at_most(self.options.threads);
         loop {
-            let some: Vec<Image> = images.by_ref().take(BATCH).collect();
+            // So many that each thread has some to compute by itself.
+            let some: Vec<Image> = images.by_ref().take(BATCH.max(4 * threads.threads())).collect();
             if some.is_empty() {
                 return results;
             }
-            let photos = Threads::at_most(self.options.threads).map(some, |image| self.pixels(image));
+            let photos = threads.map(some, |image| self.pixels(image));
             let good: Vec<&PixelTensor> = photos.iter().filter_map(|pixels| pixels.as_ref().ok()).collect();
             let mut embeddings = self.embed_pixels_batch(&good).into_iter();
             results.extend(photos.into_iter().map(|pixels| match pixels {
@@ -261,14 +266,16 @@ impl ClipVision {
             Err(error) if some.len() == 1 => vec![Err(error)],
             Err(_) => some.iter().map(|pixels| self.embed_pixels(pixels)).collect(),
         };
-        #[cfg(feature = "wgpu")]
-        if self.executor.is_some() {
-            let passes = photos.chunks(BATCH);
-            return passes.flat_map(|some| each(some, self.start_pixels(some).and_then(Pass::finish))).collect();
-        }
         let Ok(Vision { tower, .. }) = self.vision() else {
             return photos.iter().map(|_| Err(no_vision_tower())).collect();
         };
+        let on_gpu = !tower.has_kernels();
+        #[cfg(feature = "wgpu")]
+        let on_gpu = on_gpu || self.executor.is_some();
+        if on_gpu {
+            let passes = photos.chunks(BATCH);
+            return passes.flat_map(|some| each(some, self.start_pixels(some).and_then(Pass::finish))).collect();
+        }
         if photos.is_empty() {
             return Vec::new();
         }
@@ -376,6 +383,18 @@ impl ClipVision {
         }
         let pass = tower.start(photos, Wanted::First)?;
         Ok(Pass::of_photos(tower.clone(), pass, self.options.normalize))
+    }
+
+    /// Threads that compute at most: [`Options::threads`], or all that there are.
+    ///
+    /// ```
+    /// # use clip_vision::{ClipVision, Options};
+    /// let clip = ClipVision::from_dir("models/shapes", Options::default().threads(1))?;
+    /// assert_eq!(clip.threads(), 1);
+    /// # Ok::<(), clip_vision::Error>(())
+    /// ```
+    pub fn threads(&self) -> usize {
+        Threads::at_most(self.options.threads).threads()
     }
 
     /// Length of an embedding.

@@ -125,8 +125,9 @@ fn a_batch_is_its_images_one_by_one() {
 /// With enough of them each thread computes some by itself (models/shapes: from six on, on two threads).
 #[test]
 fn photos_have_the_same_embedding_however_many_there_are() {
-    for precision in [Precision::F32, Precision::Int8] {
-        let options = Options::default().precision(precision);
+    let of = |threads| [Precision::F32, Precision::Int8].map(|precision| (precision, threads));
+    for (precision, threads) in [of(0), of(1), of(2)].concat() {
+        let options = Options::default().precision(precision).threads(threads);
         let clip = ClipVision::from_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/models/shapes"), options).unwrap();
         let names = ["rgb-500x375.png", "photo-420.jpg", "gray.png", "lossy.webp", "photo-cmyk.jpg"];
         let pixels = names.map(|name| {

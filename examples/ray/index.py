@@ -36,6 +36,8 @@ PROGRAM = os.environ.get("CLIP_VISION", "clip-vision")
 # Of an object store whole objects appear, and nothing is renamed.
 WHOLE = {"s3", "gcs", "abfs"}
 TRIES = 4
+# Of a picture's file; the command line reads no larger ones.
+MOST_BYTES = 512 << 20
 
 
 class Place:
@@ -110,7 +112,19 @@ def pictures_of_folder(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith(".") and is_picture(name):
-                yield os.path.join(place, name)
+                path = os.path.join(place, name)
+                if is_utf8(path):
+                    yield path
+                else:
+                    print(f"passed over, since its name is not UTF-8: {path!a}", file=sys.stderr)
+
+
+def is_utf8(path):
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def stamp(place, picture):
@@ -141,6 +155,8 @@ def digest(model):
 def download(place, picture, local):
     """A picture to a file; why not, if it is not there any more or is another one. What else goes wrong is tried again, and then ends
     the run: a store that is away says nothing of the picture."""
+    if picture["size"] > MOST_BYTES:
+        return f"a file of {picture['size']} bytes: {MOST_BYTES} are the most"
     for again in range(TRIES):
         try:
             place.get(picture["path"], local)
@@ -154,7 +170,7 @@ def download(place, picture, local):
                 raise RuntimeError(f"cannot read {place.scheme}{picture['path']}: {error}") from error
             time.sleep(2**again / 2)
     # The shard's name, by which it is found again, speaks of the picture that was listed.
-    return None if os.path.getsize(local) == picture["size"] else "it changed while the pictures were indexed"
+    return None if os.path.getsize(local) == picture["size"] else "it has another size than when the pictures were listed"
 
 
 def fetch(place, listed, folder):
@@ -203,7 +219,7 @@ def embed(batch, photos, model, made_by, shards, threads):
     """Indexes the pictures of a batch as one shard; the name of the shard, and how many of them failed."""
     rows = zip(*(batch[key].tolist() for key in ("path", "size", "changed")), strict=True)
     listed = [{"path": path, "size": size, "changed": changed} for path, size, changed in sorted(rows)]
-    stamps = "\n".join([made_by, *(stamp(photos, picture) for picture in listed)])
+    stamps = json.dumps([made_by, *(stamp(photos, picture) for picture in listed)])
     name = f"{hashlib.sha256(stamps.encode()).hexdigest()[:20]}.parquet"
     place, list_of_failed = shards.path(name), shards.path(f"{name}.failed.jsonl")
     if shards.size(place) is None:

@@ -127,7 +127,7 @@ def of_store(model, folder, of_folder):
     place = index.Place(f"s3://pictures/shards{where}")
     found = [one.path for one in place.fs.get_file_info(pyarrow.fs.FileSelector(place.root)) if one.path.endswith(".failed.jsonl")]
     failed = [json.loads(line) for path in found for line in place.fs.open_input_stream(path).read().splitlines()]
-    expected = {**{key: "is no more" for key in gone}, changed: "it changed", unreadable: "Empty path component"}
+    expected = {**{key: "is no more" for key in gone}, changed: "another size", unreadable: "Empty path component"}
     assert len(failed) == len(expected), failed
     assert all(expected[one["path"].removeprefix("s3://")] in one["error"] for one in failed), failed
     server.stop()

@@ -1,18 +1,20 @@
 //! The memory of forward passes on the CPU, used again: what one operation is done with, the next one takes.
 //!
-//! A model has one set of buffers. Activations ([`Tokens`](super::Tokens)) hold one of them and give it back when they are
+//! A model has one set of buffers, and one more for passes that run side by side, on a thread each. Activations ([`Tokens`](super::Tokens)) hold one of them and give it back when they are
 //! dropped, so that a model which has seen a photo computes the next one without asking the system for memory; and asks
 //! anew only when more passes run at the same time than ever before, or larger ones.
 
 use super::threads::Threads;
 use crate::error::Result;
-use kernels::{Buffer, Workspace};
+use kernels::{Buffer, POOL, Pool, Workspace};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Buffers that are kept for the next operation: those of some ten passes at the same time. What is more goes back to the
-/// system.
-const MOST_FREE: usize = 64;
+/// Buffers that are kept for the next operation: those of some ten passes at the same time, or of one for each thread. What is more
+/// goes back to the system.
+fn most_free() -> usize {
+    64.max(8 * POOL.threads())
+}
 
 /// The buffers of a model that nobody uses just now, and the threads that fill them.
 #[derive(Default)]
@@ -65,7 +67,7 @@ impl Buffers {
         let mut workspace = workspace.unwrap_or_default();
         let result = work(&mut workspace, &self.threads);
         let mut free = self.free();
-        if free.workspaces.len() < MOST_FREE {
+        if free.workspaces.len() < most_free() {
             free.workspaces.push(workspace);
         }
         result
@@ -103,7 +105,7 @@ impl Drop for BufferValues {
     fn drop(&mut self) {
         let buffer = std::mem::replace(&mut self.buffer, Buffer::new());
         let mut free = self.buffers.free();
-        if free.buffers.len() < MOST_FREE {
+        if free.buffers.len() < most_free() {
             free.buffers.push(buffer);
         }
     }
@@ -130,8 +132,8 @@ mod tests {
     #[test]
     fn what_nobody_needs_goes_back_to_the_system() {
         let buffers = Arc::new(Buffers::default());
-        let many: Vec<_> = (0..MOST_FREE + 3).map(|_| buffers.take(1).unwrap()).collect();
+        let many: Vec<_> = (0..most_free() + 3).map(|_| buffers.take(1).unwrap()).collect();
         drop(many);
-        assert_eq!(buffers.free().buffers.len(), MOST_FREE);
+        assert_eq!(buffers.free().buffers.len(), most_free());
     }
 }

@@ -4,6 +4,7 @@ use kernels::{POOL, Pool};
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 /// The most threads that compute at the same time; without a number, all that there are.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,16 +15,34 @@ impl Threads {
         Self(threads)
     }
 
-    /// What `make` makes of each, in order, side by side.
+    /// What `make` makes of each, in order, side by side, on threads that are started for it: those of the kernels are left to
+    /// kernels, since whoever runs one beside this would wait at each for as long as one of these takes. On one thread in a browser.
     pub(crate) fn map<I: Send, T: Send>(self, items: Vec<I>, make: impl Fn(I) -> T + Sync) -> Vec<T> {
-        let slots: Vec<_> = items.into_iter().map(|item| (Mutex::new(Some(item)), Mutex::new(None))).collect();
-        self.run(slots.len(), &|index| {
-            let (item, made) = &slots[index];
-            let item = item.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let result = item.map(&make);
-            *made.lock().unwrap_or_else(PoisonError::into_inner) = result;
+        let threads = self.threads().min(items.len());
+        if threads < 2 || cfg!(target_arch = "wasm32") {
+            return items.into_iter().map(make).collect();
+        }
+        let waiting = Mutex::new(items.into_iter().enumerate());
+        let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || {
+            let mut made = Vec::new();
+            while let Some((at, item)) = next() {
+                made.push((at, make(item)));
+            }
+            made
+        };
+        let mut all = thread::scope(|scope| {
+            // One that can't be started leaves its part to the others.
+            let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
+            let helpers: Vec<_> = (1..threads).filter_map(start).collect();
+            let mut made = work();
+            for helper in helpers {
+                made.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            made
         });
-        slots.into_iter().filter_map(|(_, made)| made.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+        all.sort_by_key(|(at, _)| *at);
+        all.into_iter().map(|(_, made)| made).collect()
     }
 }
 
@@ -66,6 +85,24 @@ mod tests {
             assert_eq!(threads.map(names.clone(), |name| name), names);
             assert!(threads.map(Vec::<String>::new(), |name| name).is_empty());
         }
+    }
+
+    #[test]
+    fn kernels_of_others_run_while_something_takes_long() {
+        let begun = std::sync::Barrier::new(3);
+        let end = std::sync::Barrier::new(3);
+        thread::scope(|scope| {
+            if Threads::default().threads() < 2 {
+                return;
+            }
+            let both = Threads::at_most(NonZero::new(2));
+            scope.spawn(|| both.map(vec![(), ()], |()| (begun.wait(), end.wait())));
+            begun.wait();
+            let count = AtomicUsize::new(0);
+            POOL.run(100, &|_| drop(count.fetch_add(1, Ordering::Relaxed)));
+            assert_eq!(count.into_inner(), 100);
+            end.wait();
+        });
     }
 
     #[test]

@@ -133,6 +133,18 @@ impl<S: Source> VisionLayers<S> {
     }
 }
 
+/// Cuts photos, each of so many tokens, into passes: those that run side by side, each on a thread of its own, as long as there are
+/// enough photos for all threads, and the rest, on all threads one after the other.
+fn cut(photos: usize, tokens: usize, threads: usize) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
+    let together = (TOGETHER / tokens).max(1);
+    let each = together.min(photos / threads);
+    let is_enough = threads > 1 && each * tokens >= BY_ITSELF;
+    let side_by_side = if is_enough { photos - photos % (each * threads) } else { 0 };
+    let passes =
+        |begin: usize, end: usize, size: usize| (begin..end).step_by(size).map(|at| at..end.min(at + size)).collect();
+    (passes(0, side_by_side, each.max(1)), passes(side_by_side, photos, together))
+}
+
 /// What the names of the tower's tensors begin with: `vision_model.`, or, in a bare tower, nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VisionPrefix(&'static str);
@@ -200,19 +212,15 @@ impl VisionTower {
         let Some(threads) = self.backend.threads().filter(|_| photos > 0) else {
             return vec![run(0..photos, &self.backend)];
         };
-        let tokens = self.config.num_tokens();
-        let together = (TOGETHER / tokens).max(1);
-        // As long as there are enough for all threads, each computes some by itself.
-        let each = together.min(photos / threads.threads());
-        let is_enough = threads.threads() > 1 && each * tokens >= BY_ITSELF;
-        let side_by_side = if is_enough { photos - photos % (each * threads.threads()) } else { 0 };
-
-        let cut = |begin: usize, end: usize, size: usize| {
-            (begin..end).step_by(size).map(move |at| at..end.min(at + size)).collect::<Vec<_>>()
-        };
-        let mut passes = threads.map(cut(0, side_by_side, each.max(1)), |some| run(some, &self.one_thread));
-        passes.extend(cut(side_by_side, photos, together).into_iter().map(|some| run(some, &self.backend)));
+        let (side_by_side, rest) = cut(photos, self.config.num_tokens(), threads.threads());
+        let mut passes = threads.map(side_by_side, |some| run(some, &self.one_thread));
+        passes.extend(rest.into_iter().map(|some| run(some, &self.backend)));
         passes
+    }
+
+    /// Whether our kernels compute, and not candle.
+    pub(crate) fn has_kernels(&self) -> bool {
+        self.backend.has_kernels()
     }
 
     /// The same for whoever looks at the parts: `look` is called with what each of them gives, the embeddings last. Of the
@@ -351,5 +359,31 @@ impl VisionTower {
     /// The tower's shape.
     pub fn config(&self) -> &VisionConfig {
         &self.config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_photo_is_in_one_pass() {
+        for tokens in [5, 50, 65, 197, 257, 577, 1025] {
+            for threads in [1, 2, 3, 16, 64] {
+                for photos in 0..200 {
+                    let (side_by_side, rest) = cut(photos, tokens, threads);
+                    assert!(side_by_side.iter().chain(&rest).cloned().flatten().eq(0..photos));
+                    // Each thread has as much to do as the others.
+                    assert_eq!(side_by_side.len() % threads, 0);
+                    assert!(side_by_side.iter().all(|some| some.len() == side_by_side[0].len()));
+                    assert!(side_by_side.iter().all(|some| some.len() * tokens >= BY_ITSELF));
+                }
+            }
+        }
+        assert_eq!(cut(8, 50, 2), (vec![0..4, 4..8], vec![]));
+        assert_eq!(cut(9, 50, 2), (vec![0..4, 4..8], vec![8..9]));
+        assert_eq!(cut(5, 257, 2), (vec![0..1, 1..2, 2..3, 3..4], vec![4..5]));
+        assert_eq!(cut(20, 50, 1), (vec![], vec![0..8, 8..16, 16..20]));
+        assert_eq!(cut(8, 50, 4), (vec![], vec![0..8]));
     }
 }

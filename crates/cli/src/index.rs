@@ -79,7 +79,7 @@ pub fn run(asked: &IndexArguments) -> Result<bool> {
             let aside = aside.display();
             let then =
                 if is_back { "rows of these that were put aside are taken back" } else { "all is computed anew" };
-            say(&format!("{rows} is of another model or other settings: {then}; it is {aside} now"));
+            say(&format!("{rows} was of another model or other settings, and is {aside} now: {then}"));
         } else if is_back {
             say(&format!("rows of this model and these settings that were put aside are {rows} again"));
         }

@@ -133,10 +133,11 @@ fn search<'a>(indexes: &'a [PathBuf], name: &str, vectors: &[&[f32]], top: usize
         for (vector, hits) in vectors.iter().zip(&mut all).filter(|(vector, _)| !vector.is_empty()) {
             let found = collection.search(vector, top).map_err(|error| format!("{}: {error}", index.display()))?;
             hits.extend(found.into_iter().map(|Found { name, score }| Hit { name: name.to_owned(), score, index }));
-            // Among the best of all are at most so many of each, all of them different.
+            // Among the best of all are at most so many of each. Those of one name and one score are one image: another one of that
+            // name, such as the first of another camera, has another.
             hits.sort_by(|one, other| other.score.total_cmp(&one.score));
             let mut seen = HashSet::new();
-            hits.retain(|hit| seen.insert(hit.name.clone()));
+            hits.retain(|hit| seen.insert((hit.name.clone(), hit.score.to_bits())));
             hits.truncate(top);
         }
     }

@@ -3,6 +3,7 @@
 //! Nothing is asked of the terminal: one that doesn't answer would hold everything up, as it does programs that ask (the crate viuer
 //! among them). What it can is told by the environment alone, and its width by the system.
 
+use crate::index::walk::has_extension;
 use clap::ValueEnum;
 use clip_vision::image::{Decode, ResizeFilter};
 use clip_vision::{Image, Result};
@@ -114,13 +115,19 @@ impl Drawer {
 
 /// The file of a picture in an index: by its name from here, or from the folder of the index.
 pub fn file_of(name: &str, index: &Path) -> Option<PathBuf> {
-    // On Windows such a name asks another machine, with the password of who runs this: an index may come from anyone.
-    if cfg!(windows) && (name.starts_with("//") || name.starts_with("\\\\")) {
+    // An index may come from anyone. What is no plain file, such as a pipe, could be read for ever.
+    if cfg!(windows) && asks_another_machine(name) || !has_extension(Path::new(name)) {
         return None;
     }
     let beside = index.parent().map(|folder| folder.join(name));
-    // What is no plain file, such as a pipe, could be read for ever.
     [Some(PathBuf::from(name)), beside].into_iter().flatten().find(|path| path.is_file())
+}
+
+/// Whether Windows would ask another machine for a file of that name, with the password of who runs this: `\\host\share`, with either
+/// slash, and what begins with `\??\`.
+fn asks_another_machine(name: &str) -> bool {
+    let name = name.replace('/', "\\");
+    name.starts_with("\\\\") || name.starts_with("\\??\\")
 }
 
 /// How much of the terminal a picture takes, in proportion: as many columns as there are, or as many rows.

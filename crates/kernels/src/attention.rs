@@ -187,7 +187,7 @@ impl Heads<'_> {
         }
     }
 
-    /// The queries of a tile's rows, divided by the root of their length.
+    /// The queries of a tile's rows, divided by the root of a head's channels.
     #[inline(always)]
     fn scale_queries(&self, head: Head, rows: Range<usize>) {
         let (queries, stride) = self.columns(0, head, self.sizes.queries);

@@ -1,4 +1,4 @@
-//! Pictures to embeddings on all cores: one thread looks for pictures, as many as there are cores decode them, and the caller's
+//! Pictures to embeddings on all cores: one thread looks for pictures, as many as compute decode them, and the caller's
 //! runs the model. Between them are short queues, so that memory does not grow with what there is to do.
 
 use super::store::Stamp;
@@ -36,8 +36,8 @@ pub fn run(
     find: impl FnOnce(&mut dyn FnMut(Job) -> bool) + Send,
     mut done: impl FnMut(Done) -> Result<()>,
 ) -> Result<()> {
-    let decoders = thread::available_parallelism().map_or(1, |cores| cores.get());
-    // So many that each core has some to compute by itself.
+    let decoders = clip.threads();
+    // So many that each thread has some to compute by itself.
     let batch = BATCH.max(4 * decoders);
     let (jobs, waiting) = sync_channel::<Job>(2 * decoders);
     let (decoded, ready) = sync_channel(batch.max(2 * BATCH));
@@ -75,7 +75,9 @@ fn next(waiting: &Mutex<Receiver<Job>>) -> Option<Job> {
 /// Embeds pictures, as far as they could be decoded.
 fn embed(clip: &ClipVision, batch: Vec<(Job, clip_vision::Result<PixelTensor>)>) -> impl Iterator<Item = Done> {
     let good: Vec<&PixelTensor> = batch.iter().filter_map(|(_, pixels)| pixels.as_ref().ok()).collect();
-    let mut embeddings = clip.embed_pixels_batch(&good).into_iter();
+    let embeddings = clip.embed_pixels_batch(&good);
+    debug_assert_eq!(embeddings.len(), good.len());
+    let mut embeddings = embeddings.into_iter();
     batch.into_iter().filter_map(move |(Job { place, path, name, stamp }, pixels)| {
         let result = match pixels {
             Ok(_) => embeddings.next()?,

@@ -111,8 +111,8 @@ pub struct Opened {
 }
 
 impl Store {
-    /// Opens the file, or makes it. What is in it counts if `same` says so of who made it. Else it is put aside, and of the files
-    /// that were put aside before one that does count takes its place, or a new one.
+    /// Opens the file, or makes it. What is in it counts if `same` says so of who made it. Else it is put aside; if
+    /// one of the files that were put aside earlier counts, that takes its place, else a new one.
     pub fn open(path: &Path, made: &Value, dimension: usize, same: impl Fn(&Value) -> bool) -> Result<Opened> {
         let mut store = Self::at(path, dimension)?.ok_or("there is another file of that name")?;
         let (is_same, is_empty) = store.load(&same)?;

@@ -218,8 +218,19 @@ fn files_are_looked_for_here_and_beside_the_index() {
     let gray = golden("gray.png");
     assert_eq!(file_of("gray.png", &index), Some(gray.clone()));
     assert_eq!(file_of(gray.to_str().unwrap(), Path::new("elsewhere.npy")), Some(gray));
-    assert_eq!(file_of("src/main.rs", &index), Some(PathBuf::from("src/main.rs")));
-    for name in ["there-is-none.png", "/dev/zero", "s3://bucket/a.jpg", "", "../images"] {
+    let from_here = "../../tests/golden/images/gray.png";
+    assert_eq!(file_of(from_here, Path::new("elsewhere/photos.npy")), Some(PathBuf::from(from_here)));
+    for name in ["there-is-none.png", "/dev/zero", "s3://bucket/a.jpg", "", "../images", "src/main.rs"] {
         assert_eq!(file_of(name, &index), None, "{name}");
+    }
+}
+
+#[test]
+fn names_that_windows_would_send_away_are_known() {
+    for name in [r"\\host\share\a.jpg", "//host/share/a.jpg", r"\/host/share/a.jpg", r"/\host\share\a.jpg", r"\??\UNC\host\a.jpg", r"\\?\C:\a.jpg"] {
+        assert!(asks_another_machine(name), "{name}");
+    }
+    for name in ["a.jpg", "/photos/a.jpg", r"C:\photos\a.jpg", r"photos\\a.jpg", ""] {
+        assert!(!asks_another_machine(name), "{name}");
     }
 }
