@@ -13,17 +13,19 @@ import { ensureCargoSemverChecks, requireCargo } from "./setup.mjs";
 const LICENSES = ["LICENSE-APACHE", "LICENSE-MIT"];
 const target = process.env.CARGO_TARGET_DIR ?? inRoot("target");
 
-/** The crates of the workspace that are published, as cargo describes them. */
-function publishedCrates() {
+/** The crates of the workspace, as cargo describes them. */
+function allCrates() {
   const answer = ask("cargo", ["metadata", "--no-deps", "--format-version", "1", "--locked", "--offline"]);
   if (answer === null) throw new Stop("cargo can't read the workspace.", "cargo metadata --no-deps");
-  return JSON.parse(answer).packages.filter(({ publish }) => publish === null);
+  return JSON.parse(answer).packages;
 }
 
-/** The features that docs.rs documents a crate with, as cargo takes them, and rustdoc's options. */
+const publishedCrates = () => allCrates().filter(({ publish }) => publish === null);
+
+/** The features that docs.rs documents a crate with, and rustdoc's options. */
 function docsRs({ metadata }) {
   const { features = [], "rustdoc-args": options = [] } = metadata?.docs?.rs ?? {};
-  return { features: features.length ? ["--features", features.join(",")] : [], options };
+  return { features, options };
 }
 
 /** Files that a source names by `include_str!` and `include_bytes!`. */
@@ -56,11 +58,8 @@ function checkPackage(crate) {
   }
 }
 
-/**
- * The crates' packages are whole, and the main one compiles of what is in them, with all that docs.rs shows: the crates that it needs are
- * taken from their packages as well.
- */
-export async function checkPackages() {
+/** The crates' packages are whole. (That they compile of what is in them takes minutes: docs/building.md has the command.) */
+export function checkPackages() {
   const crates = publishedCrates();
   crates.forEach(checkPackage);
   note(`whole: ${crates.map(({ name }) => name).join(", ")}`);
@@ -76,18 +75,18 @@ function nightlyRustdoc() {
   return { RUSTDOC: script };
 }
 
-/** The documentation of each crate that is published, without warnings, with the features that its Cargo.toml names for docs.rs. */
+/** The documentation of each crate, without warnings, with the features that its Cargo.toml names for docs.rs. */
 export async function documentAsDocsRs() {
   const nightly = nightlyRustdoc();
-  for (const crate of publishedCrates()) {
-    if (!crate.targets.some(({ kind, doc }) => kind.includes("lib") && doc)) continue;
+  for (const crate of allCrates()) {
+    if (!crate.targets.some(({ kind, doc }) => doc && (kind.includes("lib") || kind.includes("cdylib")))) continue;
     const { features, options } = docsRs(crate);
     const env = { ...nightly, RUSTDOCFLAGS: [...options, "-D", "warnings"].join(" ") };
-    await run("cargo", ["doc", "--locked", "--no-deps", "-p", crate.name, ...features], { env });
+    await run("cargo", ["doc", "--locked", "--no-deps", "-p", crate.name, "--features", features.join(",")], { env });
   }
 }
 
-/** Compiles all that is published with the oldest Rust that it is promised for. */
+/** Compiles all that is published with the oldest Rust that it is promised for: but `candle`, whose newest version needs a later one. */
 async function checkOldest() {
   const crates = publishedCrates();
   const { rust_version: oldest } = crates.find(({ name }) => name === "clip-vision");
@@ -97,9 +96,10 @@ async function checkOldest() {
     await run("rustup", ["toolchain", "install", oldest, "--profile", "minimal"]);
   }
   for (const crate of crates) {
-    step(`${crate.name} with Rust ${oldest}`, docsRs(crate).features.at(1) ?? "default features");
-    const args = ["check", "--locked", "--target-dir", path.join(target, "msrv"), "-p", crate.name];
-    await run("cargo", [`+${oldest}`, ...args, ...docsRs(crate).features]);
+    const features = docsRs(crate).features.filter((feature) => feature !== "candle").join(",");
+    step(`${crate.name} with Rust ${oldest}`, features || "default features");
+    const args = ["check", "--locked", "--target-dir", path.join(target, "msrv"), "-p", crate.name, "--features", features];
+    await run("cargo", [`+${oldest}`, ...args]);
   }
 }
 

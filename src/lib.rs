@@ -22,7 +22,7 @@
 //! is an error that names it.
 //!
 //! # Features
-//! It compiles with Rust 1.92 and later.
+//! It compiles with Rust 1.92 and later; `candle` needs a newer one (1.95 compiles it).
 //!
 //! | feature | adds |
 //! |---|---|

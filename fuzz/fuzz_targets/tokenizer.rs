@@ -9,13 +9,13 @@ mod parts;
 mod weights;
 
 use clip_vision::model::{Loader, TextModel};
-use clip_vision::{Options, Result};
+use clip_vision::{ClipVision, ModelFiles, Options, Result};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target};
 use parts::Parts;
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 
-/// tokenizer.json, or vocab.json and merges.txt; and a text.
+/// tokenizer.json, or vocab.json and merges.txt, or vocab.txt and tokenizer_config.json; and a text.
 type Input = Parts<3>;
 
 /// Tokens of the longest text.
@@ -70,6 +70,14 @@ fn text_model() -> Result<TextModel> {
     loader.finish_text()
 }
 
+/// The model with a `vocab.txt`, and with a `tokenizer_config.json` if that is not empty.
+fn with_lines(lines: &[u8], config: &[u8]) -> Result<ClipVision> {
+    let (model, weights) = tiny();
+    let files = ModelFiles::new(&model[..], &weights[..]).other("vocab.txt", lines);
+    let files = if config.is_empty() { files } else { files.other("tokenizer_config.json", config) };
+    ClipVision::from_files(files, Options::default().threads(1))
+}
+
 /// Panics of the crate `tokenizers` are caught by who calls it; libFuzzer's hook would end the program before. One that is
 /// not caught ends it still.
 fn let_panics_be_caught() {
@@ -82,20 +90,29 @@ fuzz_target!(|bytes: &[u8]| {
     let Input { choices, parts: [first, second, text] } = Input::of(bytes);
     let text = String::from_utf8_lossy(&text);
     time::bounded(bytes, || {
+        if choices[0] & 2 == 2 {
+            let Ok(clip) = with_lines(&first, &second) else { return };
+            return check(&clip.text().expect("a tokenizer was given"), &text);
+        }
         let model = text_model().expect("the tiny model is sound");
         let model = match choices[0] & 1 {
             0 => model.with_tokenizer(&first),
             _ => model.with_vocab(&first, &second),
         };
-        let Ok(model) = model else { return };
-        for text in [&text, "", "it's a red circle, é 12 <|endoftext|>"] {
-            let Ok(ids) = model.tokenize(text) else { continue };
-            assert!(ids.len() <= LONGEST, "{} ids", ids.len());
-            assert_eq!(Some(&ids), model.tokenize(text).ok().as_ref(), "other ids the second time");
-            let _ = model.embed_tokens(&[&ids]);
+        if let Ok(model) = model {
+            check(&model, &text);
         }
     });
 });
+
+fn check(model: &TextModel, text: &str) {
+    for text in [text, "", "it's a red circle, é 12 <|endoftext|>"] {
+        let Ok(ids) = model.tokenize(text) else { continue };
+        assert!(ids.len() <= LONGEST, "{} ids", ids.len());
+        assert_eq!(Some(&ids), model.tokenize(text).ok().as_ref(), "other ids the second time");
+        let _ = model.embed_tokens(&[&ids]);
+    }
+}
 
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
     Input::mutate(data, size, max_size, seed, [6, 2, 4], parts::change)

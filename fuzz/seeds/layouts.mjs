@@ -3,10 +3,17 @@
 const LAYER = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.out_proj", "mlp.fc1", "mlp.fc2", "layer_norm1", "layer_norm2"];
 const DINOV2_LAYER = ["attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense", "mlp.fc1", "mlp.fc2", "norm1", "norm2"];
 
+const BERT_LAYER = ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "attention.output.LayerNorm", "intermediate.dense", "output.dense", "output.LayerNorm"];
+const DISTILBERT_LAYER = ["attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "sa_layer_norm", "ffn.lin1", "ffn.lin2", "output_layer_norm"];
+
 const withBias = (name, shape) => ({ [`${name}.weight`]: shape, [`${name}.bias`]: [shape[0]] });
 
 function encoder(name, { hidden, inner, layers }, parts = LAYER) {
-  const shape = (part) => (part.endsWith("fc1") ? [inner, hidden] : part.endsWith("fc2") ? [hidden, inner] : part.includes("norm") ? [hidden] : [hidden, hidden]);
+  const shape = (part) => {
+    if (/fc1|lin1|intermediate/.test(part)) return [inner, hidden];
+    if (/fc2|lin2|^output\.dense/.test(part)) return [hidden, inner];
+    return /norm/i.test(part) ? [hidden] : [hidden, hidden];
+  };
   const named = {};
   for (let layer = 0; layer < layers; layer++) for (const part of parts) Object.assign(named, withBias(`${name}.${layer}.${part}`, shape(part)));
   return named;
@@ -61,6 +68,27 @@ export const shapes = {
       logit_bias: [1],
     };
   },
+  chinese_clip({ text, ...sizes }) {
+    const { hidden, projection } = sizes;
+    return {
+      ...shapes.clip(sizes),
+      "text_model.embeddings.word_embeddings.weight": [8, hidden],
+      "text_model.embeddings.position_embeddings.weight": [9, hidden],
+      "text_model.embeddings.token_type_embeddings.weight": [2, hidden],
+      ...withBias("text_model.embeddings.LayerNorm", [hidden]),
+      ...encoder("text_model.encoder.layer", sizes, BERT_LAYER),
+      "text_projection.weight": [projection, hidden],
+      logit_scale: [],
+    };
+  },
+  /** With the linear layer that stands in a file of its own: here all files are one. */
+  distilbert: (sizes) => ({
+    "embeddings.word_embeddings.weight": [8, sizes.hidden],
+    "embeddings.position_embeddings.weight": [9, sizes.hidden],
+    ...withBias("embeddings.LayerNorm", [sizes.hidden]),
+    ...encoder("transformer.layer", sizes, DISTILBERT_LAYER),
+    ...withBias("linear", [sizes.projection, sizes.hidden]),
+  }),
   dinov2(sizes) {
     const { hidden, layers, image, patch } = sizes;
     const named = {

@@ -27,6 +27,17 @@ const CONFIGS = {
     vision_config: { ...tower(sizes), image_size: image, patch_size: patch },
     text_config: { ...textTower(sizes), pad_token_id: 1, projection_size: sizes.hidden },
   }),
+  /** With what is taken of the tokenizer's configuration, as it is bundled. */
+  chinese_clip: (sizes) => ({ ...CONFIGS.clip({ ...sizes, text: true }), model_type: "chinese_clip", "tokenizer_config.json": { model_max_length: 7 } }),
+  /** sentence-transformers' files, bundled. */
+  distilbert: ({ hidden, inner, layers, projection }) => ({
+    model_type: "sentence_transformers",
+    "modules.json": [["Transformer", ""], ["Pooling", "1_Pooling"], ["Dense", "2_Dense"]].map(([type, path]) => ({ type: `sentence_transformers.models.${type}`, path })),
+    "config.json": { model_type: "distilbert", dim: hidden, hidden_dim: inner, n_layers: layers, n_heads: 2, vocab_size: 8, max_position_embeddings: 9 },
+    "sentence_bert_config.json": { max_seq_length: 8, do_lower_case: false },
+    "1_Pooling/config.json": { pooling_mode_mean_tokens: true, pooling_mode_cls_token: false },
+    "2_Dense/config.json": { in_features: hidden, out_features: projection, bias: true, activation_function: "torch.nn.modules.activation.Tanh" },
+  }),
   dinov2: ({ image, patch, ...sizes }) => ({ model_type: "dinov2", ...tower(sizes), hidden_act: "gelu", mlp_ratio: 2, image_size: image + patch, patch_size: patch }),
   open_clip: ({ hidden, inner, layers, image, patch, projection }) => ({
     model_cfg: {
@@ -65,7 +76,7 @@ function model({ family = "clip", layout = "transformers", config = family, dtyp
     if (isInt8) add(`${name}_step`, "F32", [shape[0]]);
   }
   const index = { weight_map: Object.fromEntries(Object.keys(named).map((name, at) => [name, `model-${at % 2}.safetensors`])) };
-  return { config: CONFIGS[config](sizes), header, index, edge: sizes.image, hasText: family === "siglip" || Boolean(sizes.text) };
+  return { config: CONFIGS[config](sizes), header, index, edge: sizes.image, hasText: ["siglip", "chinese_clip", "distilbert"].includes(family) || Boolean(sizes.text) };
 }
 
 const MODELS = [
@@ -81,6 +92,8 @@ const MODELS = [
   model({ ...SMALL, family: "siglip" }),
   model({ ...SMALL, family: "siglip", layout: "timm", activation: "gelu" }),
   model({ ...SMALL, family: "siglip", layout: "timm", config: "open_clip_timm" }),
+  model({ ...SMALL, family: "chinese_clip" }),
+  model({ ...SMALL, family: "distilbert" }),
   model({ ...SMALL, inner: 8, family: "dinov2", prefix: "" }),
   model({ ...SMALL, inner: 8, family: "dinov2", prefix: "", dtype: "I8" }),
 ];

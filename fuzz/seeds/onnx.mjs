@@ -1,4 +1,4 @@
-// Tiny CLIPs as ONNX files, in the ways in which exporters write them. Initializers are without their numbers, which the
+// Tiny CLIPs, SigLIPs and DINOv2s as ONNX files, in the ways in which exporters write them. Initializers are without their numbers, which the
 // target fills in. <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>
 
 const [HIDDEN, INNER, PATCH, TOKENS, PROJECTION, VOCAB, LONGEST] = [4, 6, 2, 5, 3, 8, 9];
@@ -10,6 +10,11 @@ const CONFIG = {
   vision_config: { hidden_size: HIDDEN, intermediate_size: INNER, num_hidden_layers: 1, num_attention_heads: 2, image_size: 4, patch_size: PATCH },
   text_config: { hidden_size: HIDDEN, intermediate_size: INNER, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: VOCAB, max_position_embeddings: LONGEST, eos_token_id: 7 },
 };
+
+const { projection_dim, ...TOWERS } = CONFIG;
+const SIGLIP = { ...TOWERS, model_type: "siglip", text_config: { ...CONFIG.text_config, pad_token_id: 1, projection_size: HIDDEN } };
+const GRID = 3;
+const DINOV2 = { model_type: "dinov2", ...CONFIG.vision_config, hidden_act: "gelu", mlp_ratio: INNER / HIDDEN, image_size: GRID * PATCH };
 
 function varint(number) {
   const bytes = [];
@@ -106,14 +111,23 @@ class Graph {
     return this.node("Add", [this.node("Mul", [this.node("Div", [centered, deviation]), weight]), bias]);
   }
 
-  layer(x, name) {
+  layer(x, name, isScaled = false) {
+    const scaled = (value, part) => (isScaled ? this.node("Mul", [value, this.weight(`${name}.${part}`, [HIDDEN])]) : value);
     const normed = this.norm(x, `${name}.n1`);
     const [query, key, value] = ["q", "k", "v"].map((part) => this.linear(normed, `${name}.${part}`, [HIDDEN, HIDDEN]));
-    const attended = this.ways.attention === "Softmax" ? this.softmax(query, key, value) : this.node("MultiHeadAttention", [query, key, value]);
-    const between = this.node("Add", [x, this.linear(attended, `${name}.o`, [HIDDEN, HIDDEN])]);
-    const inner = this.linear(this.norm(between, `${name}.n2`), `${name}.f1`, [INNER, HIDDEN]);
+    const out = this.linear(this.attention(query, key, value), `${name}.o`, [HIDDEN, HIDDEN]);
+    const between = this.node("Add", [x, scaled(out, "s1")]);
+    return this.node("Add", [between, scaled(this.perceptron(between, name), "s2")]);
+  }
+
+  perceptron(x, name) {
+    const inner = this.linear(this.norm(x, `${name}.n2`), `${name}.f1`, [INNER, HIDDEN]);
     const activated = this.node("Mul", [inner, this.node("Sigmoid", [inner])]);
-    return this.node("Add", [between, this.linear(activated, `${name}.f2`, [HIDDEN, INNER])]);
+    return this.linear(activated, `${name}.f2`, [HIDDEN, INNER]);
+  }
+
+  attention(query, key, value) {
+    return this.ways.attention === "Softmax" ? this.softmax(query, key, value) : this.node("MultiHeadAttention", [query, key, value]);
   }
 
   softmax(query, key, value) {
@@ -121,10 +135,16 @@ class Graph {
     return this.node("Reshape", [this.node("MatMul", [this.node("Softmax", [this.node("MatMul", [heads, keys])]), values])]);
   }
 
+  /** A photo's patches, with the class token before them or without. */
+  patches(hasBias, hasClass) {
+    const bias = hasBias ? [this.weight("patches.b", [HIDDEN])] : [];
+    const patches = this.node("Conv", ["pixel_values", this.weight("patches", [HIDDEN, 3, PATCH, PATCH]), ...bias]);
+    const tokens = this.node("Transpose", [this.node("Reshape", [patches])]);
+    return hasClass ? this.node("Concat", [this.node("Expand", [this.weight("class", [HIDDEN])]), tokens]) : tokens;
+  }
+
   vision() {
-    const patches = this.node("Conv", ["pixel_values", this.weight("patches", [HIDDEN, 3, PATCH, PATCH])]);
-    const tokens = this.node("Concat", [this.node("Expand", [this.weight("class", [HIDDEN])]), this.node("Transpose", [this.node("Reshape", [patches])])]);
-    const embedded = this.node("Add", [tokens, this.weight("positions", [1, TOKENS, HIDDEN])]);
+    const embedded = this.node("Add", [this.patches(false, true), this.weight("positions", [1, TOKENS, HIDDEN])]);
     const last = this.layer(this.norm(embedded, "pre"), "vl");
     return this.linear(this.norm(this.node("Gather", [last]), "post"), "vp", [PROJECTION, HIDDEN], false);
   }
@@ -137,8 +157,45 @@ class Graph {
   }
 
   logits() {
-    const product = this.node("MatMul", [this.text(), this.node("Transpose", [this.vision()])]);
+    return this.scaled(this.vision(), this.text());
+  }
+
+  scaled(vision, text) {
+    const product = this.node("MatMul", [text, this.node("Transpose", [vision])]);
     return this.node("Mul", [product, this.node("Exp", [this.weight("logit_scale", [])])]);
+  }
+
+  dinov2() {
+    const embedded = this.node("Add", [this.patches(true, true), this.weight("positions", [1, GRID ** 2 + 1, HIDDEN])]);
+    return this.node("Gather", [this.norm(this.layer(embedded, "vl", true), "post")]);
+  }
+
+  siglipVision() {
+    const embedded = this.node("Add", [this.patches(true, false), this.weight("positions", [TOKENS - 1, HIDDEN])]);
+    const tokens = this.norm(this.layer(embedded, "vl"), "post");
+    // A query that is learned gathers of the patches what is the photo's.
+    const probe = this.weight("probe", [1, 1, HIDDEN]);
+    const [query, key, value] = ["q", "k", "v"].map((part, at) => this.headLinear(at === 0 ? probe : tokens, `h.${part}`, at));
+    const attended = this.linear(this.attention(query, key, value), "h.o", [HIDDEN, HIDDEN]);
+    return this.node("Gather", [this.node("Add", [attended, this.perceptron(attended, "h")])]);
+  }
+
+  /** A projection before the head's attention: by itself, or a third of one tensor, as PyTorch has it. */
+  headLinear(x, name, third) {
+    if (!this.ways.isJoined) return this.linear(x, name, [HIDDEN, HIDDEN]);
+    for (const [part, ...others] of [["in.w", HIDDEN], ["in.b"]]) if (third === 0) this.weight(part, [3 * HIDDEN, ...others]);
+    const weight = this.node("Transpose", [this.node("Slice", ["in.w"])]);
+    return this.node("Add", [this.node("MatMul", [x, weight]), this.node("Slice", ["in.b"])]);
+  }
+
+  siglipText() {
+    const tokens = this.node("Gather", [this.weight("tokens", [VOCAB, HIDDEN]), "input_ids"]);
+    const embedded = this.node("Add", [tokens, this.weight("text_positions", [LONGEST, HIDDEN])]);
+    return this.linear(this.node("Gather", [this.norm(this.layer(embedded, "tl"), "final")]), "tp", [HIDDEN, HIDDEN]);
+  }
+
+  siglipLogits() {
+    return this.node("Add", [this.scaled(this.siglipVision(), this.siglipText()), this.weight("logit_bias", [])]);
   }
 
   file() {
@@ -171,6 +228,15 @@ export function onnxFiles(keep) {
         if (!ways.external) keep("onnx", [high, low, at, low], [CONFIG, graph(ways, "vision"), graph(ways, "text"), ""]);
         keep("onnx", [high, low, at, low], [CONFIG, graph(ways, "logits"), "", ""]);
       }
+    }
+    for (const low of [0, 2, 32, 64, 128]) {
+      for (const isJoined of [false, true]) {
+        const head = { ...ways, isJoined };
+        keep("onnx", [0, low | 1, at, low], [SIGLIP, graph(head, "siglipVision"), "", ""]);
+        if (!ways.external) keep("onnx", [0, low, at, low], [SIGLIP, graph(head, "siglipVision"), graph(ways, "siglipText"), ""]);
+        keep("onnx", [0, low, at, low], [SIGLIP, graph(head, "siglipLogits"), "", ""]);
+      }
+      keep("onnx", [0, low | 1, at, low], [DINOV2, graph(ways, "dinov2"), "", ""]);
     }
   }
 }

@@ -53,6 +53,10 @@ export function tokenizers(keep) {
   for (const [at, [, pointer, value]] of [...accepted, ...refused].entries()) {
     keep("tokenizer", [0, 0, 0, 0], [replaced(base, pointer, value), "", TEXTS[at % TEXTS.length]]);
   }
+  // vocab.txt, a token a line, with tokenizer_config.json and without.
+  const lines = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "##b", "b", "é", "狗", "it", "'", "s", "1", "##2"].join("\n");
+  const configs = ["", { do_lower_case: false, strip_accents: true, tokenizer_class: "BertTokenizer" }, { tokenize_chinese_chars: false, cls_token: { content: "a" }, mask_token: "gone" }];
+  for (const config of configs) for (const text of TEXTS) keep("tokenizer", [2, 0, 0, 0], [lines, config, text]);
   const merges = "#version: 0.2\na b</w>\n";
   for (const text of TEXTS) keep("tokenizer", [1, 0, 0, 0], [base.model.vocab, merges, text]);
   for (const family of FAMILIES) {
