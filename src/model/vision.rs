@@ -380,10 +380,14 @@ mod tests {
                 }
             }
         }
-        assert_eq!(cut(8, 50, 2), (vec![0..4, 4..8], vec![]));
-        assert_eq!(cut(9, 50, 2), (vec![0..4, 4..8], vec![8..9]));
-        assert_eq!(cut(5, 257, 2), (vec![0..1, 1..2, 2..3, 3..4], vec![4..5]));
-        assert_eq!(cut(20, 50, 1), (vec![], vec![0..8, 8..16, 16..20]));
-        assert_eq!(cut(8, 50, 4), (vec![], vec![0..8]));
+        let ends = |photos, tokens, threads| {
+            let (side_by_side, rest) = cut(photos, tokens, threads);
+            [side_by_side, rest].map(|passes| passes.iter().map(|some| some.end).collect::<Vec<_>>())
+        };
+        assert_eq!(ends(8, 50, 2), [vec![4, 8], vec![]]);
+        assert_eq!(ends(9, 50, 2), [vec![4, 8], vec![9]]);
+        assert_eq!(ends(5, 257, 2), [vec![1, 2, 3, 4], vec![5]]);
+        assert_eq!(ends(20, 50, 1), [vec![], vec![8, 16, 20]]);
+        assert_eq!(ends(8, 50, 4), [vec![], vec![8]]);
     }
 }

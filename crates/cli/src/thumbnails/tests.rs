@@ -227,7 +227,14 @@ fn files_are_looked_for_here_and_beside_the_index() {
 
 #[test]
 fn names_that_windows_would_send_away_are_known() {
-    for name in [r"\\host\share\a.jpg", "//host/share/a.jpg", r"\/host/share/a.jpg", r"/\host\share\a.jpg", r"\??\UNC\host\a.jpg", r"\\?\C:\a.jpg"] {
+    for name in [
+        r"\\host\share\a.jpg",
+        "//host/share/a.jpg",
+        r"\/host/share/a.jpg",
+        r"/\host\share\a.jpg",
+        r"\??\UNC\host\a.jpg",
+        r"\\?\C:\a.jpg",
+    ] {
         assert!(asks_another_machine(name), "{name}");
     }
     for name in ["a.jpg", "/photos/a.jpg", r"C:\photos\a.jpg", r"photos\\a.jpg", ""] {
