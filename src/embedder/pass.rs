@@ -6,7 +6,7 @@ use crate::model::text::{TextPass, TextTower};
 use crate::model::vision::{VisionPass, VisionTower};
 use std::sync::Arc;
 
-/// A forward pass under way, over photos ([`ClipVision::start`](crate::ClipVision::start)) or over texts
+/// A forward pass under way, over photos ([`ClipVision::start_pixels`](crate::ClipVision::start_pixels)) or over texts
 /// ([`TextModel::start`](crate::model::TextModel::start)).
 ///
 /// What lies between two steps is the caller's, who may also give the pass up by dropping it; clones go on by themselves.

@@ -16,7 +16,7 @@ pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// Bytes of all files together that a bundle is made of. The largest that is known is a tokenizer's configuration of a megabyte.
-const MOST_BYTES: usize = 8 << 20;
+pub(super) const MOST_BYTES: usize = 8 << 20;
 
 /// Reads a JSON file by its name beside `config.json`; `None` if there is none.
 pub(super) type ReadJson<'a> = &'a dyn Fn(&str) -> Result<Option<Value>>;
@@ -27,8 +27,9 @@ pub(super) type ReadJson<'a> = &'a dyn Fn(&str) -> Result<Option<Value>>;
 /// # Errors
 /// [`ErrorKind::Config`](crate::ErrorKind::Config): one is not JSON, or lacks, or they are too long; those of `read`.
 pub(crate) fn bundled(config: &[u8], read: impl Fn(&str) -> Result<Option<Vec<u8>>>) -> Result<Option<Vec<u8>>> {
+    let bytes = config.len();
     let config: Value = json::read(config).unwrap_or_default();
-    let sum = Cell::new(0);
+    let sum = Cell::new(bytes);
     let parsed = |name: &str| match read(name)? {
         Some(bytes) => {
             sum.set(sum.get() + bytes.len());

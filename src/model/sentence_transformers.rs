@@ -6,7 +6,7 @@
 //!
 //! They are [bundled](super::bundle) into one.
 
-use super::bundle::{CONFIG, ReadJson, TOKENIZER_CONFIG, longest_of};
+use super::bundle::{CONFIG, MOST_BYTES, ReadJson, TOKENIZER_CONFIG, longest_of};
 use super::config::{ClipConfig, Keys, TextConfig, invalid, most};
 use super::distilbert;
 use crate::error::{Result, shortened};
@@ -42,7 +42,8 @@ pub struct Dense {
 
 /// The folder of the transformer, by the bytes of a `modules.json`, where it is not beside that: in files of before the second version.
 pub(crate) fn folder(modules: &[u8]) -> Option<String> {
-    let modules: Value = json::read(modules).ok()?;
+    // A longer one is no list of a few modules.
+    let modules: Value = (modules.len() <= MOST_BYTES).then(|| json::read(modules).ok())??;
     let first = modules.get(0)?;
     let is_transformer = text(first, "type").is_some_and(|kind| kind.ends_with(".Transformer"));
     text(first, "path").filter(|path| is_transformer && is_folder(path)).map(str::to_owned)

@@ -9,17 +9,21 @@ use crate::thumbnails::{Drawer, Thumbnails, file_of};
 use clap::Args;
 use clip_vision::ClipVision;
 use serde_json::{Map, Value, json};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// How far apart the scores of one image may be in two indexes whose rows are in f32.
+const ROUNDING: f32 = 1e-5;
 
 #[derive(Args)]
 pub struct SearchArguments {
     #[command(flatten)]
     common: Common,
     /// The index, as `index` or the npm package wrote it; one of a model with another name is refused. Given more than once: the
-    /// best of all. One after the other is in memory, and an image that is in several is told once
+    /// best of all, and with --json in which each is. One after the other is in memory. What has one name and one score in several is
+    /// one image, told once
     #[arg(long = "in", required = true, value_name = "FILE")]
     indexes: Vec<PathBuf>,
     /// What the index calls the model [default: the last part of --model, its folder's or file's name]
@@ -50,6 +54,8 @@ pub struct SearchArguments {
 /// What was found for a query.
 struct Hits<'a> {
     found: Vec<Hit<'a>>,
+    /// Whether there are several indexes.
+    of_several: bool,
     drawer: Option<&'a Drawer>,
 }
 
@@ -61,7 +67,10 @@ struct Hit<'a> {
 
 impl Answer for Hits<'_> {
     fn json(&self, line: &mut Map<String, Value>) {
-        let found = self.found.iter().map(|found| json!({ "id": found.name, "score": found.score }));
+        let found = self.found.iter().map(|Hit { name, score, index }| match self.of_several {
+            true => json!({ "id": name, "score": score, "in": index.display().to_string() }),
+            false => json!({ "id": name, "score": score }),
+        });
         line.insert("found".to_owned(), found.collect());
     }
 
@@ -93,7 +102,10 @@ pub fn run(asked: &SearchArguments) -> Outcome {
     let drawer = if asked.common.json { None } else { asked.thumbnails.drawer() };
     for (query, result) in embedded {
         let found = found.next().unwrap_or_default();
-        lines.print(query, result.map(|_| Hits { found, drawer: drawer.as_ref() }))?;
+        lines.print(
+            query,
+            result.map(|_| Hits { found, of_several: asked.indexes.len() > 1, drawer: drawer.as_ref() }),
+        )?;
         lines.out.flush()?;
     }
     Ok(lines.all_good)
@@ -133,11 +145,13 @@ fn search<'a>(indexes: &'a [PathBuf], name: &str, vectors: &[&[f32]], top: usize
         for (vector, hits) in vectors.iter().zip(&mut all).filter(|(vector, _)| !vector.is_empty()) {
             let found = collection.search(vector, top).map_err(|error| format!("{}: {error}", index.display()))?;
             hits.extend(found.into_iter().map(|Found { name, score }| Hit { name: name.to_owned(), score, index }));
-            // Among the best of all are at most so many of each. Those of one name and one score are one image: another one of that
-            // name, such as the first of another camera, has another.
+            // Among the best of all are at most so many of each. Those of one name and one score, but for rounding, are one image: another
+            // one of that name, such as the first of another camera, has another.
             hits.sort_by(|one, other| other.score.total_cmp(&one.score));
-            let mut seen = HashSet::new();
-            hits.retain(|hit| seen.insert((hit.name.clone(), hit.score.to_bits())));
+            let mut told: HashMap<String, f32> = HashMap::new();
+            hits.retain(|hit| {
+                told.insert(hit.name.clone(), hit.score).is_none_or(|other| (other - hit.score).abs() > ROUNDING)
+            });
             hits.truncate(top);
         }
     }

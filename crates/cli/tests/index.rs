@@ -483,6 +483,18 @@ fn several_indexes_are_searched_as_one() {
             assert!((one["score"].as_f64().unwrap() - all["score"].as_f64().unwrap()).abs() < 1e-6);
         }
     }
+    // Two pictures of one name are two.
+    for (camera, number) in [("a", 4), ("b", 21)] {
+        draw(&folder.0.join("1.bmp"), number);
+        run_well(&folder, "index", &["1.bmp", "-o", &format!("{camera}.npy"), "-q"]);
+    }
+    let both =
+        run_well(&folder, "search", &["--json", "a red heart", "--in", "a.npy", "--in", "b.npy", "--in", "a.npy"]);
+    let both = &parsed(&both)[0]["found"];
+    let mut indexes: Vec<&str> = both.as_array().unwrap().iter().map(|hit| hit["in"].as_str().unwrap()).collect();
+    indexes.sort_unstable();
+    assert_eq!(indexes, ["a.npy", "b.npy"], "{both}");
+
     // A query that fails takes no answers of the others.
     fs::write(folder.0.join("bad.png"), "no picture").unwrap();
     let some = run_in(&folder, "search", &[&["--json", "bad.png", "a red heart"][..], &several].concat());
