@@ -125,8 +125,7 @@ fn a_batch_is_its_images_one_by_one() {
 /// With enough of them each thread computes some by itself (models/shapes: from six on, on two threads).
 #[test]
 fn photos_have_the_same_embedding_however_many_there_are() {
-    let of = |threads| [Precision::F32, Precision::Int8].map(|precision| (precision, threads));
-    for (precision, threads) in [of(0), of(1), of(2)].concat() {
+    for (precision, threads) in [(Precision::F32, 0), (Precision::F32, 2), (Precision::Int8, 2)] {
         let options = Options::default().precision(precision).threads(threads);
         let clip = ClipVision::from_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/models/shapes"), options).unwrap();
         let names = ["rgb-500x375.png", "photo-420.jpg", "gray.png", "lossy.webp", "photo-cmyk.jpg"];
@@ -135,7 +134,7 @@ fn photos_have_the_same_embedding_however_many_there_are() {
             clip.measured_pixels(image, || 0.0).unwrap().tensor
         });
         let alone = pixels.each_ref().map(|pixels| clip.start_pixels(&[pixels]).unwrap().finish().unwrap().concat());
-        for count in (0..20).chain([64]) {
+        for count in [0, 1, 5, 6, 7, 12, 13, 20] {
             let many: Vec<_> = (0..count).map(|at| &pixels[at % names.len()]).collect();
             let embeddings = clip.embed_pixels_batch(&many);
             assert_eq!(embeddings.len(), count);
