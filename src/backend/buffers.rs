@@ -1,8 +1,9 @@
 //! The memory of forward passes on the CPU, used again: what one operation is done with, the next one takes.
 //!
-//! A model has one set of buffers, and one more for passes that run side by side, on a thread each. Activations ([`Tokens`](super::Tokens)) hold one of them and give it back when they are
-//! dropped, so that a model which has seen a photo computes the next one without asking the system for memory; and asks
-//! anew only when more passes run at the same time than ever before, or larger ones.
+//! A model has one set of buffers, and one more for passes that run side by side, on a thread each. Activations
+//! ([`Tokens`](super::Tokens)) hold one of them and give it back when they are dropped, so that a model which has seen a photo computes
+//! the next one without asking the system for memory; and asks anew only when more passes run at the same time than ever before, or larger
+//! ones.
 
 use super::threads::Threads;
 use crate::error::Result;
